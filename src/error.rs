@@ -1,0 +1,60 @@
+//! The one error type of the library: what failed, where (file, line, sample), and what to do next.
+//!
+//! Text that came from outside (paths, tokens, server messages) is kept raw here; whoever prints an
+//! error sends it through [`crate::text`] first. Errors of the *emulated Python code* are results, not
+//! failures of ours: see [`crate::labels::PythonError`].
+
+use std::path::{Path, PathBuf};
+
+/// Result with this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Everything that can go wrong outside the emulated training code.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file could not be read or written.
+    #[error("cannot read {}", path.display())]
+    Io {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file is not the JSON it should be.
+    #[error("{}, line {line}: {message}", path.display())]
+    Json { path: PathBuf, line: usize, message: String },
+    /// One sample of a data file is not a conversation.
+    #[error("{}, line {line}, sample {sample}: {message}", path.display())]
+    Sample { path: PathBuf, line: usize, sample: String, message: String },
+    /// A tokenizer file is broken or of an unknown kind.
+    #[error("{}: {message}", path.display())]
+    Format { path: PathBuf, message: String },
+    /// The tokenizer class must refuse what was asked of it.
+    #[error("{class} refuses {what}: {reason}")]
+    Refused { class: String, what: String, reason: String },
+    /// A name that is not in one of our registries.
+    #[error("unknown {kind} {name:?}; known are {}", known.join(", "))]
+    UnknownName { kind: &'static str, name: String, known: Vec<String> },
+    /// The request cannot be carried out as it was put.
+    #[error("{0}")]
+    Usage(String),
+    /// The tokenizer library refused an input.
+    #[error("the tokenizer could not encode this text: {0}")]
+    Encode(String),
+}
+
+impl Error {
+    /// An I/O error at `path`.
+    pub fn io(path: impl AsRef<Path>, source: std::io::Error) -> Self {
+        Self::Io { path: path.as_ref().to_path_buf(), source }
+    }
+
+    /// A broken or unknown tokenizer file at `path`.
+    pub fn format(path: impl AsRef<Path>, message: impl Into<String>) -> Self {
+        Self::Format { path: path.as_ref().to_path_buf(), message: message.into() }
+    }
+
+    /// A JSON error at `path`, with the line that serde found it on.
+    pub fn json(path: impl AsRef<Path>, source: &serde_json::Error) -> Self {
+        Self::Json { path: path.as_ref().to_path_buf(), line: source.line(), message: source.to_string() }
+    }
+}

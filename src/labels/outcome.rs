@@ -1,0 +1,125 @@
+//! The result of labelling one sample: ids, labels, the rounds' arithmetic, and why each token is what it is.
+
+use std::ops::Range;
+
+/// Label of a position that the loss ignores.
+pub const IGNORE_INDEX: i64 = -100;
+/// Id that stands for one `<image>` before the model replaces it with image features.
+pub const IMAGE_TOKEN_INDEX: i64 = -200;
+
+/// An exception that the emulated Python code would raise: its type and its message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PythonError {
+    pub kind: &'static str,
+    pub message: String,
+}
+
+impl PythonError {
+    pub fn new(kind: &'static str, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into() }
+    }
+}
+
+/// One round as the rule counts it. Positions are token indices; `start..end` is where the *rule* puts
+/// the round (`start` = cur_len before it, `end` = `start + round_len`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Round {
+    pub round_len: usize,
+    pub instruction_len: usize,
+    pub start: usize,
+    pub end: usize,
+    /// Byte range of the prompt that the round's text was cut from.
+    pub text: Range<usize>,
+    /// Byte range within the prompt of the instruction part (what `instruction_len` was measured on).
+    pub instruction_text: Range<usize>,
+}
+
+/// Why the loop over the rounds ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stop {
+    /// All pieces were used.
+    End,
+    /// Round `round` was empty (the usual end: nothing follows the last separator).
+    EmptyRound { round: usize },
+    /// Round `round` did not split into the two parts that the rule expects.
+    Parts { round: usize, parts: usize },
+    /// The rule has no loop (`plain`, `v0`).
+    NoLoop,
+}
+
+/// What a stretch of tokens is to the label rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SegmentKind {
+    /// Before `cur_len`'s start value: `[0, start)`.
+    Start,
+    /// `[cur_len, cur_len + instruction_len)` of a round.
+    Instruction,
+    /// The rest of a round: the answer and its stop token.
+    Answer,
+    /// After the last `cur_len`: the loop never reached these.
+    Tail,
+    /// `v0`: the header (system text).
+    Header,
+    /// `v0`: the part of a human turn that is left supervised by the rule.
+    TurnHead,
+    /// `plain`: the image placeholder(s) in front.
+    ImagePrefix,
+}
+
+/// A stretch of tokens with one reason; segments are in order and cover all tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Segment {
+    pub tokens: Range<usize>,
+    pub kind: SegmentKind,
+    /// Round, or turn for `v0`, that the segment belongs to.
+    pub round: Option<usize>,
+}
+
+/// A sample with labels, as the training code would have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Labelled {
+    /// Token ids; [`IMAGE_TOKEN_INDEX`] where an image goes.
+    pub input_ids: Vec<i64>,
+    /// Final labels: the id, or [`IGNORE_INDEX`]. All ignored after a mismatch.
+    pub labels: Vec<i64>,
+    /// Labels as they were before the length check threw them away; equal to `labels` without a mismatch.
+    pub labels_before_check: Vec<i64>,
+    /// For each token the byte range of the prompt it stands for (empty for bos and the like).
+    pub spans: Vec<Range<usize>>,
+    /// The rule's count; `None` for rules that do not count (`plain`).
+    pub cur_len: Option<usize>,
+    /// Number of ids that differ from pad (plus the rule's corrections); `None` for `plain`.
+    pub total_len: Option<usize>,
+    pub mismatch: bool,
+    /// The line that the training code prints, word for word.
+    pub warning: Option<String>,
+    pub rounds: Vec<Round>,
+    pub stop: Stop,
+    pub segments: Vec<Segment>,
+}
+
+impl Labelled {
+    /// Number of tokens that the loss sees.
+    pub fn supervised(&self) -> usize {
+        self.labels.iter().filter(|l| **l != IGNORE_INDEX).count()
+    }
+
+    /// The segment that token `index` lies in.
+    pub fn segment_at(&self, index: usize) -> Option<&Segment> {
+        let at = self.segments.partition_point(|s| s.tokens.end <= index);
+        self.segments.get(at).filter(|s| s.tokens.contains(&index))
+    }
+}
+
+/// One sample, inspected: the prompt and either labels or the exception that the training code raises.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inspection {
+    pub id: String,
+    pub has_image: bool,
+    pub template: String,
+    /// Name of the rule that ran (after `auto` was resolved).
+    pub preprocess: String,
+    /// The rendered prompt; `None` where building it already failed.
+    pub prompt: Option<String>,
+    pub result: Result<Labelled, PythonError>,
+}

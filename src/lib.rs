@@ -1,0 +1,10 @@
+//! maskscope shows what a Hugging Face tokenizer really does to a conversation, and which tokens a
+//! fine-tuning run will learn from.
+#![deny(unsafe_code)]
+#![warn(missing_debug_implementations)]
+
+pub mod error;
+pub mod labels;
+pub mod tokenizer;
+
+pub use error::{Error, Result};

@@ -1,0 +1,108 @@
+//! The `tokenizers` crate behind one door: a model shared by `Arc`, the cheap parts beside it.
+//!
+//! A vocabulary of 150,000 entries takes tens of milliseconds to copy; an override on screen must be felt
+//! within a frame. So the model is shared between a tokenizer and its overridden copies, and only the added
+//! tokens, normalizer and post-processor are copied.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::Deserialize;
+use tokenizers::models::{ModelWrapper, TrainerWrapper};
+use tokenizers::{
+    AddedToken, DecoderWrapper, Model, NormalizerWrapper, PostProcessorWrapper, PreTokenizerWrapper, Token,
+    TokenizerImpl,
+};
+
+use super::encoding::TokenId;
+use crate::error::{Error, Result};
+
+/// A `tokenizers` model that several pipelines share.
+#[derive(Clone)]
+pub struct SharedModel(Arc<ModelWrapper>);
+
+impl SharedModel {
+    /// The model itself, for those who need more than [`Model`] offers (merges, scores).
+    pub fn wrapper(&self) -> &ModelWrapper {
+        &self.0
+    }
+}
+
+impl Model for SharedModel {
+    type Trainer = TrainerWrapper;
+
+    fn tokenize(&self, sequence: &str) -> tokenizers::Result<Vec<Token>> {
+        self.0.tokenize(sequence)
+    }
+    fn token_to_id(&self, token: &str) -> Option<u32> {
+        self.0.token_to_id(token)
+    }
+    fn id_to_token(&self, id: u32) -> Option<String> {
+        self.0.id_to_token(id)
+    }
+    fn get_vocab(&self) -> HashMap<String, u32> {
+        self.0.get_vocab()
+    }
+    fn get_vocab_size(&self) -> usize {
+        self.0.get_vocab_size()
+    }
+    fn save(&self, folder: &Path, prefix: Option<&str>) -> tokenizers::Result<Vec<PathBuf>> {
+        self.0.save(folder, prefix)
+    }
+    fn get_trainer(&self) -> Self::Trainer {
+        self.0.get_trainer()
+    }
+}
+
+/// A tokenization pipeline of the `tokenizers` crate over a shared model.
+pub type Core =
+    TokenizerImpl<SharedModel, NormalizerWrapper, PreTokenizerWrapper, PostProcessorWrapper, DecoderWrapper>;
+
+/// An added token with the id that its file gives it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct AddedTokenWithId {
+    pub id: TokenId,
+    #[serde(flatten)]
+    pub token: AddedToken,
+}
+
+/// The parts of a pipeline before they are put together; also the layout of a `tokenizer.json`.
+#[derive(Deserialize)]
+pub struct CoreParts {
+    #[serde(default)]
+    pub added_tokens: Vec<AddedTokenWithId>,
+    #[serde(default)]
+    pub normalizer: Option<NormalizerWrapper>,
+    #[serde(default)]
+    pub pre_tokenizer: Option<PreTokenizerWrapper>,
+    #[serde(default)]
+    pub post_processor: Option<PostProcessorWrapper>,
+    #[serde(default)]
+    pub decoder: Option<DecoderWrapper>,
+    pub model: ModelWrapper,
+}
+
+impl CoreParts {
+    /// Parts with nothing but a model.
+    pub fn bare(model: impl Into<ModelWrapper>) -> Self {
+        Self {
+            added_tokens: Vec::new(),
+            normalizer: None,
+            pre_tokenizer: None,
+            post_processor: None,
+            decoder: None,
+            model: model.into(),
+        }
+    }
+
+    /// Puts the parts together. The added tokens are *not* added: classes differ in when and how they do it.
+    pub fn assemble(self) -> Result<(Core, Vec<AddedTokenWithId>)> {
+        let mut core = Core::new(SharedModel(Arc::new(self.model)));
+        core.with_normalizer(self.normalizer).map_err(|e| Error::Encode(e.to_string()))?;
+        core.with_pre_tokenizer(self.pre_tokenizer);
+        core.with_post_processor(self.post_processor);
+        core.with_decoder(self.decoder);
+        Ok((core, self.added_tokens))
+    }
+}

@@ -1,0 +1,116 @@
+//! The files of one tokenizer, wherever they are: embedded in the program or in a folder on disk.
+//!
+//! Readers ask for a file by its hub name and get its bytes, or `None` when it is not there.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+
+/// No tokenizer file of the hub comes near this; a larger one is refused instead of read into memory.
+const MAX_FILE_BYTES: u64 = 1 << 30;
+
+/// Where the bytes of one file are.
+#[derive(Debug, Clone)]
+enum Place {
+    Embedded(&'static [u8]),
+    Disk(PathBuf),
+}
+
+/// A set of files by their hub names (`tokenizer.json`, `qwen.tiktoken`, …).
+#[derive(Debug, Clone)]
+pub struct FileSet {
+    label: String,
+    files: BTreeMap<String, Place>,
+}
+
+impl FileSet {
+    /// Files compiled into the program. `label` is what messages call the set.
+    pub fn embedded(label: &str, files: &[(&'static str, &'static [u8])]) -> Self {
+        let files = files.iter().map(|(name, bytes)| (name.to_string(), Place::Embedded(bytes))).collect();
+        Self { label: label.to_string(), files }
+    }
+
+    /// The regular files directly in `dir` (links are followed once, by the system).
+    pub fn folder(dir: &Path) -> Result<Self> {
+        let mut files = BTreeMap::new();
+        for entry in std::fs::read_dir(dir).map_err(|e| Error::io(dir, e))? {
+            let entry = entry.map_err(|e| Error::io(dir, e))?;
+            let path = entry.path();
+            if let (Some(name), true) = (entry.file_name().to_str(), path.is_file()) {
+                files.insert(name.to_string(), Place::Disk(path));
+            }
+        }
+        Ok(Self { label: dir.display().to_string(), files })
+    }
+
+    /// A single file, under its own name.
+    pub fn single(path: &Path) -> Result<Self> {
+        let name = path.file_name().and_then(|n| n.to_str());
+        let name = name.ok_or_else(|| Error::format(path, "the file name is not valid UTF-8"))?;
+        let files = BTreeMap::from([(name.to_string(), Place::Disk(path.to_path_buf()))]);
+        Ok(Self { label: path.display().to_string(), files })
+    }
+
+    /// What messages call this set.
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// The path that an error about file `name` should show.
+    pub fn path_of(&self, name: &str) -> PathBuf {
+        match self.files.get(name) {
+            Some(Place::Disk(path)) => path.clone(),
+            _ => PathBuf::from(format!("{}/{name}", self.label)),
+        }
+    }
+
+    /// All names, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.files.keys().map(String::as_str)
+    }
+
+    /// True when there is a file of that name.
+    pub fn has(&self, name: &str) -> bool {
+        self.files.contains_key(name)
+    }
+
+    /// The first file whose name ends in `suffix`.
+    pub fn find_suffix(&self, suffix: &str) -> Option<&str> {
+        self.names().find(|n| n.ends_with(suffix))
+    }
+
+    /// The bytes of a file; `None` when there is none of that name.
+    pub fn read(&self, name: &str) -> Result<Option<Cow<'static, [u8]>>> {
+        match self.files.get(name) {
+            None => Ok(None),
+            Some(Place::Embedded(bytes)) => Ok(Some(Cow::Borrowed(bytes))),
+            Some(Place::Disk(path)) => {
+                let size = std::fs::metadata(path).map_err(|e| Error::io(path, e))?.len();
+                if size > MAX_FILE_BYTES {
+                    return Err(Error::format(
+                        path,
+                        format!("{size} bytes is too large for a tokenizer file"),
+                    ));
+                }
+                std::fs::read(path).map(|b| Some(Cow::Owned(b))).map_err(|e| Error::io(path, e))
+            }
+        }
+    }
+
+    /// The bytes of a file that must be there.
+    pub fn require(&self, name: &str) -> Result<Cow<'static, [u8]>> {
+        self.read(name)?.ok_or_else(|| Error::format(&self.label, format!("{name} is missing")))
+    }
+
+    /// A file as JSON; `None` when it is not there.
+    pub fn json(&self, name: &str) -> Result<Option<serde_json::Value>> {
+        match self.read(name)? {
+            None => Ok(None),
+            Some(bytes) => {
+                serde_json::from_slice(&bytes).map(Some).map_err(|e| Error::json(self.path_of(name), &e))
+            }
+        }
+    }
+}
