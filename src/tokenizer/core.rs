@@ -15,11 +15,11 @@ use tokenizers::{
     TokenizerImpl,
 };
 
-use super::encoding::TokenId;
+use super::encoding::{Encoding, TokenId};
 use crate::error::{Error, Result};
 
 /// A `tokenizers` model that several pipelines share.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct SharedModel(Arc<ModelWrapper>);
 
 impl SharedModel {
@@ -68,7 +68,7 @@ pub struct AddedTokenWithId {
 }
 
 /// The parts of a pipeline before they are put together; also the layout of a `tokenizer.json`.
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 pub struct CoreParts {
     #[serde(default)]
     pub added_tokens: Vec<AddedTokenWithId>,
@@ -105,4 +105,17 @@ impl CoreParts {
         core.with_decoder(self.decoder);
         Ok((core, self.added_tokens))
     }
+}
+
+/// Encodes with a pipeline; spans are byte ranges of `text`.
+///
+/// Tokens that the pipeline added by itself have an empty span. A token that is the model's unknown token is
+/// named by the text it stands for.
+pub fn encode_core(core: &Core, text: &str, add_special_tokens: bool) -> Result<Encoding> {
+    let encoded = core.encode(text, add_special_tokens).map_err(|e| Error::Encode(e.to_string()))?;
+    Ok(Encoding {
+        ids: encoded.get_ids().to_vec(),
+        spans: encoded.get_offsets().iter().map(|(start, end)| *start..*end).collect(),
+        ..Encoding::default()
+    })
 }

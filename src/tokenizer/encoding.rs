@@ -25,7 +25,12 @@ pub struct Encoding {
     pub spans: Vec<Range<usize>>,
     /// Tokens whose string is not that of their id (unknown pieces), by position.
     pub surfaces: Vec<(usize, String)>,
+    /// Positions whose token has no id at all (Python's `None`); `ids` holds [`NO_ID`] there.
+    pub without_id: Vec<usize>,
 }
+
+/// Stands in [`Encoding::ids`] for a token without an id.
+pub const NO_ID: TokenId = TokenId::MAX;
 
 impl Encoding {
     /// Number of tokens.
@@ -44,12 +49,42 @@ impl Encoding {
         self.spans.push(span);
     }
 
+    /// Appends a token that may have no id.
+    pub fn push_optional(&mut self, id: Option<TokenId>, content: &str, span: Range<usize>) {
+        if id.is_none() {
+            self.without_id.push(self.ids.len());
+            self.surfaces.push((self.ids.len(), content.to_string()));
+        }
+        self.push(id.unwrap_or(NO_ID), span);
+    }
+
     /// Appends `other`, whose text begins at byte `offset` of this one's.
     pub fn extend_shifted(&mut self, other: &Encoding, offset: usize) {
         let base = self.ids.len();
         self.ids.extend_from_slice(&other.ids);
         self.spans.extend(other.spans.iter().map(|s| s.start + offset..s.end + offset));
         self.surfaces.extend(other.surfaces.iter().map(|(i, s)| (base + i, s.clone())));
+        self.without_id.extend(other.without_id.iter().map(|i| base + i));
+    }
+
+    /// Drops the first token.
+    pub fn remove_first(&mut self) {
+        *self = self.without_head(1, 0);
+    }
+
+    /// Without the first `tokens`; spans move down by `bytes` (what stood before the text is gone too).
+    pub fn without_head(&self, tokens: usize, bytes: usize) -> Encoding {
+        let down = |s: &Range<usize>| s.start.saturating_sub(bytes)..s.end.saturating_sub(bytes);
+        Encoding {
+            ids: self.ids.iter().skip(tokens).copied().collect(),
+            spans: self.spans.iter().skip(tokens).map(down).collect(),
+            surfaces: self
+                .surfaces
+                .iter()
+                .filter_map(|(i, s)| Some((i.checked_sub(tokens)?, s.clone())))
+                .collect(),
+            without_id: self.without_id.iter().filter_map(|i| i.checked_sub(tokens)).collect(),
+        }
     }
 
     /// Keeps the first `len` tokens.
@@ -57,5 +92,6 @@ impl Encoding {
         self.ids.truncate(len);
         self.spans.truncate(len);
         self.surfaces.retain(|(i, _)| *i < len);
+        self.without_id.retain(|i| *i < len);
     }
 }

@@ -1,11 +1,23 @@
 //! Tokenizers as the Python classes behave.
 
+mod added;
+mod byte_alphabet;
+mod class;
+mod config;
 mod core;
 mod encoding;
-
-pub use core::{AddedTokenWithId, Core, CoreParts, SharedModel};
-pub use encoding::{Encoding, Piece, TokenId};
+mod fast;
 mod files;
+pub mod formats;
+mod load;
+mod loaded;
+pub mod slow;
 mod special;
+
+pub use class::{ClassFacts, Loader, Profile, Release, Side, VERY_LARGE_INTEGER};
+pub use core::{AddedTokenWithId, Core, CoreParts, SharedModel};
+pub use encoding::{Encoding, NO_ID, Piece, TokenId};
 pub use files::FileSet;
+pub use load::{LoadOptions, load};
+pub use loaded::Tokenizer;
 pub use special::{AddedTokens, Role, SpecialToken, SpecialTokens};

@@ -1,0 +1,181 @@
+//! Adding tokens to a loaded tokenizer, as each class and release does it, and reading them back.
+
+use std::collections::BTreeMap;
+
+use tokenizers::AddedToken;
+
+use super::byte_alphabet;
+use super::class::Release;
+use super::core::Core;
+use super::encoding::TokenId;
+use super::loaded::{Engine, Tokenizer};
+use super::slow::sentencepiece::byte_piece;
+use super::slow::split::{Neighbours, Splitter};
+use super::special::{Role, SpecialToken};
+use crate::error::{Error, Result};
+
+impl Tokenizer {
+    /// Adds tokens (`_add_tokens`). A token that the vocabulary has keeps its id.
+    ///
+    /// # Errors
+    /// Classes with a closed list of special tokens refuse every other one.
+    pub fn add_tokens(&mut self, tokens: &[SpecialToken], special: bool) -> Result<()> {
+        match (&self.engine, self.facts.release) {
+            (Engine::Fast(_), _) => self.add_to_fast(tokens, special),
+            (Engine::Slow(..), _) if !self.facts.can_add_tokens => self.check_closed_list(tokens),
+            (Engine::Slow(..), Release::V4_31) => self.add_to_slow_4_31(tokens, special),
+            (Engine::Slow(..), _) => self.add_to_slow(tokens, special),
+        }
+    }
+
+    fn check_closed_list(&self, tokens: &[SpecialToken]) -> Result<()> {
+        match tokens.iter().find(|t| self.token_to_id(&t.content).is_none()) {
+            None => Ok(()),
+            Some(token) => Err(Error::Refused {
+                class: self.facts.name.clone(),
+                what: format!("to add {:?}", token.content),
+                reason: "its list of special tokens is closed; choose one that it already has \
+                         (`maskscope special` lists them)"
+                    .to_string(),
+            }),
+        }
+    }
+
+    /// From 4.34 on: ids go on from `len`, flags are kept, every special token is also looked for in texts.
+    fn add_to_slow(&mut self, tokens: &[SpecialToken], special: bool) -> Result<()> {
+        let mut next = TokenId::try_from(self.len()).unwrap_or(TokenId::MAX);
+        for token in tokens.iter().filter(|t| !t.content.is_empty()) {
+            let mut token = token.clone();
+            if token.plain_str {
+                if self.added.id_of(&token.content).is_some() {
+                    continue;
+                }
+                let special = special || self.special.contains(&token.content);
+                token = SpecialToken::added(&token.content, !special, special);
+            } else if special {
+                token.special = true;
+            }
+            if self.added.iter().any(|(_, t)| t == &token) {
+                continue;
+            }
+            let id = self.token_to_id(&token.content).unwrap_or_else(|| {
+                next += 1;
+                next - 1
+            });
+            if token.special && !self.special.contains(&token.content) {
+                self.special.additional.push(token.clone());
+            }
+            self.added.insert(id, token);
+        }
+        self.rebuild_splitter()
+    }
+
+    /// 4.31: a token gets an id only if it is unknown *and* is not the unk token itself; special tokens are
+    /// never split even when they have no id.
+    fn add_to_slow_4_31(&mut self, tokens: &[SpecialToken], special: bool) -> Result<()> {
+        let mut next = TokenId::try_from(self.len()).unwrap_or(TokenId::MAX);
+        for token in tokens {
+            let is_unk = self.special.get(Role::Unk).is_some_and(|t| t.content == token.content);
+            let is_new = !is_unk && self.resolves_to_unk(&token.content);
+            if is_new {
+                self.added.insert(next, SpecialToken::added(&token.content, false, special));
+                next += 1;
+            }
+            if special || is_new {
+                self.never_split.insert(token.content.clone());
+            }
+        }
+        self.rebuild_splitter()
+    }
+
+    /// Whether a token's id is that of unk (or both have none).
+    fn resolves_to_unk(&self, content: &str) -> bool {
+        let unk = self.role_id(Role::Unk);
+        self.token_to_id(content).or(unk) == unk
+    }
+
+    /// Makes the search for added tokens fit the tables again.
+    pub(super) fn rebuild_splitter(&mut self) -> Result<()> {
+        let tokens: BTreeMap<String, Neighbours> = match self.facts.release {
+            Release::V4_31 => self.never_split.iter().map(|t| (t.clone(), self.neighbours_4_31(t))).collect(),
+            _ => self.added.iter().map(|(_, t)| (t.content.clone(), neighbours(t))).collect(),
+        };
+        if let Engine::Slow(_, splitter) = &mut self.engine {
+            *splitter = Splitter::new(tokens)?;
+        }
+        Ok(())
+    }
+
+    /// 4.31 strips both sides of a token unless Python holds it as an `AddedToken` among the special ones.
+    fn neighbours_4_31(&self, content: &str) -> Neighbours {
+        let all = self.special.all();
+        match all.iter().find(|t| t.content == content && !t.plain_str) {
+            Some(token) => Neighbours { single_word: false, ..neighbours(token) },
+            None => Neighbours { lstrip: true, rstrip: true, single_word: false },
+        }
+    }
+
+    fn add_to_fast(&mut self, tokens: &[SpecialToken], special: bool) -> Result<()> {
+        let Engine::Fast(core) = &mut self.engine else { return Ok(()) };
+        let converted = tokens.iter().map(|t| {
+            let mut token = AddedToken::from(t.content.as_str(), special);
+            if !t.plain_str {
+                token = token
+                    .lstrip(t.lstrip)
+                    .rstrip(t.rstrip)
+                    .single_word(t.single_word)
+                    .normalized(t.normalized);
+            }
+            token.special(special || t.special)
+        });
+        let converted: Vec<_> = converted.collect();
+        let added = if special { core.add_special_tokens(converted) } else { core.add_tokens(converted) };
+        added.map_err(|e| Error::Encode(e.to_string()))?;
+        self.read_added_from_core();
+        Ok(())
+    }
+
+    /// Fast classes ask the pipeline for their table of added tokens.
+    pub(super) fn read_added_from_core(&mut self) {
+        let Engine::Fast(core) = &self.engine else { return };
+        let mut added = super::special::AddedTokens::default();
+        for (id, t) in core.get_added_tokens_decoder() {
+            let token = SpecialToken {
+                content: t.content,
+                lstrip: t.lstrip,
+                rstrip: t.rstrip,
+                normalized: t.normalized,
+                single_word: t.single_word,
+                special: t.special,
+                plain_str: false,
+            };
+            added.insert(id, token);
+        }
+        self.added = added;
+    }
+}
+
+fn neighbours(token: &SpecialToken) -> Neighbours {
+    Neighbours { lstrip: token.lstrip, rstrip: token.rstrip, single_word: token.single_word }
+}
+
+/// The bytes of a fast tokenizer's vocabulary entry, read in the way its decoder would.
+pub(super) fn fast_token_bytes(core: &Core, token: &str) -> Vec<u8> {
+    use tokenizers::decoders::DecoderWrapper as D;
+    fn byte_level(decoder: &D) -> bool {
+        match decoder {
+            D::ByteLevel(_) => true,
+            D::Sequence(s) => s.get_decoders().iter().any(byte_level),
+            _ => false,
+        }
+    }
+    if core.get_decoder().is_some_and(byte_level)
+        && let Some(bytes) = byte_alphabet::decode(token)
+    {
+        return bytes;
+    }
+    match byte_piece(token) {
+        Some(byte) => vec![byte],
+        None => token.replace('▁', " ").into_bytes(),
+    }
+}

@@ -1,0 +1,184 @@
+//! `tokenizer_config.json`, `special_tokens_map.json`, `added_tokens.json`: what Python's `from_pretrained`
+//! makes of them before a class is built.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::class::{Profile, Release, Side, VERY_LARGE_INTEGER};
+use super::encoding::TokenId;
+use super::files::FileSet;
+use super::special::{Role, SpecialToken, SpecialTokens};
+use crate::error::{Error, Result};
+
+/// The arguments that the Python class would be built with.
+#[derive(Debug, Clone, Default)]
+pub struct InitArguments {
+    values: Map<String, Value>,
+    /// Special tokens after all files were merged.
+    pub special: SpecialTokens,
+    /// `added_tokens_decoder`: tokens with the ids that the files give them.
+    pub added: BTreeMap<TokenId, SpecialToken>,
+    /// Roles whose token comes as a plain string from `special_tokens_map.json`, set *after* the class was
+    /// built (transformers 4.31).
+    pub assigned_later: Vec<(Role, SpecialToken)>,
+    /// `added_tokens.json` in id order (transformers 4.31 adds them one by one).
+    pub added_file: Vec<(String, TokenId)>,
+}
+
+impl InitArguments {
+    /// Reads and merges the files as the given release does.
+    pub fn read(files: &FileSet, profile: &Profile, release: Release) -> Result<Self> {
+        let mut arguments = Self { values: object(files, "tokenizer_config.json")?, ..Self::default() };
+        arguments.read_roles(profile);
+        let map = object(files, "special_tokens_map.json")?;
+        arguments.added_file = read_added_file(files)?;
+        if release == Release::V4_31 {
+            arguments.assigned_later = roles_in(&map, true);
+            arguments.read_additional(&map);
+            return Ok(arguments);
+        }
+        if let Some(Value::Object(decoder)) = arguments.values.get("added_tokens_decoder") {
+            let path = files.path_of("tokenizer_config.json");
+            for (id, value) in decoder {
+                let id = id
+                    .parse()
+                    .map_err(|_| Error::format(&path, format!("added_tokens_decoder: {id:?} is no id")))?;
+                let token = SpecialToken::from_json(value, false).filter(|t| !t.plain_str);
+                let token = token.ok_or_else(|| {
+                    Error::format(&path, format!("added_tokens_decoder: the token at {id} is not an object"))
+                })?;
+                arguments.added.insert(id, token);
+            }
+        } else {
+            arguments.merge_legacy(files, &map)?;
+        }
+        arguments.prefer_added();
+        arguments.wrap_strings(profile);
+        Ok(arguments)
+    }
+
+    /// A string value of the configuration.
+    pub fn text(&self, key: &str) -> Option<&str> {
+        self.values.get(key).and_then(Value::as_str)
+    }
+
+    /// A boolean value of the configuration.
+    pub fn flag(&self, key: &str) -> Option<bool> {
+        self.values.get(key).and_then(Value::as_bool)
+    }
+
+    /// `model_max_length`, Python's very large integer without one.
+    pub fn model_max_length(&self) -> u128 {
+        let value = self.values.get("model_max_length");
+        let whole = value.and_then(Value::as_u64).map(u128::from);
+        // 1e30 does not fit in 64 bits; serde_json then gives a float, and Python compares against int(1e30).
+        whole.or_else(|| value.and_then(Value::as_f64).map(|f| f as u128)).unwrap_or(VERY_LARGE_INTEGER)
+    }
+
+    /// `padding_side` or `truncation_side`, if the configuration has one.
+    pub fn side(&self, key: &str) -> Option<Side> {
+        match self.text(key) {
+            Some("left") => Some(Side::Left),
+            Some("right") => Some(Side::Right),
+            _ => None,
+        }
+    }
+
+    /// Defaults of the class, then the values of `tokenizer_config.json` (an explicit null takes a role away).
+    fn read_roles(&mut self, profile: &Profile) {
+        for (role, content) in profile.tokens {
+            self.special.set(*role, Some(SpecialToken::from_str(content)));
+        }
+        for role in Role::ALL {
+            if let Some(value) = self.values.get(role.attribute()) {
+                self.special.set(role, SpecialToken::from_json(value, false));
+            }
+        }
+        let values = std::mem::take(&mut self.values);
+        self.read_additional(&values);
+        self.values = values;
+    }
+
+    fn read_additional(&mut self, map: &Map<String, Value>) {
+        for value in map.get("additional_special_tokens").and_then(Value::as_array).into_iter().flatten() {
+            if let Some(token) = SpecialToken::from_json(value, true)
+                && !self.special.additional.iter().any(|t| t.content == token.content)
+            {
+                self.special.additional.push(token);
+            }
+        }
+    }
+
+    /// 4.34 and later without `added_tokens_decoder`: the older files are folded into one.
+    fn merge_legacy(&mut self, files: &FileSet, map: &Map<String, Value>) -> Result<()> {
+        for (role, token) in roles_in(map, true) {
+            self.special.set(role, Some(token));
+        }
+        self.read_additional(map);
+        for (content, id) in &self.added_file {
+            let special = self.special.contains(content);
+            self.added.insert(*id, SpecialToken::added(content, !special, special));
+        }
+        if let Some(Value::Object(json)) = files.json("tokenizer.json")? {
+            let path = files.path_of("tokenizer.json");
+            for value in json.get("added_tokens").and_then(Value::as_array).into_iter().flatten() {
+                let id = value.get("id").and_then(Value::as_u64).and_then(|id| TokenId::try_from(id).ok());
+                match (id, SpecialToken::from_json(value, false)) {
+                    (Some(id), Some(token)) => self.added.insert(id, token),
+                    _ => return Err(Error::format(&path, "an added token has no id or no content")),
+                };
+            }
+        }
+        Ok(())
+    }
+
+    /// A role's token takes the flags of the added token of the same content.
+    fn prefer_added(&mut self) {
+        for role in Role::ALL {
+            let content = self.special.get(role).map(|t| t.content.clone());
+            let added = content.and_then(|c| self.added.values().find(|t| t.content == c).cloned());
+            if added.is_some() {
+                self.special.set(role, added);
+            }
+        }
+    }
+
+    /// Classes that turn a string into an `AddedToken` as soon as they get it.
+    pub fn wrap_strings(&mut self, profile: &Profile) {
+        let Some(normalized) = profile.wraps_strings else { return };
+        for role in Role::ALL {
+            if let Some(token) = self.special.get(role).filter(|t| t.plain_str) {
+                let token = SpecialToken::added(&token.content, normalized, true);
+                self.special.set(role, Some(token));
+            }
+        }
+    }
+}
+
+fn object(files: &FileSet, name: &str) -> Result<Map<String, Value>> {
+    match files.json(name)? {
+        None => Ok(Map::new()),
+        Some(Value::Object(map)) => Ok(map),
+        Some(_) => Err(Error::format(files.path_of(name), "expected a JSON object")),
+    }
+}
+
+fn roles_in(map: &Map<String, Value>, special: bool) -> Vec<(Role, SpecialToken)> {
+    Role::ALL
+        .into_iter()
+        .filter_map(|role| Some((role, SpecialToken::from_json(map.get(role.attribute())?, special)?)))
+        .collect()
+}
+
+fn read_added_file(files: &FileSet) -> Result<Vec<(String, TokenId)>> {
+    let mut tokens = Vec::new();
+    for (content, id) in object(files, "added_tokens.json")? {
+        let id = id.as_u64().and_then(|id| TokenId::try_from(id).ok()).ok_or_else(|| {
+            Error::format(files.path_of("added_tokens.json"), format!("{content:?} has no valid id"))
+        })?;
+        tokens.push((content, id));
+    }
+    tokens.sort_by_key(|(_, id)| *id);
+    Ok(tokens)
+}

@@ -1,0 +1,129 @@
+//! The fast Python classes: a `tokenizer.json` pipeline plus what the class changes in it on loading.
+
+use std::collections::BTreeSet;
+
+use tokenizers::processors::template::TemplateProcessing;
+
+use super::class::{ClassFacts, Loader, Profile, Release};
+use super::config::InitArguments;
+use super::files::FileSet;
+use super::formats::tokenizer_json;
+use super::load::{LoadOptions, fast_padding_side};
+use super::loaded::{Engine, Tokenizer};
+use super::special::{AddedTokens, Role, SpecialToken};
+use crate::error::{Error, Result};
+
+/// Loads the fast class over `tokenizer.json`.
+pub(super) fn load(
+    class: &str,
+    profile: &Profile,
+    files: &FileSet,
+    options: LoadOptions,
+) -> Result<Tokenizer> {
+    let arguments = InitArguments::read(files, profile, options.release)?;
+    let path = files.path_of("tokenizer.json");
+    let parts = tokenizer_json::read(&files.require("tokenizer.json")?, &path)?;
+    let (mut core, added) = parts.assemble()?;
+    tokenizer_json::add_tokens(&mut core, added)?;
+    let base = class.strip_suffix("Fast").unwrap_or(class);
+    let facts = ClassFacts {
+        name: format!("{base}Fast"),
+        loader: Loader::Fast,
+        release: options.release,
+        legacy: None,
+        adds_bos: arguments.flag("add_bos_token").unwrap_or(profile.adds_bos),
+        adds_eos: arguments.flag("add_eos_token").unwrap_or(profile.adds_eos),
+        can_add_tokens: true,
+        model_max_length: arguments.model_max_length(),
+        padding_side: fast_padding_side(profile, &arguments),
+        truncation_side: arguments.side("truncation_side").unwrap_or_default(),
+        clean_up_tokenization_spaces: arguments
+            .flag("clean_up_tokenization_spaces")
+            .unwrap_or(profile.clean_up_tokenization_spaces),
+    };
+    let mut tokenizer = Tokenizer {
+        name: String::new(),
+        facts,
+        special: arguments.special.clone(),
+        added: AddedTokens::default(),
+        notes: Vec::new(),
+        engine: Engine::Fast(Box::new(core)),
+        never_split: BTreeSet::new(),
+    };
+    tokenizer.read_added_from_core();
+    add_missing(&mut tokenizer, &arguments)?;
+    if profile.class == "LlamaTokenizer" && options.release != Release::V5 {
+        rebuild_post_processor(&mut tokenizer)?;
+    } else {
+        measure_bos_and_eos(&mut tokenizer)?;
+    }
+    Ok(tokenizer)
+}
+
+/// Tokens of the configuration that `tokenizer.json` lacks, then special tokens without an entry.
+fn add_missing(tokenizer: &mut Tokenizer, arguments: &InitArguments) -> Result<()> {
+    let mut wanted: Vec<SpecialToken> = arguments
+        .added
+        .values()
+        .filter(|t| !tokenizer.added.iter().any(|(_, have)| have == *t))
+        .cloned()
+        .collect();
+    for token in tokenizer.special.all() {
+        let known = tokenizer.added.id_of(&token.content).is_some();
+        if !known && !wanted.iter().any(|t| t.content == token.content) {
+            wanted.push(token.clone());
+        }
+    }
+    // Runs of special and ordinary tokens are added together, as ids depend on the order only.
+    for run in wanted.chunk_by(|a, b| a.special == b.special) {
+        let special = run.first().is_some_and(|t| t.special || tokenizer.special.contains(&t.content));
+        tokenizer.add_tokens(run, special)?;
+    }
+    Ok(())
+}
+
+/// The fast Llama class replaces the file's post-processor by one made of `add_bos_token`, `add_eos_token`.
+fn rebuild_post_processor(tokenizer: &mut Tokenizer) -> Result<()> {
+    let mut single = String::from("$A:0");
+    let mut tokens: Vec<(String, u32)> = Vec::new();
+    for (wanted, role) in [(tokenizer.facts.adds_bos, Role::Bos), (tokenizer.facts.adds_eos, Role::Eos)] {
+        if !wanted {
+            continue;
+        }
+        let token = tokenizer.special.get(role).map(|t| t.content.clone());
+        let (Some(token), Some(id)) = (token, tokenizer.role_id(role)) else {
+            let name = role.attribute();
+            return Err(Error::Usage(format!(
+                "add_{name} is true but there is no {name}: set one with --{}",
+                role.name()
+            )));
+        };
+        single = match role {
+            Role::Bos => format!("{token}:0 {single}"),
+            _ => format!("{single} {token}:0"),
+        };
+        tokens.push((token, id));
+    }
+    let processor = TemplateProcessing::builder()
+        .try_single(single)
+        .map_err(Error::Encode)?
+        .special_tokens(tokens)
+        .build()
+        .map_err(|e| Error::Encode(e.to_string()))?;
+    if let Engine::Fast(core) = &mut tokenizer.engine {
+        core.with_post_processor(Some(processor));
+    }
+    Ok(())
+}
+
+/// Whether bos and eos are really put around a text: ask the pipeline instead of trusting the configuration.
+fn measure_bos_and_eos(tokenizer: &mut Tokenizer) -> Result<()> {
+    let ids = tokenizer.encode("x", true)?.ids;
+    let inner = tokenizer.encode("x", false)?.ids;
+    let extra = ids.len() > inner.len();
+    tokenizer.facts.adds_bos =
+        extra && ids.first().copied() == tokenizer.role_id(Role::Bos) && ids.first() != inner.first();
+    tokenizer.facts.adds_eos =
+        extra && ids.last().copied() == tokenizer.role_id(Role::Eos) && ids.last() != inner.last();
+    Ok(())
+}

@@ -1,0 +1,38 @@
+//! `vocab.json` + `merges.txt`: byte-level BPE as GPT-2 wrote it.
+
+use std::path::Path;
+
+use tokenizers::models::bpe::{BPE, Merges, Vocab};
+
+use crate::error::{Error, Result};
+
+/// Builds the model. `vocab` is a JSON object token → id; `merges` has one pair a line, best first, after an
+/// optional `#version` line.
+///
+/// # Errors
+/// Broken JSON, a line that is no pair, or a merge whose parts or result are not in the vocabulary.
+pub fn read(vocab: (&[u8], &Path), merges: (&[u8], &Path)) -> Result<BPE> {
+    let vocabulary: std::collections::HashMap<String, u32> =
+        serde_json::from_slice(vocab.0).map_err(|e| Error::json(vocab.1, &e))?;
+    let vocabulary: Vocab = vocabulary.into_iter().collect();
+    let pairs = read_merges(merges.0, merges.1)?;
+    BPE::builder()
+        .vocab_and_merges(vocabulary, pairs)
+        .build()
+        .map_err(|e| Error::format(merges.1, format!("these merges do not fit the vocabulary: {e}")))
+}
+
+fn read_merges(bytes: &[u8], path: &Path) -> Result<Merges> {
+    let text = std::str::from_utf8(bytes).map_err(|e| Error::format(path, format!("not UTF-8: {e}")))?;
+    let mut merges = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        if line.is_empty() || (index == 0 && line.starts_with("#version")) {
+            continue;
+        }
+        let (left, right) = line
+            .split_once(' ')
+            .ok_or_else(|| Error::format(path, format!("line {}: expected two tokens", index + 1)))?;
+        merges.push((left.to_string(), right.to_string()));
+    }
+    Ok(merges)
+}

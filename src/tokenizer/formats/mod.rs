@@ -1,0 +1,8 @@
+//! The file formats of the hub, one file each: bytes in, parts of a tokenization pipeline out.
+//!
+//! A format knows nothing of Python classes, overrides or where its bytes came from.
+
+pub mod bpe_files;
+pub mod sentencepiece;
+pub mod tiktoken;
+pub mod tokenizer_json;

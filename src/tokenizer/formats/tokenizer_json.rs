@@ -1,0 +1,22 @@
+//! `tokenizer.json`: the whole pipeline in one file.
+
+use std::path::Path;
+
+use crate::error::{Error, Result};
+use crate::tokenizer::core::{AddedTokenWithId, Core, CoreParts};
+
+/// Reads a `tokenizer.json` (merges as strings or as pairs).
+pub fn read(bytes: &[u8], path: &Path) -> Result<CoreParts> {
+    serde_json::from_slice(bytes).map_err(|e| Error::json(path, &e))
+}
+
+/// Adds the file's tokens in its order, in runs of special and ordinary ones (as the library's own reader does).
+pub fn add_tokens(core: &mut Core, tokens: Vec<AddedTokenWithId>) -> Result<()> {
+    for run in tokens.chunk_by(|a, b| a.token.special == b.token.special) {
+        let special = run.first().is_some_and(|t| t.token.special);
+        let run = run.iter().map(|t| t.token.clone());
+        let added = if special { core.add_special_tokens(run) } else { core.add_tokens(run) };
+        added.map_err(|e| Error::Encode(e.to_string()))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,229 @@
+//! From a set of files to a [`Tokenizer`]: choose the class, read the format, apply what the class does on loading.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::class::{ClassFacts, Loader, Profile, Release, Side, SlowKind};
+use super::config::InitArguments;
+use super::files::FileSet;
+use super::formats::{bpe_files, sentencepiece, tiktoken};
+use super::loaded::{Engine, Tokenizer};
+use super::slow::byte_level::ByteLevelClass;
+use super::slow::sentencepiece::{Joining, SentencePieceClass};
+use super::slow::tiktoken::{TiktokenClass, TiktokenClassKind};
+use super::slow::{SlowClass, split::Splitter};
+use super::special::{AddedTokens, Role, SpecialToken};
+use super::{CoreParts, fast};
+use crate::error::{Error, Result};
+
+/// What the user may fix about the loading; `None` takes the default.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct LoadOptions {
+    pub loader: Option<Loader>,
+    pub legacy: Option<bool>,
+    pub release: Release,
+}
+
+/// Loads a tokenizer from its files; `name` is what messages and screens call it.
+///
+/// Without a wish for a loader the slow class is taken where it can be built, as the training code does
+/// (`use_fast=False`), else the fast one.
+///
+/// # Errors
+/// Broken files, or files that no known class can be built from (the message names what is missing).
+pub fn load(name: &str, files: &FileSet, options: LoadOptions) -> Result<Tokenizer> {
+    let class = class_name(files)?;
+    let profile = Profile::of(&class);
+    let slow = profile.slow.filter(|kind| slow_files_missing(*kind, files).is_none());
+    let mut tokenizer = match (options.loader, slow, files.has("tokenizer.json")) {
+        (Some(Loader::Slow) | None, Some(kind), _) => load_slow(profile, kind, files, options)?,
+        (Some(Loader::Fast), Some(kind @ SlowKind::Tiktoken(_)), false) => {
+            let mut tokenizer = load_slow(profile, kind, files, options)?;
+            tokenizer.notes.push(format!("{class} has no fast class; the slow one is used"));
+            tokenizer
+        }
+        (Some(Loader::Fast) | None, _, true) => fast::load(&class, profile, files, options)?,
+        (wish, _, _) => return Err(nothing_to_load(&class, profile, files, wish)),
+    };
+    tokenizer.name = name.to_string();
+    if !Profile::is_known(&class) {
+        tokenizer.notes.push(format!(
+            "class {class} is not known here and its code is not run: what tokenizer.json says is taken as it is"
+        ));
+    }
+    Ok(tokenizer)
+}
+
+/// The class that the configuration names, or the one that the files point to.
+fn class_name(files: &FileSet) -> Result<String> {
+    let config = files.json("tokenizer_config.json")?;
+    let named = config.as_ref().and_then(|c| c.get("tokenizer_class")).and_then(|v| v.as_str());
+    if let Some(class) = named {
+        return Ok(class.to_string());
+    }
+    let guess = if files.has("vocab.json") && files.has("merges.txt") {
+        "GPT2Tokenizer"
+    } else if files.has("tokenizer.model") {
+        "LlamaTokenizer"
+    } else if files.find_suffix("arcade100k.tiktoken").is_some() {
+        "Arcade100kTokenizer"
+    } else if files.find_suffix("qwen.tiktoken").is_some() {
+        "QWenTokenizer"
+    } else {
+        "PreTrainedTokenizerFast"
+    };
+    Ok(guess.to_string())
+}
+
+/// The first file that a slow class of this kind needs and that is not there.
+fn slow_files_missing(kind: SlowKind, files: &FileSet) -> Option<&'static str> {
+    let missing = |name: &'static str| (!files.has(name)).then_some(name);
+    match kind {
+        SlowKind::ByteLevel => missing("vocab.json").or_else(|| missing("merges.txt")),
+        SlowKind::Llama => missing("tokenizer.model"),
+        SlowKind::Tiktoken(_) => files.find_suffix(".tiktoken").is_none().then_some("*.tiktoken"),
+    }
+}
+
+fn nothing_to_load(class: &str, profile: &Profile, files: &FileSet, wish: Option<Loader>) -> Error {
+    let found: Vec<&str> = files.names().collect();
+    let found = if found.is_empty() { "nothing".to_string() } else { found.join(", ") };
+    let slow = profile.slow.and_then(|kind| slow_files_missing(kind, files));
+    let needed = match (wish, slow) {
+        (Some(Loader::Fast), _) => "tokenizer.json".to_string(),
+        (Some(Loader::Slow), None) => {
+            return Error::format(
+                files.label(),
+                format!("no slow class of {class} is known here; try --loader fast"),
+            );
+        }
+        (_, Some(file)) => format!("{file} or tokenizer.json"),
+        (_, None) => "tokenizer.json".to_string(),
+    };
+    Error::format(files.label(), format!("{class} needs {needed}; found {found}"))
+}
+
+fn load_slow(profile: &Profile, kind: SlowKind, files: &FileSet, options: LoadOptions) -> Result<Tokenizer> {
+    let mut arguments = InitArguments::read(files, profile, options.release)?;
+    if options.release == Release::V4_31 {
+        arguments.wrap_strings(profile);
+    }
+    let legacy = match kind {
+        SlowKind::Llama => Some(options.legacy.or_else(|| arguments.flag("legacy")).unwrap_or(true)),
+        _ => None,
+    };
+    let engine = build_slow(kind, files, &arguments, legacy, options.release)?;
+    let facts = ClassFacts {
+        name: profile.class.to_string(),
+        loader: Loader::Slow,
+        release: options.release,
+        legacy,
+        adds_bos: arguments.flag("add_bos_token").unwrap_or(profile.adds_bos),
+        adds_eos: arguments.flag("add_eos_token").unwrap_or(profile.adds_eos),
+        can_add_tokens: !matches!(kind, SlowKind::Tiktoken(_)),
+        model_max_length: arguments.model_max_length(),
+        padding_side: arguments.side("padding_side").unwrap_or_default(),
+        truncation_side: arguments.side("truncation_side").unwrap_or_default(),
+        clean_up_tokenization_spaces: arguments
+            .flag("clean_up_tokenization_spaces")
+            .unwrap_or(profile.clean_up_tokenization_spaces),
+    };
+    let mut tokenizer = Tokenizer {
+        name: String::new(),
+        facts,
+        special: arguments.special.clone(),
+        added: AddedTokens::default(),
+        notes: Vec::new(),
+        engine: Engine::Slow(engine, Splitter::default()),
+        never_split: BTreeSet::new(),
+    };
+    if let SlowKind::Tiktoken(kind) = kind {
+        default_tokens(&mut tokenizer, kind);
+    } else if options.release == Release::V4_31 {
+        add_on_loading_4_31(&mut tokenizer, &arguments)?;
+    } else {
+        add_on_loading(&mut tokenizer, &arguments)?;
+    }
+    Ok(tokenizer)
+}
+
+fn build_slow(
+    kind: SlowKind,
+    files: &FileSet,
+    arguments: &InitArguments,
+    legacy: Option<bool>,
+    release: Release,
+) -> Result<Arc<dyn SlowClass>> {
+    match kind {
+        SlowKind::ByteLevel => {
+            let (vocab, merges) = (files.require("vocab.json")?, files.require("merges.txt")?);
+            let paths = (files.path_of("vocab.json"), files.path_of("merges.txt"));
+            let model = bpe_files::read((&vocab, &paths.0), (&merges, &paths.1))?;
+            let add_prefix_space = arguments.flag("add_prefix_space").unwrap_or(false);
+            Ok(Arc::new(ByteLevelClass::new(model, add_prefix_space)?))
+        }
+        SlowKind::Llama => {
+            let path = files.path_of("tokenizer.model");
+            let model = sentencepiece::ModelProto::read(&files.require("tokenizer.model")?, &path)?;
+            let joining = match (legacy, release) {
+                (Some(false), Release::V4_31) => Joining::StripFirstPiece,
+                (Some(false), _) => Joining::BehindUnknown,
+                _ => Joining::Legacy,
+            };
+            let parts = CoreParts::bare(sentencepiece::build_bpe(&model, &path)?);
+            Ok(Arc::new(SentencePieceClass::new(&model, parts, joining)?))
+        }
+        SlowKind::Tiktoken(class) => {
+            let file = files.find_suffix(".tiktoken").unwrap_or("*.tiktoken");
+            let path = files.path_of(file);
+            let ranks = tiktoken::read_ranks(&files.require(file)?, &path)?;
+            let parts = tiktoken::build(&ranks, tiktoken::DIGIT_BY_DIGIT_PATTERN, &path)?;
+            Ok(Arc::new(TiktokenClass::new(class, parts)?))
+        }
+    }
+}
+
+/// StableLM's class gives itself eos and pad when the files name none.
+fn default_tokens(tokenizer: &mut Tokenizer, kind: TiktokenClassKind) {
+    if kind == TiktokenClassKind::Arcade100k {
+        for role in [Role::Eos, Role::Pad] {
+            if tokenizer.special.get(role).is_none() {
+                tokenizer.special.set(role, Some(SpecialToken::from_str("<|endoftext|>")));
+            }
+        }
+    }
+}
+
+/// From 4.34 on: the table of the files first, then special tokens that are not in it, in the order of roles.
+fn add_on_loading(tokenizer: &mut Tokenizer, arguments: &InitArguments) -> Result<()> {
+    for (id, token) in &arguments.added {
+        tokenizer.added.insert(*id, token.clone());
+    }
+    let missing: Vec<SpecialToken> = tokenizer
+        .special
+        .all()
+        .into_iter()
+        .filter(|t| tokenizer.added.id_of(&t.content).is_none())
+        .cloned()
+        .collect();
+    tokenizer.add_tokens(&missing, true)
+}
+
+/// 4.31: tokens of `special_tokens_map.json` replace the class's own, then the added tokens one by one, then
+/// all special tokens again.
+fn add_on_loading_4_31(tokenizer: &mut Tokenizer, arguments: &InitArguments) -> Result<()> {
+    for (role, token) in &arguments.assigned_later {
+        tokenizer.special.set(*role, Some(token.clone()));
+    }
+    for (content, _) in &arguments.added_file {
+        let special = tokenizer.special.contains(content);
+        tokenizer.add_tokens(&[SpecialToken::from_str(content)], special)?;
+    }
+    let all: Vec<SpecialToken> = tokenizer.special.all().into_iter().cloned().collect();
+    tokenizer.add_tokens(&all, true)
+}
+
+/// Padding side of a fast class.
+pub(super) fn fast_padding_side(profile: &Profile, arguments: &InitArguments) -> Side {
+    arguments.side("padding_side").unwrap_or(profile.fast_padding_side)
+}

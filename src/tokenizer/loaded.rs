@@ -1,0 +1,165 @@
+//! [`Tokenizer`]: a loaded tokenizer with the behaviour of its Python class.
+//!
+//! Cloning is cheap (the model is shared), so an override works on a copy.
+
+use std::sync::Arc;
+
+use tokenizers::Model;
+
+use super::class::{ClassFacts, Loader};
+use super::core::{Core, encode_core};
+use super::encoding::{Encoding, Piece, TokenId};
+use super::slow::split::Splitter;
+use super::slow::{SlowClass, SlowState};
+use super::special::{AddedTokens, Role, SpecialTokens};
+use super::{added, byte_alphabet};
+use crate::error::Result;
+
+/// What does the work underneath.
+#[derive(Debug, Clone)]
+pub enum Engine {
+    /// A `tokenizers` pipeline that finds its added tokens itself.
+    Fast(Box<Core>),
+    /// A pure-Python class over a model.
+    Slow(Arc<dyn SlowClass>, Splitter),
+}
+
+/// A tokenizer as its Python class would behave.
+#[derive(Debug, Clone)]
+pub struct Tokenizer {
+    /// What the user asked for (`sample:phi-2`, a folder, a hub id).
+    pub name: String,
+    pub facts: ClassFacts,
+    pub special: SpecialTokens,
+    pub added: AddedTokens,
+    /// Things the user should know about how this was loaded.
+    pub notes: Vec<String>,
+    pub(super) engine: Engine,
+    /// Tokens that 4.31 never splits (`unique_no_split_tokens`), in no other release used.
+    pub(super) never_split: std::collections::BTreeSet<String>,
+}
+
+impl Tokenizer {
+    /// The ids of a text; `add_special_tokens` puts bos and eos where the class does.
+    ///
+    /// Spans are byte ranges of `text`.
+    pub fn encode(&self, text: &str, add_special_tokens: bool) -> Result<Encoding> {
+        match &self.engine {
+            Engine::Fast(core) => encode_core(core, text, add_special_tokens),
+            Engine::Slow(class, splitter) => {
+                let state = SlowState { special: &self.special, added: &self.added, splitter };
+                let tokens = class.tokenize(text, state)?;
+                Ok(if add_special_tokens { self.with_bos_and_eos(&tokens, text.len()) } else { tokens })
+            }
+        }
+    }
+
+    /// `build_inputs_with_special_tokens` of the slow classes.
+    fn with_bos_and_eos(&self, tokens: &Encoding, end: usize) -> Encoding {
+        let mut all = Encoding::default();
+        if self.facts.adds_bos {
+            all.push_optional(self.role_id(Role::Bos), "None", 0..0);
+        }
+        all.extend_shifted(tokens, 0);
+        if self.facts.adds_eos {
+            all.push_optional(self.role_id(Role::Eos), "None", end..end);
+        }
+        all
+    }
+
+    /// Number of tokens of the base vocabulary (`vocab_size`).
+    pub fn vocab_size(&self) -> usize {
+        match &self.engine {
+            Engine::Fast(core) => core.get_vocab_size(false),
+            Engine::Slow(class, _) => class.vocab_size(),
+        }
+    }
+
+    /// `len(tokenizer)`: base vocabulary and added tokens, each content once.
+    pub fn len(&self) -> usize {
+        match &self.engine {
+            Engine::Fast(core) => core.get_vocab_size(true),
+            Engine::Slow(class, _) => {
+                let new = self.added.iter().filter(|(_, t)| class.token_to_id(&t.content).is_none());
+                class.vocab_size() + new.count()
+            }
+        }
+    }
+
+    /// True for a tokenizer without any token.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The id of a token by its vocabulary string; `None` where there is no such token.
+    pub fn token_to_id(&self, token: &str) -> Option<TokenId> {
+        match &self.engine {
+            Engine::Fast(core) => core.token_to_id(token),
+            Engine::Slow(class, _) => self.added.id_of(token).or_else(|| class.token_to_id(token)),
+        }
+    }
+
+    /// The id of a role's token as Python's `unk_token_id` etc. give it: an unknown token falls back to unk.
+    pub fn role_id(&self, role: Role) -> Option<TokenId> {
+        let token = self.special.get(role)?;
+        let closed = matches!(&self.engine, Engine::Slow(..)) && !self.facts.can_add_tokens;
+        self.token_to_id(&token.content).or_else(|| {
+            let unk = self.special.get(Role::Unk).filter(|_| !closed)?;
+            self.token_to_id(&unk.content)
+        })
+    }
+
+    /// The token at an id, as the class names it.
+    pub fn piece(&self, id: TokenId) -> Option<Piece> {
+        if let Some(token) = self.added.get(id) {
+            return Some(Piece::Text(token.content.clone()));
+        }
+        match &self.engine {
+            Engine::Fast(core) => core.id_to_token(id).map(Piece::Text),
+            Engine::Slow(class, _) => class.piece(id),
+        }
+    }
+
+    /// The bytes that a token adds to a text (`▁` and `Ġ` undone); `None` for an id without a token.
+    pub fn token_bytes(&self, id: TokenId) -> Option<Vec<u8>> {
+        if let Some(token) = self.added.get(id) {
+            return Some(token.content.clone().into_bytes());
+        }
+        match &self.engine {
+            Engine::Slow(class, _) => class.bytes(id),
+            Engine::Fast(core) => {
+                let token = core.get_model().id_to_token(id)?;
+                Some(added::fast_token_bytes(core, &token))
+            }
+        }
+    }
+
+    /// True when `id` is an added token or has a role.
+    pub fn is_special(&self, id: TokenId) -> bool {
+        self.added.get(id).is_some_and(|t| t.special || self.special.contains(&t.content))
+            || self.roles_of(id).next().is_some()
+    }
+
+    /// The roles whose token has this id.
+    pub fn roles_of(&self, id: TokenId) -> impl Iterator<Item = Role> + '_ {
+        Role::ALL.into_iter().filter(move |role| self.role_id(*role) == Some(id))
+    }
+
+    /// The whole vocabulary as (id, token string), in id order, for searching in it.
+    pub fn vocabulary(&self) -> Vec<(TokenId, String)> {
+        let top = TokenId::try_from(self.len().max(self.vocab_size())).unwrap_or(TokenId::MAX);
+        let beyond = self.added.iter().map(|(id, _)| id).filter(|id| *id >= top);
+        (0..top).chain(beyond.collect::<Vec<_>>()).filter_map(|id| Some((id, self.searchable(id)?))).collect()
+    }
+
+    /// A token as a person would look for it: its text, or its piece where the bytes are no text.
+    fn searchable(&self, id: TokenId) -> Option<String> {
+        let bytes = self.token_bytes(id)?;
+        Some(String::from_utf8(bytes).unwrap_or_else(|e| byte_alphabet::encode(e.as_bytes())))
+    }
+
+    /// True for the slow family.
+    pub fn is_slow(&self) -> bool {
+        self.facts.loader == Loader::Slow
+    }
+}

@@ -1,0 +1,71 @@
+//! GPT-2, CodeGen (phi-2) and their kin: byte-level BPE from `vocab.json` and `merges.txt`.
+
+use tokenizers::pre_tokenizers::byte_level::ByteLevel;
+use tokenizers::{Model, models::bpe::BPE};
+
+use super::{SlowClass, SlowState, tokenize_base};
+use crate::error::Result;
+use crate::tokenizer::byte_alphabet;
+use crate::tokenizer::core::{Core, CoreParts, encode_core};
+use crate::tokenizer::encoding::{Encoding, Piece, TokenId};
+
+/// A byte-level BPE class.
+#[derive(Debug)]
+pub struct ByteLevelClass {
+    core: Core,
+    add_prefix_space: bool,
+}
+
+impl ByteLevelClass {
+    /// A class over this model. With `add_prefix_space` a text is encoded as if a space stood before it.
+    pub fn new(model: BPE, add_prefix_space: bool) -> Result<Self> {
+        let mut parts = CoreParts::bare(model);
+        parts.pre_tokenizer = Some(ByteLevel::new(false, true, true).into());
+        parts.decoder = Some(ByteLevel::new(false, true, true).into());
+        Ok(Self { core: parts.assemble()?.0, add_prefix_space })
+    }
+}
+
+impl SlowClass for ByteLevelClass {
+    fn tokenize(&self, text: &str, state: SlowState<'_>) -> Result<Encoding> {
+        if !self.add_prefix_space {
+            return tokenize_base(self, text, state);
+        }
+        let mut encoding = tokenize_base(self, &format!(" {text}"), state)?;
+        for span in &mut encoding.spans {
+            *span = span.start.saturating_sub(1)..span.end.saturating_sub(1);
+        }
+        Ok(encoding)
+    }
+
+    fn tokenize_segment(&self, text: &str, _: SlowState<'_>) -> Result<Encoding> {
+        encode_core(&self.core, text, false)
+    }
+
+    fn vocab_size(&self) -> usize {
+        self.core.get_model().get_vocab_size()
+    }
+
+    fn token_to_id(&self, token: &str) -> Option<TokenId> {
+        self.core.get_model().token_to_id(token)
+    }
+
+    fn piece(&self, id: TokenId) -> Option<Piece> {
+        self.core.get_model().id_to_token(id).map(Piece::Text)
+    }
+
+    fn bytes(&self, id: TokenId) -> Option<Vec<u8>> {
+        let token = self.core.get_model().id_to_token(id)?;
+        Some(byte_alphabet::decode(&token).unwrap_or_else(|| token.into_bytes()))
+    }
+
+    fn join(&self, ids: &[TokenId]) -> String {
+        let bytes: Vec<u8> = ids.iter().filter_map(|id| self.bytes(*id)).flatten().collect();
+        python_utf8_replace(&bytes)
+    }
+}
+
+/// `bytes.decode("utf-8", errors="replace")`.
+pub fn python_utf8_replace(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}

@@ -1,0 +1,68 @@
+//! The slow Python classes: pure-Python tokenizers that cut a text at added tokens and hand the rest to a model.
+//!
+//! [`SlowClass`] is what a class adds to the base class; one file a family. The base behaviour (cutting at
+//! added tokens) is [`tokenize_base`].
+
+mod aligned;
+pub mod byte_level;
+pub mod sentencepiece;
+pub mod split;
+pub mod tiktoken;
+
+use super::encoding::{Encoding, Piece, TokenId};
+use super::special::{AddedTokens, SpecialTokens};
+use crate::error::Result;
+use split::Splitter;
+
+/// What the base class knows when a text is tokenized: the added tokens and the special ones.
+#[derive(Debug, Clone, Copy)]
+pub struct SlowState<'a> {
+    pub special: &'a SpecialTokens,
+    pub added: &'a AddedTokens,
+    pub splitter: &'a Splitter,
+}
+
+/// One family of slow Python classes.
+pub trait SlowClass: Send + Sync + std::fmt::Debug {
+    /// `tokenize`: a whole text, with added tokens found, without bos and eos.
+    fn tokenize(&self, text: &str, state: SlowState<'_>) -> Result<Encoding> {
+        tokenize_base(self, text, state)
+    }
+
+    /// `_tokenize`: a text in which no added token is looked for.
+    fn tokenize_segment(&self, text: &str, state: SlowState<'_>) -> Result<Encoding>;
+
+    /// Number of tokens of the base vocabulary (Python's `vocab_size`).
+    fn vocab_size(&self) -> usize;
+
+    /// The id of a token of the base vocabulary; `None` where there is no such token.
+    fn token_to_id(&self, token: &str) -> Option<TokenId>;
+
+    /// The token at an id of the base vocabulary.
+    fn piece(&self, id: TokenId) -> Option<Piece>;
+
+    /// The bytes that a token of the base vocabulary stands for in a text.
+    fn bytes(&self, id: TokenId) -> Option<Vec<u8>>;
+
+    /// `convert_tokens_to_string` for a run of tokens of the base vocabulary.
+    fn join(&self, ids: &[TokenId]) -> String;
+}
+
+/// `PreTrainedTokenizer.tokenize`: cut at added tokens, give the rest to the class.
+pub fn tokenize_base<C: SlowClass + ?Sized>(class: &C, text: &str, state: SlowState<'_>) -> Result<Encoding> {
+    let mut all = Encoding::default();
+    for part in state.splitter.split(text) {
+        match part.token {
+            Some(token) => {
+                let content = state.splitter.token(token);
+                let id = state.added.id_of(content).or_else(|| class.token_to_id(content));
+                all.push_optional(id, content, part.range);
+            }
+            None => {
+                let segment = text.get(part.range.clone()).unwrap_or("");
+                all.extend_shifted(&class.tokenize_segment(segment, state)?, part.range.start);
+            }
+        }
+    }
+    Ok(all)
+}
