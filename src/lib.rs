@@ -3,8 +3,11 @@
 #![deny(unsafe_code)]
 #![warn(missing_debug_implementations)]
 
+pub mod chat;
 pub mod error;
 pub mod labels;
+pub mod python;
+pub mod setup;
 pub mod tokenizer;
 
 pub use error::{Error, Result};

@@ -1,5 +1,19 @@
 //! Which tokens of a conversation are supervised, and how the training code counts them.
+//!
+//! One sample goes: turns → [`multimodal`] rewriting → prompt (by the template) → ids ([`encode`]) → a rule
+//! ([`rules`]) that counts rounds in a [`ledger`] and masks. Whatever the Python code would raise on the way is
+//! a [`PythonError`] in the result.
 
+mod encode;
+mod inspect;
+mod ledger;
+pub mod multimodal;
 mod outcome;
+mod rule;
+pub mod rules;
 
+pub use crate::python::PythonError;
+pub use encode::{PromptIds, image_ids, piece_len, text_ids};
+pub use inspect::{PromptOptions, inspect};
 pub use outcome::*;
+pub use rule::Rule;

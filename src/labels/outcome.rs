@@ -2,32 +2,21 @@
 
 use std::ops::Range;
 
+use crate::python::PythonError;
+
 /// Label of a position that the loss ignores.
 pub const IGNORE_INDEX: i64 = -100;
 /// Id that stands for one `<image>` before the model replaces it with image features.
 pub const IMAGE_TOKEN_INDEX: i64 = -200;
 
-/// An exception that the emulated Python code would raise: its type and its message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PythonError {
-    pub kind: &'static str,
-    pub message: String,
-}
-
-impl PythonError {
-    pub fn new(kind: &'static str, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
-    }
-}
-
 /// One round as the rule counts it. Positions are token indices; `start..end` is where the *rule* puts
 /// the round (`start` = cur_len before it, `end` = `start + round_len`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Round {
-    pub round_len: usize,
-    pub instruction_len: usize,
-    pub start: usize,
-    pub end: usize,
+    pub round_len: i64,
+    pub instruction_len: i64,
+    pub start: i64,
+    pub end: i64,
     /// Byte range of the prompt that the round's text was cut from.
     pub text: Range<usize>,
     /// Byte range within the prompt of the instruction part (what `instruction_len` was measured on).
@@ -87,9 +76,9 @@ pub struct Labelled {
     /// For each token the byte range of the prompt it stands for (empty for bos and the like).
     pub spans: Vec<Range<usize>>,
     /// The rule's count; `None` for rules that do not count (`plain`).
-    pub cur_len: Option<usize>,
+    pub cur_len: Option<i64>,
     /// Number of ids that differ from pad (plus the rule's corrections); `None` for `plain`.
-    pub total_len: Option<usize>,
+    pub total_len: Option<i64>,
     pub mismatch: bool,
     /// The line that the training code prints, word for word.
     pub warning: Option<String>,

@@ -28,6 +28,24 @@ impl Tokenizer {
         }
     }
 
+    /// `add_special_tokens({role: content})`: gives a role a token, adding it where it is new.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] from classes with a closed list; the tokenizer is unchanged then.
+    pub fn set_special_token(&mut self, role: Role, content: &str) -> Result<()> {
+        let token = match self.facts.release {
+            Release::V4_31 => SpecialToken::from_str(content),
+            _ => SpecialToken::added(content, false, true),
+        };
+        let before = self.special.get(role).cloned();
+        self.special.set(role, Some(token.clone()));
+        let added = self.add_tokens(&[token], true);
+        if added.is_err() {
+            self.special.set(role, before);
+        }
+        added
+    }
+
     fn check_closed_list(&self, tokens: &[SpecialToken]) -> Result<()> {
         match tokens.iter().find(|t| self.token_to_id(&t.content).is_none()) {
             None => Ok(()),

@@ -192,3 +192,13 @@ pub struct ClassFacts {
     pub truncation_side: Side,
     pub clean_up_tokenization_spaces: bool,
 }
+
+impl ClassFacts {
+    /// The message of the `AttributeError` that this release raises for a missing attribute.
+    pub fn missing_attribute(&self, attribute: &str) -> String {
+        match self.release {
+            Release::V5 => format!("{} has no attribute {attribute}", self.name),
+            _ => format!("'{}' object has no attribute '{attribute}'", self.name),
+        }
+    }
+}

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokenizers::Model;
 
-use super::class::{ClassFacts, Loader};
+use super::class::{ClassFacts, Loader, Release, Side};
 use super::core::{Core, encode_core};
 use super::encoding::{Encoding, Piece, TokenId};
 use super::slow::split::Splitter;
@@ -52,6 +52,36 @@ impl Tokenizer {
                 Ok(if add_special_tokens { self.with_bos_and_eos(&tokens, text.len()) } else { tokens })
             }
         }
+    }
+
+    /// The ids of a text, cut so that they and the special tokens fit in `max_length`.
+    pub fn encode_truncated(&self, text: &str, max_length: usize) -> Result<Encoding> {
+        let whole = self.encode(text, true)?;
+        if whole.len() <= max_length {
+            return Ok(whole);
+        }
+        let inner = self.encode(text, false)?;
+        let around = whole.len().saturating_sub(inner.len());
+        let before = around.min(usize::from(self.facts.adds_bos));
+        let keep = max_length.saturating_sub(around);
+        let mut cut = whole.clone();
+        cut.truncate(before);
+        match self.facts.truncation_side {
+            Side::Right => {
+                let mut kept = inner;
+                kept.truncate(keep);
+                cut.extend_shifted(&kept, 0);
+            }
+            Side::Left => cut.extend_shifted(&inner.without_head(inner.len().saturating_sub(keep), 0), 0),
+        }
+        let after = whole.without_head(whole.len() - (around - before), 0);
+        cut.extend_shifted(&after, 0);
+        Ok(cut)
+    }
+
+    /// True where the `tokenizers` library that comes with the release is 0.14 or newer, which newer LLaVA asks.
+    pub fn joins_after_special(&self) -> bool {
+        self.facts.release != Release::V4_31
     }
 
     /// `build_inputs_with_special_tokens` of the slow classes.

@@ -10,6 +10,7 @@ use std::ops::Range;
 use aho_corasick::{AhoCorasick, MatchKind};
 
 use crate::error::{Error, Result};
+use crate::python::is_python_space;
 
 /// How a matched token treats its neighbours.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -133,11 +134,6 @@ impl Splitter {
 
 fn slice<'t>(text: &'t str, range: &Range<usize>) -> &'t str {
     text.get(range.clone()).unwrap_or("")
-}
-
-/// Python's `str.isspace`, which counts the four information separators that Rust does not.
-fn is_python_space(c: char) -> bool {
-    c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)
 }
 
 fn trim_start(s: &str) -> &str {

@@ -1,0 +1,9 @@
+//! Conversations as data: samples, the files they come in, and the templates that turn them into prompts.
+
+mod llava;
+mod reader;
+mod sample;
+
+pub use llava::{SeparatorStyle, Template, build_messages, speaker_prompt};
+pub use reader::{parse_samples, read_samples};
+pub use sample::{Sample, Turn};

@@ -1,0 +1,79 @@
+//! The label rules, one family a file. Each is written from what the training code does, slip for slip.
+
+pub mod llama_2;
+pub mod mpt;
+pub mod plain;
+pub mod two;
+pub mod v0;
+
+use std::ops::Range;
+
+use super::encode::{PromptIds, image_ids, piece_len, text_ids};
+use super::{PromptOptions, PythonError};
+use crate::chat::{SeparatorStyle, Template};
+use crate::tokenizer::{Role, Tokenizer};
+
+/// What a rule works on.
+#[derive(Debug, Clone, Copy)]
+pub struct RuleInput<'a> {
+    pub tokenizer: &'a Tokenizer,
+    pub template: &'a Template,
+    pub options: &'a PromptOptions,
+    pub prompt: &'a str,
+    pub has_image: bool,
+}
+
+impl RuleInput<'_> {
+    /// Ids of the whole prompt.
+    fn prompt_ids(&self) -> Result<PromptIds, PythonError> {
+        if self.has_image {
+            image_ids(self.tokenizer, self.prompt)
+        } else {
+            text_ids(self.tokenizer, self.prompt, self.options.model_max_length)
+        }
+    }
+
+    /// Number of ids of a piece that is encoded alone.
+    fn measure(&self, text: &str) -> Result<i64, PythonError> {
+        piece_len(self.tokenizer, text, self.has_image)
+    }
+
+    /// The assertion that each function makes about the template's style.
+    fn assert_style(&self, style: SeparatorStyle) -> Result<(), PythonError> {
+        if self.template.style == style { Ok(()) } else { Err(PythonError::new("AssertionError", "")) }
+    }
+
+    /// `total_len`: ids that differ from pad.
+    ///
+    /// # Errors
+    /// `TypeError` without a pad id, as comparing a tensor with None raises.
+    fn total_len(&self, ids: &[i64]) -> Result<i64, PythonError> {
+        let pad = pad_id(self.tokenizer)?;
+        Ok(i64::try_from(ids.iter().filter(|id| **id != pad).count()).unwrap_or(i64::MAX))
+    }
+}
+
+/// The pad id as a comparison needs it.
+///
+/// # Errors
+/// `TypeError`, in torch's words, where it is None.
+pub fn pad_id(tokenizer: &Tokenizer) -> Result<i64, PythonError> {
+    tokenizer.role_id(Role::Pad).map(i64::from).ok_or_else(|| {
+        let message = "ne() received an invalid combination of arguments - got (NoneType), but expected one of:\n \
+                       * (Tensor other)\n      didn't match because some of the arguments have invalid types: \
+                       (!NoneType!)\n * (Number other)\n      didn't match because some of the arguments have invalid \
+                       types: (!NoneType!)\n";
+        PythonError::new("TypeError", message)
+    })
+}
+
+/// `text.split(separator)` with the byte range of each piece.
+fn split_ranges(text: &str, separator: &str) -> Vec<Range<usize>> {
+    let mut start = 0;
+    let mut ranges = Vec::new();
+    for piece in text.split(separator) {
+        ranges.push(start..start + piece.len());
+        start += piece.len() + separator.len();
+    }
+    ranges
+}

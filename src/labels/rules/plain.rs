@@ -1,0 +1,35 @@
+//! Image pre-training: one image, one caption. The question is thrown away and nothing is counted.
+
+use crate::chat::{Template, Turn};
+use crate::labels::encode::{image_ids, piece_len};
+use crate::labels::ledger::Ledger;
+use crate::labels::multimodal::IMAGE;
+use crate::labels::{Labelled, PythonError, SegmentKind};
+use crate::tokenizer::Tokenizer;
+
+/// The prompt: image placeholder, caption, separator.
+///
+/// # Errors
+/// `AssertionError` without exactly two turns or without an image in the first.
+pub fn prompt(template: &Template, turns: &[Turn]) -> Result<String, PythonError> {
+    match turns {
+        [question, answer] if question.value.contains(IMAGE) => {
+            Ok(format!("{IMAGE}{}{}", answer.value, template.sep))
+        }
+        _ => Err(PythonError::new("AssertionError", "")),
+    }
+}
+
+/// Labels of a prompt: all but what the placeholder alone encodes to.
+///
+/// # Errors
+/// What `preprocess_plain` raises.
+pub fn label(tokenizer: &Tokenizer, prompt: &str) -> Result<Labelled, PythonError> {
+    let ids = image_ids(tokenizer, prompt)?;
+    let masked = piece_len(tokenizer, IMAGE, true)?;
+    let len = i64::try_from(ids.ids.len()).unwrap_or(i64::MAX);
+    let mut ledger = Ledger::new(ids, 0);
+    ledger.name(0, len, SegmentKind::Answer, Some(0));
+    ledger.mask(0, masked, SegmentKind::ImagePrefix, None);
+    Ok(ledger.finish_unchecked(None, None))
+}
