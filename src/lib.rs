@@ -7,6 +7,7 @@ pub mod chat;
 pub mod error;
 pub mod labels;
 pub mod python;
+pub mod samples;
 pub mod setup;
 pub mod tokenizer;
 

@@ -1,5 +1,14 @@
 //! From what a user asks for to what labels a sample: tokenizer, overrides, template, rule, options.
+//!
+//! The command line and the screen both make a [`Request`] and get a [`Setup`] from [`resolve`]; neither knows
+//! how the choice was made.
 
 mod overrides;
+mod recipe;
+mod request;
+mod source;
 
 pub use overrides::{OverrideEffect, TokenChoice, apply};
+pub use recipe::{RECIPES, Recipe};
+pub use request::{AUTO, NONE, Request, Setup, TRAINING_MAX_LENGTH, resolve};
+pub use source::{SAMPLE_PREFIX, files_for, load_tokenizer};

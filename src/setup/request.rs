@@ -1,0 +1,177 @@
+//! What a user asks for, and what it comes to: the same for the command line and the screen.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{OverrideEffect, Recipe, TokenChoice, apply};
+use crate::chat::{Sample, SeparatorStyle, Template};
+use crate::error::{Error, Result};
+use crate::labels::{Inspection, PromptOptions, Rule, inspect};
+use crate::tokenizer::{LoadOptions, Role, Tokenizer};
+
+/// A wish that follows something else unless a name is given.
+pub const AUTO: &str = "auto";
+/// The recipe that changes nothing.
+pub const NONE: &str = "none";
+
+/// Largest `model_max_length` that the training scripts set.
+pub const TRAINING_MAX_LENGTH: usize = 2048;
+
+/// Everything that decides how samples are labelled, as the user put it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// `sample:NAME`, a folder, a file, or a hub id.
+    pub tokenizer: String,
+    /// A template's name, or [`AUTO`].
+    pub template: String,
+    /// A rule's name, or [`AUTO`].
+    pub preprocess: String,
+    /// A recipe's name, [`AUTO`] or [`NONE`].
+    pub recipe: String,
+    /// Tokens for roles; they win over the recipe's.
+    pub overrides: BTreeMap<Role, TokenChoice>,
+    pub load: LoadOptions,
+    pub model_max_length: Option<usize>,
+    pub mm_use_im_start_end: bool,
+}
+
+impl Default for Request {
+    fn default() -> Self {
+        Self {
+            tokenizer: "sample:phi-2".to_string(),
+            template: AUTO.to_string(),
+            preprocess: AUTO.to_string(),
+            recipe: AUTO.to_string(),
+            overrides: BTreeMap::new(),
+            load: LoadOptions::default(),
+            model_max_length: None,
+            mm_use_im_start_end: false,
+        }
+    }
+}
+
+/// A request that was understood: all that is needed to label a sample.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// The tokenizer with overrides.
+    pub tokenizer: Arc<Tokenizer>,
+    /// The tokenizer as it was loaded.
+    pub base: Arc<Tokenizer>,
+    pub template: Template,
+    pub rule: Rule,
+    pub recipe: Option<&'static Recipe>,
+    /// What each override did, in the order of application.
+    pub effects: Vec<OverrideEffect>,
+    pub options: PromptOptions,
+    /// What was chosen for the user, and why.
+    pub notes: Vec<String>,
+}
+
+impl Setup {
+    /// Labels of one sample.
+    pub fn inspect(&self, sample: &Sample) -> Inspection {
+        inspect(&self.tokenizer, &self.template, self.rule, &self.options, sample)
+    }
+}
+
+/// Works out what a request means for a loaded tokenizer. Takes milliseconds: nothing is loaded.
+///
+/// # Errors
+/// Unknown names, and overrides that the class refuses.
+pub fn resolve(base: &Arc<Tokenizer>, request: &Request) -> Result<Setup> {
+    let mut notes = Vec::new();
+    let recipe = choose_recipe(base, request, &mut notes)?;
+    let overrides = merged_overrides(recipe, request);
+    let (tokenizer, effects) = apply(base, &overrides)?;
+    let template = choose_template(&tokenizer, recipe, request, &mut notes)?;
+    let rule = match request.preprocess.as_str() {
+        AUTO => Rule::dispatch(&template),
+        name => Rule::named(name).ok_or_else(|| Error::UnknownName {
+            kind: "rule",
+            name: name.to_string(),
+            known: Rule::ALL.iter().map(|r| r.name().to_string()).collect(),
+        })?,
+    };
+    let own = usize::try_from(tokenizer.facts.model_max_length).unwrap_or(usize::MAX);
+    let options = PromptOptions {
+        model_max_length: request.model_max_length.unwrap_or(own.min(TRAINING_MAX_LENGTH)),
+        mm_use_im_start_end: request.mm_use_im_start_end,
+        ..PromptOptions::default()
+    };
+    Ok(Setup {
+        tokenizer: Arc::new(tokenizer),
+        base: base.clone(),
+        template,
+        rule,
+        recipe,
+        effects,
+        options,
+        notes,
+    })
+}
+
+fn choose_recipe(
+    base: &Tokenizer,
+    request: &Request,
+    notes: &mut Vec<String>,
+) -> Result<Option<&'static Recipe>> {
+    match request.recipe.as_str() {
+        NONE => Ok(None),
+        AUTO => {
+            let recipe = Recipe::for_tokenizer(base);
+            notes.push(match recipe {
+                Some(r) => format!("recipe {} chosen for {}: {}", r.name, base.facts.name, r.summary),
+                None => {
+                    format!("no recipe is known for {}: the tokenizer is taken as loaded", base.facts.name)
+                }
+            });
+            Ok(recipe)
+        }
+        name => Recipe::named(name).map(Some).ok_or_else(|| {
+            let known = [AUTO, NONE].into_iter().chain(Recipe::names()).map(String::from).collect();
+            Error::UnknownName { kind: "recipe", name: name.to_string(), known }
+        }),
+    }
+}
+
+/// The recipe's tokens with the user's in their place; other roles first, pad last as it may copy another.
+fn merged_overrides(recipe: Option<&Recipe>, request: &Request) -> Vec<(Role, TokenChoice)> {
+    let mut merged: Vec<(Role, TokenChoice)> = recipe.map(Recipe::overrides).unwrap_or_default();
+    merged.retain(|(role, _)| !request.overrides.contains_key(role));
+    merged.extend(request.overrides.iter().map(|(role, choice)| (*role, choice.clone())));
+    let order = [Role::Unk, Role::Eos, Role::Bos, Role::Sep, Role::Cls, Role::Mask, Role::Pad];
+    merged.sort_by_key(|(role, _)| order.iter().position(|r| r == role));
+    merged
+}
+
+fn choose_template(
+    tokenizer: &Tokenizer,
+    recipe: Option<&Recipe>,
+    request: &Request,
+    notes: &mut Vec<String>,
+) -> Result<Template> {
+    let name = match (request.template.as_str(), recipe) {
+        (AUTO, Some(recipe)) => recipe.template,
+        (AUTO, None) => {
+            let name = template_for_eos(tokenizer);
+            notes.push(format!("template {name} chosen: its separator fits the tokenizer best"));
+            name
+        }
+        (name, _) => name,
+    };
+    Template::named(name).ok_or_else(|| Error::UnknownName {
+        kind: "template",
+        name: name.to_string(),
+        known: Template::names().into_iter().map(String::from).collect(),
+    })
+}
+
+/// The first two-separator template that ends answers with the tokenizer's eos, else the script's default.
+fn template_for_eos(tokenizer: &Tokenizer) -> &'static str {
+    let Some(eos) = tokenizer.special.get(Role::Eos) else { return "vicuna_v1" };
+    let fits = |name: &&str| {
+        Template::named(name)
+            .is_some_and(|t| t.style == SeparatorStyle::Two && t.sep2.as_deref() == Some(&eos.content))
+    };
+    Template::names().into_iter().find(fits).unwrap_or("vicuna_v1")
+}
