@@ -160,9 +160,9 @@ impl FrameArguments {
     pub fn dimensions(&self) -> Result<(u16, u16)> {
         let number = |text: &str| text.parse().ok().filter(|n| (1..=500).contains(n));
         let parts = self.size.split_once(['x', 'X']);
-        parts
-            .and_then(|(w, h)| Some((number(w)?, number(h)?)))
-            .ok_or_else(|| Error::Usage(format!("--size {}: expected WIDTHxHEIGHT, each 1 to 500", self.size)))
+        parts.and_then(|(w, h)| Some((number(w)?, number(h)?))).ok_or_else(|| {
+            Error::Usage(format!("--size {}: expected WIDTHxHEIGHT, each 1 to 500", self.size))
+        })
     }
 }
 
@@ -194,7 +194,8 @@ impl SharedOptions {
             LoaderArgument::Slow => Loader::Slow,
             LoaderArgument::Fast => Loader::Fast,
         });
-        let tokens = [(Role::Unk, &self.unk), (Role::Eos, &self.eos), (Role::Bos, &self.bos), (Role::Pad, &self.pad)];
+        let tokens =
+            [(Role::Unk, &self.unk), (Role::Eos, &self.eos), (Role::Bos, &self.bos), (Role::Pad, &self.pad)];
         let name = |option: &Option<String>| option.clone().unwrap_or_else(|| AUTO.to_string());
         let request = Request {
             tokenizer: self.tokenizer.clone().unwrap_or_else(|| Request::default().tokenizer),
@@ -225,7 +226,8 @@ mod tests {
 
     #[test]
     fn options_make_a_request() {
-        let line = "maskscope inspect -t DIR --recipe none --unk X --pad unk --legacy false --transformers 4.36";
+        let line =
+            "maskscope inspect -t DIR --recipe none --unk X --pad unk --legacy false --transformers 4.36";
         let arguments = Arguments::try_parse_from(line.split(' ')).expect("parses");
         let (request, notes) = arguments.shared.request().expect("is understood");
         assert_eq!(request.tokenizer, "DIR");
@@ -237,7 +239,8 @@ mod tests {
 
     #[test]
     fn sizes_are_checked() {
-        let frame = |size: &str| FrameArguments { screen: "labels".into(), size: size.into(), keys: String::new() };
+        let frame =
+            |size: &str| FrameArguments { screen: "labels".into(), size: size.into(), keys: String::new() };
         assert_eq!(frame("80x24").dimensions().expect("good"), (80, 24));
         for bad in ["80", "0x5", "80x501", "axb", ""] {
             assert!(frame(bad).dimensions().is_err(), "{bad}");

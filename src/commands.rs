@@ -58,7 +58,9 @@ fn dispatch(arguments: &Arguments) -> Result<Outcome> {
 
 fn start_screen(arguments: &Arguments) -> Result<Outcome> {
     if arguments.shared.format.is_some() {
-        return Err(Error::Usage("--format needs a command, such as `maskscope inspect --format jsonl`".into()));
+        return Err(Error::Usage(
+            "--format needs a command, such as `maskscope inspect --format jsonl`".into(),
+        ));
     }
     let (request, _) = arguments.shared.request()?;
     let options = RunOptions {

@@ -47,12 +47,18 @@
     )
 )]
 
+pub mod app;
 pub mod chat;
+pub mod cli;
+pub mod commands;
 pub mod error;
 pub mod labels;
 pub mod python;
+pub mod report;
+pub mod runtime;
 pub mod samples;
 pub mod setup;
+pub mod text;
 pub mod tokenizer;
 
 pub use error::{Error, Result};

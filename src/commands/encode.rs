@@ -19,7 +19,8 @@ pub fn run(shared: &SharedOptions, add_special_tokens: bool) -> Result<Outcome> 
             continue;
         }
         let path = PathBuf::from("standard input");
-        let text = json::text_of_line(&line).map_err(|message| Error::Json { path, line: index + 1, message })?;
+        let text =
+            json::text_of_line(&line).map_err(|message| Error::Json { path, line: index + 1, message })?;
         let encoding = tokenizer.encode(&text, add_special_tokens)?;
         if form == Format::Jsonl {
             // A line at a time, so that another program can ask and read in turn.

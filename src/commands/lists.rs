@@ -27,7 +27,8 @@ pub fn templates(shared: &SharedOptions) -> Result<Outcome> {
         vec![t.name, t.version, style, quoted(&t.sep), t.sep2.as_deref().map_or(String::new(), quoted), rule]
     });
     let rules = Rule::ALL.iter().map(|r| vec![r.name().to_string(), r.summary().to_string()]);
-    let recipes = RECIPES.iter().map(|r| vec![r.name.to_string(), r.template.to_string(), r.summary.to_string()]);
+    let recipes =
+        RECIPES.iter().map(|r| vec![r.name.to_string(), r.template.to_string(), r.summary.to_string()]);
     show(
         shared,
         &[
@@ -86,7 +87,12 @@ fn show(shared: &SharedOptions, lists: &[List]) -> Result<Outcome> {
 /// The rows as objects.
 fn records(list: &List) -> Value {
     let object = |row: &Vec<String>| -> Value {
-        list.columns.iter().zip(row).map(|(k, v)| (k.to_string(), json!(v))).collect::<serde_json::Map<_, _>>().into()
+        list.columns
+            .iter()
+            .zip(row)
+            .map(|(k, v)| (k.to_string(), json!(v)))
+            .collect::<serde_json::Map<_, _>>()
+            .into()
     };
     list.rows.iter().map(object).collect()
 }

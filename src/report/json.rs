@@ -233,7 +233,12 @@ impl From<&Setup> for SpecialJson {
             pad_token: role(Role::Pad),
             cls_token: role(Role::Cls),
             mask_token: role(Role::Mask),
-            additional_special_tokens: tokenizer.special.additional.iter().map(|t| t.content.clone()).collect(),
+            additional_special_tokens: tokenizer
+                .special
+                .additional
+                .iter()
+                .map(|t| t.content.clone())
+                .collect(),
             added_tokens: tokenizer.added.iter().map(|(id, t)| AddedJson::new(id, t)).collect(),
             adds_bos: facts.adds_bos,
             adds_eos: facts.adds_eos,

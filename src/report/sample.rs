@@ -5,7 +5,7 @@ use std::io::Write;
 use super::Paint;
 use super::paint::Meaning;
 use crate::chat::Sample;
-use crate::labels::{IGNORE_INDEX, IMAGE_TOKEN_INDEX, Inspection, Labelled, Segment, SegmentKind};
+use crate::labels::{IGNORE_INDEX, IMAGE_TOKEN_INDEX, Inspection, Labelled, Segment, SegmentKind, Stop};
 use crate::setup::Setup;
 use crate::text;
 use crate::tokenizer::{Encoding, Role, TokenId, Tokenizer};
@@ -23,7 +23,8 @@ pub fn sample_text(
     inspection: &Inspection,
     paint: Paint,
 ) -> std::io::Result<()> {
-    let title = format!("{} · template {} · rule {}", inspection.id, inspection.template, inspection.preprocess);
+    let title =
+        format!("{} · template {} · rule {}", inspection.id, inspection.template, inspection.preprocess);
     writeln!(out, "{}", paint.paint(&text::visible(&title), Meaning::Heading, false))?;
     let labelled = match &inspection.result {
         Ok(labelled) => labelled,
@@ -35,9 +36,14 @@ pub fn sample_text(
     };
     writeln!(out, "  {}", state_line(labelled, paint))?;
     for segment in &labelled.segments {
-        writeln!(out, "  {} {}", segment_heading(segment, labelled), segment_text(setup, labelled, segment, paint))?;
+        writeln!(
+            out,
+            "  {} {}",
+            segment_heading(segment, labelled),
+            segment_text(setup, labelled, segment, paint)
+        )?;
     }
-    for line in length_lines(setup, labelled) {
+    for line in stop_line(setup, labelled).into_iter().chain(length_lines(setup, labelled)) {
         writeln!(out, "  {}", text::visible(&line))?;
     }
     if sample.has_image && labelled.input_ids.iter().all(|id| *id != IMAGE_TOKEN_INDEX) {
@@ -122,6 +128,20 @@ pub fn token_glyphs(tokenizer: &Tokenizer, id: i64) -> String {
     }
 }
 
+/// Why the loop over the rounds ended before the prompt did.
+fn stop_line(setup: &Setup, labelled: &Labelled) -> Option<String> {
+    match labelled.stop {
+        Stop::Parts { round, parts } => {
+            let mark = setup.rule.answer_mark(&setup.template);
+            let n = round + 1;
+            Some(format!(
+                "stop       round {n} splits into {parts} parts at {mark:?}, not 2: nothing after it counts"
+            ))
+        }
+        Stop::EmptyRound { .. } | Stop::End | Stop::NoLoop => None,
+    }
+}
+
 /// The sum of lengths in numbers: how `cur_len` and `total_len` come about.
 fn length_lines(setup: &Setup, labelled: &Labelled) -> Vec<String> {
     let (Some(cur), Some(total)) = (labelled.cur_len, labelled.total_len) else { return Vec::new() };
@@ -133,13 +153,16 @@ fn length_lines(setup: &Setup, labelled: &Labelled) -> Vec<String> {
     let padded = labelled.input_ids.iter().filter(|id| pad.map(i64::from) == Some(**id)).count();
     let pad_token = setup.tokenizer.special.get(Role::Pad).map_or("none", |t| t.content.as_str());
     let ids = labelled.input_ids.len();
-    let why = if pad.is_some() && pad == setup.tokenizer.role_id(Role::Eos) { ", which is eos too" } else { "" };
+    let why =
+        if pad.is_some() && pad == setup.tokenizer.role_id(Role::Eos) { ", which is eos too" } else { "" };
     let counted = i64::try_from(ids - padded).unwrap_or(i64::MAX);
     let correction = match total - counted {
         0 => String::new(),
         more => format!(" + {more} separators"),
     };
-    lines.push(format!("total_len  {ids} ids − {padded} equal to pad ({pad_token}{why}){correction} = {total}"));
+    lines.push(format!(
+        "total_len  {ids} ids − {padded} equal to pad ({pad_token}{why}){correction} = {total}"
+    ));
     lines
 }
 

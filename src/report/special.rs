@@ -13,13 +13,24 @@ pub fn special_text(out: &mut dyn Write, setup: &Setup, paint: Paint) -> std::io
     let tokenizer = &*setup.tokenizer;
     let facts = &tokenizer.facts;
     let yes = |b: bool| if b { "yes" } else { "no" };
-    let title = format!("{} · {} ({}, transformers {})", tokenizer.name, facts.name, facts.loader.name(), facts.release.name());
+    let title = format!(
+        "{} · {} ({}, transformers {})",
+        tokenizer.name,
+        facts.name,
+        facts.loader.name(),
+        facts.release.name()
+    );
     writeln!(out, "{}", paint.paint(&text::visible(&title), Meaning::Heading, false))?;
     let max = match facts.model_max_length {
         VERY_LARGE_INTEGER => "none".to_string(),
         max => max.to_string(),
     };
-    writeln!(out, "  vocab_size {} · len {} · model_max_length {max}", tokenizer.vocab_size(), tokenizer.len())?;
+    writeln!(
+        out,
+        "  vocab_size {} · len {} · model_max_length {max}",
+        tokenizer.vocab_size(),
+        tokenizer.len()
+    )?;
     writeln!(
         out,
         "  adds bos {} · adds eos {} · can add tokens {} · padding {} · truncation {}",
@@ -44,7 +55,7 @@ pub fn special_text(out: &mut dyn Write, setup: &Setup, paint: Paint) -> std::io
                 (t.single_word, "single_word"),
             ];
             let flags: Vec<&str> = flags.iter().filter(|(on, _)| *on).map(|(_, name)| *name).collect();
-            vec![id.to_string(), t.content.clone(), flags.join(" ")]
+            vec![id.to_string(), text::visible_bytes(t.content.as_bytes()), flags.join(" ")]
         })
         .collect();
     section(out, "added tokens", &["id", "token", "flags"], &added)
@@ -68,7 +79,12 @@ fn role_rows(setup: &Setup) -> Vec<Vec<String>> {
             let others: Vec<&str> = id
                 .map(|id| tokenizer.roles_of(id).filter(|r| *r != role).map(Role::name).collect())
                 .unwrap_or_default();
-            vec![role.name().to_string(), token, id.map_or("–".to_string(), |id| id.to_string()), others.join(" ")]
+            vec![
+                role.name().to_string(),
+                token,
+                id.map_or("–".to_string(), |id| id.to_string()),
+                others.join(" "),
+            ]
         })
         .collect()
 }
