@@ -23,6 +23,13 @@ pub struct Arguments {
     pub command: Option<Command>,
 }
 
+impl Arguments {
+    /// The process's own arguments; help, version and usage errors end the process here (status 0 or 2).
+    pub fn from_process() -> Self {
+        Self::parse()
+    }
+}
+
 /// Options that every command and the screen share.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Shared options")]

@@ -9,8 +9,6 @@ mod special;
 use std::io::{BufWriter, IsTerminal, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use crate::chat::{Sample, read_samples};
 use crate::cli::{Arguments, ColorChoice, Command, Format, SharedOptions};
 use crate::error::{Error, Result};
@@ -30,7 +28,7 @@ pub enum Outcome {
 
 /// Parses the process's arguments, does what they ask, and gives the exit status: 0 clean, 1 found, 2 failed.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = Arguments::from_process();
     match dispatch(&arguments) {
         Ok(Outcome::Clean) => ExitCode::SUCCESS,
         Ok(Outcome::Found) => ExitCode::from(1),
@@ -129,7 +127,7 @@ fn print(f: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<()> {
 
 /// A line on stderr, made safe. A closed stderr is no reason to fail.
 fn say(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{}", text::visible(line));
+    let _ = writeln!(std::io::stderr(), "{}", text::plain(line));
 }
 
 /// An error with its causes, on one line.

@@ -76,7 +76,7 @@ fn show(shared: &SharedOptions, lists: &[List]) -> Result<Outcome> {
             let gap = if n > 0 { "\n" } else { "" };
             writeln!(out, "{gap}{}", list.title)?;
             for line in table(list.columns, &list.rows) {
-                writeln!(out, "  {}", text::visible(&line))?;
+                writeln!(out, "  {}", text::plain(&line))?;
             }
         }
         Ok(())

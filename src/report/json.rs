@@ -263,7 +263,7 @@ fn escape_format_characters(json: &str) -> String {
     }
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {
-        if crate::text::is_unsafe(c) && c != '\n' {
+        if crate::text::is_hidden(c) && c != '\n' {
             let mut units = [0; 2];
             c.encode_utf16(&mut units).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}")));
         } else {

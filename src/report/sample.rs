@@ -7,7 +7,7 @@ use super::paint::Meaning;
 use crate::chat::Sample;
 use crate::labels::{IGNORE_INDEX, IMAGE_TOKEN_INDEX, Inspection, Labelled, Segment, SegmentKind, Stop};
 use crate::setup::Setup;
-use crate::text;
+use crate::text::{self, Spaces};
 use crate::tokenizer::{Encoding, Role, TokenId, Tokenizer};
 
 /// A masked stretch longer than this is folded to its ends.
@@ -25,11 +25,11 @@ pub fn sample_text(
 ) -> std::io::Result<()> {
     let title =
         format!("{} · template {} · rule {}", inspection.id, inspection.template, inspection.preprocess);
-    writeln!(out, "{}", paint.paint(&text::visible(&title), Meaning::Heading, false))?;
+    writeln!(out, "{}", paint.paint(&text::plain(&title), Meaning::Heading, false))?;
     let labelled = match &inspection.result {
         Ok(labelled) => labelled,
         Err(error) => {
-            let line = text::visible(&format!("✗ {}: {}", error.kind, error.message));
+            let line = text::plain(&format!("✗ {}: {}", error.kind, error.message));
             writeln!(out, "  {}", paint.paint(&line, Meaning::Bad, false))?;
             return writeln!(out, "  the training code replaces this sample by a random other one\n");
         }
@@ -44,7 +44,7 @@ pub fn sample_text(
         )?;
     }
     for line in stop_line(setup, labelled).into_iter().chain(length_lines(setup, labelled)) {
-        writeln!(out, "  {}", text::visible(&line))?;
+        writeln!(out, "  {}", text::plain(&line))?;
     }
     if sample.has_image && labelled.input_ids.iter().all(|id| *id != IMAGE_TOKEN_INDEX) {
         writeln!(out, "  note: the record names an image but no turn has a place for it")?;
@@ -123,9 +123,14 @@ pub fn token_glyphs(tokenizer: &Tokenizer, id: i64) -> String {
     let known = TokenId::try_from(id).ok().and_then(|id| Some((id, tokenizer.token_bytes(id)?)));
     match known {
         None => format!("⟨no token {id}⟩"),
-        Some((id, bytes)) if tokenizer.is_special(id) => format!("⟨{}⟩", text::visible_bytes(&bytes)),
-        Some((_, bytes)) => text::visible_bytes(&bytes),
+        Some((id, bytes)) if tokenizer.is_special(id) => format!("⟨{}⟩", glyph_text(&bytes)),
+        Some((_, bytes)) => glyph_text(&bytes),
     }
+}
+
+/// Bytes as visible glyphs, spaces too.
+pub fn glyph_text(bytes: &[u8]) -> String {
+    text::glyphs_of_bytes(bytes, Spaces::Shown).into_iter().map(|glyph| glyph.text).collect()
 }
 
 /// Why the loop over the rounds ended before the prompt did.
@@ -145,10 +150,11 @@ fn stop_line(setup: &Setup, labelled: &Labelled) -> Option<String> {
 /// The sum of lengths in numbers: how `cur_len` and `total_len` come about.
 fn length_lines(setup: &Setup, labelled: &Labelled) -> Vec<String> {
     let (Some(cur), Some(total)) = (labelled.cur_len, labelled.total_len) else { return Vec::new() };
-    let start = labelled.rounds.first().map_or(0, |r| r.start);
+    let start = cur - labelled.rounds.iter().map(|r| r.round_len).sum::<i64>();
     let rounds: Vec<String> = labelled.rounds.iter().map(|r| r.round_len.to_string()).collect();
-    let sum = if rounds.is_empty() { "no round was counted".to_string() } else { rounds.join(" + ") };
-    let mut lines = vec![format!("cur_len    start {start} + rounds {sum} = {cur}")];
+    let sum =
+        if rounds.is_empty() { "no round".to_string() } else { format!("rounds {}", rounds.join(" + ")) };
+    let mut lines = vec![format!("cur_len    start {start} + {sum} = {cur}")];
     let pad = setup.tokenizer.role_id(Role::Pad);
     let padded = labelled.input_ids.iter().filter(|id| pad.map(i64::from) == Some(**id)).count();
     let pad_token = setup.tokenizer.special.get(Role::Pad).map_or("none", |t| t.content.as_str());
@@ -183,7 +189,7 @@ pub fn encoding_text(
 ) -> std::io::Result<()> {
     let tokens: Vec<String> = encoding.ids.iter().map(|id| token_glyphs(tokenizer, i64::from(*id))).collect();
     let ids: Vec<String> = encoding.ids.iter().map(TokenId::to_string).collect();
-    writeln!(out, "{}", text::visible(input))?;
+    writeln!(out, "{}", text::plain(input))?;
     writeln!(out, "  {} tokens  {}", tokens.len(), tokens.join("|"))?;
     writeln!(out, "  ids  {}", ids.join(" "))
 }

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use super::paint::Meaning;
+use super::sample::glyph_text;
 use super::{Paint, table};
 use crate::setup::{OverrideEffect, Setup};
 use crate::text;
@@ -20,7 +21,7 @@ pub fn special_text(out: &mut dyn Write, setup: &Setup, paint: Paint) -> std::io
         facts.loader.name(),
         facts.release.name()
     );
-    writeln!(out, "{}", paint.paint(&text::visible(&title), Meaning::Heading, false))?;
+    writeln!(out, "{}", paint.paint(&text::plain(&title), Meaning::Heading, false))?;
     let max = match facts.model_max_length {
         VERY_LARGE_INTEGER => "none".to_string(),
         max => max.to_string(),
@@ -55,7 +56,7 @@ pub fn special_text(out: &mut dyn Write, setup: &Setup, paint: Paint) -> std::io
                 (t.single_word, "single_word"),
             ];
             let flags: Vec<&str> = flags.iter().filter(|(on, _)| *on).map(|(_, name)| *name).collect();
-            vec![id.to_string(), text::visible_bytes(t.content.as_bytes()), flags.join(" ")]
+            vec![id.to_string(), glyph_text(t.content.as_bytes()), flags.join(" ")]
         })
         .collect();
     section(out, "added tokens", &["id", "token", "flags"], &added)

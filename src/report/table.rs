@@ -6,7 +6,7 @@ use crate::text;
 pub fn table(columns: &[&str], rows: &[Vec<String>]) -> Vec<String> {
     let heading: Vec<String> = columns.iter().map(|c| c.to_string()).collect();
     let all: Vec<Vec<String>> =
-        std::iter::once(&heading).chain(rows).map(|r| r.iter().map(|c| text::visible(c)).collect()).collect();
+        std::iter::once(&heading).chain(rows).map(|r| r.iter().map(|c| text::plain(c)).collect()).collect();
     let width =
         |column: usize| all.iter().filter_map(|r| r.get(column)).map(|c| text::width(c)).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns.len()).map(width).collect();

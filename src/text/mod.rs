@@ -1,14 +1,12 @@
-//! stand-in until the ui branch lands
-pub fn is_unsafe(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-}
-pub fn visible(t: &str) -> String {
-    t.chars().map(|c| if is_unsafe(c) { format!("<{:x}>", c as u32) } else { c.to_string() }).collect()
-}
-pub fn visible_bytes(b: &[u8]) -> String {
-    visible(&String::from_utf8_lossy(b)).replace(' ', "·")
-}
-pub fn width(t: &str) -> usize {
-    unicode_width::UnicodeWidthStr::width(t)
-}
+//! The one door for text that came from outside: tokens, data, file names, error messages.
+//!
+//! A terminal acts on control characters, reorders text at format characters, and hides what has no width.
+//! ratatui drops some of these and passes others on. So everything untrusted becomes [`Glyph`]s first: each is
+//! visible, one or two cells wide, and knows the source bytes it stands for. Width is measured on glyphs, with
+//! [`width`], and nowhere else.
+
+mod glyph;
+mod visible;
+
+pub use glyph::{Glyph, GlyphKind, MAX_MARKS, is_hidden};
+pub use visible::{Spaces, glyphs, glyphs_of_bytes, glyphs_width, plain, width};
