@@ -5,6 +5,7 @@
 
 pub mod error;
 pub mod labels;
+pub mod moe;
 pub mod tokenizer;
 
 pub use error::{Error, Result};
