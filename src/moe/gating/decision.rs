@@ -23,7 +23,9 @@ impl<'a> Logits<'a> {
         }
         if let Some(at) = values.iter().position(|&v| v.is_nan() || v == f32::INFINITY) {
             let (token, expert) = (at / num_experts, at % num_experts);
-            return Err(MoeError::Gate(format!("the logit of token {token}, expert {expert} is NaN or infinite")));
+            return Err(MoeError::Gate(format!(
+                "the logit of token {token}, expert {expert} is NaN or infinite"
+            )));
         }
         Ok(Self { values, num_experts })
     }

@@ -39,9 +39,8 @@ pub(super) fn sigmoid(logits: &Logits<'_>, k: usize, groups: Groups, bias: &[f32
         let biased: Vec<f32> = scores.iter().zip(bias).map(|(s, b)| s + b).collect();
         let best_two = |group: &[f32]| top_k(group, 2).iter().map(|c| c.1).sum();
         let eligible = keep_best_groups(&biased, k, groups, best_two, f32::NEG_INFINITY)?;
-        chosen.extend(
-            top_k(&eligible, k).into_iter().map(|(e, _)| (e, scores.get(e).copied().unwrap_or(0.0))),
-        );
+        chosen
+            .extend(top_k(&eligible, k).into_iter().map(|(e, _)| (e, scores.get(e).copied().unwrap_or(0.0))));
     }
     Ok(chosen)
 }
