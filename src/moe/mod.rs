@@ -1,7 +1,10 @@
 //! Mixtures of experts: what a router does with the tokens of a conversation.
 pub mod checkpoint;
+pub mod config;
 pub mod error;
 pub mod gating;
+pub mod moe_llava;
+pub mod rope;
 pub mod router;
 
 pub use error::{MoeError, MoeResult};
