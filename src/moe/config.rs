@@ -142,6 +142,15 @@ impl Config {
             .transpose()
     }
 
+    /// A whole number that may be 0; 0 where absent.
+    pub fn index_or_zero(&self, key: &str) -> MoeResult<usize> {
+        let index = |v: &Value| v.as_u64().filter(|&n| n <= MAX_SIZE).map(|n| n as usize);
+        match self.get(key) {
+            None => Ok(0),
+            Some(v) => index(v).ok_or_else(|| self.error(key, format!("is {v}, not a whole number"))),
+        }
+    }
+
     /// Entry `layer` of a list of texts such as `layer_types`.
     pub fn text_at(&self, key: &str, layer: usize) -> MoeResult<Option<&str>> {
         let Some(value) = self.get(key) else { return Ok(None) };

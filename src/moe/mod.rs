@@ -1,4 +1,5 @@
 //! Mixtures of experts: what a router does with the tokens of a conversation.
+pub mod backbone;
 pub mod checkpoint;
 pub mod config;
 pub mod error;
@@ -6,5 +7,6 @@ pub mod gating;
 pub mod moe_llava;
 pub mod rope;
 pub mod router;
+pub mod seed;
 
 pub use error::{MoeError, MoeResult};

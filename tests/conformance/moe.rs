@@ -5,3 +5,5 @@
 
 mod gating;
 mod golden;
+mod hfmoe;
+mod moellava;

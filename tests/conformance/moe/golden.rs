@@ -65,3 +65,21 @@ impl Tally {
         self.failures.iter().take(5).for_each(|f| println!("  {f}"));
     }
 }
+
+/// Sub-folders that hold a config.json, sorted.
+pub fn folders(dir: &Path) -> Vec<std::path::PathBuf> {
+    let Ok(entries) = std::fs::read_dir(dir) else {
+        eprintln!("SKIPPED: no {}", dir.display());
+        return vec![];
+    };
+    let mut found: Vec<_> =
+        entries.filter_map(|e| e.ok().map(|e| e.path())).filter(|p| p.join("config.json").exists()).collect();
+    found.sort();
+    found
+}
+
+/// `input_ids` of a golden file as input rows.
+pub fn sequences(ids: &serde_json::Value) -> Vec<Vec<maskscope::moe::backbone::InputRow>> {
+    let row = |id: usize| maskscope::moe::backbone::InputRow::Token(id as u32);
+    ids.as_array().unwrap().iter().map(|s| usizes(s).into_iter().map(row).collect()).collect()
+}
