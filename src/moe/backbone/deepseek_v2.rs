@@ -8,7 +8,7 @@ use crate::moe::rope::Rope;
 use crate::moe::router::{Groups, Router};
 
 pub(super) const FAMILY: Family =
-    Family { name: "deepseek_v2", model_types: &["deepseek_v2"], block, convertible: false, ..llama::FAMILY };
+    Family { name: "deepseek_v2", model_types: &["deepseek_v2"], block, upcycling: None, ..llama::FAMILY };
 
 fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
     let router = |source: &Source<'_>| {

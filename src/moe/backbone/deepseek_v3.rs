@@ -7,7 +7,7 @@ use super::{Family, MoeResult, deepseek_v2, llama};
 use crate::moe::router::Router;
 
 pub(super) const FAMILY: Family =
-    Family { name: "deepseek_v3", model_types: &["deepseek_v3"], block, convertible: false, ..llama::FAMILY };
+    Family { name: "deepseek_v3", model_types: &["deepseek_v3"], block, upcycling: None, ..llama::FAMILY };
 
 fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
     let config = source.config;

@@ -9,7 +9,7 @@ use super::{Family, MoeResult, llama};
 use crate::moe::router::Router;
 
 pub(super) const FAMILY: Family =
-    Family { name: "gpt_oss", model_types: &["gpt_oss"], block, convertible: false, ..llama::FAMILY };
+    Family { name: "gpt_oss", model_types: &["gpt_oss"], block, upcycling: None, ..llama::FAMILY };
 
 fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
     let config = source.config;

@@ -14,7 +14,7 @@ pub(super) const FAMILY: Family = Family {
     model_types: &["granitemoe"],
     block,
     ends,
-    convertible: false,
+    upcycling: None,
     ..llama::FAMILY
 };
 

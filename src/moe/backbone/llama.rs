@@ -3,13 +3,16 @@
 use super::block::{Block, Mixer};
 use super::model::Ends;
 use super::source::Source;
-use super::{Family, MoeResult};
+use super::{Family, MoeResult, Upcycling};
 
 pub(super) const FAMILY: Family = Family {
     name: "llama",
     model_types: &["llama", "moe_llava_llama", "llava_llama"],
-    mlp_prefix: "model.layers.{}.mlp",
-    convertible: true,
+    upcycling: Some(Upcycling {
+        mlp_prefix: "model.layers.{}.mlp",
+        model_type: "moe_llava_llama",
+        class: "MoELLaVALlamaForCausalLM",
+    }),
     embedding: "model.embed_tokens.weight",
     block,
     ends,

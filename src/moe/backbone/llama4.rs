@@ -13,7 +13,7 @@ pub(super) const FAMILY: Family = Family {
     name: "llama4",
     model_types: &["llama4_text", "llama4"],
     block,
-    convertible: false,
+    upcycling: None,
     ..llama::FAMILY
 };
 

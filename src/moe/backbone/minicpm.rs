@@ -3,13 +3,18 @@
 use super::block::{Block, Joint};
 use super::model::Ends;
 use super::source::Source;
-use super::{Family, MoeResult, llama};
+use super::{Family, MoeResult, Upcycling, llama};
 
 pub(super) const FAMILY: Family = Family {
     name: "minicpm",
     model_types: &["minicpm", "moe_llava_minicpm", "llava_minicpm"],
     block,
     ends,
+    upcycling: Some(Upcycling {
+        mlp_prefix: "model.layers.{}.mlp",
+        model_type: "moe_llava_minicpm",
+        class: "MoELLaVAMiniCPMForCausalLM",
+    }),
     ..llama::FAMILY
 };
 

@@ -2,12 +2,17 @@
 
 use super::block::{Block, Mixer};
 use super::source::Source;
-use super::{Family, MoeResult, llama};
+use super::{Family, MoeResult, Upcycling, llama};
 
 pub(super) const FAMILY: Family = Family {
     name: "mistral",
     model_types: &["mistral", "moe_llava_mistral", "llava_mistral"],
     block,
+    upcycling: Some(Upcycling {
+        mlp_prefix: "model.layers.{}.mlp",
+        model_type: "moe_llava_mistral",
+        class: "MoELLaVAMistralForCausalLM",
+    }),
     ..llama::FAMILY
 };
 

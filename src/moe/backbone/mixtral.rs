@@ -9,7 +9,7 @@ use super::{Family, MoeResult, llama};
 use crate::moe::router::Router;
 
 pub(super) const FAMILY: Family =
-    Family { name: "mixtral", model_types: &["mixtral"], block, convertible: false, ..llama::FAMILY };
+    Family { name: "mixtral", model_types: &["mixtral"], block, upcycling: None, ..llama::FAMILY };
 
 fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
     let config = source.config;

@@ -35,7 +35,7 @@ pub use device::{Device, DeviceChoice};
 pub use model::{Forward, ForwardOptions, InputRow, LoadOptions, Model, WantedLogits};
 pub use pass::{LayerRouting, NoiseSource};
 pub use source::Conversion;
-pub(super) use source::{default_bias, default_linear};
+pub(super) use source::{default_bias, default_linear, gate_rows};
 
 use super::config::Config;
 use super::error::{MoeError, MoeResult};
@@ -49,14 +49,30 @@ struct Family {
     name: &'static str,
     /// Values of `model_type` that mean it.
     model_types: &'static [&'static str],
-    /// Prefix of the MLP of layer `{}`, for models MoE-LLaVA can convert.
-    mlp_prefix: &'static str,
-    /// Whether it is dense, so that it can be converted.
-    convertible: bool,
+    /// What MoE-LLaVA makes of it; absent for models that are mixtures already.
+    upcycling: Option<Upcycling>,
     /// The tensor of the token embeddings.
     embedding: &'static str,
     block: fn(&Source<'_>, usize) -> MoeResult<Block>,
     ends: fn(&Source<'_>) -> MoeResult<Ends>,
+}
+
+/// How MoE-LLaVA's conversion of a dense model is written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Upcycling {
+    /// Prefix of the MLP tensors of layer `{}`.
+    mlp_prefix: &'static str,
+    /// `model_type` of the result.
+    pub model_type: &'static str,
+    /// `architectures` of the result.
+    pub class: &'static str,
+}
+
+impl Upcycling {
+    /// The prefix of the MLP tensors of `layer`.
+    pub fn mlp_prefix(&self, layer: usize) -> String {
+        self.mlp_prefix.replace("{}", &layer.to_string())
+    }
 }
 
 /// All models.
@@ -90,26 +106,16 @@ fn family(config: &Config) -> MoeResult<&'static Family> {
     })
 }
 
-/// The prefix of the MLP tensors of `layer`, for models that can be converted.
-pub(super) fn mlp_prefix(config: &Config, layer: usize) -> MoeResult<String> {
+/// How a dense model is converted.
+///
+/// # Errors
+/// The model is a mixture already.
+pub(super) fn upcycling(config: &Config) -> MoeResult<Upcycling> {
     let family = family(config)?;
-    if !family.convertible {
+    family.upcycling.ok_or_else(|| {
         let name = family.name;
-        return Err(MoeError::Request(format!(
-            "{name} is a mixture already; only dense models are converted"
-        )));
-    }
-    Ok(family.mlp_prefix.replace("{}", &layer.to_string()))
-}
-
-/// `model_type` of MoE-LLaVA's class for a dense model, e.g. `moe_llava_phi`.
-pub(super) fn moe_llava_type(config: &Config) -> MoeResult<&'static str> {
-    let types = family(config)?.model_types;
-    types
-        .iter()
-        .copied()
-        .find(|t| t.starts_with("moe_llava_"))
-        .ok_or_else(|| config.error("model_type", "has no MoE-LLaVA class"))
+        MoeError::Request(format!("{name} is a mixture already; only dense models are converted"))
+    })
 }
 
 impl From<candle_core::Error> for MoeError {

@@ -206,6 +206,11 @@ impl Model {
         self.num_layers
     }
 
+    /// How many layers are loaded.
+    pub fn loaded_layers(&self) -> usize {
+        self.blocks.len()
+    }
+
     /// Embeddings of `ids`, `[n, H]`, unscaled: only these rows of the table are read.
     pub fn embeddings(&self, ids: &[TokenId]) -> MoeResult<Vec<f32>> {
         let name = format!("{}{}", self.root, self.family.embedding);
@@ -349,7 +354,7 @@ fn upcycled(config: &Config, family: &Family, options: &LoadOptions) -> MoeResul
         (Some(_), Some(_)) => {
             Err(MoeError::Request("this checkpoint is a mixture already (config.moe)".into()))
         }
-        (Some(_), None) if !family.convertible => {
+        (Some(_), None) if family.upcycling.is_none() => {
             let name = family.name;
             Err(MoeError::Request(format!("{name} is a mixture already; only dense models are converted")))
         }

@@ -7,7 +7,7 @@ use super::{Family, MoeResult, llama, qwen2_moe};
 use crate::moe::router::Router;
 
 pub(super) const FAMILY: Family =
-    Family { name: "olmoe", model_types: &["olmoe"], block, convertible: false, ..llama::FAMILY };
+    Family { name: "olmoe", model_types: &["olmoe"], block, upcycling: None, ..llama::FAMILY };
 
 fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
     let config = source.config;

@@ -4,14 +4,17 @@ use super::block::{Block, Joint, Mixer};
 use super::layers::{HeadNorm, Mlp, Pairing};
 use super::model::Ends;
 use super::source::Source;
-use super::{Family, MoeResult};
+use super::{Family, MoeResult, Upcycling};
 use crate::moe::rope::Rope;
 
 pub(super) const FAMILY: Family = Family {
     name: "phi",
     model_types: &["phi", "moe_llava_phi", "llava_phi"],
-    mlp_prefix: "model.layers.{}.mlp",
-    convertible: true,
+    upcycling: Some(Upcycling {
+        mlp_prefix: "model.layers.{}.mlp",
+        model_type: "moe_llava_phi",
+        class: "MoELLaVAPhiForCausalLM",
+    }),
     embedding: "model.embed_tokens.weight",
     block,
     ends,

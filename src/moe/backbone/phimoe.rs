@@ -7,7 +7,7 @@ use super::{Family, MoeResult, llama, mixtral};
 use crate::moe::router::Router;
 
 pub(super) const FAMILY: Family =
-    Family { name: "phimoe", model_types: &["phimoe"], block, ends, convertible: false, ..llama::FAMILY };
+    Family { name: "phimoe", model_types: &["phimoe"], block, ends, upcycling: None, ..llama::FAMILY };
 
 fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
     let config = source.config;

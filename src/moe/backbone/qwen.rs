@@ -5,14 +5,17 @@ use super::block::{Block, Mixer};
 use super::layers::{Attention, AttentionKeys, HeadNorm, Linear, Mlp, Pairing, QueryScale, Visible};
 use super::model::Ends;
 use super::source::Source;
-use super::{Family, MoeResult};
+use super::{Family, MoeResult, Upcycling};
 use crate::moe::rope::Rope;
 
 pub(super) const FAMILY: Family = Family {
     name: "qwen",
     model_types: &["qwen", "moe_llava_qwen", "llava_qwen"],
-    mlp_prefix: "transformer.h.{}.mlp",
-    convertible: true,
+    upcycling: Some(Upcycling {
+        mlp_prefix: "transformer.h.{}.mlp",
+        model_type: "moe_llava_qwen",
+        class: "MoELLaVAQWenForCausalLM",
+    }),
     embedding: "transformer.wte.weight",
     block,
     ends,

@@ -2,12 +2,17 @@
 
 use super::block::{Block, Mixer};
 use super::source::Source;
-use super::{Family, MoeResult, llama};
+use super::{Family, MoeResult, Upcycling, llama};
 
 pub(super) const FAMILY: Family = Family {
     name: "qwen2",
     model_types: &["qwen2", "moe_llava_qwen1_5", "llava_qwen1_5", "moe_llava_qwen2"],
     block,
+    upcycling: Some(Upcycling {
+        mlp_prefix: "model.layers.{}.mlp",
+        model_type: "moe_llava_qwen1_5",
+        class: "MoELLaVAQwen1_5ForCausalLM",
+    }),
     ..llama::FAMILY
 };
 

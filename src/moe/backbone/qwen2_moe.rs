@@ -9,7 +9,7 @@ use super::{Family, MoeResult, llama};
 use crate::moe::router::Router;
 
 pub(super) const FAMILY: Family =
-    Family { name: "qwen2_moe", model_types: &["qwen2_moe"], block, convertible: false, ..llama::FAMILY };
+    Family { name: "qwen2_moe", model_types: &["qwen2_moe"], block, upcycling: None, ..llama::FAMILY };
 
 fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
     let config = source.config;

@@ -6,7 +6,7 @@ use super::source::Source;
 use super::{Family, MoeResult, llama, qwen2_moe};
 
 pub(super) const FAMILY: Family =
-    Family { name: "qwen3_moe", model_types: &["qwen3_moe"], block, convertible: false, ..llama::FAMILY };
+    Family { name: "qwen3_moe", model_types: &["qwen3_moe"], block, upcycling: None, ..llama::FAMILY };
 
 fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
     let config = source.config;

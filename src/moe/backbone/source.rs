@@ -313,7 +313,12 @@ impl<'a> Source<'a> {
 }
 
 /// The first `num_experts` rows of a gate.
-fn gate_rows(file: &Checkpoint, name: &str, num_experts: usize, hidden: usize) -> MoeResult<Vec<f32>> {
+pub(in crate::moe) fn gate_rows(
+    file: &Checkpoint,
+    name: &str,
+    num_experts: usize,
+    hidden: usize,
+) -> MoeResult<Vec<f32>> {
     match file.info(name)?.shape.as_slice() {
         [rows, columns] if *rows >= num_experts && *columns == hidden => file.f32_rows(name, 0, num_experts),
         shape => {

@@ -5,14 +5,17 @@ use super::block::{Block, Mixer};
 use super::layers::Pairing;
 use super::model::Ends;
 use super::source::Source;
-use super::{Family, MoeResult};
+use super::{Family, MoeResult, Upcycling};
 use crate::moe::rope::Rope;
 
 pub(super) const FAMILY: Family = Family {
     name: "stablelm",
     model_types: &["stablelm", "stablelm_epoch", "moe_llava_stablelm", "llava_stablelm"],
-    mlp_prefix: "model.layers.{}.mlp",
-    convertible: true,
+    upcycling: Some(Upcycling {
+        mlp_prefix: "model.layers.{}.mlp",
+        model_type: "moe_llava_stablelm",
+        class: "MoELLaVAStablelmForCausalLM",
+    }),
     embedding: "model.embed_tokens.weight",
     block,
     ends,

@@ -21,6 +21,11 @@ pub enum TensorSource<'a> {
 }
 
 impl TensorSource<'_> {
+    /// How many bytes the tensor takes in the file.
+    pub fn bytes(&self) -> MoeResult<usize> {
+        Ok(self.layout()?.2)
+    }
+
     fn layout(&self) -> MoeResult<(Dtype, Vec<usize>, usize)> {
         Ok(match self {
             Self::Copy { from, name } => {
