@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
+use super::checkpoint::read_small;
 use super::error::{MoeError, MoeResult};
 
 /// Largest size a key may hold: far above any model, far below an overflow of two of them.
@@ -26,7 +27,7 @@ impl Config {
     /// Reads `config.json` of a checkpoint folder (or the file itself).
     pub fn open(path: &Path) -> MoeResult<Self> {
         let path = if path.is_dir() { path.join("config.json") } else { path.to_path_buf() };
-        let text = std::fs::read_to_string(&path).map_err(|e| MoeError::io(&path, e))?;
+        let text = read_small(&path)?;
         Self::parse(path, &text)
     }
 

@@ -15,3 +15,6 @@ pub mod sample;
 pub mod seed;
 
 pub use error::{MoeError, MoeResult};
+
+#[cfg(test)]
+mod tests;

@@ -131,8 +131,8 @@ pub fn route(
         BatchMode::Padded => samples.len().max(1),
     };
     let whole = model.num_layers() == model.loaded_layers();
-    let forward_options = ForwardOptions {
-        noise: options.noise.clone(),
+    let mut forward_options = ForwardOptions {
+        noise: NoiseSource::Off,
         logits: if options.dump && whole { WantedLogits::Last } else { WantedLogits::None },
         pad_id: options.pad_id,
         ..ForwardOptions::default()
@@ -143,6 +143,11 @@ pub fn route(
         if !progress(rows.len(), samples.len()) {
             break;
         }
+        forward_options.noise = match &options.noise {
+            // Every call draws its own numbers.
+            NoiseSource::Sampled { seed } => NoiseSource::Sampled { seed: seed.wrapping_add(call as u64) },
+            other => other.clone(),
+        };
         let sequences: Vec<Vec<InputRow>> = group.iter().map(|s| s.rows.clone()).collect();
         let run = model
             .forward(&sequences, &forward_options)

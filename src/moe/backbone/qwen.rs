@@ -27,6 +27,9 @@ fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
     let (hidden, eps) = (config.size("hidden_size")?, config.float_or("layer_norm_epsilon", 1e-6)?);
     // The config's intermediate_size counts w1 and w2 together.
     let intermediate = config.size("intermediate_size")? / 2;
+    if intermediate == 0 {
+        return Err(config.error("intermediate_size", "is 1: w1 and w2 need half of it each"));
+    }
     let feed = source.feed(layer, &format!("{prefix}.mlp"), |s, p| mlp(s, p, intermediate))?;
     Ok(Block::sequential(
         Mixer::Attention(attention(source, &format!("{prefix}.attn"))?),

@@ -32,7 +32,8 @@ fn window(source: &Source<'_>, layer: usize) -> MoeResult<Option<usize>> {
     }
     let sliding = match config.text_at("layer_types", layer)? {
         Some(kind) => kind == "sliding_attention",
-        None => layer >= config.opt_size("max_window_layers")?.unwrap_or(28),
+        None if !config.has("max_window_layers") => layer >= 28,
+        None => layer >= config.index_or_zero("max_window_layers")?,
     };
     if sliding { config.opt_size("sliding_window") } else { Ok(None) }
 }

@@ -8,8 +8,9 @@ use serde_json::Value;
 
 use crate::moe::error::{MoeError, MoeResult};
 
-/// The format's own limit for a header.
-const MAX_HEADER: usize = 100_000_000;
+/// Largest header parsed. The format allows 100 MB; the largest real ones (shards with thousands of
+/// tensors) stay below 1 MB, and JSON takes many times its size in memory.
+const MAX_HEADER: usize = 32 << 20;
 
 /// Element types a checkpoint may hold; only the floating ones up to 64 bit can be read as weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -154,9 +154,34 @@ impl Checkpoint {
     }
 }
 
+/// Largest config or index that is read: a thousand times the usual.
+const SMALL_FILE: u64 = 64 << 20;
+
+/// Reads a config or an index.
+///
+/// # Errors
+/// Not a plain file (opening a pipe would wait forever), too large, or not UTF-8.
+pub(super) fn read_small(path: &Path) -> MoeResult<String> {
+    let size = plain_file(path)?;
+    if size > SMALL_FILE {
+        return Err(MoeError::checkpoint(path, format!("has {size} bytes, more than {SMALL_FILE}")));
+    }
+    std::fs::read_to_string(path).map_err(|e| MoeError::io(path, e))
+}
+
+/// The size of a plain file.
+fn plain_file(path: &Path) -> MoeResult<u64> {
+    let metadata = std::fs::metadata(path).map_err(|e| MoeError::io(path, e))?;
+    if !metadata.is_file() {
+        return Err(MoeError::checkpoint(path, "is no plain file"));
+    }
+    Ok(metadata.len())
+}
+
 /// Maps a file into memory.
 #[allow(unsafe_code)]
 fn map(path: &Path) -> MoeResult<memmap2::Mmap> {
+    plain_file(path)?;
     let file = std::fs::File::open(path).map_err(|e| MoeError::io(path, e))?;
     // SAFETY: the map is read-only and private to this process. Should another process truncate the
     // file meanwhile, the system ends this one (SIGBUS); safetensors readers everywhere accept that.
@@ -185,7 +210,7 @@ fn files_of(path: &Path) -> MoeResult<Vec<PathBuf>> {
 
 /// The shard files an index names, each once, all inside `dir`.
 fn shards(dir: &Path, index: &Path) -> MoeResult<Vec<PathBuf>> {
-    let text = std::fs::read_to_string(index).map_err(|e| MoeError::io(index, e))?;
+    let text = read_small(index)?;
     let json: serde_json::Value =
         serde_json::from_str(&text).map_err(|e| MoeError::checkpoint(index, e.to_string()))?;
     let map = json
