@@ -268,7 +268,10 @@ impl<'a> Source<'a> {
             Upcycled::Now(Conversion { weights: Some(file), experts_from_weights: true, .. }) => {
                 from_file(&Source { checkpoint: file, root: String::new(), ..*self })
             }
-            Upcycled::Now(_) | Upcycled::No => Ok(vec![Arc::new(mlp(self, prefix)?); num_experts]),
+            Upcycled::Now(_) | Upcycled::No => {
+                let shared = Arc::new(mlp(self, prefix)?);
+                Ok((0..num_experts).map(|_| Arc::clone(&shared)).collect())
+            }
             Upcycled::Saved(_) => from_file(self),
         }
     }
