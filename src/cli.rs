@@ -1,5 +1,7 @@
 //! The command line: arguments in, a [`Command`] out. No work is done here.
 
+mod moe;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -7,6 +9,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::error::{Error, Result};
 use crate::setup::{AUTO, Request, TokenChoice};
 use crate::tokenizer::{LoadOptions, Loader, Release, Role};
+
+pub use moe::{
+    BatchArgument, ConversionArguments, ConvertArguments, MoeCommand, NoiseArgument, RouteArguments,
+    RouterInit,
+};
 
 /// Shows what a Hugging Face tokenizer really does to a conversation, and which tokens a fine-tuning run learns from.
 ///
@@ -141,6 +148,9 @@ pub enum Command {
     Samples,
     /// The keys of the screen.
     Keys,
+    /// Mixtures of experts: routing, conversion, devices.
+    #[command(subcommand)]
+    Moe(MoeCommand),
     /// One frame of the screen, printed.
     Frame(FrameArguments),
 }

@@ -4,6 +4,7 @@ mod encode;
 mod frame;
 mod inspect;
 mod lists;
+mod moe;
 mod special;
 
 use std::io::{BufWriter, IsTerminal, Write};
@@ -50,6 +51,7 @@ fn dispatch(arguments: &Arguments) -> Result<Outcome> {
         Some(Command::Templates) => lists::templates(shared),
         Some(Command::Samples) => lists::samples(shared),
         Some(Command::Keys) => lists::keys(shared),
+        Some(Command::Moe(command)) => moe::run(shared, command),
         Some(Command::Frame(frame)) => frame::run(shared, frame),
     }
 }

@@ -37,6 +37,9 @@ pub enum Error {
     /// The request cannot be carried out as it was put.
     #[error("{0}")]
     Usage(String),
+    /// A part of the program with errors of its own (`moe`, the hub); they convert into this.
+    #[error(transparent)]
+    Part(Box<dyn std::error::Error + Send + Sync>),
     /// The tokenizer library refused an input.
     #[error("the tokenizer could not encode this text: {0}")]
     Encode(String),

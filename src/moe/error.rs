@@ -55,3 +55,9 @@ impl MoeError {
         Self::Config { path: path.as_ref().to_path_buf(), key: key.to_owned(), message: message.into() }
     }
 }
+
+impl From<MoeError> for crate::Error {
+    fn from(error: MoeError) -> Self {
+        Self::Part(Box::new(error))
+    }
+}

@@ -45,6 +45,7 @@ pub mod route;
 pub mod router;
 pub mod sample;
 pub mod seed;
+pub mod statistics;
 
 pub use error::{MoeError, MoeResult};
 

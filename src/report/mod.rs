@@ -1,13 +1,15 @@
 //! The same results without a screen: JSON for programs, text for people.
 
 pub mod json;
+mod moe;
 mod paint;
 mod sample;
 mod special;
 mod table;
 
 pub use json::{EncodeJson, SampleJson, SpecialJson};
+pub use moe::{expert_name, moe_legend, moe_sample_text};
 pub use paint::Paint;
-pub use sample::{encoding_text, sample_text, summary_line};
+pub use sample::{encoding_text, glyph_text, sample_text, summary_line, token_glyphs};
 pub use special::special_text;
 pub use table::table;

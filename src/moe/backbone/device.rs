@@ -92,6 +92,25 @@ fn metal() -> Result<Device, String> {
     Ok(Device { inner, name: "metal".into(), fallback: None })
 }
 
+/// A device that this program knows of.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct DeviceState {
+    pub name: &'static str,
+    /// Whether this build has the code for it.
+    pub compiled_in: bool,
+    /// Why it cannot be used; `None` when it can.
+    pub problem: Option<String>,
+}
+
+/// Every device that this program knows of, tried now.
+pub fn device_list() -> Vec<DeviceState> {
+    vec![
+        DeviceState { name: "cpu", compiled_in: true, problem: None },
+        DeviceState { name: "cuda:0", compiled_in: cfg!(feature = "cuda"), problem: cuda(0).err() },
+        DeviceState { name: "metal", compiled_in: cfg!(feature = "metal"), problem: metal().err() },
+    ]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

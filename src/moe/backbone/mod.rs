@@ -31,7 +31,7 @@ mod qwen2_moe;
 mod qwen3_moe;
 mod stablelm;
 
-pub use device::{Device, DeviceChoice};
+pub use device::{Device, DeviceChoice, DeviceState, device_list};
 pub use model::{Forward, ForwardOptions, InputRow, LoadOptions, Model, WantedLogits};
 pub use pass::{LayerRouting, NoiseSource};
 pub use source::Conversion;

@@ -1,0 +1,263 @@
+//! `maskscope moe`: routing of the samples' tokens, conversion of a dense checkpoint, devices.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::{Outcome, conversations, format, print, say, setup};
+use crate::cli::{
+    BatchArgument, ConversionArguments, ConvertArguments, Format, MoeCommand, NoiseArgument, RouteArguments,
+    RouterInit, SharedOptions,
+};
+use crate::error::{Error, Result};
+use crate::labels::{IGNORE_INDEX, Labelled};
+use crate::moe::backbone::{
+    Conversion, DeviceChoice, InputRow, LoadOptions, Model, NoiseSource, device_list,
+};
+use crate::moe::checkpoint::Checkpoint;
+use crate::moe::config::Config;
+use crate::moe::convert::convert;
+use crate::moe::image::{ImageOptions, Origin, expand};
+use crate::moe::kmeans::kmeans_gates;
+use crate::moe::moe_llava::{MoeConfig, MoeMode, MoeRequest};
+use crate::moe::route::{BatchMode, RouteOptions, RouteSample, route};
+use crate::moe::sample;
+use crate::report::{json as json_report, moe_legend, moe_sample_text, token_glyphs};
+use crate::setup::Setup;
+use crate::tokenizer::TokenId;
+
+pub fn run(shared: &SharedOptions, command: &MoeCommand) -> Result<Outcome> {
+    match command {
+        MoeCommand::Route(arguments) => run_route(shared, arguments),
+        MoeCommand::Convert(arguments) => run_convert(shared, arguments),
+        MoeCommand::Devices => devices(shared),
+    }
+}
+
+/// What the samples' rows are made of: the checkpoint's own token ids, or the bytes of the prompts.
+enum Inputs {
+    Ids(Vec<Vec<TokenId>>),
+    Labelled(Box<Setup>, Vec<(String, String, Labelled)>),
+}
+
+fn run_route(shared: &SharedOptions, arguments: &RouteArguments) -> Result<Outcome> {
+    let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
+    let inputs = inputs(shared, arguments)?;
+    let model = model(arguments, &inputs)?;
+    if let Some(reason) = model.device().fallback() {
+        say(&format!("note: {reason}; the CPU is used"));
+    }
+    let samples = route_samples(&inputs, &model, arguments)?;
+    let options = RouteOptions {
+        batch: match arguments.batch {
+            BatchArgument::Single => BatchMode::Single,
+            BatchArgument::Padded => BatchMode::Padded,
+        },
+        noise: match arguments.noise {
+            NoiseArgument::None => NoiseSource::Off,
+            NoiseArgument::Sampled => NoiseSource::Sampled { seed: arguments.conversion.seed },
+        },
+        // The text's tables are made from the arrays.
+        without_arrays: !arguments.logits && form != Format::Text,
+        dump: arguments.dump.is_some(),
+        pad_id: 0,
+    };
+    let (rows, dump) = route(&model, &samples, &options, |_, _| true)?;
+    if let (Some(path), Some(dump)) = (&arguments.dump, dump) {
+        dump.write(path)?;
+    }
+    print(|out| match form {
+        Format::Json => writeln!(out, "{}", json_report::to_line(&rows, true)?),
+        Format::Jsonl => {
+            rows.iter().try_for_each(|row| writeln!(out, "{}", json_report::to_line(row, false)?))
+        }
+        _ => {
+            writeln!(out, "{}", moe_legend(arguments.checkpoint.is_none()))?;
+            rows.iter().try_for_each(|row| moe_sample_text(out, row))
+        }
+    })?;
+    Ok(Outcome::Clean)
+}
+
+/// Token ids from `--ids`, or the labelled conversations.
+fn inputs(shared: &SharedOptions, arguments: &RouteArguments) -> Result<Inputs> {
+    if let Some(path) = &arguments.ids {
+        let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
+        return Ok(Inputs::Ids(serde_json::from_slice(&bytes).map_err(|e| Error::json(path, &e))?));
+    }
+    let samples = conversations(shared)?;
+    let setup = setup(shared)?;
+    let mut labelled = Vec::new();
+    for sample in &samples {
+        let inspection = setup.inspect(sample);
+        match (inspection.prompt, inspection.result) {
+            (Some(prompt), Ok(result)) => labelled.push((inspection.id, prompt, result)),
+            (_, Err(error)) => {
+                say(&format!("note: {} left out: {}: {}", sample.id, error.kind, error.message))
+            }
+            (None, Ok(_)) => {}
+        }
+    }
+    Ok(Inputs::Labelled(Box::new(setup), labelled))
+}
+
+fn model(arguments: &RouteArguments, inputs: &Inputs) -> Result<Model> {
+    let device = DeviceChoice::parse(&arguments.device)?;
+    let layers = arguments.layers.as_deref().map(parse_layers).transpose()?;
+    let mut options = LoadOptions { layers, device, conversion: None };
+    let Some(folder) = &arguments.checkpoint else {
+        let name = arguments.moe_sample.as_deref().unwrap_or(sample::SAMPLES[0]);
+        return Ok(sample::load(name, &options)?);
+    };
+    let config = Config::open(folder)?;
+    let checkpoint = Checkpoint::open(folder)?;
+    if is_dense(&config) {
+        let sequences = match inputs {
+            Inputs::Ids(ids) => ids.clone(),
+            Inputs::Labelled(_, labelled) => labelled.iter().map(|(_, _, l)| text_ids(l)).collect(),
+        };
+        options.conversion = Some(conversion(&arguments.conversion, folder, &sequences)?);
+    }
+    Ok(Model::load(&config, &checkpoint, &options)?)
+}
+
+/// True for a model that has neither MoE-LLaVA's `moe` nor experts of its own.
+fn is_dense(config: &Config) -> bool {
+    let keys = ["moe", "num_local_experts", "num_experts", "n_routed_experts", "text_config"];
+    !keys.iter().any(|key| config.has(key))
+}
+
+/// `0..K` or `K`.
+fn parse_layers(text: &str) -> Result<usize> {
+    let end = text.strip_prefix("0..").unwrap_or(text);
+    end.parse().map_err(|_| Error::Usage(format!("--layers {text}: expected 0..K, the first K layers")))
+}
+
+fn conversion(
+    arguments: &ConversionArguments,
+    folder: &Path,
+    sequences: &[Vec<TokenId>],
+) -> Result<Conversion> {
+    let config = Config::open(folder)?;
+    let request = MoeRequest {
+        mode: MoeMode::parse(&arguments.moe_mode, arguments.moe_layers.clone())?,
+        num_experts: arguments.num_experts.clone(),
+        top_k: arguments.top_k,
+        capacity_factor: arguments.capacity_factor,
+        eval_capacity_factor: arguments.eval_capacity_factor,
+        min_capacity: arguments.min_capacity,
+        use_residual: arguments.use_residual,
+        ..MoeRequest::default()
+    };
+    let moe = MoeConfig::new(&request, config.layers()?)?;
+    let mut conversion = match &arguments.moe_weights {
+        Some(path) => Conversion::with_weights(moe, Checkpoint::open(path)?),
+        None => Conversion::seeded(moe, arguments.seed),
+    };
+    if arguments.router_init == RouterInit::Kmeans {
+        let dense = Model::load(&config, &Checkpoint::open(folder)?, &LoadOptions::default())?;
+        let rows: Vec<Vec<InputRow>> =
+            sequences.iter().map(|ids| ids.iter().map(|id| InputRow::Token(*id)).collect()).collect();
+        conversion.gates = kmeans_gates(&dense, &rows, &conversion.moe, arguments.seed)?;
+    }
+    Ok(conversion)
+}
+
+/// The ids of a sample without its image placeholders.
+fn text_ids(labelled: &Labelled) -> Vec<TokenId> {
+    labelled.input_ids.iter().filter_map(|id| TokenId::try_from(*id).ok()).collect()
+}
+
+fn route_samples(inputs: &Inputs, model: &Model, arguments: &RouteArguments) -> Result<Vec<RouteSample>> {
+    match inputs {
+        Inputs::Ids(all) => Ok(all
+            .iter()
+            .enumerate()
+            .map(|(i, ids)| RouteSample::of_ids(json!(i.to_string()), ids))
+            .collect()),
+        Inputs::Labelled(_, all) if arguments.checkpoint.is_none() => {
+            Ok(all.iter().map(|(id, prompt, labelled)| byte_sample(id, prompt, labelled)).collect())
+        }
+        Inputs::Labelled(setup, all) => {
+            all.iter().map(|(id, _, labelled)| token_sample(setup, id, labelled, model, arguments)).collect()
+        }
+    }
+}
+
+/// A row a byte of the prompt; a byte is supervised when the token over it is.
+fn byte_sample(id: &str, prompt: &str, labelled: &Labelled) -> RouteSample {
+    let mut supervised = vec![false; prompt.len()];
+    for (span, label) in labelled.spans.iter().zip(&labelled.labels) {
+        let learns = *label != IGNORE_INDEX;
+        supervised.get_mut(span.clone()).into_iter().flatten().for_each(|s| *s |= learns);
+    }
+    RouteSample {
+        id: Value::from(id),
+        rows: prompt.bytes().map(|b| InputRow::Token(TokenId::from(b))).collect(),
+        tokens: prompt.bytes().map(|b| crate::report::glyph_text(&[b])).collect(),
+        modality: vec!["text"; prompt.len()],
+        supervised,
+    }
+}
+
+/// A row a token, with each image expanded.
+fn token_sample(
+    setup: &Setup,
+    id: &str,
+    labelled: &Labelled,
+    model: &Model,
+    arguments: &RouteArguments,
+) -> Result<RouteSample> {
+    let options = ImageOptions {
+        rows_per_image: arguments.image_tokens,
+        max_length: Some(setup.options.model_max_length),
+    };
+    let expanded = expand(&labelled.input_ids, &labelled.labels, &options, 0)?;
+    let name = |row: &Origin| match row {
+        Origin::Token { id, .. } => token_glyphs(&setup.tokenizer, i64::from(*id)),
+        Origin::Image { image, row, column, .. } => format!("⟦image {image} {row},{column}⟧"),
+    };
+    Ok(RouteSample {
+        id: Value::from(id),
+        rows: expanded.input_rows(model, arguments.conversion.seed)?,
+        tokens: expanded.rows.iter().map(name).collect(),
+        modality: expanded.rows.iter().map(Origin::modality).collect(),
+        supervised: expanded.labels.iter().map(|l| *l != IGNORE_INDEX).collect(),
+    })
+}
+
+fn run_convert(shared: &SharedOptions, arguments: &ConvertArguments) -> Result<Outcome> {
+    let sequences: Vec<Vec<TokenId>> = if arguments.conversion.router_init == RouterInit::Kmeans {
+        let setup = setup(shared)?;
+        let results = conversations(shared)?.iter().map(|s| setup.inspect(s).result).collect::<Vec<_>>();
+        results.iter().flatten().map(text_ids).collect()
+    } else {
+        Vec::new()
+    };
+    let conversion = conversion(&arguments.conversion, &arguments.checkpoint, &sequences)?;
+    let written = convert(&arguments.checkpoint, &conversion, &arguments.out)?;
+    let files = written.files.len();
+    say(&format!("wrote {} tensors in {files} files to {}", written.tensors, written.folder.display()));
+    Ok(Outcome::Clean)
+}
+
+fn devices(shared: &SharedOptions) -> Result<Outcome> {
+    let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
+    let devices = device_list();
+    print(|out| {
+        if form != Format::Text {
+            return writeln!(out, "{}", json_report::to_line(&devices, form == Format::Json)?);
+        }
+        devices.iter().try_for_each(|d| {
+            let state = d.problem.as_deref().unwrap_or("ready");
+            writeln!(
+                out,
+                "{:<8} {:<9} {}",
+                d.name,
+                if d.compiled_in { "built in" } else { "not built" },
+                state
+            )
+        })
+    })?;
+    Ok(Outcome::Clean)
+}
