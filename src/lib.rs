@@ -3,8 +3,10 @@
 #![deny(unsafe_code)]
 #![warn(missing_debug_implementations)]
 
+pub mod chat;
 pub mod error;
 pub mod labels;
+pub mod masks;
 pub mod tokenizer;
 
 pub use error::{Error, Result};

@@ -4,6 +4,8 @@
 //! has the layout of the golden folder (`golden/labels`, `golden/strings`, …, beside `tokenizers/`).
 //! Without the variable the tests say that they are skipped.
 
+mod chat;
+
 use std::io::Read;
 use std::path::{Path, PathBuf};
 

@@ -1,0 +1,3 @@
+//! Conversations and the templates that turn them into text.
+
+pub mod jinja;
