@@ -32,6 +32,12 @@ pub trait Encoder {
     /// The token of an id, as the vocabulary spells it.
     fn id_to_token(&self, id: TokenId) -> Option<String>;
 
+    /// The text of an added token (`added_tokens_decoder`); `None` for ordinary tokens.
+    fn added_token(&self, id: TokenId) -> Option<String>;
+
+    /// True for added tokens flagged special, and those with a role.
+    fn is_special(&self, id: TokenId) -> bool;
+
     /// `tokenizer.bos_token_id`.
     fn bos_id(&self) -> Option<TokenId>;
 

@@ -40,6 +40,12 @@ pub use discovery::{Choice, TemplateSet, TemplateSource};
 pub use error::{PythonException, TemplateError};
 pub use generation::Span;
 pub use input::ContinueFinalMessage;
+pub(crate) use python::is_space;
+
+/// `repr()` of a text as Python prints it in messages.
+pub(crate) fn string_repr(text: &str) -> String {
+    python::string_repr(text).unwrap_or_else(|_| format!("{text:?}"))
+}
 
 /// What one rendering gets.
 #[derive(Debug, Clone, Default)]

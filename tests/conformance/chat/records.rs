@@ -61,3 +61,17 @@ impl Tally {
         assert!(self.misses.is_empty(), "{} of {} miss:\n{}", self.misses.len(), self.what, shown.join("\n"));
     }
 }
+
+/// Labels of a golden: a list, or spans where the label is the id.
+pub fn labels_of(record: &Value, ids: &[u32]) -> Vec<i64> {
+    if let Some(labels) = record["labels"].as_array() {
+        return labels.iter().map(|label| label.as_i64().unwrap()).collect();
+    }
+    let mut labels = vec![-100; ids.len()];
+    for span in record["spans"].as_array().unwrap() {
+        for at in span[0].as_u64().unwrap()..span[1].as_u64().unwrap() {
+            labels[at as usize] = i64::from(ids[at as usize]);
+        }
+    }
+    labels
+}

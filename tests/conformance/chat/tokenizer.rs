@@ -108,6 +108,14 @@ impl Encoder for TestTokenizer {
         self.inner.id_to_token(id)
     }
 
+    fn added_token(&self, id: u32) -> Option<String> {
+        self.inner.get_added_tokens_decoder().get(&id).map(|token| token.content.clone())
+    }
+
+    fn is_special(&self, id: u32) -> bool {
+        self.inner.get_added_tokens_decoder().get(&id).is_some_and(|token| token.special)
+    }
+
     fn bos_id(&self) -> Option<u32> {
         self.role("bos_token")
     }
