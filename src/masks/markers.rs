@@ -2,7 +2,7 @@
 //! an answer. Trainers that search for markers need them; here they are read off a rendering with
 //! placeholders instead of being guessed from the model's name.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Call, Chat, MaskError};
 use crate::chat::jinja::is_space;
@@ -27,34 +27,67 @@ pub struct Markers {
 /// # Errors
 /// `ValueError` when the placeholders do not come through, or a marker would be empty.
 pub fn detect(chat: &Chat) -> Result<Markers, MaskError> {
-    let text = probe(chat, false).or_else(|_| probe(chat, true))?;
-    let missing = || MaskError::python("ValueError", "the template does not render the placeholders: give the markers yourself");
+    let (text, structured) = match probe(chat, false) {
+        Ok(text) => (text, false),
+        Err(_) => (probe(chat, true)?, true),
+    };
     let mut pieces = text.split(USER).flat_map(|piece| piece.split(ANSWER));
-    let head = pieces.next().ok_or_else(missing)?;
-    let to_answer = pieces.next().ok_or_else(missing)?;
-    let to_user = pieces.next().ok_or_else(missing)?;
+    let (Some(head), Some(to_answer), Some(to_user)) = (pieces.next(), pieces.next(), pieces.next()) else {
+        return Err(missing());
+    };
     let end_of_turn = first_special(chat, to_user)?;
-    let response = after_shared_end(chat, to_answer, to_user)?;
-    let instruction = after_end(chat, to_user, head, end_of_turn.as_deref())?;
-    if response.trim().is_empty() || instruction.trim().is_empty() {
+    let mut response = without_shared_end(chat, to_answer, to_user)?;
+    // What a template adds in front of an answer (an empty thought) is no part of the header.
+    let header = generation_header(chat, structured).unwrap_or_default();
+    let shared = common_prefix(&response, header.trim_start_matches(' '));
+    if !shared.trim().is_empty() {
+        response.truncate(shared.len());
+    }
+    let instruction = without_end(to_user, head, end_of_turn.as_deref());
+    let trim = |marker: &str| marker.trim_matches([' ', '\t']).to_string();
+    let markers = Markers { instruction: trim(&instruction), response: trim(&response), end_of_turn };
+    if markers.instruction.trim().is_empty() || markers.response.trim().is_empty() {
         return Err(MaskError::python("ValueError", "a marker would be empty: give the markers yourself"));
     }
-    Ok(Markers { instruction, response, end_of_turn })
+    Ok(markers)
 }
 
-fn probe(chat: &Chat, parts: bool) -> Result<String, MaskError> {
-    let content = |text: &str| match parts {
+fn missing() -> MaskError {
+    MaskError::python("ValueError", "the template does not render the placeholders: give the markers yourself")
+}
+
+fn common_prefix<'a>(a: &'a str, b: &str) -> &'a str {
+    let len = a.chars().zip(b.chars()).take_while(|(a, b)| a == b).map(|(c, _)| c.len_utf8()).sum();
+    a.get(..len).unwrap_or_default()
+}
+
+/// Rounds of placeholder texts, `count` messages of them.
+fn rounds(structured: bool, count: usize) -> Vec<Value> {
+    let content = |text: &str| match structured {
         true => json!([{"type": "text", "text": text}]),
         false => json!(text),
     };
-    let round = [json!({"role": "user", "content": content(USER)}), json!({"role": "assistant", "content": content(ANSWER)})];
-    let messages: Vec<_> = round.iter().cycle().take(6).cloned().collect();
-    let text = chat.text(Call { messages: &messages, tools: None, kwargs: None, add_generation_prompt: false })?;
-    if text.matches(USER).count() == 3 && text.matches(ANSWER).count() == 3 {
-        Ok(text)
-    } else {
-        Err(MaskError::python("ValueError", "the template does not render the placeholders: give the markers yourself"))
-    }
+    let round =
+        [json!({"role": "user", "content": content(USER)}), json!({"role": "assistant", "content": content(ANSWER)})];
+    round.iter().cycle().take(count).cloned().collect()
+}
+
+fn render(chat: &Chat, messages: &[Value], add_generation_prompt: bool) -> Result<String, MaskError> {
+    chat.text(Call { messages, tools: None, kwargs: None, add_generation_prompt })
+}
+
+/// What `add_generation_prompt` adds behind a user turn.
+fn generation_header(chat: &Chat, structured: bool) -> Result<String, MaskError> {
+    let messages = rounds(structured, 5);
+    let without = render(chat, &messages, false)?;
+    let with = render(chat, &messages, true)?;
+    Ok(with.strip_prefix(without.as_str()).unwrap_or_default().to_string())
+}
+
+fn probe(chat: &Chat, structured: bool) -> Result<String, MaskError> {
+    let text = render(chat, &rounds(structured, 6), false)?;
+    let whole = text.matches(USER).count() == 3 && text.matches(ANSWER).count() == 3;
+    if whole { Ok(text) } else { Err(missing()) }
 }
 
 /// The first token of `text` that is special, as text.
@@ -65,7 +98,7 @@ fn first_special(chat: &Chat, text: &str) -> Result<Option<String>, MaskError> {
 
 /// What is left of `gap` when the end of the turn is taken off: the tokens and white space that it shares
 /// with the gap behind an answer, as long as they are whole special tokens or white space.
-fn after_shared_end(chat: &Chat, gap: &str, other: &str) -> Result<String, MaskError> {
+fn without_shared_end(chat: &Chat, gap: &str, other: &str) -> Result<String, MaskError> {
     let (mut gap, mut other) = (gap, other);
     loop {
         let spaces = gap.len() - gap.trim_start_matches(is_space).len();
@@ -99,16 +132,17 @@ fn leading_special(chat: &Chat, text: &str) -> Result<Option<String>, MaskError>
     Ok(first_special(chat, text)?.filter(|token| !token.is_empty() && text.starts_with(token.as_str())))
 }
 
-/// The user's marker: the gap behind an answer without the answer's end, checked against the text's head.
-fn after_end(chat: &Chat, gap: &str, head: &str, end_of_turn: Option<&str>) -> Result<String, MaskError> {
+/// The user's marker: the gap behind an answer without the answer's end. Where the text begins with the
+/// same marker, that tells where it starts.
+fn without_end(gap: &str, head: &str, end_of_turn: Option<&str>) -> String {
     let mut rest = gap.trim_start_matches(' ');
     if let Some(end) = end_of_turn {
         rest = rest.strip_prefix(end).unwrap_or(rest);
     }
-    let shared = rest.chars().rev().zip(head.chars().rev()).take_while(|(a, b)| a == b).map(|(c, _)| c.len_utf8()).sum::<usize>();
+    let matching = rest.chars().rev().zip(head.chars().rev()).take_while(|(a, b)| a == b);
+    let shared: usize = matching.map(|(c, _)| c.len_utf8()).sum();
     let common = rest.get(rest.len() - shared..).unwrap_or(rest);
     let marker = if common.trim().is_empty() { rest } else { common };
-    let _ = chat;
     let opening = marker.trim_start_matches([' ', '\n']);
-    Ok(if opening.trim().is_empty() { marker.to_string() } else { opening.to_string() })
+    if opening.is_empty() { marker } else { opening }.to_string()
 }

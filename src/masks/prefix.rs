@@ -61,6 +61,10 @@ pub fn text_offsets(chat: &Chat, sample: &Sample, turns: Turns) -> Result<Masked
     for seam in &seams {
         let start = chat.ids(&seam.header)?.len().min(masked.input_ids.len());
         let end = chat.ids(&seam.with_answer)?.len().min(masked.input_ids.len());
+        if start >= end {
+            masked.note(start..start, format!("message {} gets no tokens: its prefix is as long as its header", seam.message));
+            continue;
+        }
         verify(chat, sample, seam.message, &full, masked.input_ids.get(start..end).unwrap_or_default())?;
         masked.note(start..end, "the template does not render prefixes as prefixes: this span comes from token counts");
         masked.supervise(start..end);

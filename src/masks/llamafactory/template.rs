@@ -196,15 +196,34 @@ impl SlotTemplate {
             match slot {
                 Slot::Text(text) => {
                     let text = text.replacen(CONTENT, content, 1);
-                    if !text.is_empty() {
-                        ids.extend(encoder.ids(&text)?);
-                    }
+                    ids.extend(self.encode_text(encoder, &text)?);
                 }
                 Slot::Bos => ids.extend(encoder.bos_id()),
                 Slot::Eos => ids.extend(match self.replaced_eos {
                     Some(token) => encoder.token_to_id(token),
                     None => encoder.eos_id(),
                 }),
+            }
+        }
+        Ok(ids)
+    }
+
+    /// Ids of one piece. `fix_special_tokens` declares the eos token anew, and a flag that made it eat the white
+    /// space behind it is lost thereby (Phi-3's `<|end|>`): the text is then cut at the token.
+    fn encode_text(&self, encoder: &dyn Encoder, text: &str) -> Result<Vec<TokenId>, MaskError> {
+        let Some((eos, id)) = self.replaced_eos.and_then(|eos| Some((eos, encoder.token_to_id(eos)?))) else {
+            return Ok(if text.is_empty() { Vec::new() } else { encoder.ids(text)? });
+        };
+        if !text.contains(eos) || encoder.ids(&format!("{eos}\n"))? != [id] {
+            return Ok(if text.is_empty() { Vec::new() } else { encoder.ids(text)? });
+        }
+        let mut ids = Vec::new();
+        for (index, piece) in text.split(eos).enumerate() {
+            if index > 0 {
+                ids.push(id);
+            }
+            if !piece.is_empty() {
+                ids.extend(encoder.ids(piece)?);
             }
         }
         Ok(ids)
