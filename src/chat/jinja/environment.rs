@@ -14,11 +14,7 @@ use super::{filters, generation, limits, methods, python};
 /// `lstrip_blocks`, no auto-escaping, lenient undefined values.
 pub(super) fn build(clock: Clock) -> Environment<'static> {
     let mut env = Environment::new();
-    let mut syntax = SyntaxConfig::builder();
-    syntax.trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(false);
-    if let Ok(syntax) = syntax.build() {
-        env.set_syntax(syntax);
-    }
+    env.set_syntax(syntax());
     env.set_auto_escape_callback(|_| AutoEscape::None);
     env.set_fuel(Some(limits::FUEL));
     env.set_recursion_limit(limits::MAX_RECURSION);
@@ -33,6 +29,14 @@ pub(super) fn build(clock: Clock) -> Environment<'static> {
     filters::install(&mut env, clock);
     env.add_filter(generation::FILTER, filters::generation);
     env
+}
+
+/// Jinja's delimiters with the white space rules of transformers.
+pub(super) fn syntax() -> SyntaxConfig {
+    let mut syntax = SyntaxConfig::builder();
+    syntax.trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(false);
+    // Building fails for bad delimiters only, and these are the default ones.
+    syntax.build().unwrap_or_default()
 }
 
 /// Receives what the top level yields: keeps the text, counts it, and stops at the size limit.

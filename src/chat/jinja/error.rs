@@ -138,13 +138,22 @@ fn undefined_name(detail: &str) -> Option<&str> {
     before.rsplit_once('`').map(|(_, name)| name)
 }
 
+/// True when the engine failed on an undefined value, as far as it can tell.
+pub(super) fn is_about_undefined(error: &Error) -> bool {
+    let detail = error.detail().unwrap_or_default();
+    raised(error).is_none()
+        && (matches!(error.kind(), ErrorKind::UndefinedError | ErrorKind::UnknownMethod | ErrorKind::UnknownFunction)
+            || detail.contains("undefined"))
+}
+
+/// The variable that the engine names as undefined, when it is a plain name.
+pub(super) fn undefined_variable(error: &Error) -> Option<&str> {
+    let name = undefined_name(error.detail().unwrap_or_default())?;
+    name.chars().all(|c| c.is_alphanumeric() || c == '_').then_some(name)
+}
+
 fn undefined_message(expression: &str) -> String {
-    match expression.rsplit_once('.') {
-        Some((_, attribute)) if !expression.ends_with(']') => {
-            format!("'dict object' has no attribute '{attribute}'")
-        }
-        _ => format!("'{expression}' is undefined"),
-    }
+    format!("'{expression}' is undefined")
 }
 
 fn unsupported_operands(detail: &str) -> Option<PythonException> {

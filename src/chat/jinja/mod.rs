@@ -29,6 +29,7 @@ pub mod limits;
 mod methods;
 mod python;
 mod string_methods;
+mod undefined;
 
 use std::sync::Arc;
 
@@ -78,6 +79,7 @@ pub struct ChatTemplate {
     env: Environment<'static>,
     name: String,
     source: String,
+    clock: Clock,
     generation_tags: usize,
 }
 
@@ -94,7 +96,7 @@ impl ChatTemplate {
         let rewritten = generation::rewrite(source);
         let mut env = environment::build(clock);
         env.add_template_owned(TEMPLATE, rewritten.source).map_err(|error| error::from_engine(&error, name))?;
-        Ok(Self { env, name: name.into(), source: source.into(), generation_tags: rewritten.tags })
+        Ok(Self { env, name: name.into(), source: source.into(), clock, generation_tags: rewritten.tags })
     }
 
     /// The source as it was given.
@@ -147,31 +149,67 @@ impl ChatTemplate {
 
     fn run(&self, inputs: &Inputs, messages: &[Value]) -> Result<Rendered, TemplateError> {
         let tracker = Arc::new(generation::Tracker::default());
-        let mut variables = std::collections::BTreeMap::<String, minijinja::Value>::new();
-        let mut set = |name: &str, value: minijinja::Value| variables.insert(name.to_string(), value);
-        set("messages", input::list_value(Some(messages)));
-        set("tools", input::list_value(inputs.tools));
-        set("documents", input::list_value(inputs.documents));
-        set("add_generation_prompt", minijinja::Value::from(inputs.add_generation_prompt));
-        for (name, value) in inputs.special_tokens.into_iter().chain(inputs.kwargs).flatten() {
-            set(name, input::template_value(value));
-        }
-        set(generation::TRACKER, environment::tracker_value(&tracker));
-        let mut sink = environment::Sink { bytes: Vec::new(), tracker: tracker.clone() };
-        self.env
-            .get_template(TEMPLATE)
-            .and_then(|template| {
-                template.render_captured_to(minijinja::Value::from(variables), &mut sink).map(|_| ())
-            })
-            .map_err(|error| error::from_engine(&error, &self.name))?;
+        let bytes = evaluate(&self.env, variables(inputs, messages, &tracker), tracker.clone()).map_err(|error| {
+            let exception = error::is_about_undefined(&error).then(|| self.undefined_exception(inputs, messages));
+            match (exception.flatten(), error::from_engine(&error, &self.name)) {
+                (Some(exception), TemplateError::Raised { template, line, .. }) => {
+                    TemplateError::Raised { template, line, exception }
+                }
+                (_, error) => error,
+            }
+        })?;
         // The engine writes whole strings, so the bytes are UTF-8.
-        let text = String::from_utf8(sink.bytes).map_err(|_| {
+        let text = String::from_utf8(bytes).map_err(|_| {
             let exception = PythonException::new("UnicodeError", "the template wrote broken text");
             TemplateError::Raised { template: self.name.clone(), line: 0, exception }
         })?;
         let spans = tracker.spans(&text);
         Ok(Rendered { text, spans })
     }
+
+    /// Python's exception for the undefined value that a rendering failed on; see [`undefined`].
+    fn undefined_exception(&self, inputs: &Inputs, messages: &[Value]) -> Option<PythonException> {
+        let source = undefined::rewrite(&generation::rewrite(&self.source).source)?;
+        let last = undefined::LastMiss::default();
+        let mut env = environment::build(self.clock);
+        env.set_debug(true);
+        env.set_unknown_method_callback(last.callback());
+        env.add_template_owned(TEMPLATE, source).ok()?;
+        let tracker = Arc::new(generation::Tracker::default());
+        let error = evaluate(&env, variables(inputs, messages, &tracker), tracker).err()?;
+        if !error::is_about_undefined(&error) {
+            return None;
+        }
+        last.exception(error::undefined_variable(&error))
+    }
+}
+
+type Variables = std::collections::BTreeMap<String, minijinja::Value>;
+
+/// Everything the template can name, later entries winning.
+fn variables(inputs: &Inputs, messages: &[Value], tracker: &Arc<generation::Tracker>) -> Variables {
+    let mut variables = Variables::new();
+    let mut set = |name: &str, value: minijinja::Value| variables.insert(name.to_string(), value);
+    set("messages", input::list_value(Some(messages)));
+    set("tools", input::list_value(inputs.tools));
+    set("documents", input::list_value(inputs.documents));
+    set("add_generation_prompt", minijinja::Value::from(inputs.add_generation_prompt));
+    for (name, value) in inputs.special_tokens.into_iter().chain(inputs.kwargs).flatten() {
+        set(name, input::template_value(value));
+    }
+    set(generation::TRACKER, environment::tracker_value(tracker));
+    variables
+}
+
+/// Runs the environment's template and gives the bytes it wrote.
+fn evaluate(
+    env: &Environment<'static>,
+    variables: Variables,
+    tracker: Arc<generation::Tracker>,
+) -> Result<Vec<u8>, minijinja::Error> {
+    let mut sink = environment::Sink { bytes: Vec::new(), tracker };
+    env.get_template(TEMPLATE)?.render_captured_to(minijinja::Value::from(variables), &mut sink)?;
+    Ok(sink.bytes)
 }
 
 /// The engine's name of the one template in each environment.
