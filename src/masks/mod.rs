@@ -23,6 +23,7 @@ pub mod encoder;
 pub mod hf_generation;
 
 
+pub mod image_tokens;
 pub mod llamafactory;
 pub mod llava_next;
 pub mod markers;

@@ -1,6 +1,7 @@
 //! The other label files of golden/chat: edge templates, axolotl's details, LLaMA-Factory, LLaVA-NeXT.
 
 use maskscope::chat::jinja::{ChatTemplate, Inputs};
+use maskscope::masks::image_tokens::{ImageSize, Processor};
 use maskscope::masks::{Chat, Masked, axolotl, hf_generation, llamafactory, llava_next};
 use serde_json::{Value, json};
 
@@ -132,6 +133,58 @@ fn llava_next_labels() {
         };
         let ids = u32s(&record["input_ids"]);
         compare(&mut tally, record["strategy"].as_str().unwrap(), id, found, &record, &ids);
+    }
+    tally.finish();
+}
+
+#[test]
+fn image_tokens() {
+    let Some(root) = crate::root("golden/chat image_tokens") else { return };
+    let path = root.join("golden/chat/image_tokens.json");
+    if !path.exists() {
+        eprintln!("SKIPPED {}: not there", path.display());
+        return;
+    }
+    let records: Vec<Value> = serde_json::from_str(&crate::read_text(&path)).unwrap();
+    let pinpoints = vec![(336, 672), (672, 336), (672, 672), (1008, 336), (336, 1008)];
+    let llava_next = Processor::LlavaNext {
+        image_size: 336,
+        patch_size: 14,
+        additional: 1,
+        drop_class_token: true,
+        grid_pinpoints: pinpoints,
+    };
+    let qwen = |patch_size, min_pixels, max_pixels| Processor::QwenVl { patch_size, merge_size: 2, min_pixels, max_pixels };
+    let processors = [
+        ("qwen2_vl", qwen(14, 3136, 1_003_520)),
+        ("qwen2_5_vl_7b", qwen(14, 3136, 12_845_056)),
+        ("qwen3_vl", qwen(16, 65_536, 16_777_216)),
+        ("llava15", Processor::Llava { image_size: 336, patch_size: 14, additional: 1, drop_class_token: true }),
+        ("llava_next_336", llava_next),
+        ("internvl3", Processor::InternVl { tile_size: 448, seq_length: 256, min_patches: 1, max_patches: 12 }),
+        ("idefics3", Processor::Idefics3 { longest_edge: 1456, tile_size: 364, seq_length: 169 }),
+        ("gemma3", Processor::Gemma3 { tokens: 256 }),
+    ];
+    let mut tally = Tally::new("image_tokens");
+    for record in &records {
+        let side = |key: &str| record[key].as_u64().unwrap() as usize;
+        let size = ImageSize { height: side("h"), width: side("w") };
+        for (name, expected) in record.as_object().unwrap().iter().filter(|(key, _)| !["h", "w"].contains(&key.as_str())) {
+            let Some((_, processor)) = processors.iter().find(|(known, _)| known == name) else {
+                tally.skip(name);
+                continue;
+            };
+            let found = processor.count(size).unwrap();
+            let id = format!("{}x{}", size.height, size.width);
+            match expected.as_u64() {
+                Some(count) => tally.check(name, &id, &found.count, &(count as usize)),
+                None => {
+                    let (rows, cols) = found.grid.unwrap();
+                    let found = json!({"image_tokens": found.count, "rows": rows, "cols": cols});
+                    tally.check(name, &id, &found, expected);
+                }
+            }
+        }
     }
     tally.finish();
 }
