@@ -24,6 +24,7 @@ pub mod hf_generation;
 
 
 pub mod image_tokens;
+pub mod layout;
 pub mod llamafactory;
 pub mod llava_next;
 pub mod markers;

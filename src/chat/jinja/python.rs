@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn containers_print_as_in_python() {
-        let value = Value::from_serialize(serde_json::json!({"a": [true, null, "it's"], "b\n": "\u{200b}é"}));
+        let value = super::super::input::template_value(&serde_json::json!({"a": [true, null, "it's"], "b\n": "\u{200b}é"}));
         assert_eq!(repr(&value).unwrap(), r#"{'a': [True, None, "it's"], 'b\n': '\u200bé'}"#);
     }
 }
