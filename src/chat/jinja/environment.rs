@@ -8,7 +8,7 @@ use minijinja::{AutoEscape, Environment, Error, Value};
 
 use super::clock::Clock;
 use super::generation::Tracker;
-use super::{filters, generation, limits, methods, python};
+use super::{filters, generation, iteration, limits, methods, python};
 
 /// An environment as `_cached_compile_jinja_template` of transformers sets it up: `trim_blocks`,
 /// `lstrip_blocks`, no auto-escaping, lenient undefined values.
@@ -28,6 +28,7 @@ pub(super) fn build(clock: Clock) -> Environment<'static> {
     });
     filters::install(&mut env, clock);
     env.add_filter(generation::FILTER, filters::generation);
+    env.add_filter(iteration::FILTER, iteration::iterable);
     env
 }
 

@@ -96,10 +96,12 @@ pub(super) fn rewrite(source: &str) -> Rewritten {
             Some(Tag { name: "endgeneration", begin, end }) => {
                 out.push_str(&format!("{{%{begin} endfilter %}}{{% endwith {end}%}}"));
             }
-            Some(Tag { name: "raw", .. }) => {
+            Some(Tag { name: "raw", begin, end }) => {
                 let len = end_of_raw(rest);
                 let (raw, after) = rest.split_at(len);
-                out.push_str(piece);
+                // jinja2 keeps the newline behind this one tag, trim_blocks or not.
+                let end = if end.is_empty() { "+" } else { end };
+                out.push_str(&format!("{{%{begin} raw {end}%}}"));
                 out.push_str(raw);
                 rest = after;
             }
@@ -175,7 +177,7 @@ mod tests {
 
     #[test]
     fn rewrites_only_tags() {
-        let kept = "{# {% generation %} #}{% raw %}{% generation %}{%- endraw %}{{ '{% generation %}' }}";
+        let kept = "{# {% generation %} #}{% raw +%}{% generation %}{%- endraw %}{{ '{% generation %}' }}";
         assert_eq!(rewrite(kept), Rewritten { source: kept.into(), tags: 0 });
         let rewritten = rewrite("a{%- generation +%}b{% endgeneration -%}c");
         assert_eq!(

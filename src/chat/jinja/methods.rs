@@ -64,12 +64,25 @@ pub(super) fn string_argument(value: &Value) -> Result<String, Error> {
 
 /// Dispatch for `value.method(args)`; the engine calls it for every method of a plain value.
 pub(super) fn call(_: &mut State, value: &Value, method: &str, args: &[Value]) -> Result<Value, Error> {
-    match value.kind() {
+    let answer = match value.kind() {
         ValueKind::String => string_methods::call(value, method, args),
         ValueKind::Map => dict_method(value, method, args),
         _ if super::python::is_list(value) => list_method(value, method, args),
-        _ => Err(Error::from(ErrorKind::UnknownMethod)),
+        ValueKind::None | ValueKind::Bool | ValueKind::Number => Err(Error::from(ErrorKind::UnknownMethod)),
+        // Undefined values and objects of the engine: it knows what to say.
+        _ => return Err(Error::from(ErrorKind::UnknownMethod)),
+    };
+    match answer {
+        // A dict may hold something callable under that name; the engine tries it.
+        Err(error) if error.kind() == ErrorKind::UnknownMethod && !holds(value, method) => {
+            Err(raise("UndefinedError", super::undefined::no_attribute(value, method)))
+        }
+        answer => answer,
     }
+}
+
+fn holds(value: &Value, key: &str) -> bool {
+    value.kind() == ValueKind::Map && value.get_attr(key).is_ok_and(|found| !found.is_undefined())
 }
 
 /// What jinja2's immutable sandbox says when a template tries to change a value.

@@ -24,6 +24,7 @@ mod filters;
 mod generation;
 mod generator;
 mod input;
+mod iteration;
 mod json;
 pub mod limits;
 mod methods;
@@ -95,7 +96,7 @@ impl ChatTemplate {
         }
         let rewritten = generation::rewrite(source);
         let mut env = environment::build(clock);
-        env.add_template_owned(TEMPLATE, rewritten.source).map_err(|error| error::from_engine(&error, name))?;
+        env.add_template_owned(TEMPLATE, iteration::rewrite(rewritten.source)).map_err(|error| error::from_engine(&error, name))?;
         Ok(Self { env, name: name.into(), source: source.into(), clock, generation_tags: rewritten.tags })
     }
 
@@ -169,7 +170,7 @@ impl ChatTemplate {
 
     /// Python's exception for the undefined value that a rendering failed on; see [`undefined`].
     fn undefined_exception(&self, inputs: &Inputs, messages: &[Value]) -> Option<PythonException> {
-        let source = undefined::rewrite(&generation::rewrite(&self.source).source)?;
+        let source = undefined::rewrite(&iteration::rewrite(generation::rewrite(&self.source).source))?;
         let last = undefined::LastMiss::default();
         let mut env = environment::build(self.clock);
         env.set_debug(true);

@@ -58,13 +58,21 @@ impl LastMiss {
 
 /// jinja2's sentence for `value[key]` that is not there.
 fn miss(value: &Value, key: &Value) -> String {
-    let object = match value.kind() {
+    match key.as_str() {
+        Some(name) => no_attribute(value, name),
+        None => format!("{} has no element {}", object_name(value), python::str(key).unwrap_or_default()),
+    }
+}
+
+/// jinja2's sentence for `value.name` that is not there.
+pub(super) fn no_attribute(value: &Value, name: &str) -> String {
+    format!("'{}' has no attribute '{name}'", object_name(value))
+}
+
+fn object_name(value: &Value) -> String {
+    match value.kind() {
         ValueKind::None => "None".to_string(),
         _ => format!("{} object", python::type_name(value)),
-    };
-    match key.as_str() {
-        Some(name) => format!("'{object}' has no attribute '{name}'"),
-        None => format!("{object} has no element {}", python::str(key).unwrap_or_default()),
     }
 }
 
