@@ -30,6 +30,8 @@ pub mod limits;
 mod methods;
 mod python;
 mod string_methods;
+#[cfg(test)]
+mod tests;
 mod undefined;
 
 use std::sync::Arc;
