@@ -119,6 +119,9 @@ fn translate(error: &Error) -> PythonException {
     if let Some(exception) = unsupported_operands(detail) {
         return exception;
     }
+    if let Some(exception) = known_detail(detail) {
+        return exception;
+    }
     match error.kind() {
         ErrorKind::SyntaxError | ErrorKind::BadEscape => PythonException::new("TemplateSyntaxError", plain()),
         ErrorKind::UndefinedError | ErrorKind::UnknownMethod | ErrorKind::UnknownFunction => {
@@ -130,6 +133,35 @@ fn translate(error: &Error) -> PythonException {
         ErrorKind::TemplateNotFound => PythonException::new("TypeError", "no loader for this environment specified"),
         _ => PythonException::new("TypeError", plain()),
     }
+}
+
+/// Details of the engine whose exception in Python is known word for word.
+fn known_detail(detail: &str) -> Option<PythonException> {
+    let name = |suffix: &str| detail.strip_suffix(suffix).filter(|name| !name.contains(' '));
+    if let Some(filter) = detail.strip_prefix("filter ").and_then(|f| f.strip_suffix(" is unknown")) {
+        return Some(PythonException::new("TemplateAssertionError", format!("No filter named '{filter}'.")));
+    }
+    if let Some(test) = detail.strip_prefix("test ").and_then(|t| t.strip_suffix(" is unknown")) {
+        return Some(PythonException::new("TemplateAssertionError", format!("No test named '{test}'.")));
+    }
+    if let Some(function) = name(" is unknown") {
+        return Some(PythonException::new("UndefinedError", undefined_message(function)));
+    }
+    if let Some(tag) = detail.strip_prefix("unknown statement ") {
+        return Some(PythonException::new("TemplateSyntaxError", format!("Encountered unknown tag '{tag}'.")));
+    }
+    if detail == "range has too many elements" {
+        let message = "Range too big. The sandbox blocks ranges larger than MAX_RANGE (100000).";
+        return Some(PythonException::new("OverflowError", message));
+    }
+    let calculation = detail.strip_prefix("unable to calculate ")?.strip_suffix(" 0")?;
+    let message = match calculation.rsplit_once(' ')?.1 {
+        "/" => "division by zero",
+        "//" => "integer division or modulo by zero",
+        "%" => "integer modulo by zero",
+        _ => return None,
+    };
+    Some(PythonException::new("ZeroDivisionError", message))
 }
 
 /// The expression in a detail like "(`a.b` is undefined)".

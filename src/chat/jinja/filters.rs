@@ -5,7 +5,7 @@ use minijinja::{Environment, Error, Value};
 
 use super::clock::Clock;
 use super::error::raise;
-use super::{generator, json, limits, python};
+use super::{generator, helpers, json, limits, python};
 
 /// What minijinja has and jinja2 does not: a template that uses it must fail here too.
 const NOT_IN_JINJA2: [&str; 5] = ["bool", "chain", "lines", "split", "zip"];
@@ -32,6 +32,13 @@ pub(super) fn install(env: &mut Environment<'static>, clock: Clock) {
         Ok::<_, Error>(python::str(&value)?.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|w| !w.is_empty()).count())
     });
     env.add_filter("center", center);
+    env.add_filter("int", int);
+    env.add_filter("attr", |value: Value, name: String| match value.kind() {
+        // Keys of a dict are no attributes in Python.
+        ValueKind::Map => Value::UNDEFINED,
+        _ => value.get_attr(&name).unwrap_or_default(),
+    });
+    helpers::install(env);
     generator::install(env);
     env.add_test("iterable", is_iterable);
     env.add_test("sequence", is_sequence);
@@ -120,6 +127,29 @@ fn items(value: Value) -> Result<Value, Error> {
         }
         _ => Err(raise("TypeError", "Can only get item pairs from a mapping.")),
     }
+}
+
+/// `int(value)`, or `default` where Python's raises; a text may hold a float.
+fn int(value: Value, default: Option<Value>, kwargs: Kwargs) -> Result<Value, Error> {
+    let default = match default {
+        Some(default) => Some(default),
+        None => kwargs.get::<Option<Value>>("default")?,
+    };
+    let base = kwargs.get::<Option<u32>>("base")?.unwrap_or(10);
+    kwargs.assert_all_used()?;
+    let from_float = |float: f64| float.is_finite().then(|| Value::from(float.trunc() as i128));
+    let number = match (value.as_str(), value.kind()) {
+        (Some(text), _) => {
+            let digits = text.trim().replace('_', "");
+            let whole = (2..=36).contains(&base).then(|| i128::from_str_radix(&digits, base).ok()).flatten();
+            whole.map(Value::from).or_else(|| digits.parse().ok().and_then(from_float))
+        }
+        (None, ValueKind::Bool) => Some(Value::from(i64::from(value.is_true()))),
+        (None, ValueKind::Number) if value.is_integer() => Some(value.clone()),
+        (None, ValueKind::Number) => f64::try_from(value.clone()).ok().and_then(from_float),
+        _ => None,
+    };
+    Ok(number.or(default).unwrap_or_else(|| Value::from(0)))
 }
 
 fn center(value: Value, width: Option<usize>) -> Result<String, Error> {

@@ -18,8 +18,8 @@ impl Object for Generator {
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
         let items = self.0.lock().map(|mut items| std::mem::take(&mut *items)).unwrap_or_default();
-        // `filter` hides the length, as a generator does.
-        Enumerator::Iter(Box::new(items.into_iter().filter(|_| true)))
+        // A loop looks ahead in jinja2, so it knows its last item; `len()` alone is unknown.
+        Enumerator::Iter(Box::new(items.into_iter()))
     }
 
     fn enumerator_len(self: &Arc<Self>) -> Option<usize> {

@@ -75,7 +75,11 @@ pub(super) fn call(_: &mut State, value: &Value, method: &str, args: &[Value]) -
     match answer {
         // A dict may hold something callable under that name; the engine tries it.
         Err(error) if error.kind() == ErrorKind::UnknownMethod && !holds(value, method) => {
-            Err(raise("UndefinedError", super::undefined::no_attribute(value, method)))
+            // The sandbox hides Python's own attributes.
+            match method.starts_with("__") && method.ends_with("__") {
+                true => Err(unsafe_call(super::python::type_name(value), method)),
+                false => Err(raise("UndefinedError", super::undefined::no_attribute(value, method))),
+            }
         }
         answer => answer,
     }

@@ -20,6 +20,7 @@ mod clock;
 mod discovery;
 mod environment;
 mod error;
+mod helpers;
 mod filters;
 mod generation;
 mod generator;
@@ -96,13 +97,15 @@ impl ChatTemplate {
             let limit = format!("its source is longer than {} MiB", limits::MAX_SOURCE >> 20);
             return Err(TemplateError::Limit { template: name.into(), line: 1, limit });
         }
+        // jinja2 reads every kind of line end as one newline.
+        let source = &source.replace("\r\n", "\n").replace('\r', "\n");
         let rewritten = generation::rewrite(source);
         let mut env = environment::build(clock);
         env.add_template_owned(TEMPLATE, iteration::rewrite(rewritten.source)).map_err(|error| error::from_engine(&error, name))?;
-        Ok(Self { env, name: name.into(), source: source.into(), clock, generation_tags: rewritten.tags })
+        Ok(Self { env, name: name.into(), source: source.clone(), clock, generation_tags: rewritten.tags })
     }
 
-    /// The source as it was given.
+    /// The source, line ends as newlines.
     pub fn source(&self) -> &str {
         &self.source
     }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use minijinja::machinery::{Token, tokenize};
 use minijinja::value::ValueKind;
-use minijinja::{Error, ErrorKind, State, Value};
+use minijinja::{Error, State, Value};
 
 use super::error::PythonException;
 use super::{environment, methods, python};
@@ -42,9 +42,7 @@ impl LastMiss {
         let last = self.clone();
         move |state, value, method, args| match (method, args) {
             (LOOKUP, [key]) => {
-                if value.is_undefined() {
-                    return Err(Error::from(ErrorKind::UndefinedError));
-                }
+                // On an undefined value the engine's error names the variable, if it was one.
                 let found = value.get_item(key)?;
                 if found.is_undefined() {
                     last.set(miss(value, key));
