@@ -35,15 +35,13 @@ pub fn detect(chat: &Chat) -> Result<Markers, MaskError> {
     let (Some(head), Some(to_answer), Some(to_user)) = (pieces.next(), pieces.next(), pieces.next()) else {
         return Err(missing());
     };
-    let end_of_turn = first_special(chat, to_user)?;
-    let mut response = without_shared_end(chat, to_answer, to_user)?;
-    // What a template adds in front of an answer (an empty thought) is no part of the header.
+    let end_of_turn = first_special(chat, to_user)?.filter(|end| opens_nothing(to_user, end));
     let header = generation_header(chat, structured).unwrap_or_default();
-    let shared = common_prefix(&response, header.trim_start_matches(' '));
-    if !shared.trim().is_empty() {
-        response.truncate(shared.len());
-    }
-    let instruction = without_end(to_user, head, end_of_turn.as_deref());
+    let (user_end, response) = match answer_header(to_answer, header.trim_start_matches(' ')) {
+        Some((user_end, response)) => (user_end, response.to_string()),
+        None => ("", without_shared_end(chat, to_answer, to_user)?),
+    };
+    let instruction = without_end(to_user, head, user_end, end_of_turn.as_deref());
     let trim = |marker: &str| marker.trim_matches([' ', '\t']).to_string();
     let markers = Markers { instruction: trim(&instruction), response: trim(&response), end_of_turn };
     if markers.instruction.trim().is_empty() || markers.response.trim().is_empty() {
@@ -132,13 +130,35 @@ fn leading_special(chat: &Chat, text: &str) -> Result<Option<String>, MaskError>
     Ok(first_special(chat, text)?.filter(|token| !token.is_empty() && text.starts_with(token.as_str())))
 }
 
+/// True when something visible follows `end` in the gap: the token ends the answer and opens no user turn.
+fn opens_nothing(gap: &str, end: &str) -> bool {
+    gap.split_once(end).is_some_and(|(_, rest)| !rest.trim().is_empty())
+}
+
+/// Splits the gap before an answer into the end of the user's turn and the answer's header: the part that
+/// agrees best with what a generation prompt adds. What a template puts between the two (an empty thought)
+/// is no part of the header. `None` for templates without a header.
+fn answer_header<'g>(gap: &'g str, header: &str) -> Option<(&'g str, &'g str)> {
+    let candidates = gap.char_indices().map(|(at, _)| {
+        let rest = gap.get(at..).unwrap_or_default();
+        (common_prefix(rest, header), at)
+    });
+    let (shared, at) = candidates.max_by_key(|(shared, at)| (shared.len(), usize::MAX - at))?;
+    // A header that both share by half ends at its last whole piece.
+    let whole = if shared.len() < header.len() {
+        shared.rfind(['>', ']', '\n', ':', ' ']).map_or("", |last| shared.get(..=last).unwrap_or_default())
+    } else {
+        shared
+    };
+    (!whole.trim().is_empty()).then(|| (gap.get(..at).unwrap_or_default(), whole))
+}
+
 /// The user's marker: the gap behind an answer without the answer's end. Where the text begins with the
 /// same marker, that tells where it starts.
-fn without_end(gap: &str, head: &str, end_of_turn: Option<&str>) -> String {
-    let mut rest = gap.trim_start_matches(' ');
-    if let Some(end) = end_of_turn {
-        rest = rest.strip_prefix(end).unwrap_or(rest);
-    }
+fn without_end(gap: &str, head: &str, user_end: &str, end_of_turn: Option<&str>) -> String {
+    let spaceless = gap.trim_start_matches(' ');
+    let shared_end = gap.strip_prefix(user_end).filter(|_| !user_end.trim().is_empty());
+    let rest = shared_end.or_else(|| spaceless.strip_prefix(end_of_turn?)).unwrap_or(spaceless);
     let matching = rest.chars().rev().zip(head.chars().rev()).take_while(|(a, b)| a == b);
     let shared: usize = matching.map(|(c, _)| c.len_utf8()).sum();
     let common = rest.get(rest.len() - shared..).unwrap_or(rest);

@@ -8,6 +8,7 @@ mod real_templates;
 mod records;
 mod strategies;
 mod tokenizer;
+mod zz_tmp;
 
 use std::collections::BTreeMap;
 use std::path::Path;
