@@ -53,6 +53,7 @@ pub mod cli;
 pub mod commands;
 pub mod error;
 pub mod labels;
+pub mod masks;
 pub mod moe;
 pub mod python;
 pub mod report;

@@ -1,5 +1,6 @@
 //! Conversations as data: samples, the files they come in, and the templates that turn them into prompts.
 
+pub mod jinja;
 mod llava;
 mod reader;
 mod sample;

@@ -1,0 +1,55 @@
+//! What a template may use up, so that a hostile one ends with an error.
+//!
+//! Fuel counts instructions and bytes (see `minijinja::Environment::set_fuel`); the sizes here bound what
+//! a single operation of ours may build before the engine can charge for it.
+
+/// Fuel of one rendering: an instruction, or 64 bytes of text made or read, costs one. That is 320 MB of
+/// text at most; of 786 real templates none comes near it.
+pub const FUEL: u64 = 5_000_000;
+/// Largest text that a template may produce, in bytes.
+pub const MAX_OUTPUT: usize = 64 << 20;
+/// Largest string that one filter or method may build, in bytes.
+pub const MAX_STRING: usize = 16 << 20;
+/// Deepest nesting that is printed or serialised.
+pub const MAX_DEPTH: usize = 200;
+/// Deepest recursion of macros. Python's own limit is 1000 frames, several of them a macro call.
+pub const MAX_RECURSION: usize = 200;
+/// Largest template source that is read, in bytes.
+pub const MAX_SOURCE: u64 = 8 << 20;
+
+/// A value is larger or deeper than [`MAX_STRING`] or [`MAX_DEPTH`] allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a value of the template is larger than {} MiB or nested deeper than {MAX_DEPTH}", MAX_STRING >> 20)]
+pub struct TooLarge;
+
+/// A string that refuses to grow beyond [`MAX_STRING`].
+#[derive(Debug, Default)]
+pub struct Bounded(String);
+
+impl Bounded {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    pub fn push(&mut self, c: char) -> Result<(), TooLarge> {
+        self.push_str(c.encode_utf8(&mut [0; 4]))
+    }
+
+    pub fn push_str(&mut self, text: &str) -> Result<(), TooLarge> {
+        if self.0.len() + text.len() > MAX_STRING {
+            return Err(TooLarge);
+        }
+        self.0.push_str(text);
+        Ok(())
+    }
+
+    pub fn into_string(self) -> String {
+        self.0
+    }
+}
+
+impl From<TooLarge> for minijinja::Error {
+    fn from(error: TooLarge) -> Self {
+        Self::new(minijinja::ErrorKind::OutOfFuel, error.to_string()).with_source(error)
+    }
+}

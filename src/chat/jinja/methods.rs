@@ -1,0 +1,147 @@
+//! Python's methods on strings, lists and dicts, and the sandbox that refuses those that change a value.
+
+use minijinja::value::{Kwargs, Rest, ValueKind, from_args};
+use minijinja::{Error, ErrorKind, State, Value};
+
+use super::error::raise;
+use super::string_methods;
+
+/// The arguments of a call, by position or by name.
+pub(super) struct CallArgs {
+    positional: Vec<Value>,
+    kwargs: Kwargs,
+}
+
+impl CallArgs {
+    pub fn new(args: &[Value]) -> Result<Self, Error> {
+        let (Rest(positional), kwargs): (Rest<Value>, Kwargs) = from_args(args)?;
+        Ok(Self { positional, kwargs })
+    }
+
+    /// The argument at `index`, or of that name; `None` is Python's default.
+    pub fn get(&self, index: usize, name: &str) -> Result<Option<Value>, Error> {
+        let value = match self.positional.get(index) {
+            Some(value) => Some(value.clone()),
+            None => self.kwargs.get::<Option<Value>>(name)?,
+        };
+        Ok(value.filter(|v| !v.is_none()))
+    }
+
+    /// A string argument that must be there.
+    pub fn string(&self, index: usize, name: &str) -> Result<String, Error> {
+        match self.get(index, name)? {
+            Some(value) => string_argument(&value),
+            None => {
+                Err(raise("TypeError", format!("missing required argument '{name}' (pos {})", index + 1)))
+            }
+        }
+    }
+
+    /// An integer argument.
+    pub fn integer(&self, index: usize, name: &str) -> Result<Option<i64>, Error> {
+        match self.get(index, name)? {
+            None => Ok(None),
+            Some(value) => match value.as_i64() {
+                Some(number) => Ok(Some(number)),
+                None => {
+                    let kind = super::python::type_name(&value);
+                    Err(raise("TypeError", format!("'{kind}' object cannot be interpreted as an integer")))
+                }
+            },
+        }
+    }
+
+    pub fn positional(&self) -> &[Value] {
+        &self.positional
+    }
+}
+
+/// The text of an argument that must be a `str`.
+pub(super) fn string_argument(value: &Value) -> Result<String, Error> {
+    match value.as_str() {
+        Some(text) => Ok(text.to_string()),
+        None => Err(raise("TypeError", format!("must be str, not {}", super::python::type_name(value)))),
+    }
+}
+
+/// Dispatch for `value.method(args)`; the engine calls it for every method of a plain value.
+pub(super) fn call(_: &mut State, value: &Value, method: &str, args: &[Value]) -> Result<Value, Error> {
+    let answer = match value.kind() {
+        ValueKind::String => string_methods::call(value, method, args),
+        ValueKind::Map => dict_method(value, method, args),
+        _ if super::python::is_list(value) => list_method(value, method, args),
+        ValueKind::None | ValueKind::Bool | ValueKind::Number => Err(Error::from(ErrorKind::UnknownMethod)),
+        // Undefined values and objects of the engine: it knows what to say.
+        _ => return Err(Error::from(ErrorKind::UnknownMethod)),
+    };
+    match answer {
+        // A dict may hold something callable under that name; the engine tries it.
+        Err(error) if error.kind() == ErrorKind::UnknownMethod && !holds(value, method) => {
+            // The sandbox hides Python's own attributes.
+            match method.starts_with("__") && method.ends_with("__") {
+                true => Err(unsafe_call(super::python::type_name(value), method)),
+                false => Err(raise("UndefinedError", super::undefined::no_attribute(value, method))),
+            }
+        }
+        answer => answer,
+    }
+}
+
+fn holds(value: &Value, key: &str) -> bool {
+    value.kind() == ValueKind::Map && value.get_attr(key).is_ok_and(|found| !found.is_undefined())
+}
+
+/// What jinja2's immutable sandbox says when a template tries to change a value.
+fn unsafe_call(kind: &str, method: &str) -> Error {
+    let message = format!("access to attribute '{method}' of '{kind}' object is unsafe.");
+    raise("SecurityError", message)
+}
+
+fn dict_method(value: &Value, method: &str, args: &[Value]) -> Result<Value, Error> {
+    let keys = || -> Result<Vec<Value>, Error> { Ok(value.try_iter()?.collect()) };
+    match method {
+        "get" => {
+            let (key, default): (Value, Option<Value>) = from_args(args)?;
+            let found = value.get_item(&key).unwrap_or_default();
+            Ok(if found.is_undefined() { default.unwrap_or(Value::from(())) } else { found })
+        }
+        "keys" => Ok(Value::from(keys()?)),
+        "values" => {
+            keys()?.iter().map(|key| value.get_item(key)).collect::<Result<Vec<_>, _>>().map(Value::from)
+        }
+        "items" => {
+            let pairs = keys()?.into_iter().map(|key| {
+                let item = value.get_item(&key)?;
+                Ok(Value::from(minijinja::value::Tuple::from(vec![key, item])))
+            });
+            pairs.collect::<Result<Vec<Value>, Error>>().map(Value::from)
+        }
+        "copy" => Ok(value.clone()),
+        "pop" | "popitem" | "clear" | "update" | "setdefault" => Err(unsafe_call("dict", method)),
+        _ => Err(Error::from(ErrorKind::UnknownMethod)),
+    }
+}
+
+fn list_method(value: &Value, method: &str, args: &[Value]) -> Result<Value, Error> {
+    match method {
+        "index" => {
+            let (wanted,): (Value,) = from_args(args)?;
+            match value.try_iter()?.position(|item| item == wanted) {
+                Some(index) => Ok(Value::from(index)),
+                None => {
+                    let wanted = super::python::repr(&wanted)?;
+                    Err(raise("ValueError", format!("{wanted} is not in list")))
+                }
+            }
+        }
+        "count" => {
+            let (wanted,): (Value,) = from_args(args)?;
+            Ok(Value::from(value.try_iter()?.filter(|item| *item == wanted).count()))
+        }
+        "copy" => Ok(value.clone()),
+        "append" | "clear" | "extend" | "insert" | "pop" | "remove" | "reverse" | "sort" => {
+            Err(unsafe_call("list", method))
+        }
+        _ => Err(Error::from(ErrorKind::UnknownMethod)),
+    }
+}

@@ -1,0 +1,225 @@
+//! Jinja chat templates as transformers 5.23 finds and renders them.
+//!
+//! ```text
+//! TemplateSet::discover(folder) ── choose(name, tools) ──> source
+//! ChatTemplate::new(name, source, clock) ── render(&Inputs) ──> Rendered { text, spans }
+//! ```
+//!
+//! [`TemplateSet`] holds a model's template texts; [`ChatTemplate`] is one of them, compiled;
+//! [`Inputs`] is what `apply_chat_template` takes. The rendered text equals that of the Python code,
+//! including what its input normalisation changes, and [`Rendered::spans`] are the `{% generation %}`
+//! blocks where transformers puts them. A template is untrusted: it runs under the limits of
+//! [`limits`] and ends with an error that names its line. Exceptions that Python raises come back in
+//! Python's words ([`PythonException`]).
+//!
+//! Knows nothing of tokens: [`crate::masks`] maps spans to them.
+//!
+//! Source of the rules: `transformers/utils/chat_template_utils.py` and `tokenization_utils_base.py`.
+
+mod clock;
+mod discovery;
+mod environment;
+mod error;
+mod filters;
+mod generation;
+mod generator;
+mod helpers;
+mod input;
+mod iteration;
+mod json;
+pub mod limits;
+mod methods;
+mod python;
+mod string_methods;
+#[cfg(test)]
+mod tests;
+mod undefined;
+
+use std::sync::Arc;
+
+use minijinja::Environment;
+use serde_json::{Map, Value};
+
+pub use clock::{Clock, DateTime};
+pub use discovery::{Choice, TemplateSet, TemplateSource};
+pub use error::{PythonException, TemplateError};
+pub use generation::Span;
+pub use input::ContinueFinalMessage;
+pub(crate) use python::is_space;
+
+/// `repr()` of a text as Python prints it in messages.
+pub(crate) fn string_repr(text: &str) -> String {
+    python::string_repr(text).unwrap_or_else(|_| format!("{text:?}"))
+}
+
+/// What one rendering gets.
+#[derive(Debug, Clone, Default)]
+pub struct Inputs<'a> {
+    /// Dicts with `role`, `content` and whatever else the template reads.
+    pub messages: &'a [Value],
+    /// JSON schemas of tools. `Some(&[])` is not `None` to a template.
+    pub tools: Option<&'a [Value]>,
+    /// Dicts with `title` and `text`.
+    pub documents: Option<&'a [Value]>,
+    /// `special_tokens_map`: `bos_token`, `eos_token`, …, only those that are set.
+    pub special_tokens: Option<&'a Map<String, Value>>,
+    /// Further variables; they win over special tokens of the same name.
+    pub kwargs: Option<&'a Map<String, Value>>,
+    pub add_generation_prompt: bool,
+    pub continue_final_message: ContinueFinalMessage,
+}
+
+/// A rendered conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rendered {
+    pub text: String,
+    /// The `{% generation %}` blocks in the order in which they end; empty without the tag.
+    pub spans: Vec<Span>,
+}
+
+/// A compiled template. Rendering takes `&self`, so threads can share it.
+#[derive(Debug)]
+pub struct ChatTemplate {
+    env: Environment<'static>,
+    name: String,
+    source: String,
+    clock: Clock,
+    generation_tags: usize,
+}
+
+impl ChatTemplate {
+    /// Compiles `source`; `name` is what messages call it.
+    ///
+    /// # Errors
+    /// [`TemplateError::Syntax`] with the line, [`TemplateError::Limit`] for a source that is too large.
+    pub fn new(name: &str, source: &str, clock: Clock) -> Result<Self, TemplateError> {
+        if source.len() as u64 > limits::MAX_SOURCE {
+            let limit = format!("its source is longer than {} MiB", limits::MAX_SOURCE >> 20);
+            return Err(TemplateError::Limit { template: name.into(), line: 1, limit });
+        }
+        // jinja2 reads every kind of line end as one newline.
+        let source = &source.replace("\r\n", "\n").replace('\r', "\n");
+        let rewritten = generation::rewrite(source);
+        let mut env = environment::build(clock);
+        env.add_template_owned(TEMPLATE, iteration::rewrite(rewritten.source))
+            .map_err(|error| error::from_engine(&error, name))?;
+        Ok(Self { env, name: name.into(), source: source.clone(), clock, generation_tags: rewritten.tags })
+    }
+
+    /// The source, line ends as newlines.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// What messages call the template.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// True when the template marks what the model generates.
+    pub fn has_generation_tags(&self) -> bool {
+        self.generation_tags > 0
+    }
+
+    /// Renders a conversation.
+    ///
+    /// # Errors
+    /// [`TemplateError::Inputs`] where transformers refuses the inputs, [`TemplateError::Raised`] where
+    /// the template raises, [`TemplateError::Limit`] where it does not end within its means.
+    pub fn render(&self, inputs: &Inputs) -> Result<Rendered, TemplateError> {
+        let mut messages = input::normalise(inputs.messages).map_err(TemplateError::Inputs)?;
+        input::check_lists(inputs.tools, inputs.documents).map_err(TemplateError::Inputs)?;
+        let continuation = match inputs.continue_final_message.field() {
+            None => None,
+            Some(_) if inputs.add_generation_prompt => {
+                let message = "continue_final_message and add_generation_prompt are not compatible. Use \
+                    continue_final_message when you want the model to continue the final message, and \
+                    add_generation_prompt when you want to add a header that will prompt it to start a new \
+                    assistant message instead.";
+                return Err(TemplateError::Inputs(PythonException::new("ValueError", message)));
+            }
+            Some(field) => Some(
+                input::Continuation::prepare(&mut messages, field, &self.source)
+                    .map_err(TemplateError::Inputs)?,
+            ),
+        };
+        let rendered = self.run(inputs, &messages)?;
+        match continuation {
+            None => Ok(rendered),
+            // transformers refuses a mask together with continue_final_message.
+            Some(continuation) => {
+                let text = continuation.cut(rendered.text).map_err(TemplateError::Inputs)?;
+                Ok(Rendered { text, spans: Vec::new() })
+            }
+        }
+    }
+
+    fn run(&self, inputs: &Inputs, messages: &[Value]) -> Result<Rendered, TemplateError> {
+        let tracker = Arc::new(generation::Tracker::default());
+        let bytes =
+            evaluate(&self.env, variables(inputs, messages, &tracker), tracker.clone()).map_err(|error| {
+                let exception =
+                    error::is_about_undefined(&error).then(|| self.undefined_exception(inputs, messages));
+                match (exception.flatten(), error::from_engine(&error, &self.name)) {
+                    (Some(exception), TemplateError::Raised { template, line, .. }) => {
+                        TemplateError::Raised { template, line, exception }
+                    }
+                    (_, error) => error,
+                }
+            })?;
+        // The engine writes whole strings, so the bytes are UTF-8.
+        let text = String::from_utf8(bytes).map_err(|_| {
+            let exception = PythonException::new("UnicodeError", "the template wrote broken text");
+            TemplateError::Raised { template: self.name.clone(), line: 0, exception }
+        })?;
+        let spans = tracker.spans(&text);
+        Ok(Rendered { text, spans })
+    }
+
+    /// Python's exception for the undefined value that a rendering failed on; see [`undefined`].
+    fn undefined_exception(&self, inputs: &Inputs, messages: &[Value]) -> Option<PythonException> {
+        let source = undefined::rewrite(&iteration::rewrite(generation::rewrite(&self.source).source))?;
+        let last = undefined::LastMiss::default();
+        let mut env = environment::build(self.clock);
+        env.set_debug(true);
+        env.set_unknown_method_callback(last.callback());
+        env.add_template_owned(TEMPLATE, source).ok()?;
+        let tracker = Arc::new(generation::Tracker::default());
+        let error = evaluate(&env, variables(inputs, messages, &tracker), tracker).err()?;
+        if !error::is_about_undefined(&error) {
+            return None;
+        }
+        last.exception(error::undefined_variable(&error))
+    }
+}
+
+type Variables = std::collections::BTreeMap<String, minijinja::Value>;
+
+/// Everything the template can name, later entries winning.
+fn variables(inputs: &Inputs, messages: &[Value], tracker: &Arc<generation::Tracker>) -> Variables {
+    let mut variables = Variables::new();
+    let mut set = |name: &str, value: minijinja::Value| variables.insert(name.to_string(), value);
+    set("messages", input::list_value(Some(messages)));
+    set("tools", input::list_value(inputs.tools));
+    set("documents", input::list_value(inputs.documents));
+    set("add_generation_prompt", minijinja::Value::from(inputs.add_generation_prompt));
+    for (name, value) in inputs.special_tokens.into_iter().chain(inputs.kwargs).flatten() {
+        set(name, input::template_value(value));
+    }
+    set(generation::TRACKER, environment::tracker_value(tracker));
+    variables
+}
+
+/// Runs the environment's template and gives the bytes it wrote.
+fn evaluate(
+    env: &Environment<'static>,
+    variables: Variables,
+    tracker: Arc<generation::Tracker>,
+) -> Result<Vec<u8>, minijinja::Error> {
+    let mut sink = environment::Sink { bytes: Vec::new(), tracker };
+    env.get_template(TEMPLATE)?.render_captured_to(minijinja::Value::from(variables), &mut sink)?;
+    Ok(sink.bytes)
+}
+
+/// The engine's name of the one template in each environment.
+const TEMPLATE: &str = "chat_template";

@@ -1,0 +1,184 @@
+//! Rendering as a whole: the rules of transformers, and templates that mean harm.
+
+use serde_json::{Map, Value, json};
+
+use super::*;
+
+fn render(source: &str) -> Result<Rendered, TemplateError> {
+    render_with(source, &[json!({"role": "user", "content": "hi"})])
+}
+
+fn render_with(source: &str, messages: &[Value]) -> Result<Rendered, TemplateError> {
+    let tokens = json!({"eos_token": "</s>"}).as_object().cloned().unwrap_or_default();
+    let inputs = Inputs { messages, special_tokens: Some(&tokens), ..Inputs::default() };
+    ChatTemplate::new("test.jinja", source, Clock::fixed_date(2026, 11, 23))?.render(&inputs)
+}
+
+fn text(source: &str) -> String {
+    render(source).map_or_else(|error| error.to_string(), |rendered| rendered.text)
+}
+
+#[test]
+fn values_print_as_in_python() {
+    for (source, expected) in [
+        (
+            "{{ [true, none, 1.0, 1e-7, 'a\\'b', {'k': [1]}] }}",
+            r#"[True, None, 1.0, 1e-07, "a'b", {'k': [1]}]"#,
+        ),
+        ("{{ none }}|{{ missing }}|{{ (1,) }}|{{ 7 // 2 }}|{{ -7 // 2 }}|{{ 3 / 2 }}", "None||(1,)|3|-4|1.5"),
+        ("{{ 'x' ~ [1] ~ none ~ true }}", "x[1]NoneTrue"),
+        ("{{ messages | tojson }}", r#"[{"role": "user", "content": "hi"}]"#),
+        ("{{ {'b': 1, 'a': '<é>'} | tojson(indent=2) }}", "{\n  \"b\": 1,\n  \"a\": \"<é>\"\n}"),
+        (
+            "{{ {'b': 1, 'a': '<é>'} | tojson(sort_keys=true, ensure_ascii=true) }}",
+            r#"{"a": "<\u00e9>", "b": 1}"#,
+        ),
+        ("{{ [1, {}] | tojson(separators=(',', ':')) }}", "[1,{}]"),
+    ] {
+        assert_eq!(text(source), expected, "{source}");
+    }
+}
+
+#[test]
+fn tests_methods_and_generators_are_python_s() {
+    for (source, expected) in [
+        (
+            "{{ none is iterable }} {{ 'a' is sequence }} {{ {} is sequence }} {{ missing is iterable }}",
+            "False True True True",
+        ),
+        (
+            "{{ 'a,b,c'.rsplit(',', 1) }} {{ ' a  b '.split() }} {{ 'aXbX'.split('X', maxsplit=1) }}",
+            "['a,b', 'c'] ['a', 'b'] ['a', 'bX']",
+        ),
+        ("{{ 'xxaxx'.strip('x') }} {{ 'abc'.index('c') }} {{ 'a-b'.partition('-') }}", "a 2 ('a', '-', 'b')"),
+        (
+            "{{ 'abc'.startswith(('b', 'a')) }} {{ 'abc'.removeprefix('a') }} {{ 'it\\'s ok'.title() }}",
+            "True bc It'S Ok",
+        ),
+        ("{% if messages | selectattr('role', 'equalto', 'tool') %}always{% endif %}", "always"),
+        ("{{ messages[::-1] | length }} {{ 'abc'[::-1] }} {{ messages[0].get('x', 'd') }}", "1 cba d"),
+        ("{{ strftime_now('%d %b %Y') }}", "23 Nov 2026"),
+        (
+            "{% for i in range(9) %}{% if i == 2 %}{% continue %}{% elif i == 4 %}{% break %}{% endif %}{{ i }}{% endfor %}",
+            "013",
+        ),
+    ] {
+        assert_eq!(text(source), expected, "{source}");
+    }
+}
+
+#[test]
+fn exceptions_speak_python() {
+    for (source, expected) in [
+        ("{{ raise_exception('no') }}", "TemplateError: no"),
+        ("{{ 'a' + [1] }}", "TypeError: can only concatenate str (not \"list\") to str"),
+        ("{{ messages[0].content.text + 'a' }}", "UndefinedError: 'str object' has no attribute 'text'"),
+        ("{{ bos_token + 'a' }}", "UndefinedError: 'bos_token' is undefined"),
+        ("{{ messages[3].role }}", "UndefinedError: list object has no element 3"),
+        (
+            "{{ messages.append(1) }}",
+            "SecurityError: access to attribute 'append' of 'list' object is unsafe.",
+        ),
+        ("{% for x in tools %}{% endfor %}", "TypeError: 'NoneType' object is not iterable"),
+        ("{{ missing | tojson }}", "TypeError: Object of type Undefined is not JSON serializable"),
+        ("{{ [] .strip() }}", "UndefinedError: 'list object' has no attribute 'strip'"),
+    ] {
+        let error = render(source).unwrap_err();
+        assert_eq!(error.exception().map(ToString::to_string).as_deref(), Some(expected), "{source}");
+        assert!(matches!(error, TemplateError::Raised { line: 1, .. }), "{error}");
+    }
+}
+
+#[test]
+fn generation_spans_are_where_transformers_puts_them() {
+    let plain = render("é{% generation %}{{ messages[0].content }}{% endgeneration %}!").unwrap();
+    assert_eq!(plain.spans, [Span { chars: 1..3, displaced: false }]);
+    let in_macro = "abc{% macro m() %}xy{% generation %}z{% endgeneration %}{% endmacro %}{{ m() }}";
+    let rendered = render(in_macro).unwrap();
+    assert_eq!(
+        (rendered.text.as_str(), rendered.spans),
+        ("abcxyz", vec![Span { chars: 3..4, displaced: true }])
+    );
+    let scope = "{% set x = 1 %}{% generation %}{% set x = 2 %}{% endgeneration %}{{ x }}";
+    assert_eq!(text(scope), "1");
+}
+
+#[test]
+fn prompts_and_continuations() {
+    let source = "{% for m in messages %}[{{ m.role }}]{{ m.content | trim }}{{ eos_token }}{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}";
+    let template = ChatTemplate::new("t", source, Clock::System).unwrap();
+    let messages =
+        [json!({"role": "user", "content": "q"}), json!({"role": "assistant", "content": "so far "})];
+    let inputs = Inputs { messages: &messages, add_generation_prompt: true, ..Inputs::default() };
+    assert_eq!(template.render(&inputs).unwrap().text, "[user]q[assistant]so far[assistant]");
+    let continued = Inputs {
+        add_generation_prompt: false,
+        continue_final_message: ContinueFinalMessage::Content,
+        ..inputs.clone()
+    };
+    assert_eq!(template.render(&continued).unwrap().text, "[user]q[assistant]so far");
+    let both = Inputs { continue_final_message: ContinueFinalMessage::Content, ..inputs };
+    assert!(matches!(template.render(&both), Err(TemplateError::Inputs(_))));
+    let empty = Inputs::default();
+    assert!(matches!(template.render(&empty), Err(TemplateError::Inputs(_))));
+}
+
+#[test]
+fn kwargs_win_over_special_tokens() {
+    let tokens: Map<String, Value> = [("bos_token".to_string(), json!("<s>"))].into_iter().collect();
+    let kwargs: Map<String, Value> = [("bos_token".to_string(), json!("<b>"))].into_iter().collect();
+    let template = ChatTemplate::new("t", "{{ bos_token }}", Clock::System).unwrap();
+    let messages = [json!({"role": "user", "content": "q"})];
+    let inputs = Inputs {
+        messages: &messages,
+        special_tokens: Some(&tokens),
+        kwargs: Some(&kwargs),
+        ..Inputs::default()
+    };
+    assert_eq!(template.render(&inputs).unwrap().text, "<b>");
+}
+
+#[test]
+fn hostile_templates_end_with_the_line() {
+    let nested_loops = "\n{% for a in range(99999) %}{% for b in range(99999) %}{% for c in range(99999) %}x{% endfor %}{% endfor %}{% endfor %}";
+    let growing = "\n{% set ns = namespace(t='aaaaaaaaaaaaaaaa') %}{% for i in range(99) %}{% set ns.t = ns.t ~ ns.t %}{% endfor %}";
+    let sharing = "\n{% set ns = namespace(l=[1]) %}{% for i in range(60) %}{% set ns.l = [ns.l, ns.l] %}{% endfor %}{{ ns.l | tojson }}";
+    let printing = "\n{% set ns = namespace(l=[1]) %}{% for i in range(60) %}{% set ns.l = [ns.l, ns.l] %}{% endfor %}{{ ns.l }}";
+    let recursion = "\n{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}";
+    for source in [
+        nested_loops,
+        growing,
+        sharing,
+        printing,
+        recursion,
+        "\n{{ 'a' * 99999999999 }}",
+        "\n{{ ('a' * 9999999).replace('a', 'b' * 9999) }}",
+        "\n{{ 'a'.center(99999999999) }}",
+        "\n{{ 'a'.ljust(99999999999) }}",
+        "\n{{ '{:99999999999}'.format(1) }}",
+        "\n{{ '%99999999999d' | format(1) }}",
+        "\n{{ 'a' | center(99999999999) }}",
+        "\n{{ [1] * 99999999999 }}",
+        "\n{{ ('a\\n' * 99999) | indent(99999999) }}",
+    ] {
+        let Err(error) = render(source) else { panic!("{source} rendered") };
+        assert_eq!(error.line(), Some(2), "{source}: {error}");
+    }
+    assert!(matches!(render(nested_loops), Err(TemplateError::Limit { .. })));
+    assert!(matches!(render(recursion), Err(TemplateError::Limit { .. })));
+    assert!(matches!(render(sharing), Err(TemplateError::Limit { .. })));
+}
+
+#[test]
+fn broken_templates_say_where() {
+    for source in
+        ["\n{% if %}", "\n{{ ", "\n{% generation %}", "\n{% endgeneration %}", "\n{% for x in %}{% endfor %}"]
+    {
+        let error = render(source).unwrap_err();
+        assert!(matches!(error, TemplateError::Syntax { line: 2, .. }), "{source}: {error}");
+    }
+    let deep = format!("{{{{ {}1{} }}}}", "(".repeat(5000), ")".repeat(5000));
+    assert!(render(&deep).is_err());
+    let blocks = format!("{}{}", "{% if 1 %}".repeat(3000), "{% endif %}".repeat(3000));
+    assert!(render(&blocks).is_err());
+}

@@ -1,0 +1,54 @@
+//! What the mask strategies need from a tokenizer, and nothing more.
+
+use crate::error::Result;
+use crate::tokenizer::TokenId;
+
+/// The ids of one text.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Encoded {
+    pub ids: Vec<TokenId>,
+    /// For each token `(start, end)` in code points of the text; equal for tokens that stand for no text.
+    pub offsets: Vec<(usize, usize)>,
+}
+
+impl Encoded {
+    /// `char_to_token`: the first token whose offsets cover the character.
+    pub fn char_to_token(&self, position: usize) -> Option<usize> {
+        self.offsets.iter().position(|(start, end)| (*start..*end).contains(&position))
+    }
+}
+
+/// A fast tokenizer as the trainers use it.
+pub trait Encoder {
+    /// `tokenizer(text, add_special_tokens=…)`.
+    fn encode(&self, text: &str, add_special_tokens: bool) -> Result<Encoded>;
+
+    /// `tokenizer.decode(ids)`: special tokens kept, spaces as they come.
+    fn decode(&self, ids: &[TokenId]) -> Result<String>;
+
+    /// `convert_tokens_to_ids` of one token; `None` when the vocabulary has no such token.
+    fn token_to_id(&self, token: &str) -> Option<TokenId>;
+
+    /// The token of an id, as the vocabulary spells it.
+    fn id_to_token(&self, id: TokenId) -> Option<String>;
+
+    /// The text of an added token (`added_tokens_decoder`); `None` for ordinary tokens.
+    fn added_token(&self, id: TokenId) -> Option<String>;
+
+    /// True for added tokens flagged special, and those with a role.
+    fn is_special(&self, id: TokenId) -> bool;
+
+    /// `tokenizer.bos_token_id`.
+    fn bos_id(&self) -> Option<TokenId>;
+
+    /// `tokenizer.eos_token_id`.
+    fn eos_id(&self) -> Option<TokenId>;
+
+    /// `tokenizer.pad_token_id`.
+    fn pad_id(&self) -> Option<TokenId>;
+
+    /// Ids of `tokenizer("…", add_special_tokens=False)`.
+    fn ids(&self, text: &str) -> Result<Vec<TokenId>> {
+        Ok(self.encode(text, false)?.ids)
+    }
+}

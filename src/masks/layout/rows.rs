@@ -1,0 +1,211 @@
+//! Reading one row of each layout.
+
+use serde_json::{Map, Value, json};
+
+use super::{Row, RowError, Segment, conversation};
+
+/// The list under `conversations` or `conversation`.
+pub(super) fn conversations(row: &Value) -> Option<&Value> {
+    row.get("conversations").or_else(|| row.get("conversation"))
+}
+
+/// The first element of a list.
+pub(super) fn first(value: Option<&Value>) -> Option<&Value> {
+    value?.as_array()?.first()
+}
+
+/// True when a turn holds an image placeholder.
+pub(super) fn mentions_image(row: &Value) -> bool {
+    let turns = conversations(row).and_then(Value::as_array).into_iter().flatten();
+    turns.filter_map(|turn| turn.get("value")?.as_str()).any(|text| text.contains("<image>"))
+}
+
+/// Nulls gone, inside parts too: Parquet fills them in for keys that other rows have.
+fn without_nulls(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let kept = map.iter().filter(|(_, v)| !v.is_null());
+            Value::Object(kept.map(|(key, v)| (key.clone(), without_nulls(v))).collect())
+        }
+        Value::Array(items) => Value::Array(items.iter().map(without_nulls).collect()),
+        other => other.clone(),
+    }
+}
+
+fn list<'r>(row: &'r Value, key: &str) -> Result<&'r [Value], RowError> {
+    match row.get(key).and_then(Value::as_array) {
+        Some(items) => Ok(items),
+        None => Err(RowError::new(key, "is not a list")),
+    }
+}
+
+fn text<'r>(row: &'r Value, key: &str) -> Result<&'r str, RowError> {
+    row.get(key).and_then(Value::as_str).ok_or_else(|| RowError::new(key, "is not a string"))
+}
+
+/// `tools` as a list, or a list written as JSON text.
+fn tools(row: &Value) -> Result<Option<Vec<Value>>, RowError> {
+    let bad = |why: String| RowError::new("tools", format!("is no list of JSON schemas ({why})"));
+    match row.get("tools") {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Array(tools)) => Ok(Some(tools.iter().map(without_nulls).collect())),
+        Some(Value::String(text)) if text.trim().is_empty() => Ok(None),
+        Some(Value::String(text)) => {
+            serde_json::from_str(text).map(Some).map_err(|error| bad(error.to_string()))
+        }
+        Some(_) => Err(bad("neither list nor text".into())),
+    }
+}
+
+/// Puts the row's own `system` text in front, if the messages have none.
+fn with_system(row: &Value, mut messages: Vec<Value>) -> Vec<Value> {
+    let system = row.get("system").and_then(Value::as_str).filter(|text| !text.is_empty());
+    let has_one = messages.first().is_some_and(|m| crate::masks::role(m) == "system");
+    if let (Some(system), false) = (system, has_one) {
+        messages.insert(0, json!({"role": "system", "content": system}));
+    }
+    messages
+}
+
+/// `{role, content}` messages under `key`. Tool arguments stay as they are: a template that wants them as an
+/// object says so.
+pub(super) fn open_ai(row: &Value, key: &str) -> Result<Row, RowError> {
+    let mut messages = Vec::new();
+    for (index, message) in list(row, key)?.iter().enumerate() {
+        let at = |field: &str| format!("{key}[{index}]{field}");
+        let Value::Object(_) = message else {
+            return Err(RowError::new(at(""), "is no object with role and content"));
+        };
+        if message.get("role").and_then(Value::as_str).is_none() {
+            return Err(RowError::new(at(".role"), "is not a string"));
+        }
+        // Arguments of tool calls may hold nulls that are meant.
+        let calls = message.get("tool_calls").filter(|calls| !calls.is_null()).cloned();
+        let mut message = without_nulls(message);
+        if let (Some(calls), Some(slot)) = (calls, message.get_mut("tool_calls")) {
+            *slot = calls;
+        }
+        messages.push(message);
+    }
+    if messages.is_empty() {
+        return Err(RowError::new(key, "is empty"));
+    }
+    Ok(conversation(with_system(row, messages), tools(row)?))
+}
+
+/// ShareGPT's name of a role in the field's own words; `None` for an unknown one.
+fn plain_role(from: &str) -> Option<&'static str> {
+    Some(match from {
+        "human" | "user" => "user",
+        "gpt" | "assistant" | "bing" | "chatgpt" | "bard" | "model" => "assistant",
+        "system" => "system",
+        "tool" | "observation" | "function_response" => "tool",
+        "function_call" => "assistant",
+        _ => return None,
+    })
+}
+
+pub(super) fn share_gpt(row: &Value) -> Result<Row, RowError> {
+    let key = if row.get("conversations").is_some() { "conversations" } else { "conversation" };
+    let mut messages = Vec::new();
+    for (index, turn) in list(row, key)?.iter().enumerate() {
+        let at = |field: &str| format!("{key}[{index}].{field}");
+        let from = turn
+            .get("from")
+            .and_then(Value::as_str)
+            .ok_or_else(|| RowError::new(at("from"), "is not a string"))?;
+        let role = plain_role(from).ok_or_else(|| {
+            RowError::new(
+                at("from"),
+                format!("{from:?} is no role that trainers know; write human, gpt, system or tool"),
+            )
+        })?;
+        let value = turn
+            .get("value")
+            .and_then(Value::as_str)
+            .ok_or_else(|| RowError::new(at("value"), "is not a string"))?;
+        let mut message = Map::new();
+        message.insert("role".into(), role.into());
+        message.insert("content".into(), value.into());
+        for (name, flag) in turn.as_object().into_iter().flatten() {
+            if !matches!(name.as_str(), "from" | "value") && !flag.is_null() {
+                message.insert(name.clone(), flag.clone());
+            }
+        }
+        messages.push(Value::Object(message));
+    }
+    if messages.is_empty() {
+        return Err(RowError::new(key, "is empty"));
+    }
+    Ok(conversation(with_system(row, messages), tools(row)?))
+}
+
+/// `instruction`, `input`, `output`, `system`, `history` of `[question, answer]`.
+pub(super) fn alpaca(row: &Value) -> Result<Row, RowError> {
+    let mut messages = Vec::new();
+    for (index, pair) in row.get("history").and_then(Value::as_array).into_iter().flatten().enumerate() {
+        let side = |side: usize| {
+            pair.get(side).and_then(Value::as_str).ok_or_else(|| {
+                RowError::new(format!("history[{index}]"), "is no pair of question and answer")
+            })
+        };
+        messages.push(json!({"role": "user", "content": side(0)?}));
+        messages.push(json!({"role": "assistant", "content": side(1)?}));
+    }
+    let instruction = text(row, "instruction")?;
+    let input = row.get("input").and_then(Value::as_str).unwrap_or_default();
+    let question: Vec<&str> = [instruction, input].into_iter().filter(|part| !part.is_empty()).collect();
+    messages.push(json!({"role": "user", "content": question.join("\n")}));
+    messages.push(json!({"role": "assistant", "content": text(row, "output")?}));
+    Ok(conversation(with_system(row, messages), tools(row)?))
+}
+
+pub(super) fn prompt_completion(row: &Value) -> Result<Row, RowError> {
+    let side = |key: &str, role: &str| -> Result<Vec<Value>, RowError> {
+        match row.get(key) {
+            Some(Value::String(text)) => Ok(vec![json!({"role": role, "content": text})]),
+            Some(Value::Array(messages)) => Ok(messages.iter().map(without_nulls).collect()),
+            _ => Err(RowError::new(key, "is neither text nor a list of messages")),
+        }
+    };
+    if let (Some(Value::String(prompt)), Some(Value::String(completion))) =
+        (row.get("prompt"), row.get("completion"))
+    {
+        return Ok(Row::PromptCompletionText { prompt: prompt.clone(), completion: completion.clone() });
+    }
+    Ok(Row::PromptCompletion {
+        prompt: side("prompt", "user")?,
+        completion: side("completion", "assistant")?,
+    })
+}
+
+pub(super) fn pretokenised(row: &Value) -> Result<Row, RowError> {
+    let numbers = |key: &str| -> Result<Vec<i64>, RowError> {
+        let whole = |value: &Value| {
+            value.as_i64().ok_or_else(|| RowError::new(key, format!("{value} is not an integer")))
+        };
+        list(row, key)?.iter().map(whole).collect()
+    };
+    let (input_ids, labels) = (numbers("input_ids")?, numbers("labels")?);
+    if input_ids.len() != labels.len() {
+        let problem =
+            format!("has {} entries, input_ids has {}: one label a token", labels.len(), input_ids.len());
+        return Err(RowError::new("labels", problem));
+    }
+    Ok(Row::Pretokenised { input_ids, labels })
+}
+
+pub(super) fn segments(row: &Value) -> Result<Row, RowError> {
+    let mut segments = Vec::new();
+    for (index, segment) in list(row, "segments")?.iter().enumerate() {
+        let problem = |field: &str, what: &str| RowError::new(format!("segments[{index}].{field}"), what);
+        let text =
+            segment.get("text").and_then(Value::as_str).ok_or_else(|| problem("text", "is not a string"))?;
+        let trained = segment
+            .get("label")
+            .and_then(Value::as_bool)
+            .ok_or_else(|| problem("label", "is neither true nor false"))?;
+        segments.push(Segment { text: text.to_string(), trained });
+    }
+    Ok(Row::Segments(segments))
+}

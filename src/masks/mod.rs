@@ -1,0 +1,253 @@
+//! Mask strategies of today's trainers: which tokens of a templated conversation a run learns from.
+//!
+//! Every strategy is one file and reproduces one trainer's code, bugs included; its `//!` names the
+//! source. They share [`Chat`] (template + tokenizer), [`Sample`] (the conversation) and [`Masked`] (the
+//! result):
+//!
+//! | strategy | function |
+//! | --- | --- |
+//! | `{% generation %}` tags (transformers, TRL `assistant_only_loss`) | [`hf_generation::label`] |
+//! | prefix difference by text, counts, last turn, prompt-completion | [`prefix`] |
+//! | response-template search | [`trl_collator::label`], [`unsloth::label`] |
+//! | encode each turn and concatenate | [`llamafactory::label`], [`torchtune::label`] |
+//! | LLaVA-NeXT's own preprocess functions | [`llava_next`] |
+//! | content found by dummy messages | [`axolotl::label`] |
+//!
+//! [`layout`] detects and reads the file layouts that trainers take, [`image_tokens`] counts the
+//! placeholders of an image. An exception of the emulated code is [`MaskError::Python`]: a result to show,
+//! not a failure of ours. Labels are the id, or [`IGNORE_INDEX`], except where a strategy says that its
+//! labels differ from the ids (LLaMA-Factory's `efficient_eos`).
+
+pub mod axolotl;
+pub mod encoder;
+pub mod hf_generation;
+
+pub mod image_tokens;
+pub mod layout;
+pub mod llamafactory;
+pub mod llava_next;
+pub mod markers;
+pub mod prefix;
+pub mod torchtune;
+pub mod trl_collator;
+pub mod unsloth;
+
+use std::ops::Range;
+
+use serde_json::{Map, Value};
+
+pub use crate::labels::IGNORE_INDEX;
+
+use self::encoder::{Encoded, Encoder};
+use crate::chat::jinja::{ChatTemplate, Inputs, PythonException, Rendered, TemplateError};
+use crate::tokenizer::TokenId;
+
+/// Why a strategy gave no labels.
+#[derive(Debug, thiserror::Error)]
+pub enum MaskError {
+    /// The trainer's code raises this.
+    #[error("{0}")]
+    Python(PythonException),
+    /// The trainer drops the row with a warning.
+    #[error("the trainer drops this sample: {0}")]
+    Dropped(String),
+    /// The template could not be rendered.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// The tokenizer refused a text.
+    #[error(transparent)]
+    Tokenizer(#[from] crate::Error),
+}
+
+impl MaskError {
+    /// An exception of the emulated code.
+    pub fn python(kind: &str, message: impl Into<String>) -> Self {
+        Self::Python(PythonException::new(kind, message))
+    }
+
+    /// The Python exception behind the error, if there is one.
+    pub fn exception(&self) -> Option<&PythonException> {
+        match self {
+            Self::Python(exception) => Some(exception),
+            Self::Template(error) => error.exception(),
+            Self::Tokenizer(_) | Self::Dropped(_) => None,
+        }
+    }
+}
+
+/// A conversation as the trainers get it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Sample {
+    /// Dicts with `role` and `content`.
+    pub messages: Vec<Value>,
+    /// JSON schemas; `None` is not an empty list.
+    pub tools: Option<Vec<Value>>,
+    /// Further template variables (`enable_thinking`, …).
+    pub kwargs: Map<String, Value>,
+}
+
+/// A token sequence with labels.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Masked {
+    pub input_ids: Vec<TokenId>,
+    /// As many as ids: what the loss compares with, or [`IGNORE_INDEX`].
+    pub labels: Vec<i64>,
+    /// Places where the trainer's code does something its user would not expect.
+    pub notes: Vec<Note>,
+}
+
+/// A quirk that took effect in this sample.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// Tokens concerned; empty when it concerns the whole sample.
+    pub tokens: Range<usize>,
+    pub text: String,
+}
+
+impl Masked {
+    /// Nothing supervised yet.
+    pub fn ignored(input_ids: Vec<TokenId>) -> Self {
+        let labels = vec![IGNORE_INDEX; input_ids.len()];
+        Self { input_ids, labels, notes: Vec::new() }
+    }
+
+    /// Supervises `range`, clamped to the sequence.
+    pub fn supervise(&mut self, range: Range<usize>) {
+        let ids = self.input_ids.iter().zip(&mut self.labels).enumerate();
+        for (_, (id, label)) in ids.skip(range.start).take(range.end.saturating_sub(range.start)) {
+            *label = i64::from(*id);
+        }
+    }
+
+    /// Masks `range`, clamped to the sequence.
+    pub fn ignore(&mut self, range: Range<usize>) {
+        let count = range.end.saturating_sub(range.start);
+        self.labels.iter_mut().skip(range.start).take(count).for_each(|label| *label = IGNORE_INDEX);
+    }
+
+    /// Supervises one token.
+    pub fn supervise_token(&mut self, index: usize) {
+        self.supervise(index..index + 1);
+    }
+
+    /// Maximal runs of supervised tokens.
+    pub fn spans(&self) -> Vec<Range<usize>> {
+        let mut spans: Vec<Range<usize>> = Vec::new();
+        for index in self.labels.iter().enumerate().filter(|(_, l)| **l != IGNORE_INDEX).map(|(i, _)| i) {
+            match spans.last_mut() {
+                Some(span) if span.end == index => span.end += 1,
+                _ => spans.push(index..index + 1),
+            }
+        }
+        spans
+    }
+
+    /// Adds a note.
+    pub fn note(&mut self, tokens: Range<usize>, text: impl Into<String>) {
+        self.notes.push(Note { tokens, text: text.into() });
+    }
+}
+
+/// A chat template and a tokenizer: what `apply_chat_template` needs.
+#[derive(Clone, Copy)]
+pub struct Chat<'a> {
+    pub template: &'a ChatTemplate,
+    pub encoder: &'a dyn Encoder,
+    /// `special_tokens_map` of the tokenizer.
+    pub special_tokens: &'a Map<String, Value>,
+}
+
+impl std::fmt::Debug for Chat<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Chat").field("template", &self.template.name()).finish_non_exhaustive()
+    }
+}
+
+/// One call of `apply_chat_template`.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    pub messages: &'a [Value],
+    pub tools: Option<&'a [Value]>,
+    pub kwargs: Option<&'a Map<String, Value>>,
+    pub add_generation_prompt: bool,
+}
+
+impl<'a> Call<'a> {
+    /// The whole sample with its tools and variables.
+    pub fn whole(sample: &'a Sample) -> Self {
+        Self {
+            messages: &sample.messages,
+            tools: sample.tools.as_deref(),
+            kwargs: Some(&sample.kwargs),
+            add_generation_prompt: false,
+        }
+    }
+
+    /// The first `count` messages, with or without the prompt for an answer.
+    pub fn prefix(self, count: usize, add_generation_prompt: bool) -> Self {
+        let messages = self.messages.get(..count).unwrap_or(self.messages);
+        Self { messages, add_generation_prompt, ..self }
+    }
+}
+
+impl Chat<'_> {
+    /// `apply_chat_template(…, tokenize=False)` with the generation spans.
+    pub fn render(&self, call: Call) -> Result<Rendered, MaskError> {
+        let inputs = Inputs {
+            messages: call.messages,
+            tools: call.tools,
+            special_tokens: Some(self.special_tokens),
+            kwargs: call.kwargs,
+            add_generation_prompt: call.add_generation_prompt,
+            ..Inputs::default()
+        };
+        Ok(self.template.render(&inputs)?)
+    }
+
+    /// The rendered text alone.
+    pub fn text(&self, call: Call) -> Result<String, MaskError> {
+        Ok(self.render(call)?.text)
+    }
+
+    /// `tokenizer(text, add_special_tokens=False)`.
+    pub fn encode(&self, text: &str) -> Result<Encoded, MaskError> {
+        Ok(self.encoder.encode(text, false)?)
+    }
+
+    /// The ids alone.
+    pub fn ids(&self, text: &str) -> Result<Vec<TokenId>, MaskError> {
+        Ok(self.encode(text)?.ids)
+    }
+}
+
+/// `message["role"]`, or nothing.
+pub(crate) fn role(message: &Value) -> &str {
+    message.get("role").and_then(Value::as_str).unwrap_or_default()
+}
+
+/// `message["content"]` where it is text.
+pub(crate) fn content(message: &Value) -> Option<&str> {
+    message.get("content").and_then(Value::as_str)
+}
+
+/// A per-message flag: true, false, or not given. Trainers spell it `train`/`training` (axolotl), `weight`
+/// (OpenAI, 0 or 1) and `loss`/`loss_scale` (swift).
+pub fn train_flag(message: &Value) -> Option<bool> {
+    for key in ["train", "training", "weight", "loss", "loss_scale"] {
+        match message.get(key) {
+            Some(Value::Bool(flag)) => return Some(*flag),
+            Some(Value::Number(number)) => return Some(number.as_f64().is_some_and(|n| n != 0.0)),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Start positions of `needle` in `ids`, overlapping ones too.
+pub(crate) fn occurrences<'n, T: PartialEq>(
+    ids: &'n [T],
+    needle: &'n [T],
+) -> impl Iterator<Item = usize> + 'n {
+    let width = needle.len().max(1);
+    ids.windows(width).enumerate().filter(move |(_, window)| *window == needle).map(|(at, _)| at)
+}

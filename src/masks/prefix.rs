@@ -1,0 +1,202 @@
+//! Prefix difference: an answer is what rendering one message more adds. Three kinds, all of open-instruct
+//! (commit e6c3044; the last also TRL's tokenize_fn and axolotl's legacy path):
+//!
+//! * [`text_offsets`]: `_tokenize_tulu_sft_with_assistant_labels`, positions in the text, with a fall-back to
+//!   token counts that is verified by decoding;
+//! * [`token_counts`]: `mask_labels`, counts only, never verified;
+//! * [`prompt_completion`]: `sft_tokenize_mask_out_prompt_v1`, everything after the prompt of the last message.
+//!
+//! All of them fail where a template renders history differently from a prefix (Qwen3 strips thoughts),
+//! where the generation prompt holds text that a stored answer lacks, and where tokens merge at the seam.
+
+use std::ops::Range;
+
+use serde_json::Value;
+
+use super::{Call, Chat, MaskError, Masked, Sample, content, role};
+use crate::chat::jinja::limits::MAX_OUTPUT;
+
+/// Characters of a span or content that the error messages show.
+const SHOWN: usize = 80;
+
+/// Which assistant messages are supervised.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Turns {
+    #[default]
+    All,
+    Last,
+}
+
+/// Where an assistant message lies, before and after it in text.
+struct Seam {
+    message: usize,
+    /// `R(m[:i], add_generation_prompt=True)`; empty for the first message.
+    header: String,
+    /// `R(m[:i+1])`.
+    with_answer: String,
+}
+
+/// Labels by text offsets, token counts where a prefix is none.
+///
+/// # Errors
+/// `AssistantSpanDerivationError` when the counts give a span that does not hold the answer; the trainer
+/// drops such a row.
+pub fn text_offsets(chat: &Chat, sample: &Sample, turns: Turns) -> Result<Masked, MaskError> {
+    let whole = Call::whole(sample);
+    let full = chat.text(whole)?;
+    let encoded = chat.encode(&full)?;
+    let mut masked = Masked::ignored(encoded.ids.clone());
+    let seams = seams(chat, whole, turns)?;
+    if seams.iter().all(|s| {
+        full.starts_with(&s.header)
+            && full.starts_with(&s.with_answer)
+            && s.header.len() <= s.with_answer.len()
+    }) {
+        for seam in &seams {
+            let (start, end) = (seam.header.chars().count(), seam.with_answer.chars().count());
+            for (index, (from, to)) in encoded.offsets.iter().enumerate() {
+                if from < to && *from < end && *to > start {
+                    masked.supervise_token(index);
+                }
+            }
+        }
+        return Ok(masked);
+    }
+    for seam in &seams {
+        let start = chat.ids(&seam.header)?.len().min(masked.input_ids.len());
+        let end = chat.ids(&seam.with_answer)?.len().min(masked.input_ids.len());
+        if start >= end {
+            masked.note(
+                start..start,
+                format!("message {} gets no tokens: its prefix is as long as its header", seam.message),
+            );
+            continue;
+        }
+        verify(chat, sample, seam.message, &full, masked.input_ids.get(start..end).unwrap_or_default())?;
+        masked.note(
+            start..end,
+            "the template does not render prefixes as prefixes: this span comes from token counts",
+        );
+        masked.supervise(start..end);
+    }
+    Ok(masked)
+}
+
+fn seams(chat: &Chat, whole: Call, turns: Turns) -> Result<Vec<Seam>, MaskError> {
+    let mut wanted: Vec<usize> =
+        whole.messages.iter().enumerate().filter(|(_, m)| role(m) == "assistant").map(|(i, _)| i).collect();
+    if turns == Turns::Last {
+        wanted = wanted.last().copied().into_iter().collect();
+    }
+    let mut seams = Vec::with_capacity(wanted.len());
+    let mut held = 0;
+    for message in wanted {
+        let header = if message == 0 { String::new() } else { chat.text(whole.prefix(message, true))? };
+        let with_answer = chat.text(whole.prefix(message + 1, false))?;
+        held += header.len() + with_answer.len();
+        if held > MAX_OUTPUT {
+            let message = format!(
+                "the prefixes of {} messages are longer than the limit together",
+                whole.messages.len()
+            );
+            return Err(MaskError::Tokenizer(crate::Error::Usage(message)));
+        }
+        seams.push(Seam { message, header, with_answer });
+    }
+    Ok(seams)
+}
+
+/// The check on a span that token counts gave: it must hold the answer, begin with it, and end before
+/// the next message.
+fn verify(chat: &Chat, sample: &Sample, message: usize, full: &str, ids: &[u32]) -> Result<(), MaskError> {
+    let Some(answer) = sample.messages.get(message).and_then(content) else { return Ok(()) };
+    if answer.is_empty() || !full.contains(answer) {
+        return Ok(());
+    }
+    let decoded = chat.encoder.decode(ids)?;
+    let shown = |text: &str| python_repr(&text.chars().take(SHOWN).collect::<String>());
+    let fail = |what: String| {
+        let message = format!("Assistant label span for message {message} {what}");
+        Err(MaskError::python("AssistantSpanDerivationError", message))
+    };
+    let Some(at) = decoded.find(answer) else {
+        return fail(format!(
+            "does not cover its content: the span decodes to {} but the message content starts {}. The chat template \
+             renders this prefix differently from the full conversation.",
+            shown(&decoded),
+            shown(answer)
+        ));
+    };
+    if !decoded.trim_start_matches(crate::chat::jinja::is_space).starts_with(answer) {
+        return fail(format!(
+            "starts inside the assistant header: the span decodes to {}, which does not begin with the message content {}.",
+            shown(&decoded),
+            shown(answer)
+        ));
+    }
+    let tail = decoded.get(at + answer.len()..).unwrap_or_default();
+    for (later, other) in sample.messages.iter().enumerate().skip(message + 1) {
+        let Some(text) = content(other).filter(|text| !text.is_empty()) else { continue };
+        if tail.contains(text) {
+            return fail(format!(
+                "extends past its turn: the span decodes to {}, which contains message {later} ({}) content {}.",
+                shown(&decoded),
+                role(other),
+                shown(text)
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn python_repr(text: &str) -> String {
+    crate::chat::jinja::string_repr(text)
+}
+
+/// Labels by token counts: every message that is not an assistant's is masked from where its prefix ends.
+/// Tools are not passed to the prefixes.
+pub fn token_counts(chat: &Chat, sample: &Sample) -> Result<Masked, MaskError> {
+    let ids = chat.ids(&chat.text(Call::whole(sample))?)?;
+    let mut masked = Masked::ignored(ids);
+    masked.supervise(0..masked.input_ids.len());
+    let plain = Call { messages: &sample.messages, tools: None, kwargs: None, add_generation_prompt: false };
+    let count = |prefix: Call| -> Result<usize, MaskError> { Ok(chat.ids(&chat.text(prefix)?)?.len()) };
+    for (index, _) in sample.messages.iter().enumerate().filter(|(_, m)| role(m) != "assistant") {
+        let start = if index == 0 { 0 } else { count(plain.prefix(index, false))? };
+        let next_is_answer = sample.messages.get(index + 1).is_some_and(|m| role(m) == "assistant");
+        let end = count(plain.prefix(index + 1, next_is_answer))?;
+        masked.ignore(start..end);
+    }
+    Ok(masked)
+}
+
+/// Labels of prompt and completion: the prompt is all but the last message and the generation prompt.
+///
+/// # Errors
+/// `AssertionError` when the prompt has more tokens than the whole.
+pub fn prompt_completion(chat: &Chat, sample: &Sample) -> Result<Masked, MaskError> {
+    let whole = Call::whole(sample);
+    let ids = chat.ids(&chat.text(whole)?)?;
+    let prompt = whole.prefix(sample.messages.len().saturating_sub(1), true);
+    let prompt_ids = chat.ids(&chat.text(prompt)?)?;
+    if prompt_ids.len() > ids.len() {
+        return Err(MaskError::python("AssertionError", format!("({}, {})", prompt_ids.len(), ids.len())));
+    }
+    let supervised: Range<usize> = prompt_ids.len()..ids.len();
+    let mismatch = !ids.starts_with(&prompt_ids);
+    let mut masked = Masked::ignored(ids);
+    masked.supervise(supervised.clone());
+    if mismatch {
+        masked.note(
+            supervised,
+            "the ids of the prompt are not a prefix of all ids: TRL warns \"Mismatch between tokenized prompt and the \
+             start of tokenized prompt+completion\" and trains on",
+        );
+    }
+    Ok(masked)
+}
+
+/// True when a sample can be split into a prompt and a completion.
+pub fn has_completion(messages: &[Value]) -> bool {
+    messages.len() > 1 && messages.last().is_some_and(|m| role(m) == "assistant")
+}
