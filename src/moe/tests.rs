@@ -4,11 +4,12 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::backbone::{Conversion, ForwardOptions, InputRow, LoadOptions, Model};
+use super::backbone::{Conversion, ForwardOptions, InputRow, LoadOptions, Model, NoiseSource};
 use super::checkpoint::{Checkpoint, TensorSource, write_safetensors};
 use super::config::Config;
 use super::convert::convert;
 use super::error::MoeResult;
+use super::image::{ImageOptions, expand};
 use super::kmeans::kmeans_gates;
 use super::moe_llava::{MoeConfig, MoeMode, MoeRequest};
 use super::seed::Rng;
@@ -127,6 +128,40 @@ fn kmeans_gates_fit_the_model() {
     let run = load(dir.path(), Some(conversion)).unwrap().forward(&[ids()], &ForwardOptions::default());
     assert_eq!(run.unwrap().routings[0].layer, 1);
     assert!(kmeans_gates(&dense, &[ids()[..3].to_vec()], &moe, 1).is_err());
+}
+
+#[test]
+fn image_rows_are_seeded_and_as_strong_as_tokens() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), &config(), tensors());
+    let model = load(dir.path(), Some(Conversion::seeded(request(MoeMode::Sparse, false), 0))).unwrap();
+    let options = ImageOptions { rows_per_image: 9, max_length: None };
+    let expanded = expand(&[3, -200, 5], &[], &options, 0).unwrap();
+    let rows = expanded.input_rows(&model, 7).unwrap();
+    assert_eq!(rows, expanded.input_rows(&model, 7).unwrap());
+    assert_ne!(rows, expanded.input_rows(&model, 8).unwrap());
+    let run = model.forward(&[rows], &ForwardOptions::default()).unwrap();
+    assert_eq!((run.seq, run.routings[0].decision.tokens()), (11, 11));
+    let narrow = vec![InputRow::Features(vec![0.0; 3])];
+    assert!(model.forward(&[narrow], &ForwardOptions::default()).is_err());
+    assert!(model.forward(&[], &ForwardOptions::default()).is_err());
+    assert!(model.forward(&[vec![]], &ForwardOptions::default()).is_err());
+}
+
+#[test]
+fn sampled_noise_is_repeatable_and_changes_the_routing() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), &config(), tensors());
+    let model = load(dir.path(), Some(Conversion::seeded(request(MoeMode::Sparse, false), 0))).unwrap();
+    let run = |noise: NoiseSource| {
+        let options = ForwardOptions { noise, ..ForwardOptions::default() };
+        model.forward(&[ids()], &options).map(|r| r.routings[0].decision.idx.clone())
+    };
+    let sampled = |seed| run(NoiseSource::Sampled { seed }).unwrap();
+    assert_eq!(sampled(1), sampled(1));
+    assert!((2..6).any(|seed| sampled(seed) != sampled(1)));
+    assert!(run(NoiseSource::Recorded(Default::default())).is_err());
+    assert!(run(NoiseSource::Recorded([(0, vec![0.0; 3])].into())).is_err());
 }
 
 /// Loads and runs; a broken model must fail somewhere, with an error, not a panic.
