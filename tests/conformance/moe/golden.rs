@@ -22,6 +22,11 @@ impl Arrays {
         bytes.as_chunks::<2>().0.iter().map(|&b| i64::from(i16::from_le_bytes(b))).collect()
     }
 
+    pub fn i64(&self, name: &str) -> Vec<i64> {
+        let bytes = self.0.bytes(name).unwrap_or_else(|e| panic!("{e}"));
+        bytes.as_chunks::<8>().0.iter().map(|&b| i64::from_le_bytes(b)).collect()
+    }
+
     pub fn has(&self, name: &str) -> bool {
         self.0.contains(name)
     }
