@@ -207,6 +207,45 @@ fn lying_configs_are_errors_that_name_the_key() {
 }
 
 #[test]
+fn lying_mixtures_are_errors_that_name_the_key() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/moe/byte-moe");
+    let checkpoint = Checkpoint::open(&dir).unwrap();
+    let text = std::fs::read_to_string(dir.join("config.json")).unwrap();
+    for (key, value, said) in [
+        ("num_local_experts", json!(0), "num_local_experts"),
+        ("num_local_experts", json!(100_000), "num_local_experts"),
+        ("num_local_experts", json!(16), "block_sparse_moe.gate.weight"),
+        ("num_experts_per_tok", json!(0), "num_experts_per_tok"),
+        ("num_experts_per_tok", json!(9), "num_experts_per_tok"),
+        ("num_experts_per_tok", Value::Null, "num_experts_per_tok"),
+        ("sliding_window", json!(-1), "sliding_window"),
+        ("intermediate_size", json!(255), "experts.0.w1"),
+        ("rope_parameters", json!({"rope_type": "magic"}), "rope_parameters.rope_type"),
+        ("model_type", json!("deepseek_v3"), "moe_intermediate_size"),
+        ("model_type", json!("gpt_oss"), "q_proj.bias"),
+    ] {
+        let mut config: Value = serde_json::from_str(&text).unwrap();
+        config[key] = value.clone();
+        let config = Config::parse("config.json", &config.to_string()).unwrap();
+        let text = Model::load(&config, &checkpoint, &LoadOptions::default()).unwrap_err().to_string();
+        assert!(text.contains(said), "{key} = {value}: {text}");
+    }
+}
+
+#[test]
+fn layers_that_are_not_asked_for_are_not_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = |name: &str| name.starts_with("model.layers.0.") || name.contains("embed_tokens");
+    write(dir.path(), &config(), tensors().into_iter().filter(|(name, ..)| first(name)).collect());
+    let options = LoadOptions { layers: Some(1), ..LoadOptions::default() };
+    let (config, checkpoint) = (Config::open(dir.path()).unwrap(), Checkpoint::open(dir.path()).unwrap());
+    let model = Model::load(&config, &checkpoint, &options).unwrap();
+    assert_eq!((model.loaded_layers(), model.num_layers()), (1, 2));
+    assert!(model.forward(&[ids()], &ForwardOptions::default()).is_ok());
+    assert!(load(dir.path(), None).is_err());
+}
+
+#[test]
 fn broken_tensors_are_errors_that_name_them() {
     for at in 0..tensors().len() {
         for what in ["missing", "shape", "nan"] {
