@@ -175,7 +175,9 @@ impl Rope {
             }
             Scaling::LongRope { short, long, mscale } => {
                 let is_long = seq_len as f64 > self.original_max_positions;
-                let divisors = if is_long { long } else { short };
+                // PhiMoE's class in transformers 5 asks for the factors without a length, so it gets the
+                // short ones at any length and only the mscale changes (4.x took the long ones too).
+                let divisors = if is_long && mscale.is_none() { long } else { short };
                 factor = match mscale {
                     Some((short, long)) => *if is_long { long } else { short },
                     None => self.longrope_factor(),

@@ -4,11 +4,12 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::backbone::{Conversion, ForwardOptions, InputRow, LoadOptions, Model};
+use super::backbone::{Conversion, ForwardOptions, InputRow, LoadOptions, Model, NoiseSource};
 use super::checkpoint::{Checkpoint, TensorSource, write_safetensors};
 use super::config::Config;
 use super::convert::convert;
 use super::error::MoeResult;
+use super::image::{ImageOptions, expand};
 use super::kmeans::kmeans_gates;
 use super::moe_llava::{MoeConfig, MoeMode, MoeRequest};
 use super::seed::Rng;
@@ -129,6 +130,40 @@ fn kmeans_gates_fit_the_model() {
     assert!(kmeans_gates(&dense, &[ids()[..3].to_vec()], &moe, 1).is_err());
 }
 
+#[test]
+fn image_rows_are_seeded_and_as_strong_as_tokens() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), &config(), tensors());
+    let model = load(dir.path(), Some(Conversion::seeded(request(MoeMode::Sparse, false), 0))).unwrap();
+    let options = ImageOptions { rows_per_image: 9, max_length: None };
+    let expanded = expand(&[3, -200, 5], &[], &options, 0).unwrap();
+    let rows = expanded.input_rows(&model, 7).unwrap();
+    assert_eq!(rows, expanded.input_rows(&model, 7).unwrap());
+    assert_ne!(rows, expanded.input_rows(&model, 8).unwrap());
+    let run = model.forward(&[rows], &ForwardOptions::default()).unwrap();
+    assert_eq!((run.seq, run.routings[0].decision.tokens()), (11, 11));
+    let narrow = vec![InputRow::Features(vec![0.0; 3])];
+    assert!(model.forward(&[narrow], &ForwardOptions::default()).is_err());
+    assert!(model.forward(&[], &ForwardOptions::default()).is_err());
+    assert!(model.forward(&[vec![]], &ForwardOptions::default()).is_err());
+}
+
+#[test]
+fn sampled_noise_is_repeatable_and_changes_the_routing() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), &config(), tensors());
+    let model = load(dir.path(), Some(Conversion::seeded(request(MoeMode::Sparse, false), 0))).unwrap();
+    let run = |noise: NoiseSource| {
+        let options = ForwardOptions { noise, ..ForwardOptions::default() };
+        model.forward(&[ids()], &options).map(|r| r.routings[0].decision.idx.clone())
+    };
+    let sampled = |seed| run(NoiseSource::Sampled { seed }).unwrap();
+    assert_eq!(sampled(1), sampled(1));
+    assert!((2..6).any(|seed| sampled(seed) != sampled(1)));
+    assert!(run(NoiseSource::Recorded(Default::default())).is_err());
+    assert!(run(NoiseSource::Recorded([(0, vec![0.0; 3])].into())).is_err());
+}
+
 /// Loads and runs; a broken model must fail somewhere, with an error, not a panic.
 fn outcome(dir: &Path) -> MoeResult<()> {
     load(dir, None)?.forward(&[ids()], &ForwardOptions::default()).map(|_| ())
@@ -169,6 +204,45 @@ fn lying_configs_are_errors_that_name_the_key() {
             "{key} = {value}: {text}"
         );
     }
+}
+
+#[test]
+fn lying_mixtures_are_errors_that_name_the_key() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/moe/byte-moe");
+    let checkpoint = Checkpoint::open(&dir).unwrap();
+    let text = std::fs::read_to_string(dir.join("config.json")).unwrap();
+    for (key, value, said) in [
+        ("num_local_experts", json!(0), "num_local_experts"),
+        ("num_local_experts", json!(100_000), "num_local_experts"),
+        ("num_local_experts", json!(16), "block_sparse_moe.gate.weight"),
+        ("num_experts_per_tok", json!(0), "num_experts_per_tok"),
+        ("num_experts_per_tok", json!(9), "num_experts_per_tok"),
+        ("num_experts_per_tok", Value::Null, "num_experts_per_tok"),
+        ("sliding_window", json!(-1), "sliding_window"),
+        ("intermediate_size", json!(255), "experts.0.w1"),
+        ("rope_parameters", json!({"rope_type": "magic"}), "rope_parameters.rope_type"),
+        ("model_type", json!("deepseek_v3"), "moe_intermediate_size"),
+        ("model_type", json!("gpt_oss"), "q_proj.bias"),
+    ] {
+        let mut config: Value = serde_json::from_str(&text).unwrap();
+        config[key] = value.clone();
+        let config = Config::parse("config.json", &config.to_string()).unwrap();
+        let text = Model::load(&config, &checkpoint, &LoadOptions::default()).unwrap_err().to_string();
+        assert!(text.contains(said), "{key} = {value}: {text}");
+    }
+}
+
+#[test]
+fn layers_that_are_not_asked_for_are_not_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = |name: &str| name.starts_with("model.layers.0.") || name.contains("embed_tokens");
+    write(dir.path(), &config(), tensors().into_iter().filter(|(name, ..)| first(name)).collect());
+    let options = LoadOptions { layers: Some(1), ..LoadOptions::default() };
+    let (config, checkpoint) = (Config::open(dir.path()).unwrap(), Checkpoint::open(dir.path()).unwrap());
+    let model = Model::load(&config, &checkpoint, &options).unwrap();
+    assert_eq!((model.loaded_layers(), model.num_layers()), (1, 2));
+    assert!(model.forward(&[ids()], &ForwardOptions::default()).is_ok());
+    assert!(load(dir.path(), None).is_err());
 }
 
 #[test]

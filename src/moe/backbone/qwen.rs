@@ -23,6 +23,9 @@ pub(super) const FAMILY: Family = Family {
 
 fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
     let config = source.config;
+    if !config.flag_or("no_bias", true)? {
+        return Err(config.error("no_bias", "is false; only true is supported for Qwen v1"));
+    }
     let prefix = format!("transformer.h.{layer}");
     let (hidden, eps) = (config.size("hidden_size")?, config.float_or("layer_norm_epsilon", 1e-6)?);
     // The config's intermediate_size counts w1 and w2 together.

@@ -187,7 +187,7 @@ impl<'a> Source<'a> {
         })
     }
 
-    /// `{gate,up,down}_proj` without biases below `prefix`.
+    /// `{gate,up,down}_proj` below `prefix`, with biases iff `mlp_bias`.
     pub fn gated_mlp(&self, prefix: &str, intermediate: usize) -> MoeResult<Mlp> {
         self.gated_mlp_named(prefix, intermediate, ["gate_proj", "up_proj", "down_proj"])
     }
@@ -196,10 +196,11 @@ impl<'a> Source<'a> {
     pub fn gated_mlp_named(&self, prefix: &str, intermediate: usize, names: [&str; 3]) -> MoeResult<Mlp> {
         let hidden = self.config.size("hidden_size")?;
         let [gate, up, down] = names;
+        let bias = self.config.flag_or("mlp_bias", false)?;
         Ok(Mlp::Gated {
-            gate: self.linear(&format!("{prefix}.{gate}"), intermediate, hidden, false)?,
-            up: self.linear(&format!("{prefix}.{up}"), intermediate, hidden, false)?,
-            down: self.linear(&format!("{prefix}.{down}"), hidden, intermediate, false)?,
+            gate: self.linear(&format!("{prefix}.{gate}"), intermediate, hidden, bias)?,
+            up: self.linear(&format!("{prefix}.{up}"), intermediate, hidden, bias)?,
+            down: self.linear(&format!("{prefix}.{down}"), hidden, intermediate, bias)?,
             activation: self.activation()?,
         })
     }

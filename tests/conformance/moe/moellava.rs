@@ -10,6 +10,7 @@ use maskscope::moe::checkpoint::Checkpoint;
 use maskscope::moe::config::Config;
 use maskscope::moe::convert::convert;
 use maskscope::moe::moe_llava::{MoeConfig, MoeMode, MoeRequest};
+use maskscope::moe::route::{BatchMode, RouteOptions, RouteSample, route};
 use serde_json::Value;
 
 use super::golden::{Arrays, Tally, folders, json, max_diff, sequences, usizes};
@@ -116,7 +117,56 @@ impl Golden {
             Ok(model) => model,
             Err(e) => return vec![e.to_string()],
         };
-        self.compare(case, &model)
+        let mut problems = self.compare(case, &model);
+        if case["noise"] == "none" {
+            problems.extend(self.dump(case, &model));
+        }
+        problems
+    }
+
+    /// The same arrays through the engine of `moe route --dump`.
+    fn dump(&self, case: &Value, model: &Model) -> Vec<String> {
+        let (batch, sequences) = match case["batch"].as_str() {
+            Some("padded2") => (BatchMode::Padded, &self.sequences[1..3]),
+            _ => (BatchMode::Single, &self.sequences[..]),
+        };
+        let ids = |s: &[InputRow]| -> Vec<u32> {
+            s.iter()
+                .map(|r| match r {
+                    InputRow::Token(id) => *id,
+                    InputRow::Features(_) => unreachable!("golden sequences are token ids"),
+                })
+                .collect()
+        };
+        let samples: Vec<RouteSample> =
+            sequences.iter().map(|s| RouteSample::of_ids(Value::Null, &ids(s))).collect();
+        let options = RouteOptions { batch, dump: true, ..RouteOptions::default() };
+        let temporary = tempfile::tempdir().unwrap();
+        let path = temporary.path().join("dump.safetensors");
+        let written = route(model, &samples, &options, |_, _| true)
+            .and_then(|(_, dump)| dump.expect("a dump was asked for").write(&path));
+        if let Err(e) = written {
+            return vec![e.to_string()];
+        }
+        let ours = Arrays::open(&path);
+        let mut problems = Problems::default();
+        let mut close = |part: &str, tolerance: f32| {
+            let theirs = self.arrays.f32(&format!("c{}/{part}", case["id"]));
+            problems.close(&format!("dump {part}"), &ours.f32(part), &theirs, tolerance);
+        };
+        close("hidden", 2e-4);
+        close("last_logits", 1e-4);
+        for layer in usizes(&case["moe_layers"]) {
+            close(&format!("L{layer}/logits"), 1e-4);
+            close(&format!("L{layer}/w"), 1e-4);
+        }
+        for layer in usizes(&case["moe_layers"]) {
+            for part in ["idx", "slot"] {
+                let theirs = self.arrays.i16(&format!("c{}/L{layer}/{part}", case["id"]));
+                problems.equal(part, &ours.i64(&format!("L{layer}/{part}")), &theirs);
+            }
+        }
+        problems.0
     }
 
     fn compare(&self, case: &Value, model: &Model) -> Vec<String> {
