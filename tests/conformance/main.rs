@@ -5,6 +5,8 @@
 //! Without the variable the tests say that they are skipped.
 
 mod labels;
+mod special;
+mod strings;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
