@@ -73,7 +73,7 @@ impl Tokenizer {
             } else if special {
                 token.special = true;
             }
-            if self.added.iter().any(|(_, t)| t == &token) {
+            if self.added.has(&token) {
                 continue;
             }
             let id = self.token_to_id(&token.content).unwrap_or_else(|| {

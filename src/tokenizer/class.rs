@@ -94,6 +94,25 @@ pub enum SlowKind {
     Tiktoken(TiktokenClassKind),
 }
 
+/// Which of the two families of a class has an attribute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Having {
+    Neither,
+    Slow,
+    Both,
+}
+
+impl Having {
+    /// Whether the class of this loader has it.
+    pub fn is_in(self, loader: Loader) -> bool {
+        match self {
+            Self::Neither => false,
+            Self::Slow => loader == Loader::Slow,
+            Self::Both => true,
+        }
+    }
+}
+
 /// What a Python class brings along before any file is read.
 #[derive(Debug, Clone, Copy)]
 pub struct Profile {
@@ -106,6 +125,8 @@ pub struct Profile {
     pub wraps_strings: Option<bool>,
     pub adds_bos: bool,
     pub adds_eos: bool,
+    /// The attributes `add_bos_token`, `add_eos_token` and `add_prefix_space` in 4.x.
+    pub attributes: [Having; 3],
     pub clean_up_tokenization_spaces: bool,
     /// Padding side of the fast class without a value in the configuration.
     pub fast_padding_side: Side,
@@ -120,6 +141,7 @@ const PROFILES: &[Profile] = &[
         slow: Some(SlowKind::ByteLevel),
         tokens: ENDOFTEXT,
         wraps_strings: Some(true),
+        attributes: [Having::Both, Having::Neither, Having::Both],
         ..GENERIC
     },
     Profile {
@@ -127,6 +149,7 @@ const PROFILES: &[Profile] = &[
         slow: Some(SlowKind::ByteLevel),
         tokens: ENDOFTEXT,
         wraps_strings: Some(false),
+        attributes: [Having::Slow, Having::Neither, Having::Both],
         ..GENERIC
     },
     Profile {
@@ -135,6 +158,7 @@ const PROFILES: &[Profile] = &[
         tokens: &[(Role::Bos, "<s>"), (Role::Eos, "</s>"), (Role::Unk, "<unk>")],
         wraps_strings: Some(false),
         adds_bos: true,
+        attributes: [Having::Both, Having::Both, Having::Neither],
         clean_up_tokenization_spaces: false,
         fast_padding_side: Side::Left,
         ..GENERIC
@@ -155,6 +179,7 @@ const GENERIC: Profile = Profile {
     wraps_strings: None,
     adds_bos: false,
     adds_eos: false,
+    attributes: [Having::Neither; 3],
     clean_up_tokenization_spaces: true,
     fast_padding_side: Side::Right,
 };
@@ -184,9 +209,14 @@ pub struct ClassFacts {
     pub legacy: Option<bool>,
     pub adds_bos: bool,
     pub adds_eos: bool,
+    /// The attribute `add_bos_token`, which may differ from what is done; `None` without such an attribute.
+    pub add_bos_token: Option<bool>,
+    /// The attribute `add_eos_token`.
+    pub add_eos_token: Option<bool>,
+    /// The attribute `add_prefix_space`.
+    pub add_prefix_space: Option<bool>,
     /// False for classes whose list of special tokens is closed (Qwen-1, StableLM).
     pub can_add_tokens: bool,
-    /// True where the training recipe must *assign* a special token because adding one is refused.
     pub model_max_length: u128,
     pub padding_side: Side,
     pub truncation_side: Side,

@@ -27,6 +27,11 @@ impl SharedModel {
     pub fn wrapper(&self) -> &ModelWrapper {
         &self.0
     }
+
+    /// True for byte-pair encoding.
+    pub fn is_bpe(&self) -> bool {
+        matches!(*self.0, ModelWrapper::BPE(_))
+    }
 }
 
 impl Model for SharedModel {

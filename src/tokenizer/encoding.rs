@@ -67,6 +67,27 @@ impl Encoding {
         self.without_id.extend(other.without_id.iter().map(|i| base + i));
     }
 
+    /// The spans as Python's `offsets`: in characters of `text`, the encoded text.
+    ///
+    /// A span that begins at or behind the end of the text stays in bytes, as the library leaves it.
+    pub fn char_offsets(&self, text: &str) -> Vec<(usize, usize)> {
+        let mut char_at = vec![0; text.len()];
+        for (number, (at, c)) in text.char_indices().enumerate() {
+            for slot in char_at.iter_mut().skip(at).take(c.len_utf8()) {
+                *slot = number;
+            }
+        }
+        let convert = |span: &Range<usize>| {
+            let Some(start) = char_at.get(span.start).copied() else { return (span.start, span.end) };
+            let end = char_at.get(span.end).copied().unwrap_or_else(|| {
+                let last = span.end.checked_sub(1).and_then(|at| char_at.get(at).copied());
+                last.unwrap_or(start + 1) + 1
+            });
+            (start, end)
+        };
+        self.spans.iter().map(convert).collect()
+    }
+
     /// Drops the first token.
     pub fn remove_first(&mut self) {
         *self = self.without_head(1, 0);

@@ -26,11 +26,18 @@ pub(super) fn load(
     let (mut core, added) = parts.assemble()?;
     tokenizer_json::add_tokens(&mut core, added)?;
     let base = class.strip_suffix("Fast").unwrap_or(class);
+    let attribute = |index: usize, key: &str, default: bool| {
+        let has = profile.attributes.get(index).is_some_and(|h| h.is_in(Loader::Fast));
+        has.then(|| arguments.flag(key).unwrap_or(default))
+    };
     let facts = ClassFacts {
         name: format!("{base}Fast"),
         loader: Loader::Fast,
         release: options.release,
         legacy: None,
+        add_bos_token: attribute(0, "add_bos_token", profile.adds_bos),
+        add_eos_token: attribute(1, "add_eos_token", profile.adds_eos),
+        add_prefix_space: attribute(2, "add_prefix_space", false),
         adds_bos: arguments.flag("add_bos_token").unwrap_or(profile.adds_bos),
         adds_eos: arguments.flag("add_eos_token").unwrap_or(profile.adds_eos),
         can_add_tokens: true,
@@ -65,7 +72,7 @@ fn add_missing(tokenizer: &mut Tokenizer, arguments: &InitArguments) -> Result<(
     let mut wanted: Vec<SpecialToken> = arguments
         .added
         .values()
-        .filter(|t| !tokenizer.added.iter().any(|(_, have)| have == *t))
+        .filter(|t| !tokenizer.added.has(t))
         .cloned()
         .collect();
     for token in tokenizer.special.all() {

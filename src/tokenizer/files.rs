@@ -53,6 +53,12 @@ impl FileSet {
         Ok(Self { label: path.display().to_string(), files })
     }
 
+    /// The set without one of its files.
+    pub fn without(mut self, name: &str) -> Self {
+        self.files.remove(name);
+        self
+    }
+
     /// What messages call this set.
     pub fn label(&self) -> &str {
         &self.label

@@ -9,11 +9,12 @@ use super::files::FileSet;
 use super::formats::{bpe_files, sentencepiece, tiktoken};
 use super::loaded::{Engine, Tokenizer};
 use super::slow::byte_level::ByteLevelClass;
-use super::slow::sentencepiece::{Joining, SentencePieceClass};
+use super::slow::processor::Processor;
+use super::slow::sentencepiece::{Joining, SentencePieceClass, SentencePieceFlavor};
 use super::slow::tiktoken::{TiktokenClass, TiktokenClassKind};
 use super::slow::{SlowClass, split::Splitter};
 use super::special::{AddedTokens, Role, SpecialToken};
-use super::{CoreParts, fast};
+use super::fast;
 use crate::error::{Error, Result};
 
 /// What the user may fix about the loading; `None` takes the default.
@@ -113,11 +114,18 @@ fn load_slow(profile: &Profile, kind: SlowKind, files: &FileSet, options: LoadOp
         _ => None,
     };
     let engine = build_slow(kind, files, &arguments, legacy, options.release)?;
+    let attribute = |index: usize, key: &str, default: bool| {
+        let has = profile.attributes.get(index).is_some_and(|h| h.is_in(Loader::Slow));
+        has.then(|| arguments.flag(key).unwrap_or(default))
+    };
     let facts = ClassFacts {
         name: profile.class.to_string(),
         loader: Loader::Slow,
         release: options.release,
         legacy,
+        add_bos_token: attribute(0, "add_bos_token", profile.adds_bos),
+        add_eos_token: attribute(1, "add_eos_token", profile.adds_eos),
+        add_prefix_space: attribute(2, "add_prefix_space", false),
         adds_bos: arguments.flag("add_bos_token").unwrap_or(profile.adds_bos),
         adds_eos: arguments.flag("add_eos_token").unwrap_or(profile.adds_eos),
         can_add_tokens: !matches!(kind, SlowKind::Tiktoken(_)),
@@ -165,13 +173,9 @@ fn build_slow(
         SlowKind::Llama => {
             let path = files.path_of("tokenizer.model");
             let model = sentencepiece::ModelProto::read(&files.require("tokenizer.model")?, &path)?;
-            let joining = match (legacy, release) {
-                (Some(false), Release::V4_31) => Joining::StripFirstPiece,
-                (Some(false), _) => Joining::BehindUnknown,
-                _ => Joining::Legacy,
-            };
-            let parts = CoreParts::bare(sentencepiece::build_bpe(&model, &path)?);
-            Ok(Arc::new(SentencePieceClass::new(&model, parts, joining)?))
+            let joining = Joining::of(legacy.unwrap_or(true), release);
+            let processor = Processor::new(&model, &path)?;
+            Ok(Arc::new(SentencePieceClass::new(processor, joining, SentencePieceFlavor::Llama, release)))
         }
         SlowKind::Tiktoken(class) => {
             let file = files.find_suffix(".tiktoken").unwrap_or("*.tiktoken");

@@ -131,9 +131,13 @@ impl Tokenizer {
 
     /// The id of a role's token as Python's `unk_token_id` etc. give it: an unknown token falls back to unk.
     pub fn role_id(&self, role: Role) -> Option<TokenId> {
-        let token = self.special.get(role)?;
+        self.resolve(&self.special.get(role)?.content)
+    }
+
+    /// `convert_tokens_to_ids`: the id of a token, that of unk for one that the class does not know.
+    pub(super) fn resolve(&self, token: &str) -> Option<TokenId> {
         let closed = matches!(&self.engine, Engine::Slow(..)) && !self.facts.can_add_tokens;
-        self.token_to_id(&token.content).or_else(|| {
+        self.token_to_id(token).or_else(|| {
             let unk = self.special.get(Role::Unk).filter(|_| !closed)?;
             self.token_to_id(&unk.content)
         })
@@ -148,6 +152,13 @@ impl Tokenizer {
             Engine::Fast(core) => core.id_to_token(id).map(Piece::Text),
             Engine::Slow(class, _) => class.piece(id),
         }
+    }
+
+    /// The tokens of an encoding as the class names them (`convert_ids_to_tokens`).
+    ///
+    /// `None` where the id has no token.
+    pub fn tokens(&self, encoding: &Encoding) -> Vec<Option<Piece>> {
+        encoding.ids.iter().map(|id| self.piece(*id)).collect()
     }
 
     /// The bytes that a token adds to a text (`▁` and `Ġ` undone); `None` for an id without a token.

@@ -1,6 +1,6 @@
 //! Special-token roles, added tokens, and their flags, as the Python classes keep them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
@@ -152,12 +152,14 @@ impl SpecialTokens {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AddedTokens {
     by_id: BTreeMap<TokenId, SpecialToken>,
+    /// The last id of each content.
+    by_content: HashMap<String, TokenId>,
 }
 
 impl AddedTokens {
     /// The id of a token's content, the last one where several share it (as Python's reverse map keeps).
     pub fn id_of(&self, content: &str) -> Option<TokenId> {
-        self.by_id.iter().rev().find(|(_, t)| t.content == content).map(|(id, _)| *id)
+        self.by_content.get(content).copied()
     }
 
     /// The token at an id.
@@ -165,9 +167,30 @@ impl AddedTokens {
         self.by_id.get(&id)
     }
 
+    /// True when this very token, flags included, is there.
+    pub fn has(&self, token: &SpecialToken) -> bool {
+        match self.id_of(&token.content).and_then(|id| self.by_id.get(&id)) {
+            Some(last) if last == token => true,
+            Some(_) => self.by_id.values().any(|t| t == token),
+            None => false,
+        }
+    }
+
     /// Puts a token at an id.
     pub fn insert(&mut self, id: TokenId, token: SpecialToken) {
-        self.by_id.insert(id, token);
+        let content = token.content.clone();
+        if let Some(before) = self.by_id.insert(id, token)
+            && before.content != content
+            && self.by_content.get(&before.content) == Some(&id)
+        {
+            let last = self.by_id.iter().rev().find(|(_, t)| t.content == before.content).map(|(id, _)| *id);
+            match last {
+                Some(id) => self.by_content.insert(before.content, id),
+                None => self.by_content.remove(&before.content),
+            };
+        }
+        let last = self.by_content.entry(content).or_insert(id);
+        *last = id.max(*last);
     }
 
     /// All, by id.

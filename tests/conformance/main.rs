@@ -7,6 +7,8 @@
 mod chat;
 mod labels;
 mod moe;
+mod special;
+mod strings;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};

@@ -3,6 +3,7 @@
 //! A format knows nothing of Python classes, overrides or where its bytes came from.
 
 pub mod bpe_files;
+pub mod charsmap;
 pub mod sentencepiece;
 pub mod tiktoken;
 pub mod tokenizer_json;

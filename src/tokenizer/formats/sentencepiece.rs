@@ -42,6 +42,13 @@ pub struct TrainerSpec {
     pub byte_fallback: Option<bool>,
     #[prost(int32, optional, tag = "40")]
     pub unk_id: Option<i32>,
+    #[prost(int32, optional, tag = "41", default = "1")]
+    pub bos_id: Option<i32>,
+    #[prost(int32, optional, tag = "42", default = "2")]
+    pub eos_id: Option<i32>,
+    /// What an unknown piece becomes in a decoded text.
+    #[prost(string, optional, tag = "44")]
+    pub unk_surface: Option<String>,
 }
 
 /// How a text is changed before it is cut.

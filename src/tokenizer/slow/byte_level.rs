@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::tokenizer::byte_alphabet;
 use crate::tokenizer::core::{Core, CoreParts, encode_core};
 use crate::tokenizer::encoding::{Encoding, Piece, TokenId};
+use crate::tokenizer::special::SpecialTokens;
 
 /// A byte-level BPE class.
 #[derive(Debug)]
@@ -59,8 +60,10 @@ impl SlowClass for ByteLevelClass {
         Some(byte_alphabet::decode(&token).unwrap_or_else(|| token.into_bytes()))
     }
 
-    fn join(&self, ids: &[TokenId]) -> String {
-        let bytes: Vec<u8> = ids.iter().filter_map(|id| self.bytes(*id)).flatten().collect();
+    fn tokens_to_string(&self, tokens: &[String], _: &SpecialTokens) -> String {
+        // A special token may hold characters outside the byte alphabet; Python raises there, we keep them.
+        let bytes = |t: &String| byte_alphabet::decode(t).unwrap_or_else(|| t.clone().into_bytes());
+        let bytes: Vec<u8> = tokens.iter().flat_map(bytes).collect();
         python_utf8_replace(&bytes)
     }
 }

@@ -5,6 +5,7 @@
 
 mod aligned;
 pub mod byte_level;
+pub mod processor;
 pub mod sentencepiece;
 pub mod split;
 pub mod tiktoken;
@@ -44,8 +45,13 @@ pub trait SlowClass: Send + Sync + std::fmt::Debug {
     /// The bytes that a token of the base vocabulary stands for in a text.
     fn bytes(&self, id: TokenId) -> Option<Vec<u8>>;
 
-    /// `convert_tokens_to_string` for a run of tokens of the base vocabulary.
-    fn join(&self, ids: &[TokenId]) -> String;
+    /// `convert_tokens_to_string`: the text of a run of tokens, as vocabulary strings.
+    fn tokens_to_string(&self, tokens: &[String], special: &SpecialTokens) -> String;
+
+    /// Classes that replace the base class's `_decode` altogether answer here.
+    fn decode_whole(&self, _ids: &[TokenId], _skip_special_tokens: bool) -> Option<String> {
+        None
+    }
 }
 
 /// `PreTrainedTokenizer.tokenize`: cut at added tokens, give the rest to the class.

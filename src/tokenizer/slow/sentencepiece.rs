@@ -1,4 +1,4 @@
-//! `LlamaTokenizer`: SentencePiece BPE, with the two ways of joining text after a special token.
+//! `LlamaTokenizer` and `T5Tokenizer`: SentencePiece, with the two ways of joining text after a special token.
 //!
 //! *Legacy*: every stretch between added tokens is encoded as if it began a text, so it gets a dummy space.
 //! *Not legacy*: only the start of the whole text gets one. The two were implemented differently in
@@ -6,19 +6,15 @@
 //! off in the model, and encode behind the unknown token), and the ids differ: `USER` after `</s>` is
 //! `US`,`ER` in one and `USER` in the other.
 
-use tokenizers::Model;
-
 use super::aligned::AlignedText;
-use super::byte_level::python_utf8_replace;
+use super::processor::{Processor, UNDERLINE};
 use super::{SlowClass, SlowState, tokenize_base};
 use crate::error::Result;
-use crate::tokenizer::core::{Core, CoreParts, encode_core};
+use crate::python::is_python_space;
+use crate::tokenizer::class::Release;
 use crate::tokenizer::encoding::{Encoding, Piece, TokenId};
-use crate::tokenizer::formats::sentencepiece::{ModelProto, PieceKind};
-use crate::tokenizer::special::Role;
-
-/// SentencePiece's visible space.
-pub const UNDERLINE: char = '▁';
+use crate::tokenizer::formats::sentencepiece::PieceKind;
+use crate::tokenizer::special::{Role, SpecialTokens};
 
 /// How text after a special token is joined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,47 +27,48 @@ pub enum Joining {
     BehindUnknown,
 }
 
-/// The Llama class over a SentencePiece model.
+impl Joining {
+    /// The way that a release joins for a value of `legacy`.
+    pub fn of(legacy: bool, release: Release) -> Self {
+        match (legacy, release) {
+            (true, _) => Self::Legacy,
+            (false, Release::V4_31) => Self::StripFirstPiece,
+            (false, _) => Self::BehindUnknown,
+        }
+    }
+}
+
+/// The classes that share this behaviour; they differ in how they put texts back together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SentencePieceFlavor {
+    Llama,
+    T5,
+}
+
+/// A class over a SentencePiece model.
 #[derive(Debug)]
 pub struct SentencePieceClass {
-    core: Core,
-    kinds: Vec<PieceKind>,
+    processor: Processor,
     joining: Joining,
-    add_dummy_prefix: bool,
+    flavor: SentencePieceFlavor,
+    release: Release,
 }
 
 impl SentencePieceClass {
-    /// A class over a model file and the BPE made of it.
-    pub fn new(model: &ModelProto, parts: CoreParts, joining: Joining) -> Result<Self> {
-        let dummy = model.normalizer_spec.as_ref().is_none_or(|n| n.add_dummy_prefix());
-        Ok(Self {
-            core: parts.assemble()?.0,
-            kinds: model.entries().map(|(.., kind)| kind).collect(),
-            joining,
-            add_dummy_prefix: dummy && joining != Joining::BehindUnknown,
-        })
+    /// A class over a model file.
+    pub fn new(
+        mut processor: Processor,
+        joining: Joining,
+        flavor: SentencePieceFlavor,
+        release: Release,
+    ) -> Self {
+        processor.add_dummy_prefix &= joining != Joining::BehindUnknown;
+        Self { processor, joining, flavor, release }
     }
 
     /// SentencePiece's own encoding of a text.
     fn encode_text(&self, text: &str) -> Result<Encoding> {
-        let aligned = self.normalize(text);
-        let mut encoding = encode_core(&self.core, aligned.as_str(), false)?;
-        for span in &mut encoding.spans {
-            *span = aligned.source_of(span.clone());
-        }
-        Ok(encoding)
-    }
-
-    /// Spaces become visible; a dummy one goes in front where the model asks for it.
-    fn normalize(&self, text: &str) -> AlignedText {
-        let mut aligned = AlignedText::default();
-        if self.add_dummy_prefix && !text.is_empty() {
-            aligned.push(UNDERLINE, 0..0);
-        }
-        for (at, c) in text.char_indices() {
-            aligned.push(if c == ' ' { UNDERLINE } else { c }, at..at + c.len_utf8());
-        }
-        aligned
+        self.processor.encode(text)
     }
 
     /// 4.31: a stretch that does not begin the text loses the dummy space of its first piece.
@@ -85,13 +82,12 @@ impl SentencePieceClass {
         if text.starts_with(' ') {
             return Ok(encoding);
         }
-        let first = encoding.ids.first().and_then(|id| self.core.get_model().id_to_token(*id));
+        let first = encoding.ids.first().and_then(|id| self.processor.piece(*id)).map(|(t, _)| t.to_string());
         if let Some(rest) = first.as_deref().and_then(|t| t.strip_prefix(UNDERLINE)) {
             if rest.is_empty() {
                 encoding.remove_first();
             } else {
-                let unk = self.kinds.iter().position(|k| *k == PieceKind::Unknown).unwrap_or(0);
-                let id = self.token_to_id(rest).unwrap_or(TokenId::try_from(unk).unwrap_or(0));
+                let id = self.token_to_id(rest).unwrap_or(self.processor.unk_id());
                 if let Some(slot) = encoding.ids.first_mut() {
                     *slot = id;
                 }
@@ -151,30 +147,59 @@ impl SlowClass for SentencePieceClass {
     }
 
     fn vocab_size(&self) -> usize {
-        self.kinds.len()
+        self.processor.len()
     }
 
     fn token_to_id(&self, token: &str) -> Option<TokenId> {
-        self.core.get_model().token_to_id(token)
+        self.processor.id_of(token)
     }
 
     fn piece(&self, id: TokenId) -> Option<Piece> {
-        self.core.get_model().id_to_token(id).map(Piece::Text)
+        self.processor.piece(id).map(|(t, _)| Piece::Text(t.to_string()))
     }
 
     fn bytes(&self, id: TokenId) -> Option<Vec<u8>> {
-        let token = self.core.get_model().id_to_token(id)?;
-        match self.kinds.get(id as usize) {
-            Some(PieceKind::Byte) => byte_piece(&token).map(|b| vec![b]),
+        let (token, kind) = self.processor.piece(id)?;
+        match kind {
+            PieceKind::Byte => byte_piece(token).map(|b| vec![b]),
             _ => Some(token.replace(UNDERLINE, " ").into_bytes()),
         }
     }
 
-    fn join(&self, ids: &[TokenId]) -> String {
-        let bytes: Vec<u8> = ids.iter().filter_map(|id| self.bytes(*id)).flatten().collect();
-        let text = python_utf8_replace(&bytes);
-        // The first piece's space is the dummy prefix.
-        text.strip_prefix(' ').map_or(text.clone(), String::from)
+    fn tokens_to_string(&self, tokens: &[String], special: &SpecialTokens) -> String {
+        let is_t5 = self.flavor == SentencePieceFlavor::T5;
+        let mut text = String::new();
+        let mut run: Vec<&str> = Vec::new();
+        let mut previous_is_special = false;
+        for (i, token) in tokens.iter().enumerate() {
+            // From 4.33 on the classes take the dummy space off by themselves.
+            let token = match (i == 0 && self.release != Release::V4_31, is_t5) {
+                (true, true) => token.trim_start_matches(UNDERLINE),
+                (true, false) => token.strip_prefix(UNDERLINE).unwrap_or(token),
+                _ => token,
+            };
+            if !special.contains(token) {
+                run.push(token);
+                previous_is_special = false;
+                continue;
+            }
+            if !previous_is_special && (is_t5 || (i != 0 && self.spaces_before_special())) {
+                text.push(' ');
+            }
+            text.push_str(&self.processor.decode(&run));
+            text.push_str(token);
+            run.clear();
+            previous_is_special = true;
+        }
+        text.push_str(&self.processor.decode(&run));
+        if is_t5 { text.trim_matches(is_python_space).to_string() } else { text }
+    }
+}
+
+impl SentencePieceClass {
+    /// The legacy class writes a space before a special token; 4.31 always does.
+    fn spaces_before_special(&self) -> bool {
+        self.release == Release::V4_31 || self.joining == Joining::Legacy
     }
 }
 

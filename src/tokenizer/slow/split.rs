@@ -53,6 +53,12 @@ impl Splitter {
         self.tokens.get(index).map_or("", |(t, _)| t)
     }
 
+    /// The longest token that `text` begins with.
+    pub fn prefix_of(&self, text: &str) -> Option<&str> {
+        let found = self.tokens.iter().map(|(t, _)| t.as_str()).filter(|t| text.starts_with(t));
+        found.max_by_key(|t| t.len())
+    }
+
     /// Cuts `text`; parts are in order, never overlap, and may leave out stripped white space.
     pub fn split(&self, text: &str) -> Vec<Part> {
         let mut parts = Vec::new();

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::tokenizer::byte_alphabet;
 use crate::tokenizer::core::{Core, CoreParts, encode_core};
 use crate::tokenizer::encoding::{Encoding, Piece, TokenId};
+use crate::tokenizer::special::SpecialTokens;
 
 /// Which of the two classes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,8 +164,15 @@ impl SlowClass for TiktokenClass {
         byte_alphabet::decode(&self.core.get_model().id_to_token(id)?)
     }
 
-    fn join(&self, ids: &[TokenId]) -> String {
-        let bytes: Vec<u8> = ids.iter().filter_map(|id| self.bytes(*id)).flatten().collect();
-        python_utf8_replace(&bytes)
+    fn tokens_to_string(&self, tokens: &[String], _: &SpecialTokens) -> String {
+        tokens.concat()
+    }
+
+    fn decode_whole(&self, ids: &[TokenId], skip_special_tokens: bool) -> Option<String> {
+        // "Special" to these classes is every id from the first special token on.
+        let first = self.special.first().map_or(TokenId::MAX, |(_, id)| *id);
+        let kept = ids.iter().filter(|id| !skip_special_tokens || **id < first);
+        let bytes: Vec<u8> = kept.filter_map(|id| self.bytes(*id)).flatten().collect();
+        Some(python_utf8_replace(&bytes))
     }
 }

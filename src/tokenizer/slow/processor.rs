@@ -1,0 +1,240 @@
+//! The SentencePiece library itself: normalise, cut into pieces, and put pieces back together.
+//!
+//! Written after the behaviour of sentencepiece 0.1.99, which the slow classes call.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use tokenizers::models::unigram::Unigram;
+
+use super::aligned::AlignedText;
+use super::split::{Neighbours, Splitter};
+use crate::error::{Error, Result};
+use crate::tokenizer::core::{Core, CoreParts, encode_core};
+use crate::tokenizer::encoding::{Encoding, TokenId};
+use crate::tokenizer::formats::charsmap::CharsMap;
+use crate::tokenizer::formats::sentencepiece::{ModelProto, PieceKind, build_bpe};
+
+/// SentencePiece's visible space.
+pub const UNDERLINE: char = '▁';
+
+/// What an unknown piece becomes in a text when the model names nothing else.
+const UNKNOWN_SURFACE: &str = " \u{2047} ";
+
+/// A loaded model file.
+#[derive(Debug)]
+pub struct Processor {
+    core: Core,
+    pieces: Vec<(String, PieceKind)>,
+    ids: HashMap<String, TokenId>,
+    unk: TokenId,
+    unk_surface: String,
+    charsmap: CharsMap,
+    /// Pieces that the user declared: cut out first, never changed or merged.
+    declared: Splitter,
+    is_bpe: bool,
+    pub add_dummy_prefix: bool,
+    remove_extra_whitespaces: bool,
+    escape_whitespaces: bool,
+}
+
+impl Processor {
+    /// A processor over a model file.
+    ///
+    /// # Errors
+    /// Pieces that make no model, or broken normalisation rules.
+    pub fn new(model: &ModelProto, path: &Path) -> Result<Self> {
+        let pieces: Vec<(String, PieceKind)> =
+            model.entries().map(|(t, _, _, k)| (t.to_string(), k)).collect();
+        let unk = pieces.iter().position(|(_, k)| *k == PieceKind::Unknown).unwrap_or(0);
+        let is_bpe = model.is_bpe();
+        let parts = match is_bpe {
+            true => CoreParts::bare(build_bpe(model, path)?),
+            false => CoreParts::bare(build_unigram(model, path)?),
+        };
+        let declared = pieces.iter().filter(|(_, k)| *k == PieceKind::UserDefined);
+        let declared = declared.map(|(t, _)| (t.clone(), Neighbours::default())).collect();
+        let spec = model.normalizer_spec.clone().unwrap_or_default();
+        let surface = model.trainer_spec.as_ref().and_then(|t| t.unk_surface.clone());
+        Ok(Self {
+            core: parts.assemble()?.0,
+            ids: model.entries().map(|(t, id, ..)| (t.to_string(), id)).collect(),
+            pieces,
+            unk: TokenId::try_from(unk).unwrap_or(0),
+            unk_surface: surface.unwrap_or_else(|| UNKNOWN_SURFACE.to_string()),
+            charsmap: CharsMap::read(spec.precompiled_charsmap.as_deref().unwrap_or(&[]), path)?,
+            declared: Splitter::new(declared)?,
+            is_bpe,
+            add_dummy_prefix: spec.add_dummy_prefix(),
+            remove_extra_whitespaces: spec.remove_extra_whitespaces(),
+            escape_whitespaces: spec.escape_whitespaces(),
+        })
+    }
+
+    /// Number of pieces.
+    pub fn len(&self) -> usize {
+        self.pieces.len()
+    }
+
+    /// The id of the unknown piece.
+    pub fn unk_id(&self) -> TokenId {
+        self.unk
+    }
+
+    /// The id of a piece; `None` where the library would answer with the unknown id.
+    pub fn id_of(&self, piece: &str) -> Option<TokenId> {
+        self.ids.get(piece).copied()
+    }
+
+    /// The piece at an id.
+    pub fn piece(&self, id: TokenId) -> Option<(&str, PieceKind)> {
+        self.pieces.get(id as usize).map(|(t, k)| (t.as_str(), *k))
+    }
+
+    /// The pipeline underneath, for explanations.
+    pub fn core(&self) -> &Core {
+        &self.core
+    }
+
+    /// The ids of a text; unknown stretches keep their text as surface.
+    pub fn encode(&self, text: &str) -> Result<Encoding> {
+        let aligned = self.normalize(text);
+        let mut encoding = Encoding::default();
+        for part in self.declared.split(aligned.as_str()) {
+            let stretch = aligned.as_str().get(part.range.clone()).unwrap_or("");
+            match part.token.and_then(|t| self.id_of(self.declared.token(t))) {
+                Some(id) => encoding.push(id, part.range),
+                None => encoding.extend_shifted(&encode_core(&self.core, stretch, false)?, part.range.start),
+            }
+        }
+        for (i, (id, span)) in encoding.ids.iter().zip(&mut encoding.spans).enumerate() {
+            if *id == self.unk {
+                let surface = aligned.as_str().get(span.clone()).unwrap_or("");
+                encoding.surfaces.push((i, surface.to_string()));
+            }
+            *span = aligned.source_of(span.clone());
+        }
+        Ok(encoding)
+    }
+
+    /// The text as the model sees it: rules applied, white space reduced where the model asks for it, spaces
+    /// visible, a dummy one in front.
+    fn normalize(&self, text: &str) -> AlignedText {
+        let mut aligned = AlignedText::default();
+        let mut after_space = self.remove_extra_whitespaces;
+        let mut started = false;
+        let mut trailing: Vec<std::ops::Range<usize>> = Vec::new();
+        let mut at = 0;
+        while let Some((len, replaced)) = self.next_prefix(text, at) {
+            let source = at..at + len;
+            at += len;
+            for c in replaced.chars() {
+                if c == ' ' && self.remove_extra_whitespaces {
+                    if !after_space {
+                        trailing.push(source.clone());
+                    }
+                    after_space = true;
+                    continue;
+                }
+                if !started && self.add_dummy_prefix {
+                    aligned.push(self.space(), 0..0);
+                }
+                started = true;
+                for space in trailing.drain(..) {
+                    aligned.push(self.space(), space);
+                }
+                after_space = false;
+                aligned.push(if c == ' ' { self.space() } else { c }, source.clone());
+            }
+        }
+        aligned
+    }
+
+    fn space(&self) -> char {
+        if self.escape_whitespaces { UNDERLINE } else { ' ' }
+    }
+
+    /// The next unit of the text from byte `at`: a declared piece, a rule's prefix, or one character.
+    fn next_prefix<'t>(&'t self, text: &'t str, at: usize) -> Option<(usize, &'t str)> {
+        let rest = text.get(at..).filter(|r| !r.is_empty())?;
+        if let Some(declared) = self.declared.prefix_of(rest) {
+            return Some((declared.len(), declared));
+        }
+        let first = rest.chars().next().map_or(1, char::len_utf8);
+        self.charsmap.longest_prefix(rest).or_else(|| Some((first, rest.get(..first)?)))
+    }
+
+    /// The text of a run of pieces.
+    pub fn decode(&self, pieces: &[&str]) -> String {
+        let mut text = String::new();
+        let mut bytes: Vec<u8> = Vec::new();
+        let strips = self.add_dummy_prefix || self.remove_extra_whitespaces;
+        let mut at_start = true;
+        let mut stripped = false;
+        for piece in pieces {
+            let id = self.id_of(piece).unwrap_or(self.unk);
+            let kind = self.piece(id).map_or(PieceKind::Unknown, |(_, k)| k);
+            if let (PieceKind::Byte, Some(byte)) = (kind, super::sentencepiece::byte_piece(piece)) {
+                bytes.push(byte);
+                continue;
+            }
+            flush(&mut bytes, &mut text);
+            at_start = at_start && !stripped && text.is_empty();
+            stripped = false;
+            match kind {
+                PieceKind::Control => {}
+                PieceKind::Unknown if self.piece(self.unk).is_some_and(|(t, _)| t == *piece) => {
+                    text.push_str(&self.unk_surface);
+                }
+                PieceKind::Unknown => text.push_str(piece),
+                _ => {
+                    let rest = piece.strip_prefix(UNDERLINE).filter(|_| at_start && strips);
+                    stripped = rest.is_some() && !self.remove_extra_whitespaces;
+                    text.push_str(&rest.unwrap_or(piece).replace(UNDERLINE, " "));
+                }
+            }
+        }
+        flush(&mut bytes, &mut text);
+        text
+    }
+
+    /// True for a BPE model, false for Unigram.
+    pub fn is_bpe(&self) -> bool {
+        self.is_bpe
+    }
+}
+
+/// Bytes that make no character become one replacement character each.
+fn flush(bytes: &mut Vec<u8>, text: &mut String) {
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(std::iter::repeat_n('\u{FFFD}', chunk.invalid().len()));
+    }
+    bytes.clear();
+}
+
+/// The Unigram of a model file. Pieces that the library never finds in a text get a name that no text has.
+fn build_unigram(model: &ModelProto, path: &Path) -> Result<Unigram> {
+    let normal = model.entries().filter(|(.., k)| *k == PieceKind::Normal).map(|(_, _, s, _)| s);
+    let best = normal.fold(f32::MIN, f32::max);
+    let mut unk = None;
+    let mut vocabulary: Vec<(String, f64)> = Vec::with_capacity(model.pieces.len());
+    for (text, id, score, kind) in model.entries() {
+        let score = match kind {
+            // The library's own bonus: a declared piece beats every way of cutting it.
+            PieceKind::UserDefined => text.len() as f32 * best - 0.1,
+            _ => score,
+        };
+        let name = match kind {
+            PieceKind::Control | PieceKind::Unknown => format!("\0{id}"),
+            _ => text.to_string(),
+        };
+        if kind == PieceKind::Unknown {
+            unk = unk.or(Some(id as usize));
+        }
+        vocabulary.push((name, f64::from(score)));
+    }
+    let byte_fallback = model.trainer_spec.as_ref().is_some_and(|t| t.byte_fallback());
+    Unigram::from(vocabulary, unk, byte_fallback)
+        .map_err(|e| Error::format(path, format!("the pieces do not make a Unigram model: {e}")))
+}

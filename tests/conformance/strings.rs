@@ -1,0 +1,91 @@
+//! `golden/strings/*.jsonl.gz`: ids, tokens, offsets and decoded texts of 170 tricky strings.
+
+use std::path::Path;
+
+use maskscope::tokenizer::{FileSet, LoadOptions, Loader, Piece, Release, Tokenizer, load};
+use serde_json::{Value, json};
+
+use crate::{files, read_text, root};
+
+/// The tokenizer that a name like `vicuna_v15_legacyT.slow.tf4.37.0` stands for, as the harness loaded it.
+pub fn load_named(root: &Path, name: &str) -> maskscope::Result<Tokenizer> {
+    let mut parts = name.splitn(3, '.');
+    let mut next = || parts.next().expect("TOKENIZER.KIND.tfVERSION");
+    let (tokenizer, kind, version) = (next(), next(), next());
+    let (release, _) = Release::parse(version.trim_start_matches("tf")).expect("a release");
+    let loader = if matches!(kind, "fast" | "LlamaTokenizerFast") { Loader::Fast } else { Loader::Slow };
+    let legacy = tokenizer.ends_with("_legacyT").then_some(true);
+    // `NAME_convert` is the fast class made from the slow class's files, so without tokenizer.json.
+    let convert = tokenizer.strip_suffix("_convert");
+    let dir = convert.or(tokenizer.strip_suffix("_legacyT")).unwrap_or(tokenizer);
+    let mut files = FileSet::folder(&root.join("tokenizers").join(dir)).expect("the tokenizer's folder");
+    if convert.is_some() {
+        files = files.without("tokenizer.json");
+    }
+    load(tokenizer, &files, LoadOptions { loader: Some(loader), legacy, release })
+}
+
+fn piece(piece: Option<Piece>) -> Value {
+    match piece {
+        Some(Piece::Text(text)) => json!(text),
+        Some(Piece::Bytes(bytes)) => {
+            json!({"hex": bytes.iter().map(|b| format!("{b:02x}")).collect::<String>()})
+        }
+        None => Value::Null,
+    }
+}
+
+fn actual(tokenizer: &Tokenizer, record: &Value) -> maskscope::Result<Value> {
+    let text = record["text"].as_str().expect("a text");
+    let encoding = tokenizer.encode(text, true)?;
+    let mut result = json!({
+        "i": record["i"], "text": text, "ids": encoding.ids,
+        "ids_nospecial": tokenizer.encode(text, false)?.ids,
+        "tokens": tokenizer.tokens(&encoding).into_iter().map(piece).collect::<Vec<_>>(),
+        "decoded": tokenizer.decode(&encoding.ids, false)?,
+        "decoded_skip_special": tokenizer.decode(&encoding.ids, true)?,
+    });
+    if record.get("offsets").is_some() {
+        result["offsets"] = json!(encoding.char_offsets(text));
+    }
+    Ok(result)
+}
+
+#[test]
+fn strings() {
+    let Some(root) = root("strings") else { return };
+    let only = std::env::var("MASKSCOPE_CONFORMANCE_ONLY").unwrap_or_default();
+    let mut failed = Vec::new();
+    for path in files(&root.join("golden/strings"), &[".jsonl.gz", ".jsonl"]) {
+        let file = path.file_name().unwrap().to_string_lossy().into_owned();
+        if !file.contains(&only) {
+            continue;
+        }
+        let name = file.trim_start_matches("strings.").trim_end_matches(".gz").trim_end_matches(".jsonl");
+        let tokenizer = match load_named(&root, name) {
+            Ok(tokenizer) => tokenizer,
+            Err(e) => {
+                failed.push(format!("{name}: {e}"));
+                println!("strings {name}: {e}");
+                continue;
+            }
+        };
+        let text = read_text(&path);
+        let records = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("a record"));
+        let mut wrong = Vec::new();
+        let mut count = 0;
+        for record in records {
+            count += 1;
+            match actual(&tokenizer, &record) {
+                Ok(actual) if actual == record => {}
+                Ok(actual) => wrong.push(format!("expected {record}\n  actual   {actual}")),
+                Err(e) => wrong.push(format!("expected {record}\n  error    {e}")),
+            }
+        }
+        println!("strings {name}: {} of {count}", count - wrong.len());
+        if !wrong.is_empty() {
+            failed.push(format!("{name}: {} of {count} differ, first:\n  {}", wrong.len(), wrong[0]));
+        }
+    }
+    assert!(failed.is_empty(), "{}", failed.join("\n\n"));
+}
