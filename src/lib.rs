@@ -17,13 +17,15 @@
 //!           │
 //!        report                  the same results without a screen: text, JSON
 //!           │
-//!         setup                  what a user asks for → tokenizer, template, rule, options
+//!       diagnose                 why samples are lost: findings, fixes that were tried, the patch
 //!           │
-//!        labels                  label rules, rounds, the length ledger
+//!         setup ───────── hub    what a user asks for → tokenizer, template, rule, options; downloads
 //!           │
-//!          chat                  conversations as data, files, templates
+//!     labels    masks            the LLaVA family's label rules · the mask strategies of other trainers
 //!           │
-//!       tokenizer                files → a tokenizer that behaves like its Python class
+//!          chat                  conversations as data, files, LLaVA and Jinja templates
+//!           │
+//!       tokenizer ─────── moe    files → a tokenizer that behaves like its Python class · experts, routing
 //!           │
 //!   text · python · error        safe display · the bits of Python that results depend on · typed errors
 //! ```
