@@ -327,11 +327,13 @@ impl Model {
         let (vocab, hidden) = (self.vocab_size(), self.hidden_size());
         let multiplier = self.ends.logit_multiplier;
         let finish = |t: Tensor| if multiplier == 1.0 { Ok(t) } else { t * multiplier };
-        let step = if vocab * hidden <= HEAD_KEPT { vocab } else { HEAD_ROWS };
+        if vocab * hidden <= HEAD_KEPT {
+            return host(&finish(self.head(name, 0, vocab)?.forward(x)?)?);
+        }
         let n = x.dim(0)?;
         let mut logits = vec![0f32; n * vocab];
-        for start in (0..vocab).step_by(step) {
-            let count = step.min(vocab - start);
+        for start in (0..vocab).step_by(HEAD_ROWS) {
+            let count = HEAD_ROWS.min(vocab - start);
             let part = host(&finish(self.head(name, start, count)?.forward(x)?)?)?;
             for (row, values) in logits.chunks_exact_mut(vocab).zip(part.chunks_exact(count)) {
                 row.get_mut(start..start + count).unwrap_or_default().copy_from_slice(values);
