@@ -156,7 +156,7 @@ mod tests {
         };
         assert!((0..8).all(|e| (digits.weights[e] - of_expert(e)).abs() < 1e-6));
         assert_eq!(Some(digits.expert), argmax(digits.weights.iter().copied()));
-        assert!(route_prompt(&model, "ab", &[0..3]).is_err());
+        assert!(route_prompt(&model, "ab", std::slice::from_ref(&(0..3))).is_err());
         assert!(route_prompt(&model, "", &[]).is_err());
         assert!(load("other", &LoadOptions::default()).is_err());
     }

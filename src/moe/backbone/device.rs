@@ -61,8 +61,13 @@ impl Device {
         }
     }
 
-    fn cpu(fallback: Option<String>) -> Self {
+    /// The CPU, with the reason why it is not what was asked for.
+    pub(super) fn cpu(fallback: Option<String>) -> Self {
         Self { inner: CandleDevice::Cpu, name: "cpu".into(), fallback }
+    }
+
+    pub(super) fn is_cpu(&self) -> bool {
+        self.inner.is_cpu()
     }
 
     /// `cpu`, `cuda:0`, `metal`.

@@ -124,16 +124,32 @@ impl std::fmt::Debug for Model {
 }
 
 impl Model {
-    /// Loads the layers asked for.
+    /// Loads the layers asked for; a device that fails while it is filled (out of memory) is given up for
+    /// the CPU, and [`Device::fallback`] says why.
     ///
     /// # Errors
     /// An unknown `model_type`, keys and tensors that are missing or do not fit (by name), weights that
     /// are not finite, a conversion of a model that is a mixture already.
     pub fn load(config: &Config, checkpoint: &Checkpoint, options: &LoadOptions) -> MoeResult<Self> {
+        let device = Device::open(options.device);
+        let on_cpu = device.is_cpu();
+        match Self::load_on(device, config, checkpoint, options) {
+            Err(MoeError::Compute { message, .. }) if !on_cpu => {
+                Self::load_on(Device::cpu(Some(message)), config, checkpoint, options)
+            }
+            result => result,
+        }
+    }
+
+    fn load_on(
+        device: Device,
+        config: &Config,
+        checkpoint: &Checkpoint,
+        options: &LoadOptions,
+    ) -> MoeResult<Self> {
         let family = family(config)?;
         let num_layers = config.layers()?;
         let upcycled = upcycled(config, family, options)?;
-        let device = Device::open(options.device);
         let root = if checkpoint.contains(&format!("language_model.{}", family.embedding)) {
             "language_model.".to_owned()
         } else {
@@ -311,11 +327,13 @@ impl Model {
         let (vocab, hidden) = (self.vocab_size(), self.hidden_size());
         let multiplier = self.ends.logit_multiplier;
         let finish = |t: Tensor| if multiplier == 1.0 { Ok(t) } else { t * multiplier };
-        let step = if vocab * hidden <= HEAD_KEPT { vocab } else { HEAD_ROWS };
+        if vocab * hidden <= HEAD_KEPT {
+            return host(&finish(self.head(name, 0, vocab)?.forward(x)?)?);
+        }
         let n = x.dim(0)?;
         let mut logits = vec![0f32; n * vocab];
-        for start in (0..vocab).step_by(step) {
-            let count = step.min(vocab - start);
+        for start in (0..vocab).step_by(HEAD_ROWS) {
+            let count = HEAD_ROWS.min(vocab - start);
             let part = host(&finish(self.head(name, start, count)?.forward(x)?)?)?;
             for (row, values) in logits.chunks_exact_mut(vocab).zip(part.chunks_exact(count)) {
                 row.get_mut(start..start + count).unwrap_or_default().copy_from_slice(values);

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use candle_core::{Error, Result};
 
@@ -42,6 +43,9 @@ impl LayerNoise {
     }
 }
 
+/// Angles with what they were computed from: scaling, dimensions, pairing.
+type KnownRotary = (Rope, usize, Pairing, Rc<Rotary>);
+
 /// One forward call: B sequences of S positions, padded on the right.
 pub(super) struct Pass<'a> {
     pub batch: usize,
@@ -52,7 +56,7 @@ pub(super) struct Pass<'a> {
     pub routings: Vec<LayerRouting>,
     /// Inputs of the feed-forward parts by layer, where asked for.
     pub feed_inputs: Option<BTreeMap<usize, Vec<f32>>>,
-    rotaries: RefCell<Vec<(Rope, usize, Rotary)>>,
+    rotaries: RefCell<Vec<KnownRotary>>,
 }
 
 impl<'a> Pass<'a> {
@@ -69,18 +73,19 @@ impl<'a> Pass<'a> {
     }
 
     /// The angles for heads of `head_dim`, computed once a call.
-    pub fn rotary(&self, rope: &Rope, head_dim: usize, pairing: Pairing) -> Result<Rotary> {
+    pub fn rotary(&self, rope: &Rope, head_dim: usize, pairing: Pairing) -> Result<Rc<Rotary>> {
         let dim = (head_dim as f64 * rope.partial_rotary_factor) as usize;
         let mut known = self.rotaries.borrow_mut();
-        if let Some((.., rotary)) = known.iter().find(|(r, d, _)| r == rope && *d == dim) {
-            return Ok(rotary.clone());
+        let same = |(r, d, p, _): &&KnownRotary| r == rope && *d == dim && *p == pairing;
+        if let Some((.., rotary)) = known.iter().find(same) {
+            return Ok(Rc::clone(rotary));
         }
         let table = rope.table(dim, self.seq);
         if table.cos.len() != self.seq * (table.dim / 2) {
             return Err(Error::Msg(format!("the rope factors are too few for {dim} dimensions")));
         }
-        let rotary = Rotary::new(table, pairing);
-        known.push((rope.clone(), dim, rotary.clone()));
+        let rotary = Rc::new(Rotary::new(table, pairing));
+        known.push((rope.clone(), dim, pairing, Rc::clone(&rotary)));
         Ok(rotary)
     }
 

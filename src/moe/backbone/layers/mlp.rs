@@ -2,7 +2,7 @@
 
 use candle_core::{Result, Tensor};
 
-use super::super::kernels::zip;
+use super::super::kernels::{exp, zip};
 use super::Linear;
 
 /// The non-linearity.
@@ -44,7 +44,7 @@ impl Activation {
     /// `act(gate) * up`.
     fn gated(self, gate: &Tensor, up: &Tensor) -> Result<Tensor> {
         match self {
-            Self::Silu if gate.device().is_cpu() => zip(gate, up, |g, u| g / (1.0 + (-g).exp()) * u),
+            Self::Silu if gate.device().is_cpu() => zip(gate, up, |g, u| g / (1.0 + exp(-g)) * u),
             Self::ClampedSwiGlu { alpha, limit } => {
                 let gate = gate.minimum(f64::from(limit))?;
                 let up = (up.clamp(-limit, limit)? + 1.0)?;

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use candle_core::{D, Result, Tensor};
 
-use super::super::kernels::map_rows;
+use super::super::kernels::{exp, map_rows};
 
 /// Which keys a query sees: causal, at most `window` back, inside its chunk, no padding.
 #[derive(Debug, Clone, Default)]
@@ -78,7 +78,7 @@ impl Block<'_> {
         let max = seen.iter().map(|v| v * self.scale).fold(sink.unwrap_or(f32::NEG_INFINITY), f32::max);
         let mut sum = sink.map_or(0.0, |s| (s - max).exp());
         for v in seen.iter_mut() {
-            *v = (*v * self.scale - max).exp();
+            *v = exp(*v * self.scale - max);
         }
         sum += seen.iter().sum::<f32>();
         let scale = 1.0 / sum;
