@@ -108,7 +108,9 @@ pub fn label(chat: &Chat, sample: &super::Sample, options: &Options) -> Result<M
     for (index, turn) in turns.iter().enumerate() {
         let trained = turn.train.unwrap_or_else(|| match &turn.detail {
             Some(detail) => !detail.is_empty(),
-            None => options.train_on_inputs || options.roles_to_train.iter().any(|r| r == role(&turn.message)),
+            None => {
+                options.train_on_inputs || options.roles_to_train.iter().any(|r| r == role(&turn.message))
+            }
         });
         if !trained && !ends.kinds.iter().any(|kind| kind.when == EndTokens::All) {
             continue;
@@ -125,7 +127,10 @@ pub fn label(chat: &Chat, sample: &super::Sample, options: &Options) -> Result<M
             }
         }
         if span.is_none() && trained && !content(&turn.message).unwrap_or_default().is_empty() {
-            masked.note(0..0, format!("the content of turn {index} is not in the rendered text: it is not trained"));
+            masked.note(
+                0..0,
+                format!("the content of turn {index} is not in the rendered text: it is not trained"),
+            );
         }
     }
     for (kind, last) in ends.kinds.iter().zip(last) {
@@ -152,7 +157,10 @@ fn train_span(chat: &Chat, masked: &mut Masked, turn: &Turn, span: &Range<usize>
         None => masked.supervise(span.clone()),
         Some(details) => {
             let text = content(&turn.message).ok_or_else(|| {
-                MaskError::python("ValueError", "`train_detail` is not supported when `content` is not a string.")
+                MaskError::python(
+                    "ValueError",
+                    "`train_detail` is not supported when `content` is not a string.",
+                )
             })?;
             let alone = chat.encode(text)?;
             let trained = detail::trained_tokens(&alone.offsets, text.chars().count(), details);
@@ -212,7 +220,9 @@ impl Located<'_> {
         let start = full.iter().zip(&dummy).position(|(a, b)| a != b);
         let from_end = full.iter().rev().zip(dummy.iter().rev()).position(|(a, b)| a != b);
         Ok(match (start, from_end) {
-            (Some(start), Some(from_end)) if start < full.len() - from_end => Some(start..full.len() - from_end),
+            (Some(start), Some(from_end)) if start < full.len() - from_end => {
+                Some(start..full.len() - from_end)
+            }
             _ => None,
         })
     }
@@ -255,7 +265,8 @@ impl EndSearch {
                             eot.insert(*id);
                         }
                         ids => {
-                            let message = format!("EOT token '{token}' is encoded as multiple tokens: {ids:?}.");
+                            let message =
+                                format!("EOT token '{token}' is encoded as multiple tokens: {ids:?}.");
                             return Err(MaskError::python("ValueError", message));
                         }
                     }
@@ -279,7 +290,7 @@ impl EndKind {
             }
             // Position −1 is the last token; an end token there is taken for "not found".
             None if ids.last().is_some_and(is_end) => None,
-            None => ids.iter().position(is_end).filter(|at| at + 1 <= END_TOKEN_REACH),
+            None => ids.iter().position(is_end).filter(|at| *at < END_TOKEN_REACH),
         }
     }
 }
@@ -338,8 +349,9 @@ fn parse_arguments(message: &mut Map<String, Value>) -> Result<(), MaskError> {
     for call in calls.into_iter().flatten() {
         let Some(arguments) = call.get_mut("function").and_then(|f| f.get_mut("arguments")) else { continue };
         if let Some(text) = arguments.as_str() {
-            *arguments = serde_json::from_str(text)
-                .map_err(|error| MaskError::python("JSONDecodeError", format!("tool_calls arguments: {error}")))?;
+            *arguments = serde_json::from_str(text).map_err(|error| {
+                MaskError::python("JSONDecodeError", format!("tool_calls arguments: {error}"))
+            })?;
         }
     }
     Ok(())
@@ -347,9 +359,9 @@ fn parse_arguments(message: &mut Map<String, Value>) -> Result<(), MaskError> {
 
 fn without_nulls(value: &Value) -> Value {
     match value {
-        Value::Object(map) => {
-            Value::Object(map.iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.clone(), without_nulls(v))).collect())
-        }
+        Value::Object(map) => Value::Object(
+            map.iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.clone(), without_nulls(v))).collect(),
+        ),
         Value::Array(items) => Value::Array(items.iter().map(without_nulls).collect()),
         other => other.clone(),
     }

@@ -29,8 +29,9 @@ fn turns(messages: &[Value]) -> Result<Vec<(&str, &str)>, MaskError> {
             "gpt" => "assistant",
             other => other,
         };
-        let text = content(message)
-            .ok_or_else(|| MaskError::python("TypeError", "can only concatenate str (not \"list\") to str"))?;
+        let text = content(message).ok_or_else(|| {
+            MaskError::python("TypeError", "can only concatenate str (not \"list\") to str")
+        })?;
         turns.push((name, text));
     }
     if turns.first().is_some_and(|(name, _)| *name != "user") {
@@ -42,7 +43,8 @@ fn turns(messages: &[Value]) -> Result<Vec<(&str, &str)>, MaskError> {
 /// `preprocess_qwen`.
 pub fn qwen(encoder: &dyn Encoder, messages: &[Value]) -> Result<Masked, MaskError> {
     let newline = encoder.ids("\n")?;
-    let unmasked = [newline.first().copied(), encoder.token_to_id("<|im_start|>"), encoder.token_to_id("<|im_end|>")];
+    let unmasked =
+        [newline.first().copied(), encoder.token_to_id("<|im_start|>"), encoder.token_to_id("<|im_end|>")];
     let render = |name: &str, text: &str| format!("<|im_start|>{name}\n{text}<|im_end|>\n");
     by_message(encoder, messages, QWEN_SYSTEM, &unmasked, &render, None)
 }
@@ -87,14 +89,19 @@ fn by_message(
         }
     }
     if messages.iter().any(|m| role(m) == "system") {
-        masked.note(0..0, "the conversation's system message is dropped; the function's own text stands there");
+        masked
+            .note(0..0, "the conversation's system message is dropped; the function's own text stands there");
     }
     masked.note(0..0, "special tokens and newlines of user turns are supervised too (LLaVA-NeXT issue 212)");
     Ok(masked)
 }
 
 /// `preprocess_gemma` for text; `model_max_length` is the tokenizer's.
-pub fn gemma(encoder: &dyn Encoder, messages: &[Value], model_max_length: usize) -> Result<Masked, MaskError> {
+pub fn gemma(
+    encoder: &dyn Encoder,
+    messages: &[Value],
+    model_max_length: usize,
+) -> Result<Masked, MaskError> {
     let mut prompt = String::new();
     for (index, (name, text)) in turns(messages)?.into_iter().enumerate() {
         let expected = if index % 2 == 0 { "user" } else { "assistant" };

@@ -51,7 +51,10 @@ pub fn detect(chat: &Chat) -> Result<Markers, MaskError> {
 }
 
 fn missing() -> MaskError {
-    MaskError::python("ValueError", "the template does not render the placeholders: give the markers yourself")
+    MaskError::python(
+        "ValueError",
+        "the template does not render the placeholders: give the markers yourself",
+    )
 }
 
 fn common_prefix<'a>(a: &'a str, b: &str) -> &'a str {
@@ -65,8 +68,10 @@ fn rounds(structured: bool, count: usize) -> Vec<Value> {
         true => json!([{"type": "text", "text": text}]),
         false => json!(text),
     };
-    let round =
-        [json!({"role": "user", "content": content(USER)}), json!({"role": "assistant", "content": content(ANSWER)})];
+    let round = [
+        json!({"role": "user", "content": content(USER)}),
+        json!({"role": "assistant", "content": content(ANSWER)}),
+    ];
     round.iter().cycle().take(count).cloned().collect()
 }
 
@@ -123,7 +128,10 @@ fn without_shared_end(chat: &Chat, gap: &str, other: &str) -> Result<String, Mas
 /// True when what follows a shared special token differs at once: the token opens both turns.
 fn opens(rest: &str, other_rest: &str) -> bool {
     let first = |text: &str| text.chars().next();
-    first(rest).is_some_and(|c| !is_space(c)) && first(rest) != Some('<') && first(rest) != Some('[') && other_rest != rest
+    first(rest).is_some_and(|c| !is_space(c))
+        && first(rest) != Some('<')
+        && first(rest) != Some('[')
+        && other_rest != rest
 }
 
 fn leading_special(chat: &Chat, text: &str) -> Result<Option<String>, MaskError> {

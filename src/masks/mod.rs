@@ -22,7 +22,6 @@ pub mod axolotl;
 pub mod encoder;
 pub mod hf_generation;
 
-
 pub mod image_tokens;
 pub mod layout;
 pub mod llamafactory;
@@ -245,7 +244,10 @@ pub fn train_flag(message: &Value) -> Option<bool> {
 }
 
 /// Start positions of `needle` in `ids`, overlapping ones too.
-pub(crate) fn occurrences<'n, T: PartialEq>(ids: &'n [T], needle: &'n [T]) -> impl Iterator<Item = usize> + 'n {
+pub(crate) fn occurrences<'n, T: PartialEq>(
+    ids: &'n [T],
+    needle: &'n [T],
+) -> impl Iterator<Item = usize> + 'n {
     let width = needle.len().max(1);
     ids.windows(width).enumerate().filter(move |(_, window)| *window == needle).map(|(at, _)| at)
 }

@@ -47,7 +47,11 @@ pub fn text_offsets(chat: &Chat, sample: &Sample, turns: Turns) -> Result<Masked
     let encoded = chat.encode(&full)?;
     let mut masked = Masked::ignored(encoded.ids.clone());
     let seams = seams(chat, whole, turns)?;
-    if seams.iter().all(|s| full.starts_with(&s.header) && full.starts_with(&s.with_answer) && s.header.len() <= s.with_answer.len()) {
+    if seams.iter().all(|s| {
+        full.starts_with(&s.header)
+            && full.starts_with(&s.with_answer)
+            && s.header.len() <= s.with_answer.len()
+    }) {
         for seam in &seams {
             let (start, end) = (seam.header.chars().count(), seam.with_answer.chars().count());
             for (index, (from, to)) in encoded.offsets.iter().enumerate() {
@@ -62,11 +66,17 @@ pub fn text_offsets(chat: &Chat, sample: &Sample, turns: Turns) -> Result<Masked
         let start = chat.ids(&seam.header)?.len().min(masked.input_ids.len());
         let end = chat.ids(&seam.with_answer)?.len().min(masked.input_ids.len());
         if start >= end {
-            masked.note(start..start, format!("message {} gets no tokens: its prefix is as long as its header", seam.message));
+            masked.note(
+                start..start,
+                format!("message {} gets no tokens: its prefix is as long as its header", seam.message),
+            );
             continue;
         }
         verify(chat, sample, seam.message, &full, masked.input_ids.get(start..end).unwrap_or_default())?;
-        masked.note(start..end, "the template does not render prefixes as prefixes: this span comes from token counts");
+        masked.note(
+            start..end,
+            "the template does not render prefixes as prefixes: this span comes from token counts",
+        );
         masked.supervise(start..end);
     }
     Ok(masked)
@@ -85,7 +95,10 @@ fn seams(chat: &Chat, whole: Call, turns: Turns) -> Result<Vec<Seam>, MaskError>
         let with_answer = chat.text(whole.prefix(message + 1, false))?;
         held += header.len() + with_answer.len();
         if held > MAX_OUTPUT {
-            let message = format!("the prefixes of {} messages are longer than the limit together", whole.messages.len());
+            let message = format!(
+                "the prefixes of {} messages are longer than the limit together",
+                whole.messages.len()
+            );
             return Err(MaskError::Tokenizer(crate::Error::Usage(message)));
         }
         seams.push(Seam { message, header, with_answer });

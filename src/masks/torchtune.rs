@@ -78,7 +78,11 @@ pub fn llama3(encoder: &dyn Encoder, messages: &[Value], options: &Options) -> R
 ///
 /// A continuation that does not follow a space must not begin with a word-start mark: it is encoded behind a
 /// newline, whose tokens are then taken off.
-pub fn sentencepiece(encoder: &dyn Encoder, messages: &[Value], options: &Options) -> Result<Masked, MaskError> {
+pub fn sentencepiece(
+    encoder: &dyn Encoder,
+    messages: &[Value],
+    options: &Options,
+) -> Result<Masked, MaskError> {
     let mut masked = Masked::default();
     let (mut start_of_turn, mut after_space) = (true, false);
     let mut last_trained = false;

@@ -8,7 +8,6 @@ mod real_templates;
 mod records;
 mod strategies;
 mod tokenizer;
-mod zz_tmp;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -60,14 +59,17 @@ fn rendered_text_ids_and_spans() {
     let mut tally = Tally::new("render_masks");
     for record in json_lines(&dir.join("render_masks.jsonl.gz")) {
         let id = record["id"].as_str().unwrap();
-        let name = format!("{}.{}", record["template"].as_str().unwrap(), record["variant"].as_str().unwrap());
+        let name =
+            format!("{}.{}", record["template"].as_str().unwrap(), record["variant"].as_str().unwrap());
         let source = std::fs::read_to_string(dir.join(format!("templates/{name}.jinja"))).unwrap();
         let template = ChatTemplate::new(&name, &source, clock()).unwrap();
         let tokenizer = tokenizers.get(record["tokenizer"].as_str().unwrap());
         let conversation = &conversations[record["conv"].as_str().unwrap()];
         let rendered = template.render(&inputs(conversation, &tokenizer));
         if let Some(error) = record["error"].as_str() {
-            let found = rendered.map(|r| r.text).map_err(|e| e.exception().map(ToString::to_string).unwrap_or(e.to_string()));
+            let found = rendered
+                .map(|r| r.text)
+                .map_err(|e| e.exception().map(ToString::to_string).unwrap_or(e.to_string()));
             tally.check("error", id, &found.err().as_deref(), &Some(error));
             continue;
         }
@@ -82,10 +84,12 @@ fn rendered_text_ids_and_spans() {
         let ids = tokenizer.encode_plain(&rendered.text);
         tally.check("ids", id, &ids, &u32s(&record["input_ids"]));
         if let Some(spans) = record["gen_char_spans"].as_array() {
-            let found: Vec<Value> = rendered.spans.iter().map(|s| serde_json::json!([s.chars.start, s.chars.end])).collect();
+            let found: Vec<Value> =
+                rendered.spans.iter().map(|s| serde_json::json!([s.chars.start, s.chars.end])).collect();
             tally.check("spans", id, &found, spans);
         }
-        let prompt = template.render(&Inputs { add_generation_prompt: true, ..inputs(conversation, &tokenizer) });
+        let prompt =
+            template.render(&Inputs { add_generation_prompt: true, ..inputs(conversation, &tokenizer) });
         let prompt = prompt.map(|r| r.text).unwrap_or_else(|e| e.to_string());
         if let Some(suffix) = record["gen_prompt_suffix"].as_str() {
             tally.check("prompt", id, &prompt.strip_prefix(&rendered.text), &Some(suffix));

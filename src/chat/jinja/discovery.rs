@@ -63,7 +63,8 @@ impl TemplateSet {
 
     /// One `.jinja` file.
     pub fn from_jinja_file(path: &Path) -> Result<Self> {
-        let text = read_text(path)?.ok_or_else(|| Error::Usage(format!("{} is not there", path.display())))?;
+        let text =
+            read_text(path)?.ok_or_else(|| Error::Usage(format!("{} is not there", path.display())))?;
         Ok(Self::single(text, path))
     }
 
@@ -144,12 +145,15 @@ impl TemplateSet {
             ));
         }
         if let Some(name) = &choice.name {
-            return self.templates.get(name).ok_or_else(|| self.unknown(&format!("no chat template is named {name:?}.")));
+            return self
+                .templates
+                .get(name)
+                .ok_or_else(|| self.unknown(&format!("no chat template is named {name:?}.")));
         }
         let tool_use = self.templates.get("tool_use").filter(|_| choice.tools && !self.single);
-        tool_use.or_else(|| self.templates.get("default")).ok_or_else(|| {
-            self.unknown("This model has multiple chat templates with no default specified!")
-        })
+        tool_use
+            .or_else(|| self.templates.get("default"))
+            .ok_or_else(|| self.unknown("This model has multiple chat templates with no default specified!"))
     }
 
     fn unknown(&self, what: &str) -> PythonException {
@@ -164,7 +168,10 @@ fn read_text(path: &Path) -> Result<Option<String>> {
         Err(error) => return Err(Error::io(path, error)),
         Ok(meta) if !meta.is_file() => return Err(Error::format(path, "is not a regular file")),
         Ok(meta) if meta.len() > MAX_SOURCE => {
-            return Err(Error::format(path, format!("{} bytes is too large for a chat template", meta.len())));
+            return Err(Error::format(
+                path,
+                format!("{} bytes is too large for a chat template", meta.len()),
+            ));
         }
         Ok(_) => {}
     }

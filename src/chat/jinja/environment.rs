@@ -20,11 +20,9 @@ pub(super) fn build(clock: Clock) -> Environment<'static> {
     env.set_recursion_limit(limits::MAX_RECURSION);
     env.set_debug(false);
     env.set_unknown_method_callback(methods::call);
-    env.set_formatter(|out, _, value| {
-        match value.as_str() {
-            Some(text) => out.write_str(text).map_err(Error::from),
-            None => out.write_str(&python::str(value)?).map_err(Error::from),
-        }
+    env.set_formatter(|out, _, value| match value.as_str() {
+        Some(text) => out.write_str(text).map_err(Error::from),
+        None => out.write_str(&python::str(value)?).map_err(Error::from),
     });
     filters::install(&mut env, clock);
     env.add_filter(generation::FILTER, filters::generation);

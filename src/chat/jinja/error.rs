@@ -31,7 +31,9 @@ pub enum TemplateError {
     #[error("{0}")]
     Inputs(PythonException),
     /// The template used up what one rendering may use; see [`super::limits`].
-    #[error("{template}, line {line}: stopped, {limit}; a template of a model needs far less, so do not trust this one")]
+    #[error(
+        "{template}, line {line}: stopped, {limit}; a template of a model needs far less, so do not trust this one"
+    )]
     Limit { template: String, line: usize, limit: String },
 }
 
@@ -130,7 +132,9 @@ fn translate(error: &Error) -> PythonException {
         ErrorKind::UnknownFilter => PythonException::new("TemplateRuntimeError", plain()),
         ErrorKind::UnknownTest => PythonException::new("TemplateRuntimeError", plain()),
         ErrorKind::CannotUnpack => PythonException::new("ValueError", plain()),
-        ErrorKind::TemplateNotFound => PythonException::new("TypeError", "no loader for this environment specified"),
+        ErrorKind::TemplateNotFound => {
+            PythonException::new("TypeError", "no loader for this environment specified")
+        }
         _ => PythonException::new("TypeError", plain()),
     }
 }
@@ -148,7 +152,10 @@ fn known_detail(detail: &str) -> Option<PythonException> {
         return Some(PythonException::new("UndefinedError", undefined_message(function)));
     }
     if let Some(tag) = detail.strip_prefix("unknown statement ") {
-        return Some(PythonException::new("TemplateSyntaxError", format!("Encountered unknown tag '{tag}'.")));
+        return Some(PythonException::new(
+            "TemplateSyntaxError",
+            format!("Encountered unknown tag '{tag}'."),
+        ));
     }
     if detail == "range has too many elements" {
         let message = "Range too big. The sandbox blocks ranges larger than MAX_RANGE (100000).";
@@ -174,8 +181,10 @@ fn undefined_name(detail: &str) -> Option<&str> {
 pub(super) fn is_about_undefined(error: &Error) -> bool {
     let detail = error.detail().unwrap_or_default();
     raised(error).is_none()
-        && (matches!(error.kind(), ErrorKind::UndefinedError | ErrorKind::UnknownMethod | ErrorKind::UnknownFunction)
-            || detail.contains("undefined"))
+        && (matches!(
+            error.kind(),
+            ErrorKind::UndefinedError | ErrorKind::UnknownMethod | ErrorKind::UnknownFunction
+        ) || detail.contains("undefined"))
 }
 
 /// The variable that the engine names as undefined, when it is a plain name.

@@ -19,8 +19,12 @@ pub(super) fn install(env: &mut Environment<'static>, clock: Clock) {
         env.remove_test(name);
     }
     env.remove_global("debug");
-    env.add_filter("tojson", |value: Value, args: Rest<Value>, kwargs: Kwargs| json::tojson(&value, args, kwargs));
-    env.add_filter("string", |value: Value| -> Result<Value, Error> { Ok(Value::from(python::str(&value)?)) });
+    env.add_filter("tojson", |value: Value, args: Rest<Value>, kwargs: Kwargs| {
+        json::tojson(&value, args, kwargs)
+    });
+    env.add_filter("string", |value: Value| -> Result<Value, Error> {
+        Ok(Value::from(python::str(&value)?))
+    });
     env.add_filter("trim", trim);
     env.add_filter("join", join);
     env.add_filter("upper", |value: Value| Ok::<_, Error>(python::str(&value)?.to_uppercase()));
@@ -29,7 +33,12 @@ pub(super) fn install(env: &mut Environment<'static>, clock: Clock) {
     env.add_filter("count", length);
     env.add_filter("items", items);
     env.add_filter("wordcount", |value: Value| {
-        Ok::<_, Error>(python::str(&value)?.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|w| !w.is_empty()).count())
+        Ok::<_, Error>(
+            python::str(&value)?
+                .split(|c: char| !(c.is_alphanumeric() || c == '_'))
+                .filter(|w| !w.is_empty())
+                .count(),
+        )
     });
     env.add_filter("center", center);
     env.add_filter("int", int);
@@ -182,7 +191,8 @@ fn is_callable(value: &Value) -> bool {
 /// `namespace(...)`: transformers refuses names that begin with an underscore.
 fn namespace(defaults: Option<ValueOrKwargs>) -> Result<Value, Error> {
     let names = defaults.as_deref().and_then(|d| d.try_iter().ok()).into_iter().flatten();
-    for name in names.filter_map(|n| n.as_str().map(str::to_string)).filter(|n| n.starts_with('_')) {
+    let hidden = names.filter_map(|n| n.as_str().map(str::to_string)).find(|n| n.starts_with('_'));
+    if let Some(name) = hidden {
         let name = python::string_repr(&name)?;
         let message = format!(
             "Chat templates cannot store underscore-prefixed attributes on a namespace, but got {name}. \

@@ -45,12 +45,18 @@ pub(super) fn install(env: &mut Environment<'static>) {
     env.add_filter("reject", |state: &mut State, value: Value, test: Option<Name>, args: Args| {
         filters::reject(state, value, test, args).map(generator)
     });
-    env.add_filter("selectattr", |state: &mut State, value: Value, attr: Name, test: Option<Name>, args: Args| {
-        filters::selectattr(state, value, attr, test, args).map(generator)
-    });
-    env.add_filter("rejectattr", |state: &mut State, value: Value, attr: Name, test: Option<Name>, args: Args| {
-        filters::rejectattr(state, value, attr, test, args).map(generator)
-    });
+    env.add_filter(
+        "selectattr",
+        |state: &mut State, value: Value, attr: Name, test: Option<Name>, args: Args| {
+            filters::selectattr(state, value, attr, test, args).map(generator)
+        },
+    );
+    env.add_filter(
+        "rejectattr",
+        |state: &mut State, value: Value, attr: Name, test: Option<Name>, args: Args| {
+            filters::rejectattr(state, value, attr, test, args).map(generator)
+        },
+    );
     env.add_filter("map", |state: &mut State, value: Value, args: Args| -> Result<Value, Error> {
         filters::map(state, value, args).map(generator)
     });

@@ -10,7 +10,10 @@ use super::error::raise;
 
 pub(super) fn install(env: &mut Environment<'static>) {
     env.add_function("joiner", |separator: Option<String>| {
-        Value::from_object(Joiner { separator: separator.unwrap_or_else(|| ", ".into()), calls: AtomicUsize::new(0) })
+        Value::from_object(Joiner {
+            separator: separator.unwrap_or_else(|| ", ".into()),
+            calls: AtomicUsize::new(0),
+        })
     });
     env.add_function("cycler", |items: Rest<Value>| -> Result<Value, Error> {
         if items.is_empty() {
@@ -61,7 +64,12 @@ impl Object for Cycler {
         (key.as_str()? == "current").then(|| self.at(self.position.load(Ordering::Relaxed)))
     }
 
-    fn call_method(self: &Arc<Self>, _: &mut State<'_, '_>, method: &str, _: &[Value]) -> Result<Value, Error> {
+    fn call_method(
+        self: &Arc<Self>,
+        _: &mut State<'_, '_>,
+        method: &str,
+        _: &[Value],
+    ) -> Result<Value, Error> {
         match method {
             "next" => Ok(self.at(self.position.fetch_add(1, Ordering::Relaxed))),
             "reset" => {

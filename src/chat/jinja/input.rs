@@ -48,7 +48,10 @@ pub(super) fn normalise(messages: &[Value]) -> Result<Vec<Value>, PythonExceptio
 fn normalise_message(message: &Value) -> Result<Value, PythonException> {
     let Value::Object(fields) = message else {
         let kind = json_type(message);
-        return Err(PythonException::new("AttributeError", format!("'{kind}' object has no attribute 'items'")));
+        return Err(PythonException::new(
+            "AttributeError",
+            format!("'{kind}' object has no attribute 'items'"),
+        ));
     };
     let fields: Map<String, Value> =
         fields.iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.clone(), v.clone())).collect();
@@ -75,7 +78,10 @@ fn json_type(value: &Value) -> &'static str {
 }
 
 /// Tools must be dicts, documents too.
-pub(super) fn check_lists(tools: Option<&[Value]>, documents: Option<&[Value]>) -> Result<(), PythonException> {
+pub(super) fn check_lists(
+    tools: Option<&[Value]>,
+    documents: Option<&[Value]>,
+) -> Result<(), PythonException> {
     if tools.is_some_and(|tools| !tools.iter().all(Value::is_object)) {
         return Err(value_error(
             "Tools should either be a JSON schema, or a callable function with type hints and a docstring \

@@ -34,7 +34,9 @@ pub(super) fn rewrite(source: String) -> String {
     let mut out = String::with_capacity(source.len() + 64);
     let mut copied = 0;
     for expression in expressions(&tokens) {
-        let (Some(before), Some(text)) = (source.get(copied..expression.start), source.get(expression.clone())) else {
+        let (Some(before), Some(text)) =
+            (source.get(copied..expression.start), source.get(expression.clone()))
+        else {
             break;
         };
         out.push_str(before);
@@ -51,7 +53,8 @@ fn expressions(tokens: &[(Token, Range<usize>)]) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut rest = tokens.iter();
     while let Some((token, _)) = rest.next() {
-        let tag = matches!(token, Token::BlockStart) && matches!(rest.clone().next(), Some((Token::Ident("for"), _)));
+        let tag = matches!(token, Token::BlockStart)
+            && matches!(rest.clone().next(), Some((Token::Ident("for"), _)));
         if !tag || !rest.any(|(token, _)| matches!(token, Token::Ident("in") | Token::BlockEnd)) {
             continue;
         }
@@ -60,7 +63,9 @@ fn expressions(tokens: &[(Token, Range<usize>)]) -> Vec<Range<usize>> {
         for (token, span) in rest.by_ref() {
             match token {
                 Token::BracketOpen | Token::ParenOpen | Token::BraceOpen => depth += 1,
-                Token::BracketClose | Token::ParenClose | Token::BraceClose => depth = depth.saturating_sub(1),
+                Token::BracketClose | Token::ParenClose | Token::BraceClose => {
+                    depth = depth.saturating_sub(1)
+                }
                 Token::BlockEnd => break,
                 Token::Ident("if" | "recursive") if depth == 0 => break,
                 _ => {}

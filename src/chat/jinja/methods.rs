@@ -31,7 +31,9 @@ impl CallArgs {
     pub fn string(&self, index: usize, name: &str) -> Result<String, Error> {
         match self.get(index, name)? {
             Some(value) => string_argument(&value),
-            None => Err(raise("TypeError", format!("missing required argument '{name}' (pos {})", index + 1))),
+            None => {
+                Err(raise("TypeError", format!("missing required argument '{name}' (pos {})", index + 1)))
+            }
         }
     }
 

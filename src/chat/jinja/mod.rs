@@ -20,10 +20,10 @@ mod clock;
 mod discovery;
 mod environment;
 mod error;
-mod helpers;
 mod filters;
 mod generation;
 mod generator;
+mod helpers;
 mod input;
 mod iteration;
 mod json;
@@ -101,7 +101,8 @@ impl ChatTemplate {
         let source = &source.replace("\r\n", "\n").replace('\r', "\n");
         let rewritten = generation::rewrite(source);
         let mut env = environment::build(clock);
-        env.add_template_owned(TEMPLATE, iteration::rewrite(rewritten.source)).map_err(|error| error::from_engine(&error, name))?;
+        env.add_template_owned(TEMPLATE, iteration::rewrite(rewritten.source))
+            .map_err(|error| error::from_engine(&error, name))?;
         Ok(Self { env, name: name.into(), source: source.clone(), clock, generation_tags: rewritten.tags })
     }
 
@@ -155,15 +156,17 @@ impl ChatTemplate {
 
     fn run(&self, inputs: &Inputs, messages: &[Value]) -> Result<Rendered, TemplateError> {
         let tracker = Arc::new(generation::Tracker::default());
-        let bytes = evaluate(&self.env, variables(inputs, messages, &tracker), tracker.clone()).map_err(|error| {
-            let exception = error::is_about_undefined(&error).then(|| self.undefined_exception(inputs, messages));
-            match (exception.flatten(), error::from_engine(&error, &self.name)) {
-                (Some(exception), TemplateError::Raised { template, line, .. }) => {
-                    TemplateError::Raised { template, line, exception }
+        let bytes =
+            evaluate(&self.env, variables(inputs, messages, &tracker), tracker.clone()).map_err(|error| {
+                let exception =
+                    error::is_about_undefined(&error).then(|| self.undefined_exception(inputs, messages));
+                match (exception.flatten(), error::from_engine(&error, &self.name)) {
+                    (Some(exception), TemplateError::Raised { template, line, .. }) => {
+                        TemplateError::Raised { template, line, exception }
+                    }
+                    (_, error) => error,
                 }
-                (_, error) => error,
-            }
-        })?;
+            })?;
         // The engine writes whole strings, so the bytes are UTF-8.
         let text = String::from_utf8(bytes).map_err(|_| {
             let exception = PythonException::new("UnicodeError", "the template wrote broken text");

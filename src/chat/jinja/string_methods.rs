@@ -63,9 +63,8 @@ fn format(text: &str, args: &[Value]) -> Result<Value, Error> {
 /// `isdigit` and its relatives; `None` when `method` is none of them.
 fn character_class(text: &str, method: &str) -> Option<bool> {
     let all = |test: fn(char) -> bool| !text.is_empty() && text.chars().all(test);
-    let cased = |same: fn(char) -> bool, other: fn(char) -> bool| {
-        text.chars().any(same) && !text.chars().any(other)
-    };
+    let cased =
+        |same: fn(char) -> bool, other: fn(char) -> bool| text.chars().any(same) && !text.chars().any(other);
     Some(match method {
         "isspace" => all(is_space),
         "isdigit" | "isnumeric" | "isdecimal" => all(char::is_numeric),
@@ -115,7 +114,8 @@ fn split_on<'t>(text: &'t str, separator: &str, from_right: bool, max: Option<us
 fn split_spaces(text: &str, from_right: bool, max: Option<usize>) -> Vec<&str> {
     let max = max.unwrap_or(usize::MAX);
     let mut parts = Vec::new();
-    let mut rest = if from_right { text.trim_end_matches(is_space) } else { text.trim_start_matches(is_space) };
+    let mut rest =
+        if from_right { text.trim_end_matches(is_space) } else { text.trim_start_matches(is_space) };
     while !rest.is_empty() {
         let cut = if parts.len() >= max {
             None
@@ -147,7 +147,12 @@ fn split_spaces(text: &str, from_right: bool, max: Option<usize>) -> Vec<&str> {
 
 /// `splitlines`: more line ends than Rust's `lines` knows.
 fn split_lines(text: &str, keep: bool) -> Vec<String> {
-    let is_end = |c: char| matches!(c, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}');
+    let is_end = |c: char| {
+        matches!(
+            c,
+            '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}'
+        )
+    };
     let mut lines = Vec::new();
     let mut line = String::new();
     let mut rest = text.chars().peekable();

@@ -21,12 +21,18 @@ fn text(source: &str) -> String {
 #[test]
 fn values_print_as_in_python() {
     for (source, expected) in [
-        ("{{ [true, none, 1.0, 1e-7, 'a\\'b', {'k': [1]}] }}", r#"[True, None, 1.0, 1e-07, "a'b", {'k': [1]}]"#),
+        (
+            "{{ [true, none, 1.0, 1e-7, 'a\\'b', {'k': [1]}] }}",
+            r#"[True, None, 1.0, 1e-07, "a'b", {'k': [1]}]"#,
+        ),
         ("{{ none }}|{{ missing }}|{{ (1,) }}|{{ 7 // 2 }}|{{ -7 // 2 }}|{{ 3 / 2 }}", "None||(1,)|3|-4|1.5"),
         ("{{ 'x' ~ [1] ~ none ~ true }}", "x[1]NoneTrue"),
         ("{{ messages | tojson }}", r#"[{"role": "user", "content": "hi"}]"#),
         ("{{ {'b': 1, 'a': '<é>'} | tojson(indent=2) }}", "{\n  \"b\": 1,\n  \"a\": \"<é>\"\n}"),
-        ("{{ {'b': 1, 'a': '<é>'} | tojson(sort_keys=true, ensure_ascii=true) }}", r#"{"a": "<\u00e9>", "b": 1}"#),
+        (
+            "{{ {'b': 1, 'a': '<é>'} | tojson(sort_keys=true, ensure_ascii=true) }}",
+            r#"{"a": "<\u00e9>", "b": 1}"#,
+        ),
         ("{{ [1, {}] | tojson(separators=(',', ':')) }}", "[1,{}]"),
     ] {
         assert_eq!(text(source), expected, "{source}");
@@ -36,14 +42,26 @@ fn values_print_as_in_python() {
 #[test]
 fn tests_methods_and_generators_are_python_s() {
     for (source, expected) in [
-        ("{{ none is iterable }} {{ 'a' is sequence }} {{ {} is sequence }} {{ missing is iterable }}", "False True True True"),
-        ("{{ 'a,b,c'.rsplit(',', 1) }} {{ ' a  b '.split() }} {{ 'aXbX'.split('X', maxsplit=1) }}", "['a,b', 'c'] ['a', 'b'] ['a', 'bX']"),
+        (
+            "{{ none is iterable }} {{ 'a' is sequence }} {{ {} is sequence }} {{ missing is iterable }}",
+            "False True True True",
+        ),
+        (
+            "{{ 'a,b,c'.rsplit(',', 1) }} {{ ' a  b '.split() }} {{ 'aXbX'.split('X', maxsplit=1) }}",
+            "['a,b', 'c'] ['a', 'b'] ['a', 'bX']",
+        ),
         ("{{ 'xxaxx'.strip('x') }} {{ 'abc'.index('c') }} {{ 'a-b'.partition('-') }}", "a 2 ('a', '-', 'b')"),
-        ("{{ 'abc'.startswith(('b', 'a')) }} {{ 'abc'.removeprefix('a') }} {{ 'it\\'s ok'.title() }}", "True bc It'S Ok"),
+        (
+            "{{ 'abc'.startswith(('b', 'a')) }} {{ 'abc'.removeprefix('a') }} {{ 'it\\'s ok'.title() }}",
+            "True bc It'S Ok",
+        ),
         ("{% if messages | selectattr('role', 'equalto', 'tool') %}always{% endif %}", "always"),
         ("{{ messages[::-1] | length }} {{ 'abc'[::-1] }} {{ messages[0].get('x', 'd') }}", "1 cba d"),
         ("{{ strftime_now('%d %b %Y') }}", "23 Nov 2026"),
-        ("{% for i in range(9) %}{% if i == 2 %}{% continue %}{% elif i == 4 %}{% break %}{% endif %}{{ i }}{% endfor %}", "013"),
+        (
+            "{% for i in range(9) %}{% if i == 2 %}{% continue %}{% elif i == 4 %}{% break %}{% endif %}{{ i }}{% endfor %}",
+            "013",
+        ),
     ] {
         assert_eq!(text(source), expected, "{source}");
     }
@@ -57,7 +75,10 @@ fn exceptions_speak_python() {
         ("{{ messages[0].content.text + 'a' }}", "UndefinedError: 'str object' has no attribute 'text'"),
         ("{{ bos_token + 'a' }}", "UndefinedError: 'bos_token' is undefined"),
         ("{{ messages[3].role }}", "UndefinedError: list object has no element 3"),
-        ("{{ messages.append(1) }}", "SecurityError: access to attribute 'append' of 'list' object is unsafe."),
+        (
+            "{{ messages.append(1) }}",
+            "SecurityError: access to attribute 'append' of 'list' object is unsafe.",
+        ),
         ("{% for x in tools %}{% endfor %}", "TypeError: 'NoneType' object is not iterable"),
         ("{{ missing | tojson }}", "TypeError: Object of type Undefined is not JSON serializable"),
         ("{{ [] .strip() }}", "UndefinedError: 'list object' has no attribute 'strip'"),
@@ -74,7 +95,10 @@ fn generation_spans_are_where_transformers_puts_them() {
     assert_eq!(plain.spans, [Span { chars: 1..3, displaced: false }]);
     let in_macro = "abc{% macro m() %}xy{% generation %}z{% endgeneration %}{% endmacro %}{{ m() }}";
     let rendered = render(in_macro).unwrap();
-    assert_eq!((rendered.text.as_str(), rendered.spans), ("abcxyz", vec![Span { chars: 3..4, displaced: true }]));
+    assert_eq!(
+        (rendered.text.as_str(), rendered.spans),
+        ("abcxyz", vec![Span { chars: 3..4, displaced: true }])
+    );
     let scope = "{% set x = 1 %}{% generation %}{% set x = 2 %}{% endgeneration %}{{ x }}";
     assert_eq!(text(scope), "1");
 }
@@ -83,10 +107,15 @@ fn generation_spans_are_where_transformers_puts_them() {
 fn prompts_and_continuations() {
     let source = "{% for m in messages %}[{{ m.role }}]{{ m.content | trim }}{{ eos_token }}{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}";
     let template = ChatTemplate::new("t", source, Clock::System).unwrap();
-    let messages = [json!({"role": "user", "content": "q"}), json!({"role": "assistant", "content": "so far "})];
+    let messages =
+        [json!({"role": "user", "content": "q"}), json!({"role": "assistant", "content": "so far "})];
     let inputs = Inputs { messages: &messages, add_generation_prompt: true, ..Inputs::default() };
     assert_eq!(template.render(&inputs).unwrap().text, "[user]q[assistant]so far[assistant]");
-    let continued = Inputs { add_generation_prompt: false, continue_final_message: ContinueFinalMessage::Content, ..inputs.clone() };
+    let continued = Inputs {
+        add_generation_prompt: false,
+        continue_final_message: ContinueFinalMessage::Content,
+        ..inputs.clone()
+    };
     assert_eq!(template.render(&continued).unwrap().text, "[user]q[assistant]so far");
     let both = Inputs { continue_final_message: ContinueFinalMessage::Content, ..inputs };
     assert!(matches!(template.render(&both), Err(TemplateError::Inputs(_))));
@@ -100,7 +129,12 @@ fn kwargs_win_over_special_tokens() {
     let kwargs: Map<String, Value> = [("bos_token".to_string(), json!("<b>"))].into_iter().collect();
     let template = ChatTemplate::new("t", "{{ bos_token }}", Clock::System).unwrap();
     let messages = [json!({"role": "user", "content": "q"})];
-    let inputs = Inputs { messages: &messages, special_tokens: Some(&tokens), kwargs: Some(&kwargs), ..Inputs::default() };
+    let inputs = Inputs {
+        messages: &messages,
+        special_tokens: Some(&tokens),
+        kwargs: Some(&kwargs),
+        ..Inputs::default()
+    };
     assert_eq!(template.render(&inputs).unwrap().text, "<b>");
 }
 
@@ -137,7 +171,9 @@ fn hostile_templates_end_with_the_line() {
 
 #[test]
 fn broken_templates_say_where() {
-    for source in ["\n{% if %}", "\n{{ ", "\n{% generation %}", "\n{% endgeneration %}", "\n{% for x in %}{% endfor %}"] {
+    for source in
+        ["\n{% if %}", "\n{{ ", "\n{% generation %}", "\n{% endgeneration %}", "\n{% for x in %}{% endfor %}"]
+    {
         let error = render(source).unwrap_err();
         assert!(matches!(error, TemplateError::Syntax { line: 2, .. }), "{source}: {error}");
     }

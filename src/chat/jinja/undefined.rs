@@ -121,7 +121,9 @@ pub(super) fn rewrite(source: &str) -> Option<String> {
 /// True when a `[` behind the token is a lookup and not a list.
 fn ends_value(token: &Token) -> bool {
     match token {
-        Token::Ident(name) => !matches!(*name, "in" | "not" | "and" | "or" | "if" | "elif" | "else" | "is" | "for"),
+        Token::Ident(name) => {
+            !matches!(*name, "in" | "not" | "and" | "or" | "if" | "elif" | "else" | "is" | "for")
+        }
         Token::Str(_) | Token::String(_) | Token::BracketClose | Token::ParenClose => true,
         _ => false,
     }

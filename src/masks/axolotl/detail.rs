@@ -19,7 +19,10 @@ pub(super) struct Detail {
 pub(super) fn read(value: Option<&Value>) -> Result<Option<Vec<Detail>>, MaskError> {
     let Some(list) = value.and_then(Value::as_array) else { return Ok(None) };
     let number = |entry: &Value, key: &str| {
-        entry.get(key).and_then(Value::as_i64).ok_or_else(|| MaskError::python("KeyError", format!("'{key}'")))
+        entry
+            .get(key)
+            .and_then(Value::as_i64)
+            .ok_or_else(|| MaskError::python("KeyError", format!("'{key}'")))
     };
     let read = |entry: &Value| {
         let train = entry.get("train").and_then(Value::as_bool).unwrap_or(false);
@@ -57,10 +60,12 @@ pub(super) fn join_parts(parts: &[Value]) -> (String, Option<Vec<Detail>>) {
 pub(super) fn trained_tokens(offsets: &[(usize, usize)], chars: usize, details: &[Detail]) -> Vec<usize> {
     let signed = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
     let starts: Vec<i64> = offsets.iter().map(|(start, _)| signed(*start)).collect();
-    let mut tokens: Vec<(i64, i64)> = starts.windows(2).filter_map(|w| Some((*w.first()?, *w.last()? - 1))).collect();
+    let mut tokens: Vec<(i64, i64)> =
+        starts.windows(2).filter_map(|w| Some((*w.first()?, *w.last()? - 1))).collect();
     tokens.extend(starts.last().map(|start| (*start, signed(chars) - 1)));
     let widened: Vec<Detail> = details.iter().filter_map(|detail| widen(*detail, &tokens)).collect();
-    let inside = |(start, end): (i64, i64)| widened.iter().any(|d| d.train && start >= d.begin && end <= d.end);
+    let inside =
+        |(start, end): (i64, i64)| widened.iter().any(|d| d.train && start >= d.begin && end <= d.end);
     tokens.iter().enumerate().filter(|(_, token)| inside(**token)).map(|(index, _)| index).collect()
 }
 

@@ -15,16 +15,21 @@ impl<'a> Configs<'a> {
     fn new(processor: &'a Value, preprocessor: &'a Value, model: &'a Value) -> Self {
         let vision = model.get("vision_config");
         let nested = processor.get("image_processor");
-        let places: Vec<&Value> =
-            [Some(processor), nested, Some(preprocessor), Some(model), vision].into_iter().flatten().collect();
+        let places: Vec<&Value> = [Some(processor), nested, Some(preprocessor), Some(model), vision]
+            .into_iter()
+            .flatten()
+            .collect();
         let names = ["processor_class", "image_processor_type", "model_type"];
-        let class = places.iter().flat_map(|place| names.iter().filter_map(|name| place.get(*name)?.as_str()));
+        let class =
+            places.iter().flat_map(|place| names.iter().filter_map(|name| place.get(*name)?.as_str()));
         let class = class.collect::<Vec<_>>().join(" ").to_lowercase().replace(['_', '-'], "");
         Self { places, class }
     }
 
     fn value(&self, path: &str) -> Option<&'a Value> {
-        self.places.iter().find_map(|place| path.split('.').try_fold(*place, |v, key| v.get(key)).filter(|v| !v.is_null()))
+        self.places
+            .iter()
+            .find_map(|place| path.split('.').try_fold(*place, |v, key| v.get(key)).filter(|v| !v.is_null()))
     }
 
     fn number(&self, paths: &[&str]) -> Option<usize> {
@@ -37,7 +42,10 @@ impl<'a> Configs<'a> {
 
     fn need(&self, paths: &[&str]) -> Result<usize, MaskError> {
         self.number(paths).ok_or_else(|| {
-            MaskError::Tokenizer(crate::Error::Usage(format!("the processor's configuration has no {}", paths.join(" or "))))
+            MaskError::Tokenizer(crate::Error::Usage(format!(
+                "the processor's configuration has no {}",
+                paths.join(" or ")
+            )))
         })
     }
 
@@ -109,11 +117,18 @@ fn qwen_vl(configs: &Configs) -> Result<Processor, MaskError> {
 }
 
 fn llava(configs: &Configs) -> Result<(usize, usize, usize, bool), MaskError> {
-    let image_size = configs.need(&["crop_size.height", "crop_size", "size.height", "size.shortest_edge", "image_size"])?;
+    let image_size = configs.need(&[
+        "crop_size.height",
+        "crop_size",
+        "size.height",
+        "size.shortest_edge",
+        "image_size",
+    ])?;
     let patch_size = configs.need(&["patch_size"])?;
     // 0 is a meaningful number here.
     let additional = configs.value("num_additional_image_tokens").and_then(Value::as_u64).unwrap_or(1);
-    let strategy = configs.value("vision_feature_select_strategy").and_then(Value::as_str).unwrap_or("default");
+    let strategy =
+        configs.value("vision_feature_select_strategy").and_then(Value::as_str).unwrap_or("default");
     Ok((image_size, patch_size, usize::try_from(additional).unwrap_or(1), strategy == "default"))
 }
 
@@ -123,10 +138,11 @@ fn llava_next(configs: &Configs) -> Result<Processor, MaskError> {
         let side = |index: usize| usize::try_from(value.get(index)?.as_u64()?).ok();
         Some((side(0)?, side(1)?))
     };
-    let grid_pinpoints: Vec<(usize, usize)> = match configs.value("image_grid_pinpoints").and_then(Value::as_array) {
-        Some(list) => list.iter().filter_map(pair).collect(),
-        None => vec![(336, 672), (672, 336), (672, 672), (1008, 336), (336, 1008)],
-    };
+    let grid_pinpoints: Vec<(usize, usize)> =
+        match configs.value("image_grid_pinpoints").and_then(Value::as_array) {
+            Some(list) => list.iter().filter_map(pair).collect(),
+            None => vec![(336, 672), (672, 336), (672, 672), (1008, 336), (336, 1008)],
+        };
     Ok(Processor::LlavaNext { image_size, patch_size, additional, drop_class_token, grid_pinpoints })
 }
 
@@ -140,12 +156,20 @@ mod tests {
         let preprocessor = json!({"image_processor_type": "Qwen2VLImageProcessor", "patch_size": 14, "merge_size": 2,
             "min_pixels": 3136, "max_pixels": 12845056});
         let rule = Processor::from_configs(&Value::Null, &preprocessor, &Value::Null).unwrap();
-        assert_eq!(rule, Processor::QwenVl { patch_size: 14, merge_size: 2, min_pixels: 3136, max_pixels: 12_845_056 });
+        assert_eq!(
+            rule,
+            Processor::QwenVl { patch_size: 14, merge_size: 2, min_pixels: 3136, max_pixels: 12_845_056 }
+        );
         let processor = json!({"processor_class": "LlavaProcessor", "patch_size": 14,
             "vision_feature_select_strategy": "default", "num_additional_image_tokens": 1});
         let preprocessor = json!({"crop_size": {"height": 336, "width": 336}});
         let rule = Processor::from_configs(&processor, &preprocessor, &Value::Null).unwrap();
-        assert_eq!(rule, Processor::Llava { image_size: 336, patch_size: 14, additional: 1, drop_class_token: true });
-        assert!(Processor::from_configs(&json!({"processor_class": "X"}), &Value::Null, &Value::Null).is_err());
+        assert_eq!(
+            rule,
+            Processor::Llava { image_size: 336, patch_size: 14, additional: 1, drop_class_token: true }
+        );
+        assert!(
+            Processor::from_configs(&json!({"processor_class": "X"}), &Value::Null, &Value::Null).is_err()
+        );
     }
 }

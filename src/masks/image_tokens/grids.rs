@@ -23,7 +23,8 @@ pub(super) fn llava_next(
     };
     let (height, width) = (size.height as f64, size.width as f64);
     let side = image_size / patch_size.max(1);
-    let (full_rows, full_cols) = (side * (best_height / image_size.max(1)), side * (best_width / image_size.max(1)));
+    let (full_rows, full_cols) =
+        (side * (best_height / image_size.max(1)), side * (best_width / image_size.max(1)));
     let (mut rows, mut cols) = (full_rows, full_cols);
     if width / height > cols as f64 / rows as f64 {
         let used = round7(height * (cols as f64 / width)) as usize;
@@ -85,8 +86,10 @@ pub(super) fn qwen_vl(
         return Err(MaskError::python("ValueError", message));
     }
     // Python rounds halves to even.
-    let (mut new_height, mut new_width) = ((height / f).round_ties_even() * f, (width / f).round_ties_even() * f);
-    let mut steps = vec![step("rounded to the factor", format!("{new_height}×{new_width} (multiples of {factor})"))];
+    let (mut new_height, mut new_width) =
+        ((height / f).round_ties_even() * f, (width / f).round_ties_even() * f);
+    let mut steps =
+        vec![step("rounded to the factor", format!("{new_height}×{new_width} (multiples of {factor})"))];
     if new_height * new_width > *pixels.end() as f64 {
         let beta = (height * width / *pixels.end() as f64).sqrt();
         new_height = f.max((height / beta / f).floor() * f);
@@ -100,7 +103,10 @@ pub(super) fn qwen_vl(
     }
     let (rows, cols) = ((new_height / f) as usize, (new_width / f) as usize);
     let count = rows * cols;
-    steps.push(step("image tokens", format!("({new_height}/{factor}) · ({new_width}/{factor}) = {rows}·{cols} = {count}")));
+    steps.push(step(
+        "image tokens",
+        format!("({new_height}/{factor}) · ({new_width}/{factor}) = {rows}·{cols} = {count}"),
+    ));
     let text = format!("<|vision_start|><|image_pad|>×{count}<|vision_end|>");
     Ok(ImageTokens { count, grid: Some((rows, cols)), text, steps })
 }
@@ -113,8 +119,10 @@ pub(super) fn intern_vl(
     patches: RangeInclusive<usize>,
 ) -> ImageTokens {
     let max = (*patches.end()).min(MAX_TILES);
-    let mut grids: Vec<(usize, usize)> =
-        (1..=max).flat_map(|cols| (1..=max).map(move |rows| (cols, rows))).filter(|(c, r)| c * r <= max && patches.contains(&(c * r))).collect();
+    let mut grids: Vec<(usize, usize)> = (1..=max)
+        .flat_map(|cols| (1..=max).map(move |rows| (cols, rows)))
+        .filter(|(c, r)| c * r <= max && patches.contains(&(c * r)))
+        .collect();
     grids.sort_by_key(|(cols, rows)| cols * rows);
     let aspect = size.width as f64 / size.height as f64;
     let area = size.width as f64 * size.height as f64;
@@ -142,7 +150,12 @@ pub(super) fn intern_vl(
 const MAX_TILES: usize = 256;
 
 /// Idefics3 and SmolVLM: the longest edge is scaled, both sides are filled up to whole tiles.
-pub(super) fn idefics3(size: ImageSize, longest_edge: usize, tile_size: usize, seq_length: usize) -> ImageTokens {
+pub(super) fn idefics3(
+    size: ImageSize,
+    longest_edge: usize,
+    tile_size: usize,
+    seq_length: usize,
+) -> ImageTokens {
     let tile = tile_size.max(1);
     let (mut height, mut width) = scale_longest(size.height, size.width, longest_edge);
     if height.max(width) > IDEFICS3_MAX_SIDE {
@@ -182,7 +195,11 @@ fn scale_longest(height: usize, width: usize, longest: usize) -> (usize, usize) 
         let side = side as usize;
         (side + side % 2).max(1)
     };
-    if width >= height { (even(longest as f64 / aspect), longest) } else { (longest, even(longest as f64 * aspect)) }
+    if width >= height {
+        (even(longest as f64 / aspect), longest)
+    } else {
+        (longest, even(longest as f64 * aspect))
+    }
 }
 
 /// Pixtral and Mistral-3: scaled down to the longest edge, sides filled up to patches.
@@ -197,5 +214,10 @@ pub(super) fn pixtral(size: ImageSize, longest_edge: usize, patch: usize) -> Ima
         step("scaled", format!("{height}×{width} (longest edge {longest_edge})")),
         step("image tokens", format!("{rows} rows × {cols} = {count}, plus {rows} break and end tokens")),
     ];
-    ImageTokens { count, grid: Some((rows, cols)), text: format!("{rows} × ([IMG]×{cols}[IMG_BREAK]), the last [IMG_END]"), steps }
+    ImageTokens {
+        count,
+        grid: Some((rows, cols)),
+        text: format!("{rows} × ([IMG]×{cols}[IMG_BREAK]), the last [IMG_END]"),
+        steps,
+    }
 }

@@ -73,7 +73,10 @@ impl Processor {
     pub fn count(&self, size: ImageSize) -> Result<ImageTokens, MaskError> {
         if size.height == 0 || size.width == 0 || size.height.max(size.width) > MAX_SIDE {
             let (height, width) = (size.height, size.width);
-            return Err(MaskError::python("ValueError", format!("an image of {height}×{width} pixels cannot be processed")));
+            return Err(MaskError::python(
+                "ValueError",
+                format!("an image of {height}×{width} pixels cannot be processed"),
+            ));
         }
         match *self {
             Self::Llava { image_size, patch_size, additional, drop_class_token } => {
@@ -97,9 +100,11 @@ impl Processor {
                 format!("\\n\\n<start_of_image><image_soft_token>×{tokens}<end_of_image>\\n\\n"),
                 "mm_tokens_per_image; pan-and-scan is off",
             )),
-            Self::PaliGemma { tokens } => {
-                Ok(fixed(tokens, format!("<image>×{tokens}<bos>"), "image_seq_length, in front of the prompt"))
-            }
+            Self::PaliGemma { tokens } => Ok(fixed(
+                tokens,
+                format!("<image>×{tokens}<bos>"),
+                "image_seq_length, in front of the prompt",
+            )),
             Self::Pixtral { longest_edge, patch_size, merge_size } => {
                 Ok(grids::pixtral(size, longest_edge, patch_size * merge_size))
             }
@@ -124,7 +129,10 @@ fn llava(image_size: usize, patch_size: usize, additional: usize, drop_class_tok
     let count = (side * side + additional).saturating_sub(dropped);
     let steps = vec![
         step("patches a side", format!("{image_size} / {patch_size} = {side}")),
-        step("image tokens", format!("{side}² + {additional} (added by the encoder) − {dropped} (class token) = {count}")),
+        step(
+            "image tokens",
+            format!("{side}² + {additional} (added by the encoder) − {dropped} (class token) = {count}"),
+        ),
     ];
     ImageTokens { count, grid: None, text: format!("<image>×{count}"), steps }
 }

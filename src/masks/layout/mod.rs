@@ -137,12 +137,21 @@ pub fn detect(rows: &[Value]) -> Option<Detection> {
 pub enum Row {
     Conversation(Sample),
     /// TRL's pair; both as messages when either is.
-    PromptCompletion { prompt: Vec<Value>, completion: Vec<Value> },
+    PromptCompletion {
+        prompt: Vec<Value>,
+        completion: Vec<Value>,
+    },
     /// TRL's pair as text.
-    PromptCompletionText { prompt: String, completion: String },
+    PromptCompletionText {
+        prompt: String,
+        completion: String,
+    },
     Text(String),
     /// Shown as it is.
-    Pretokenised { input_ids: Vec<i64>, labels: Vec<i64> },
+    Pretokenised {
+        input_ids: Vec<i64>,
+        labels: Vec<i64>,
+    },
     /// Pieces that are each trained or not.
     Segments(Vec<Segment>),
 }
@@ -182,7 +191,10 @@ pub fn read(layout: Layout, row: &Value) -> Result<Row, RowError> {
         Layout::ShareGpt | Layout::Llava => rows::share_gpt(row),
         Layout::Alpaca => rows::alpaca(row),
         Layout::PromptCompletion => rows::prompt_completion(row),
-        Layout::Preference => Err(RowError::new("chosen", "preference pairs are not for supervised fine-tuning; choose one answer first")),
+        Layout::Preference => Err(RowError::new(
+            "chosen",
+            "preference pairs are not for supervised fine-tuning; choose one answer first",
+        )),
         Layout::Segments => rows::segments(row),
         Layout::RawText => match row.get("text").and_then(Value::as_str) {
             Some(text) => Ok(Row::Text(text.to_string())),
@@ -251,7 +263,8 @@ mod tests {
 
     #[test]
     fn alpaca_joins_input_and_history() {
-        let row = json!({"instruction": "a", "input": "b", "output": "c", "system": "s", "history": [["q", "r"]]});
+        let row =
+            json!({"instruction": "a", "input": "b", "output": "c", "system": "s", "history": [["q", "r"]]});
         let found = messages(read(Layout::Alpaca, &row).unwrap());
         let texts: Vec<&str> = found.iter().filter_map(|m| m["content"].as_str()).collect();
         assert_eq!(texts, ["s", "q", "r", "a\nb", "c"]);

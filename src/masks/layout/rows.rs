@@ -50,7 +50,9 @@ fn tools(row: &Value) -> Result<Option<Vec<Value>>, RowError> {
         None | Some(Value::Null) => Ok(None),
         Some(Value::Array(tools)) => Ok(Some(tools.iter().map(without_nulls).collect())),
         Some(Value::String(text)) if text.trim().is_empty() => Ok(None),
-        Some(Value::String(text)) => serde_json::from_str(text).map(Some).map_err(|error| bad(error.to_string())),
+        Some(Value::String(text)) => {
+            serde_json::from_str(text).map(Some).map_err(|error| bad(error.to_string()))
+        }
         Some(_) => Err(bad("neither list nor text".into())),
     }
 }
@@ -71,7 +73,9 @@ pub(super) fn open_ai(row: &Value, key: &str) -> Result<Row, RowError> {
     let mut messages = Vec::new();
     for (index, message) in list(row, key)?.iter().enumerate() {
         let at = |field: &str| format!("{key}[{index}]{field}");
-        let Value::Object(_) = message else { return Err(RowError::new(at(""), "is no object with role and content")) };
+        let Value::Object(_) = message else {
+            return Err(RowError::new(at(""), "is no object with role and content"));
+        };
         if message.get("role").and_then(Value::as_str).is_none() {
             return Err(RowError::new(at(".role"), "is not a string"));
         }
@@ -106,11 +110,20 @@ pub(super) fn share_gpt(row: &Value) -> Result<Row, RowError> {
     let mut messages = Vec::new();
     for (index, turn) in list(row, key)?.iter().enumerate() {
         let at = |field: &str| format!("{key}[{index}].{field}");
-        let from = turn.get("from").and_then(Value::as_str).ok_or_else(|| RowError::new(at("from"), "is not a string"))?;
+        let from = turn
+            .get("from")
+            .and_then(Value::as_str)
+            .ok_or_else(|| RowError::new(at("from"), "is not a string"))?;
         let role = plain_role(from).ok_or_else(|| {
-            RowError::new(at("from"), format!("{from:?} is no role that trainers know; write human, gpt, system or tool"))
+            RowError::new(
+                at("from"),
+                format!("{from:?} is no role that trainers know; write human, gpt, system or tool"),
+            )
         })?;
-        let value = turn.get("value").and_then(Value::as_str).ok_or_else(|| RowError::new(at("value"), "is not a string"))?;
+        let value = turn
+            .get("value")
+            .and_then(Value::as_str)
+            .ok_or_else(|| RowError::new(at("value"), "is not a string"))?;
         let mut message = Map::new();
         message.insert("role".into(), role.into());
         message.insert("content".into(), value.into());
@@ -132,9 +145,9 @@ pub(super) fn alpaca(row: &Value) -> Result<Row, RowError> {
     let mut messages = Vec::new();
     for (index, pair) in row.get("history").and_then(Value::as_array).into_iter().flatten().enumerate() {
         let side = |side: usize| {
-            pair.get(side)
-                .and_then(Value::as_str)
-                .ok_or_else(|| RowError::new(format!("history[{index}]"), "is no pair of question and answer"))
+            pair.get(side).and_then(Value::as_str).ok_or_else(|| {
+                RowError::new(format!("history[{index}]"), "is no pair of question and answer")
+            })
         };
         messages.push(json!({"role": "user", "content": side(0)?}));
         messages.push(json!({"role": "assistant", "content": side(1)?}));
@@ -155,20 +168,28 @@ pub(super) fn prompt_completion(row: &Value) -> Result<Row, RowError> {
             _ => Err(RowError::new(key, "is neither text nor a list of messages")),
         }
     };
-    if let (Some(Value::String(prompt)), Some(Value::String(completion))) = (row.get("prompt"), row.get("completion")) {
+    if let (Some(Value::String(prompt)), Some(Value::String(completion))) =
+        (row.get("prompt"), row.get("completion"))
+    {
         return Ok(Row::PromptCompletionText { prompt: prompt.clone(), completion: completion.clone() });
     }
-    Ok(Row::PromptCompletion { prompt: side("prompt", "user")?, completion: side("completion", "assistant")? })
+    Ok(Row::PromptCompletion {
+        prompt: side("prompt", "user")?,
+        completion: side("completion", "assistant")?,
+    })
 }
 
 pub(super) fn pretokenised(row: &Value) -> Result<Row, RowError> {
     let numbers = |key: &str| -> Result<Vec<i64>, RowError> {
-        let whole = |value: &Value| value.as_i64().ok_or_else(|| RowError::new(key, format!("{value} is not an integer")));
+        let whole = |value: &Value| {
+            value.as_i64().ok_or_else(|| RowError::new(key, format!("{value} is not an integer")))
+        };
         list(row, key)?.iter().map(whole).collect()
     };
     let (input_ids, labels) = (numbers("input_ids")?, numbers("labels")?);
     if input_ids.len() != labels.len() {
-        let problem = format!("has {} entries, input_ids has {}: one label a token", labels.len(), input_ids.len());
+        let problem =
+            format!("has {} entries, input_ids has {}: one label a token", labels.len(), input_ids.len());
         return Err(RowError::new("labels", problem));
     }
     Ok(Row::Pretokenised { input_ids, labels })
@@ -178,8 +199,12 @@ pub(super) fn segments(row: &Value) -> Result<Row, RowError> {
     let mut segments = Vec::new();
     for (index, segment) in list(row, "segments")?.iter().enumerate() {
         let problem = |field: &str, what: &str| RowError::new(format!("segments[{index}].{field}"), what);
-        let text = segment.get("text").and_then(Value::as_str).ok_or_else(|| problem("text", "is not a string"))?;
-        let trained = segment.get("label").and_then(Value::as_bool).ok_or_else(|| problem("label", "is neither true nor false"))?;
+        let text =
+            segment.get("text").and_then(Value::as_str).ok_or_else(|| problem("text", "is not a string"))?;
+        let trained = segment
+            .get("label")
+            .and_then(Value::as_bool)
+            .ok_or_else(|| problem("label", "is neither true nor false"))?;
         segments.push(Segment { text: text.to_string(), trained });
     }
     Ok(Row::Segments(segments))

@@ -98,7 +98,10 @@ pub fn label(
     if let (true, Some(eos)) = (template.efficient_eos, eos) {
         masked.input_ids.push(eos);
         masked.labels.push(i64::from(eos));
-        masked.note(0..0, "efficient_eos: the label at the start of each later prompt is eos, its input id is not");
+        masked.note(
+            0..0,
+            "efficient_eos: the label at the start of each later prompt is eos, its input id is not",
+        );
     }
     Ok(masked)
 }
@@ -132,11 +135,16 @@ fn split_system(messages: &[Value]) -> Result<(Option<&str>, &[Value]), MaskErro
             if index % 2 == 0 { &["user", "tool", "observation"] } else { &["assistant", "function"] };
         if !expected.contains(&role(message)) {
             let found = role(message);
-            return Err(MaskError::Dropped(format!("message {index} has role {found:?}: the turns do not alternate")));
+            return Err(MaskError::Dropped(format!(
+                "message {index} has role {found:?}: the turns do not alternate"
+            )));
         }
     }
     if turns.is_empty() || turns.len() % 2 != 0 {
-        return Err(MaskError::Dropped(format!("{} messages do not make prompt and answer pairs", turns.len())));
+        return Err(MaskError::Dropped(format!(
+            "{} messages do not make prompt and answer pairs",
+            turns.len()
+        )));
     }
     Ok((system, turns))
 }
@@ -167,7 +175,11 @@ fn encode_pairs(
             "assistant" => template.assistant,
             "tool" | "observation" => template.observation,
             "user" => template.user,
-            other => return Err(MaskError::Dropped(format!("{other} turns need a tool format, which is not emulated"))),
+            other => {
+                return Err(MaskError::Dropped(format!(
+                    "{other} turns need a tool format, which is not emulated"
+                )));
+            }
         };
         ids.extend(template.encode(encoder, slots, &text)?);
         encoded.push(ids);
@@ -188,7 +200,10 @@ fn contents(template: &SlotTemplate, turns: &[Value], options: &Options) -> Resu
     let mut texts = Vec::with_capacity(turns.len());
     for (index, message) in turns.iter().enumerate() {
         let Some(text) = content(message) else {
-            return Err(MaskError::python("RuntimeError", format!("Expected a string, got the content of message {index}")));
+            return Err(MaskError::python(
+                "RuntimeError",
+                format!("Expected a string, got the content of message {index}"),
+            ));
         };
         let answer = index % 2 == 1;
         let history = index + 2 < turns.len();

@@ -177,10 +177,12 @@ pub const TEMPLATES: &[SlotTemplate] = &[
 impl SlotTemplate {
     /// The template of that name.
     pub fn by_name(name: &str) -> Result<Self, crate::Error> {
-        TEMPLATES.iter().find(|template| template.name == name).copied().ok_or_else(|| crate::Error::UnknownName {
-            kind: "LLaMA-Factory template",
-            name: name.to_string(),
-            known: TEMPLATES.iter().map(|template| template.name.to_string()).collect(),
+        TEMPLATES.iter().find(|template| template.name == name).copied().ok_or_else(|| {
+            crate::Error::UnknownName {
+                kind: "LLaMA-Factory template",
+                name: name.to_string(),
+                known: TEMPLATES.iter().map(|template| template.name.to_string()).collect(),
+            }
         })
     }
 
@@ -190,7 +192,12 @@ impl SlotTemplate {
     }
 
     /// Encodes slots piece by piece, the message put into `{{content}}`.
-    pub(super) fn encode(&self, encoder: &dyn Encoder, slots: &[Slot], content: &str) -> Result<Vec<TokenId>, MaskError> {
+    pub(super) fn encode(
+        &self,
+        encoder: &dyn Encoder,
+        slots: &[Slot],
+        content: &str,
+    ) -> Result<Vec<TokenId>, MaskError> {
         let mut ids = Vec::new();
         for slot in slots {
             match slot {

@@ -19,7 +19,8 @@ fn generation_edge_cases() {
         let id = record["id"].as_str().unwrap();
         let template = ChatTemplate::new(id, record["template"].as_str().unwrap(), clock()).unwrap();
         let tokenizer = tokenizers.get(record["tokenizer"].as_str().unwrap());
-        let chat = Chat { template: &template, encoder: &*tokenizer, special_tokens: &tokenizer.special_tokens };
+        let chat =
+            Chat { template: &template, encoder: &*tokenizer, special_tokens: &tokenizer.special_tokens };
         let sample = sample(&record);
         let inputs = Inputs {
             messages: &sample.messages,
@@ -56,7 +57,8 @@ fn axolotl_details() {
         let id = record["id"].as_str().unwrap();
         let template = template(&dir, &format!("{}.base", record["template"].as_str().unwrap()));
         let tokenizer = tokenizers.get(record["tokenizer"].as_str().unwrap());
-        let chat = Chat { template: &template, encoder: &*tokenizer, special_tokens: &tokenizer.special_tokens };
+        let chat =
+            Chat { template: &template, encoder: &*tokenizer, special_tokens: &tokenizer.special_tokens };
         let when = |value: &Value| match value.as_str() {
             Some("all") => axolotl::EndTokens::All,
             Some("last") => axolotl::EndTokens::Last,
@@ -65,9 +67,9 @@ fn axolotl_details() {
         };
         let options = axolotl::Options {
             train_on_eos: when(&record["train_on_eos"]),
-            eot_tokens: record["eot_tokens"].as_array().map(|list| {
-                list.iter().map(|token| token.as_str().unwrap().to_string()).collect()
-            }),
+            eot_tokens: record["eot_tokens"]
+                .as_array()
+                .map(|list| list.iter().map(|token| token.as_str().unwrap().to_string()).collect()),
             message_field_training: "train".into(),
             message_field_training_detail: "train_detail".into(),
             ..axolotl::Options::default()
@@ -99,7 +101,8 @@ fn llamafactory_labels() {
         if !opts["enable_thinking"].is_null() {
             options.enable_thinking = opts["enable_thinking"].as_bool();
         }
-        let Ok(mut template) = llamafactory::SlotTemplate::by_name(record["lf_template"].as_str().unwrap()) else {
+        let Ok(mut template) = llamafactory::SlotTemplate::by_name(record["lf_template"].as_str().unwrap())
+        else {
             tally.skip(record["lf_template"].as_str().unwrap());
             continue;
         };
@@ -154,14 +157,25 @@ fn image_tokens() {
         drop_class_token: true,
         grid_pinpoints: pinpoints,
     };
-    let qwen = |patch_size, min_pixels, max_pixels| Processor::QwenVl { patch_size, merge_size: 2, min_pixels, max_pixels };
+    let qwen = |patch_size, min_pixels, max_pixels| Processor::QwenVl {
+        patch_size,
+        merge_size: 2,
+        min_pixels,
+        max_pixels,
+    };
     let processors = [
         ("qwen2_vl", qwen(14, 3136, 1_003_520)),
         ("qwen2_5_vl_7b", qwen(14, 3136, 12_845_056)),
         ("qwen3_vl", qwen(16, 65_536, 16_777_216)),
-        ("llava15", Processor::Llava { image_size: 336, patch_size: 14, additional: 1, drop_class_token: true }),
+        (
+            "llava15",
+            Processor::Llava { image_size: 336, patch_size: 14, additional: 1, drop_class_token: true },
+        ),
         ("llava_next_336", llava_next),
-        ("internvl3", Processor::InternVl { tile_size: 448, seq_length: 256, min_patches: 1, max_patches: 12 }),
+        (
+            "internvl3",
+            Processor::InternVl { tile_size: 448, seq_length: 256, min_patches: 1, max_patches: 12 },
+        ),
         ("idefics3", Processor::Idefics3 { longest_edge: 1456, tile_size: 364, seq_length: 169 }),
         ("gemma3", Processor::Gemma3 { tokens: 256 }),
     ];
@@ -169,7 +183,9 @@ fn image_tokens() {
     for record in &records {
         let side = |key: &str| record[key].as_u64().unwrap() as usize;
         let size = ImageSize { height: side("h"), width: side("w") };
-        for (name, expected) in record.as_object().unwrap().iter().filter(|(key, _)| !["h", "w"].contains(&key.as_str())) {
+        for (name, expected) in
+            record.as_object().unwrap().iter().filter(|(key, _)| !["h", "w"].contains(&key.as_str()))
+        {
             let Some((_, processor)) = processors.iter().find(|(known, _)| known == name) else {
                 tally.skip(name);
                 continue;

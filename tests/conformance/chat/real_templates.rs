@@ -33,13 +33,16 @@ fn real_templates() {
                     eprintln!("ERROR {id}\n    found    {found}\n    expected {expected}");
                 }
             }
-            (Some(expected), Ok(found)) => misses.push(format!("{case}: {found:?} instead of error {expected}")),
+            (Some(expected), Ok(found)) => {
+                misses.push(format!("{case}: {found:?} instead of error {expected}"))
+            }
             (None, Err(found)) => misses.push(format!("{case}: error {found}")),
             (None, Ok((text, spans))) => {
                 let expected = record["text"].as_str().unwrap();
                 if text != expected {
                     let at = text.chars().zip(expected.chars()).take_while(|(a, b)| a == b).count();
-                    let tail = |text: &str| text.chars().skip(at.saturating_sub(20)).take(80).collect::<String>();
+                    let tail =
+                        |text: &str| text.chars().skip(at.saturating_sub(20)).take(80).collect::<String>();
                     misses.push(format!("{case}: {:?} instead of {:?}", tail(&text), tail(expected)));
                 } else if spans != record["spans"] {
                     misses.push(format!("{case}: spans {spans} instead of {}", record["spans"]));
@@ -51,7 +54,11 @@ fn real_templates() {
     for (name, misses) in &wrong {
         eprintln!("{name}\n    {}", misses.join("\n    "));
     }
-    eprintln!("real templates: {} of {} as jinja2 renders them", templates.len() - wrong.len(), templates.len());
+    eprintln!(
+        "real templates: {} of {} as jinja2 renders them",
+        templates.len() - wrong.len(),
+        templates.len()
+    );
     eprintln!("real templates: {same_errors} of {errors} errors word for word");
     assert!(wrong.len() <= KNOWN_RESIDUE, "{} templates differ", wrong.len());
 }

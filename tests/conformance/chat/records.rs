@@ -13,7 +13,10 @@ pub fn json_lines(path: &Path) -> Vec<Value> {
         return Vec::new();
     }
     let text = crate::read_text(path);
-    text.lines().filter(|line| !line.trim().is_empty()).map(|line| serde_json::from_str(line).unwrap()).collect()
+    text.lines()
+        .filter(|line| !line.trim().is_empty())
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 pub fn u32s(value: &Value) -> Vec<u32> {
@@ -57,7 +60,12 @@ impl Tally {
         for (kind, count) in &self.skipped {
             eprintln!("SKIPPED {} {kind}: {count} records", self.what);
         }
-        let shown: Vec<String> = self.misses.iter().take(std::env::var("MISSES").ok().and_then(|n| n.parse().ok()).unwrap_or(12)).cloned().collect();
+        let shown: Vec<String> = self
+            .misses
+            .iter()
+            .take(std::env::var("MISSES").ok().and_then(|n| n.parse().ok()).unwrap_or(12))
+            .cloned()
+            .collect();
         assert!(self.misses.is_empty(), "{} of {} miss:\n{}", self.misses.len(), self.what, shown.join("\n"));
     }
 }

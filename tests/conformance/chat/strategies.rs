@@ -86,10 +86,12 @@ fn labels_of_rendered_conversations() {
     for record in json_lines(&dir.join("render_masks.jsonl.gz")) {
         let Some(strategies) = record["labels"].as_object() else { continue };
         let id = record["id"].as_str().unwrap();
-        let name = format!("{}.{}", record["template"].as_str().unwrap(), record["variant"].as_str().unwrap());
+        let name =
+            format!("{}.{}", record["template"].as_str().unwrap(), record["variant"].as_str().unwrap());
         let template = template(&dir, &name);
         let tokenizer = tokenizers.get(record["tokenizer"].as_str().unwrap());
-        let chat = Chat { template: &template, encoder: &*tokenizer, special_tokens: &tokenizer.special_tokens };
+        let chat =
+            Chat { template: &template, encoder: &*tokenizer, special_tokens: &tokenizer.special_tokens };
         let sample = &conversations[record["conv"].as_str().unwrap()];
         let ids = u32s(&record["input_ids"]);
         for (strategy, expected) in strategies {
@@ -121,7 +123,11 @@ pub fn compare(
     match found {
         Err(error) => tally.fail(strategy, id, error.to_string()),
         Ok(masked) if masked.input_ids != ids => {
-            tally.fail(strategy, id, format!("ids\n    found    {:?}\n    expected {ids:?}", masked.input_ids));
+            tally.fail(
+                strategy,
+                id,
+                format!("ids\n    found    {:?}\n    expected {ids:?}", masked.input_ids),
+            );
         }
         Ok(masked) => {
             let labels = labels_of(expected, &ids);
