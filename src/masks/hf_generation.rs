@@ -11,6 +11,7 @@ use std::ops::Range;
 
 use super::encoder::Encoded;
 use super::{Call, Chat, MaskError, Masked, Sample};
+use crate::chat::jinja::limits::MAX_OUTPUT;
 
 /// Labels of the tokenizer path.
 ///
@@ -85,6 +86,50 @@ pub struct Replacement {
     pub start: usize,
     pub old_len: usize,
     pub new_len: usize,
+}
+
+/// What a processor puts in place of each placeholder of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Placeholder<'a> {
+    /// The text that stands once for an image in the rendered conversation, and `n` times after it.
+    pub token: &'a str,
+    /// Tokens of each image, in order; see [`super::image_tokens`].
+    pub counts: &'a [usize],
+}
+
+/// Labels of the processor path: placeholders are expanded in the text before it is tokenised.
+///
+/// # Errors
+/// `ValueError` when there are not as many placeholders as images.
+pub fn label_processor(chat: &Chat, sample: &Sample, images: &Placeholder) -> Result<Masked, MaskError> {
+    let rendered = chat.render(Call::whole(sample))?;
+    let pieces: Vec<&str> = rendered.text.split(images.token).collect();
+    if pieces.len() != images.counts.len() + 1 || images.token.is_empty() {
+        let found = pieces.len() - 1;
+        let message =
+            format!("{found} placeholders {:?} in the text for {} images", images.token, images.counts.len());
+        return Err(MaskError::python("ValueError", message));
+    }
+    let total = images.counts.iter().fold(0_usize, |sum, count| sum.saturating_add(*count));
+    if total.saturating_mul(images.token.len()) > MAX_OUTPUT {
+        return Err(MaskError::python(
+            "ValueError",
+            format!("{total} image tokens are too many for one sample"),
+        ));
+    }
+    let old_len = images.token.chars().count();
+    let (mut text, mut replacements, mut position) = (String::new(), Vec::new(), 0);
+    for (index, piece) in pieces.iter().enumerate() {
+        text.push_str(piece);
+        position += piece.chars().count();
+        if let Some(count) = images.counts.get(index) {
+            text.push_str(&images.token.repeat(*count));
+            replacements.push(Replacement { start: position, old_len, new_len: old_len * count });
+            position += old_len;
+        }
+    }
+    let spans: Vec<Range<usize>> = rendered.spans.iter().map(|span| span.chars.clone()).collect();
+    Ok(supervise_overlaps(&chat.encode(&text)?, &shift_spans(&spans, &replacements)))
 }
 
 /// Spans after placeholders before or inside them have grown.

@@ -28,6 +28,8 @@ pub mod llamafactory;
 pub mod llava_next;
 pub mod markers;
 pub mod prefix;
+#[cfg(test)]
+mod tests;
 pub mod torchtune;
 pub mod trl_collator;
 pub mod unsloth;
