@@ -99,6 +99,7 @@ pub fn label(chat: &Chat, sample: &super::Sample, options: &Options) -> Result<M
     let messages: Vec<Value> = turns.iter().map(|turn| turn.message.clone()).collect();
     let tools = sample.tools.as_deref().filter(|tools| !tools.is_empty());
     let text = render(chat, &messages, tools)?;
+    super::affordable(2 * turns.len(), text.len())?;
     let encoded = chat.encode(&text)?;
     let (token_starts, token_ends) = encoded.offsets.iter().copied().unzip();
     let located = Located { chat, messages, tools, text: text.chars().collect(), token_starts, token_ends };

@@ -1,7 +1,7 @@
 //! Every strategy on a vocabulary of characters: one id a character, one for each special token, so that what
 //! is supervised can be read as text. Exactness against the trainers is the conformance tests' matter.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 
 use super::encoder::{Encoded, Encoder};
 use super::prefix::Turns;

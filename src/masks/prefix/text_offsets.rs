@@ -2,7 +2,7 @@
 //! fall-back to token counts that is verified by decoding. With [`Turns::Last`] only the last answer counts.
 
 use crate::chat::jinja::limits::MAX_OUTPUT;
-use crate::masks::{Call, Chat, MaskError, Masked, Sample, content, role};
+use crate::masks::{Call, Chat, MaskError, Masked, Sample, affordable, content, role};
 
 /// Characters of a span or content that the error messages show.
 const SHOWN: usize = 80;
@@ -32,6 +32,7 @@ struct Seam {
 pub fn text_offsets(chat: &Chat, sample: &Sample, turns: Turns) -> Result<Masked, MaskError> {
     let whole = Call::whole(sample);
     let full = chat.text(whole)?;
+    affordable(2 * sample.messages.len(), full.len())?;
     let encoded = chat.encode(&full)?;
     let mut masked = Masked::ignored(encoded.ids.clone());
     let seams = seams(chat, whole, turns)?;

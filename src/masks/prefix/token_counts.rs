@@ -1,11 +1,13 @@
 //! open-instruct's older `mask_labels` (commit e6c3044): token counts of prefixes, never verified.
 
-use crate::masks::{Call, Chat, MaskError, Masked, Sample, role};
+use crate::masks::{Call, Chat, MaskError, Masked, Sample, affordable, role};
 
 /// Labels by token counts: every message that is not an assistant's is masked from where its prefix ends.
 /// Tools are not passed to the prefixes.
 pub fn token_counts(chat: &Chat, sample: &Sample) -> Result<Masked, MaskError> {
-    let ids = chat.ids(&chat.text(Call::whole(sample))?)?;
+    let text = chat.text(Call::whole(sample))?;
+    affordable(2 * sample.messages.len(), text.len())?;
+    let ids = chat.ids(&text)?;
     let mut masked = Masked::ignored(ids);
     masked.supervise(0..masked.input_ids.len());
     let plain = Call { messages: &sample.messages, tools: None, kwargs: None, add_generation_prompt: false };
