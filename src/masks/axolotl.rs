@@ -99,6 +99,7 @@ pub fn label(chat: &Chat, sample: &super::Sample, options: &Options) -> Result<M
     let messages: Vec<Value> = turns.iter().map(|turn| turn.message.clone()).collect();
     let tools = sample.tools.as_deref().filter(|tools| !tools.is_empty());
     let text = render(chat, &messages, tools)?;
+    super::affordable(2 * turns.len(), text.len())?;
     let encoded = chat.encode(&text)?;
     let (token_starts, token_ends) = encoded.offsets.iter().copied().unzip();
     let located = Located { chat, messages, tools, text: text.chars().collect(), token_starts, token_ends };
@@ -290,7 +291,7 @@ impl EndKind {
             }
             // Position −1 is the last token; an end token there is taken for "not found".
             None if ids.last().is_some_and(is_end) => None,
-            None => ids.iter().position(is_end).filter(|at| at + 1 <= END_TOKEN_REACH),
+            None => ids.iter().position(is_end).filter(|at| *at < END_TOKEN_REACH),
         }
     }
 }

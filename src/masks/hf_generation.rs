@@ -11,6 +11,7 @@ use std::ops::Range;
 
 use super::encoder::Encoded;
 use super::{Call, Chat, MaskError, Masked, Sample};
+use crate::chat::jinja::limits::MAX_OUTPUT;
 
 /// Labels of the tokenizer path.
 ///
@@ -87,6 +88,50 @@ pub struct Replacement {
     pub new_len: usize,
 }
 
+/// What a processor puts in place of each placeholder of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Placeholder<'a> {
+    /// The text that stands once for an image in the rendered conversation, and `n` times after it.
+    pub token: &'a str,
+    /// Tokens of each image, in order; see [`super::image_tokens`].
+    pub counts: &'a [usize],
+}
+
+/// Labels of the processor path: placeholders are expanded in the text before it is tokenised.
+///
+/// # Errors
+/// `ValueError` when there are not as many placeholders as images.
+pub fn label_processor(chat: &Chat, sample: &Sample, images: &Placeholder) -> Result<Masked, MaskError> {
+    let rendered = chat.render(Call::whole(sample))?;
+    let pieces: Vec<&str> = rendered.text.split(images.token).collect();
+    if pieces.len() != images.counts.len() + 1 || images.token.is_empty() {
+        let found = pieces.len() - 1;
+        let message =
+            format!("{found} placeholders {:?} in the text for {} images", images.token, images.counts.len());
+        return Err(MaskError::python("ValueError", message));
+    }
+    let total = images.counts.iter().fold(0_usize, |sum, count| sum.saturating_add(*count));
+    if total.saturating_mul(images.token.len()) > MAX_OUTPUT {
+        return Err(MaskError::python(
+            "ValueError",
+            format!("{total} image tokens are too many for one sample"),
+        ));
+    }
+    let old_len = images.token.chars().count();
+    let (mut text, mut replacements, mut position) = (String::new(), Vec::new(), 0);
+    for (index, piece) in pieces.iter().enumerate() {
+        text.push_str(piece);
+        position += piece.chars().count();
+        if let Some(count) = images.counts.get(index) {
+            text.push_str(&images.token.repeat(*count));
+            replacements.push(Replacement { start: position, old_len, new_len: old_len * count });
+            position += old_len;
+        }
+    }
+    let spans: Vec<Range<usize>> = rendered.spans.iter().map(|span| span.chars.clone()).collect();
+    Ok(supervise_overlaps(&chat.encode(&text)?, &shift_spans(&spans, &replacements)))
+}
+
 /// Spans after placeholders before or inside them have grown.
 pub fn shift_spans(spans: &[Range<usize>], replacements: &[Replacement]) -> Vec<Range<usize>> {
     let shift = |position: usize| {
@@ -116,10 +161,14 @@ mod tests {
         Encoded { ids: (0..offsets.len() as u32).collect(), offsets: offsets.to_vec() }
     }
 
+    fn single(span: Range<usize>) -> Vec<Range<usize>> {
+        std::iter::once(span).collect()
+    }
+
     #[test]
     fn a_span_on_token_zero_runs_to_the_end() {
-        let masked = supervise_spans(&encoded(&[(0, 1), (1, 4), (4, 6)]), &[0..1]).unwrap();
-        assert_eq!(masked.spans(), [0..3]);
+        let masked = supervise_spans(&encoded(&[(0, 1), (1, 4), (4, 6)]), &single(0..1)).unwrap();
+        assert_eq!(masked.spans(), single(0..3));
         assert_eq!(masked.notes.len(), 1);
     }
 
@@ -131,9 +180,9 @@ mod tests {
 
     #[test]
     fn processors_take_overlaps_after_the_shift() {
-        let spans = shift_spans(&[10..12], &[Replacement { start: 2, old_len: 3, new_len: 9 }]);
-        assert_eq!(spans, [16..18]);
+        let spans = shift_spans(&single(10..12), &[Replacement { start: 2, old_len: 3, new_len: 9 }]);
+        assert_eq!(spans, single(16..18));
         let masked = supervise_overlaps(&encoded(&[(0, 15), (15, 17), (17, 18), (18, 20)]), &spans);
-        assert_eq!(masked.spans(), [1..3]);
+        assert_eq!(masked.spans(), single(1..3));
     }
 }

@@ -40,13 +40,20 @@ fn turns(messages: &[Value]) -> Result<Vec<(&str, &str)>, MaskError> {
     Ok(turns)
 }
 
+/// A plain template: the fixed system text, what is put around a message, and the ids that are unmasked.
+struct Plain<'a> {
+    system: &'a str,
+    bos: Option<TokenId>,
+    render: fn(&str, &str) -> String,
+    unmasked: &'a [Option<TokenId>],
+}
+
 /// `preprocess_qwen`.
 pub fn qwen(encoder: &dyn Encoder, messages: &[Value]) -> Result<Masked, MaskError> {
-    let newline = encoder.ids("\n")?;
-    let unmasked =
-        [newline.first().copied(), encoder.token_to_id("<|im_start|>"), encoder.token_to_id("<|im_end|>")];
+    let newline = encoder.ids("\n")?.first().copied();
+    let unmasked = [newline, encoder.token_to_id("<|im_start|>"), encoder.token_to_id("<|im_end|>")];
     let render = |name: &str, text: &str| format!("<|im_start|>{name}\n{text}<|im_end|>\n");
-    by_message(encoder, messages, QWEN_SYSTEM, &unmasked, &render, None)
+    by_message(encoder, messages, &Plain { system: QWEN_SYSTEM, bos: None, render, unmasked: &unmasked })
 }
 
 /// `preprocess_llama3`. It wants the "\n\n" token unmasked too, but no token has that text, so nothing comes of it.
@@ -62,29 +69,22 @@ pub fn llama3(encoder: &dyn Encoder, messages: &[Value]) -> Result<Masked, MaskE
         let text = text.trim_matches(is_space);
         format!("<|start_header_id|>{name}<|end_header_id|>\n\n{text}<|eot_id|>")
     };
-    by_message(encoder, messages, LLAMA3_SYSTEM, &unmasked, &render, bos)
+    by_message(encoder, messages, &Plain { system: LLAMA3_SYSTEM, bos, render, unmasked: &unmasked })
 }
 
-fn by_message(
-    encoder: &dyn Encoder,
-    messages: &[Value],
-    system: &str,
-    unmasked: &[Option<TokenId>],
-    render: &dyn Fn(&str, &str) -> String,
-    bos: Option<TokenId>,
-) -> Result<Masked, MaskError> {
+fn by_message(encoder: &dyn Encoder, messages: &[Value], plain: &Plain) -> Result<Masked, MaskError> {
     let mut masked = Masked::default();
-    masked.input_ids.extend(bos);
-    masked.input_ids.extend(encoder.ids(&render("system", system))?);
+    masked.input_ids.extend(plain.bos);
+    masked.input_ids.extend(encoder.ids(&(plain.render)("system", plain.system))?);
     masked.labels.resize(masked.input_ids.len(), IGNORE_INDEX);
     for (name, text) in turns(messages)? {
-        let ids = encoder.ids(&render(name, text))?;
+        let ids = encoder.ids(&(plain.render)(name, text))?;
         let trained = !matches!(name, "user" | "system");
         masked.labels.extend(ids.iter().map(|id| if trained { i64::from(*id) } else { IGNORE_INDEX }));
         masked.input_ids.extend(ids);
     }
     for (id, label) in masked.input_ids.iter().zip(&mut masked.labels) {
-        if unmasked.contains(&Some(*id)) {
+        if plain.unmasked.contains(&Some(*id)) {
             *label = i64::from(*id);
         }
     }

@@ -28,6 +28,8 @@ pub mod llamafactory;
 pub mod llava_next;
 pub mod markers;
 pub mod prefix;
+#[cfg(test)]
+mod tests;
 pub mod torchtune;
 pub mod trl_collator;
 pub mod unsloth;
@@ -113,16 +115,18 @@ impl Masked {
 
     /// Supervises `range`, clamped to the sequence.
     pub fn supervise(&mut self, range: Range<usize>) {
-        let ids = self.input_ids.iter().zip(&mut self.labels).enumerate();
-        for (_, (id, label)) in ids.skip(range.start).take(range.end.saturating_sub(range.start)) {
-            *label = i64::from(*id);
+        let range = range.start..range.end.min(self.labels.len());
+        if let (Some(ids), Some(labels)) = (self.input_ids.get(range.clone()), self.labels.get_mut(range)) {
+            ids.iter().zip(labels).for_each(|(id, label)| *label = i64::from(*id));
         }
     }
 
     /// Masks `range`, clamped to the sequence.
     pub fn ignore(&mut self, range: Range<usize>) {
-        let count = range.end.saturating_sub(range.start);
-        self.labels.iter_mut().skip(range.start).take(count).for_each(|label| *label = IGNORE_INDEX);
+        let range = range.start..range.end.min(self.labels.len());
+        if let Some(labels) = self.labels.get_mut(range) {
+            labels.fill(IGNORE_INDEX);
+        }
     }
 
     /// Supervises one token.
@@ -218,6 +222,22 @@ impl Chat<'_> {
     pub fn ids(&self, text: &str) -> Result<Vec<TokenId>, MaskError> {
         Ok(self.encode(text)?.ids)
     }
+}
+
+/// Most text that one sample may make a strategy render, in bytes. Prefixes and dummies cost a rendering a
+/// message, so a hostile sample of many messages would take hours.
+const MAX_RENDERED: usize = 1 << 30;
+
+/// Refuses a sample whose `renderings` of a text of `len` bytes would take too long.
+pub(crate) fn affordable(renderings: usize, len: usize) -> Result<(), MaskError> {
+    if renderings.saturating_mul(len) <= MAX_RENDERED {
+        return Ok(());
+    }
+    let limit = MAX_RENDERED >> 20;
+    let message = format!(
+        "{renderings} renderings of {len} bytes are more than {limit} MiB: split this conversation before masking it"
+    );
+    Err(MaskError::Tokenizer(crate::Error::Usage(message)))
 }
 
 /// `message["role"]`, or nothing.

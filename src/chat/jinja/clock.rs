@@ -126,7 +126,7 @@ impl DateTime {
     }
 
     fn directive(self, out: &mut String, flag: Option<char>, directive: char) {
-        let hour12 = if self.hour % 12 == 0 { 12 } else { self.hour % 12 };
+        let hour12 = if self.hour.is_multiple_of(12) { 12 } else { self.hour % 12 };
         let weekday = self.weekday();
         let (iso_year, iso_week) = self.iso_week();
         let day_name = usize::try_from(weekday).ok().and_then(|i| DAYS.get(i)).copied().unwrap_or("");

@@ -191,7 +191,8 @@ fn is_callable(value: &Value) -> bool {
 /// `namespace(...)`: transformers refuses names that begin with an underscore.
 fn namespace(defaults: Option<ValueOrKwargs>) -> Result<Value, Error> {
     let names = defaults.as_deref().and_then(|d| d.try_iter().ok()).into_iter().flatten();
-    for name in names.filter_map(|n| n.as_str().map(str::to_string)).filter(|n| n.starts_with('_')) {
+    let hidden = names.filter_map(|n| n.as_str().map(str::to_string)).find(|n| n.starts_with('_'));
+    if let Some(name) = hidden {
         let name = python::string_repr(&name)?;
         let message = format!(
             "Chat templates cannot store underscore-prefixed attributes on a namespace, but got {name}. \

@@ -52,14 +52,30 @@ impl Tracker {
     /// The spans over the finished text.
     pub fn spans(&self, text: &str) -> Vec<Span> {
         let Ok(bodies) = self.bodies.lock() else { return Vec::new() };
-        bodies
-            .iter()
-            .map(|(start, body)| {
-                let chars = *start..start + body.chars().count();
-                let found = text.chars().skip(*start).take(chars.len());
-                Span { displaced: !found.eq(body.chars()), chars }
-            })
-            .collect()
+        let index = CharIndex::new(text);
+        let span = |(start, body): &(usize, String)| {
+            let chars = *start..*start + body.chars().count();
+            Span { displaced: !index.tail(text, *start).starts_with(body.as_str()), chars }
+        };
+        bodies.iter().map(span).collect()
+    }
+}
+
+/// Byte offsets of every so many characters, so that a character is found without counting from the start.
+struct CharIndex(Vec<usize>);
+
+impl CharIndex {
+    const STRIDE: usize = 256;
+
+    fn new(text: &str) -> Self {
+        Self(text.char_indices().step_by(Self::STRIDE).map(|(at, _)| at).collect())
+    }
+
+    /// The text from character `position` on; empty behind its end.
+    fn tail<'t>(&self, text: &'t str, position: usize) -> &'t str {
+        let known = self.0.get(position / Self::STRIDE).and_then(|at| text.get(*at..)).unwrap_or_default();
+        let rest = known.char_indices().nth(position % Self::STRIDE).map_or(known.len(), |(at, _)| at);
+        known.get(rest..).unwrap_or_default()
     }
 }
 
@@ -185,6 +201,17 @@ mod tests {
             format!("a{{%- with %}}{{% filter {FILTER}({TRACKER}) +%}}b{{% endfilter %}}{{% endwith -%}}c")
         );
         assert_eq!(rewritten.tags, 1);
+    }
+
+    #[test]
+    fn characters_are_found_from_the_index() {
+        let text = "é".repeat(700) + "ab";
+        let index = CharIndex::new(&text);
+        assert_eq!(index.tail(&text, 700), "ab");
+        assert_eq!(index.tail(&text, 0).len(), text.len());
+        assert_eq!(index.tail(&text, 702), "");
+        assert_eq!(index.tail(&text, 9999), "");
+        assert_eq!(CharIndex::new("").tail("", 0), "");
     }
 
     #[test]

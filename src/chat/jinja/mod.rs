@@ -12,6 +12,15 @@
 //! [`limits`] and ends with an error that names its line. Exceptions that Python raises come back in
 //! Python's words ([`PythonException`]).
 //!
+//! Known not to equal jinja2 (counted with `tests/scripts/render_real_templates.py`: 784 of 786 real templates
+//! render alike):
+//! * `"…" | safe` makes Markup in Python, and `Markup + str` escapes the str; here it does not (2 templates);
+//! * `"…%d" % value`: the engine has no such operator on text and says so (1 template, in a branch for video);
+//! * comparing values of different types gives an answer where Python raises;
+//! * printing what has no JSON form (`dict.items()`, a generator, `range`) shows a list;
+//! * filters that no chat template uses are missing: truncate, striptags, urlize, wordwrap, xmlattr, random;
+//! * `strftime_now` takes UTC: the standard library knows no time zones.
+//!
 //! Knows nothing of tokens: [`crate::masks`] maps spans to them.
 //!
 //! Source of the rules: `transformers/utils/chat_template_utils.py` and `tokenization_utils_base.py`.

@@ -72,12 +72,10 @@ fn write_list(out: &mut Bounded, value: &Value, depth: usize) -> Result<(), TooL
 
 /// A number as Python prints it: integers in full, floats by their shortest digits.
 pub fn number(value: &Value) -> String {
-    if !value.is_integer() {
-        if let Ok(float) = f64::try_from(value.clone()) {
-            return float_repr(float);
-        }
+    match f64::try_from(value.clone()) {
+        Ok(float) if !value.is_integer() => float_repr(float),
+        _ => value.to_string(),
     }
-    value.to_string()
 }
 
 /// `repr(float)`: shortest digits that read back the same, exponent form below 1e-4 and from 1e16 on.

@@ -182,3 +182,25 @@ fn broken_templates_say_where() {
     let blocks = format!("{}{}", "{% if 1 %}".repeat(3000), "{% endif %}".repeat(3000));
     assert!(render(&blocks).is_err());
 }
+
+#[test]
+fn one_template_serves_many_threads() {
+    let template =
+        ChatTemplate::new("t", "{% generation %}{{ messages[0].content }}{% endgeneration %}", Clock::System)
+            .unwrap();
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4_usize)
+            .map(|n| {
+                let template = &template;
+                scope.spawn(move || {
+                    let messages = [json!({"role": "user", "content": "x".repeat(n + 1)})];
+                    let inputs = Inputs { messages: &messages, ..Inputs::default() };
+                    template.render(&inputs).unwrap().spans[0].chars.clone()
+                })
+            })
+            .collect();
+        for (n, thread) in threads.into_iter().enumerate() {
+            assert_eq!(thread.join().unwrap(), 0..n + 1);
+        }
+    });
+}

@@ -69,23 +69,8 @@ pub fn label(
         source.truncate(source_len);
         target.truncate(target_len);
         total += source_len + target_len;
-        let mut labels = match options.train_on_prompt {
-            true => signed(&source),
-            false => vec![IGNORE_INDEX; source_len],
-        };
-        if let (true, true, Some(eos)) = (template.efficient_eos, index != 0, eos) {
-            match labels.first_mut() {
-                Some(first) => *first = i64::from(eos),
-                // Python prepends the eos label even when no prompt token is left.
-                None => labels.push(i64::from(eos)),
-            }
-        }
-        labels.extend(match options.mask_history && index != 0 {
-            true => vec![IGNORE_INDEX; target_len],
-            false => signed(&target),
-        });
-        source.extend(target);
-        pieces.push(Masked { input_ids: source, labels, notes: Vec::new() });
+        let seam = eos.filter(|_| template.efficient_eos && index != 0);
+        pieces.push(piece(source, target, seam, options, index));
     }
     if options.mask_history {
         pieces.reverse();
@@ -104,6 +89,30 @@ pub fn label(
         );
     }
     Ok(masked)
+}
+
+/// One pair with its labels; `seam` is the eos label that stands at the start of a later prompt.
+fn piece(
+    mut source: Vec<TokenId>,
+    target: Vec<TokenId>,
+    seam: Option<TokenId>,
+    options: &Options,
+    index: usize,
+) -> Masked {
+    let mut labels = if options.train_on_prompt { signed(&source) } else { vec![IGNORE_INDEX; source.len()] };
+    if let Some(eos) = seam {
+        match labels.first_mut() {
+            Some(first) => *first = i64::from(eos),
+            // Python prepends the eos label even when no prompt token is left.
+            None => labels.push(i64::from(eos)),
+        }
+    }
+    match options.mask_history && index != 0 {
+        true => labels.resize(labels.len() + target.len(), IGNORE_INDEX),
+        false => labels.extend(signed(&target)),
+    }
+    source.extend(target);
+    Masked { input_ids: source, labels, notes: Vec::new() }
 }
 
 /// How much of prompt and answer a limit leaves (`infer_seqlen`).

@@ -102,6 +102,52 @@ const DEEPSEEK3: SlotTemplate = SlotTemplate {
     ..PLAIN
 };
 
+const GLM4: SlotTemplate = SlotTemplate {
+    name: "glm4",
+    prefix: &[Slot::Text("[gMASK]<sop>")],
+    system: &[Slot::Text("<|system|>\n{{content}}")],
+    user: &[Slot::Text("<|user|>\n{{content}}<|assistant|>")],
+    assistant: &[Slot::Text("\n{{content}}")],
+    observation: &[Slot::Text("<|observation|>\n{{content}}<|assistant|>")],
+    efficient_eos: true,
+    ..PLAIN
+};
+
+const GPT_OSS: SlotTemplate = SlotTemplate {
+    name: "gpt_oss",
+    system: &[Slot::Text("<|start|>system<|message|>{{content}}<|end|>")],
+    user: &[Slot::Text("<|start|>user<|message|>{{content}}<|end|><|start|>assistant")],
+    assistant: &[Slot::Text(CONTENT)],
+    observation: &[Slot::Text("<|start|>user<|message|>{{content}}<|end|><|start|>assistant")],
+    default_system: "You are ChatGPT, a large language model trained by OpenAI.",
+    efficient_eos: true,
+    reasoning: true,
+    thought_words: ["<|channel|>analysis<|message|>", "<|end|><|start|>assistant<|channel|>final<|message|>"],
+    ..PLAIN
+};
+
+const PHI4: SlotTemplate = SlotTemplate {
+    name: "phi4",
+    system: &[Slot::Text("<|im_start|>system<|im_sep|>{{content}}<|im_end|>")],
+    user: &[Slot::Text("<|im_start|>user<|im_sep|>{{content}}<|im_end|><|im_start|>assistant<|im_sep|>")],
+    assistant: &[Slot::Text("{{content}}<|im_end|>")],
+    observation: &[Slot::Text(
+        "<|im_start|>user<|im_sep|>{{content}}<|im_end|><|im_start|>assistant<|im_sep|>",
+    )],
+    replaced_eos: Some("<|im_end|>"),
+    ..PLAIN
+};
+
+const LFM2: SlotTemplate = SlotTemplate {
+    name: "lfm2",
+    observation: &[Slot::Text(
+        "<|im_start|>tool\n<|tool_response_start|>{{content}}<|tool_response_end|><|im_end|>\n\
+         <|im_start|>assistant\n",
+    )],
+    default_system: "You are a helpful AI assistant.",
+    ..CHATML
+};
+
 /// The templates that are known by name; [`SlotTemplate`] is public for others.
 pub const TEMPLATES: &[SlotTemplate] = &[
     PLAIN,
@@ -110,7 +156,16 @@ pub const TEMPLATES: &[SlotTemplate] = &[
     SlotTemplate { name: "qwen3", default_system: "", reasoning: true, ..QWEN },
     SlotTemplate { name: "qwen3_nothink", default_system: "", ..QWEN },
     GEMMA,
+    SlotTemplate { name: "qwen3_vl", default_system: "", reasoning: true, ..QWEN },
+    SlotTemplate { name: "qwen3_5", default_system: "", reasoning: true, ..QWEN },
+    SlotTemplate { name: "qwen2_vl", default_system: "You are a helpful assistant.", ..QWEN },
     SlotTemplate { name: "gemma3", ..GEMMA },
+    SlotTemplate { name: "gemma2", replaced_eos: None, efficient_eos: true, ..GEMMA },
+    GLM4,
+    SlotTemplate { name: "glm4_moe", reasoning: true, ..GLM4 },
+    GPT_OSS,
+    PHI4,
+    LFM2,
     DEEPSEEK3,
     SlotTemplate { name: "deepseekr1", reasoning: true, ..DEEPSEEK3 },
     SlotTemplate {

@@ -1,20 +1,8 @@
-//! Prefix difference: an answer is what rendering one message more adds. Three kinds, all of open-instruct
-//! (commit e6c3044; the last also TRL's tokenize_fn and axolotl's legacy path):
-//!
-//! * [`text_offsets`]: `_tokenize_tulu_sft_with_assistant_labels`, positions in the text, with a fall-back to
-//!   token counts that is verified by decoding;
-//! * [`token_counts`]: `mask_labels`, counts only, never verified;
-//! * [`prompt_completion`]: `sft_tokenize_mask_out_prompt_v1`, everything after the prompt of the last message.
-//!
-//! All of them fail where a template renders history differently from a prefix (Qwen3 strips thoughts),
-//! where the generation prompt holds text that a stored answer lacks, and where tokens merge at the seam.
+//! open-instruct's `_tokenize_tulu_sft_with_assistant_labels` (commit e6c3044): positions in the text, with a
+//! fall-back to token counts that is verified by decoding. With [`Turns::Last`] only the last answer counts.
 
-use std::ops::Range;
-
-use serde_json::Value;
-
-use super::{Call, Chat, MaskError, Masked, Sample, content, role};
 use crate::chat::jinja::limits::MAX_OUTPUT;
+use crate::masks::{Call, Chat, MaskError, Masked, Sample, affordable, content, role};
 
 /// Characters of a span or content that the error messages show.
 const SHOWN: usize = 80;
@@ -44,6 +32,7 @@ struct Seam {
 pub fn text_offsets(chat: &Chat, sample: &Sample, turns: Turns) -> Result<Masked, MaskError> {
     let whole = Call::whole(sample);
     let full = chat.text(whole)?;
+    affordable(2 * sample.messages.len(), full.len())?;
     let encoded = chat.encode(&full)?;
     let mut masked = Masked::ignored(encoded.ids.clone());
     let seams = seams(chat, whole, turns)?;
@@ -151,52 +140,4 @@ fn verify(chat: &Chat, sample: &Sample, message: usize, full: &str, ids: &[u32])
 
 fn python_repr(text: &str) -> String {
     crate::chat::jinja::string_repr(text)
-}
-
-/// Labels by token counts: every message that is not an assistant's is masked from where its prefix ends.
-/// Tools are not passed to the prefixes.
-pub fn token_counts(chat: &Chat, sample: &Sample) -> Result<Masked, MaskError> {
-    let ids = chat.ids(&chat.text(Call::whole(sample))?)?;
-    let mut masked = Masked::ignored(ids);
-    masked.supervise(0..masked.input_ids.len());
-    let plain = Call { messages: &sample.messages, tools: None, kwargs: None, add_generation_prompt: false };
-    let count = |prefix: Call| -> Result<usize, MaskError> { Ok(chat.ids(&chat.text(prefix)?)?.len()) };
-    for (index, _) in sample.messages.iter().enumerate().filter(|(_, m)| role(m) != "assistant") {
-        let start = if index == 0 { 0 } else { count(plain.prefix(index, false))? };
-        let next_is_answer = sample.messages.get(index + 1).is_some_and(|m| role(m) == "assistant");
-        let end = count(plain.prefix(index + 1, next_is_answer))?;
-        masked.ignore(start..end);
-    }
-    Ok(masked)
-}
-
-/// Labels of prompt and completion: the prompt is all but the last message and the generation prompt.
-///
-/// # Errors
-/// `AssertionError` when the prompt has more tokens than the whole.
-pub fn prompt_completion(chat: &Chat, sample: &Sample) -> Result<Masked, MaskError> {
-    let whole = Call::whole(sample);
-    let ids = chat.ids(&chat.text(whole)?)?;
-    let prompt = whole.prefix(sample.messages.len().saturating_sub(1), true);
-    let prompt_ids = chat.ids(&chat.text(prompt)?)?;
-    if prompt_ids.len() > ids.len() {
-        return Err(MaskError::python("AssertionError", format!("({}, {})", prompt_ids.len(), ids.len())));
-    }
-    let supervised: Range<usize> = prompt_ids.len()..ids.len();
-    let mismatch = !ids.starts_with(&prompt_ids);
-    let mut masked = Masked::ignored(ids);
-    masked.supervise(supervised.clone());
-    if mismatch {
-        masked.note(
-            supervised,
-            "the ids of the prompt are not a prefix of all ids: TRL warns \"Mismatch between tokenized prompt and the \
-             start of tokenized prompt+completion\" and trains on",
-        );
-    }
-    Ok(masked)
-}
-
-/// True when a sample can be split into a prompt and a completion.
-pub fn has_completion(messages: &[Value]) -> bool {
-    messages.len() > 1 && messages.last().is_some_and(|m| role(m) == "assistant")
 }

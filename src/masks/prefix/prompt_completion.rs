@@ -1,0 +1,39 @@
+//! Prompt and completion: open-instruct's `sft_tokenize_mask_out_prompt_v1` (commit e6c3044), TRL's `tokenize_fn` and
+//! axolotl's legacy path.
+
+use std::ops::Range;
+
+use serde_json::Value;
+
+use crate::masks::{Call, Chat, MaskError, Masked, Sample, role};
+
+/// Labels of prompt and completion: the prompt is all but the last message and the generation prompt.
+///
+/// # Errors
+/// `AssertionError` when the prompt has more tokens than the whole.
+pub fn prompt_completion(chat: &Chat, sample: &Sample) -> Result<Masked, MaskError> {
+    let whole = Call::whole(sample);
+    let ids = chat.ids(&chat.text(whole)?)?;
+    let prompt = whole.prefix(sample.messages.len().saturating_sub(1), true);
+    let prompt_ids = chat.ids(&chat.text(prompt)?)?;
+    if prompt_ids.len() > ids.len() {
+        return Err(MaskError::python("AssertionError", format!("({}, {})", prompt_ids.len(), ids.len())));
+    }
+    let supervised: Range<usize> = prompt_ids.len()..ids.len();
+    let mismatch = !ids.starts_with(&prompt_ids);
+    let mut masked = Masked::ignored(ids);
+    masked.supervise(supervised.clone());
+    if mismatch {
+        masked.note(
+            supervised,
+            "the ids of the prompt are not a prefix of all ids: TRL warns \"Mismatch between tokenized prompt and the \
+             start of tokenized prompt+completion\" and trains on",
+        );
+    }
+    Ok(masked)
+}
+
+/// True when a sample can be split into a prompt and a completion.
+pub fn has_completion(messages: &[Value]) -> bool {
+    messages.len() > 1 && messages.last().is_some_and(|m| role(m) == "assistant")
+}
