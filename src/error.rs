@@ -40,6 +40,9 @@ pub enum Error {
     /// The tokenizer library refused an input.
     #[error("the tokenizer could not encode this text: {0}")]
     Encode(String),
+    /// A model could not be fetched from the hub or found in its cache.
+    #[error(transparent)]
+    Hub(#[from] crate::hub::HubError),
 }
 
 impl Error {

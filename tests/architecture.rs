@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// Modules from the ground up.
 const ORDER: &[&str] = &[
+    "hub",
     "error",
     "python",
     "text",
@@ -37,7 +38,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("tokenizers::", &["tokenizer"]),
     ("candle_core", &["moe"]),
     ("crossterm::", &["runtime"]),
-    ("hf_hub::", &["runtime"]),
+    ("hf_hub::", &["hub"]),
+    ("ureq::", &["hub"]),
     ("ratatui::", &["ui", "runtime"]),
     ("minijinja::", &["chat"]),
     ("clap::", &["cli"]),
