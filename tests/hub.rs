@@ -13,7 +13,7 @@ use maskscope::hub::{HubError, HubId, HubOptions, Progress, Stage, Token, Wanted
 /// Far more than any fetch here needs: whoever takes longer hangs.
 const HANGS: Duration = Duration::from_secs(120);
 /// Patience with servers that will never answer.
-const SHORT: Duration = Duration::from_millis(300);
+const SHORT: Duration = Duration::from_millis(1500);
 /// Patience with servers that will.
 const LONG: Duration = Duration::from_secs(30);
 
@@ -223,10 +223,8 @@ fn each_refusal_has_its_message_and_next_step() {
             assert!(!message.contains(secret) && !format!("{error:?}").contains(secret), "{message}");
         }
     }
-    assert_eq!(
-        files_in(scene.cache.path()).iter().filter(|p| p.extension().is_none_or(|e| e != "lock")).count(),
-        0
-    );
+    let left = std::fs::read_dir(scene.cache.path()).unwrap().map(|e| e.unwrap().file_name());
+    assert!(left.into_iter().all(|name| name == ".locks"), "refused repositories leave no folder");
     assert_whole(&run("acme/gated", &good, None).folder());
 }
 
@@ -332,7 +330,10 @@ fn a_silent_server_ends_at_its_deadline() {
     ] {
         let scene = Scene::new();
         let message = run(&format!("acme/{repo}"), &scene.impatient(), None).error().to_string();
-        assert!(message.contains("was silent for 0.3 s") && message.contains(what), "{repo}: {message}");
+        assert!(
+            message.contains("sent nothing or next to nothing of") && message.contains(what),
+            "{repo}: {message}"
+        );
         assert!(message.contains("HF_HUB_DOWNLOAD_TIMEOUT"), "{repo}: {message}");
         scene.assert_no_bad_file();
     }
@@ -372,7 +373,8 @@ fn an_outage_is_served_from_the_cache_and_a_refusal_is_not() {
         ("disabled", false),
     ] {
         copy_folder(&scene.repo("ok"), &scene.repo(repo));
-        let outcome = run(&format!("acme/{repo}"), &scene.impatient().token(None), None);
+        let options = if repo == "silent" { scene.impatient() } else { scene.options() };
+        let outcome = run(&format!("acme/{repo}"), &options, None);
         assert_eq!(outcome.result.is_ok(), from_cache, "{repo}: {:?}", outcome.result);
     }
     assert_whole(&folder);

@@ -116,6 +116,13 @@ impl RepoCache {
         fs::create_dir_all(&blobs).map_err(|e| HubError::cache(&blobs, e))
     }
 
+    /// Takes back [`create_blobs`](Self::create_blobs) when nothing came of it: Python warns of a repository
+    /// without snapshots.
+    pub(super) fn remove_empty_folders(&self) {
+        // A folder that is not empty stays, and that is no failure.
+        let _ = fs::remove_dir(self.folder.join("blobs")).and_then(|()| fs::remove_dir(&self.folder));
+    }
+
     /// Gives the contents their names in the snapshot of `commit`, and notes that `revision` stands for it.
     ///
     /// # Errors

@@ -134,7 +134,7 @@ impl Route<'_> {
                 pause *= 2;
             }
             // Silence has already cost its deadline; asking again would cost another.
-            let silent = matches!(broken, Broken::Silent) && fruitless > 0;
+            let silent = matches!(broken, Broken::Silent(_)) && fruitless > 0;
             if silent || fruitless >= FRUITLESS_ATTEMPTS {
                 return Ok(Ended::Early(broken));
             }
@@ -220,7 +220,7 @@ impl Route<'_> {
             report(copied).map_err(Failed::Stopped)?;
             if window.elapsed() > self.client.silence_timeout() {
                 if copied - window_start < LEAST_BYTES_PER_SILENCE {
-                    return Ok((copied, Some(Broken::Silent)));
+                    return Ok((copied, Some(Broken::Silent(window.elapsed()))));
                 }
                 (window, window_start) = (Instant::now(), copied);
             }

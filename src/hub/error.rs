@@ -102,10 +102,10 @@ pub enum HubError {
          local folder or a model that is in the cache"
     )]
     NoNetwork { endpoint: String, detail: String },
-    /// Connected, and then silence.
+    /// Connected, and then silence, or a drip.
     #[error(
-        "{endpoint} was silent for {seconds} s on {what}; try again, or allow more with HF_HUB_ETAG_TIMEOUT (answers) \
-         and HF_HUB_DOWNLOAD_TIMEOUT (files)"
+        "{endpoint} sent nothing or next to nothing of {what} in {seconds:.1} s; try again, or allow more with \
+         HF_HUB_ETAG_TIMEOUT (answers) and HF_HUB_DOWNLOAD_TIMEOUT (files)"
     )]
     Timeout { endpoint: String, what: String, seconds: f64 },
     /// The body of a file ended early, more than once.

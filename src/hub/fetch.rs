@@ -39,14 +39,14 @@ pub fn fetch(
     if options.offline {
         let missing = || HubError::NotCached { id: id.to_string(), cache: cache_dir.to_path_buf() };
         let folder = cached(&cache, id, wanted).ok_or_else(missing)?;
-        reporter.from_cache("offline mode is on".to_string())?;
+        reporter.served_by_cache("offline mode is on".to_string())?;
         return Ok(folder);
     }
     let client = Client::new(options)?;
     match plan(&client, id, wanted, &mut reporter) {
         Ok(plan) => load(&client, &cache, id, &plan, &mut reporter),
         Err(error) if error.is_outage() => match cached(&cache, id, wanted) {
-            Some(folder) => reporter.from_cache(error.to_string()).map(|()| folder),
+            Some(folder) => reporter.served_by_cache(error.to_string()).map(|()| folder),
             None => Err(error),
         },
         Err(error) => Err(error),
@@ -72,7 +72,7 @@ fn load(
     let route = Route { client, cache, id, commit: &plan.commit };
     for (done, meta) in missing.iter().enumerate() {
         reporter.files(present + done, plan.files.len());
-        route.download(meta, reporter)?;
+        route.download(meta, reporter).inspect_err(|_| cache.remove_empty_folders())?;
     }
     reporter.files(plan.files.len(), plan.files.len());
     reporter.stage(Stage::Verifying, "")?;

@@ -34,8 +34,8 @@ pub(super) enum Ask {
 pub(super) enum Broken {
     /// No connection was made.
     NoNetwork(String),
-    /// Nothing came for too long.
-    Silent,
+    /// (Almost) nothing came for this long.
+    Silent(Duration),
     /// The connection or the message ended in the middle.
     Midway(String),
     /// What has a message of its own.
@@ -151,7 +151,8 @@ impl Client {
 
     /// The whole body as text. It may neither be large nor drip in.
     pub(super) fn text(&self, answer: Answer) -> Result<String, Broken> {
-        let deadline = Instant::now() + self.silence_timeout.saturating_mul(TEXT_DEADLINE_SILENCES);
+        let patience = self.silence_timeout.saturating_mul(TEXT_DEADLINE_SILENCES);
+        let deadline = Instant::now() + patience;
         let mut reader = answer.body.into_reader().take(MAX_TEXT_BYTES + 1);
         let (mut text, mut buffer) = (Vec::new(), vec![0; 64 * 1024]);
         loop {
@@ -162,7 +163,7 @@ impl Client {
                 return Err(Broken::Midway(format!("an answer of more than {MAX_TEXT_BYTES} bytes")));
             }
             if Instant::now() > deadline {
-                return Err(Broken::Silent);
+                return Err(Broken::Silent(patience));
             }
         }
         String::from_utf8(text).map_err(|_| Broken::Midway("an answer that is no UTF-8".to_string()))
@@ -188,10 +189,7 @@ impl Client {
         let (endpoint, what) = (self.endpoint.clone(), what.to_string());
         match broken {
             Broken::NoNetwork(detail) => HubError::NoNetwork { endpoint, detail },
-            Broken::Silent => {
-                let seconds = self.answer_timeout.max(self.silence_timeout).as_secs_f64();
-                HubError::Timeout { endpoint, what, seconds }
-            }
+            Broken::Silent(time) => HubError::Timeout { endpoint, what, seconds: time.as_secs_f64() },
             Broken::Midway(detail) => HubError::BadAnswer { endpoint, what, detail },
             Broken::Other(error) => error,
         }
@@ -201,10 +199,13 @@ impl Client {
         use std::io::ErrorKind;
         let detail = self.detail(&error.to_string());
         match error {
-            ureq::Error::Timeout(_) => Broken::Silent,
+            ureq::Error::Timeout(ureq::Timeout::PerRead | ureq::Timeout::PerWrite) => {
+                Broken::Silent(self.silence_timeout)
+            }
+            ureq::Error::Timeout(_) => Broken::Silent(self.answer_timeout),
             ureq::Error::HostNotFound => Broken::NoNetwork("no host of that name was found".to_string()),
             ureq::Error::Io(e) => match e.kind() {
-                ErrorKind::TimedOut | ErrorKind::WouldBlock => Broken::Silent,
+                ErrorKind::TimedOut | ErrorKind::WouldBlock => Broken::Silent(self.silence_timeout),
                 ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted => {
                     Broken::Midway("the connection broke off".to_string())
                 }

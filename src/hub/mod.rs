@@ -26,7 +26,7 @@
 //! From `hf-hub` 0.5.0 come the cache layout and the token file. Its download is not
 //! used: it has no deadline, takes a cut body without Content-Length for a whole file, needs a server with
 //! Range, checks no hash, answers a refusal with a bare status, and panics without a home folder. `ureq`, which
-//! hf-hub brings along, does the requests instead ([`http`], the only file that names it).
+//! hf-hub brings along, does the requests instead (`http.rs`, the only file that names it).
 //!
 //! # Trust
 //! Everything a server sends is untrusted: names become paths only after a check, sizes and answers have limits,

@@ -81,7 +81,7 @@ impl<'a> Reporter<'a> {
     }
 
     /// The last step of a fetch that the cache answers.
-    pub(super) fn from_cache(&mut self, note: String) -> Result<(), HubError> {
+    pub(super) fn served_by_cache(&mut self, note: String) -> Result<(), HubError> {
         self.progress.note = Some(note);
         self.stage(Stage::FromCache, "")
     }
