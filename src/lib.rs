@@ -54,6 +54,7 @@ pub mod chat;
 pub mod cli;
 pub mod commands;
 pub mod error;
+pub mod hub;
 pub mod labels;
 pub mod masks;
 pub mod moe;

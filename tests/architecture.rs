@@ -35,6 +35,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("candle_core", &["moe"]),
     ("crossterm::", &["runtime"]),
     ("hf_hub::", &["hub"]),
+    ("ureq::", &["hub"]),
     ("ratatui::", &["ui", "runtime"]),
     ("minijinja::", &["chat"]),
     ("clap::", &["cli"]),
