@@ -4,6 +4,7 @@ mod added;
 mod byte_alphabet;
 mod class;
 mod config;
+mod convert;
 mod core;
 mod decode;
 mod encoding;
@@ -15,6 +16,7 @@ mod loaded;
 pub mod slow;
 mod special;
 mod table;
+mod v5;
 
 pub use class::{ClassFacts, Loader, Profile, Release, Side, VERY_LARGE_INTEGER};
 pub use core::{AddedTokenWithId, Core, CoreParts, SharedModel};

@@ -71,7 +71,9 @@ fn special_tokens() {
     for (name, golden) in tables.iter().filter(|(n, _)| n.contains(&only)) {
         match (load_named(&root, name), golden.get("error")) {
             (Err(_), Some(_)) => {}
-            (Ok(_), Some(error)) => failed.push(format!("{name}: Python raises {error}, we load it")),
+            // What an old release cannot load we load all the same, but say so.
+            (Ok(tokenizer), Some(_)) if !tokenizer.notes.is_empty() => {}
+            (Ok(_), Some(error)) => failed.push(format!("{name}: Python raises {error}, we load it silently")),
             (Err(e), None) => failed.push(format!("{name}: {e}")),
             (Ok(tokenizer), None) => {
                 let wrong = differences(&tokenizer, golden);

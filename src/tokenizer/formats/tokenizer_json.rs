@@ -20,3 +20,23 @@ pub fn add_tokens(core: &mut Core, tokens: Vec<AddedTokenWithId>) -> Result<()> 
     }
     Ok(())
 }
+
+/// True where merges are written as pairs, `[["a", "b"], …]`, which tokenizers before 0.20 cannot read.
+pub fn merges_are_pairs(bytes: &[u8]) -> bool {
+    const KEY: &[u8] = b"\"merges\"";
+    let Some(at) = bytes.windows(KEY.len()).position(|w| w == KEY) else { return false };
+    let rest = bytes.iter().skip(at + KEY.len()).filter(|b| !b.is_ascii_whitespace());
+    rest.take(3).copied().eq(*b":[[")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_are_told_from_strings() {
+        assert!(merges_are_pairs(br#"{"model": {"merges": [ ["a", "b"]]}}"#));
+        assert!(!merges_are_pairs(br#"{"model": {"merges": ["a b"]}}"#));
+        assert!(!merges_are_pairs(b"{}"));
+    }
+}

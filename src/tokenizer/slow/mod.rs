@@ -4,6 +4,7 @@
 //! added tokens) is [`tokenize_base`].
 
 mod aligned;
+mod merging;
 pub mod byte_level;
 pub mod processor;
 pub mod sentencepiece;
