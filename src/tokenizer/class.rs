@@ -96,6 +96,10 @@ pub enum SlowKind {
     Qwen2,
     /// No slow class here; 5.x rebuilds its pipeline.
     Gemma,
+    /// WordPiece from `vocab.txt`; built as the fast class.
+    Bert,
+    /// SentencePiece Unigram with ids moved up by one; built as the fast class.
+    XlmRoberta,
     /// tiktoken ranks with a closed list of special tokens.
     Tiktoken(TiktokenClassKind),
 }
@@ -188,11 +192,43 @@ const PROFILES: &[Profile] = &[
     Profile {
         class: "GemmaTokenizer",
         slow: Some(SlowKind::Gemma),
-        tokens: &[(Role::Bos, "<bos>"), (Role::Eos, "<eos>"), (Role::Unk, "<unk>"), (Role::Pad, "<pad>")],
+        tokens: &[
+            (Role::Bos, "<bos>"),
+            (Role::Eos, "<eos>"),
+            (Role::Unk, "<unk>"),
+            (Role::Pad, "<pad>"),
+            (Role::Mask, "<mask>"),
+        ],
         wraps_strings: Some(false),
         adds_bos: true,
         clean_up_tokenization_spaces: false,
         fast_padding_side: Side::Left,
+        ..GENERIC
+    },
+    Profile {
+        class: "BertTokenizer",
+        slow: Some(SlowKind::Bert),
+        tokens: &[
+            (Role::Unk, "[UNK]"),
+            (Role::Sep, "[SEP]"),
+            (Role::Pad, "[PAD]"),
+            (Role::Cls, "[CLS]"),
+            (Role::Mask, "[MASK]"),
+        ],
+        ..GENERIC
+    },
+    Profile {
+        class: "XLMRobertaTokenizer",
+        slow: Some(SlowKind::XlmRoberta),
+        tokens: &[
+            (Role::Bos, "<s>"),
+            (Role::Eos, "</s>"),
+            (Role::Unk, "<unk>"),
+            (Role::Sep, "</s>"),
+            (Role::Pad, "<pad>"),
+            (Role::Cls, "<s>"),
+            (Role::Mask, "<mask>"),
+        ],
         ..GENERIC
     },
     Profile { class: "QWenTokenizer", slow: Some(SlowKind::Tiktoken(TiktokenClassKind::Qwen)), ..GENERIC },
@@ -215,6 +251,13 @@ const GENERIC: Profile = Profile {
     clean_up_tokenization_spaces: true,
     fast_padding_side: Side::Right,
 };
+
+impl SlowKind {
+    /// True where the slow Python class itself is reproduced, not only its files read.
+    pub fn has_slow_class(self) -> bool {
+        !matches!(self, Self::Gemma | Self::Bert | Self::XlmRoberta)
+    }
+}
 
 impl Profile {
     /// The profile of a class name, with or without `Fast`; a generic one for a class that is not known.

@@ -14,7 +14,8 @@ use super::config::InitArguments;
 use super::core::{AddedTokenWithId, CoreParts};
 use super::files::FileSet;
 use super::formats::sentencepiece::{MergeOrder, ModelProto, build_bpe};
-use super::formats::{bpe_files, tiktoken};
+use super::formats::{bpe_files, tiktoken, word_piece};
+use super::special::Role;
 use crate::error::{Error, Result};
 
 /// A part of a pipeline from its description.
@@ -37,6 +38,8 @@ pub fn convert(
         Some(SlowKind::Llama) => llama(files),
         Some(SlowKind::T5) => t5(files, arguments, release),
         Some(SlowKind::ByteLevel | SlowKind::Qwen2) => byte_level(profile, files, arguments),
+        Some(SlowKind::Bert) => bert(files, arguments),
+        Some(SlowKind::XlmRoberta) => xlm_roberta(files),
         _ => Err(Error::format(files.label(), format!("{} has no fast class", profile.class))),
     }
 }
@@ -165,4 +168,68 @@ pub fn reset_bpe(model: &mut ModelWrapper, fuse_unk: bool, byte_fallback: bool, 
         bpe.ignore_merges = false;
         bpe.dropout = None;
     }
+}
+
+/// A template `[first] $A [last]` (and its pair form) of tokens with their ids.
+fn enclosing(first: (&str, usize), last: (&str, usize), pair_type: u32) -> Value {
+    let token = |t: (&str, usize), kind: u32| json!({"SpecialToken": {"id": t.0, "type_id": kind}});
+    let text = |id: &str, kind: u32| json!({"Sequence": {"id": id, "type_id": kind}});
+    let entry = |t: (&str, usize)| json!({"id": t.0, "ids": [t.1], "tokens": [t.0]});
+    let mut pair = vec![token(first, 0), text("A", 0), token(last, 0)];
+    if pair_type == 0 {
+        pair.push(token(last, 0));
+    }
+    pair.extend([text("B", pair_type), token(last, pair_type)]);
+    json!({
+        "type": "TemplateProcessing",
+        "single": [token(first, 0), text("A", 0), token(last, 0)],
+        "pair": pair,
+        "special_tokens": {first.0: entry(first), last.0: entry(last)},
+    })
+}
+
+fn bert(files: &FileSet, arguments: &InitArguments) -> Result<CoreParts> {
+    let path = files.path_of("vocab.txt");
+    let tokens = word_piece::read_vocab(&files.require("vocab.txt")?, &path)?;
+    let content = |role: Role| arguments.special.get(role).map_or("", |t| t.content.as_str());
+    let id = |token: &str| tokens.iter().position(|t| t == token);
+    let (cls, sep) = (content(Role::Cls), content(Role::Sep));
+    let ends = id(cls).zip(id(sep));
+    let mut parts = CoreParts::bare(word_piece::build(&tokens, content(Role::Unk), &path)?);
+    parts.normalizer = part(json!({
+        "type": "BertNormalizer", "clean_text": true,
+        "handle_chinese_chars": arguments.flag("tokenize_chinese_chars").unwrap_or(true),
+        "strip_accents": arguments.flag("strip_accents"),
+        "lowercase": arguments.flag("do_lower_case").unwrap_or(true),
+    }))?;
+    parts.pre_tokenizer = part(json!({"type": "BertPreTokenizer"}))?;
+    parts.decoder = part(json!({"type": "WordPiece", "prefix": "##", "cleanup": true}))?;
+    if let Some((first, last)) = ends {
+        parts.post_processor = part(enclosing((cls, first), (sep, last), 1))?;
+    }
+    Ok(parts)
+}
+
+/// XLM-R puts four tokens of fairseq before the model's own: `<s>`, `<pad>`, `</s>`, `<unk>`, and `<mask>` last.
+fn xlm_roberta(files: &FileSet) -> Result<CoreParts> {
+    let path = files.path_of("sentencepiece.bpe.model");
+    let model = ModelProto::read(&files.require("sentencepiece.bpe.model")?, &path)?;
+    let mut pieces: Vec<(String, f64)> =
+        ["<s>", "<pad>", "</s>", "<unk>"].into_iter().map(|t| (t.to_string(), 0.0)).collect();
+    pieces.extend(model.scored_pieces().into_iter().skip(3).map(|(t, s)| (t, f64::from(s))));
+    pieces.push(("<mask>".to_string(), 0.0));
+    let unigram = Unigram::from(pieces, Some(3), false)
+        .map_err(|e| Error::format(&path, format!("the pieces do not make a Unigram model: {e}")))?;
+    let mut parts = CoreParts::bare(unigram);
+    let mut normalizers: Vec<Value> = model.charsmap_normalizer().into_iter().collect();
+    normalizers.extend([
+        json!({"type": "Strip", "strip_left": false, "strip_right": true}),
+        json!({"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": "▁"}),
+    ]);
+    parts.normalizer = part(json!({"type": "Sequence", "normalizers": normalizers}))?;
+    let metaspace = json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": true});
+    parts.pre_tokenizer = part(metaspace.clone())?;
+    parts.decoder = part(metaspace)?;
+    parts.post_processor = part(enclosing(("<s>", 0), ("</s>", 2), 0))?;
+    Ok(parts)
 }

@@ -15,7 +15,8 @@ use super::slow::sentencepiece::{Joining, SentencePieceClass, SentencePieceFlavo
 use super::slow::tiktoken::{TiktokenClass, TiktokenClassKind};
 use super::slow::{SlowClass, split::Splitter};
 use super::special::{AddedTokens, Role, SpecialToken};
-use super::{fast, v5};
+use super::recognize::recognize;
+use super::{fast, standalone, v5};
 use crate::error::{Error, Result};
 
 /// What the user may fix about the loading; `None` takes the default.
@@ -34,6 +35,11 @@ pub struct LoadOptions {
 /// # Errors
 /// Broken files, or files that no known class can be built from (the message names what is missing).
 pub fn load(name: &str, files: &FileSet, options: LoadOptions) -> Result<Tokenizer> {
+    let files = &recognize(files)?;
+    if let Some(mut tokenizer) = standalone::load(files, options)? {
+        tokenizer.name = name.to_string();
+        return Ok(tokenizer);
+    }
     let class = class_name(files)?;
     let profile = Profile::of(&class);
     let slow = profile.slow.filter(|kind| slow_files_missing(*kind, files).is_none());
@@ -43,13 +49,13 @@ pub fn load(name: &str, files: &FileSet, options: LoadOptions) -> Result<Tokeniz
         _ if options.release == Release::V5 && !closed && (has_json || slow.is_some()) => {
             v5::load(&class, files, options)?
         }
-        (Some(Loader::Slow) | None, Some(kind), _) => load_slow(profile, kind, files, options)?,
+        (Some(Loader::Slow), Some(kind), _) | (None, Some(kind), _) if kind.has_slow_class() => load_slow(profile, kind, files, options)?,
         (Some(Loader::Fast), Some(kind @ SlowKind::Tiktoken(_)), false) => {
             let mut tokenizer = load_slow(profile, kind, files, options)?;
             tokenizer.notes.push(format!("{class} has no fast class; the slow one is used"));
             tokenizer
         }
-        (Some(Loader::Fast), Some(_), false) | (Some(Loader::Fast) | None, _, true) => fast::load(&class, profile, files, options)?,
+        (Some(Loader::Fast) | None, Some(_), false) | (Some(Loader::Fast) | None, _, true) => fast::load(&class, profile, files, options)?,
         (wish, _, _) => return Err(nothing_to_load(&class, profile, files, wish)),
     };
     tokenizer.name = name.to_string();
@@ -91,6 +97,12 @@ fn class_name(files: &FileSet) -> Result<String> {
         "GPT2Tokenizer"
     } else if files.has("tokenizer.model") {
         "LlamaTokenizer"
+    } else if files.has("spiece.model") {
+        "T5Tokenizer"
+    } else if files.has("sentencepiece.bpe.model") {
+        "XLMRobertaTokenizer"
+    } else if files.has("vocab.txt") && !files.has("tokenizer.json") {
+        "BertTokenizer"
     } else if files.find_suffix("arcade100k.tiktoken").is_some() {
         "Arcade100kTokenizer"
     } else if files.find_suffix("qwen.tiktoken").is_some() {
@@ -108,6 +120,8 @@ fn slow_files_missing(kind: SlowKind, files: &FileSet) -> Option<&'static str> {
         SlowKind::ByteLevel | SlowKind::Qwen2 => missing("vocab.json").or_else(|| missing("merges.txt")),
         SlowKind::T5 => missing("spiece.model"),
         SlowKind::Gemma => Some("tokenizer.json"),
+        SlowKind::Bert => missing("vocab.txt"),
+        SlowKind::XlmRoberta => missing("sentencepiece.bpe.model"),
         SlowKind::Llama => missing("tokenizer.model"),
         SlowKind::Tiktoken(_) => files.find_suffix(".tiktoken").is_none().then_some("*.tiktoken"),
     }
@@ -205,7 +219,9 @@ fn build_slow(
             let processor = Processor::new(&model, &path)?;
             Ok(Arc::new(SentencePieceClass::new(processor, joining, SentencePieceFlavor::T5, release)))
         }
-        SlowKind::Gemma => Err(Error::format(files.label(), "no slow class of GemmaTokenizer is known here")),
+        SlowKind::Gemma | SlowKind::Bert | SlowKind::XlmRoberta => {
+            Err(Error::format(files.label(), "the slow class is not reproduced here; try --loader fast"))
+        }
         SlowKind::Llama => {
             let path = files.path_of("tokenizer.model");
             let model = sentencepiece::ModelProto::read(&files.require("tokenizer.model")?, &path)?;

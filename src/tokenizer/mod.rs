@@ -14,7 +14,9 @@ pub mod formats;
 mod load;
 mod loaded;
 pub mod slow;
+mod recognize;
 mod special;
+mod standalone;
 mod table;
 mod v5;
 

@@ -115,7 +115,9 @@ fn from_slow_files(profile: &Profile, files: &FileSet, arguments: &InitArguments
         return Ok(CoreParts::bare(build_bpe(&model.scored_pieces(), MergeOrder::Id, &path)?));
     }
     let mut parts = convert(profile, files, arguments, Release::V5)?;
-    parts.post_processor = None;
+    if matches!(profile.slow, Some(SlowKind::ByteLevel | SlowKind::Qwen2)) {
+        parts.post_processor = None;
+    }
     Ok(parts)
 }
 

@@ -49,6 +49,11 @@ pub trait SlowClass: Send + Sync + std::fmt::Debug {
     /// `convert_tokens_to_string`: the text of a run of tokens, as vocabulary strings.
     fn tokens_to_string(&self, tokens: &[String], special: &SpecialTokens) -> String;
 
+    /// True for classes that do not add eos to a text that already ends with it.
+    fn adds_eos_once(&self) -> bool {
+        false
+    }
+
     /// Classes that replace the base class's `_decode` altogether answer here.
     fn decode_whole(&self, _ids: &[TokenId], _skip_special_tokens: bool) -> Option<String> {
         None

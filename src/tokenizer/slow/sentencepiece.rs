@@ -166,6 +166,10 @@ impl SlowClass for SentencePieceClass {
         }
     }
 
+    fn adds_eos_once(&self) -> bool {
+        self.flavor == SentencePieceFlavor::T5
+    }
+
     fn tokens_to_string(&self, tokens: &[String], special: &SpecialTokens) -> String {
         let is_t5 = self.flavor == SentencePieceFlavor::T5;
         let mut text = String::new();
