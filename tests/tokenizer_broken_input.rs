@@ -21,7 +21,9 @@ fn spm(model_type: i32) -> Vec<u8> {
     let mut pieces = vec![piece("<unk>", 0.0, 2), piece("<s>", 0.0, 3), piece("</s>", 0.0, 3)];
     pieces.extend((0..=255u8).map(|b| piece(&format!("<0x{b:02X}>"), 0.0, 6)));
     let words = ["▁", "a", "b", "c", "▁a", "ab", "▁ab", "<tag>"];
-    pieces.extend(words.iter().enumerate().map(|(i, w)| piece(w, -(i as f32) - 1.0, if *w == "<tag>" { 4 } else { 1 })));
+    pieces.extend(
+        words.iter().enumerate().map(|(i, w)| piece(w, -(i as f32) - 1.0, if *w == "<tag>" { 4 } else { 1 })),
+    );
     ModelProto {
         pieces,
         trainer_spec: Some(TrainerSpec {
@@ -31,11 +33,26 @@ fn spm(model_type: i32) -> Vec<u8> {
             ..TrainerSpec::default()
         }),
         normalizer_spec: Some(NormalizerSpec {
-            precompiled_charsmap: Some(vec![8, 0, 0, 0, 1, 0, 0, 0, 2, 1, 0, 0, b'x', 0]),
+            precompiled_charsmap: Some(one_rule()),
             ..NormalizerSpec::default()
         }),
     }
     .encode_to_vec()
+}
+
+/// Compiled normalisation rules with one rule: `q` becomes `ab`. A double array of 512 units: the root's state is
+/// 256, `q` leads from there to state 384, whose unit is the leaf.
+fn one_rule() -> Vec<u8> {
+    let mut units = vec![0u32; 512];
+    let offset = |offset: u32| offset << 10;
+    units[0] = offset(256);
+    let q = u32::from(b'q');
+    let here = 256 ^ q;
+    let leaf = 384;
+    units[here as usize] = offset(here ^ leaf) | (1 << 8) | q;
+    units[leaf as usize] = 1 << 31;
+    let trie: Vec<u8> = units.iter().flat_map(|u| u.to_le_bytes()).collect();
+    [&(trie.len() as u32).to_le_bytes()[..], &trie, b"ab\0"].concat()
 }
 
 fn byte_alphabet() -> Vec<char> {
@@ -141,7 +158,10 @@ fn gguf() -> Vec<u8> {
 }
 
 fn config(class: &str) -> (&'static str, Vec<u8>) {
-    ("tokenizer_config.json", json!({"tokenizer_class": class, "model_max_length": 512}).to_string().into_bytes())
+    (
+        "tokenizer_config.json",
+        json!({"tokenizer_class": class, "model_max_length": 512}).to_string().into_bytes(),
+    )
 }
 
 /// One small set of each format.
@@ -234,6 +254,21 @@ fn every_format_loads_from_its_own_small_file() {
 }
 
 #[test]
+fn compiled_rules_change_the_text_and_the_spans_still_fit() {
+    let dir = tempfile::tempdir().expect("a folder");
+    write(dir.path(), &vec![("spiece.model", spm(1))]);
+    let files = FileSet::folder(dir.path()).expect("a folder");
+    let slow = LoadOptions { loader: Some(Loader::Slow), ..LoadOptions::default() };
+    let tokenizer = load("rules", &files, slow).expect("loads");
+    let encoding = tokenizer.encode("c q", false).expect("encodes");
+    let tokens: Vec<String> =
+        encoding.ids.iter().map(|id| format!("{:?}", tokenizer.piece(*id).expect("a piece"))).collect();
+    let expected = ["▁", "c", "▁", "a", "b"].map(|t| format!("Text({t:?})"));
+    assert_eq!(tokens, expected, "the pieces apart have the better score: -6 against -7");
+    assert_eq!(encoding.spans, [0..0, 0..1, 1..2, 2..3, 2..3]);
+}
+
+#[test]
 fn a_lone_file_is_known_by_what_is_in_it() {
     for (name, files) in formats().into_iter().filter(|(_, files)| files.len() == 1) {
         // The two Unigram classes cannot be told apart by content.
@@ -277,14 +312,19 @@ fn error_of(files: Files) -> String {
 #[test]
 fn errors_say_what_is_wrong() {
     let deep = [vec![b'['; 100_000], vec![b']'; 100_000]].concat();
-    assert!(error_of(vec![("tokenizer.json", [b"{\"model\":", &deep[..], b"}"].concat())]).contains("recursion"));
+    assert!(
+        error_of(vec![("tokenizer.json", [b"{\"model\":", &deep[..], b"}"].concat())]).contains("recursion")
+    );
     assert!(error_of(vec![config("LlamaTokenizer")]).contains("tokenizer.json"));
     assert!(error_of(vec![("vocab.txt", b"a\0b\n".to_vec()), config("BertTokenizer")]).contains("NUL"));
     let no_result = Value::from(byte_level_vocab()).to_string().into_bytes();
     assert!(error_of(vec![("vocab.json", no_result), ("merges.txt", b"x y\n".to_vec())]).contains("merges"));
     let header = [&b"GGUF\x03\0\0\0"[..], &[0; 8], &1u64.to_le_bytes(), &(1u64 << 30).to_le_bytes()].concat();
     assert!(error_of(vec![("model.gguf", header)]).contains("does not fit"));
-    assert!(error_of(vec![("qwen.tiktoken", b"\xFF\xFE 1\n".to_vec()), config("QWenTokenizer")]).contains("UTF-8"));
+    assert!(
+        error_of(vec![("qwen.tiktoken", b"\xFF\xFE 1\n".to_vec()), config("QWenTokenizer")])
+            .contains("UTF-8")
+    );
 }
 
 #[cfg(unix)]

@@ -92,7 +92,7 @@ fn t5(files: &FileSet, arguments: &InitArguments, release: Release) -> Result<Co
     let unigram = Unigram::from(vocabulary, Some(unk), false)
         .map_err(|e| Error::format(&path, format!("the pieces do not make a Unigram model: {e}")))?;
     let mut parts = CoreParts::bare(unigram);
-    let mut normalizers: Vec<Value> = model.charsmap_normalizer().into_iter().collect();
+    let mut normalizers: Vec<Value> = model.charsmap_normalizer(&path)?.into_iter().collect();
     let runs = json!({"Regex": " {2,}"});
     match release {
         Release::V4_31 => normalizers.push(json!({"type": "Replace", "pattern": runs, "content": " "})),
@@ -102,7 +102,8 @@ fn t5(files: &FileSet, arguments: &InitArguments, release: Release) -> Result<Co
         ]),
     }
     parts.normalizer = part(json!({"type": "Sequence", "normalizers": normalizers}))?;
-    let metaspace = json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": true});
+    let metaspace =
+        json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": true});
     parts.pre_tokenizer = part(metaspace.clone())?;
     parts.decoder = part(metaspace)?;
     parts.post_processor = part(closing_token("</s>", eos.unwrap_or(1)))?;
@@ -133,8 +134,9 @@ fn byte_level(profile: &Profile, files: &FileSet, arguments: &InitArguments) -> 
         parts.pre_tokenizer = part(byte_level_step(add_prefix_space, true))?;
         parts.decoder = part(byte_level_step(true, true))?;
     }
-    parts.post_processor =
-        part(json!({"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": false, "use_regex": true}))?;
+    parts.post_processor = part(
+        json!({"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": false, "use_regex": true}),
+    )?;
     Ok(parts)
 }
 
@@ -221,13 +223,14 @@ fn xlm_roberta(files: &FileSet) -> Result<CoreParts> {
     let unigram = Unigram::from(pieces, Some(3), false)
         .map_err(|e| Error::format(&path, format!("the pieces do not make a Unigram model: {e}")))?;
     let mut parts = CoreParts::bare(unigram);
-    let mut normalizers: Vec<Value> = model.charsmap_normalizer().into_iter().collect();
+    let mut normalizers: Vec<Value> = model.charsmap_normalizer(&path)?.into_iter().collect();
     normalizers.extend([
         json!({"type": "Strip", "strip_left": false, "strip_right": true}),
         json!({"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": "▁"}),
     ]);
     parts.normalizer = part(json!({"type": "Sequence", "normalizers": normalizers}))?;
-    let metaspace = json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": true});
+    let metaspace =
+        json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": true});
     parts.pre_tokenizer = part(metaspace.clone())?;
     parts.decoder = part(metaspace)?;
     parts.post_processor = part(enclosing(("<s>", 0), ("</s>", 2), 0))?;

@@ -80,12 +80,8 @@ pub(super) fn load(
 
 /// Tokens of the configuration that `tokenizer.json` lacks, then special tokens without an entry.
 fn add_missing(tokenizer: &mut Tokenizer, arguments: &InitArguments) -> Result<()> {
-    let mut wanted: Vec<SpecialToken> = arguments
-        .added
-        .values()
-        .filter(|t| !tokenizer.added.has(t))
-        .cloned()
-        .collect();
+    let mut wanted: Vec<SpecialToken> =
+        arguments.added.values().filter(|t| !tokenizer.added.has(t)).cloned().collect();
     for token in tokenizer.special.all() {
         let known = tokenizer.added.id_of(&token.content).is_some();
         if !known && !wanted.iter().any(|t| t.content == token.content) {

@@ -9,13 +9,13 @@ use super::encoding::TokenId;
 use super::files::FileSet;
 use super::formats::{bpe_files, sentencepiece, tiktoken, tokenizer_json};
 use super::loaded::{Engine, Tokenizer};
+use super::recognize::recognize;
 use super::slow::byte_level::ByteLevelClass;
 use super::slow::processor::Processor;
 use super::slow::sentencepiece::{Joining, SentencePieceClass, SentencePieceFlavor};
 use super::slow::tiktoken::{TiktokenClass, TiktokenClassKind};
 use super::slow::{SlowClass, split::Splitter};
 use super::special::{AddedTokens, Role, SpecialToken};
-use super::recognize::recognize;
 use super::{fast, standalone, v5};
 use crate::error::{Error, Result};
 
@@ -49,13 +49,17 @@ pub fn load(name: &str, files: &FileSet, options: LoadOptions) -> Result<Tokeniz
         _ if options.release == Release::V5 && !closed && (has_json || slow.is_some()) => {
             v5::load(&class, files, options)?
         }
-        (Some(Loader::Slow), Some(kind), _) | (None, Some(kind), _) if kind.has_slow_class() => load_slow(profile, kind, files, options)?,
+        (Some(Loader::Slow), Some(kind), _) | (None, Some(kind), _) if kind.has_slow_class() => {
+            load_slow(profile, kind, files, options)?
+        }
         (Some(Loader::Fast), Some(kind @ SlowKind::Tiktoken(_)), false) => {
             let mut tokenizer = load_slow(profile, kind, files, options)?;
             tokenizer.notes.push(format!("{class} has no fast class; the slow one is used"));
             tokenizer
         }
-        (Some(Loader::Fast) | None, Some(_), false) | (Some(Loader::Fast) | None, _, true) => fast::load(&class, profile, files, options)?,
+        (Some(Loader::Fast) | None, Some(_), false) | (Some(Loader::Fast) | None, _, true) => {
+            fast::load(&class, profile, files, options)?
+        }
         (wish, _, _) => return Err(nothing_to_load(&class, profile, files, wish)),
     };
     tokenizer.name = name.to_string();
@@ -75,7 +79,9 @@ fn too_new_for(class: &str, files: &FileSet, release: Release) -> Result<Option<
     }
     let name = release.name();
     if class.starts_with("GemmaTokenizer") {
-        return Ok(Some(format!("transformers {name} has no class {class}; it is loaded as newer releases do")));
+        return Ok(Some(format!(
+            "transformers {name} has no class {class}; it is loaded as newer releases do"
+        )));
     }
     let merges_are_pairs = match files.read("tokenizer.json")? {
         Some(bytes) => tokenizer_json::merges_are_pairs(&bytes),
@@ -151,7 +157,9 @@ fn load_slow(profile: &Profile, kind: SlowKind, files: &FileSet, options: LoadOp
         arguments.wrap_strings(profile);
     }
     let legacy = match kind {
-        SlowKind::Llama | SlowKind::T5 => Some(options.legacy.or_else(|| arguments.flag("legacy")).unwrap_or(true)),
+        SlowKind::Llama | SlowKind::T5 => {
+            Some(options.legacy.or_else(|| arguments.flag("legacy")).unwrap_or(true))
+        }
         _ => None,
     };
     let engine = build_slow(kind, files, &arguments, legacy, options.release)?;

@@ -12,8 +12,7 @@ const HEAD_BYTES: u64 = 64 << 10;
 /// # Errors
 /// A lone file that is no tokenizer file.
 pub fn recognize(files: &FileSet) -> Result<FileSet> {
-    if files.has("tokenizer.model")
-        && tiktoken::looks_like_ranks(&files.head("tokenizer.model", HEAD_BYTES)?)
+    if files.has("tokenizer.model") && tiktoken::looks_like_ranks(&files.head("tokenizer.model", HEAD_BYTES)?)
     {
         return Ok(files.clone().renamed("tokenizer.model", "tokenizer.model.tiktoken"));
     }
@@ -25,11 +24,16 @@ pub fn recognize(files: &FileSet) -> Result<FileSet> {
         Some(Kind::Ranks) => "ranks.tiktoken",
         Some(Kind::Gguf) => "model.gguf",
         // Both kinds of SentencePiece file look alike; the name tells them apart.
-        Some(Kind::Proto) if matches!(name, "spiece.model" | "sentencepiece.bpe.model") => return Ok(files.clone()),
+        Some(Kind::Proto) if matches!(name, "spiece.model" | "sentencepiece.bpe.model") => {
+            return Ok(files.clone());
+        }
         Some(Kind::Proto) => "tokenizer.model",
         Some(Kind::Lines) => "vocab.txt",
         None => {
-            return Err(Error::format(files.path_of(name), "this is no kind of tokenizer file that is known here"));
+            return Err(Error::format(
+                files.path_of(name),
+                "this is no kind of tokenizer file that is known here",
+            ));
         }
     };
     let name = name.to_string();

@@ -93,8 +93,7 @@ fn from_tekken(files: &FileSet) -> Result<Standalone> {
     let parts = tekken::read(&files.require("tekken.json")?, &files.path_of("tekken.json"))?;
     let has = |content: &str| parts.added_tokens.iter().any(|t| t.token.content == content);
     let roles = [(Role::Bos, "<s>"), (Role::Eos, "</s>"), (Role::Unk, "<unk>"), (Role::Pad, "<pad>")];
-    let roles: Vec<_> =
-        roles.into_iter().filter(|(_, t)| has(t)).map(|(r, t)| (r, t.to_string())).collect();
+    let roles: Vec<_> = roles.into_iter().filter(|(_, t)| has(t)).map(|(r, t)| (r, t.to_string())).collect();
     let adds_bos = roles.iter().any(|(r, _)| *r == Role::Bos);
     Ok(Standalone { parts, roles, adds_bos, adds_eos: false, note: None })
 }
@@ -108,7 +107,9 @@ fn from_ranks(files: &FileSet, name: &str) -> Result<Option<Standalone>> {
     let ranks = tiktoken::read_ranks(&files.require(name)?, &path)?;
     let known = KnownEncoding::by_rank_count(ranks.len());
     let note = match &known {
-        Some(known) => format!("{} ranks: read as {}, as the file holds no split pattern", ranks.len(), known.name),
+        Some(known) => {
+            format!("{} ranks: read as {}, as the file holds no split pattern", ranks.len(), known.name)
+        }
         None => format!(
             "{} ranks are no published encoding: cl100k_base's split pattern and no special tokens are assumed",
             ranks.len()
@@ -133,7 +134,9 @@ fn from_ranks(files: &FileSet, name: &str) -> Result<Option<Standalone>> {
 }
 
 fn special_tokens<'t>(tokens: impl Iterator<Item = (&'t str, TokenId)>) -> Vec<AddedTokenWithId> {
-    tokens.map(|(t, id)| AddedTokenWithId { id, token: AddedToken::from(t, true).normalized(false) }).collect()
+    tokens
+        .map(|(t, id)| AddedTokenWithId { id, token: AddedToken::from(t, true).normalized(false) })
+        .collect()
 }
 
 /// `token_type` of control and user-defined tokens.
@@ -152,7 +155,10 @@ fn from_gguf(files: &FileSet, name: &str) -> Result<Standalone> {
         "llama" => {
             let scores = metadata.numbers("scores").ok_or_else(|| missing("scores"))?;
             if scores.len() != tokens.len() {
-                return Err(Error::format(&path, format!("{} scores for {} tokens", scores.len(), tokens.len())));
+                return Err(Error::format(
+                    &path,
+                    format!("{} scores for {} tokens", scores.len(), tokens.len()),
+                ));
             }
             (gguf_llama(&metadata, &tokens, &scores, &path)?, None)
         }
@@ -161,10 +167,14 @@ fn from_gguf(files: &FileSet, name: &str) -> Result<Standalone> {
             gguf_byte_level(&metadata, &tokens, &merges, &path)?
         }
         other => {
-            return Err(Error::format(&path, format!("tokenizer model {other:?} is not supported (llama, gpt2 are)")));
+            return Err(Error::format(
+                &path,
+                format!("tokenizer model {other:?} is not supported (llama, gpt2 are)"),
+            ));
         }
     };
-    let added = tokens.iter().zip(&types).zip(0..).filter(|((_, t), _)| **t == CONTROL || **t == USER_DEFINED);
+    let added =
+        tokens.iter().zip(&types).zip(0..).filter(|((_, t), _)| **t == CONTROL || **t == USER_DEFINED);
     parts.added_tokens = added
         .filter(|((token, _), _)| !token.is_empty())
         .map(|((token, kind), id)| AddedTokenWithId {
@@ -246,7 +256,9 @@ fn gguf_byte_level(
         pre => {
             parts.pre_tokenizer = part(byte_level_step(false, true))?;
             let known = matches!(pre, None | Some("default" | "gpt-2" | "phi-2"));
-            (!known).then(|| format!("the split pattern {:?} is not known here; GPT-2's is used", pre.unwrap_or("")))
+            (!known).then(|| {
+                format!("the split pattern {:?} is not known here; GPT-2's is used", pre.unwrap_or(""))
+            })
         }
     };
     Ok((parts, note))

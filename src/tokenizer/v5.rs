@@ -8,9 +8,7 @@ use tokenizers::models::ModelWrapper;
 
 use super::class::{ClassFacts, Loader, Profile, Release, SlowKind};
 use super::config::InitArguments;
-use super::convert::{
-    byte_level_step, closing_token, convert, llama_decoder, part, qwen2_parts, reset_bpe,
-};
+use super::convert::{byte_level_step, closing_token, convert, llama_decoder, part, qwen2_parts, reset_bpe};
 use super::core::CoreParts;
 use super::fast::{add_tokens_to_core, measure_bos_and_eos, rebuild_post_processor};
 use super::files::FileSet;
@@ -70,7 +68,8 @@ pub(super) fn load(class: &str, files: &FileSet, options: LoadOptions) -> Result
         let all: Vec<_> = all.iter().map(|t| SpecialToken::added(&t.content, false, true)).collect();
         add_tokens_to_core(&mut tokenizer, &all)?;
     }
-    let explicit = !had_file && (arguments.flag("add_bos_token").or(arguments.flag("add_eos_token"))).is_some();
+    let explicit =
+        !had_file && (arguments.flag("add_bos_token").or(arguments.flag("add_eos_token"))).is_some();
     finish_post_processor(&mut tokenizer, profile, explicit || !has_post_processor)?;
     measure_bos_and_eos(&mut tokenizer)?;
     Ok(tokenizer)
@@ -162,8 +161,7 @@ fn rebuild(
         (Some(SlowKind::Gemma), ModelWrapper::BPE(_)) => {
             let unk = arguments.special.get(Role::Unk).map(|t| t.content.clone());
             reset_bpe(&mut parts.model, true, true, unk);
-            parts.normalizer =
-                part(json!({"type": "Replace", "pattern": {"String": " "}, "content": "▁"}))?;
+            parts.normalizer = part(json!({"type": "Replace", "pattern": {"String": " "}, "content": "▁"}))?;
             parts.pre_tokenizer = part(json!({
                 "type": "Split", "pattern": {"String": " "}, "behavior": "MergedWithPrevious", "invert": false,
             }))?;

@@ -127,10 +127,14 @@ impl<R: Read> Header<'_, R> {
     fn text(&mut self) -> Result<String> {
         let len = self.u64()?;
         if len > self.reader.limit() {
-            return Err(Error::format(self.path, format!("a text of {len} bytes does not fit in the header")));
+            return Err(Error::format(
+                self.path,
+                format!("a text of {len} bytes does not fit in the header"),
+            ));
         }
         let mut bytes = Vec::new();
-        let read = self.reader.by_ref().take(len).read_to_end(&mut bytes).map_err(|e| Error::io(self.path, e))?;
+        let read =
+            self.reader.by_ref().take(len).read_to_end(&mut bytes).map_err(|e| Error::io(self.path, e))?;
         if read as u64 != len {
             return Err(Error::format(self.path, "the GGUF header ends early"));
         }
@@ -160,7 +164,10 @@ impl<R: Read> Header<'_, R> {
         let kind = u32::from_le_bytes(self.bytes()?);
         let count = self.u64()?;
         if count > self.reader.limit() {
-            return Err(Error::format(self.path, format!("an array of {count} items does not fit in the header")));
+            return Err(Error::format(
+                self.path,
+                format!("an array of {count} items does not fit in the header"),
+            ));
         }
         // Every item takes at least a byte of the file, so the file's own length bounds the memory.
         let mut items = Vec::new();

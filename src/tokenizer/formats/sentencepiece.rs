@@ -9,6 +9,7 @@ use tokenizers::models::bpe::{BPE, Merges, Vocab};
 
 use crate::error::{Error, Result};
 use crate::tokenizer::encoding::TokenId;
+use crate::tokenizer::formats::charsmap::CharsMap;
 
 /// What a piece is for. Numbers are those of `sentencepiece_model.proto`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, prost::Enumeration)]
@@ -105,11 +106,20 @@ impl ModelProto {
         id.and_then(|id| usize::try_from(id).ok()).unwrap_or(0)
     }
 
-    /// The compiled normalisation rules, as `tokenizer.json` writes them.
-    pub fn charsmap_normalizer(&self) -> Option<serde_json::Value> {
-        let rules = self.normalizer_spec.as_ref()?.precompiled_charsmap.as_ref().filter(|r| !r.is_empty())?;
+    /// The compiled normalisation rules, as `tokenizer.json` writes them; `None` for a model without any.
+    ///
+    /// # Errors
+    /// Rules that point outside themselves.
+    pub fn charsmap_normalizer(&self, path: &Path) -> Result<Option<serde_json::Value>> {
+        let spec = self.normalizer_spec.as_ref();
+        let Some(rules) = spec.and_then(|s| s.precompiled_charsmap.as_ref()).filter(|r| !r.is_empty()) else {
+            return Ok(None);
+        };
+        if !CharsMap::read(rules, path)?.is_sound() {
+            return Err(Error::format(path, "the normalisation rules are broken"));
+        }
         let rules = base64::engine::general_purpose::STANDARD.encode(rules);
-        Some(serde_json::json!({"type": "Precompiled", "precompiled_charsmap": rules}))
+        Ok(Some(serde_json::json!({"type": "Precompiled", "precompiled_charsmap": rules})))
     }
 
     /// Pieces as (text, id, score, kind).

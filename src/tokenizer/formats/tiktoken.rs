@@ -102,7 +102,8 @@ fn llama3_special_tokens() -> Vec<(String, TokenId)> {
 /// True for a text whose first line is a base64 token and a rank.
 pub fn looks_like_ranks(head: &[u8]) -> bool {
     let line = head.split(|b| *b == b'\n').next().unwrap_or(&[]);
-    let Some((token, rank)) = std::str::from_utf8(line).ok().and_then(|l| l.trim_end().split_once(' ')) else {
+    let Some((token, rank)) = std::str::from_utf8(line).ok().and_then(|l| l.trim_end().split_once(' '))
+    else {
         return false;
     };
     rank.parse::<TokenId>().is_ok() && base64::engine::general_purpose::STANDARD.decode(token).is_ok()

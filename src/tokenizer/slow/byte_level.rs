@@ -1,11 +1,11 @@
 //! GPT-2, CodeGen (phi-2) and their kin: byte-level BPE from `vocab.json` and `merges.txt`.
 
+use tokenizers::NormalizedString;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::tokenizer::normalizer::Range;
-use tokenizers::NormalizedString;
 use tokenizers::{Model, models::bpe::BPE};
 
-use super::{SlowClass, SlowState, tokenize_base};
+use super::{Cutter, SlowClass, SlowState, tokenize_base};
 use crate::error::Result;
 use crate::tokenizer::byte_alphabet;
 use crate::tokenizer::convert::qwen2_parts;
@@ -69,6 +69,10 @@ impl SlowClass for ByteLevelClass {
 
     fn tokenize_segment(&self, text: &str, _: SlowState<'_>) -> Result<Encoding> {
         encode_core(&self.core, text, false)
+    }
+
+    fn cutter(&self) -> Cutter<'_> {
+        Cutter::Pipeline(&self.core)
     }
 
     fn vocab_size(&self) -> usize {

@@ -42,6 +42,15 @@ impl Ord for Candidate {
 
 /// Cuts `text` into byte ranges; `score` gives the score of a piece that a merge may make.
 pub fn merge_pieces(text: &str, score: impl Fn(&str) -> Option<f32>) -> Vec<Range<usize>> {
+    trace_merges(text, score, |_, _, _| {})
+}
+
+/// The same, telling of each merge: left text, right text, score.
+pub fn trace_merges(
+    text: &str,
+    score: impl Fn(&str) -> Option<f32>,
+    mut on_merge: impl FnMut(&str, &str, f32),
+) -> Vec<Range<usize>> {
     let mut symbols: Vec<Symbol> = text
         .char_indices()
         .enumerate()
@@ -65,6 +74,11 @@ pub fn merge_pieces(text: &str, score: impl Fn(&str) -> Option<f32>) -> Vec<Rang
             continue;
         }
         let (previous, next) = (left.previous, right.next);
+        on_merge(
+            text.get(left.range.clone()).unwrap_or(""),
+            text.get(right.range.clone()).unwrap_or(""),
+            top.score,
+        );
         if let Some(left) = symbols.get_mut(top.left) {
             left.range = joined;
             left.next = next;

@@ -8,7 +8,7 @@ use std::path::Path;
 use tokenizers::models::unigram::Unigram;
 
 use super::aligned::AlignedText;
-use super::merging::merge_pieces;
+use super::merging::{merge_pieces, trace_merges};
 use super::split::{Neighbours, Splitter};
 use crate::error::{Error, Result};
 use crate::tokenizer::core::{Core, CoreParts, encode_core};
@@ -92,6 +92,29 @@ impl Processor {
     /// The piece at an id.
     pub fn piece(&self, id: TokenId) -> Option<(&str, PieceKind)> {
         self.pieces.get(id as usize).map(|(t, k)| (t.as_str(), *k))
+    }
+
+    /// True for a BPE model, false for Unigram.
+    pub fn is_bpe(&self) -> bool {
+        self.unigram.is_none()
+    }
+
+    /// The score of a piece.
+    pub fn score(&self, id: TokenId) -> Option<f32> {
+        self.scores.get(id as usize).copied()
+    }
+
+    /// The merges that make a piece out of its characters, as (left, right, score) in their order; empty for a
+    /// Unigram model.
+    pub fn merges_of(&self, piece: &str) -> Vec<(String, String, f32)> {
+        let mut steps = Vec::new();
+        if self.unigram.is_none() {
+            let score = |text: &str| self.merged_score(text);
+            trace_merges(piece, score, |left, right, score| {
+                steps.push((left.to_string(), right.to_string(), score));
+            });
+        }
+        steps
     }
 
     /// The ids of a text; unknown stretches keep their text as surface.
@@ -213,7 +236,8 @@ impl Processor {
         for range in merge_pieces(text, |piece| self.merged_score(piece)) {
             let piece = text.get(range.clone()).unwrap_or("");
             let known = self.id_of(piece).filter(|_| self.merged_score(piece).is_some());
-            let bytes = || piece.bytes().map(|b| self.id_of(&format!("<0x{b:02X}>"))).collect::<Option<Vec<_>>>();
+            let bytes =
+                || piece.bytes().map(|b| self.id_of(&format!("<0x{b:02X}>"))).collect::<Option<Vec<_>>>();
             if let Some(id) = known {
                 encoding.push(id, range);
             } else if let Some(bytes) = self.byte_fallback.then(bytes).flatten() {

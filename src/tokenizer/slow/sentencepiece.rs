@@ -8,7 +8,7 @@
 
 use super::aligned::AlignedText;
 use super::processor::{Processor, UNDERLINE};
-use super::{SlowClass, SlowState, tokenize_base};
+use super::{Cutter, SlowClass, SlowState, tokenize_base};
 use crate::error::Result;
 use crate::python::is_python_space;
 use crate::tokenizer::class::Release;
@@ -144,6 +144,10 @@ impl SlowClass for SentencePieceClass {
             Joining::StripFirstPiece => self.strip_first_piece(text),
             Joining::BehindUnknown => self.behind_unknown(text, state),
         }
+    }
+
+    fn cutter(&self) -> Cutter<'_> {
+        Cutter::SentencePiece(&self.processor)
     }
 
     fn vocab_size(&self) -> usize {
