@@ -90,6 +90,16 @@ pub enum SlowKind {
     ByteLevel,
     /// SentencePiece with Llama's joins.
     Llama,
+    /// SentencePiece with T5's sentinels.
+    T5,
+    /// Byte-level BPE with Qwen-2's split pattern.
+    Qwen2,
+    /// No slow class here; 5.x rebuilds its pipeline.
+    Gemma,
+    /// WordPiece from `vocab.txt`; built as the fast class.
+    Bert,
+    /// SentencePiece Unigram with ids moved up by one; built as the fast class.
+    XlmRoberta,
     /// tiktoken ranks with a closed list of special tokens.
     Tiktoken(TiktokenClassKind),
 }
@@ -163,6 +173,64 @@ const PROFILES: &[Profile] = &[
         fast_padding_side: Side::Left,
         ..GENERIC
     },
+    Profile {
+        class: "T5Tokenizer",
+        slow: Some(SlowKind::T5),
+        tokens: &[(Role::Eos, "</s>"), (Role::Unk, "<unk>"), (Role::Pad, "<pad>")],
+        wraps_strings: Some(false),
+        adds_eos: true,
+        ..GENERIC
+    },
+    Profile {
+        class: "Qwen2Tokenizer",
+        slow: Some(SlowKind::Qwen2),
+        tokens: &[(Role::Eos, "<|endoftext|>"), (Role::Unk, "<|endoftext|>"), (Role::Pad, "<|endoftext|>")],
+        wraps_strings: Some(false),
+        clean_up_tokenization_spaces: false,
+        ..GENERIC
+    },
+    Profile {
+        class: "GemmaTokenizer",
+        slow: Some(SlowKind::Gemma),
+        tokens: &[
+            (Role::Bos, "<bos>"),
+            (Role::Eos, "<eos>"),
+            (Role::Unk, "<unk>"),
+            (Role::Pad, "<pad>"),
+            (Role::Mask, "<mask>"),
+        ],
+        wraps_strings: Some(false),
+        adds_bos: true,
+        clean_up_tokenization_spaces: false,
+        fast_padding_side: Side::Left,
+        ..GENERIC
+    },
+    Profile {
+        class: "BertTokenizer",
+        slow: Some(SlowKind::Bert),
+        tokens: &[
+            (Role::Unk, "[UNK]"),
+            (Role::Sep, "[SEP]"),
+            (Role::Pad, "[PAD]"),
+            (Role::Cls, "[CLS]"),
+            (Role::Mask, "[MASK]"),
+        ],
+        ..GENERIC
+    },
+    Profile {
+        class: "XLMRobertaTokenizer",
+        slow: Some(SlowKind::XlmRoberta),
+        tokens: &[
+            (Role::Bos, "<s>"),
+            (Role::Eos, "</s>"),
+            (Role::Unk, "<unk>"),
+            (Role::Sep, "</s>"),
+            (Role::Pad, "<pad>"),
+            (Role::Cls, "<s>"),
+            (Role::Mask, "<mask>"),
+        ],
+        ..GENERIC
+    },
     Profile { class: "QWenTokenizer", slow: Some(SlowKind::Tiktoken(TiktokenClassKind::Qwen)), ..GENERIC },
     Profile {
         class: "Arcade100kTokenizer",
@@ -184,11 +252,23 @@ const GENERIC: Profile = Profile {
     fast_padding_side: Side::Right,
 };
 
+impl SlowKind {
+    /// True where the slow Python class itself is reproduced, not only its files read.
+    pub fn has_slow_class(self) -> bool {
+        !matches!(self, Self::Gemma | Self::Bert | Self::XlmRoberta)
+    }
+}
+
 impl Profile {
     /// The profile of a class name, with or without `Fast`; a generic one for a class that is not known.
     pub fn of(class: &str) -> &'static Profile {
         let base = class.strip_suffix("Fast").unwrap_or(class);
         PROFILES.iter().find(|p| p.class == base).unwrap_or(&GENERIC)
+    }
+
+    /// Padding side of the class of 5.x without a value in the configuration.
+    pub fn v5_padding_side(&self) -> Side {
+        self.fast_padding_side
     }
 
     /// True when this class's behaviour is written down here, false for the generic stand-in.

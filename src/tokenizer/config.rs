@@ -63,6 +63,29 @@ impl InitArguments {
         self.values.get(key).and_then(Value::as_str)
     }
 
+    /// How many `<extra_id_N>` tokens a T5 class makes.
+    pub fn extra_ids(&self) -> usize {
+        let given = self.values.get("extra_ids").and_then(Value::as_u64);
+        // No model has more than a few hundred; a hostile number must not fill the memory.
+        given.map_or(100, |n| usize::try_from(n).unwrap_or(0).min(10_000))
+    }
+
+    /// T5: the sentinels are additional special tokens unless the files already name some.
+    pub fn add_sentinels(&mut self) {
+        let named = |t: &SpecialToken| t.content.contains("<extra_id_");
+        if !self.special.additional.iter().any(named) {
+            let sentinels = (0..self.extra_ids()).map(|i| SpecialToken::from_str(&format!("<extra_id_{i}>")));
+            self.special.additional.extend(sentinels);
+        }
+    }
+
+    /// Leaves values of the configuration out of account.
+    pub fn forget(&mut self, keys: &[&str]) {
+        for key in keys {
+            self.values.shift_remove(*key);
+        }
+    }
+
     /// A boolean value of the configuration.
     pub fn flag(&self, key: &str) -> Option<bool> {
         self.values.get(key).and_then(Value::as_bool)

@@ -1,8 +1,8 @@
 //! Ids back to text, as each class does it.
 
+use super::class::Release;
 use super::encoding::{Piece, TokenId};
 use super::loaded::{Engine, Tokenizer};
-use super::class::Release;
 use super::slow::SlowClass;
 use crate::error::{Error, Result};
 
@@ -35,7 +35,12 @@ impl Tokenizer {
 
     /// `PreTrainedTokenizer._decode`: runs of ordinary tokens go to the class, added tokens stand alone, and all
     /// are joined with spaces.
-    fn decode_slow(&self, class: &dyn SlowClass, ids: &[TokenId], skip_special_tokens: bool) -> Result<String> {
+    fn decode_slow(
+        &self,
+        class: &dyn SlowClass,
+        ids: &[TokenId],
+        skip_special_tokens: bool,
+    ) -> Result<String> {
         let skipped: Vec<TokenId> = match skip_special_tokens {
             true => self.special.all().iter().filter_map(|t| self.resolve(&t.content)).collect(),
             false => Vec::new(),

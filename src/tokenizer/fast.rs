@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use tokenizers::AddedToken;
 use tokenizers::processors::template::TemplateProcessing;
 
-use super::class::{ClassFacts, Loader, Profile, Release};
+use super::class::{ClassFacts, Loader, Profile, SlowKind};
 use super::config::InitArguments;
+use super::convert::convert;
 use super::files::FileSet;
 use super::formats::tokenizer_json;
 use super::load::{LoadOptions, fast_padding_side};
@@ -20,9 +22,18 @@ pub(super) fn load(
     files: &FileSet,
     options: LoadOptions,
 ) -> Result<Tokenizer> {
-    let arguments = InitArguments::read(files, profile, options.release)?;
+    let mut arguments = InitArguments::read(files, profile, options.release)?;
+    for (role, token) in std::mem::take(&mut arguments.assigned_later) {
+        arguments.special.set(role, Some(token));
+    }
+    if profile.slow == Some(SlowKind::T5) {
+        arguments.add_sentinels();
+    }
     let path = files.path_of("tokenizer.json");
-    let parts = tokenizer_json::read(&files.require("tokenizer.json")?, &path)?;
+    let parts = match files.read("tokenizer.json")? {
+        Some(bytes) => tokenizer_json::read(&bytes, &path)?,
+        None => convert(profile, files, &arguments, options.release)?,
+    };
     let (mut core, added) = parts.assemble()?;
     tokenizer_json::add_tokens(&mut core, added)?;
     let base = class.strip_suffix("Fast").unwrap_or(class);
@@ -59,7 +70,7 @@ pub(super) fn load(
     };
     tokenizer.read_added_from_core();
     add_missing(&mut tokenizer, &arguments)?;
-    if profile.class == "LlamaTokenizer" && options.release != Release::V5 {
+    if profile.class == "LlamaTokenizer" {
         rebuild_post_processor(&mut tokenizer)?;
     } else {
         measure_bos_and_eos(&mut tokenizer)?;
@@ -69,12 +80,8 @@ pub(super) fn load(
 
 /// Tokens of the configuration that `tokenizer.json` lacks, then special tokens without an entry.
 fn add_missing(tokenizer: &mut Tokenizer, arguments: &InitArguments) -> Result<()> {
-    let mut wanted: Vec<SpecialToken> = arguments
-        .added
-        .values()
-        .filter(|t| !tokenizer.added.has(t))
-        .cloned()
-        .collect();
+    let mut wanted: Vec<SpecialToken> =
+        arguments.added.values().filter(|t| !tokenizer.added.has(t)).cloned().collect();
     for token in tokenizer.special.all() {
         let known = tokenizer.added.id_of(&token.content).is_some();
         if !known && !wanted.iter().any(|t| t.content == token.content) {
@@ -90,7 +97,7 @@ fn add_missing(tokenizer: &mut Tokenizer, arguments: &InitArguments) -> Result<(
 }
 
 /// The fast Llama class replaces the file's post-processor by one made of `add_bos_token`, `add_eos_token`.
-fn rebuild_post_processor(tokenizer: &mut Tokenizer) -> Result<()> {
+pub(super) fn rebuild_post_processor(tokenizer: &mut Tokenizer) -> Result<()> {
     let mut single = String::from("$A:0");
     let mut tokens: Vec<(String, u32)> = Vec::new();
     for (wanted, role) in [(tokenizer.facts.adds_bos, Role::Bos), (tokenizer.facts.adds_eos, Role::Eos)] {
@@ -124,7 +131,7 @@ fn rebuild_post_processor(tokenizer: &mut Tokenizer) -> Result<()> {
 }
 
 /// Whether bos and eos are really put around a text: ask the pipeline instead of trusting the configuration.
-fn measure_bos_and_eos(tokenizer: &mut Tokenizer) -> Result<()> {
+pub(super) fn measure_bos_and_eos(tokenizer: &mut Tokenizer) -> Result<()> {
     let ids = tokenizer.encode("x", true)?.ids;
     let inner = tokenizer.encode("x", false)?.ids;
     let extra = ids.len() > inner.len();
@@ -132,5 +139,21 @@ fn measure_bos_and_eos(tokenizer: &mut Tokenizer) -> Result<()> {
         extra && ids.first().copied() == tokenizer.role_id(Role::Bos) && ids.first() != inner.first();
     tokenizer.facts.adds_eos =
         extra && ids.last().copied() == tokenizer.role_id(Role::Eos) && ids.last() != inner.last();
+    Ok(())
+}
+
+/// `add_tokens` of the library: ids go on from the highest, known tokens keep theirs, flags stay as they are.
+pub(super) fn add_tokens_to_core(tokenizer: &mut Tokenizer, tokens: &[SpecialToken]) -> Result<()> {
+    if let Engine::Fast(core) = &mut tokenizer.engine {
+        let tokens = tokens.iter().map(|t| {
+            AddedToken::from(t.content.as_str(), t.special)
+                .lstrip(t.lstrip)
+                .rstrip(t.rstrip)
+                .single_word(t.single_word)
+                .normalized(t.normalized)
+        });
+        core.add_tokens(tokens.collect::<Vec<_>>()).map_err(|e| Error::Encode(e.to_string()))?;
+    }
+    tokenizer.read_added_from_core();
     Ok(())
 }

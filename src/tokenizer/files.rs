@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
@@ -93,7 +94,7 @@ impl FileSet {
             None => Ok(None),
             Some(Place::Embedded(bytes)) => Ok(Some(Cow::Borrowed(bytes))),
             Some(Place::Disk(path)) => {
-                let size = std::fs::metadata(path).map_err(|e| Error::io(path, e))?.len();
+                let size = regular_file_size(path)?;
                 if size > MAX_FILE_BYTES {
                     return Err(Error::format(
                         path,
@@ -103,6 +104,36 @@ impl FileSet {
                 std::fs::read(path).map(|b| Some(Cow::Owned(b))).map_err(|e| Error::io(path, e))
             }
         }
+    }
+
+    /// A reader over a file, for those who need its beginning only; `None` when it is not there.
+    pub fn open(&self, name: &str) -> Result<Option<Box<dyn Read>>> {
+        match self.files.get(name) {
+            None => Ok(None),
+            Some(Place::Embedded(bytes)) => Ok(Some(Box::new(*bytes))),
+            Some(Place::Disk(path)) => {
+                regular_file_size(path)?;
+                let file = std::fs::File::open(path).map_err(|e| Error::io(path, e))?;
+                Ok(Some(Box::new(std::io::BufReader::new(file))))
+            }
+        }
+    }
+
+    /// The first `len` bytes of a file (fewer where it is shorter); empty when it is not there.
+    pub fn head(&self, name: &str, len: u64) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        if let Some(reader) = self.open(name)? {
+            reader.take(len).read_to_end(&mut bytes).map_err(|e| Error::io(self.path_of(name), e))?;
+        }
+        Ok(bytes)
+    }
+
+    /// The set with a file under another name.
+    pub fn renamed(mut self, from: &str, to: &str) -> Self {
+        if let Some(place) = self.files.remove(from) {
+            self.files.insert(to.to_string(), place);
+        }
+        self
     }
 
     /// The bytes of a file that must be there.
@@ -118,5 +149,14 @@ impl FileSet {
                 serde_json::from_slice(&bytes).map(Some).map_err(|e| Error::json(self.path_of(name), &e))
             }
         }
+    }
+}
+
+/// The size of a file; what is no regular file (a pipe, a device) might never end.
+fn regular_file_size(path: &Path) -> Result<u64> {
+    let metadata = std::fs::metadata(path).map_err(|e| Error::io(path, e))?;
+    match metadata.is_file() {
+        true => Ok(metadata.len()),
+        false => Err(Error::format(path, "this is not a regular file")),
     }
 }

@@ -5,16 +5,18 @@ use std::sync::Arc;
 
 use super::class::{ClassFacts, Loader, Profile, Release, Side, SlowKind};
 use super::config::InitArguments;
+use super::encoding::TokenId;
 use super::files::FileSet;
-use super::formats::{bpe_files, sentencepiece, tiktoken};
+use super::formats::{bpe_files, sentencepiece, tiktoken, tokenizer_json};
 use super::loaded::{Engine, Tokenizer};
+use super::recognize::recognize;
 use super::slow::byte_level::ByteLevelClass;
 use super::slow::processor::Processor;
 use super::slow::sentencepiece::{Joining, SentencePieceClass, SentencePieceFlavor};
 use super::slow::tiktoken::{TiktokenClass, TiktokenClassKind};
 use super::slow::{SlowClass, split::Splitter};
 use super::special::{AddedTokens, Role, SpecialToken};
-use super::fast;
+use super::{fast, standalone, v5};
 use crate::error::{Error, Result};
 
 /// What the user may fix about the loading; `None` takes the default.
@@ -33,26 +35,61 @@ pub struct LoadOptions {
 /// # Errors
 /// Broken files, or files that no known class can be built from (the message names what is missing).
 pub fn load(name: &str, files: &FileSet, options: LoadOptions) -> Result<Tokenizer> {
+    let files = &recognize(files)?;
+    if let Some(mut tokenizer) = standalone::load(files, options)? {
+        tokenizer.name = name.to_string();
+        return Ok(tokenizer);
+    }
     let class = class_name(files)?;
     let profile = Profile::of(&class);
     let slow = profile.slow.filter(|kind| slow_files_missing(*kind, files).is_none());
-    let mut tokenizer = match (options.loader, slow, files.has("tokenizer.json")) {
-        (Some(Loader::Slow) | None, Some(kind), _) => load_slow(profile, kind, files, options)?,
+    let closed = matches!(profile.slow, Some(SlowKind::Tiktoken(_)));
+    let has_json = files.has("tokenizer.json");
+    let mut tokenizer = match (options.loader, slow, has_json) {
+        _ if options.release == Release::V5 && !closed && (has_json || slow.is_some()) => {
+            v5::load(&class, files, options)?
+        }
+        (Some(Loader::Slow), Some(kind), _) | (None, Some(kind), _) if kind.has_slow_class() => {
+            load_slow(profile, kind, files, options)?
+        }
         (Some(Loader::Fast), Some(kind @ SlowKind::Tiktoken(_)), false) => {
             let mut tokenizer = load_slow(profile, kind, files, options)?;
             tokenizer.notes.push(format!("{class} has no fast class; the slow one is used"));
             tokenizer
         }
-        (Some(Loader::Fast) | None, _, true) => fast::load(&class, profile, files, options)?,
+        (Some(Loader::Fast) | None, Some(_), false) | (Some(Loader::Fast) | None, _, true) => {
+            fast::load(&class, profile, files, options)?
+        }
         (wish, _, _) => return Err(nothing_to_load(&class, profile, files, wish)),
     };
     tokenizer.name = name.to_string();
+    tokenizer.notes.extend(too_new_for(&class, files, options.release)?);
     if !Profile::is_known(&class) {
         tokenizer.notes.push(format!(
             "class {class} is not known here and its code is not run: what tokenizer.json says is taken as it is"
         ));
     }
     Ok(tokenizer)
+}
+
+/// What an older release could not have loaded: said, not refused.
+fn too_new_for(class: &str, files: &FileSet, release: Release) -> Result<Option<String>> {
+    if release == Release::V5 {
+        return Ok(None);
+    }
+    let name = release.name();
+    if class.starts_with("GemmaTokenizer") {
+        return Ok(Some(format!(
+            "transformers {name} has no class {class}; it is loaded as newer releases do"
+        )));
+    }
+    let merges_are_pairs = match files.read("tokenizer.json")? {
+        Some(bytes) => tokenizer_json::merges_are_pairs(&bytes),
+        None => false,
+    };
+    Ok(merges_are_pairs.then(|| {
+        format!("transformers {name} cannot read this tokenizer.json (its merges are pairs); it is loaded all the same")
+    }))
 }
 
 /// The class that the configuration names, or the one that the files point to.
@@ -66,6 +103,12 @@ fn class_name(files: &FileSet) -> Result<String> {
         "GPT2Tokenizer"
     } else if files.has("tokenizer.model") {
         "LlamaTokenizer"
+    } else if files.has("spiece.model") {
+        "T5Tokenizer"
+    } else if files.has("sentencepiece.bpe.model") {
+        "XLMRobertaTokenizer"
+    } else if files.has("vocab.txt") && !files.has("tokenizer.json") {
+        "BertTokenizer"
     } else if files.find_suffix("arcade100k.tiktoken").is_some() {
         "Arcade100kTokenizer"
     } else if files.find_suffix("qwen.tiktoken").is_some() {
@@ -80,7 +123,11 @@ fn class_name(files: &FileSet) -> Result<String> {
 fn slow_files_missing(kind: SlowKind, files: &FileSet) -> Option<&'static str> {
     let missing = |name: &'static str| (!files.has(name)).then_some(name);
     match kind {
-        SlowKind::ByteLevel => missing("vocab.json").or_else(|| missing("merges.txt")),
+        SlowKind::ByteLevel | SlowKind::Qwen2 => missing("vocab.json").or_else(|| missing("merges.txt")),
+        SlowKind::T5 => missing("spiece.model"),
+        SlowKind::Gemma => Some("tokenizer.json"),
+        SlowKind::Bert => missing("vocab.txt"),
+        SlowKind::XlmRoberta => missing("sentencepiece.bpe.model"),
         SlowKind::Llama => missing("tokenizer.model"),
         SlowKind::Tiktoken(_) => files.find_suffix(".tiktoken").is_none().then_some("*.tiktoken"),
     }
@@ -110,7 +157,9 @@ fn load_slow(profile: &Profile, kind: SlowKind, files: &FileSet, options: LoadOp
         arguments.wrap_strings(profile);
     }
     let legacy = match kind {
-        SlowKind::Llama => Some(options.legacy.or_else(|| arguments.flag("legacy")).unwrap_or(true)),
+        SlowKind::Llama | SlowKind::T5 => {
+            Some(options.legacy.or_else(|| arguments.flag("legacy")).unwrap_or(true))
+        }
         _ => None,
     };
     let engine = build_slow(kind, files, &arguments, legacy, options.release)?;
@@ -134,7 +183,7 @@ fn load_slow(profile: &Profile, kind: SlowKind, files: &FileSet, options: LoadOp
         truncation_side: arguments.side("truncation_side").unwrap_or_default(),
         clean_up_tokenization_spaces: arguments
             .flag("clean_up_tokenization_spaces")
-            .unwrap_or(profile.clean_up_tokenization_spaces),
+            .unwrap_or(profile.clean_up_tokenization_spaces && options.release != Release::V5),
     };
     let mut tokenizer = Tokenizer {
         name: String::new(),
@@ -149,6 +198,9 @@ fn load_slow(profile: &Profile, kind: SlowKind, files: &FileSet, options: LoadOp
         default_tokens(&mut tokenizer, kind);
     } else if options.release == Release::V4_31 {
         add_on_loading_4_31(&mut tokenizer, &arguments)?;
+    } else if kind == SlowKind::T5 {
+        add_sentinels(&mut tokenizer, &mut arguments);
+        add_on_loading(&mut tokenizer, &arguments)?;
     } else {
         add_on_loading(&mut tokenizer, &arguments)?;
     }
@@ -164,11 +216,19 @@ fn build_slow(
 ) -> Result<Arc<dyn SlowClass>> {
     match kind {
         SlowKind::ByteLevel => {
-            let (vocab, merges) = (files.require("vocab.json")?, files.require("merges.txt")?);
-            let paths = (files.path_of("vocab.json"), files.path_of("merges.txt"));
-            let model = bpe_files::read((&vocab, &paths.0), (&merges, &paths.1))?;
             let add_prefix_space = arguments.flag("add_prefix_space").unwrap_or(false);
-            Ok(Arc::new(ByteLevelClass::new(model, add_prefix_space)?))
+            Ok(Arc::new(ByteLevelClass::new(bpe_files::read_set(files)?, add_prefix_space)?))
+        }
+        SlowKind::Qwen2 => Ok(Arc::new(ByteLevelClass::qwen2(bpe_files::read_set(files)?)?)),
+        SlowKind::T5 => {
+            let path = files.path_of("spiece.model");
+            let model = sentencepiece::ModelProto::read(&files.require("spiece.model")?, &path)?;
+            let joining = Joining::of(legacy.unwrap_or(true), release);
+            let processor = Processor::new(&model, &path)?;
+            Ok(Arc::new(SentencePieceClass::new(processor, joining, SentencePieceFlavor::T5, release)))
+        }
+        SlowKind::Gemma | SlowKind::Bert | SlowKind::XlmRoberta => {
+            Err(Error::format(files.label(), "the slow class is not reproduced here; try --loader fast"))
         }
         SlowKind::Llama => {
             let path = files.path_of("tokenizer.model");
@@ -194,6 +254,24 @@ fn default_tokens(tokenizer: &mut Tokenizer, kind: TiktokenClassKind) {
             if tokenizer.special.get(role).is_none() {
                 tokenizer.special.set(role, Some(SpecialToken::from_str("<|endoftext|>")));
             }
+        }
+    }
+}
+
+/// T5's sentinels take the ids behind the model's own, the last one first.
+fn add_sentinels(tokenizer: &mut Tokenizer, arguments: &mut InitArguments) {
+    arguments.add_sentinels();
+    tokenizer.special.additional = arguments.special.additional.clone();
+    if !arguments.added.is_empty() {
+        return;
+    }
+    let extra = arguments.extra_ids();
+    let first = tokenizer.vocab_size();
+    for i in 0..extra {
+        let mut token = SpecialToken::added(&format!("<extra_id_{i}>"), false, true);
+        (token.lstrip, token.rstrip) = (true, true);
+        if let Ok(id) = TokenId::try_from(first + extra - 1 - i) {
+            tokenizer.added.insert(id, token);
         }
     }
 }

@@ -49,7 +49,11 @@ impl Tokenizer {
             Engine::Slow(class, splitter) => {
                 let state = SlowState { special: &self.special, added: &self.added, splitter };
                 let tokens = class.tokenize(text, state)?;
-                Ok(if add_special_tokens { self.with_bos_and_eos(&tokens, text.len()) } else { tokens })
+                if !add_special_tokens {
+                    return Ok(tokens);
+                }
+                let ends = class.adds_eos_once() && tokens.ids.last().copied() == self.role_id(Role::Eos);
+                Ok(self.with_bos_and_eos(&tokens, text.len(), self.facts.adds_eos && !ends))
             }
         }
     }
@@ -85,13 +89,13 @@ impl Tokenizer {
     }
 
     /// `build_inputs_with_special_tokens` of the slow classes.
-    fn with_bos_and_eos(&self, tokens: &Encoding, end: usize) -> Encoding {
+    fn with_bos_and_eos(&self, tokens: &Encoding, end: usize, adds_eos: bool) -> Encoding {
         let mut all = Encoding::default();
         if self.facts.adds_bos {
             all.push_optional(self.role_id(Role::Bos), "None", 0..0);
         }
         all.extend_shifted(tokens, 0);
-        if self.facts.adds_eos {
+        if adds_eos {
             all.push_optional(self.role_id(Role::Eos), "None", end..end);
         }
         all

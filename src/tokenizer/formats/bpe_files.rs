@@ -5,6 +5,7 @@ use std::path::Path;
 use tokenizers::models::bpe::{BPE, Merges, Vocab};
 
 use crate::error::{Error, Result};
+use crate::tokenizer::files::FileSet;
 
 /// Builds the model. `vocab` is a JSON object token → id; `merges` has one pair a line, best first, after an
 /// optional `#version` line.
@@ -20,6 +21,12 @@ pub fn read(vocab: (&[u8], &Path), merges: (&[u8], &Path)) -> Result<BPE> {
         .vocab_and_merges(vocabulary, pairs)
         .build()
         .map_err(|e| Error::format(merges.1, format!("these merges do not fit the vocabulary: {e}")))
+}
+
+/// The same from a tokenizer's own files.
+pub fn read_set(files: &FileSet) -> Result<BPE> {
+    let (vocab, merges) = (files.require("vocab.json")?, files.require("merges.txt")?);
+    read((&vocab, &files.path_of("vocab.json")), (&merges, &files.path_of("merges.txt")))
 }
 
 fn read_merges(bytes: &[u8], path: &Path) -> Result<Merges> {

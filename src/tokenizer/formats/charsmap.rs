@@ -48,6 +48,38 @@ impl CharsMap {
         Ok(Self { units: units.collect(), replacements: replacements.to_vec() })
     }
 
+    /// Whether every step from the root stays in the trie and every replacement is a text.
+    ///
+    /// The `tokenizers` library walks the trie unchecked, so rules from a file must pass this first.
+    pub fn is_sound(&self) -> bool {
+        let unit = |at: u32| self.units.get(at as usize).copied().map(Unit);
+        let Some(root) = unit(0) else { return self.replacements.is_empty() };
+        let replacements = match std::str::from_utf8(&self.replacements) {
+            Ok(text) => text,
+            Err(_) => return false,
+        };
+        let mut seen = std::collections::HashSet::new();
+        let mut open = vec![root.offset()];
+        while let Some(state) = open.pop() {
+            if !seen.insert(state) {
+                continue;
+            }
+            if (state | 0xFF) as usize >= self.units.len() {
+                return false;
+            }
+            for byte in 1..=0xFF {
+                let Some(at) = unit(state ^ byte).filter(|u| u.label() == byte) else { continue };
+                let next = state ^ byte ^ at.offset();
+                let leaf = unit(next).map(|leaf| leaf.value() as usize);
+                if at.has_leaf() && !leaf.is_some_and(|value| replacements.is_char_boundary(value)) {
+                    return false;
+                }
+                open.push(next);
+            }
+        }
+        true
+    }
+
     /// The longest prefix of `text` that a rule replaces: its length in bytes, and the replacement.
     pub fn longest_prefix(&self, text: &str) -> Option<(usize, &str)> {
         let unit = |at: u32| self.units.get(at as usize).copied().map(Unit);
@@ -78,6 +110,9 @@ mod tests {
         assert!(CharsMap::read(&[], path).expect("empty").longest_prefix("a").is_none());
         assert!(CharsMap::read(&[255, 255, 255, 255, 0], path).is_err());
         let map = CharsMap::read(&[8, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255, b'x'], path);
-        assert!(map.expect("reads").longest_prefix("abc").is_none());
+        let map = map.expect("reads");
+        assert!(map.longest_prefix("abc").is_none());
+        assert!(!map.is_sound(), "a step leaves the trie");
+        assert!(CharsMap::default().is_sound());
     }
 }

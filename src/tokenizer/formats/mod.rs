@@ -4,6 +4,9 @@
 
 pub mod bpe_files;
 pub mod charsmap;
+pub mod gguf;
 pub mod sentencepiece;
+pub mod tekken;
 pub mod tiktoken;
 pub mod tokenizer_json;
+pub mod word_piece;

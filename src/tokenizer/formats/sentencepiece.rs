@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use base64::Engine;
 use prost::Message;
 use tokenizers::models::bpe::{BPE, Merges, Vocab};
 
 use crate::error::{Error, Result};
 use crate::tokenizer::encoding::TokenId;
+use crate::tokenizer::formats::charsmap::CharsMap;
 
 /// What a piece is for. Numbers are those of `sentencepiece_model.proto`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, prost::Enumeration)]
@@ -93,6 +95,33 @@ impl ModelProto {
         self.trainer_spec.as_ref().and_then(|t| t.model_type) == Some(2)
     }
 
+    /// Pieces with their scores, by id.
+    pub fn scored_pieces(&self) -> Vec<(String, f32)> {
+        self.entries().map(|(text, _, score, _)| (text.to_string(), score)).collect()
+    }
+
+    /// The id that the training parameters give the unknown piece.
+    pub fn unk_id(&self) -> usize {
+        let id = self.trainer_spec.as_ref().and_then(|t| t.unk_id);
+        id.and_then(|id| usize::try_from(id).ok()).unwrap_or(0)
+    }
+
+    /// The compiled normalisation rules, as `tokenizer.json` writes them; `None` for a model without any.
+    ///
+    /// # Errors
+    /// Rules that point outside themselves.
+    pub fn charsmap_normalizer(&self, path: &Path) -> Result<Option<serde_json::Value>> {
+        let spec = self.normalizer_spec.as_ref();
+        let Some(rules) = spec.and_then(|s| s.precompiled_charsmap.as_ref()).filter(|r| !r.is_empty()) else {
+            return Ok(None);
+        };
+        if !CharsMap::read(rules, path)?.is_sound() {
+            return Err(Error::format(path, "the normalisation rules are broken"));
+        }
+        let rules = base64::engine::general_purpose::STANDARD.encode(rules);
+        Ok(Some(serde_json::json!({"type": "Precompiled", "precompiled_charsmap": rules})))
+    }
+
     /// Pieces as (text, id, score, kind).
     pub fn entries(&self) -> impl Iterator<Item = (&str, TokenId, f32, PieceKind)> {
         self.pieces.iter().zip(0..).map(|(p, id)| {
@@ -102,43 +131,40 @@ impl ModelProto {
     }
 }
 
-/// The BPE of a model file: a pair merges when its concatenation is a piece, best score first.
-///
-/// Control, unknown and byte pieces never come out of a merge, as in the library itself.
-pub fn build_bpe(model: &ModelProto, path: &Path) -> Result<BPE> {
-    let unk =
-        model.entries().find(|(_, _, _, kind)| *kind == PieceKind::Unknown).map(|(t, ..)| t.to_string());
-    let vocabulary: Vocab = model.entries().map(|(text, id, ..)| (text.to_string(), id)).collect();
-    let byte_fallback = model.trainer_spec.as_ref().is_some_and(|t| t.byte_fallback());
-    let mut builder = BPE::builder()
-        .vocab_and_merges(vocabulary, merges(model))
-        .fuse_unk(true)
-        .byte_fallback(byte_fallback);
-    if let Some(unk) = unk {
-        builder = builder.unk_token(unk);
-    }
-    builder.build().map_err(|e| Error::format(path, format!("the pieces do not make a BPE: {e}")))
+/// In which order pairs that make a piece become merges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MergeOrder {
+    /// Best score first (transformers 4.x).
+    Score,
+    /// In the order of ids, then the shorter left part first (transformers 5.x).
+    Id,
 }
 
-fn merges(model: &ModelProto) -> Merges {
-    let mergeable = |kind| matches!(kind, PieceKind::Normal | PieceKind::UserDefined | PieceKind::Unused);
-    let scores: HashMap<&str, (f32, TokenId)> = model
-        .entries()
-        .filter(|(.., kind)| mergeable(*kind))
-        .map(|(text, id, score, _)| (text, (score, id)))
-        .collect();
-    let mut found: Vec<(f32, TokenId, TokenId, &str, &str)> = Vec::new();
-    for (text, _, score, kind) in model.entries() {
-        if !mergeable(kind) {
-            continue;
-        }
-        for (at, _) in text.char_indices().skip(1) {
-            let Some((left, right)) = text.split_at_checked(at) else { continue };
-            if let (Some((_, l)), Some((_, r))) = (scores.get(left), scores.get(right)) {
-                found.push((score, *l, *r, left, right));
-            }
-        }
+/// Every way to make every piece from two others, as the converters of transformers list them.
+pub fn generate_merges(pieces: &[(String, f32)], order: MergeOrder) -> Merges {
+    let ids: HashMap<&str, usize> = pieces.iter().enumerate().map(|(i, (t, _))| (t.as_str(), i)).collect();
+    let mut found: Vec<(usize, f32, &str, &str)> = Vec::new();
+    for (at, (piece, score)) in pieces.iter().enumerate() {
+        let splits = piece.char_indices().skip(1).filter_map(|(i, _)| piece.split_at_checked(i));
+        let known = |(left, right): (&str, &str)| Some((*ids.get(left)?, *ids.get(right)?));
+        let mut local: Vec<(&str, &str)> = splits.filter(|pair| known(*pair).is_some()).collect();
+        local.sort_by_key(|pair| known(*pair));
+        found.extend(local.into_iter().map(|(l, r)| (at, *score, l, r)));
     }
-    found.sort_by(|a, b| b.0.total_cmp(&a.0).then((a.1, a.2).cmp(&(b.1, b.2))));
-    found.into_iter().map(|(_, _, _, l, r)| (l.to_string(), r.to_string())).collect()
+    match order {
+        MergeOrder::Score => found.sort_by(|a, b| b.1.total_cmp(&a.1)),
+        MergeOrder::Id => found.sort_by_key(|(at, _, l, r)| (*at, l.chars().count(), r.chars().count())),
+    }
+    found.into_iter().map(|(_, _, l, r)| (l.to_string(), r.to_string())).collect()
+}
+
+/// A BPE over pieces and merges, as the converters build it.
+pub fn build_bpe(pieces: &[(String, f32)], order: MergeOrder, path: &Path) -> Result<BPE> {
+    let vocabulary: Vocab = pieces.iter().zip(0..).map(|((text, _), id)| (text.clone(), id)).collect();
+    BPE::builder()
+        .vocab_and_merges(vocabulary, generate_merges(pieces, order))
+        .fuse_unk(true)
+        .byte_fallback(true)
+        .build()
+        .map_err(|e| Error::format(path, format!("the pieces do not make a BPE: {e}")))
 }

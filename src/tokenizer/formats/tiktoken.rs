@@ -28,6 +28,87 @@ pub const DIGIT_BY_DIGIT_PATTERN: &str = concat!(
     r" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 );
 
+/// The split pattern of Llama 3 and of tiktoken's `cl100k_base`: up to three digits together.
+pub const THREE_DIGITS_PATTERN: &str = concat!(
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|",
+    r" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+);
+
+/// GPT-2's split pattern (`r50k_base`, `p50k_base`).
+const GPT2_PATTERN: &str = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
+
+/// The split pattern of `o200k_base`: words by their case.
+const O200K_PATTERN: &str = concat!(
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|",
+    r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|",
+    r"\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+);
+
+/// What a rank file does not hold: its split pattern and special tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownEncoding {
+    pub name: &'static str,
+    pub pattern: &'static str,
+    pub special: Vec<(String, TokenId)>,
+}
+
+impl KnownEncoding {
+    /// The published encoding that has this many ranks; `None` for other numbers.
+    pub fn by_rank_count(ranks: usize) -> Option<Self> {
+        let named = |list: &[(&str, TokenId)]| list.iter().map(|(t, id)| (t.to_string(), *id)).collect();
+        let (name, pattern, special) = match ranks {
+            50_256 => ("r50k_base", GPT2_PATTERN, named(&[("<|endoftext|>", 50_256)])),
+            50_280 => ("p50k_base", GPT2_PATTERN, named(&[("<|endoftext|>", 50_256)])),
+            100_256 => (
+                "cl100k_base",
+                THREE_DIGITS_PATTERN,
+                named(&[
+                    ("<|endoftext|>", 100_257),
+                    ("<|fim_prefix|>", 100_258),
+                    ("<|fim_middle|>", 100_259),
+                    ("<|fim_suffix|>", 100_260),
+                    ("<|endofprompt|>", 100_276),
+                ]),
+            ),
+            128_000 => ("llama3", THREE_DIGITS_PATTERN, llama3_special_tokens()),
+            199_998 => (
+                "o200k_base",
+                O200K_PATTERN,
+                named(&[("<|endoftext|>", 199_999), ("<|endofprompt|>", 200_018)]),
+            ),
+            _ => return None,
+        };
+        Some(Self { name, pattern, special })
+    }
+}
+
+/// Llama 3's 256 special tokens from id 128000 on: five with a name, the others reserved.
+fn llama3_special_tokens() -> Vec<(String, TokenId)> {
+    let mut reserved = 0;
+    let token = |at: u32| match at {
+        0 => "<|begin_of_text|>".to_string(),
+        1 => "<|end_of_text|>".to_string(),
+        6 => "<|start_header_id|>".to_string(),
+        7 => "<|end_header_id|>".to_string(),
+        9 => "<|eot_id|>".to_string(),
+        _ => {
+            reserved += 1;
+            format!("<|reserved_special_token_{}|>", reserved - 1)
+        }
+    };
+    (0..256).map(token).zip(128_000..).collect()
+}
+
+/// True for a text whose first line is a base64 token and a rank.
+pub fn looks_like_ranks(head: &[u8]) -> bool {
+    let line = head.split(|b| *b == b'\n').next().unwrap_or(&[]);
+    let Some((token, rank)) = std::str::from_utf8(line).ok().and_then(|l| l.trim_end().split_once(' '))
+    else {
+        return false;
+    };
+    rank.parse::<TokenId>().is_ok() && base64::engine::general_purpose::STANDARD.decode(token).is_ok()
+}
+
 /// Token bytes and their ranks (which are the ids).
 pub type Ranks = Vec<(Vec<u8>, TokenId)>;
 
@@ -52,7 +133,18 @@ pub fn read_ranks(bytes: &[u8], path: &Path) -> Result<Ranks> {
 
 /// The pipeline (pattern split, byte alphabet, BPE) over these ranks.
 pub fn build(ranks: &Ranks, pattern: &str, path: &Path) -> Result<CoreParts> {
-    let vocabulary: Vocab = ranks.iter().map(|(token, id)| (byte_alphabet::encode(token), *id)).collect();
+    build_with_special(ranks, &[], pattern, path)
+}
+
+/// The same with special tokens that are entries of the vocabulary, so that they keep ids with holes between.
+pub fn build_with_special(
+    ranks: &Ranks,
+    special: &[(String, TokenId)],
+    pattern: &str,
+    path: &Path,
+) -> Result<CoreParts> {
+    let mut vocabulary: Vocab = ranks.iter().map(|(token, id)| (byte_alphabet::encode(token), *id)).collect();
+    vocabulary.extend(special.iter().cloned());
     let model = BPE::builder()
         .vocab_and_merges(vocabulary, merges(ranks))
         .ignore_merges(true)

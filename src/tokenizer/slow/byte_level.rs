@@ -1,11 +1,14 @@
 //! GPT-2, CodeGen (phi-2) and their kin: byte-level BPE from `vocab.json` and `merges.txt`.
 
+use tokenizers::NormalizedString;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
+use tokenizers::tokenizer::normalizer::Range;
 use tokenizers::{Model, models::bpe::BPE};
 
-use super::{SlowClass, SlowState, tokenize_base};
+use super::{Cutter, SlowClass, SlowState, tokenize_base};
 use crate::error::Result;
 use crate::tokenizer::byte_alphabet;
+use crate::tokenizer::convert::qwen2_parts;
 use crate::tokenizer::core::{Core, CoreParts, encode_core};
 use crate::tokenizer::encoding::{Encoding, Piece, TokenId};
 use crate::tokenizer::special::SpecialTokens;
@@ -15,6 +18,8 @@ use crate::tokenizer::special::SpecialTokens;
 pub struct ByteLevelClass {
     core: Core,
     add_prefix_space: bool,
+    /// Qwen-2: the class normalises a whole text before it looks for added tokens.
+    normalizes: bool,
 }
 
 impl ByteLevelClass {
@@ -22,13 +27,36 @@ impl ByteLevelClass {
     pub fn new(model: BPE, add_prefix_space: bool) -> Result<Self> {
         let mut parts = CoreParts::bare(model);
         parts.pre_tokenizer = Some(ByteLevel::new(false, true, true).into());
-        parts.decoder = Some(ByteLevel::new(false, true, true).into());
-        Ok(Self { core: parts.assemble()?.0, add_prefix_space })
+        Ok(Self { core: parts.assemble()?.0, add_prefix_space, normalizes: false })
+    }
+
+    /// Qwen-2's class: NFC and its own split pattern.
+    pub fn qwen2(model: BPE) -> Result<Self> {
+        let mut parts = CoreParts::bare(model);
+        qwen2_parts(&mut parts, false)?;
+        Ok(Self { core: parts.assemble()?.0, add_prefix_space: false, normalizes: true })
+    }
+}
+
+impl ByteLevelClass {
+    /// Tokenizes the NFC form of a text; spans are carried back to the text itself.
+    fn tokenize_normalized(&self, text: &str, state: SlowState<'_>) -> Result<Encoding> {
+        let mut normalized = NormalizedString::from(text);
+        normalized.nfc();
+        let mut encoding = tokenize_base(self, normalized.get(), state)?;
+        for span in &mut encoding.spans {
+            let source = normalized.convert_offsets(Range::Normalized(span.clone()));
+            *span = source.unwrap_or(0..0);
+        }
+        Ok(encoding)
     }
 }
 
 impl SlowClass for ByteLevelClass {
     fn tokenize(&self, text: &str, state: SlowState<'_>) -> Result<Encoding> {
+        if self.normalizes {
+            return self.tokenize_normalized(text, state);
+        }
         if !self.add_prefix_space {
             return tokenize_base(self, text, state);
         }
@@ -41,6 +69,10 @@ impl SlowClass for ByteLevelClass {
 
     fn tokenize_segment(&self, text: &str, _: SlowState<'_>) -> Result<Encoding> {
         encode_core(&self.core, text, false)
+    }
+
+    fn cutter(&self) -> Cutter<'_> {
+        Cutter::Pipeline(&self.core)
     }
 
     fn vocab_size(&self) -> usize {

@@ -5,11 +5,13 @@
 
 mod aligned;
 pub mod byte_level;
+mod merging;
 pub mod processor;
 pub mod sentencepiece;
 pub mod split;
 pub mod tiktoken;
 
+use super::core::Core;
 use super::encoding::{Encoding, Piece, TokenId};
 use super::special::{AddedTokens, SpecialTokens};
 use crate::error::Result;
@@ -21,6 +23,15 @@ pub struct SlowState<'a> {
     pub special: &'a SpecialTokens,
     pub added: &'a AddedTokens,
     pub splitter: &'a Splitter,
+}
+
+/// What a slow class cuts text with.
+#[derive(Debug, Clone, Copy)]
+pub enum Cutter<'a> {
+    /// A `tokenizers` pipeline.
+    Pipeline(&'a Core),
+    /// The SentencePiece library.
+    SentencePiece(&'a processor::Processor),
 }
 
 /// One family of slow Python classes.
@@ -47,6 +58,14 @@ pub trait SlowClass: Send + Sync + std::fmt::Debug {
 
     /// `convert_tokens_to_string`: the text of a run of tokens, as vocabulary strings.
     fn tokens_to_string(&self, tokens: &[String], special: &SpecialTokens) -> String;
+
+    /// What cuts a stretch between added tokens, for explanations.
+    fn cutter(&self) -> Cutter<'_>;
+
+    /// True for classes that do not add eos to a text that already ends with it.
+    fn adds_eos_once(&self) -> bool {
+        false
+    }
 
     /// Classes that replace the base class's `_decode` altogether answer here.
     fn decode_whole(&self, _ids: &[TokenId], _skip_special_tokens: bool) -> Option<String> {

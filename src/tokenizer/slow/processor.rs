@@ -8,12 +8,13 @@ use std::path::Path;
 use tokenizers::models::unigram::Unigram;
 
 use super::aligned::AlignedText;
+use super::merging::{merge_pieces, trace_merges};
 use super::split::{Neighbours, Splitter};
 use crate::error::{Error, Result};
 use crate::tokenizer::core::{Core, CoreParts, encode_core};
 use crate::tokenizer::encoding::{Encoding, TokenId};
 use crate::tokenizer::formats::charsmap::CharsMap;
-use crate::tokenizer::formats::sentencepiece::{ModelProto, PieceKind, build_bpe};
+use crate::tokenizer::formats::sentencepiece::{ModelProto, PieceKind};
 
 /// SentencePiece's visible space.
 pub const UNDERLINE: char = '▁';
@@ -24,15 +25,17 @@ const UNKNOWN_SURFACE: &str = " \u{2047} ";
 /// A loaded model file.
 #[derive(Debug)]
 pub struct Processor {
-    core: Core,
+    /// The Unigram model; `None` for BPE, which is merged here.
+    unigram: Option<Core>,
     pieces: Vec<(String, PieceKind)>,
     ids: HashMap<String, TokenId>,
+    scores: Vec<f32>,
+    byte_fallback: bool,
     unk: TokenId,
     unk_surface: String,
     charsmap: CharsMap,
     /// Pieces that the user declared: cut out first, never changed or merged.
     declared: Splitter,
-    is_bpe: bool,
     pub add_dummy_prefix: bool,
     remove_extra_whitespaces: bool,
     escape_whitespaces: bool,
@@ -47,24 +50,24 @@ impl Processor {
         let pieces: Vec<(String, PieceKind)> =
             model.entries().map(|(t, _, _, k)| (t.to_string(), k)).collect();
         let unk = pieces.iter().position(|(_, k)| *k == PieceKind::Unknown).unwrap_or(0);
-        let is_bpe = model.is_bpe();
-        let parts = match is_bpe {
-            true => CoreParts::bare(build_bpe(model, path)?),
-            false => CoreParts::bare(build_unigram(model, path)?),
+        let unigram = match model.is_bpe() {
+            true => None,
+            false => Some(CoreParts::bare(build_unigram(model, path)?).assemble()?.0),
         };
         let declared = pieces.iter().filter(|(_, k)| *k == PieceKind::UserDefined);
         let declared = declared.map(|(t, _)| (t.clone(), Neighbours::default())).collect();
         let spec = model.normalizer_spec.clone().unwrap_or_default();
         let surface = model.trainer_spec.as_ref().and_then(|t| t.unk_surface.clone());
         Ok(Self {
-            core: parts.assemble()?.0,
+            unigram,
+            scores: model.entries().map(|(_, _, score, _)| score).collect(),
+            byte_fallback: model.trainer_spec.as_ref().is_some_and(|t| t.byte_fallback()),
             ids: model.entries().map(|(t, id, ..)| (t.to_string(), id)).collect(),
             pieces,
             unk: TokenId::try_from(unk).unwrap_or(0),
             unk_surface: surface.unwrap_or_else(|| UNKNOWN_SURFACE.to_string()),
             charsmap: CharsMap::read(spec.precompiled_charsmap.as_deref().unwrap_or(&[]), path)?,
             declared: Splitter::new(declared)?,
-            is_bpe,
             add_dummy_prefix: spec.add_dummy_prefix(),
             remove_extra_whitespaces: spec.remove_extra_whitespaces(),
             escape_whitespaces: spec.escape_whitespaces(),
@@ -91,9 +94,27 @@ impl Processor {
         self.pieces.get(id as usize).map(|(t, k)| (t.as_str(), *k))
     }
 
-    /// The pipeline underneath, for explanations.
-    pub fn core(&self) -> &Core {
-        &self.core
+    /// True for a BPE model, false for Unigram.
+    pub fn is_bpe(&self) -> bool {
+        self.unigram.is_none()
+    }
+
+    /// The score of a piece.
+    pub fn score(&self, id: TokenId) -> Option<f32> {
+        self.scores.get(id as usize).copied()
+    }
+
+    /// The merges that make a piece out of its characters, as (left, right, score) in their order; empty for a
+    /// Unigram model.
+    pub fn merges_of(&self, piece: &str) -> Vec<(String, String, f32)> {
+        let mut steps = Vec::new();
+        if self.unigram.is_none() {
+            let score = |text: &str| self.merged_score(text);
+            trace_merges(piece, score, |left, right, score| {
+                steps.push((left.to_string(), right.to_string(), score));
+            });
+        }
+        steps
     }
 
     /// The ids of a text; unknown stretches keep their text as surface.
@@ -104,7 +125,7 @@ impl Processor {
             let stretch = aligned.as_str().get(part.range.clone()).unwrap_or("");
             match part.token.and_then(|t| self.id_of(self.declared.token(t))) {
                 Some(id) => encoding.push(id, part.range),
-                None => encoding.extend_shifted(&encode_core(&self.core, stretch, false)?, part.range.start),
+                None => encoding.extend_shifted(&self.encode_stretch(stretch)?, part.range.start),
             }
         }
         for (i, (id, span)) in encoding.ids.iter().zip(&mut encoding.spans).enumerate() {
@@ -198,9 +219,39 @@ impl Processor {
         text
     }
 
-    /// True for a BPE model, false for Unigram.
-    pub fn is_bpe(&self) -> bool {
-        self.is_bpe
+    /// The score of a piece that a merge may make: control, unknown and byte pieces never come out of one.
+    fn merged_score(&self, piece: &str) -> Option<f32> {
+        let id = self.id_of(piece)? as usize;
+        let (_, kind) = self.pieces.get(id)?;
+        let made = matches!(kind, PieceKind::Normal | PieceKind::UserDefined | PieceKind::Unused);
+        made.then(|| self.scores.get(id).copied()).flatten()
+    }
+
+    /// A stretch without declared pieces.
+    fn encode_stretch(&self, text: &str) -> Result<Encoding> {
+        if let Some(core) = &self.unigram {
+            return encode_core(core, text, false);
+        }
+        let mut encoding = Encoding::default();
+        for range in merge_pieces(text, |piece| self.merged_score(piece)) {
+            let piece = text.get(range.clone()).unwrap_or("");
+            let known = self.id_of(piece).filter(|_| self.merged_score(piece).is_some());
+            let bytes =
+                || piece.bytes().map(|b| self.id_of(&format!("<0x{b:02X}>"))).collect::<Option<Vec<_>>>();
+            if let Some(id) = known {
+                encoding.push(id, range);
+            } else if let Some(bytes) = self.byte_fallback.then(bytes).flatten() {
+                bytes.into_iter().for_each(|id| encoding.push(id, range.clone()));
+            } else if let (Some(last), Some(true)) =
+                (encoding.spans.last_mut(), encoding.ids.last().map(|id| *id == self.unk))
+            {
+                // Unknown neighbours become one unknown piece.
+                last.end = range.end;
+            } else {
+                encoding.push(self.unk, range);
+            }
+        }
+        Ok(encoding)
     }
 }
 

@@ -8,7 +8,7 @@
 
 use super::aligned::AlignedText;
 use super::processor::{Processor, UNDERLINE};
-use super::{SlowClass, SlowState, tokenize_base};
+use super::{Cutter, SlowClass, SlowState, tokenize_base};
 use crate::error::Result;
 use crate::python::is_python_space;
 use crate::tokenizer::class::Release;
@@ -146,6 +146,10 @@ impl SlowClass for SentencePieceClass {
         }
     }
 
+    fn cutter(&self) -> Cutter<'_> {
+        Cutter::SentencePiece(&self.processor)
+    }
+
     fn vocab_size(&self) -> usize {
         self.processor.len()
     }
@@ -164,6 +168,10 @@ impl SlowClass for SentencePieceClass {
             PieceKind::Byte => byte_piece(token).map(|b| vec![b]),
             _ => Some(token.replace(UNDERLINE, " ").into_bytes()),
         }
+    }
+
+    fn adds_eos_once(&self) -> bool {
+        self.flavor == SentencePieceFlavor::T5
     }
 
     fn tokens_to_string(&self, tokens: &[String], special: &SpecialTokens) -> String {

@@ -7,7 +7,7 @@ use tokenizers::normalizers::unicode::NFC;
 use tokenizers::{AddedToken, Model};
 
 use super::byte_level::python_utf8_replace;
-use super::{SlowClass, SlowState};
+use super::{Cutter, SlowClass, SlowState};
 use crate::error::{Error, Result};
 use crate::tokenizer::byte_alphabet;
 use crate::tokenizer::core::{Core, CoreParts, encode_core};
@@ -139,6 +139,10 @@ impl SlowClass for TiktokenClass {
             *id = self.outer_id(*id);
         }
         Ok(encoding)
+    }
+
+    fn cutter(&self) -> Cutter<'_> {
+        Cutter::Pipeline(&self.core)
     }
 
     fn vocab_size(&self) -> usize {

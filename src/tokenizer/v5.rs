@@ -1,0 +1,242 @@
+//! transformers 5.x: one class a model, which takes vocabulary and merges and builds its own pipeline around
+//! them, whatever `tokenizer.json` says; classes without such a pipeline take the file as it is.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+use tokenizers::models::ModelWrapper;
+
+use super::class::{ClassFacts, Loader, Profile, Release, SlowKind};
+use super::config::InitArguments;
+use super::convert::{byte_level_step, closing_token, convert, llama_decoder, part, qwen2_parts, reset_bpe};
+use super::core::CoreParts;
+use super::fast::{add_tokens_to_core, measure_bos_and_eos, rebuild_post_processor};
+use super::files::FileSet;
+use super::formats::sentencepiece::{MergeOrder, ModelProto, build_bpe};
+use super::formats::tokenizer_json;
+use super::load::LoadOptions;
+use super::loaded::{Engine, Tokenizer};
+use super::special::{AddedTokens, Role, SpecialToken};
+use crate::error::Result;
+
+/// The class that takes a `tokenizer.json` as it is.
+const BACKEND: &str = "TokenizersBackend";
+
+/// Loads as `AutoTokenizer` of 5.x does.
+pub(super) fn load(class: &str, files: &FileSet, options: LoadOptions) -> Result<Tokenizer> {
+    let parts = match files.read("tokenizer.json")? {
+        Some(bytes) => Some(tokenizer_json::read(&bytes, &files.path_of("tokenizer.json"))?),
+        None => None,
+    };
+    let base = class.strip_suffix("Fast").unwrap_or(class);
+    let base = match base {
+        "PreTrainedTokenizer" => BACKEND,
+        "LlamaTokenizer" if parts.as_ref().is_some_and(is_byte_level) => BACKEND,
+        _ => base,
+    };
+    let profile = Profile::of(base);
+    let mut arguments = InitArguments::read(files, profile, Release::V5)?;
+    if parts.is_some() {
+        // The file's post-processor decides.
+        arguments.forget(&["add_bos_token", "add_eos_token"]);
+    }
+    let legacy = (profile.slow == Some(SlowKind::Llama))
+        .then(|| options.legacy.or_else(|| arguments.flag("legacy")).unwrap_or(false));
+    let had_file = parts.is_some();
+    let mut parts = match parts {
+        Some(parts) => parts,
+        None => from_slow_files(profile, files, &arguments)?,
+    };
+    let rebuilt = rebuild(profile, &mut parts, &arguments, legacy)?;
+    let file_tokens = if rebuilt { Vec::new() } else { std::mem::take(&mut parts.added_tokens) };
+    let has_post_processor = parts.post_processor.is_some();
+    let (mut core, _) = parts.assemble()?;
+    tokenizer_json::add_tokens(&mut core, file_tokens)?;
+    let mut tokenizer = Tokenizer {
+        name: String::new(),
+        facts: facts(base, profile, &arguments, legacy),
+        special: arguments.special.clone(),
+        added: AddedTokens::default(),
+        notes: Vec::new(),
+        engine: Engine::Fast(Box::new(core)),
+        never_split: BTreeSet::new(),
+    };
+    tokenizer.read_added_from_core();
+    add_tokens(&mut tokenizer, &arguments)?;
+    if profile.slow == Some(SlowKind::Qwen2) {
+        let all: Vec<SpecialToken> = tokenizer.special.all().into_iter().cloned().collect();
+        let all: Vec<_> = all.iter().map(|t| SpecialToken::added(&t.content, false, true)).collect();
+        add_tokens_to_core(&mut tokenizer, &all)?;
+    }
+    let explicit =
+        !had_file && (arguments.flag("add_bos_token").or(arguments.flag("add_eos_token"))).is_some();
+    finish_post_processor(&mut tokenizer, profile, explicit || !has_post_processor)?;
+    measure_bos_and_eos(&mut tokenizer)?;
+    Ok(tokenizer)
+}
+
+fn facts(base: &str, profile: &Profile, arguments: &InitArguments, legacy: Option<bool>) -> ClassFacts {
+    let prefix = arguments.flag("add_prefix_space");
+    ClassFacts {
+        name: base.to_string(),
+        loader: Loader::Fast,
+        release: Release::V5,
+        legacy,
+        adds_bos: false,
+        adds_eos: false,
+        add_bos_token: Some(arguments.flag("add_bos_token").unwrap_or(false)),
+        add_eos_token: Some(arguments.flag("add_eos_token").unwrap_or(false)),
+        // Llama and Qwen-2 pass on `None` where nothing is configured.
+        add_prefix_space: match profile.slow {
+            Some(SlowKind::Llama | SlowKind::Qwen2) => prefix,
+            _ => Some(prefix.unwrap_or(false)),
+        },
+        can_add_tokens: true,
+        model_max_length: arguments.model_max_length(),
+        padding_side: arguments.side("padding_side").unwrap_or(profile.v5_padding_side()),
+        truncation_side: arguments.side("truncation_side").unwrap_or_default(),
+        clean_up_tokenization_spaces: arguments.flag("clean_up_tokenization_spaces").unwrap_or(false),
+    }
+}
+
+/// True where `tokenizer.json` is byte-level, so that Llama's own pipeline would not fit.
+fn is_byte_level(parts: &CoreParts) -> bool {
+    let text = |part: Result<String, serde_json::Error>| part.unwrap_or_default();
+    let pre_tokenizer = text(serde_json::to_string(&parts.pre_tokenizer));
+    pre_tokenizer.contains("\"ByteLevel\"")
+}
+
+/// Model and tokens from the files of a slow class.
+fn from_slow_files(profile: &Profile, files: &FileSet, arguments: &InitArguments) -> Result<CoreParts> {
+    if profile.slow == Some(SlowKind::Llama) {
+        let path = files.path_of("tokenizer.model");
+        let model = ModelProto::read(&files.require("tokenizer.model")?, &path)?;
+        return Ok(CoreParts::bare(build_bpe(&model.scored_pieces(), MergeOrder::Id, &path)?));
+    }
+    let mut parts = convert(profile, files, arguments, Release::V5)?;
+    if matches!(profile.slow, Some(SlowKind::ByteLevel | SlowKind::Qwen2)) {
+        parts.post_processor = None;
+    }
+    Ok(parts)
+}
+
+/// Puts the class's own pipeline around the model; false for classes that have none.
+fn rebuild(
+    profile: &Profile,
+    parts: &mut CoreParts,
+    arguments: &InitArguments,
+    legacy: Option<bool>,
+) -> Result<bool> {
+    let add_prefix_space = arguments.flag("add_prefix_space");
+    match (profile.slow, &mut parts.model) {
+        (Some(SlowKind::Llama), ModelWrapper::BPE(_)) => {
+            reset_bpe(&mut parts.model, true, true, None);
+            let prefix = add_prefix_space.unwrap_or(true);
+            let scheme = match (prefix, legacy) {
+                (false, _) => "never",
+                (true, Some(false)) => "first",
+                (true, _) => "always",
+            };
+            parts.normalizer = None;
+            parts.pre_tokenizer = part(json!({
+                "type": "Metaspace", "replacement": "▁", "prepend_scheme": scheme, "split": false,
+            }))?;
+            parts.decoder = part(llama_decoder(prefix))?;
+        }
+        (Some(SlowKind::ByteLevel), ModelWrapper::BPE(_)) => {
+            reset_bpe(&mut parts.model, false, false, None);
+            parts.normalizer = None;
+            parts.pre_tokenizer = part(byte_level_step(add_prefix_space.unwrap_or(false), true))?;
+            parts.decoder = part(byte_level_step(true, true))?;
+            if profile.class == "CodeGenTokenizer" && parts.post_processor.is_none() {
+                parts.post_processor = part(json!({
+                    "type": "ByteLevel", "add_prefix_space": true, "trim_offsets": false, "use_regex": true,
+                }))?;
+            }
+        }
+        (Some(SlowKind::Qwen2), ModelWrapper::BPE(_)) => {
+            reset_bpe(&mut parts.model, false, false, None);
+            qwen2_parts(parts, add_prefix_space.unwrap_or(false))?;
+        }
+        (Some(SlowKind::Gemma), ModelWrapper::BPE(_)) => {
+            let unk = arguments.special.get(Role::Unk).map(|t| t.content.clone());
+            reset_bpe(&mut parts.model, true, true, unk);
+            parts.normalizer = part(json!({"type": "Replace", "pattern": {"String": " "}, "content": "▁"}))?;
+            parts.pre_tokenizer = part(json!({
+                "type": "Split", "pattern": {"String": " "}, "behavior": "MergedWithPrevious", "invert": false,
+            }))?;
+            parts.decoder = part(llama_decoder(false))?;
+        }
+        (Some(SlowKind::T5), ModelWrapper::Unigram(_)) => {
+            parts.normalizer = keep_charsmap(parts)?;
+            let metaspace =
+                json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": true});
+            parts.pre_tokenizer = part(json!({"type": "Sequence", "pretokenizers": [
+                {"type": "WhitespaceSplit"}, metaspace.clone(),
+            ]}))?;
+            parts.decoder = part(metaspace)?;
+        }
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+/// Of a normalizer only the compiled SentencePiece rules are kept.
+fn keep_charsmap(parts: &CoreParts) -> Result<Option<tokenizers::NormalizerWrapper>> {
+    let described = serde_json::to_value(&parts.normalizer).unwrap_or_default();
+    let steps = match described.get("normalizers").and_then(|n| n.as_array()) {
+        Some(steps) => steps.clone(),
+        None => vec![described],
+    };
+    match steps.into_iter().find(|s| s.get("type").and_then(|t| t.as_str()) == Some("Precompiled")) {
+        Some(step) => part(step),
+        None => Ok(None),
+    }
+}
+
+/// Tokens of the files in id order, then special tokens without an entry, added as one list.
+fn add_tokens(tokenizer: &mut Tokenizer, arguments: &InitArguments) -> Result<()> {
+    let mut wanted: Vec<SpecialToken> = arguments.added.values().cloned().collect();
+    let mut known: BTreeSet<String> = tokenizer.added.iter().map(|(_, t)| t.content.clone()).collect();
+    known.extend(wanted.iter().map(|t| t.content.clone()));
+    for token in tokenizer.special.all() {
+        if known.insert(token.content.clone()) {
+            wanted.push(match token.plain_str {
+                true => SpecialToken::added(&token.content, false, true),
+                false => token.clone(),
+            });
+        }
+    }
+    for token in &mut wanted {
+        token.special |= Role::ALL
+            .into_iter()
+            .any(|r| tokenizer.special.get(r).is_some_and(|t| t.content == token.content));
+    }
+    add_tokens_to_core(tokenizer, &wanted)
+}
+
+fn finish_post_processor(tokenizer: &mut Tokenizer, profile: &Profile, from_flags: bool) -> Result<()> {
+    if profile.slow == Some(SlowKind::T5) {
+        let id = tokenizer.role_id(Role::Eos).unwrap_or(1);
+        if let Engine::Fast(core) = &mut tokenizer.engine {
+            core.with_post_processor(part::<tokenizers::PostProcessorWrapper>(closing_token(
+                "</s>",
+                id as usize,
+            ))?);
+        }
+        return Ok(());
+    }
+    if !from_flags {
+        return Ok(());
+    }
+    for (flag, role) in [(0, Role::Bos), (1, Role::Eos)] {
+        // Without the token the wish is dropped.
+        let has = tokenizer.special.get(role).is_some();
+        let facts = &mut tokenizer.facts;
+        let wish = if flag == 0 { &mut facts.add_bos_token } else { &mut facts.add_eos_token };
+        *wish = Some(wish.unwrap_or(false) && has);
+    }
+    tokenizer.facts.adds_bos = tokenizer.facts.add_bos_token.unwrap_or(false);
+    tokenizer.facts.adds_eos = tokenizer.facts.add_eos_token.unwrap_or(false);
+    rebuild_post_processor(tokenizer)
+}
