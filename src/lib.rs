@@ -9,6 +9,7 @@ pub mod labels;
 pub mod python;
 pub mod samples;
 pub mod setup;
+pub mod text;
 pub mod tokenizer;
 
 pub use error::{Error, Result};
