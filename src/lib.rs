@@ -1,12 +1,62 @@
 //! maskscope shows what a Hugging Face tokenizer really does to a conversation, and which tokens a
 //! fine-tuning run will learn from.
+//!
+//! # Architecture
+//!
+//! Pure cores, thin edges. A module may use those below it, never one above; `tests/architecture.rs` reads the
+//! sources and fails otherwise. Outside libraries are named in one module each.
+//!
+//! ```text
+//! main ─ commands ─ cli          arguments → a command → its output and exit status
+//!           │
+//!        runtime                 terminal, input thread, jobs, the loop: all I/O of the screen
+//!           │
+//!           ui                   theme, screens, widgets: pure functions of the state
+//!           │
+//!          app                   state, key table, update: no I/O, no drawing
+//!           │
+//!        report                  the same results without a screen: text, JSON
+//!           │
+//!         setup                  what a user asks for → tokenizer, template, rule, options
+//!           │
+//!        labels                  label rules, rounds, the length ledger
+//!           │
+//!          chat                  conversations as data, files, templates
+//!           │
+//!       tokenizer                files → a tokenizer that behaves like its Python class
+//!           │
+//!   text · python · error        safe display · the bits of Python that results depend on · typed errors
+//! ```
+//!
+//! One sample on its way: [`chat::Sample`] → [`labels::inspect`] (turns rewritten for images, prompt, ids, rule) →
+//! [`labels::Inspection`] → [`report`] or the screen. Everything before the last step is plain data.
+//!
+//! Text that came from outside (tokens, data, file names, errors) meets a terminal only through [`text`].
 #![deny(unsafe_code)]
 #![warn(missing_debug_implementations)]
+#![cfg_attr(
+    not(test),
+    warn(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::todo,
+        clippy::unimplemented,
+        clippy::unreachable,
+        clippy::indexing_slicing
+    )
+)]
 
+pub mod app;
 pub mod chat;
+pub mod cli;
+pub mod commands;
 pub mod error;
 pub mod labels;
+pub mod moe;
 pub mod python;
+pub mod report;
+pub mod runtime;
 pub mod samples;
 pub mod setup;
 pub mod text;

@@ -87,6 +87,15 @@ impl Rule {
         }
     }
 
+    /// The text that must stand exactly once in a round, between instruction and answer.
+    pub fn answer_mark(self, template: &Template) -> String {
+        match self {
+            Rule::Llama2 => "[/INST] ".to_string(),
+            Rule::Mpt | Rule::LlavaMpt => format!("{}{}", template.sep, template.roles[1]),
+            _ => format!("{}{}: ", template.sep, template.roles[1]),
+        }
+    }
+
     /// The rule that the training code runs for a template.
     pub fn dispatch(template: &Template) -> Self {
         let version = template.version.as_str();

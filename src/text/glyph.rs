@@ -94,7 +94,8 @@ const HIDDEN: &[(u32, u32)] = &[
     (0x13430, 0x1345f), (0x1bca0, 0x1bca3), (0x1d173, 0x1d17a), (0xe0000, 0x10_ffff),
 ];
 
-fn is_hidden(c: char) -> bool {
+/// True for a character that must never reach a terminal as itself.
+pub fn is_hidden(c: char) -> bool {
     let code = u32::from(c);
     let at = HIDDEN.partition_point(|(_, end)| *end < code);
     HIDDEN.get(at).is_some_and(|(start, _)| *start <= code) || code & 0xfffe == 0xfffe
@@ -107,8 +108,10 @@ mod tests {
     /// The regex engine's own Unicode tables are the second opinion.
     #[test]
     fn every_control_format_and_separator_character_is_hidden() {
-        let oracle = fancy_regex::Regex::new(r"\A[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Zs}\p{Co}\p{Default_Ignorable_Code_Point}]\z")
-            .expect("pattern");
+        let oracle = fancy_regex::Regex::new(
+            r"\A[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Zs}\p{Co}\p{Default_Ignorable_Code_Point}]\z",
+        )
+        .expect("pattern");
         for c in '\0'..=char::MAX {
             let bad = c != ' ' && oracle.is_match(&c.to_string()).expect("match");
             assert!(!bad || nature(c) == Nature::Hidden, "U+{:04X} is let through", u32::from(c));

@@ -8,5 +8,5 @@
 mod glyph;
 mod visible;
 
-pub use glyph::{Glyph, GlyphKind, MAX_MARKS};
+pub use glyph::{Glyph, GlyphKind, MAX_MARKS, is_hidden};
 pub use visible::{Spaces, glyphs, glyphs_of_bytes, glyphs_width, plain, width};

@@ -131,7 +131,8 @@ mod tests {
 
     #[test]
     fn broken_characters_are_bytes() {
-        let cut: String = glyphs_of_bytes(b"ab\xe2\x80 \xff", Spaces::Shown).into_iter().map(|g| g.text).collect();
+        let cut: String =
+            glyphs_of_bytes(b"ab\xe2\x80 \xff", Spaces::Shown).into_iter().map(|g| g.text).collect();
         assert_eq!(cut, "ab⟨e2⟩⟨80⟩·⟨ff⟩");
     }
 

@@ -1,7 +1,7 @@
 //! `golden/labels/*.jsonl.gz`: ids, labels, lengths, rounds, warnings and errors of whole samples.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use maskscope::chat::{Sample, Template, read_samples};
 use maskscope::labels::{IGNORE_INDEX, Inspection, Labelled, PromptOptions, Rule, Stop, inspect};
@@ -36,8 +36,21 @@ pub fn load_for(root: &Path, record: &Value) -> Tokenizer {
     let loader = if text("slow_fast") == "fast" { Loader::Fast } else { Loader::Slow };
     let (release, _) = Release::parse(text("transformers_version")).expect("a release");
     let legacy = record["loader_kw"].get("legacy").and_then(Value::as_bool);
-    let files = FileSet::folder(&root.join("tokenizers").join(text("dir"))).expect("the tokenizer's folder");
+    let files = FileSet::folder(&tokenizer_folder(root, text("dir"))).expect("the tokenizer's folder");
     load(text("tokenizer"), &files, LoadOptions { loader: Some(loader), legacy, release }).expect("loads")
+}
+
+/// The folder of a tokenizer: beside the goldens, or for the extract in this repository among the samples.
+fn tokenizer_folder(root: &Path, dir: &str) -> PathBuf {
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/tokenizers");
+    match dir {
+        _ if root.join("tokenizers").exists() => root.join("tokenizers").join(dir),
+        "phi2" => samples.join("phi-2"),
+        "qwen_v1" => samples.join("qwen"),
+        "arcade100k" => samples.join("stablelm-2"),
+        "mistral_v01" => samples.join("mistral"),
+        other => panic!("no sample tokenizer stands for {other}"),
+    }
 }
 
 fn expected_result(record: &Value) -> Value {
@@ -152,36 +165,50 @@ fn check_file(
     (count, wrong)
 }
 
-#[test]
-fn labels() {
-    let Some(root) = root("labels") else { return };
-    let dir = root.join("golden/labels");
+fn read_prompts(dir: &Path) -> HashMap<String, String> {
+    let mut prompts = HashMap::new();
+    for path in files(dir, &["prompts.jsonl.gz", "prompts.jsonl"]) {
+        for line in read_text(&path).lines() {
+            let record: Value = serde_json::from_str(line).expect("a prompt");
+            let text = |key: &str| record[key].as_str().expect("a string").to_string();
+            prompts.insert(text("prompt_sha"), text("prompt"));
+        }
+    }
+    prompts
+}
+
+/// Checks the files of `dir` whose name contains `only`; tokenizers are found from `root`.
+fn check_folder(root: &Path, dir: &Path, only: &str) {
     let samples = read_samples(&dir.join("conversations.json")).expect("the samples");
     let samples: HashMap<String, Sample> = samples.into_iter().map(|s| (s.id.clone(), s)).collect();
-    let prompts: HashMap<String, String> = files(&dir, &["prompts.jsonl.gz", "prompts.jsonl"])
-        .iter()
-        .flat_map(|path| {
-            let text = read_text(path);
-            text.lines()
-                .map(|line| {
-                    let v: Value = serde_json::from_str(line).expect("a prompt");
-                    (v["prompt_sha"].as_str().unwrap().to_string(), v["prompt"].as_str().unwrap().to_string())
-                })
-                .collect::<Vec<_>>()
-        })
-        .collect();
-    let only = std::env::var("MASKSCOPE_CONFORMANCE_ONLY").unwrap_or_default();
-    let mut failed = Vec::new();
-    for path in files(&dir, &[".jsonl.gz", ".jsonl"]) {
+    let prompts = read_prompts(dir);
+    let (mut failed, mut checked) = (Vec::new(), 0);
+    for path in files(dir, &[".jsonl.gz", ".jsonl"]) {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if name.starts_with("prompts.") || name.starts_with("collator.") || !name.contains(&only) {
+        if name.starts_with("prompts.") || name.starts_with("collator.") || !name.contains(only) {
             continue;
         }
-        let (count, wrong) = check_file(&root, &path, &samples, &prompts);
+        let (count, wrong) = check_file(root, &path, &samples, &prompts);
+        checked += count;
         println!("labels  {name}: {} of {count}", count - wrong.len());
         if !wrong.is_empty() {
             failed.push(format!("{name}: {} of {count} differ, first:\n{}", wrong.len(), wrong[0]));
         }
     }
     assert!(failed.is_empty(), "{}", failed.join("\n\n"));
+    assert!(checked > 0 || !only.is_empty(), "no golden was found in {}", dir.display());
+}
+
+#[test]
+fn labels() {
+    let Some(root) = root("labels") else { return };
+    let only = std::env::var("MASKSCOPE_CONFORMANCE_ONLY").unwrap_or_default();
+    check_folder(&root, &root.join("golden/labels"), &only);
+}
+
+/// A small extract that is part of the repository, so that a fresh clone checks something too.
+#[test]
+fn labels_of_the_extract() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    check_folder(&dir, &dir, "");
 }

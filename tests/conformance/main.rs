@@ -5,6 +5,7 @@
 //! Without the variable the tests say that they are skipped.
 
 mod labels;
+mod moe;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};

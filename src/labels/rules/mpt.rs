@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::{RuleInput, split_ranges};
 use crate::chat::SeparatorStyle;
 use crate::labels::ledger::{Ledger, Measured};
-use crate::labels::{Labelled, PythonError, Stop};
+use crate::labels::{Labelled, PythonError, Rule, Stop};
 
 /// Which of the two functions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub fn label(rule: MptRule, mut input: RuleInput<'_>) -> Result<Labelled, Python
     input.assert_style(SeparatorStyle::Mpt)?;
     let total_len = input.total_len(&prompt_ids.ids)?;
     let sep = input.template.sep.as_str();
-    let answer_mark = format!("{sep}{}", input.template.roles[1]);
+    let answer_mark = Rule::Mpt.answer_mark(input.template);
     let separator_len = match rule {
         MptRule::MoeLlava => input.measure(sep)?,
         MptRule::Llava => 0,

@@ -56,7 +56,7 @@ impl TwoRule {
         if self.adds_sep2_count {
             total_len += i64::try_from(input.prompt.matches(sep2).count()).unwrap_or(i64::MAX);
         }
-        let answer_mark = format!("{}{}: ", input.template.sep, input.template.roles[1]);
+        let answer_mark = Rule::V1.answer_mark(input.template);
         let offsets = if input.has_image { self.image } else { self.text };
         let mut ledger = Ledger::new(prompt_ids, self.start);
         let mut stop = Stop::End;

@@ -1,0 +1,256 @@
+//! The command line: arguments in, a [`Command`] out. No work is done here.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::error::{Error, Result};
+use crate::setup::{AUTO, Request, TokenChoice};
+use crate::tokenizer::{LoadOptions, Loader, Release, Role};
+
+/// Shows what a Hugging Face tokenizer really does to a conversation, and which tokens a fine-tuning run learns from.
+///
+/// Without a command the interactive screen opens, on embedded samples if nothing else is named.
+#[derive(Debug, Parser)]
+#[command(name = "maskscope", version, max_term_width = 110)]
+pub struct Arguments {
+    #[command(flatten)]
+    pub shared: SharedOptions,
+    /// Show the screen without the mouse.
+    #[arg(long)]
+    pub no_mouse: bool,
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+impl Arguments {
+    /// The process's own arguments; help, version and usage errors end the process here (status 0 or 2).
+    pub fn from_process() -> Self {
+        Self::parse()
+    }
+}
+
+/// Options that every command and the screen share.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Shared options")]
+pub struct SharedOptions {
+    /// sample:NAME, a folder, or a tokenizer file.
+    #[arg(short, long, global = true, value_name = "SPEC")]
+    pub tokenizer: Option<String>,
+    /// Conversations in LLaVA's layout, a JSON array or JSONL; - for standard input [default: the embedded ones].
+    #[arg(short, long, global = true, value_name = "FILE")]
+    pub data: Option<PathBuf>,
+    /// Layout of the conversations.
+    #[arg(long, global = true, value_enum)]
+    pub layout: Option<Layout>,
+    /// Conversation template, see `maskscope templates` [default: auto].
+    #[arg(long, global = true, value_name = "NAME")]
+    pub template: Option<String>,
+    /// Label rule (the preprocess function) [default: auto, as the training code chooses].
+    #[arg(long, global = true, value_name = "NAME")]
+    pub preprocess: Option<String>,
+    /// Set-up of a known backbone, auto, or none [default: auto].
+    #[arg(long, global = true, value_name = "NAME")]
+    pub recipe: Option<String>,
+    /// Token for unk.
+    #[arg(long, global = true, value_name = "T")]
+    pub unk: Option<String>,
+    /// Token for eos.
+    #[arg(long, global = true, value_name = "T")]
+    pub eos: Option<String>,
+    /// Token for bos.
+    #[arg(long, global = true, value_name = "T")]
+    pub bos: Option<String>,
+    /// Token for pad; the words unk and eos copy that role.
+    #[arg(long, global = true, value_name = "T")]
+    pub pad: Option<String>,
+    /// Python class family [default: slow where it exists, as the training code loads it].
+    #[arg(long, global = true, value_enum)]
+    pub loader: Option<LoaderArgument>,
+    /// Joining of text after special tokens, Llama family.
+    #[arg(long, global = true, value_name = "BOOL", action = clap::ArgAction::Set)]
+    pub legacy: Option<bool>,
+    /// Release of transformers to reproduce: 4.31, 4.37 or 5 [default: 4.37].
+    #[arg(long, global = true, value_name = "RELEASE")]
+    pub transformers: Option<String>,
+    /// Length at which text prompts are cut [default: the tokenizer's own, at most 2048].
+    #[arg(long, global = true, value_name = "N")]
+    pub model_max_length: Option<usize>,
+    /// Wrap image placeholders as the training option of that name does.
+    #[arg(long, global = true)]
+    pub mm_use_im_start_end: bool,
+    /// Form of the output [default: text].
+    #[arg(long, global = true, value_enum)]
+    pub format: Option<Format>,
+    /// Colours of text output [default: auto: on a terminal without NO_COLOR].
+    #[arg(long, global = true, value_enum)]
+    pub color: Option<ColorChoice>,
+}
+
+/// Layouts of data files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Layout {
+    Llava,
+}
+
+/// The two Python class families.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LoaderArgument {
+    Slow,
+    Fast,
+}
+
+/// Forms of output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Text,
+    Json,
+    Jsonl,
+    /// Only of `frame`: text with terminal colours.
+    Ansi,
+}
+
+/// When text output has colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ColorChoice {
+    Auto,
+    Always,
+    Never,
+}
+
+/// What to do.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Labels of every sample: tokens per round, lengths, warnings, errors.
+    Inspect {
+        /// Exit with status 1 when a sample mismatches or raises.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Texts to ids: one JSON string, or {"text": …}, a line on standard input.
+    Encode {
+        /// Put bos and eos where the class does.
+        #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
+        add_special_tokens: bool,
+    },
+    /// The special-token table and what the overrides change.
+    Special,
+    /// Conversation templates, label rules and recipes.
+    Templates,
+    /// Embedded tokenizers and conversations.
+    Samples,
+    /// The keys of the screen.
+    Keys,
+    /// One frame of the screen, printed.
+    Frame(FrameArguments),
+}
+
+/// Arguments of `frame`.
+#[derive(Debug, Clone, Args)]
+pub struct FrameArguments {
+    /// Screen: labels, lengths, special, prompt or samples.
+    #[arg(long, default_value = "labels", value_name = "NAME")]
+    pub screen: String,
+    /// Columns x rows.
+    #[arg(long, default_value = "120x40", value_name = "WxH")]
+    pub size: String,
+    /// Keys pressed before the frame is taken, with spaces between: "n n enter o".
+    #[arg(long, default_value = "", value_name = "KEYS")]
+    pub keys: String,
+}
+
+impl FrameArguments {
+    /// Columns and rows.
+    ///
+    /// # Errors
+    /// A size that is not two numbers from 1 to 500.
+    pub fn dimensions(&self) -> Result<(u16, u16)> {
+        let number = |text: &str| text.parse().ok().filter(|n| (1..=500).contains(n));
+        let parts = self.size.split_once(['x', 'X']);
+        parts.and_then(|(w, h)| Some((number(w)?, number(h)?))).ok_or_else(|| {
+            Error::Usage(format!("--size {}: expected WIDTHxHEIGHT, each 1 to 500", self.size))
+        })
+    }
+}
+
+impl SharedOptions {
+    /// The request that these options make, with notes on what is assumed.
+    ///
+    /// # Errors
+    /// A release that is not known.
+    pub fn request(&self) -> Result<(Request, Vec<String>)> {
+        let mut notes = Vec::new();
+        let release = match self.transformers.as_deref() {
+            None => Release::default(),
+            Some(text) => {
+                let (release, measured) = Release::parse(text).ok_or_else(|| Error::UnknownName {
+                    kind: "transformers release",
+                    name: text.to_string(),
+                    known: ["4.31", "4.37", "5"].map(String::from).to_vec(),
+                })?;
+                if !measured {
+                    notes.push(format!(
+                        "transformers {text} was not measured: it is assumed to behave as {}",
+                        release.name()
+                    ));
+                }
+                release
+            }
+        };
+        let loader = self.loader.map(|l| match l {
+            LoaderArgument::Slow => Loader::Slow,
+            LoaderArgument::Fast => Loader::Fast,
+        });
+        let tokens =
+            [(Role::Unk, &self.unk), (Role::Eos, &self.eos), (Role::Bos, &self.bos), (Role::Pad, &self.pad)];
+        let name = |option: &Option<String>| option.clone().unwrap_or_else(|| AUTO.to_string());
+        let request = Request {
+            tokenizer: self.tokenizer.clone().unwrap_or_else(|| Request::default().tokenizer),
+            template: name(&self.template),
+            preprocess: name(&self.preprocess),
+            recipe: name(&self.recipe),
+            overrides: tokens
+                .into_iter()
+                .filter_map(|(role, token)| Some((role, TokenChoice::parse(role, token.as_deref()?))))
+                .collect(),
+            load: LoadOptions { loader, legacy: self.legacy, release },
+            model_max_length: self.model_max_length,
+            mm_use_im_start_end: self.mm_use_im_start_end,
+        };
+        Ok((request, notes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn options_make_a_request() {
+        let line =
+            "maskscope inspect -t DIR --recipe none --unk X --pad unk --legacy false --transformers 4.36";
+        let arguments = Arguments::try_parse_from(line.split(' ')).expect("parses");
+        let (request, notes) = arguments.shared.request().expect("is understood");
+        assert_eq!(request.tokenizer, "DIR");
+        assert_eq!(request.overrides[&Role::Unk], TokenChoice::Surface("X".into()));
+        assert_eq!(request.overrides[&Role::Pad], TokenChoice::CopyOf(Role::Unk));
+        assert_eq!(request.load, LoadOptions { loader: None, legacy: Some(false), release: Release::V4_37 });
+        assert_eq!(notes.len(), 1, "4.36 is assumed, and that is said");
+    }
+
+    #[test]
+    fn sizes_are_checked() {
+        let frame =
+            |size: &str| FrameArguments { screen: "labels".into(), size: size.into(), keys: String::new() };
+        assert_eq!(frame("80x24").dimensions().expect("good"), (80, 24));
+        for bad in ["80", "0x5", "80x501", "axb", ""] {
+            assert!(frame(bad).dimensions().is_err(), "{bad}");
+        }
+    }
+}

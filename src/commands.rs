@@ -1,0 +1,146 @@
+//! The commands: what each one prints, and with which exit status. The thin edge between [`crate::cli`] and the rest.
+
+mod encode;
+mod frame;
+mod inspect;
+mod lists;
+mod special;
+
+use std::io::{BufWriter, IsTerminal, Write};
+use std::process::ExitCode;
+
+use crate::chat::{Sample, read_samples};
+use crate::cli::{Arguments, ColorChoice, Command, Format, SharedOptions};
+use crate::error::{Error, Result};
+use crate::report::Paint;
+use crate::runtime::{RunOptions, run};
+use crate::setup::{Setup, load_tokenizer, resolve};
+use crate::{samples, text};
+
+/// How a command ended, when it could be carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing to object to.
+    Clean,
+    /// Done, and something was found (`inspect --check`).
+    Found,
+}
+
+/// Parses the process's arguments, does what they ask, and gives the exit status: 0 clean, 1 found, 2 failed.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::from_process();
+    match dispatch(&arguments) {
+        Ok(Outcome::Clean) => ExitCode::SUCCESS,
+        Ok(Outcome::Found) => ExitCode::from(1),
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("error: {}", chain(&error)));
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn dispatch(arguments: &Arguments) -> Result<Outcome> {
+    let shared = &arguments.shared;
+    match &arguments.command {
+        None => start_screen(arguments),
+        Some(Command::Inspect { check }) => inspect::run(shared, *check),
+        Some(Command::Encode { add_special_tokens }) => encode::run(shared, *add_special_tokens),
+        Some(Command::Special) => special::run(shared),
+        Some(Command::Templates) => lists::templates(shared),
+        Some(Command::Samples) => lists::samples(shared),
+        Some(Command::Keys) => lists::keys(shared),
+        Some(Command::Frame(frame)) => frame::run(shared, frame),
+    }
+}
+
+fn start_screen(arguments: &Arguments) -> Result<Outcome> {
+    if arguments.shared.format.is_some() {
+        return Err(Error::Usage(
+            "--format needs a command, such as `maskscope inspect --format jsonl`".into(),
+        ));
+    }
+    let (request, _) = arguments.shared.request()?;
+    let options = RunOptions {
+        first_run: is_bare(&arguments.shared),
+        request,
+        data: arguments.shared.data.clone(),
+        no_mouse: arguments.no_mouse,
+    };
+    run(options).map(|()| Outcome::Clean)
+}
+
+/// True when nothing was asked for: the screen then opens on the planted mismatch.
+fn is_bare(shared: &SharedOptions) -> bool {
+    let wishes = [&shared.tokenizer, &shared.template, &shared.preprocess, &shared.recipe];
+    let tokens = [&shared.unk, &shared.eos, &shared.bos, &shared.pad];
+    wishes.iter().chain(&tokens).all(|w| w.is_none()) && shared.data.is_none()
+}
+
+/// Loads and resolves what the options ask for; says on stderr what was chosen.
+fn setup(shared: &SharedOptions) -> Result<Setup> {
+    let (request, mut notes) = shared.request()?;
+    let base = load_tokenizer(&request.tokenizer, request.load)?;
+    let setup = resolve(&base, &request)?;
+    notes.extend(base.notes.iter().cloned());
+    notes.extend(setup.notes.iter().cloned());
+    notes.iter().for_each(|note| say(&format!("note: {note}")));
+    Ok(setup)
+}
+
+/// The conversations that the options name, or the embedded ones.
+fn conversations(shared: &SharedOptions) -> Result<Vec<Sample>> {
+    match &shared.data {
+        Some(path) => read_samples(path),
+        None => samples::conversations(),
+    }
+}
+
+/// The format, checked against those that the command has.
+fn format(shared: &SharedOptions, known: &[Format]) -> Result<Format> {
+    let format = shared.format.unwrap_or(Format::Text);
+    if known.contains(&format) {
+        return Ok(format);
+    }
+    let names: Vec<String> = known.iter().map(|f| format!("{f:?}").to_lowercase()).collect();
+    let asked = format!("{format:?}").to_lowercase();
+    Err(Error::Usage(format!("this command has no format {asked}; it has {}", names.join(", "))))
+}
+
+/// Whether and how text output is coloured.
+fn paint(shared: &SharedOptions) -> Paint {
+    match shared.color.unwrap_or(ColorChoice::Auto) {
+        ColorChoice::Always => Paint::Ansi,
+        ColorChoice::Never => Paint::Plain,
+        ColorChoice::Auto => {
+            let wanted = std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+            if wanted && std::io::stdout().is_terminal() { Paint::Ansi } else { Paint::Plain }
+        }
+    }
+}
+
+/// Standard output, buffered; `f` writes, failures become errors that name it.
+fn print(f: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<()> {
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    f(&mut out).and_then(|()| out.flush()).map_err(|e| Error::io("standard output", e))
+}
+
+/// A line on stderr, made safe. A closed stderr is no reason to fail.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{}", text::plain(line));
+}
+
+/// An error with its causes, on one line.
+fn chain(error: &Error) -> String {
+    let mut line = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        line.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    line
+}
+
+fn is_broken_pipe(error: &Error) -> bool {
+    matches!(error, Error::Io { source, .. } if source.kind() == std::io::ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,40 @@
+//! `maskscope encode`: texts on standard input to ids.
+
+use std::io::BufRead;
+use std::path::PathBuf;
+
+use super::{Outcome, format, print, setup};
+use crate::cli::{Format, SharedOptions};
+use crate::error::{Error, Result};
+use crate::report::{EncodeJson, encoding_text, json};
+
+pub fn run(shared: &SharedOptions, add_special_tokens: bool) -> Result<Outcome> {
+    let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
+    let setup = setup(shared)?;
+    let tokenizer = &*setup.tokenizer;
+    let mut texts = Vec::new();
+    for (index, line) in std::io::stdin().lock().lines().enumerate() {
+        let line = line.map_err(|e| Error::io("standard input", e))?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        let path = PathBuf::from("standard input");
+        let text =
+            json::text_of_line(&line).map_err(|message| Error::Json { path, line: index + 1, message })?;
+        let encoding = tokenizer.encode(&text, add_special_tokens)?;
+        if form == Format::Jsonl {
+            // A line at a time, so that another program can ask and read in turn.
+            let record = EncodeJson::new(tokenizer, &text, &encoding);
+            print(|out| writeln!(out, "{}", json::to_line(&record, false)?))?;
+        } else {
+            texts.push((text, encoding));
+        }
+    }
+    let records: Vec<EncodeJson> = texts.iter().map(|(t, e)| EncodeJson::new(tokenizer, t, e)).collect();
+    print(|out| match form {
+        Format::Json => writeln!(out, "{}", json::to_line(&records, true)?),
+        Format::Text => texts.iter().try_for_each(|(t, e)| encoding_text(out, tokenizer, t, e)),
+        _ => Ok(()),
+    })?;
+    Ok(Outcome::Clean)
+}

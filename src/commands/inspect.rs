@@ -1,0 +1,39 @@
+//! `maskscope inspect`: labels of every sample.
+
+use rayon::prelude::*;
+
+use super::{Outcome, conversations, format, paint, print, setup};
+use crate::cli::{Format, SharedOptions};
+use crate::error::Result;
+use crate::labels::Inspection;
+use crate::report::{SampleJson, json, sample_text, summary_line};
+
+pub fn run(shared: &SharedOptions, check: bool) -> Result<Outcome> {
+    let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
+    let samples = conversations(shared)?;
+    let setup = setup(shared)?;
+    let inspections: Vec<Inspection> = samples.par_iter().map(|s| setup.inspect(s)).collect();
+    print(|out| {
+        match form {
+            Format::Json => {
+                let all: Vec<SampleJson> = inspections.iter().map(SampleJson::from).collect();
+                writeln!(out, "{}", json::to_line(&all, true)?)?;
+            }
+            Format::Jsonl => {
+                for inspection in &inspections {
+                    writeln!(out, "{}", json::to_line(&SampleJson::from(inspection), false)?)?;
+                }
+            }
+            _ => {
+                for (sample, inspection) in samples.iter().zip(&inspections) {
+                    sample_text(out, &setup, sample, inspection, paint(shared))?;
+                }
+                writeln!(out, "{}", summary_line(&inspections))?;
+            }
+        }
+        Ok(())
+    })?;
+    let bad = |i: &Inspection| i.result.as_ref().map_or(true, |l| l.mismatch);
+    let found = check && inspections.iter().any(bad);
+    Ok(if found { Outcome::Found } else { Outcome::Clean })
+}

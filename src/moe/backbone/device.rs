@@ -1,0 +1,115 @@
+//! Where the forward pass runs: chosen at run time, falling back to the CPU with the reason.
+
+use candle_core::Device as CandleDevice;
+
+use crate::moe::error::{MoeError, MoeResult};
+
+/// `--device`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DeviceChoice {
+    /// CUDA 0, then Metal, then the CPU.
+    #[default]
+    Auto,
+    Cpu,
+    Cuda(usize),
+    Metal,
+}
+
+impl DeviceChoice {
+    /// Parses `auto|cpu|cuda[:N]|metal`.
+    pub fn parse(text: &str) -> MoeResult<Self> {
+        Ok(match text {
+            "auto" => Self::Auto,
+            "cpu" => Self::Cpu,
+            "cuda" => Self::Cuda(0),
+            "metal" => Self::Metal,
+            other => {
+                let ordinal = other.strip_prefix("cuda:").and_then(|n| n.parse().ok());
+                Self::Cuda(ordinal.ok_or_else(|| {
+                    MoeError::Request(format!(
+                        "unknown device {other:?}; known are auto, cpu, cuda[:N], metal"
+                    ))
+                })?)
+            }
+        })
+    }
+}
+
+/// The device in use.
+#[derive(Debug, Clone)]
+pub struct Device {
+    pub(super) inner: CandleDevice,
+    name: String,
+    fallback: Option<String>,
+}
+
+impl Device {
+    /// Opens the chosen device; a missing or failing one becomes the CPU, and [`Device::fallback`] says
+    /// why. Nothing is ever taken silently: `auto` on a build without GPU features has no reason to give.
+    pub fn open(choice: DeviceChoice) -> Self {
+        match choice {
+            DeviceChoice::Cpu => Self::cpu(None),
+            DeviceChoice::Cuda(n) => cuda(n).unwrap_or_else(|reason| Self::cpu(Some(reason))),
+            DeviceChoice::Metal => metal().unwrap_or_else(|reason| Self::cpu(Some(reason))),
+            DeviceChoice::Auto if cfg!(feature = "cuda") => {
+                cuda(0).unwrap_or_else(|reason| Self::cpu(Some(reason)))
+            }
+            DeviceChoice::Auto if cfg!(feature = "metal") => {
+                metal().unwrap_or_else(|reason| Self::cpu(Some(reason)))
+            }
+            DeviceChoice::Auto => Self::cpu(None),
+        }
+    }
+
+    fn cpu(fallback: Option<String>) -> Self {
+        Self { inner: CandleDevice::Cpu, name: "cpu".into(), fallback }
+    }
+
+    /// `cpu`, `cuda:0`, `metal`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Why this is the CPU although something else was asked for.
+    pub fn fallback(&self) -> Option<&str> {
+        self.fallback.as_deref()
+    }
+}
+
+fn cuda(ordinal: usize) -> Result<Device, String> {
+    if !cfg!(feature = "cuda") {
+        return Err("this build has no CUDA: build with --features cuda".into());
+    }
+    let inner = CandleDevice::new_cuda(ordinal).map_err(|e| format!("CUDA device {ordinal}: {e}"))?;
+    Ok(Device { inner, name: format!("cuda:{ordinal}"), fallback: None })
+}
+
+fn metal() -> Result<Device, String> {
+    if !cfg!(feature = "metal") {
+        return Err("this build has no Metal: build with --features metal (macOS)".into());
+    }
+    let inner = CandleDevice::new_metal(0).map_err(|e| format!("Metal: {e}"))?;
+    Ok(Device { inner, name: "metal".into(), fallback: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_parse_and_unknown_ones_do_not() {
+        assert_eq!(DeviceChoice::parse("cuda:3").unwrap(), DeviceChoice::Cuda(3));
+        for word in ["cuda:", "cuda:x", "gpu", ""] {
+            assert!(DeviceChoice::parse(word).is_err(), "{word}");
+        }
+    }
+
+    #[cfg(not(any(feature = "cuda", feature = "metal")))]
+    #[test]
+    fn a_missing_device_is_the_cpu_with_a_reason() {
+        let device = Device::open(DeviceChoice::Cuda(0));
+        assert_eq!(device.name(), "cpu");
+        assert!(device.fallback().unwrap().contains("--features cuda"));
+        assert_eq!(Device::open(DeviceChoice::Auto).fallback(), None);
+    }
+}

@@ -1,0 +1,81 @@
+//! GraniteMoe: Llama with multipliers on embeddings, attention, residuals and logits, fused experts.
+
+use std::sync::Arc;
+
+use super::block::{Block, Feed, Joint, Mixer};
+use super::layers::{Beside, Linear, Mixture, Mlp, Routing};
+use super::model::Ends;
+use super::source::Source;
+use super::{Family, MoeResult, llama};
+use crate::moe::router::Router;
+
+pub(super) const FAMILY: Family = Family {
+    name: "granitemoe",
+    model_types: &["granitemoe"],
+    block,
+    ends,
+    upcycling: None,
+    ..llama::FAMILY
+};
+
+fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
+    let config = source.config;
+    let prefix = format!("model.layers.{layer}");
+    let (hidden, eps) = (config.size("hidden_size")?, config.float_or("rms_norm_eps", 1e-6)?);
+    let bias = config.flag_or("attention_bias", false)?;
+    let mut attention = source.attention(&format!("{prefix}.self_attn"), "o_proj", bias, bias)?;
+    attention.scale = config.float_or("attention_multiplier", 1.0)? as f32;
+    Ok(Block {
+        mixer: Mixer::Attention(attention),
+        feed: Feed::Mixture(mixture(source, layer)?),
+        joint: Joint::Sequential {
+            norm: source.rms(&format!("{prefix}.input_layernorm"), hidden, eps)?,
+            feed_norm: source.rms(&format!("{prefix}.post_attention_layernorm"), hidden, eps)?,
+            multiplier: config.float_or("residual_multiplier", 1.0)?,
+        },
+    })
+}
+
+/// `input_linear [E, 2I, H]` (gate half, up half) and `output_linear [E, H, I]`.
+fn mixture(source: &Source<'_>, layer: usize) -> MoeResult<Mixture> {
+    let config = source.config;
+    let prefix = format!("model.layers.{layer}.block_sparse_moe");
+    let (hidden, width) = (config.size("hidden_size")?, config.size("intermediate_size")?);
+    let num_experts = source.num_experts()?;
+    let expert = |e: usize| -> MoeResult<Arc<Mlp>> {
+        let input = [num_experts, 2 * width, hidden];
+        let fused = source.upload(
+            source.slice(&format!("{prefix}.input_linear.weight"), e, input)?,
+            &[2 * width, hidden],
+        )?;
+        let output = [num_experts, hidden, width];
+        let down = source.slice(&format!("{prefix}.output_linear.weight"), e, output)?;
+        Ok(Arc::new(Mlp::Gated {
+            gate: Linear::out_in(&fused.narrow(0, 0, width)?, None)?,
+            up: Linear::out_in(&fused.narrow(0, width, width)?, None)?,
+            down: Linear::out_in(&source.upload(down, &[hidden, width])?, None)?,
+            activation: source.activation()?,
+        }))
+    };
+    Ok(Mixture {
+        layer,
+        gate: source.linear(&format!("{prefix}.router.layer"), num_experts, hidden, false)?,
+        routing: Routing::Transformers { router: Router::TopKSoftmax, top_k: source.top_k(num_experts)? },
+        experts: (0..num_experts).map(expert).collect::<MoeResult<_>>()?,
+        beside: Beside::Nothing,
+    })
+}
+
+/// Embeddings times embedding_multiplier, logits divided by logits_scaling.
+fn ends(source: &Source<'_>) -> MoeResult<Ends> {
+    let config = source.config;
+    let scaling = config.float_or("logits_scaling", 1.0)?;
+    if scaling == 0.0 {
+        return Err(config.error("logits_scaling", "is 0"));
+    }
+    Ok(Ends {
+        embedding_multiplier: config.float_or("embedding_multiplier", 1.0)?,
+        logit_multiplier: scaling.recip(),
+        ..llama::ends(source)?
+    })
+}

@@ -1,0 +1,19 @@
+//! The parts that models are put together from.
+
+mod attention;
+mod latent_attention;
+mod linear;
+mod mixture;
+mod mlp;
+mod norm;
+mod rotary;
+mod softmax;
+
+pub(super) use attention::{Attention, AttentionKeys, HeadNorm, QueryScale};
+pub(super) use latent_attention::LatentAttention;
+pub(super) use linear::Linear;
+pub(super) use mixture::{Beside, Mixture, Routing};
+pub(super) use mlp::{Activation, Mlp};
+pub(super) use norm::Norm;
+pub(super) use rotary::{Pairing, Rotary};
+pub(super) use softmax::Visible;

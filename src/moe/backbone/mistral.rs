@@ -1,0 +1,25 @@
+//! Mistral: Llama with a sliding window.
+
+use super::block::{Block, Mixer};
+use super::source::Source;
+use super::{Family, MoeResult, Upcycling, llama};
+
+pub(super) const FAMILY: Family = Family {
+    name: "mistral",
+    model_types: &["mistral", "moe_llava_mistral", "llava_mistral"],
+    block,
+    upcycling: Some(Upcycling {
+        mlp_prefix: "model.layers.{}.mlp",
+        model_type: "moe_llava_mistral",
+        class: "MoELLaVAMistralForCausalLM",
+    }),
+    ..llama::FAMILY
+};
+
+fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
+    let mut block = llama::layer_with(source, layer, false, false)?;
+    if let Mixer::Attention(attention) = &mut block.mixer {
+        attention.visible.window = source.config.opt_size("sliding_window")?;
+    }
+    Ok(block)
+}

@@ -1,0 +1,43 @@
+//! Mixtral: Mistral with a mixture in every layer; also the byte-level sample.
+
+use std::sync::Arc;
+
+use super::block::{Block, Feed, Mixer};
+use super::layers::{Beside, Mixture, Routing};
+use super::source::Source;
+use super::{Family, MoeResult, llama};
+use crate::moe::router::Router;
+
+pub(super) const FAMILY: Family =
+    Family { name: "mixtral", model_types: &["mixtral"], block, upcycling: None, ..llama::FAMILY };
+
+fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
+    let config = source.config;
+    let prefix = format!("model.layers.{layer}");
+    let (hidden, eps) = (config.size("hidden_size")?, config.float_or("rms_norm_eps", 1e-5)?);
+    let mut attention = source.attention(&format!("{prefix}.self_attn"), "o_proj", false, false)?;
+    attention.visible.window = config.opt_size("sliding_window")?;
+    Ok(Block::sequential(
+        Mixer::Attention(attention),
+        mixture(source, layer, Router::SoftmaxTopK { norm_topk_prob: true })?,
+        source.rms(&format!("{prefix}.input_layernorm"), hidden, eps)?,
+        source.rms(&format!("{prefix}.post_attention_layernorm"), hidden, eps)?,
+    ))
+}
+
+/// `block_sparse_moe` with experts `w1` (gate), `w3` (up), `w2` (down).
+pub(super) fn mixture(source: &Source<'_>, layer: usize, router: Router) -> MoeResult<Feed> {
+    let config = source.config;
+    let prefix = format!("model.layers.{layer}.block_sparse_moe");
+    let (hidden, intermediate) = (config.size("hidden_size")?, config.size("intermediate_size")?);
+    let num_experts = source.num_experts()?;
+    let expert =
+        |e: usize| source.gated_mlp_named(&format!("{prefix}.experts.{e}"), intermediate, ["w1", "w3", "w2"]);
+    Ok(Feed::Mixture(Mixture {
+        layer,
+        gate: source.linear(&format!("{prefix}.gate"), num_experts, hidden, false)?,
+        routing: Routing::Transformers { router, top_k: source.top_k(num_experts)? },
+        experts: (0..num_experts).map(|e| Ok(Arc::new(expert(e)?))).collect::<MoeResult<_>>()?,
+        beside: Beside::Nothing,
+    }))
+}

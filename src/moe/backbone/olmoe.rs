@@ -1,0 +1,36 @@
+//! OLMoE: query-key norms over the whole projection, optional clipping, a mixture in every layer.
+
+use super::block::{Block, Feed, Mixer};
+use super::layers::HeadNorm;
+use super::source::Source;
+use super::{Family, MoeResult, llama, qwen2_moe};
+use crate::moe::router::Router;
+
+pub(super) const FAMILY: Family =
+    Family { name: "olmoe", model_types: &["olmoe"], block, upcycling: None, ..llama::FAMILY };
+
+fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
+    let config = source.config;
+    let prefix = format!("model.layers.{layer}");
+    let (hidden, eps) = (config.size("hidden_size")?, config.float_or("rms_norm_eps", 1e-5)?);
+    let bias = config.flag_or("attention_bias", false)?;
+    let mut attention = source.attention(&format!("{prefix}.self_attn"), "o_proj", bias, bias)?;
+    let norm = |name: &str, heads: usize| {
+        source.rms(&format!("{prefix}.self_attn.{name}"), heads * attention.head_dim, eps)
+    };
+    attention.norm = HeadNorm::BeforeRotary {
+        query: norm("q_norm", attention.num_heads)?,
+        key: norm("k_norm", attention.num_kv_heads)?,
+    };
+    if config.has("clip_qkv") {
+        attention.clip_qkv = Some(config.float_or("clip_qkv", 0.0)?.abs());
+    }
+    let router = Router::SoftmaxTopK { norm_topk_prob: config.flag_or("norm_topk_prob", false)? };
+    let mixture = qwen2_moe::mixture(source, layer, config.size("intermediate_size")?, router)?;
+    Ok(Block::sequential(
+        Mixer::Attention(attention),
+        Feed::Mixture(mixture),
+        source.rms(&format!("{prefix}.input_layernorm"), hidden, eps)?,
+        source.rms(&format!("{prefix}.post_attention_layernorm"), hidden, eps)?,
+    ))
+}

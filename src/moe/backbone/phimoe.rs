@@ -1,0 +1,37 @@
+//! PhiMoE (Phi-3.5-MoE): layer norms, biases, Mixtral's experts behind the sparse mixer.
+
+use super::block::{Block, Mixer};
+use super::model::Ends;
+use super::source::Source;
+use super::{Family, MoeResult, llama, mixtral};
+use crate::moe::router::Router;
+
+pub(super) const FAMILY: Family =
+    Family { name: "phimoe", model_types: &["phimoe"], block, ends, upcycling: None, ..llama::FAMILY };
+
+fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
+    let config = source.config;
+    let prefix = format!("model.layers.{layer}");
+    let (hidden, eps) = (config.size("hidden_size")?, config.float_or("rms_norm_eps", 1e-5)?);
+    let bias = config.flag_or("attention_bias", false)?;
+    let mut attention = source.attention(&format!("{prefix}.self_attn"), "o_proj", bias, bias)?;
+    attention.visible.window = config.opt_size("sliding_window")?;
+    let jitter_eps = config.float_or("router_jitter_noise", 0.01)? as f32;
+    Ok(Block::sequential(
+        Mixer::Attention(attention),
+        mixtral::mixture(source, layer, Router::SparseMixer { jitter_eps })?,
+        source.layer_norm(&format!("{prefix}.input_layernorm"), hidden, eps)?,
+        source.layer_norm(&format!("{prefix}.post_attention_layernorm"), hidden, eps)?,
+    ))
+}
+
+fn ends(source: &Source<'_>) -> MoeResult<Ends> {
+    Ok(Ends {
+        norm: |source| {
+            let eps = source.config.float_or("rms_norm_eps", 1e-5)?;
+            source.layer_norm("model.norm", source.config.size("hidden_size")?, eps)
+        },
+        head_bias: source.config.flag_or("lm_head_bias", false)?,
+        ..llama::ends(source)?
+    })
+}

@@ -1,0 +1,39 @@
+//! Qwen1.5 and Qwen2: Llama with biases on queries, keys and values, often a tied head.
+
+use super::block::{Block, Mixer};
+use super::source::Source;
+use super::{Family, MoeResult, Upcycling, llama};
+
+pub(super) const FAMILY: Family = Family {
+    name: "qwen2",
+    model_types: &["qwen2", "moe_llava_qwen1_5", "llava_qwen1_5", "moe_llava_qwen2"],
+    block,
+    upcycling: Some(Upcycling {
+        mlp_prefix: "model.layers.{}.mlp",
+        model_type: "moe_llava_qwen1_5",
+        class: "MoELLaVAQwen1_5ForCausalLM",
+    }),
+    ..llama::FAMILY
+};
+
+fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
+    let mut block = llama::layer_with(source, layer, true, false)?;
+    if let Mixer::Attention(attention) = &mut block.mixer {
+        attention.visible.window = window(source, layer)?;
+    }
+    Ok(block)
+}
+
+/// The window of a layer: by `layer_types` (v5), else from `max_window_layers` on (v4).
+fn window(source: &Source<'_>, layer: usize) -> MoeResult<Option<usize>> {
+    let config = source.config;
+    if !config.flag_or("use_sliding_window", false)? {
+        return Ok(None);
+    }
+    let sliding = match config.text_at("layer_types", layer)? {
+        Some(kind) => kind == "sliding_attention",
+        None if !config.has("max_window_layers") => layer >= 28,
+        None => layer >= config.index_or_zero("max_window_layers")?,
+    };
+    if sliding { config.opt_size("sliding_window") } else { Ok(None) }
+}

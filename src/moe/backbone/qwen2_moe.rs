@@ -1,0 +1,82 @@
+//! Qwen2-MoE: many small experts beside a gated shared one.
+
+use std::sync::Arc;
+
+use super::block::{Block, Feed, Mixer};
+use super::layers::{Beside, Mixture, Routing};
+use super::source::Source;
+use super::{Family, MoeResult, llama};
+use crate::moe::router::Router;
+
+pub(super) const FAMILY: Family =
+    Family { name: "qwen2_moe", model_types: &["qwen2_moe"], block, upcycling: None, ..llama::FAMILY };
+
+fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
+    let config = source.config;
+    let prefix = format!("model.layers.{layer}");
+    let (hidden, eps) = (config.size("hidden_size")?, config.float_or("rms_norm_eps", 1e-6)?);
+    let bias = config.flag_or("qkv_bias", true)?;
+    let mut attention = source.attention(&format!("{prefix}.self_attn"), "o_proj", bias, false)?;
+    if config.flag_or("use_sliding_window", false)?
+        && config.text_at("layer_types", layer)? == Some("sliding_attention")
+    {
+        attention.visible.window = config.opt_size("sliding_window")?;
+    }
+    let beside = |source: &Source<'_>, prefix: &str| {
+        Ok(Beside::GatedShared {
+            mlp: source.gated_mlp(
+                &format!("{prefix}.shared_expert"),
+                source.config.size("shared_expert_intermediate_size")?,
+            )?,
+            gate: source.linear(&format!("{prefix}.shared_expert_gate"), 1, hidden, false)?,
+        })
+    };
+    Ok(Block::sequential(
+        Mixer::Attention(attention),
+        feed(source, layer, false, beside)?,
+        source.rms(&format!("{prefix}.input_layernorm"), hidden, eps)?,
+        source.rms(&format!("{prefix}.post_attention_layernorm"), hidden, eps)?,
+    ))
+}
+
+/// A mixture iff the layer is not in `mlp_only_layers` and (layer + 1) % `decoder_sparse_step` == 0; else
+/// a dense MLP of `intermediate_size`. `norm` is the class default of `norm_topk_prob`.
+pub(super) fn feed(
+    source: &Source<'_>,
+    layer: usize,
+    norm: bool,
+    beside: impl Fn(&Source<'_>, &str) -> MoeResult<Beside>,
+) -> MoeResult<Feed> {
+    let config = source.config;
+    let prefix = format!("model.layers.{layer}.mlp");
+    let step = config.opt_size("decoder_sparse_step")?.unwrap_or(1);
+    let dense = config.indices("mlp_only_layers")?.is_some_and(|list| list.contains(&layer));
+    if dense || !(layer + 1).is_multiple_of(step) {
+        return Ok(Feed::Dense(source.gated_mlp(&prefix, config.size("intermediate_size")?)?));
+    }
+    let router = Router::SoftmaxTopK { norm_topk_prob: config.flag_or("norm_topk_prob", norm)? };
+    let intermediate = config.size("moe_intermediate_size")?;
+    let mut mixture = mixture(source, layer, intermediate, router)?;
+    mixture.beside = beside(source, &prefix)?;
+    Ok(Feed::Mixture(mixture))
+}
+
+/// `mlp.gate` and `mlp.experts.e.{gate,up,down}_proj`.
+pub(super) fn mixture(
+    source: &Source<'_>,
+    layer: usize,
+    intermediate: usize,
+    router: Router,
+) -> MoeResult<Mixture> {
+    let prefix = format!("model.layers.{layer}.mlp");
+    let hidden = source.config.size("hidden_size")?;
+    let num_experts = source.num_experts()?;
+    let expert = |e: usize| source.gated_mlp(&format!("{prefix}.experts.{e}"), intermediate);
+    Ok(Mixture {
+        layer,
+        gate: source.linear(&format!("{prefix}.gate"), num_experts, hidden, false)?,
+        routing: Routing::Transformers { router, top_k: source.top_k(num_experts)? },
+        experts: (0..num_experts).map(|e| Ok(Arc::new(expert(e)?))).collect::<MoeResult<_>>()?,
+        beside: Beside::Nothing,
+    })
+}

@@ -1,0 +1,28 @@
+//! Qwen3-MoE: query-key norms per head, no shared expert.
+
+use super::block::{Block, Mixer};
+use super::layers::{Beside, HeadNorm};
+use super::source::Source;
+use super::{Family, MoeResult, llama, qwen2_moe};
+
+pub(super) const FAMILY: Family =
+    Family { name: "qwen3_moe", model_types: &["qwen3_moe"], block, upcycling: None, ..llama::FAMILY };
+
+fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
+    let config = source.config;
+    let prefix = format!("model.layers.{layer}");
+    let (hidden, eps) = (config.size("hidden_size")?, config.float_or("rms_norm_eps", 1e-6)?);
+    let bias = config.flag_or("attention_bias", false)?;
+    let mut attention = source.attention(&format!("{prefix}.self_attn"), "o_proj", bias, bias)?;
+    let norm = |name: &str| source.rms(&format!("{prefix}.self_attn.{name}"), attention.head_dim, eps);
+    attention.norm = HeadNorm::BeforeRotary { query: norm("q_norm")?, key: norm("k_norm")? };
+    if config.flag_or("use_sliding_window", false)? {
+        attention.visible.window = config.opt_size("sliding_window")?;
+    }
+    Ok(Block::sequential(
+        Mixer::Attention(attention),
+        qwen2_moe::feed(source, layer, false, |_, _| Ok(Beside::Nothing))?,
+        source.rms(&format!("{prefix}.input_layernorm"), hidden, eps)?,
+        source.rms(&format!("{prefix}.post_attention_layernorm"), hidden, eps)?,
+    ))
+}

@@ -1,0 +1,61 @@
+//! Little-endian bytes to f32.
+
+use super::Dtype;
+
+/// All elements as f32; an error says what is wrong with them.
+pub(super) fn to_f32(bytes: &[u8], dtype: Dtype) -> Result<Vec<f32>, String> {
+    let values: Vec<f32> = match dtype {
+        Dtype::F32 => bytes.as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b)).collect(),
+        Dtype::F64 => bytes.as_chunks::<8>().0.iter().map(|&b| f64::from_le_bytes(b) as f32).collect(),
+        Dtype::F16 => bytes.as_chunks::<2>().0.iter().map(|&b| f16_to_f32(u16::from_le_bytes(b))).collect(),
+        Dtype::BF16 => bytes
+            .as_chunks::<2>()
+            .0
+            .iter()
+            .map(|&b| f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16))
+            .collect(),
+        other => {
+            let name = other.name();
+            return Err(format!("has dtype {name}; weights are read from F32, F16, BF16 or F64"));
+        }
+    };
+    match values.iter().position(|v| !v.is_finite()) {
+        Some(at) => Err(format!("element {at} is NaN or infinite")),
+        None => Ok(values),
+    }
+}
+
+/// IEEE half precision: 1 sign, 5 exponent (bias 15), 10 fraction bits.
+fn f16_to_f32(half: u16) -> f32 {
+    let sign = u32::from(half & 0x8000) << 16;
+    let exponent = u32::from(half >> 10) & 0x1f;
+    let fraction = u32::from(half & 0x3ff);
+    let magnitude = match exponent {
+        // Subnormal: fraction * 2^-24, exact in f32.
+        0 => (fraction as f32 * f32::from_bits(0x3380_0000)).to_bits(),
+        31 => 0x7f80_0000 | (fraction << 13),
+        _ => ((exponent + 112) << 23) | (fraction << 13),
+    };
+    f32::from_bits(sign | magnitude)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn halves_are_exact() {
+        for (bits, value) in [
+            (0x3c00, 1.0f32),
+            (0xc000, -2.0),
+            (0x3555, 0.333_251_95),
+            (0x0001, 5.960_464_5e-8),
+            (0x7bff, 65504.0),
+            (0x8000, -0.0),
+        ] {
+            assert_eq!(f16_to_f32(bits).to_bits(), value.to_bits(), "{bits:04x}");
+        }
+        assert!(f16_to_f32(0x7c00).is_infinite() && f16_to_f32(0x7e00).is_nan());
+        assert_eq!(to_f32(&[0x80, 0x3f], Dtype::BF16).unwrap(), [1.0]);
+    }
+}

@@ -1,0 +1,80 @@
+//! Writing safetensors tensor by tensor: the header needs shapes only, so a checkpoint larger than
+//! memory can be written from memory maps.
+
+use std::io::Write;
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use super::{Checkpoint, Dtype};
+use crate::moe::error::{MoeError, MoeResult};
+
+/// Where the bytes of a tensor to be written come from.
+#[derive(Debug, Clone)]
+pub enum TensorSource<'a> {
+    /// Copied as it is from a checkpoint, dtype included.
+    Copy { from: &'a Checkpoint, name: String },
+    /// Computed values.
+    F32 { shape: Vec<usize>, values: Vec<f32> },
+    /// Computed integers.
+    I64 { shape: Vec<usize>, values: Vec<i64> },
+}
+
+impl TensorSource<'_> {
+    /// How many bytes the tensor takes in the file.
+    pub fn bytes(&self) -> MoeResult<usize> {
+        Ok(self.layout()?.2)
+    }
+
+    fn layout(&self) -> MoeResult<(Dtype, Vec<usize>, usize)> {
+        Ok(match self {
+            Self::Copy { from, name } => {
+                let info = from.info(name)?;
+                (info.dtype, info.shape.clone(), info.bytes.len())
+            }
+            Self::F32 { shape, values } => (Dtype::F32, shape.clone(), values.len() * 4),
+            Self::I64 { shape, values } => (Dtype::I64, shape.clone(), values.len() * 8),
+        })
+    }
+
+    fn write(&self, out: &mut impl Write) -> MoeResult<std::io::Result<()>> {
+        Ok(match self {
+            Self::Copy { from, name } => out.write_all(from.bytes(name)?),
+            Self::F32 { values, .. } => values.iter().try_for_each(|v| out.write_all(&v.to_le_bytes())),
+            Self::I64 { values, .. } => values.iter().try_for_each(|v| out.write_all(&v.to_le_bytes())),
+        })
+    }
+}
+
+/// Writes one safetensors file with the tensors in the given order.
+///
+/// # Errors
+/// A source that is missing, a shape that does not fit its values, and what the file system refuses.
+pub fn write_safetensors(path: &Path, tensors: &[(String, TensorSource<'_>)]) -> MoeResult<()> {
+    let mut header = Map::new();
+    header.insert("__metadata__".into(), json!({"format": "pt"}));
+    let mut at = 0usize;
+    for (name, source) in tensors {
+        let (dtype, shape, bytes) = source.layout()?;
+        if shape.iter().product::<usize>() * dtype.size() != bytes {
+            return Err(MoeError::tensor(path, name, format!("shape {shape:?} does not fit {bytes} bytes")));
+        }
+        let entry = json!({"dtype": dtype.name(), "shape": shape, "data_offsets": [at, at + bytes]});
+        if header.insert(name.clone(), entry).is_some() {
+            return Err(MoeError::tensor(path, name, "would be written twice"));
+        }
+        at += bytes;
+    }
+    let mut header = Value::Object(header).to_string().into_bytes();
+    // Data starts at a multiple of 8, as the format's own writer has it.
+    header.resize(header.len().next_multiple_of(8), b' ');
+
+    let io = |e| MoeError::io(path, e);
+    let mut out = std::io::BufWriter::new(std::fs::File::create(path).map_err(io)?);
+    out.write_all(&(header.len() as u64).to_le_bytes()).map_err(io)?;
+    out.write_all(&header).map_err(io)?;
+    for (_, source) in tensors {
+        source.write(&mut out)?.map_err(io)?;
+    }
+    out.into_inner().map_err(|e| io(e.into_error()))?.sync_all().map_err(io)
+}

@@ -1,0 +1,258 @@
+//! Writing a converted checkpoint: a dense folder in, a MoE-LLaVA-style folder out, streamed tensor by
+//! tensor.
+//!
+//! Everything goes to a temporary folder beside the target, which is renamed at the very end: a full disk
+//! or a Ctrl-C leaves no half checkpoint under the wanted name.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+
+use super::backbone::{Conversion, Upcycling, default_bias, default_linear, gate_rows, upcycling};
+use super::checkpoint::{Checkpoint, TensorSource, write_safetensors};
+use super::config::Config;
+use super::error::{MoeError, MoeResult};
+use super::seed::Rng;
+
+/// Bytes of one weight file at most, unless a single tensor is larger; transformers' own default is 5 GB.
+const SHARD_BYTES: usize = 5_000_000_000;
+/// Files beside the weights larger than this are not copied (they are no tokenizer or config).
+const SIDE_FILE_BYTES: u64 = 64 << 20;
+
+/// A named tensor to be written.
+type Entry<'a> = (String, TensorSource<'a>);
+
+/// What was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    pub folder: PathBuf,
+    /// Weight files, in order.
+    pub files: Vec<PathBuf>,
+    pub tensors: usize,
+}
+
+/// Converts the dense checkpoint in `dir` and writes it to `out`.
+///
+/// Experts are copies of the dense MLP unless the conversion brings them, gates are f32. Side files
+/// (tokenizer, generation config) are copied, scripts and other weights are not.
+///
+/// # Errors
+/// `out` exists, the model is a mixture already, missing tensors, and what the file system refuses.
+pub fn convert(dir: &Path, conversion: &Conversion, out: &Path) -> MoeResult<Written> {
+    let config = Config::open(dir)?;
+    let checkpoint = Checkpoint::open(dir)?;
+    let upcycling = upcycling(&config)?;
+    if config.has("moe") {
+        return Err(MoeError::Request(format!("{} is a mixture already (config.moe)", dir.display())));
+    }
+    if out.exists() {
+        return Err(MoeError::Request(format!("{} exists; name a folder that does not", out.display())));
+    }
+    let entries = Plan { config: &config, checkpoint: &checkpoint, conversion, upcycling }.entries()?;
+    let temporary = temporary(out)?;
+    std::fs::create_dir_all(&temporary).map_err(|e| MoeError::io(&temporary, e))?;
+    let written = write_all(dir, &config, conversion, upcycling, &entries, &temporary).and_then(|files| {
+        std::fs::rename(&temporary, out).map_err(|e| MoeError::io(out, e))?;
+        Ok(files)
+    });
+    match written {
+        Ok(files) => Ok(Written {
+            folder: out.to_path_buf(),
+            files: files.iter().map(|name| out.join(name)).collect(),
+            tensors: entries.len(),
+        }),
+        Err(error) => {
+            // The first error is the one to report.
+            let _ = std::fs::remove_dir_all(&temporary);
+            Err(error)
+        }
+    }
+}
+
+/// A name beside `out` that no other run uses.
+fn temporary(out: &Path) -> MoeResult<PathBuf> {
+    let name =
+        out.file_name().ok_or_else(|| MoeError::Request(format!("{} is no folder name", out.display())))?;
+    Ok(out.with_file_name(format!(".{}.{}.part", name.to_string_lossy(), std::process::id())))
+}
+
+fn write_all(
+    dir: &Path,
+    config: &Config,
+    conversion: &Conversion,
+    upcycling: Upcycling,
+    entries: &[Entry<'_>],
+    folder: &Path,
+) -> MoeResult<Vec<String>> {
+    copy_side_files(dir, folder)?;
+    let mut keys = config.keys().clone();
+    keys.insert("model_type".into(), json!(upcycling.model_type));
+    keys.insert("architectures".into(), json!([upcycling.class]));
+    keys.insert("moe".into(), conversion.moe.to_json());
+    write_json(&folder.join("config.json"), &Value::Object(keys))?;
+
+    let shards = shards(entries)?;
+    let mut names = Vec::new();
+    let mut weight_map = Map::new();
+    let mut rest = entries;
+    for (n, count) in shards.iter().enumerate() {
+        let (part, after) = rest.split_at_checked(*count).unwrap_or((rest, &[]));
+        rest = after;
+        let name = match shards.len() {
+            1 => "model.safetensors".to_owned(),
+            total => format!("model-{:05}-of-{total:05}.safetensors", n + 1),
+        };
+        write_safetensors(&folder.join(&name), part)?;
+        weight_map.extend(part.iter().map(|(tensor, _)| (tensor.clone(), json!(name))));
+        names.push(name);
+    }
+    if names.len() > 1 {
+        let total: usize = entries.iter().map(|(_, source)| source.bytes()).sum::<MoeResult<usize>>()?;
+        let index = json!({"metadata": {"total_size": total}, "weight_map": weight_map});
+        write_json(&folder.join("model.safetensors.index.json"), &index)?;
+    }
+    Ok(names)
+}
+
+/// How many entries go into each file.
+fn shards(entries: &[Entry<'_>]) -> MoeResult<Vec<usize>> {
+    let mut shards = Vec::new();
+    let (mut count, mut bytes) = (0, 0usize);
+    for (_, source) in entries {
+        let size = source.bytes()?;
+        if count > 0 && bytes + size > SHARD_BYTES {
+            shards.push(count);
+            (count, bytes) = (0, 0);
+        }
+        count += 1;
+        bytes += size;
+    }
+    shards.push(count);
+    Ok(shards)
+}
+
+fn write_json(path: &Path, value: &Value) -> MoeResult<()> {
+    let text = serde_json::to_string_pretty(value).unwrap_or_default();
+    std::fs::write(path, text + "\n").map_err(|e| MoeError::io(path, e))
+}
+
+/// Copies tokenizer and config files: plain files of known kinds, never scripts or weights.
+fn copy_side_files(from: &Path, to: &Path) -> MoeResult<()> {
+    let kinds = ["json", "jinja", "model", "txt", "tiktoken"];
+    let entries = std::fs::read_dir(from).map_err(|e| MoeError::io(from, e))?;
+    for entry in entries {
+        let path = entry.map_err(|e| MoeError::io(from, e))?.path();
+        let kind = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
+        let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+        let small = std::fs::metadata(&path).is_ok_and(|m| m.is_file() && m.len() <= SIDE_FILE_BYTES);
+        if small && kinds.contains(&kind) && name != "config.json" && !name.ends_with(".index.json") {
+            std::fs::copy(&path, to.join(name)).map_err(|e| MoeError::io(&path, e))?;
+        }
+    }
+    Ok(())
+}
+
+/// Which tensors the converted checkpoint has.
+struct Plan<'a> {
+    config: &'a Config,
+    checkpoint: &'a Checkpoint,
+    conversion: &'a Conversion,
+    upcycling: Upcycling,
+}
+
+impl<'a> Plan<'a> {
+    fn entries(&self) -> MoeResult<Vec<Entry<'a>>> {
+        let moe = &self.conversion.moe;
+        // Prefix of every converted MLP, with its layer.
+        let prefixes: BTreeMap<String, usize> =
+            moe.moe_layers_idx.iter().map(|&l| (format!("{}.", self.upcycling.mlp_prefix(l)), l)).collect();
+        let mut entries = Vec::new();
+        let mut seen = BTreeMap::new();
+        for name in self.checkpoint.names() {
+            let converted =
+                prefixes.iter().find_map(|(p, &layer)| Some((layer, name.strip_prefix(p.as_str())?)));
+            match converted {
+                Some((layer, part)) => {
+                    *seen.entry(layer).or_insert(0) += 1;
+                    self.mlp_tensor(layer, name, part, &mut entries)?;
+                }
+                // MoE-LLaVA's Phi head has no bias.
+                None if name == "lm_head.bias" => {}
+                None => entries.push((name.to_owned(), self.copy(self.checkpoint, name))),
+            }
+        }
+        for (prefix, layer) in &prefixes {
+            if !seen.contains_key(layer) {
+                return Err(self.checkpoint.error(prefix, "no tensor of this MLP is in the checkpoint"));
+            }
+            self.gate(*layer, &mut entries)?;
+        }
+        Ok(entries)
+    }
+
+    fn copy(&self, from: &'a Checkpoint, name: &str) -> TensorSource<'a> {
+        TensorSource::Copy { from, name: name.to_owned() }
+    }
+
+    /// One tensor of a dense MLP becomes one a expert, and one of the residual MLP.
+    fn mlp_tensor(
+        &self,
+        layer: usize,
+        name: &str,
+        part: &str,
+        entries: &mut Vec<Entry<'a>>,
+    ) -> MoeResult<()> {
+        let prefix = self.upcycling.mlp_prefix(layer);
+        let num_experts = self.conversion.moe.experts_of(layer).unwrap_or(0);
+        for e in 0..num_experts {
+            let expert = format!("{prefix}.deepspeed_moe.experts.deepspeed_experts.{e}.{part}");
+            let source = match &self.conversion.weights {
+                Some(file) if self.conversion.experts_from_weights => {
+                    file.expect_shape(&expert, &self.checkpoint.info(name)?.shape)?;
+                    self.copy(file, &expert)
+                }
+                _ => self.copy(self.checkpoint, name),
+            };
+            entries.push((expert, source));
+        }
+        if self.conversion.moe.use_residual {
+            entries.push((format!("{prefix}.mlp.{part}"), self.copy(self.checkpoint, name)));
+        }
+        Ok(())
+    }
+
+    /// `wg` and, with use_residual, the coefficient; drawn exactly as [`super::backbone`] draws them.
+    fn gate(&self, layer: usize, entries: &mut Vec<Entry<'a>>) -> MoeResult<()> {
+        let c = self.conversion;
+        let prefix = self.upcycling.mlp_prefix(layer);
+        let (hidden, e) = (self.config.size("hidden_size")?, c.moe.experts_of(layer).unwrap_or(0));
+        let mut rng = Rng::new(c.seed).fork(layer as u64);
+        let name = format!("{prefix}.deepspeed_moe.gate.wg.weight");
+        let values = match (c.gates.get(&layer), &c.weights) {
+            (Some(gate), _) => gate.clone(),
+            (None, Some(file)) => gate_rows(file, &name, e, hidden)?,
+            (None, None) => default_linear(e, hidden, &mut rng.clone()),
+        };
+        entries.push((name, TensorSource::F32 { shape: vec![e, hidden], values }));
+        if !c.moe.use_residual {
+            return Ok(());
+        }
+        let name = format!("{prefix}.coefficient");
+        let (weight, bias) = (format!("{name}.weight"), format!("{name}.bias"));
+        match &c.weights {
+            Some(file) if file.contains(&weight) => {
+                entries.push((weight.clone(), self.copy(file, &weight)));
+                entries.push((bias.clone(), self.copy(file, &bias)));
+            }
+            _ => {
+                rng = rng.fork(1);
+                let values = default_linear(2, hidden, &mut rng);
+                entries.push((weight, TensorSource::F32 { shape: vec![2, hidden], values }));
+                let values = default_bias(2, hidden, &mut rng);
+                entries.push((bias, TensorSource::F32 { shape: vec![2], values }));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,287 @@
+//! The JSON of the command line, as `spec/cli.md` fixes it: other programs read it.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::labels::Inspection;
+use crate::setup::{OverrideEffect, Setup};
+use crate::tokenizer::{Encoding, Loader, Piece, Role, SpecialToken, TokenId, Tokenizer};
+
+/// A round of [`SampleJson`].
+#[derive(Debug, Serialize)]
+pub struct RoundJson {
+    pub round_len: i64,
+    pub instruction_len: i64,
+    pub start: i64,
+    pub end: i64,
+}
+
+/// The exception that the training code would raise.
+#[derive(Debug, Serialize)]
+pub struct ErrorJson<'a> {
+    #[serde(rename = "type")]
+    pub kind: &'a str,
+    pub message: &'a str,
+}
+
+/// One sample of `inspect`. After an error all result fields are null.
+#[derive(Debug, Serialize)]
+pub struct SampleJson<'a> {
+    pub id: &'a str,
+    pub template: &'a str,
+    pub preprocess: &'a str,
+    pub prompt: Option<&'a str>,
+    pub input_ids: Option<&'a [i64]>,
+    pub labels: Option<&'a [i64]>,
+    pub cur_len: Option<i64>,
+    pub total_len: Option<i64>,
+    pub mismatch: Option<bool>,
+    pub rounds: Option<Vec<RoundJson>>,
+    pub warning: Option<&'a str>,
+    pub error: Option<ErrorJson<'a>>,
+}
+
+impl<'a> From<&'a Inspection> for SampleJson<'a> {
+    fn from(inspection: &'a Inspection) -> Self {
+        let labelled = inspection.result.as_ref().ok();
+        let rounds = labelled.map(|l| {
+            let round = |r: &crate::labels::Round| RoundJson {
+                round_len: r.round_len,
+                instruction_len: r.instruction_len,
+                start: r.start,
+                end: r.end,
+            };
+            l.rounds.iter().map(round).collect()
+        });
+        Self {
+            id: &inspection.id,
+            template: &inspection.template,
+            preprocess: &inspection.preprocess,
+            prompt: labelled.and(inspection.prompt.as_deref()),
+            input_ids: labelled.map(|l| l.input_ids.as_slice()),
+            labels: labelled.map(|l| l.labels.as_slice()),
+            cur_len: labelled.and_then(|l| l.cur_len),
+            total_len: labelled.and_then(|l| l.total_len),
+            mismatch: labelled.map(|l| l.mismatch),
+            rounds,
+            warning: labelled.and_then(|l| l.warning.as_deref()),
+            error: inspection.result.as_ref().err().map(|e| ErrorJson { kind: e.kind, message: &e.message }),
+        }
+    }
+}
+
+/// A token as Python names it: a string, or `{"hex": …}` for a `bytes` object.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum TokenJson {
+    Text(String),
+    Bytes { hex: String },
+}
+
+impl From<Piece> for TokenJson {
+    fn from(piece: Piece) -> Self {
+        match piece {
+            Piece::Text(text) => Self::Text(text),
+            Piece::Bytes(bytes) => {
+                Self::Bytes { hex: bytes.iter().map(|b| format!("{b:02x}")).collect::<String>() }
+            }
+        }
+    }
+}
+
+/// One text of `encode`; `offsets` are in Unicode characters, null for classes that give none.
+#[derive(Debug, Serialize)]
+pub struct EncodeJson<'a> {
+    pub text: &'a str,
+    pub ids: Vec<Option<TokenId>>,
+    pub tokens: Vec<Option<TokenJson>>,
+    pub offsets: Option<Vec<[usize; 2]>>,
+}
+
+impl<'a> EncodeJson<'a> {
+    /// The JSON of an encoded text.
+    pub fn new(tokenizer: &Tokenizer, text: &'a str, encoding: &Encoding) -> Self {
+        let has_id = |i: &usize| !encoding.without_id.contains(i);
+        let ids: Vec<Option<TokenId>> =
+            encoding.ids.iter().enumerate().map(|(i, id)| has_id(&i).then_some(*id)).collect();
+        let surface = |i: usize| encoding.surfaces.iter().find(|(at, _)| *at == i).map(|(_, s)| s.clone());
+        let tokens = ids.iter().enumerate().map(|(i, id)| {
+            surface(i).map(Piece::Text).or_else(|| tokenizer.piece((*id)?)).map(TokenJson::from)
+        });
+        let offsets = (tokenizer.facts.loader == Loader::Fast).then(|| char_offsets(text, encoding));
+        Self { text, tokens: tokens.collect(), ids, offsets }
+    }
+}
+
+/// Byte spans as character offsets of the text.
+fn char_offsets(text: &str, encoding: &Encoding) -> Vec<[usize; 2]> {
+    let mut chars_before = vec![0; text.len() + 1];
+    let mut count = 0;
+    for (byte, slot) in chars_before.iter_mut().enumerate() {
+        *slot = count;
+        count += usize::from(text.is_char_boundary(byte) && byte < text.len());
+    }
+    let at = |byte: usize| chars_before.get(byte).copied().unwrap_or(count);
+    encoding.spans.iter().map(|span| [at(span.start), at(span.end)]).collect()
+}
+
+/// A token of a role.
+#[derive(Debug, Serialize)]
+pub struct RoleJson {
+    pub content: String,
+    pub id: Option<TokenId>,
+}
+
+/// An added token with its flags.
+#[derive(Debug, Serialize)]
+pub struct AddedJson {
+    pub id: TokenId,
+    pub content: String,
+    pub special: bool,
+    pub lstrip: bool,
+    pub rstrip: bool,
+    pub normalized: bool,
+    pub single_word: bool,
+}
+
+impl AddedJson {
+    fn new(id: TokenId, token: &SpecialToken) -> Self {
+        Self {
+            id,
+            content: token.content.clone(),
+            special: token.special,
+            lstrip: token.lstrip,
+            rstrip: token.rstrip,
+            normalized: token.normalized,
+            single_word: token.single_word,
+        }
+    }
+}
+
+/// What an override did.
+#[derive(Debug, Serialize)]
+pub struct OverrideJson {
+    pub role: &'static str,
+    pub content: Option<String>,
+    pub id: Option<TokenId>,
+    pub new: bool,
+    pub len: usize,
+    /// Null: the model's number of embedding rows is not known from tokenizer files.
+    pub embedding_row_exists: Option<bool>,
+}
+
+impl From<&OverrideEffect> for OverrideJson {
+    fn from(effect: &OverrideEffect) -> Self {
+        Self {
+            role: effect.role.name(),
+            content: effect.content.clone(),
+            id: effect.id,
+            new: effect.new,
+            len: effect.len_after,
+            embedding_row_exists: None,
+        }
+    }
+}
+
+/// The table of `special`.
+#[derive(Debug, Serialize)]
+pub struct SpecialJson {
+    pub class: String,
+    pub loader: &'static str,
+    pub transformers: &'static str,
+    pub vocab_size: usize,
+    pub len: usize,
+    pub model_max_length: u128,
+    pub padding_side: &'static str,
+    pub truncation_side: &'static str,
+    pub bos_token: Option<RoleJson>,
+    pub eos_token: Option<RoleJson>,
+    pub unk_token: Option<RoleJson>,
+    pub sep_token: Option<RoleJson>,
+    pub pad_token: Option<RoleJson>,
+    pub cls_token: Option<RoleJson>,
+    pub mask_token: Option<RoleJson>,
+    pub additional_special_tokens: Vec<String>,
+    pub added_tokens: Vec<AddedJson>,
+    pub adds_bos: bool,
+    pub adds_eos: bool,
+    pub can_add_special_tokens: bool,
+    pub overrides: Vec<OverrideJson>,
+}
+
+impl From<&Setup> for SpecialJson {
+    fn from(setup: &Setup) -> Self {
+        let tokenizer = &*setup.tokenizer;
+        let facts = &tokenizer.facts;
+        let role = |role: Role| {
+            let token = tokenizer.special.get(role)?;
+            Some(RoleJson { content: token.content.clone(), id: tokenizer.role_id(role) })
+        };
+        Self {
+            class: facts.name.clone(),
+            loader: facts.loader.name(),
+            transformers: facts.release.name(),
+            vocab_size: tokenizer.vocab_size(),
+            len: tokenizer.len(),
+            model_max_length: facts.model_max_length,
+            padding_side: facts.padding_side.name(),
+            truncation_side: facts.truncation_side.name(),
+            bos_token: role(Role::Bos),
+            eos_token: role(Role::Eos),
+            unk_token: role(Role::Unk),
+            sep_token: role(Role::Sep),
+            pad_token: role(Role::Pad),
+            cls_token: role(Role::Cls),
+            mask_token: role(Role::Mask),
+            additional_special_tokens: tokenizer
+                .special
+                .additional
+                .iter()
+                .map(|t| t.content.clone())
+                .collect(),
+            added_tokens: tokenizer.added.iter().map(|(id, t)| AddedJson::new(id, t)).collect(),
+            adds_bos: facts.adds_bos,
+            adds_eos: facts.adds_eos,
+            can_add_special_tokens: facts.can_add_tokens,
+            overrides: setup.effects.iter().map(OverrideJson::from).collect(),
+        }
+    }
+}
+
+/// A JSON value on one line, or indented.
+///
+/// Control characters inside strings are escaped by JSON itself; format characters (bidi controls, zero
+/// widths) are escaped here, so that JSON printed to a terminal cannot steer it.
+pub fn to_line(value: &impl Serialize, indented: bool) -> Result<String, serde_json::Error> {
+    let text = if indented { serde_json::to_string_pretty(value)? } else { serde_json::to_string(value)? };
+    Ok(escape_format_characters(&text))
+}
+
+fn escape_format_characters(json: &str) -> String {
+    if json.is_ascii() && !json.contains('\u{7f}') {
+        return json.to_string();
+    }
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if crate::text::is_hidden(c) && c != '\n' {
+            let mut units = [0; 2];
+            c.encode_utf16(&mut units).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}")));
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// A JSON string or the `text` of a JSON object, as `encode` reads them.
+pub fn text_of_line(line: &str) -> Result<String, String> {
+    match serde_json::from_str(line) {
+        Ok(Value::String(text)) => Ok(text),
+        Ok(Value::Object(map)) => match map.get("text") {
+            Some(Value::String(text)) => Ok(text.clone()),
+            _ => Err("the object has no string \"text\"".to_string()),
+        },
+        Ok(_) => Err("expected a JSON string or an object with \"text\"".to_string()),
+        Err(e) => Err(e.to_string()),
+    }
+}

@@ -1,0 +1,195 @@
+//! One sample as text: its state, its tokens by stretch with long masked ones folded, and the sum of lengths.
+
+use std::io::Write;
+
+use super::Paint;
+use super::paint::Meaning;
+use crate::chat::Sample;
+use crate::labels::{IGNORE_INDEX, IMAGE_TOKEN_INDEX, Inspection, Labelled, Segment, SegmentKind, Stop};
+use crate::setup::Setup;
+use crate::text::{self, Spaces};
+use crate::tokenizer::{Encoding, Role, TokenId, Tokenizer};
+
+/// A masked stretch longer than this is folded to its ends.
+const FOLD_ABOVE: usize = 48;
+/// Tokens that stay visible at each end of a folded stretch.
+const FOLD_KEEPS: usize = 10;
+
+/// Writes one inspected sample.
+pub fn sample_text(
+    out: &mut dyn Write,
+    setup: &Setup,
+    sample: &Sample,
+    inspection: &Inspection,
+    paint: Paint,
+) -> std::io::Result<()> {
+    let title =
+        format!("{} · template {} · rule {}", inspection.id, inspection.template, inspection.preprocess);
+    writeln!(out, "{}", paint.paint(&text::plain(&title), Meaning::Heading, false))?;
+    let labelled = match &inspection.result {
+        Ok(labelled) => labelled,
+        Err(error) => {
+            let line = text::plain(&format!("✗ {}: {}", error.kind, error.message));
+            writeln!(out, "  {}", paint.paint(&line, Meaning::Bad, false))?;
+            return writeln!(out, "  the training code replaces this sample by a random other one\n");
+        }
+    };
+    writeln!(out, "  {}", state_line(labelled, paint))?;
+    for segment in &labelled.segments {
+        writeln!(
+            out,
+            "  {} {}",
+            segment_heading(segment, labelled),
+            segment_text(setup, labelled, segment, paint)
+        )?;
+    }
+    for line in stop_line(setup, labelled).into_iter().chain(length_lines(setup, labelled)) {
+        writeln!(out, "  {}", text::plain(&line))?;
+    }
+    if sample.has_image && labelled.input_ids.iter().all(|id| *id != IMAGE_TOKEN_INDEX) {
+        writeln!(out, "  note: the record names an image but no turn has a place for it")?;
+    }
+    writeln!(out)
+}
+
+/// `✓ cur_len 63 = total_len 63 · learns 24 of 63 tokens`.
+fn state_line(labelled: &Labelled, paint: Paint) -> String {
+    let learns = format!("learns {} of {} tokens", labelled.supervised(), labelled.labels.len());
+    match (labelled.cur_len, labelled.total_len) {
+        (Some(cur), Some(total)) if labelled.mismatch => {
+            let line = format!("✗ cur_len {cur} ≠ total_len {total}: this sample trains on nothing");
+            paint.paint(&line, Meaning::Bad, false)
+        }
+        (Some(cur), Some(total)) if cur == total => {
+            paint.paint(&format!("✓ cur_len {cur} = total_len {total} · {learns}"), Meaning::Good, false)
+        }
+        (Some(cur), Some(total)) => {
+            let line = format!("! not checked: cur_len {cur}, total_len {total} · {learns}");
+            paint.paint(&line, Meaning::Bad, false)
+        }
+        _ => paint.paint(&format!("✓ this rule checks no length · {learns}"), Meaning::Good, false),
+    }
+}
+
+fn segment_heading(segment: &Segment, labelled: &Labelled) -> String {
+    let round = segment.round.map_or(String::new(), |r| format!("round {}", r + 1));
+    let masked = labelled
+        .labels_before_check
+        .get(segment.tokens.clone())
+        .is_some_and(|labels| labels.iter().all(|l| *l == IGNORE_INDEX));
+    let what = match (segment.kind, masked) {
+        (SegmentKind::Start, _) => "start",
+        (SegmentKind::Tail, _) => "tail",
+        (SegmentKind::Header, _) => "header",
+        (SegmentKind::TurnHead, _) => "left in",
+        (_, true) => "masked",
+        (_, false) if labelled.mismatch => "lost",
+        (_, false) => "learns",
+    };
+    format!("{round:<9}{what:<8}{:>5} ", segment.tokens.len())
+}
+
+fn segment_text(setup: &Setup, labelled: &Labelled, segment: &Segment, paint: Paint) -> String {
+    let all: Vec<usize> = segment.tokens.clone().collect();
+    let masked = |i: usize| labelled.labels_before_check.get(i) == Some(&IGNORE_INDEX);
+    let foldable = all.len() > FOLD_ABOVE && all.iter().all(|i| masked(*i));
+    let show = |indices: &[usize]| {
+        let tokens = indices.iter().map(|&i| {
+            let id = labelled.input_ids.get(i).copied().unwrap_or_default();
+            let meaning = match (masked(i), labelled.mismatch) {
+                (true, _) => Meaning::Masked,
+                (false, true) => Meaning::Lost,
+                (false, false) => Meaning::Supervised,
+            };
+            paint.paint(&token_glyphs(&setup.tokenizer, id), meaning, i % 2 == 1)
+        });
+        tokens.collect::<Vec<_>>().join(if paint == Paint::Plain { "|" } else { "" })
+    };
+    match (foldable, all.split_at_checked(FOLD_KEEPS), all.len().checked_sub(FOLD_KEEPS)) {
+        (true, Some((head, _)), Some(tail_at)) => {
+            let tail = all.get(tail_at..).unwrap_or_default();
+            let folded = all.len() - head.len() - tail.len();
+            format!("{} ⋯ {folded} masked ⋯ {}", show(head), show(tail))
+        }
+        _ => show(&all),
+    }
+}
+
+/// A token as glyphs: what it adds to the text, special ones in ⟨⟩, an image's place in ⟦⟧.
+pub fn token_glyphs(tokenizer: &Tokenizer, id: i64) -> String {
+    if id == IMAGE_TOKEN_INDEX {
+        return "⟦image⟧".to_string();
+    }
+    let known = TokenId::try_from(id).ok().and_then(|id| Some((id, tokenizer.token_bytes(id)?)));
+    match known {
+        None => format!("⟨no token {id}⟩"),
+        Some((id, bytes)) if tokenizer.is_special(id) => format!("⟨{}⟩", glyph_text(&bytes)),
+        Some((_, bytes)) => glyph_text(&bytes),
+    }
+}
+
+/// Bytes as visible glyphs, spaces too.
+pub fn glyph_text(bytes: &[u8]) -> String {
+    text::glyphs_of_bytes(bytes, Spaces::Shown).into_iter().map(|glyph| glyph.text).collect()
+}
+
+/// Why the loop over the rounds ended before the prompt did.
+fn stop_line(setup: &Setup, labelled: &Labelled) -> Option<String> {
+    match labelled.stop {
+        Stop::Parts { round, parts } => {
+            let mark = setup.rule.answer_mark(&setup.template);
+            let n = round + 1;
+            Some(format!(
+                "stop       round {n} splits into {parts} parts at {mark:?}, not 2: nothing after it counts"
+            ))
+        }
+        Stop::EmptyRound { .. } | Stop::End | Stop::NoLoop => None,
+    }
+}
+
+/// The sum of lengths in numbers: how `cur_len` and `total_len` come about.
+fn length_lines(setup: &Setup, labelled: &Labelled) -> Vec<String> {
+    let (Some(cur), Some(total)) = (labelled.cur_len, labelled.total_len) else { return Vec::new() };
+    let start = cur - labelled.rounds.iter().map(|r| r.round_len).sum::<i64>();
+    let rounds: Vec<String> = labelled.rounds.iter().map(|r| r.round_len.to_string()).collect();
+    let sum =
+        if rounds.is_empty() { "no round".to_string() } else { format!("rounds {}", rounds.join(" + ")) };
+    let mut lines = vec![format!("cur_len    start {start} + {sum} = {cur}")];
+    let pad = setup.tokenizer.role_id(Role::Pad);
+    let padded = labelled.input_ids.iter().filter(|id| pad.map(i64::from) == Some(**id)).count();
+    let pad_token = setup.tokenizer.special.get(Role::Pad).map_or("none", |t| t.content.as_str());
+    let ids = labelled.input_ids.len();
+    let why =
+        if pad.is_some() && pad == setup.tokenizer.role_id(Role::Eos) { ", which is eos too" } else { "" };
+    let counted = i64::try_from(ids - padded).unwrap_or(i64::MAX);
+    let correction = match total - counted {
+        0 => String::new(),
+        more => format!(" + {more} separators"),
+    };
+    lines.push(format!(
+        "total_len  {ids} ids − {padded} equal to pad ({pad_token}{why}){correction} = {total}"
+    ));
+    lines
+}
+
+/// `14 samples: 9 ok, 3 mismatch, 2 errors`.
+pub fn summary_line(inspections: &[Inspection]) -> String {
+    let errors = inspections.iter().filter(|i| i.result.is_err()).count();
+    let mismatches = inspections.iter().filter(|i| i.result.as_ref().is_ok_and(|l| l.mismatch)).count();
+    let ok = inspections.len() - errors - mismatches;
+    format!("{} samples: ✓ {ok} ok, ✗ {mismatches} mismatch, ✗ {errors} raise an error", inspections.len())
+}
+
+/// Writes one encoded text: its tokens, then their ids.
+pub fn encoding_text(
+    out: &mut dyn Write,
+    tokenizer: &Tokenizer,
+    input: &str,
+    encoding: &Encoding,
+) -> std::io::Result<()> {
+    let tokens: Vec<String> = encoding.ids.iter().map(|id| token_glyphs(tokenizer, i64::from(*id))).collect();
+    let ids: Vec<String> = encoding.ids.iter().map(TokenId::to_string).collect();
+    writeln!(out, "{}", text::plain(input))?;
+    writeln!(out, "  {} tokens  {}", tokens.len(), tokens.join("|"))?;
+    writeln!(out, "  ids  {}", ids.join(" "))
+}

@@ -1,0 +1,101 @@
+//! The special-token table as text.
+
+use std::io::Write;
+
+use super::paint::Meaning;
+use super::sample::glyph_text;
+use super::{Paint, table};
+use crate::setup::{OverrideEffect, Setup};
+use crate::text;
+use crate::tokenizer::{Role, VERY_LARGE_INTEGER};
+
+/// Writes class, roles, overrides and added tokens.
+pub fn special_text(out: &mut dyn Write, setup: &Setup, paint: Paint) -> std::io::Result<()> {
+    let tokenizer = &*setup.tokenizer;
+    let facts = &tokenizer.facts;
+    let yes = |b: bool| if b { "yes" } else { "no" };
+    let title = format!(
+        "{} · {} ({}, transformers {})",
+        tokenizer.name,
+        facts.name,
+        facts.loader.name(),
+        facts.release.name()
+    );
+    writeln!(out, "{}", paint.paint(&text::plain(&title), Meaning::Heading, false))?;
+    let max = match facts.model_max_length {
+        VERY_LARGE_INTEGER => "none".to_string(),
+        max => max.to_string(),
+    };
+    writeln!(
+        out,
+        "  vocab_size {} · len {} · model_max_length {max}",
+        tokenizer.vocab_size(),
+        tokenizer.len()
+    )?;
+    writeln!(
+        out,
+        "  adds bos {} · adds eos {} · can add tokens {} · padding {} · truncation {}",
+        yes(facts.adds_bos),
+        yes(facts.adds_eos),
+        yes(facts.can_add_tokens),
+        facts.padding_side.name(),
+        facts.truncation_side.name()
+    )?;
+    section(out, "roles", &["role", "token", "id", "shares its id with"], &role_rows(setup))?;
+    let effects: Vec<Vec<String>> = setup.effects.iter().map(effect_row).collect();
+    section(out, "overrides", &["role", "token", "id", "what it did"], &effects)?;
+    let added: Vec<Vec<String>> = tokenizer
+        .added
+        .iter()
+        .map(|(id, t)| {
+            let flags = [
+                (t.special, "special"),
+                (t.lstrip, "lstrip"),
+                (t.rstrip, "rstrip"),
+                (t.normalized, "normalized"),
+                (t.single_word, "single_word"),
+            ];
+            let flags: Vec<&str> = flags.iter().filter(|(on, _)| *on).map(|(_, name)| *name).collect();
+            vec![id.to_string(), glyph_text(t.content.as_bytes()), flags.join(" ")]
+        })
+        .collect();
+    section(out, "added tokens", &["id", "token", "flags"], &added)
+}
+
+fn section(out: &mut dyn Write, title: &str, columns: &[&str], rows: &[Vec<String>]) -> std::io::Result<()> {
+    if rows.is_empty() {
+        return writeln!(out, "  {title}: none");
+    }
+    writeln!(out, "  {title}")?;
+    table(columns, rows).iter().try_for_each(|line| writeln!(out, "    {line}"))
+}
+
+fn role_rows(setup: &Setup) -> Vec<Vec<String>> {
+    let tokenizer = &*setup.tokenizer;
+    Role::ALL
+        .into_iter()
+        .map(|role| {
+            let id = tokenizer.role_id(role);
+            let token = tokenizer.special.get(role).map_or("none".to_string(), |t| t.content.clone());
+            let others: Vec<&str> = id
+                .map(|id| tokenizer.roles_of(id).filter(|r| *r != role).map(Role::name).collect())
+                .unwrap_or_default();
+            vec![
+                role.name().to_string(),
+                token,
+                id.map_or("–".to_string(), |id| id.to_string()),
+                others.join(" "),
+            ]
+        })
+        .collect()
+}
+
+fn effect_row(effect: &OverrideEffect) -> Vec<String> {
+    let what = match (effect.new, &effect.content) {
+        (_, None) => "copied a role that has no token: this role has none either".to_string(),
+        (true, _) => format!("new token: len {} → {}", effect.len_before, effect.len_after),
+        (false, _) => format!("exists already: len stays {}", effect.len_after),
+    };
+    let id = effect.id.map_or("–".to_string(), |id| id.to_string());
+    vec![effect.role.name().to_string(), effect.content.clone().unwrap_or("none".into()), id, what]
+}

@@ -1,0 +1,130 @@
+//! The house rules of `src/`: imports only point downward, and each outside library is named in one place.
+//!
+//! The order is the one that `lib.rs` draws. A module may use those that stand before it in [`ORDER`] (and
+//! itself); `moe` may use only what [`MOE_MAY_USE`] lists.
+
+use std::path::{Path, PathBuf};
+
+/// Modules from the ground up.
+const ORDER: &[&str] = &[
+    "error",
+    "python",
+    "text",
+    "tokenizer",
+    "samples",
+    "chat",
+    "labels",
+    "masks",
+    "moe",
+    "setup",
+    "diagnose",
+    "dataset",
+    "report",
+    "app",
+    "ui",
+    "runtime",
+    "cli",
+    "commands",
+];
+
+/// Pairs that the order alone would allow or forbid wrongly: `samples` parses its own conversations.
+const ALSO_ALLOWED: &[(&str, &str)] = &[("samples", "chat")];
+
+const MOE_MAY_USE: &[&str] = &["moe", "error", "tokenizer"];
+
+/// Outside names and the only modules that may write them.
+const OWNERS: &[(&str, &[&str])] = &[
+    ("tokenizers::", &["tokenizer"]),
+    ("candle_core", &["moe"]),
+    ("crossterm::", &["runtime"]),
+    ("hf_hub::", &["runtime"]),
+    ("ratatui::", &["ui", "runtime"]),
+    ("minijinja::", &["chat"]),
+    ("clap::", &["cli"]),
+];
+
+fn sources(dir: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(dir).unwrap().map(|e| e.unwrap().path()) {
+        if entry.is_dir() {
+            sources(&entry, found);
+        } else if entry.extension().is_some_and(|e| e == "rs") {
+            found.push(entry);
+        }
+    }
+}
+
+/// Each source file with its top module and its code (comments cut off).
+fn modules() -> Vec<(PathBuf, String, String)> {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&src, &mut files);
+    assert!(files.len() > 20, "the test found the sources");
+    let with_module = |path: PathBuf| {
+        let inner = path.strip_prefix(&src).unwrap();
+        let module = inner.components().next().unwrap().as_os_str().to_string_lossy().replace(".rs", "");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let code: Vec<&str> = text.lines().map(|line| line.split("//").next().unwrap_or("")).collect();
+        (inner.to_path_buf(), module, code.join("\n"))
+    };
+    files.into_iter().map(with_module).filter(|(_, m, _)| m != "lib" && m != "main").collect()
+}
+
+fn used_modules(code: &str) -> Vec<String> {
+    let mut used = Vec::new();
+    for after in code.split("crate::").skip(1) {
+        let name: String = after.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+        if after.starts_with('{') {
+            let list = after.trim_start_matches('{').split('}').next().unwrap_or("");
+            used.extend(list.split(',').map(|s| s.trim().split("::").next().unwrap_or("").to_string()));
+        } else {
+            used.push(name);
+        }
+    }
+    used.retain(|name| name.starts_with(|c: char| c.is_lowercase()));
+    used
+}
+
+#[test]
+fn imports_point_downward() {
+    let rank = |module: &str| ORDER.iter().position(|m| *m == module);
+    let mut wrong = Vec::new();
+    for (path, module, code) in modules() {
+        let own = rank(&module).unwrap_or_else(|| panic!("{module} is not in ORDER: say where it stands"));
+        for used in used_modules(&code) {
+            let Some(used_rank) = rank(&used) else { continue };
+            let also = ALSO_ALLOWED.contains(&(module.as_str(), used.as_str()));
+            let forbidden_to_moe = module == "moe" && !MOE_MAY_USE.contains(&used.as_str());
+            if (used_rank > own && !also) || forbidden_to_moe {
+                wrong.push(format!("{} uses {used}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "imports that point upward:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn outside_libraries_are_named_in_one_place() {
+    let mut wrong = Vec::new();
+    for (path, module, code) in modules() {
+        for (name, owners) in OWNERS {
+            let names_it = code.split(name).count() > 1
+                && code.split(name).zip(code.split(name).skip(1)).any(|(before, _)| {
+                    !before.ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':')
+                });
+            if names_it && !owners.contains(&module.as_str()) {
+                wrong.push(format!("{} names {name}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "libraries named outside their module:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_source_file_says_what_it_is_for() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&src, &mut files);
+    let silent: Vec<_> =
+        files.iter().filter(|p| !std::fs::read_to_string(p).unwrap().starts_with("//!")).collect();
+    assert!(silent.is_empty(), "files without a //! at the top: {silent:?}");
+}

@@ -1,0 +1,175 @@
+//! The binary without a screen: formats, exit statuses, error messages.
+
+use assert_cmd::Command;
+use serde_json::Value;
+
+const GOLDEN: &str = "tests/golden/conversations.json";
+
+fn maskscope(arguments: &[&str]) -> Command {
+    let mut command = Command::cargo_bin("maskscope").expect("the binary");
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).env_remove("NO_COLOR").args(arguments);
+    command
+}
+
+fn stdout(arguments: &[&str]) -> String {
+    let output = maskscope(arguments).output().expect("runs");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {stderr}");
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+fn failure(arguments: &[&str]) -> String {
+    let output = maskscope(arguments).output().expect("runs");
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+    assert!(output.stdout.is_empty(), "an error prints nothing on stdout");
+    String::from_utf8(output.stderr).expect("UTF-8")
+}
+
+fn records(jsonl: &str) -> Vec<Value> {
+    jsonl.lines().map(|line| serde_json::from_str(line).expect("a JSON line")).collect()
+}
+
+#[test]
+fn inspect_gives_one_line_a_sample_in_input_order_with_the_contracts_keys() {
+    let records = records(&stdout(&["inspect", "-d", GOLDEN, "--format", "jsonl"]));
+    assert_eq!(records.len(), 42);
+    assert_eq!(records[6]["id"], "pub-006");
+    let keys: Vec<&str> = records[0].as_object().unwrap().keys().map(String::as_str).collect();
+    let expected = [
+        "id",
+        "template",
+        "preprocess",
+        "prompt",
+        "input_ids",
+        "labels",
+        "cur_len",
+        "total_len",
+        "mismatch",
+        "rounds",
+        "warning",
+        "error",
+    ];
+    assert_eq!(keys, expected);
+    assert_eq!(records[0]["rounds"][0]["end"], records[0]["cur_len"]);
+    // pub-013 begins with a system turn, which the code does not know.
+    assert_eq!(records[13]["error"]["type"], "KeyError");
+    assert!(records[13]["input_ids"].is_null() && records[13]["mismatch"].is_null());
+    let array: Value = serde_json::from_str(&stdout(&["inspect", "-d", GOLDEN, "--format", "json"])).unwrap();
+    assert_eq!(array.as_array().unwrap(), &records);
+}
+
+#[test]
+fn the_acceptance_line_without_a_recipe_equals_the_recipe() {
+    let by_hand = ["inspect", "-d", GOLDEN, "--template", "phi", "--recipe", "none", "--unk", "<|extra_0|>"];
+    let by_hand =
+        [&by_hand[..], &["--pad", "unk", "--model-max-length", "2048", "--format", "jsonl"]].concat();
+    assert_eq!(stdout(&by_hand), stdout(&["inspect", "-d", GOLDEN, "--recipe", "phi", "--format", "jsonl"]));
+}
+
+#[test]
+fn check_turns_findings_into_exit_status_one() {
+    let good = ["inspect", "--check", "-d", "samples/conversations/01-three-rounds.json"];
+    maskscope(&good).assert().code(0);
+    maskscope(&[&good[..], &["--recipe", "none", "--pad", "unk"]].concat()).assert().code(1);
+    maskscope(&["inspect", "--check", "-d", "samples/conversations/13-wrong-role.json"]).assert().code(1);
+}
+
+#[test]
+fn requests_that_cannot_be_carried_out_exit_with_two_and_say_what_to_do() {
+    assert!(failure(&["inspect", "--template", "nope"]).contains("known are default, v0, v1"));
+    assert!(failure(&["inspect", "--preprocess", "nope"]).contains("doc_qwen_phi"));
+    assert!(failure(&["inspect", "--recipe", "nope"]).contains("stablelm"));
+    assert!(failure(&["inspect", "-t", "sample:nope"]).contains("mistral"));
+    assert!(failure(&["inspect", "--transformers", "3.0"]).contains("4.31, 4.37, 5"));
+    assert!(failure(&["inspect", "-d", "no/such/file.json"]).contains("no/such/file.json"));
+    assert!(failure(&["frame", "--size", "9999x1"]).contains("WIDTHxHEIGHT"));
+    assert!(failure(&["keys", "--format", "ansi"]).contains("has no format ansi"));
+    let refused = failure(&["special", "-t", "sample:stablelm-2", "--recipe", "none", "--unk", "<new>"]);
+    assert!(
+        refused
+            .contains("Arcade100kTokenizer refuses to add \"<new>\": its list of special tokens is closed")
+    );
+}
+
+#[test]
+fn data_comes_from_stdin_too() {
+    let json = std::fs::read("samples/conversations/02-one-round.json").expect("the sample");
+    let output =
+        maskscope(&["inspect", "-d", "-", "--format", "jsonl"]).write_stdin(json).output().expect("runs");
+    assert_eq!(records(&String::from_utf8_lossy(&output.stdout))[0]["id"], "one-round");
+}
+
+#[test]
+fn encode_answers_line_by_line() {
+    let lines = "\"This is first sentence\"\n\n{\"text\": \"Test\"}\n";
+    let arguments = ["encode", "-t", "sample:mistral", "--format", "jsonl"];
+    let output = maskscope(&arguments).write_stdin(lines).output().expect("runs");
+    let records = records(&String::from_utf8_lossy(&output.stdout));
+    assert_eq!(records.len(), 2);
+    assert_eq!(records[1]["tokens"], serde_json::json!(["<s>", "▁Test"]));
+    assert!(records[0]["offsets"].is_null(), "slow classes give no offsets");
+    let bare = [&arguments[..], &["--add-special-tokens", "false"]].concat();
+    let output = maskscope(&bare).write_stdin(lines).output().expect("runs");
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("<s>"));
+    let output = maskscope(&arguments).write_stdin("\"good\"\n{bad\n").output().expect("runs");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("standard input, line 2"));
+}
+
+#[test]
+fn special_tells_what_overrides_change() {
+    let json: Value = serde_json::from_str(&stdout(&["special", "--format", "json"])).unwrap();
+    assert_eq!(json["class"], "CodeGenTokenizer");
+    assert_eq!((&json["vocab_size"], &json["len"]), (&50257.into(), &50296.into()));
+    let unk = &json["overrides"][0];
+    assert_eq!((&unk["role"], &unk["id"], &unk["new"]), (&"unk".into(), &50295.into(), &true.into()));
+    let json: Value =
+        serde_json::from_str(&stdout(&["special", "-t", "sample:qwen", "--format", "json"])).unwrap();
+    assert_eq!(json["overrides"][0]["new"], false);
+    assert_eq!(json["len"], 151_851);
+    let text = stdout(&["special", "-t", "sample:mistral", "--recipe", "none", "--format", "json"]);
+    assert!(
+        text.contains("\"model_max_length\": 1000000000000000019884624838656"),
+        "Python's integer, exactly"
+    );
+}
+
+#[test]
+fn nothing_that_steers_a_terminal_is_printed() {
+    for sample in ["sample:phi-2", "sample:mistral", "sample:qwen"] {
+        for format in ["text", "json", "jsonl"] {
+            let arguments = ["inspect", "-t", sample, "--format", format, "--color", "never"];
+            let bad = |c: &char| {
+                (c.is_control() && *c != '\n') || ('\u{200b}'..='\u{202e}').contains(c) || *c == '\u{ad}'
+            };
+            assert_eq!(stdout(&arguments).chars().find(bad), None, "{sample} {format}");
+        }
+    }
+    let hostile = failure(&["inspect", "-t", "x\u{1b}]0;owned\u{7}y"]);
+    assert!(!hostile.contains('\u{1b}') && hostile.contains("owned"));
+}
+
+#[test]
+fn a_closed_pipe_ends_quietly() {
+    use std::io::Read;
+    let binary = assert_cmd::cargo::cargo_bin("maskscope");
+    let mut child = std::process::Command::new(binary)
+        .args(["inspect", "--format", "jsonl"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("starts");
+    drop(child.stdout.take());
+    let mut stderr = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    assert!(child.wait().unwrap().success(), "{stderr}");
+    assert!(!stderr.contains("error"), "{stderr}");
+}
+
+#[test]
+fn lists_are_there_in_text_and_json() {
+    assert!(stdout(&["templates"]).contains("v0_mmtag") && stdout(&["templates"]).contains("doc_stablelm"));
+    let samples: Value = serde_json::from_str(&stdout(&["samples", "--format", "json"])).unwrap();
+    assert_eq!(samples["tokenizers"].as_array().unwrap().len(), 4);
+    assert_eq!(samples["conversations"].as_array().unwrap().len(), 14);
+}
