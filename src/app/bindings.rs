@@ -59,6 +59,18 @@ pub struct Binding {
     pub hint: Option<&'static str>,
 }
 
+impl Binding {
+    /// The keys as a person reads them.
+    pub fn keys_text(&self) -> String {
+        keys_of(self, "")
+    }
+
+    /// Where they have this meaning.
+    pub fn context_text(&self) -> &'static str {
+        self.context.name()
+    }
+}
+
 const fn bind(
     context: Context,
     keys: &'static [&'static str],
