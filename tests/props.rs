@@ -9,9 +9,35 @@ use ratatui::style::Style;
 /// Characters that hide, reorder or join, mixed with ordinary ones.
 fn nasty() -> impl Strategy<Value = String> {
     let special = prop::sample::select(vec![
-        '\u{0}', '\t', '\n', '\r', '\u{1b}', '\u{7f}', '\u{9b}', '\u{ad}', '\u{200b}', '\u{200d}', '\u{202e}',
-        '\u{2066}', '\u{feff}', '\u{fe0f}', '\u{301}', '\u{20e3}', '\u{e0041}', '\u{1f1e9}', '\u{1f468}', '漢',
-        '\u{1100}', '\u{1161}', '\u{11a8}', '\u{915}', '\u{94d}', '\u{937}', '\u{644}', '\u{627}', '\u{1f3fd}',
+        '\u{0}',
+        '\t',
+        '\n',
+        '\r',
+        '\u{1b}',
+        '\u{7f}',
+        '\u{9b}',
+        '\u{ad}',
+        '\u{200b}',
+        '\u{200d}',
+        '\u{202e}',
+        '\u{2066}',
+        '\u{feff}',
+        '\u{fe0f}',
+        '\u{301}',
+        '\u{20e3}',
+        '\u{e0041}',
+        '\u{1f1e9}',
+        '\u{1f468}',
+        '漢',
+        '\u{1100}',
+        '\u{1161}',
+        '\u{11a8}',
+        '\u{915}',
+        '\u{94d}',
+        '\u{937}',
+        '\u{644}',
+        '\u{627}',
+        '\u{1f3fd}',
     ]);
     prop::collection::vec(prop_oneof![special, any::<char>(), prop::char::range(' ', '~')], 0..40)
         .prop_map(|chars| chars.into_iter().collect())

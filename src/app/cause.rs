@@ -66,7 +66,9 @@ fn exception(view: &SampleView, kind: &str, message: &str) -> Cause {
 fn silent(labelled: &Labelled) -> Cause {
     let tokens = labelled.input_ids.len();
     Cause::new(
-        format!("no warning is printed, but nothing is supervised: all {tokens} tokens belong to the question"),
+        format!(
+            "no warning is printed, but nothing is supervised: all {tokens} tokens belong to the question"
+        ),
         "the answer was cut off at model_max_length: shorten the question",
     )
 }
@@ -123,7 +125,9 @@ fn bos(view: &SampleView, labelled: &Labelled) -> Option<Cause> {
         ))
     } else if start < real {
         Some(Cause::new(
-            format!("rule {rule} starts at {start}, but {real} bos stands in front, also of each round alone"),
+            format!(
+                "rule {rule} starts at {start}, but {real} bos stands in front, also of each round alone"
+            ),
             "choose the rule that fits the tokenizer (recipe auto)",
         ))
     } else {

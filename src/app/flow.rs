@@ -318,7 +318,8 @@ impl Flow<'_> {
 }
 
 fn digits(id: i64) -> usize {
-    id.unsigned_abs().checked_ilog10().map_or(1, |d| usize::try_from(d).unwrap_or(0) + 1) + usize::from(id < 0)
+    id.unsigned_abs().checked_ilog10().map_or(1, |d| usize::try_from(d).unwrap_or(0) + 1)
+        + usize::from(id < 0)
 }
 
 /// How many glyphs fit in `width` cells; at least one.
@@ -343,7 +344,9 @@ pub fn token_glyphs(view: &SampleView, index: usize) -> Vec<Glyph> {
         return glyphs("⟨⟩", Spaces::Shown);
     }
     match (token.kind, std::str::from_utf8(&bytes)) {
-        (TokenKind::Special | TokenKind::Overridden, Ok(content)) => glyphs(&bracketed(content), Spaces::Shown),
+        (TokenKind::Special | TokenKind::Overridden, Ok(content)) => {
+            glyphs(&bracketed(content), Spaces::Shown)
+        }
         _ => glyphs_of_bytes(&bytes, Spaces::Shown),
     }
 }

@@ -108,12 +108,7 @@ pub fn panes(width: u16, height: u16, screen: Screen, alert: bool) -> Panes {
         alert: Area { height: alert, ..inner },
         gutter: Area::new(inner.x, inner.y + alert, gutter_width, body_height),
         body: Area::new(inner.x + gutter_width, inner.y + alert, inner.width - gutter_width, body_height),
-        inspector: Area::new(
-            inner.x,
-            inner.y + alert + body_height + divider,
-            inner.width,
-            inspector_height,
-        ),
+        inspector: Area::new(inner.x, inner.y + alert + body_height + divider, inner.width, inspector_height),
         footer: Area::new(0, height - 1, width, 1),
     }
 }
@@ -146,7 +141,8 @@ mod tests {
         for (width, height) in (0..130).flat_map(|w| (0..45).map(move |h| (w, h))) {
             for screen in Screen::ALL {
                 let p = panes(width, height, screen, true);
-                for area in [p.header, p.tabs, p.frame, p.state, p.alert, p.gutter, p.body, p.inspector, p.footer]
+                for area in
+                    [p.header, p.tabs, p.frame, p.state, p.alert, p.gutter, p.body, p.inspector, p.footer]
                 {
                     if area.height > 0 && p.tier > Tier::Tiny {
                         assert!(area.x + area.width <= width, "{area:?} at {width}x{height}");

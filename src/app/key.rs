@@ -84,7 +84,9 @@ impl Key {
             match Self::parse(word) {
                 Some(key) => keys.push(key),
                 None if word.starts_with("ctrl-") || word.starts_with("alt-") => {
-                    return Err(Error::Usage(format!("{word:?} is no key: write one like ctrl-c or alt-enter")));
+                    return Err(Error::Usage(format!(
+                        "{word:?} is no key: write one like ctrl-c or alt-enter"
+                    )));
                 }
                 None => keys.extend(word.chars().map(|c| Self::plain(Code::Char(c)))),
             }

@@ -34,4 +34,4 @@ pub use key::{Code, Key};
 pub use state::{App, Background, Editor, Eye, Load, Notice, Overlay, first_request};
 pub use turns::{PromptTurn, Speaker};
 pub use update::{Msg, Target, act, context, update};
-pub use view::{Section, SampleView, TokenKind, TokenState};
+pub use view::{SampleView, Section, TokenKind, TokenState};

@@ -141,9 +141,7 @@ fn moved(app: &App, view: &SampleView, action: Action) -> usize {
         Action::Right => flow.fold_at(at).map_or(at + 1, |f| f.end),
         Action::First => 0,
         Action::Last => onto(view.len().saturating_sub(1)),
-        Action::NextRound => {
-            view.sections.iter().map(|s| s.tokens.start).find(|s| *s > at).unwrap_or(at)
-        }
+        Action::NextRound => view.sections.iter().map(|s| s.tokens.start).find(|s| *s > at).unwrap_or(at),
         Action::PreviousRound => {
             view.sections.iter().rev().map(|s| s.tokens.start).find(|s| *s < at).unwrap_or(0)
         }
@@ -162,8 +160,7 @@ fn vertical(flow: &super::flow::Flow<'_>, at: usize, direction: i8) -> usize {
     let x = here.map_or(0, |p| p.x + p.width / 2);
     let mut other = if direction < 0 { flow.row_before(row.start) } else { flow.row(row.next) };
     while let Some(candidate) = other {
-        let nearest =
-            candidate.items.iter().flatten().min_by_key(|p| (p.x + p.width / 2).abs_diff(x));
+        let nearest = candidate.items.iter().flatten().min_by_key(|p| (p.x + p.width / 2).abs_diff(x));
         if let Some(placed) = nearest.filter(|p| p.item.cursor() != at) {
             return placed.item.cursor();
         }

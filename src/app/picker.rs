@@ -100,15 +100,7 @@ impl Picker {
     /// A list of these entries.
     pub fn new(kind: PickKind, entries: Vec<Entry>) -> Self {
         let matching = (0..entries.len()).collect();
-        Self {
-            kind,
-            query: Input::default(),
-            entries,
-            typed: None,
-            matching,
-            cursor: 0,
-            loading: false,
-        }
+        Self { kind, query: Input::default(), entries, typed: None, matching, cursor: 0, loading: false }
     }
 
     /// What the list is for, in a title.
@@ -221,7 +213,8 @@ pub fn tokenizers() -> Vec<Entry> {
 
 /// The conversation templates.
 pub fn templates() -> Vec<Entry> {
-    let auto = Entry::new(AUTO, "the recipe's, or by the tokenizer's eos", Choice::Template(AUTO.to_string()));
+    let auto =
+        Entry::new(AUTO, "the recipe's, or by the tokenizer's eos", Choice::Template(AUTO.to_string()));
     let named = Template::names().into_iter().map(|name| {
         let detail = Template::named(name).map_or(String::new(), |t| {
             let sep2 = t.sep2.map_or(String::new(), |s| format!(" · ends an answer with {s}"));
@@ -234,15 +227,15 @@ pub fn templates() -> Vec<Entry> {
 
 /// The label rules.
 pub fn rules() -> Vec<Entry> {
-    let auto = Entry::new(AUTO, "what the training code runs for the template", Choice::Rule(AUTO.to_string()));
+    let auto =
+        Entry::new(AUTO, "what the training code runs for the template", Choice::Rule(AUTO.to_string()));
     let rule = |r: Rule| Entry::new(r.name(), r.summary(), Choice::Rule(r.name().to_string()));
     [auto].into_iter().chain(Rule::ALL.into_iter().map(rule)).collect()
 }
 
 /// The recipes.
 pub fn recipes() -> Vec<Entry> {
-    let recipe =
-        |name: &str, summary: &str| Entry::new(name, summary, Choice::Recipe(name.to_string()));
+    let recipe = |name: &str, summary: &str| Entry::new(name, summary, Choice::Recipe(name.to_string()));
     [recipe(AUTO, "the one that fits the tokenizer"), recipe(NONE, "the tokenizer as loaded")]
         .into_iter()
         .chain(RECIPES.iter().map(|r| recipe(r.name, r.summary)))
@@ -254,10 +247,15 @@ pub fn loadings(now: LoadOptions) -> Vec<Entry> {
     let mut entries = Vec::new();
     for release in [Release::V4_37, Release::V4_31, Release::V5] {
         for loader in [None, Some(Loader::Slow), Some(Loader::Fast)] {
-            let class = loader.map_or("default class", |l| if l == Loader::Slow { "slow class" } else { "fast class" });
+            let class = loader
+                .map_or("default class", |l| if l == Loader::Slow { "slow class" } else { "fast class" });
             let load = LoadOptions { loader, release, ..now };
             let mark = if load == now { "as it is now" } else { "" };
-            entries.push(Entry::new(format!("transformers {} · {class}", release.name()), mark, Choice::Loading(load)));
+            entries.push(Entry::new(
+                format!("transformers {} · {class}", release.name()),
+                mark,
+                Choice::Loading(load),
+            ));
         }
     }
     entries
@@ -270,11 +268,19 @@ pub fn special_tokens(role: Role, request: &Request, tokenizer: &Tokenizer) -> V
         for from in [Role::Unk, Role::Eos] {
             let now = tokenizer.special.get(from).map_or("None".to_string(), |t| t.content.clone());
             let choice = Choice::Token(role, Some(TokenChoice::CopyOf(from)));
-            entries.push(Entry::new(format!("= {}", from.name()), format!("copy {}: {now}", from.name()), choice));
+            entries.push(Entry::new(
+                format!("= {}", from.name()),
+                format!("copy {}: {now}", from.name()),
+                choice,
+            ));
         }
     }
     if request.overrides.contains_key(&role) {
-        entries.push(Entry::new("remove the override", "back to what the recipe or the files say", Choice::Token(role, None)));
+        entries.push(Entry::new(
+            "remove the override",
+            "back to what the recipe or the files say",
+            Choice::Token(role, None),
+        ));
     }
     let mut seen = std::collections::BTreeSet::new();
     for (id, token) in tokenizer.added.iter() {
@@ -299,7 +305,9 @@ pub fn vocabulary(role: Role, tokens: &[(TokenId, String)]) -> impl Iterator<Ite
 /// Every act by name.
 pub fn commands() -> Vec<Entry> {
     let mut entries: Vec<Entry> = Vec::new();
-    let offered = BINDINGS.iter().filter(|b| !matches!(b.context, Context::Picker | Context::Editor | Context::Path | Context::Help));
+    let offered = BINDINGS
+        .iter()
+        .filter(|b| !matches!(b.context, Context::Picker | Context::Editor | Context::Path | Context::Help));
     for binding in offered.filter(|b| b.action != Action::Palette && b.action != Action::Accept) {
         if !entries.iter().any(|e| e.choice == Choice::Act(binding.action)) {
             entries.push(Entry::new(binding.help, keys_of(binding, ""), Choice::Act(binding.action)));

@@ -68,8 +68,7 @@ fn speaker_turns(setup: &Setup, turns: &[Turn]) -> Vec<PromptTurn> {
     let mut at = header.len();
     let mut found = Vec::new();
     for (index, (piece, turn)) in pieces.iter().zip(turns).enumerate() {
-        let speaker =
-            if turn.from.eq_ignore_ascii_case("gpt") { Speaker::Assistant } else { Speaker::User };
+        let speaker = if turn.from.eq_ignore_ascii_case("gpt") { Speaker::Assistant } else { Speaker::User };
         found.push(located(speaker, at..at + piece.len(), piece, &turn.value, index));
         at += piece.len();
     }

@@ -436,12 +436,12 @@ fn open(app: &mut App, picker: Picker) -> Vec<Effect> {
 
 /// Opens the list of tokens for the role under the cursor.
 pub(super) fn pick_token(app: &mut App) -> Vec<Effect> {
-    let (Some(view), Some(base)) = (app.shown().cloned(), app.base.ready().cloned()) else { return Vec::new() };
+    let (Some(view), Some(base)) = (app.shown().cloned(), app.base.ready().cloned()) else {
+        return Vec::new();
+    };
     let Some(role) = super::moves::role(app) else { return Vec::new() };
-    let mut picker = Picker::new(
-        PickKind::Token(role),
-        picker::special_tokens(role, &app.request, &view.setup.tokenizer),
-    );
+    let mut picker =
+        Picker::new(PickKind::Token(role), picker::special_tokens(role, &app.request, &view.setup.tokenizer));
     let mut effects = Vec::new();
     match &app.vocabulary {
         Some((name, tokens)) if *name == base.name => picker.extend(picker::vocabulary(role, tokens)),

@@ -139,11 +139,8 @@ impl SampleView {
         let id = *labelled.input_ids.get(index)?;
         let learns = |labels: &[i64]| labels.get(index).is_some_and(|l| *l != IGNORE_INDEX);
         let marked = TokenId::try_from(id).ok().and_then(|id| self.marked.get(&id).copied());
-        let kind = if id == IMAGE_TOKEN_INDEX {
-            TokenKind::Image
-        } else {
-            marked.unwrap_or(TokenKind::Ordinary)
-        };
+        let kind =
+            if id == IMAGE_TOKEN_INDEX { TokenKind::Image } else { marked.unwrap_or(TokenKind::Ordinary) };
         Some(TokenState {
             id,
             supervised: learns(&labelled.labels),
