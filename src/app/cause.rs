@@ -99,10 +99,9 @@ fn pads(view: &SampleView, labelled: &Labelled) -> Option<Cause> {
     let pad = &tokenizer.special.get(Role::Pad)?.content;
     let eos = tokenizer.role_id(Role::Eos) == tokenizer.role_id(Role::Pad);
     if eos && delta == count {
-        let noun = if count == 1 { "its 1 stop token" } else { "its stop tokens" };
-        let n = if count == 1 { String::new() } else { format!(" ({count})") };
+        let stops = if count == 1 { "its stop".to_string() } else { format!("all {count} stops") };
         return Some(Cause::new(
-            format!("pad is the same token as eos, {pad}: total_len leaves out {noun}{n}"),
+            format!("pad equals eos, {pad}: total_len leaves out {stops}"),
             "give unk, and so pad, a token of its own",
         ));
     }

@@ -185,13 +185,10 @@ impl Flow<'_> {
             }
             break;
         }
-        Some(Row {
-            start: place,
-            section: section_index,
-            items: Some(items),
-            height: self.density.height(),
-            next,
-        })
+        // A section of one row keeps a line free, so that the gutter has room for its name and its count.
+        let alone = first && next.token == section.tokens.end && self.density == Density::Flow;
+        let height = self.density.height() + u16::from(alone);
+        Some(Row { start: place, section: section_index, items: Some(items), height, next })
     }
 
     /// Rows from `top` on that fill `height` lines.

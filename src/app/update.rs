@@ -476,9 +476,10 @@ fn apply_fix(app: &mut App) -> Vec<Effect> {
         Vec::new()
     };
     match &app.fix {
-        Load::Ready(Some(Fix { request, .. })) => {
-            let request = request.clone();
+        Load::Ready(Some(Fix { request, label, .. })) => {
+            let (request, text) = (request.clone(), format!("{label} applied; u undoes it"));
             app.first_run = false;
+            app.notice = Some(Notice { text, is_error: false });
             change(app, request)
         }
         Load::Loading => say(app, "still trying set-ups that could help"),

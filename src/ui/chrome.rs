@@ -14,7 +14,7 @@ pub fn header(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
         return;
     }
     let tally =
-        if app.states.is_empty() { String::new() } else { format!(" samples {}", app.tally().line()) };
+        if app.states.is_empty() { String::new() } else { format!(" {samples}{}", app.tally().line()) };
     let end = canvas.right(area, &tally, Meaning::Strong);
     let area = Area { width: end - area.x, ..area };
     let name = app.request.tokenizer.strip_prefix(SAMPLE_PREFIX).unwrap_or(&app.request.tokenizer);
@@ -37,18 +37,20 @@ pub fn header(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
     let setup = &view.setup;
     let tokenizer = &setup.tokenizer;
     let added = tokenizer.len().saturating_sub(tokenizer.vocab_size());
-    let class = if panes.tier == Tier::Large { tokenizer.facts.name.as_str() } else { "" };
-    let vocabulary = format!(" {} + {added}", tokenizer.vocab_size());
-    let loader = format!(" {} {}", class, tokenizer.facts.loader.name());
+    let loader = tokenizer.facts.loader.name();
+    let class = match roomy {
+        true => format!(" {} {loader} {} + {added}", tokenizer.facts.name, tokenizer.vocab_size()),
+        false => format!(" {loader} {}+{added}", tokenizer.vocab_size()),
+    };
     let recipe = setup.recipe.map_or("none", |r| r.name);
+    let product = if roomy { "maskscope  " } else { "" };
     canvas.spans(
         area,
         &[
-            ("maskscope  ", Meaning::Key),
+            (product, Meaning::Key),
             (name, Meaning::Strong),
-            (&loader, Meaning::Quiet),
-            (&vocabulary, Meaning::Quiet),
-            ("  template ", Meaning::Quiet),
+            (&class, Meaning::Quiet),
+            (if roomy { "  template " } else { " · " }, Meaning::Quiet),
             (&setup.template.name, Meaning::Strong),
             (" rule ", Meaning::Quiet),
             (setup.rule.name(), Meaning::Strong),
@@ -190,7 +192,7 @@ pub fn alert(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
                 );
                 return;
             }
-            let result = format!(" → this sample {}, all samples {}", fix.current.line(), fix.tally.line());
+            let result = format!(" → {} · all {}", fix.current.line(), fix.tally.line());
             let more = if app.screen == Screen::Lengths { "" } else { "   2" };
             canvas.spans(
                 line,
@@ -239,7 +241,7 @@ pub fn footer(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
         for (key, word) in list {
             let wide = u16::try_from(width(key) + width(word) + 3).unwrap_or(u16::MAX);
             if x.saturating_add(wide) > limit.saturating_add(2) {
-                continue;
+                break;
             }
             let spot = Area { x, width: end.saturating_sub(x), ..area };
             x = canvas.spans(spot, &[(key, Meaning::Key), (" ", Meaning::Text), (word, Meaning::Quiet)]) + 2;
