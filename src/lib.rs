@@ -65,5 +65,6 @@ pub mod samples;
 pub mod setup;
 pub mod text;
 pub mod tokenizer;
+pub mod ui;
 
 pub use error::{Error, Result};

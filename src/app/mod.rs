@@ -1,12 +1,37 @@
-pub struct B {
-    pub help: &'static str,
-}
-impl B {
-    pub fn keys_text(&self) -> String {
-        String::new()
-    }
-    pub fn context_text(&self) -> &'static str {
-        ""
-    }
-}
-pub const BINDINGS: &[B] = &[];
+//! The state of the screen and how it changes: no I/O, no drawing, no terminal.
+//!
+//! ```text
+//! Msg ─► update(&mut App, Msg) ─► Vec<Effect>     effects are values; the runtime carries them out
+//!          │
+//!          ├ bindings   the one table of keys
+//!          ├ moves      arrows and Enter on each screen
+//!          ├ flow       the token stream as rows, only the window
+//!          └ view       one inspected sample: sections, rounds as they really are, the first difference
+//! ```
+
+mod action;
+mod bindings;
+mod cause;
+pub mod fix;
+pub mod flow;
+mod geometry;
+mod job;
+mod key;
+mod moves;
+pub mod picker;
+mod state;
+pub mod survey;
+mod turns;
+mod update;
+mod view;
+
+pub use action::{Action, Screen};
+pub use bindings::{BINDINGS, Binding, Context, hints, keys_of, markdown, resolve};
+pub use cause::{Cause, cause};
+pub use geometry::{Area, MIN_SIZE, Panes, Tier, panes};
+pub use job::{DataSource, Effect, Fix, Job, JobKind, Outcome, Preview, Wish, Work};
+pub use key::{Code, Key};
+pub use state::{App, Background, Editor, Eye, Load, Notice, Overlay, first_request};
+pub use turns::{PromptTurn, Speaker};
+pub use update::{Msg, Target, act, context, update};
+pub use view::{SampleView, Section, TokenKind, TokenState};

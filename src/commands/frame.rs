@@ -1,11 +1,24 @@
 //! `maskscope frame`: one frame of the screen after given keys, printed.
 
-use super::{Outcome, format, print};
+use super::{Outcome, format, is_bare, print};
+use crate::app::Screen;
 use crate::cli::{Format, FrameArguments, SharedOptions};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::runtime::{FrameRequest, RunOptions, frame};
 
 pub fn run(shared: &SharedOptions, arguments: &FrameArguments) -> Result<Outcome> {
-    let _ = (format(shared, &[Format::Text, Format::Ansi])?, arguments.dimensions()?);
-    print(|out| writeln!(out))?;
+    let format = format(shared, &[Format::Text, Format::Ansi])?;
+    let (width, height) = arguments.dimensions()?;
+    let screen = Screen::named(&arguments.screen).ok_or_else(|| Error::UnknownName {
+        kind: "screen",
+        name: arguments.screen.clone(),
+        known: Screen::ALL.map(|s| s.name().to_lowercase()).to_vec(),
+    })?;
+    let (request, _) = shared.request()?;
+    let options =
+        RunOptions { first_run: is_bare(shared), request, data: shared.data.clone(), no_mouse: true };
+    let keys = arguments.keys.clone();
+    let text = frame(&FrameRequest { options, screen, width, height, keys, ansi: format == Format::Ansi })?;
+    print(|out| write!(out, "{text}"))?;
     Ok(Outcome::Clean)
 }

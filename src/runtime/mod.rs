@@ -1,9 +1,56 @@
+//! All I/O of the screen: the terminal, the input thread, the jobs, the loop.
+//!
+//! ```text
+//! input thread ─┐                      ┌─► draw: at most one frame in 16 ms, in a synchronized update
+//! signals ──────┼─► channel ─► update ─┤
+//! job threads ──┘        ▲             └─► effects ─► jobs (the newest of a kind wins) ─┐
+//!                        └──────────────────────────────────────────────────────────────┘
+//! ```
+
+mod events;
+mod frame;
+mod jobs;
+mod looping;
+mod terminal;
+mod work;
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+pub use frame::{FrameRequest, feed, frame};
+
+use crate::app::{App, DataSource};
+use crate::error::{Error, Result};
+use crate::setup::Request;
+
+/// How the screen is started.
+#[derive(Debug, Clone, Default)]
 pub struct RunOptions {
+    /// Nothing was asked for: open on the planted mismatch.
     pub first_run: bool,
-    pub request: crate::setup::Request,
-    pub data: Option<std::path::PathBuf>,
+    pub request: Request,
+    /// Conversations; the built-in ones without it.
+    pub data: Option<PathBuf>,
     pub no_mouse: bool,
 }
-pub fn run(_o: RunOptions) -> crate::Result<()> {
-    Ok(())
+
+impl RunOptions {
+    /// The state to begin with.
+    fn app(&self) -> App {
+        let source = self.data.clone().map_or(DataSource::Embedded, DataSource::File);
+        App::new(self.request.clone(), source, self.first_run)
+    }
+}
+
+/// Runs the screen until the user quits.
+///
+/// # Errors
+/// Where standard output is no terminal, or the terminal fails.
+pub fn run(options: RunOptions) -> Result<()> {
+    if !std::io::stdout().is_terminal() {
+        return Err(Error::Usage(
+            "the screen needs a terminal; without one use a command such as `maskscope inspect`".to_string(),
+        ));
+    }
+    looping::run(&options).map_err(|e| Error::io("the terminal", e))
 }

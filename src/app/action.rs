@@ -1,0 +1,88 @@
+//! What a person can ask for, whatever key, click or palette entry it came from.
+
+/// A screen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Screen {
+    #[default]
+    Labels,
+    Lengths,
+    Special,
+    Prompt,
+    Samples,
+}
+
+impl Screen {
+    /// All screens, in the order of their tabs.
+    pub const ALL: [Screen; 5] = [Self::Labels, Self::Lengths, Self::Special, Self::Prompt, Self::Samples];
+
+    /// The tab's name; also what `frame --screen` takes, in any case.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Labels => "Labels",
+            Self::Lengths => "Lengths",
+            Self::Special => "Special",
+            Self::Prompt => "Prompt",
+            Self::Samples => "Samples",
+        }
+    }
+
+    /// A screen by name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|s| s.name().eq_ignore_ascii_case(name))
+    }
+
+    /// The screen `by` tabs further, around the ends.
+    pub fn step(self, by: isize) -> Self {
+        let at = Self::ALL.iter().position(|s| *s == self).unwrap_or(0);
+        let len = isize::try_from(Self::ALL.len()).unwrap_or(1);
+        let next = (isize::try_from(at).unwrap_or(0) + by).rem_euclid(len);
+        usize::try_from(next).ok().and_then(|at| Self::ALL.get(at)).copied().unwrap_or_default()
+    }
+}
+
+/// One act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Action {
+    Quit,
+    Suspend,
+    Help,
+    Palette,
+    Back,
+    Open(Screen),
+    NextScreen,
+    PreviousScreen,
+    NextSample,
+    PreviousSample,
+    PickTokenizer,
+    PickTemplate,
+    PickRule,
+    PickRecipe,
+    PickLoading,
+    OpenFile,
+    Edit,
+    ApplyFix,
+    Undo,
+    Density,
+    ToggleTheme,
+    ToggleImageMarks,
+    Left,
+    Right,
+    Up,
+    Down,
+    PageUp,
+    PageDown,
+    First,
+    Last,
+    NextRound,
+    PreviousRound,
+    /// Enter: unfold, open, choose.
+    Accept,
+    /// Take the override of the chosen role away.
+    RemoveOverride,
+    /// A line break in the editor.
+    LineBreak,
+    DeleteBack,
+    DeleteForward,
+    DeleteWord,
+    ClearLine,
+}

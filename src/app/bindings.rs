@@ -1,0 +1,265 @@
+//! The one table of keys: dispatch, help, footer, palette and the README's table all read it.
+
+use super::action::{Action, Screen};
+use super::key::Key;
+
+/// Where a key has its meaning. Overlays take every key; a screen's keys win over the global ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Context {
+    Global,
+    On(Screen),
+    Picker,
+    Editor,
+    Path,
+    Help,
+}
+
+impl Context {
+    /// All contexts, in the order of the help.
+    pub const ALL: [Context; 10] = [
+        Self::Global,
+        Self::On(Screen::Labels),
+        Self::On(Screen::Lengths),
+        Self::On(Screen::Special),
+        Self::On(Screen::Prompt),
+        Self::On(Screen::Samples),
+        Self::Picker,
+        Self::Editor,
+        Self::Path,
+        Self::Help,
+    ];
+
+    /// Heading in the help.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Global => "Everywhere",
+            Self::On(screen) => screen.name(),
+            Self::Picker => "Lists",
+            Self::Editor => "Editor",
+            Self::Path => "Open a file",
+            Self::Help => "Help",
+        }
+    }
+
+    fn is_overlay(self) -> bool {
+        matches!(self, Self::Picker | Self::Editor | Self::Path | Self::Help)
+    }
+}
+
+/// Keys for one act in one context.
+#[derive(Debug, Clone, Copy)]
+pub struct Binding {
+    pub context: Context,
+    /// Key names as [`Key::parse`] reads them; none for an act that only the palette offers.
+    pub keys: &'static [&'static str],
+    pub action: Action,
+    /// What it does, for help and palette.
+    pub help: &'static str,
+    /// A word for the footer, where it belongs there.
+    pub hint: Option<&'static str>,
+}
+
+impl Binding {
+    /// The keys as a person reads them.
+    pub fn keys_text(&self) -> String {
+        keys_of(self, "")
+    }
+
+    /// Where they have this meaning.
+    pub fn context_text(&self) -> &'static str {
+        self.context.name()
+    }
+}
+
+const fn bind(
+    context: Context,
+    keys: &'static [&'static str],
+    action: Action,
+    help: &'static str,
+    hint: Option<&'static str>,
+) -> Binding {
+    Binding { context, keys, action, help, hint }
+}
+
+/// Every key of the program.
+#[rustfmt::skip]
+pub const BINDINGS: &[Binding] = {
+    use Action as A;
+    use Context::{Editor, Global, Help, On, Path, Picker};
+    use Screen::{Labels, Lengths, Prompt, Samples, Special};
+    &[
+        bind(On(Labels), &["left", "h"], A::Left, "token to the left", Some("token")),
+        bind(On(Labels), &["right", "l"], A::Right, "token to the right", Some("token")),
+        bind(On(Labels), &["["], A::PreviousRound, "previous turn", Some("turn")),
+        bind(On(Labels), &["]"], A::NextRound, "next turn", Some("turn")),
+        bind(On(Labels), &["v"], A::Density, "flow, interlinear, table", Some("view")),
+        bind(On(Labels), &["enter", "space"], A::Accept, "fold or unfold a masked stretch", None),
+        bind(On(Special), &["enter", "space"], A::Accept, "give the role another token", Some("choose token")),
+        bind(On(Special), &["x", "delete"], A::RemoveOverride, "take the override away", Some("remove")),
+        bind(On(Lengths), &["enter"], A::Accept, "show the round's tokens", Some("show tokens")),
+        bind(On(Lengths), &["[", "left", "h"], A::PreviousRound, "previous round", None),
+        bind(On(Lengths), &["]", "right", "l"], A::NextRound, "next round", None),
+        bind(On(Prompt), &["enter"], A::Accept, "back to the tokens", Some("tokens")),
+        bind(On(Samples), &["enter"], A::Accept, "open the sample", Some("open")),
+        bind(Global, &["f"], A::ApplyFix, "apply the suggested fix", Some("fix")),
+        bind(Global, &["o"], A::Open(Special), "special tokens and overrides", Some("overrides")),
+        bind(Global, &["n"], A::NextSample, "next sample", Some("sample")),
+        bind(Global, &["N", "p"], A::PreviousSample, "previous sample", Some("sample")),
+        bind(Global, &["t"], A::PickTokenizer, "choose a tokenizer", Some("tokenizer")),
+        bind(Global, &["r"], A::PickRecipe, "choose a recipe: template, rule and overrides in one", Some("recipe")),
+        bind(Global, &["u"], A::Undo, "undo the last change of the set-up", Some("undo")),
+        bind(Global, &["c"], A::PickTemplate, "choose a conversation template", Some("template")),
+        bind(Global, &["R"], A::PickRule, "choose a label rule", Some("rule")),
+        bind(Global, &["e"], A::Edit, "edit the turn under the cursor", Some("edit")),
+        bind(Global, &["O", "ctrl-o"], A::OpenFile, "open a file of conversations", Some("open file")),
+        bind(Global, &[], A::PickLoading, "slow or fast class, and the release of transformers", None),
+        bind(Global, &[], A::ToggleImageMarks, "wrap images in <im_start> and <im_end>", None),
+        bind(Global, &["1"], A::Open(Labels), "screen Labels", None),
+        bind(Global, &["2"], A::Open(Lengths), "screen Lengths", None),
+        bind(Global, &["3"], A::Open(Special), "screen Special tokens", None),
+        bind(Global, &["4"], A::Open(Prompt), "screen Prompt", None),
+        bind(Global, &["5"], A::Open(Samples), "screen Samples", None),
+        bind(Global, &["tab"], A::NextScreen, "next screen", None),
+        bind(Global, &["shift-tab"], A::PreviousScreen, "previous screen", None),
+        bind(Global, &["up", "k"], A::Up, "line up", None),
+        bind(Global, &["down", "j"], A::Down, "line down", None),
+        bind(Global, &["pgup", "ctrl-b"], A::PageUp, "page up", None),
+        bind(Global, &["pgdn", "ctrl-f"], A::PageDown, "page down", None),
+        bind(Global, &["home", "g"], A::First, "to the beginning", None),
+        bind(Global, &["end", "G"], A::Last, "to the end", None),
+        bind(Global, &["T"], A::ToggleTheme, "dark or light background", None),
+        bind(Global, &["esc"], A::Back, "back out", None),
+        bind(Global, &[":", "ctrl-p"], A::Palette, "command palette: every act by name", Some("palette")),
+        bind(Global, &["?"], A::Help, "this help", Some("help")),
+        bind(Global, &["ctrl-z"], A::Suspend, "suspend", None),
+        bind(Global, &["q", "ctrl-c"], A::Quit, "quit", Some("quit")),
+        bind(Picker, &["enter"], A::Accept, "take the marked entry", Some("take")),
+        bind(Picker, &["up", "ctrl-p", "ctrl-k"], A::Up, "entry up", Some("move")),
+        bind(Picker, &["down", "ctrl-n", "ctrl-j"], A::Down, "entry down", Some("move")),
+        bind(Picker, &["pgup"], A::PageUp, "page up", None),
+        bind(Picker, &["pgdn"], A::PageDown, "page down", None),
+        bind(Picker, &["backspace", "ctrl-h"], A::DeleteBack, "delete a character", None),
+        bind(Picker, &["ctrl-w"], A::DeleteWord, "delete a word", None),
+        bind(Picker, &["ctrl-u"], A::ClearLine, "clear the search", None),
+        bind(Picker, &["esc"], A::Back, "close, nothing changes", Some("close")),
+        bind(Picker, &["ctrl-c"], A::Quit, "quit", None),
+        bind(Editor, &["enter"], A::Accept, "keep the text", Some("keep")),
+        bind(Editor, &["alt-enter", "ctrl-j"], A::LineBreak, "line break", Some("line break")),
+        bind(Editor, &["left"], A::Left, "character to the left", None),
+        bind(Editor, &["right"], A::Right, "character to the right", None),
+        bind(Editor, &["home", "ctrl-a"], A::First, "to the beginning", None),
+        bind(Editor, &["end", "ctrl-e"], A::Last, "to the end", None),
+        bind(Editor, &["backspace", "ctrl-h"], A::DeleteBack, "delete the character before", None),
+        bind(Editor, &["delete", "ctrl-d"], A::DeleteForward, "delete the character behind", None),
+        bind(Editor, &["ctrl-w"], A::DeleteWord, "delete a word", None),
+        bind(Editor, &["ctrl-u"], A::ClearLine, "clear the text", None),
+        bind(Editor, &["esc"], A::Back, "close, nothing changes", Some("cancel")),
+        bind(Editor, &["ctrl-c"], A::Quit, "quit", None),
+        bind(Path, &["enter"], A::Accept, "open", Some("open")),
+        bind(Path, &["left"], A::Left, "character to the left", None),
+        bind(Path, &["right"], A::Right, "character to the right", None),
+        bind(Path, &["home", "ctrl-a"], A::First, "to the beginning", None),
+        bind(Path, &["end", "ctrl-e"], A::Last, "to the end", None),
+        bind(Path, &["backspace", "ctrl-h"], A::DeleteBack, "delete the character before", None),
+        bind(Path, &["delete", "ctrl-d"], A::DeleteForward, "delete the character behind", None),
+        bind(Path, &["ctrl-w"], A::DeleteWord, "delete a word", None),
+        bind(Path, &["ctrl-u"], A::ClearLine, "clear the line", None),
+        bind(Path, &["esc"], A::Back, "close, nothing changes", Some("cancel")),
+        bind(Path, &["ctrl-c"], A::Quit, "quit", None),
+        bind(Help, &["up", "k"], A::Up, "line up", Some("scroll")),
+        bind(Help, &["down", "j"], A::Down, "line down", Some("scroll")),
+        bind(Help, &["pgup"], A::PageUp, "page up", None),
+        bind(Help, &["pgdn", "space"], A::PageDown, "page down", None),
+        bind(Help, &["esc", "?", "q", "enter"], A::Back, "close the help", Some("close")),
+        bind(Help, &["ctrl-c"], A::Quit, "quit", None),
+    ]
+};
+
+/// The act of a key in a context.
+pub fn resolve(context: Context, key: Key) -> Option<Action> {
+    let find = |context: Context| {
+        let mut here = BINDINGS.iter().filter(|b| b.context == context);
+        here.find(|b| b.keys.iter().any(|k| Key::parse(k) == Some(key))).map(|b| b.action)
+    };
+    find(context).or_else(|| if context.is_overlay() { None } else { find(Context::Global) })
+}
+
+/// The footer of a context: keys that share a word stand together, the context's own first.
+pub fn hints(context: Context) -> Vec<(String, &'static str)> {
+    let global = BINDINGS.iter().filter(|b| b.context == Context::Global && !context.is_overlay());
+    let mut hints: Vec<(String, &'static str)> = Vec::new();
+    for binding in BINDINGS.iter().filter(|b| b.context == context).chain(global) {
+        let (Some(hint), Some(key)) = (binding.hint, binding.keys.first().and_then(|k| Key::parse(k))) else {
+            continue;
+        };
+        match hints.iter_mut().find(|(_, h)| *h == hint) {
+            Some((keys, _)) => *keys = format!("{keys} {key}"),
+            None => hints.push((key.to_string(), hint)),
+        }
+    }
+    hints
+}
+
+/// The table of the README, in Markdown.
+pub fn markdown() -> String {
+    let mut out = String::from("| where | keys | what |\n| --- | --- | --- |\n");
+    for context in Context::ALL {
+        for binding in BINDINGS.iter().filter(|b| b.context == context) {
+            out.push_str(&format!("| {} | {} | {} |\n", context.name(), keys_of(binding, "`"), binding.help));
+        }
+    }
+    out
+}
+
+/// The keys of a binding as a person reads them.
+pub fn keys_of(binding: &Binding, quote: &str) -> String {
+    if binding.keys.is_empty() {
+        return "palette".to_string();
+    }
+    let keys = binding.keys.iter().filter_map(|k| Key::parse(k));
+    keys.map(|key| format!("{quote}{key}{quote}")).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_key_name_is_a_key_and_none_stands_twice_in_a_context() {
+        for context in Context::ALL {
+            let mut seen = BTreeSet::new();
+            for binding in BINDINGS.iter().filter(|b| b.context == context) {
+                for key in binding.keys {
+                    assert!(Key::parse(key).is_some(), "{key} is no key");
+                    assert!(seen.insert(*key), "{key} twice in {}", context.name());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn overlays_and_screens_can_be_left() {
+        let esc = Key::parse("esc").expect("key");
+        for context in Context::ALL {
+            assert_eq!(resolve(context, esc), Some(Action::Back), "{}", context.name());
+        }
+    }
+
+    #[test]
+    fn a_screen_wins_over_the_global_keys_and_an_overlay_hides_them() {
+        let enter = Key::parse("enter").expect("key");
+        let quit = Key::parse("q").expect("key");
+        assert_eq!(resolve(Context::On(Screen::Samples), enter), Some(Action::Accept));
+        assert_eq!(resolve(Context::On(Screen::Samples), quit), Some(Action::Quit));
+        assert_eq!(resolve(Context::Picker, quit), None);
+    }
+
+    #[test]
+    fn hints_group_keys_by_word() {
+        let hints = hints(Context::On(Screen::Labels));
+        assert_eq!(hints.first(), Some(&("← →".to_string(), "token")));
+        assert!(hints.contains(&("n N".to_string(), "sample")));
+    }
+}

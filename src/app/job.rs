@@ -1,0 +1,142 @@
+//! Work that takes longer than a frame, as values: what to do, and what came of it.
+//!
+//! ```text
+//! update ─► Effect::Start(Job { kind, ticket, work }) ─► runtime ─► Msg::Done { kind, ticket, outcome }
+//! ```
+//!
+//! A newer job of a kind cancels the older one; results with an old ticket are dropped.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::survey::{SampleState, Tally};
+use super::view::SampleView;
+use crate::chat::Sample;
+use crate::setup::{Request, Setup};
+use crate::tokenizer::{LoadOptions, TokenId, Tokenizer};
+
+/// One job runs of each kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum JobKind {
+    Tokenizer,
+    Samples,
+    Inspect,
+    Survey,
+    Preview,
+    Fix,
+    Vocabulary,
+}
+
+/// Where conversations come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DataSource {
+    /// Those that are built in.
+    Embedded,
+    File(PathBuf),
+}
+
+impl DataSource {
+    /// As a title names it.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Embedded => "built-in samples".to_string(),
+            Self::File(path) => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
+        }
+    }
+}
+
+/// A request with the tokenizer it was loaded for.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    pub base: Arc<Tokenizer>,
+    pub request: Request,
+}
+
+/// What to do.
+#[derive(Debug, Clone)]
+pub enum Work {
+    LoadTokenizer {
+        spec: String,
+        options: LoadOptions,
+    },
+    LoadSamples(DataSource),
+    /// Resolve the wish and inspect one sample.
+    Inspect {
+        wish: Wish,
+        index: usize,
+        sample: Sample,
+    },
+    /// The state of every sample.
+    Survey {
+        setup: Arc<Setup>,
+        samples: Arc<Vec<Sample>>,
+    },
+    /// What a choice would do, without making it.
+    Preview {
+        wish: Wish,
+        sample: Sample,
+        samples: Arc<Vec<Sample>>,
+    },
+    /// The change of the set-up that repairs most samples.
+    FindFix {
+        wish: Wish,
+        sample: Sample,
+        samples: Arc<Vec<Sample>>,
+    },
+    /// All tokens as text, for searching.
+    Vocabulary(Arc<Tokenizer>),
+}
+
+/// What came of a job.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    Tokenizer(Result<Arc<Tokenizer>, String>),
+    Samples(Result<Arc<Vec<Sample>>, String>),
+    Inspected(Result<Arc<SampleView>, String>),
+    /// States from `first` on; more follow unless `done`.
+    Surveyed {
+        first: usize,
+        states: Vec<SampleState>,
+        done: bool,
+    },
+    Previewed(Result<Preview, String>),
+    Fix(Option<Fix>),
+    Vocabulary(Arc<Vec<(TokenId, String)>>),
+}
+
+/// What a choice would do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preview {
+    /// The sample on screen.
+    pub current: SampleState,
+    /// All samples, or the first [`super::survey::PREVIEW_LIMIT`].
+    pub tally: Tally,
+}
+
+/// A change of the set-up that was tried and helps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fix {
+    /// `recipe phi`, `rule v1`.
+    pub label: String,
+    pub request: Request,
+    pub tally: Tally,
+    /// The sample on screen with the change made.
+    pub current: SampleState,
+}
+
+/// One job.
+#[derive(Debug, Clone)]
+pub struct Job {
+    pub kind: JobKind,
+    pub ticket: u64,
+    pub work: Work,
+}
+
+/// What `update` asks of the world.
+#[derive(Debug, Clone)]
+pub enum Effect {
+    Start(Job),
+    Cancel(JobKind),
+    Suspend,
+    Quit,
+}

@@ -1,0 +1,239 @@
+//! The whole state of the screen: what was asked for, what came of it, and where the eye is.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use tui_input::Input;
+
+use super::action::Screen;
+use super::cause::{Cause, cause};
+use super::flow::{Density, Flow, Place};
+use super::geometry::{Panes, Tier, panes};
+use super::job::{DataSource, Fix, JobKind, Preview, Wish};
+use super::picker::Picker;
+use super::survey::{SampleState, Tally};
+use super::view::SampleView;
+use crate::chat::Sample;
+use crate::setup::{NONE, Request, TokenChoice};
+use crate::tokenizer::{Role, TokenId, Tokenizer};
+
+/// Something that takes a while.
+#[derive(Debug, Clone, Default)]
+pub enum Load<T> {
+    #[default]
+    Idle,
+    Loading,
+    Ready(T),
+    Failed(String),
+}
+
+impl<T> Load<T> {
+    /// What is there.
+    pub fn ready(&self) -> Option<&T> {
+        match self {
+            Self::Ready(value) => Some(value),
+            _ => None,
+        }
+    }
+}
+
+/// What lies over the screen and takes the keys.
+#[derive(Debug, Clone)]
+pub enum Overlay {
+    Picker(Box<Picker>),
+    Editor(Box<Editor>),
+    Path(Input),
+    /// First line shown.
+    Help(usize),
+}
+
+/// The editor of one turn.
+#[derive(Debug, Clone)]
+pub struct Editor {
+    pub input: Input,
+    /// Index of the turn in the conversation.
+    pub turn: usize,
+    /// The sample as it was, for backing out.
+    pub original: Sample,
+}
+
+/// A message for the person, gone at the next key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    pub text: String,
+    pub is_error: bool,
+}
+
+/// Colours for which background.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Background {
+    #[default]
+    Dark,
+    Light,
+}
+
+/// Where the eye is on each screen.
+#[derive(Debug, Clone, Default)]
+pub struct Eye {
+    /// Token under the cursor.
+    pub token: usize,
+    pub top: Place,
+    pub density: Density,
+    pub unfolded: BTreeSet<usize>,
+    /// Row on screen Lengths.
+    pub round: usize,
+    /// Row on screen Special.
+    pub role: usize,
+    /// First line on screen Prompt.
+    pub line: usize,
+    /// Row on screen Samples.
+    pub sample: usize,
+}
+
+/// The state of everything.
+#[derive(Debug)]
+pub struct App {
+    pub size: (u16, u16),
+    pub background: Background,
+    pub request: Request,
+    /// The last request that worked, to fall back on.
+    pub good_request: Request,
+    /// Older requests, newest last.
+    pub history: Vec<Request>,
+    /// The planted mismatch is on screen: invite.
+    pub first_run: bool,
+    pub source: DataSource,
+    pub base: Load<Arc<Tokenizer>>,
+    pub samples: Load<Arc<Vec<Sample>>>,
+    /// Position of the sample on screen.
+    pub current: usize,
+    /// The sample on screen while it is edited.
+    pub draft: Option<Sample>,
+    pub view: Load<Arc<SampleView>>,
+    pub cause: Option<Cause>,
+    /// State of each sample under the present set-up, as far as known.
+    pub states: Vec<SampleState>,
+    pub survey_done: bool,
+    pub fix: Load<Option<Fix>>,
+    pub preview: Load<Preview>,
+    /// All tokens of a vocabulary, by the name of the tokenizer.
+    pub vocabulary: Option<(String, Arc<Vec<(TokenId, String)>>)>,
+    pub screen: Screen,
+    pub eye: Eye,
+    pub overlay: Option<Overlay>,
+    pub notice: Option<Notice>,
+    pub quit: bool,
+    pub(super) tickets: BTreeMap<JobKind, u64>,
+    pub(super) next_ticket: u64,
+    /// The set-up changed since the survey began.
+    pub(super) survey_stale: bool,
+}
+
+/// The request of a first run: phi-2 with pad = unk but without an unk of its own, so that pad equals eos and
+/// every sample is lost. One key repairs it.
+pub fn first_request() -> Request {
+    let mut request = Request { recipe: NONE.to_string(), ..Request::default() };
+    request.overrides.insert(Role::Pad, TokenChoice::CopyOf(Role::Unk));
+    request
+}
+
+impl App {
+    /// A fresh screen; nothing is loaded yet.
+    pub fn new(request: Request, source: DataSource, first_run: bool) -> Self {
+        let request = if first_run { first_request() } else { request };
+        Self {
+            size: (80, 24),
+            background: Background::Dark,
+            good_request: request.clone(),
+            request,
+            history: Vec::new(),
+            first_run,
+            source,
+            base: Load::Idle,
+            samples: Load::Idle,
+            current: 0,
+            draft: None,
+            view: Load::Idle,
+            cause: None,
+            states: Vec::new(),
+            survey_done: false,
+            fix: Load::Idle,
+            preview: Load::Idle,
+            vocabulary: None,
+            screen: Screen::Labels,
+            eye: Eye::default(),
+            overlay: None,
+            notice: None,
+            quit: false,
+            tickets: BTreeMap::new(),
+            next_ticket: 0,
+            survey_stale: true,
+        }
+    }
+
+    /// The sample on screen, with edits.
+    pub fn sample(&self) -> Option<&Sample> {
+        self.draft.as_ref().or_else(|| self.samples.ready()?.get(self.current))
+    }
+
+    /// The inspected sample on screen.
+    pub fn shown(&self) -> Option<&Arc<SampleView>> {
+        self.view.ready()
+    }
+
+    /// State of the sample on screen.
+    pub fn state(&self) -> Option<SampleState> {
+        self.shown().map(|view| SampleState::of(&view.inspection))
+    }
+
+    /// What the present set-up makes of all samples, as far as known.
+    pub fn tally(&self) -> Tally {
+        Tally::of(&self.states)
+    }
+
+    /// The places on screen.
+    pub fn panes(&self) -> Panes {
+        panes(self.size.0, self.size.1, self.screen, self.cause.is_some())
+    }
+
+    /// The token stream with today's settings.
+    pub fn flow<'a>(&'a self, view: &'a SampleView) -> Flow<'a> {
+        let panes = self.panes();
+        Flow {
+            view,
+            width: panes.body.width,
+            density: self.eye.density,
+            titles: panes.tier < Tier::Large,
+            unfolded: &self.eye.unfolded,
+            touched: Default::default(),
+        }
+    }
+
+    /// The wish as it stands, once the tokenizer is there.
+    pub fn wish(&self) -> Option<Wish> {
+        Some(Wish { base: self.base.ready()?.clone(), request: self.request.clone() })
+    }
+
+    /// Shows what an inspection found.
+    pub(super) fn show(&mut self, view: Arc<SampleView>) {
+        self.cause = cause(&view);
+        let same = self.shown().is_some_and(|old| old.index == view.index);
+        let last = view.len().saturating_sub(1);
+        if same {
+            self.eye.token = self.eye.token.min(last);
+        } else {
+            self.eye.unfolded.clear();
+            self.eye.top = Place::default();
+            self.eye.token = first_answer(&view);
+            self.eye.round = 0;
+            self.eye.line = 0;
+        }
+        self.view = Load::Ready(view);
+    }
+}
+
+/// The cursor starts where the eye should: on the first token that is (or would be) learned.
+fn first_answer(view: &SampleView) -> usize {
+    let labels = view.labelled().map(|l| l.labels_before_check.as_slice()).unwrap_or_default();
+    labels.iter().position(|l| *l != crate::labels::IGNORE_INDEX).unwrap_or(0)
+}

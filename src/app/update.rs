@@ -1,0 +1,530 @@
+//! The pure heart: a message comes in, the state changes, effects go out. No clock, no file, no thread.
+
+use std::sync::Arc;
+
+use tui_input::{Input, InputRequest};
+
+use super::action::{Action, Screen};
+use super::bindings::{Context, resolve};
+use super::job::{DataSource, Effect, Fix, Job, JobKind, Outcome, Work};
+use super::key::{Code, Key};
+use super::picker::{self, Choice, PickKind, Picker};
+use super::state::{App, Background, Editor, Load, Notice, Overlay};
+use super::view::SampleView;
+use crate::setup::Request;
+
+/// What a click can hit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    Screen(Screen),
+    Token(usize),
+    Round(usize),
+    Role(usize),
+    Sample(usize),
+    Entry(usize),
+    Fix,
+}
+
+/// What comes in.
+#[derive(Debug, Clone)]
+pub enum Msg {
+    /// The first message: start loading.
+    Start,
+    Key(Key),
+    Paste(String),
+    Click(Target),
+    /// Lines, down is positive.
+    Wheel(i16),
+    Resize(u16, u16),
+    Done {
+        kind: JobKind,
+        ticket: u64,
+        outcome: Outcome,
+    },
+}
+
+/// Takes a message.
+pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
+    let effects = match msg {
+        Msg::Start => start(app),
+        Msg::Key(key) => key_pressed(app, key),
+        Msg::Paste(text) => text.chars().flat_map(|c| typed(app, c)).collect(),
+        Msg::Click(target) => click(app, target),
+        Msg::Wheel(lines) => {
+            let action = if lines > 0 { Action::Down } else { Action::Up };
+            (0..lines.unsigned_abs()).flat_map(|_| act(app, action)).collect()
+        }
+        Msg::Resize(width, height) => {
+            app.size = (width, height);
+            Vec::new()
+        }
+        Msg::Done { kind, ticket, outcome } if app.tickets.get(&kind) == Some(&ticket) => done(app, outcome),
+        Msg::Done { .. } => Vec::new(),
+    };
+    settle(app);
+    effects
+}
+
+/// Keeps the token under the cursor in sight.
+fn settle(app: &mut App) {
+    let Some(view) = app.shown().cloned() else { return };
+    let height = app.panes().body.height;
+    let top = app.flow(&view).settle(app.eye.top, app.eye.token, height);
+    app.eye.top = top;
+}
+
+fn job(app: &mut App, kind: JobKind, work: Work) -> Effect {
+    app.next_ticket += 1;
+    app.tickets.insert(kind, app.next_ticket);
+    Effect::Start(Job { kind, ticket: app.next_ticket, work })
+}
+
+fn start(app: &mut App) -> Vec<Effect> {
+    let source = app.source.clone();
+    vec![load_tokenizer(app), load_samples(app, source)]
+}
+
+fn load_tokenizer(app: &mut App) -> Effect {
+    app.base = Load::Loading;
+    let work = Work::LoadTokenizer { spec: app.request.tokenizer.clone(), options: app.request.load };
+    job(app, JobKind::Tokenizer, work)
+}
+
+fn load_samples(app: &mut App, source: DataSource) -> Effect {
+    app.source = source.clone();
+    app.samples = Load::Loading;
+    job(app, JobKind::Samples, Work::LoadSamples(source))
+}
+
+/// Inspects the sample on screen again; the other samples follow when that is there.
+fn inspect(app: &mut App) -> Vec<Effect> {
+    let (Some(wish), Some(sample)) = (app.wish(), app.sample().cloned()) else { return Vec::new() };
+    let work = Work::Inspect { wish, index: app.current, sample };
+    vec![job(app, JobKind::Inspect, work)]
+}
+
+fn done(app: &mut App, outcome: Outcome) -> Vec<Effect> {
+    match outcome {
+        Outcome::Tokenizer(Ok(base)) => {
+            app.base = Load::Ready(base);
+            app.survey_stale = true;
+            inspect(app)
+        }
+        Outcome::Tokenizer(Err(error)) => {
+            app.base = Load::Failed(error.clone());
+            refuse(app, error)
+        }
+        Outcome::Samples(Ok(samples)) => {
+            app.samples = Load::Ready(samples);
+            (app.current, app.eye.sample, app.draft) = (0, 0, None);
+            app.view = Load::Idle;
+            app.survey_stale = true;
+            inspect(app)
+        }
+        Outcome::Samples(Err(error)) => {
+            app.samples = Load::Failed(error.clone());
+            app.notice = Some(Notice { text: error, is_error: true });
+            Vec::new()
+        }
+        Outcome::Inspected(Ok(view)) => inspected(app, view),
+        Outcome::Inspected(Err(error)) => refuse(app, error),
+        Outcome::Surveyed { first, states, done } => {
+            app.states.truncate(first);
+            app.states.extend(states);
+            app.survey_done = done;
+            Vec::new()
+        }
+        Outcome::Previewed(Ok(preview)) => {
+            app.preview = Load::Ready(preview);
+            Vec::new()
+        }
+        Outcome::Previewed(Err(error)) => {
+            app.preview = Load::Failed(error);
+            Vec::new()
+        }
+        Outcome::Fix(fix) => {
+            app.fix = Load::Ready(fix);
+            Vec::new()
+        }
+        Outcome::Vocabulary(tokens) => {
+            if let Some(base) = app.base.ready() {
+                app.vocabulary = Some((base.name.clone(), tokens.clone()));
+            }
+            if let Some(Overlay::Picker(picker)) = &mut app.overlay {
+                if let PickKind::Token(role) = picker.kind {
+                    picker.extend(picker::vocabulary(role, &tokens));
+                }
+            }
+            Vec::new()
+        }
+    }
+}
+
+fn inspected(app: &mut App, view: Arc<SampleView>) -> Vec<Effect> {
+    app.good_request = app.request.clone();
+    let setup = view.setup.clone();
+    app.show(view);
+    let mut effects = Vec::new();
+    if app.cause.is_some() {
+        if let (Some(wish), Some(sample), Some(samples)) =
+            (app.wish(), app.sample().cloned(), app.samples.ready().cloned())
+        {
+            app.fix = Load::Loading;
+            effects.push(job(app, JobKind::Fix, Work::FindFix { wish, sample, samples }));
+        }
+    } else {
+        app.fix = Load::Idle;
+    }
+    if std::mem::take(&mut app.survey_stale) {
+        app.states.clear();
+        app.survey_done = false;
+        if let Some(samples) = app.samples.ready().cloned() {
+            effects.push(job(app, JobKind::Survey, Work::Survey { setup, samples }));
+        }
+    }
+    effects
+}
+
+/// A request that cannot be carried out: say why, and go back to the last one that could.
+fn refuse(app: &mut App, error: String) -> Vec<Effect> {
+    app.notice = Some(Notice { text: error, is_error: true });
+    if app.request == app.good_request {
+        return Vec::new();
+    }
+    app.history.pop();
+    let request = app.good_request.clone();
+    adopt(app, request)
+}
+
+/// Changes the set-up, and remembers the old one.
+fn change(app: &mut App, request: Request) -> Vec<Effect> {
+    if request == app.request {
+        return Vec::new();
+    }
+    app.history.push(app.request.clone());
+    adopt(app, request)
+}
+
+fn adopt(app: &mut App, request: Request) -> Vec<Effect> {
+    let loaded = app.base.ready().is_some();
+    let same_tokenizer = request.tokenizer == app.request.tokenizer && request.load == app.request.load;
+    app.request = request;
+    app.survey_stale = true;
+    app.fix = Load::Idle;
+    if same_tokenizer && loaded { inspect(app) } else { vec![load_tokenizer(app)] }
+}
+
+/// The context that keys are read in.
+pub fn context(app: &App) -> Context {
+    match &app.overlay {
+        Some(Overlay::Picker(_)) => Context::Picker,
+        Some(Overlay::Editor(_)) => Context::Editor,
+        Some(Overlay::Path(_)) => Context::Path,
+        Some(Overlay::Help(_)) => Context::Help,
+        None => Context::On(app.screen),
+    }
+}
+
+fn key_pressed(app: &mut App, key: Key) -> Vec<Effect> {
+    app.notice = None;
+    if let Some(action) = resolve(context(app), key) {
+        return act(app, action);
+    }
+    match key {
+        Key { code: Code::Char(c), ctrl: false, alt: false } => typed(app, c),
+        _ => Vec::new(),
+    }
+}
+
+/// A character for the open input, if there is one.
+fn typed(app: &mut App, c: char) -> Vec<Effect> {
+    edit_input(app, InputRequest::InsertChar(c))
+}
+
+fn edit_input(app: &mut App, request: InputRequest) -> Vec<Effect> {
+    match &mut app.overlay {
+        Some(Overlay::Picker(picker)) => {
+            picker.query.handle(request);
+            picker.filter();
+            preview(app)
+        }
+        Some(Overlay::Editor(editor)) => {
+            let changed = editor.input.handle(request).is_some_and(|c| c.value);
+            let (turn, text) = (editor.turn, editor.input.value().to_string());
+            if changed { redraft(app, turn, text) } else { Vec::new() }
+        }
+        Some(Overlay::Path(input)) => {
+            input.handle(request);
+            Vec::new()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Shows a turn with another text.
+fn redraft(app: &mut App, turn: usize, text: String) -> Vec<Effect> {
+    let Some(mut sample) = app.sample().cloned() else { return Vec::new() };
+    if let Some(turn) = sample.conversations.get_mut(turn) {
+        turn.value = text;
+    }
+    app.draft = Some(sample);
+    inspect(app)
+}
+
+/// Does one act.
+pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
+    match (app.overlay.is_some(), action) {
+        (_, Action::Quit) => {
+            app.quit = true;
+            vec![Effect::Quit]
+        }
+        (_, Action::Suspend) => vec![Effect::Suspend],
+        (true, action) => in_overlay(app, action),
+        (false, action) => super::moves::on_screen(app, action).unwrap_or_else(|| command(app, action)),
+    }
+}
+
+fn in_overlay(app: &mut App, action: Action) -> Vec<Effect> {
+    let request = match action {
+        Action::DeleteBack => InputRequest::DeletePrevChar,
+        Action::DeleteForward => InputRequest::DeleteNextChar,
+        Action::DeleteWord => InputRequest::DeletePrevWord,
+        Action::ClearLine => InputRequest::DeleteLine,
+        Action::LineBreak => InputRequest::InsertChar('\n'),
+        Action::Left => InputRequest::GoToPrevChar,
+        Action::Right => InputRequest::GoToNextChar,
+        Action::First => InputRequest::GoToStart,
+        Action::Last => InputRequest::GoToEnd,
+        Action::Back => return close(app),
+        Action::Accept => return accept(app),
+        Action::Up => return move_mark(app, -1),
+        Action::Down => return move_mark(app, 1),
+        Action::PageUp => return move_mark(app, -8),
+        Action::PageDown => return move_mark(app, 8),
+        _ => return Vec::new(),
+    };
+    edit_input(app, request)
+}
+
+fn move_mark(app: &mut App, by: isize) -> Vec<Effect> {
+    match &mut app.overlay {
+        Some(Overlay::Picker(picker)) => {
+            picker.step(by);
+            preview(app)
+        }
+        Some(Overlay::Help(top)) => {
+            *top = top.saturating_add_signed(by);
+            Vec::new()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Tries the marked entry without taking it.
+fn preview(app: &mut App) -> Vec<Effect> {
+    let Some(Overlay::Picker(picker)) = &app.overlay else { return Vec::new() };
+    let reloads = matches!(picker.kind, PickKind::Tokenizer | PickKind::Loading | PickKind::Palette);
+    let wish = picker.chosen().filter(|_| !reloads).and_then(|e| e.choice.apply(&app.request));
+    let (Some(request), Some(mut wish)) = (wish, app.wish()) else {
+        app.preview = Load::Idle;
+        return vec![Effect::Cancel(JobKind::Preview)];
+    };
+    let (Some(sample), Some(samples)) = (app.sample().cloned(), app.samples.ready().cloned()) else {
+        return Vec::new();
+    };
+    wish.request = request;
+    app.preview = Load::Loading;
+    vec![job(app, JobKind::Preview, Work::Preview { wish, sample, samples })]
+}
+
+/// Esc in an overlay: nothing changes.
+fn close(app: &mut App) -> Vec<Effect> {
+    let closed = app.overlay.take();
+    app.preview = Load::Idle;
+    match closed {
+        Some(Overlay::Editor(editor)) => {
+            let edited = app.draft.as_ref().is_some_and(|d| *d != editor.original);
+            app.draft = Some(editor.original);
+            if edited { inspect(app) } else { Vec::new() }
+        }
+        _ => vec![Effect::Cancel(JobKind::Preview)],
+    }
+}
+
+fn accept(app: &mut App) -> Vec<Effect> {
+    app.preview = Load::Idle;
+    match app.overlay.take() {
+        Some(Overlay::Picker(picker)) => match picker.chosen().map(|e| e.choice.clone()) {
+            Some(choice) => choose(app, &choice),
+            None => Vec::new(),
+        },
+        Some(Overlay::Editor(_)) => keep_draft(app),
+        Some(Overlay::Path(input)) if !input.value().is_empty() => {
+            vec![load_samples(app, DataSource::File(input.value().into()))]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn choose(app: &mut App, choice: &Choice) -> Vec<Effect> {
+    if let Choice::Act(action) = choice {
+        return act(app, *action);
+    }
+    match choice.apply(&app.request) {
+        Some(request) => {
+            app.first_run = false;
+            change(app, request)
+        }
+        None => Vec::new(),
+    }
+}
+
+/// The edited turn becomes part of the samples.
+fn keep_draft(app: &mut App) -> Vec<Effect> {
+    let (Load::Ready(samples), Some(draft)) = (&mut app.samples, app.draft.take()) else { return Vec::new() };
+    if let Some(sample) = Arc::make_mut(samples).get_mut(app.current) {
+        *sample = draft;
+    }
+    app.survey_stale = true;
+    inspect(app)
+}
+
+/// Acts that do not depend on the screen.
+fn command(app: &mut App, action: Action) -> Vec<Effect> {
+    match action {
+        Action::Help => app.overlay = Some(Overlay::Help(0)),
+        Action::Palette => return open(app, Picker::new(PickKind::Palette, picker::commands())),
+        Action::PickTokenizer => return open(app, Picker::new(PickKind::Tokenizer, picker::tokenizers())),
+        Action::PickTemplate => return open(app, Picker::new(PickKind::Template, picker::templates())),
+        Action::PickRule => return open(app, Picker::new(PickKind::Rule, picker::rules())),
+        Action::PickRecipe => return open(app, Picker::new(PickKind::Recipe, picker::recipes())),
+        Action::PickLoading => {
+            return open(app, Picker::new(PickKind::Loading, picker::loadings(app.request.load)));
+        }
+        Action::OpenFile => app.overlay = Some(Overlay::Path(Input::default())),
+        Action::Edit => edit(app),
+        Action::ApplyFix => return apply_fix(app),
+        Action::Undo => return undo(app),
+        Action::Open(screen) => app.screen = screen,
+        Action::NextScreen => app.screen = app.screen.step(1),
+        Action::PreviousScreen => app.screen = app.screen.step(-1),
+        Action::Back if app.screen == Screen::Labels => {
+            app.notice = Some(Notice { text: "q quits".to_string(), is_error: false });
+        }
+        Action::Back => app.screen = Screen::Labels,
+        Action::NextSample => return go_to_sample(app, app.current.saturating_add(1)),
+        Action::PreviousSample => return go_to_sample(app, app.current.saturating_sub(1)),
+        Action::ToggleTheme => {
+            app.background = match app.background {
+                Background::Dark => Background::Light,
+                Background::Light => Background::Dark,
+            }
+        }
+        Action::ToggleImageMarks => {
+            let on = !app.request.mm_use_im_start_end;
+            return change(app, Request { mm_use_im_start_end: on, ..app.request.clone() });
+        }
+        _ => {}
+    }
+    Vec::new()
+}
+
+fn open(app: &mut App, picker: Picker) -> Vec<Effect> {
+    app.overlay = Some(Overlay::Picker(Box::new(picker)));
+    preview(app)
+}
+
+/// Opens the list of tokens for the role under the cursor.
+pub(super) fn pick_token(app: &mut App) -> Vec<Effect> {
+    let (Some(view), Some(base)) = (app.shown().cloned(), app.base.ready().cloned()) else {
+        return Vec::new();
+    };
+    let Some(role) = super::moves::role(app) else { return Vec::new() };
+    let mut picker =
+        Picker::new(PickKind::Token(role), picker::special_tokens(role, &app.request, &view.setup.tokenizer));
+    let mut effects = Vec::new();
+    match &app.vocabulary {
+        Some((name, tokens)) if *name == base.name => picker.extend(picker::vocabulary(role, tokens)),
+        _ => {
+            picker.loading = true;
+            effects.push(job(app, JobKind::Vocabulary, Work::Vocabulary(base)));
+        }
+    }
+    effects.extend(open(app, picker));
+    effects
+}
+
+pub(super) fn remove_override(app: &mut App) -> Vec<Effect> {
+    match super::moves::role(app) {
+        Some(role) => choose(app, &Choice::Token(role, None)),
+        None => Vec::new(),
+    }
+}
+
+fn edit(app: &mut App) {
+    let under_cursor = app.shown().and_then(|v| v.section_at(app.eye.token)).and_then(|(_, s)| s.turn);
+    let Some(sample) = app.sample().cloned() else { return };
+    let turn = under_cursor.unwrap_or(0);
+    let Some(text) = sample.conversations.get(turn).map(|t| t.value.clone()) else { return };
+    app.screen = Screen::Labels;
+    app.overlay = Some(Overlay::Editor(Box::new(Editor { input: Input::new(text), turn, original: sample })));
+}
+
+fn apply_fix(app: &mut App) -> Vec<Effect> {
+    let say = |app: &mut App, text: &str| {
+        app.notice = Some(Notice { text: text.to_string(), is_error: false });
+        Vec::new()
+    };
+    match &app.fix {
+        Load::Ready(Some(Fix { request, label, .. })) => {
+            let (request, text) = (request.clone(), format!("{label} applied; u undoes it"));
+            app.first_run = false;
+            app.notice = Some(Notice { text, is_error: false });
+            change(app, request)
+        }
+        Load::Loading => say(app, "still trying set-ups that could help"),
+        _ if app.cause.is_none() => say(app, "nothing to fix: this sample is sound"),
+        _ => say(app, "no change of the set-up repairs this sample: the data needs a look"),
+    }
+}
+
+fn undo(app: &mut App) -> Vec<Effect> {
+    match app.history.pop() {
+        Some(request) => adopt(app, request),
+        None => {
+            app.notice = Some(Notice { text: "nothing to undo".to_string(), is_error: false });
+            Vec::new()
+        }
+    }
+}
+
+/// Shows another sample.
+pub(super) fn go_to_sample(app: &mut App, index: usize) -> Vec<Effect> {
+    let last = app.samples.ready().map_or(0, |s| s.len().saturating_sub(1));
+    let index = index.min(last);
+    if index == app.current {
+        return Vec::new();
+    }
+    (app.current, app.eye.sample, app.draft) = (index, index, None);
+    inspect(app)
+}
+
+fn click(app: &mut App, target: Target) -> Vec<Effect> {
+    match target {
+        Target::Entry(index) => {
+            let Some(Overlay::Picker(picker)) = &mut app.overlay else { return Vec::new() };
+            if picker.cursor == index {
+                return accept(app);
+            }
+            picker.cursor = index;
+            preview(app)
+        }
+        _ if app.overlay.is_some() => Vec::new(),
+        Target::Screen(screen) => {
+            app.screen = screen;
+            Vec::new()
+        }
+        Target::Fix => apply_fix(app),
+        target => super::moves::click(app, target),
+    }
+}

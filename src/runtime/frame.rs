@@ -1,0 +1,60 @@
+//! One frame without a terminal: the same state, update and screens, with every job done at once.
+
+use std::collections::VecDeque;
+
+use super::RunOptions;
+use super::work::perform;
+use crate::app::{App, Effect, Key, Load, Msg, Screen, update};
+use crate::error::{Error, Result};
+use crate::ui::{Depth, Frame, render, to_ansi, to_text};
+
+/// Which frame.
+#[derive(Debug, Clone)]
+pub struct FrameRequest {
+    pub options: RunOptions,
+    pub screen: Screen,
+    pub width: u16,
+    pub height: u16,
+    /// Keys pressed before the frame is taken, as [`Key::parse_list`] reads them.
+    pub keys: String,
+    /// With terminal colours.
+    pub ansi: bool,
+}
+
+/// The frame as text.
+///
+/// # Errors
+/// Keys that are none, and what could not be loaded.
+pub fn frame(request: &FrameRequest) -> Result<String> {
+    let keys = Key::parse_list(&request.keys)?;
+    let mut app = request.options.app();
+    app.screen = request.screen;
+    feed(&mut app, Msg::Resize(request.width, request.height));
+    feed(&mut app, Msg::Start);
+    if let (Load::Failed(error), _) | (_, Load::Failed(error)) = (failed(&app.base), failed(&app.samples)) {
+        return Err(Error::Usage(error));
+    }
+    keys.into_iter().for_each(|key| feed(&mut app, Msg::Key(key)));
+    let Frame { buffer, .. } = render(&app, Depth::True);
+    Ok(if request.ansi { to_ansi(&buffer) } else { to_text(&buffer) })
+}
+
+fn failed<T>(load: &Load<T>) -> Load<()> {
+    match load {
+        Load::Failed(error) => Load::Failed(error.clone()),
+        _ => Load::Idle,
+    }
+}
+
+/// Gives a message to the state and does all that follows from it, here and now.
+pub fn feed(app: &mut App, msg: Msg) {
+    let mut effects: VecDeque<Effect> = update(app, msg).into();
+    while let Some(effect) = effects.pop_front() {
+        let Effect::Start(job) = effect else { continue };
+        let mut outcomes = Vec::new();
+        perform(job.work, &|| false, &mut |outcome| outcomes.push(outcome));
+        for outcome in outcomes {
+            effects.extend(update(app, Msg::Done { kind: job.kind, ticket: job.ticket, outcome }));
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! The loop: wait, update, carry out effects, draw.
+
+use std::io;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use super::RunOptions;
+use super::events::{Incoming, read_input, read_signals};
+use super::jobs::Jobs;
+use super::terminal::Screen;
+use crate::app::{App, Background, Effect, Msg, update};
+use crate::ui::{Depth, Frame, render};
+
+/// Frames follow each other no faster than this.
+const FRAME: Duration = Duration::from_millis(16);
+
+struct Loop {
+    app: App,
+    screen: Screen,
+    jobs: Jobs,
+    depth: Depth,
+    frame: Option<Frame>,
+}
+
+/// Runs until the user quits or the terminal is gone.
+pub fn run(options: &RunOptions) -> io::Result<()> {
+    let (to, from) = channel();
+    let screen = Screen::take(!options.no_mouse)?;
+    let mut app = options.app();
+    app.background = background();
+    let depth = Depth::detect(|name| std::env::var(name).ok());
+    let mut this = Loop { app, screen, jobs: Jobs::new(to.clone()), depth, frame: None };
+    this.draw()?;
+    read_signals(to.clone())?;
+    read_input(to);
+    let effects = update(&mut this.app, Msg::Start);
+    this.carry_out(effects)?;
+    if cfg!(debug_assertions) && std::env::var_os("MASKSCOPE_TEST_PANIC").is_some() {
+        panic_for_the_test();
+    }
+    this.turn(&from)
+}
+
+/// Dark unless the terminal says otherwise (`COLORFGBG=fg;bg`, where 7 and 15 are white grounds).
+fn background() -> Background {
+    let light = std::env::var("COLORFGBG").is_ok_and(|v| matches!(v.rsplit(';').next(), Some("7" | "15")));
+    if light { Background::Light } else { Background::Dark }
+}
+
+/// The terminal test asks whether a panic gives the terminal back.
+#[allow(clippy::panic)]
+fn panic_for_the_test() {
+    panic!("asked to panic by MASKSCOPE_TEST_PANIC");
+}
+
+impl Loop {
+    fn turn(&mut self, from: &Receiver<Incoming>) -> io::Result<()> {
+        let mut drawn = Instant::now();
+        let mut dirty = true;
+        while !self.app.quit {
+            let wait = if dirty { FRAME.saturating_sub(drawn.elapsed()) } else { Duration::from_secs(3600) };
+            match from.recv_timeout(wait) {
+                Ok(incoming) => {
+                    dirty = true;
+                    if !self.take(incoming)? {
+                        return Ok(());
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) if dirty => {
+                    self.draw()?;
+                    (drawn, dirty) = (Instant::now(), false);
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            }
+            // A stream of events must not starve the eye.
+            if dirty && drawn.elapsed() > FRAME * 2 {
+                self.draw()?;
+                (drawn, dirty) = (Instant::now(), false);
+            }
+        }
+        Ok(())
+    }
+
+    /// False when it is time to go.
+    fn take(&mut self, incoming: Incoming) -> io::Result<bool> {
+        let msg = match incoming {
+            Incoming::Msg(msg) => msg,
+            Incoming::Click(x, y) => match self.frame.as_ref().and_then(|f| f.target_at(x, y)) {
+                Some(target) => Msg::Click(target),
+                None => return Ok(true),
+            },
+            Incoming::Signal(signal) => return self.signal(signal),
+            Incoming::Closed => return Ok(false),
+        };
+        let effects = update(&mut self.app, msg);
+        self.carry_out(effects)?;
+        Ok(true)
+    }
+
+    #[cfg(unix)]
+    fn signal(&mut self, signal: i32) -> io::Result<bool> {
+        use signal_hook::consts::{SIGCONT, SIGTSTP};
+        match signal {
+            SIGTSTP => self.screen.suspend()?,
+            SIGCONT => self.screen.retake()?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    #[cfg(not(unix))]
+    fn signal(&mut self, _signal: i32) -> io::Result<bool> {
+        Ok(true)
+    }
+
+    fn carry_out(&mut self, effects: Vec<Effect>) -> io::Result<()> {
+        for effect in effects {
+            match effect {
+                Effect::Start(job) => self.jobs.start(job)?,
+                Effect::Cancel(kind) => self.jobs.cancel(kind),
+                Effect::Suspend => self.screen.suspend()?,
+                Effect::Quit => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn draw(&mut self) -> io::Result<()> {
+        let (width, height) = self.screen.size()?;
+        if (width, height) != self.app.size {
+            let effects = update(&mut self.app, Msg::Resize(width, height));
+            self.carry_out(effects)?;
+        }
+        let frame = render(&self.app, self.depth);
+        self.screen.show(&frame.buffer)?;
+        self.frame = Some(frame);
+        Ok(())
+    }
+}

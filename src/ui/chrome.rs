@@ -1,0 +1,261 @@
+//! What stands around every screen: header, tabs, the state of the sample, the alert, the footer.
+
+use super::canvas::Canvas;
+use super::theme::Meaning;
+use crate::app::survey::SampleState;
+use crate::app::{App, Area, Load, Panes, Screen, Target, Tier, context, hints};
+use crate::setup::{AUTO, SAMPLE_PREFIX, TokenChoice};
+use crate::text::width;
+
+/// Tokenizer, class, vocabulary; template, rule, recipe, overrides; all samples.
+pub fn header(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
+    let area = inset(panes.header);
+    if area.height == 0 {
+        return;
+    }
+    let tally =
+        if app.states.is_empty() { String::new() } else { format!(" {samples}{}", app.tally().line()) };
+    let end = canvas.right(area, &tally, Meaning::Strong);
+    let area = Area { width: end - area.x, ..area };
+    let name = app.request.tokenizer.strip_prefix(SAMPLE_PREFIX).unwrap_or(&app.request.tokenizer);
+    let Some(view) = app.shown() else {
+        let doing = match &app.base {
+            Load::Failed(_) => "could not be loaded",
+            _ => "loading …",
+        };
+        canvas.spans(
+            area,
+            &[
+                ("maskscope  ", Meaning::Key),
+                (name, Meaning::Strong),
+                ("  ", Meaning::Text),
+                (doing, Meaning::Warning),
+            ],
+        );
+        return;
+    };
+    let setup = &view.setup;
+    let tokenizer = &setup.tokenizer;
+    let added = tokenizer.len().saturating_sub(tokenizer.vocab_size());
+    let loader = tokenizer.facts.loader.name();
+    let class = match roomy {
+        true => format!(" {} {loader} {} + {added}", tokenizer.facts.name, tokenizer.vocab_size()),
+        false => format!(" {loader} {}+{added}", tokenizer.vocab_size()),
+    };
+    let recipe = setup.recipe.map_or("none", |r| r.name);
+    let product = if roomy { "maskscope  " } else { "" };
+    canvas.spans(
+        area,
+        &[
+            (product, Meaning::Key),
+            (name, Meaning::Strong),
+            (&class, Meaning::Quiet),
+            (if roomy { "  template " } else { " · " }, Meaning::Quiet),
+            (&setup.template.name, Meaning::Strong),
+            (" rule ", Meaning::Quiet),
+            (setup.rule.name(), Meaning::Strong),
+            (" recipe ", Meaning::Quiet),
+            (recipe, Meaning::Strong),
+            (&overrides(app), Meaning::Overridden),
+        ],
+    );
+}
+
+/// The user's own overrides, and what else differs from the default.
+fn overrides(app: &App) -> String {
+    let mut text = String::new();
+    for (role, choice) in &app.request.overrides {
+        let token = match choice {
+            TokenChoice::Surface(token) => token.as_str(),
+            TokenChoice::CopyOf(from) => from.name(),
+        };
+        text += &format!(" {}={token}", role.name());
+    }
+    if app.request.mm_use_im_start_end {
+        text += " im_start_end";
+    }
+    text
+}
+
+/// The tabs.
+pub fn tabs(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
+    let area = inset(panes.tabs);
+    let mut x = area.x;
+    for (n, screen) in Screen::ALL.into_iter().enumerate() {
+        let text = format!(" {} {} ", n + 1, screen.name());
+        let wide = u16::try_from(width(&text)).unwrap_or(0);
+        let spot = Area { x, width: wide.min((area.x + area.width).saturating_sub(x)), ..area };
+        canvas.text(spot, &text, if screen == app.screen { Meaning::Selected } else { Meaning::Quiet });
+        canvas.hit(spot, Target::Screen(screen));
+        x += wide + 1;
+    }
+}
+
+/// The frame with the sample's name and state in its top line, or the state line of a small screen.
+pub fn state(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
+    canvas.frame(panes.frame, frame_meaning(app));
+    let (text, meaning) = state_text(app, panes.tier);
+    let name = app.sample().map_or(app.source.name(), |s| s.id.clone());
+    let count = app.samples.ready().map_or(0, |s| s.len());
+    let place = format!("{name} · {}/{count}", app.current + 1);
+    if panes.tier == Tier::Small {
+        let x = canvas
+            .right(panes.state, &format!(" {place}"), Meaning::Quiet)
+            .max(panes.state.x + panes.state.width / 2);
+        let left = Area { width: x - panes.state.x, ..panes.state };
+        canvas.text(left, &text, meaning);
+        return;
+    }
+    let edited = if app.draft.is_some() { " · edited" } else { "" };
+    let title = format!(" {place} · {}{edited} ", app.source.name());
+    let area = Area { x: panes.state.x + 2, width: panes.state.width.saturating_sub(4), ..panes.state };
+    let x = canvas.right(area, &format!(" {text} "), meaning);
+    canvas.text(Area { width: x.saturating_sub(area.x), ..area }, &title, Meaning::Strong);
+}
+
+fn frame_meaning(app: &App) -> Meaning {
+    match app.state() {
+        Some(SampleState::Sound { .. }) | None => Meaning::Quiet,
+        Some(_) => Meaning::Bad,
+    }
+}
+
+/// The state of the sample, readable from across the room.
+fn state_text(app: &App, tier: Tier) -> (String, Meaning) {
+    let short = tier == Tier::Small;
+    let Some(state) = app.state() else {
+        return match (&app.base, &app.samples) {
+            (Load::Failed(_), _) => ("✗ no tokenizer: press t".to_string(), Meaning::Bad),
+            (_, Load::Failed(_)) => ("✗ no data: press O".to_string(), Meaning::Bad),
+            (Load::Ready(_), Load::Loading) => ("… reading the conversations".to_string(), Meaning::Warning),
+            (Load::Ready(_), _) => ("… labelling".to_string(), Meaning::Warning),
+            _ => ("… loading the tokenizer".to_string(), Meaning::Warning),
+        };
+    };
+    let lengths = app.shown().and_then(|v| v.labelled()).and_then(|l| Some((l.cur_len?, l.total_len?)));
+    match state {
+        SampleState::Sound { learns, tokens } => {
+            let text = match lengths {
+                Some((cur, total)) if short && cur == total => {
+                    format!("✓ {cur} = {total} · {learns}/{tokens}")
+                }
+                Some((cur, total)) if cur == total => {
+                    format!("✓ cur_len {cur} = total_len {total} · learns {learns} of {tokens} tokens")
+                }
+                Some((cur, total)) if !short => {
+                    format!("✓ {cur} vs {total}, not checked · learns {learns} of {tokens} tokens")
+                }
+                _ => format!("✓ learns {learns} of {tokens} tokens"),
+            };
+            (text, Meaning::Good)
+        }
+        SampleState::Silent { tokens } => (format!("∅ learns nothing of {tokens} tokens"), Meaning::Bad),
+        SampleState::Mismatch { cur_len, total_len } if short => {
+            (format!("✗ {cur_len} ≠ {total_len} lost"), Meaning::Bad)
+        }
+        SampleState::Mismatch { cur_len, total_len } => (
+            format!("✗ cur_len {cur_len} ≠ total_len {total_len}: this sample trains on nothing"),
+            Meaning::Bad,
+        ),
+        SampleState::Raises { kind, .. } if short => (format!("! {kind}"), Meaning::Bad),
+        SampleState::Raises { kind, .. } => {
+            (format!("! {kind}: the training code replaces this sample by a random other"), Meaning::Bad)
+        }
+    }
+}
+
+/// Why something is wrong, and the key that repairs it.
+pub fn alert(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
+    let (Some(cause), area) = (&app.cause, panes.alert) else { return };
+    if area.height == 0 {
+        return;
+    }
+    if panes.tier == Tier::Small {
+        canvas.text(area.line(0), &cause.what, Meaning::Warning);
+    } else {
+        canvas.spans(area.line(0), &[("why  ", Meaning::Quiet), (&cause.what, Meaning::Warning)]);
+    }
+    let line = area.line(1);
+    match &app.fix {
+        Load::Ready(Some(fix)) => {
+            canvas.hit(line, Target::Fix);
+            if panes.tier == Tier::Small {
+                let text = format!("→ {}: ✓", fix.label);
+                canvas.spans(
+                    line,
+                    &[
+                        ("press ", Meaning::Text),
+                        ("f", Meaning::Key),
+                        (" ", Meaning::Text),
+                        (&text, Meaning::Good),
+                    ],
+                );
+                return;
+            }
+            let result = format!(" → {} · all {}", fix.current.line(), fix.tally.line());
+            let more = if app.screen == Screen::Lengths { "" } else { "   2" };
+            canvas.spans(
+                line,
+                &[
+                    ("fix  ", Meaning::Quiet),
+                    ("press ", Meaning::Text),
+                    ("f", Meaning::Key),
+                    (" to try ", Meaning::Text),
+                    (&fix.label, Meaning::Strong),
+                    (&result, Meaning::Good),
+                    (more, Meaning::Key),
+                    (if more.is_empty() { "" } else { " shows the count" }, Meaning::Quiet),
+                ],
+            );
+        }
+        Load::Loading => {
+            canvas.spans(
+                line,
+                &[("fix  ", Meaning::Quiet), ("trying set-ups that could help …", Meaning::Quiet)],
+            );
+        }
+        _ => {
+            canvas.spans(line, &[("fix  ", Meaning::Quiet), (&cause.remedy, Meaning::Text)]);
+        }
+    }
+}
+
+/// A message, or the keys of the context.
+pub fn footer(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
+    let area = inset(panes.footer);
+    if let Some(notice) = &app.notice {
+        let meaning = if notice.is_error { Meaning::Bad } else { Meaning::Warning };
+        let mark = if notice.is_error { "✗ " } else { "" };
+        canvas.text(area, &format!("{mark}{}", notice.text.replace('\n', " ")), meaning);
+        return;
+    }
+    let hints = hints(context(app));
+    // Help and quit are never the ones that do not fit.
+    let (last, first): (Vec<_>, Vec<_>) =
+        hints.iter().partition(|(_, word)| matches!(*word, "help" | "quit"));
+    let tail: usize = last.iter().map(|(key, word)| width(key) + width(word) + 3).sum();
+    let mut x = area.x;
+    let end = area.x + area.width;
+    let reserved = end.saturating_sub(u16::try_from(tail).unwrap_or(0));
+    for (list, limit) in [(first, reserved), (last, end)] {
+        for (key, word) in list {
+            let wide = u16::try_from(width(key) + width(word) + 3).unwrap_or(u16::MAX);
+            if x.saturating_add(wide) > limit.saturating_add(2) {
+                break;
+            }
+            let spot = Area { x, width: end.saturating_sub(x), ..area };
+            x = canvas.spans(spot, &[(key, Meaning::Key), (" ", Meaning::Text), (word, Meaning::Quiet)]) + 2;
+        }
+    }
+}
+
+/// One blank column at both sides.
+fn inset(area: Area) -> Area {
+    Area { x: area.x + 1, width: area.width.saturating_sub(2), ..area }
+}
+
+/// The recipe as it was asked for: `auto (phi)`.
+pub fn recipe_text(app: &App) -> String {
+    let chosen = app.shown().and_then(|v| v.setup.recipe).map_or("none", |r| r.name);
+    if app.request.recipe == AUTO { format!("{chosen} (auto)") } else { chosen.to_string() }
+}

@@ -1,0 +1,204 @@
+//! What lies over a screen: lists, the editor of a turn, the path of a file, the help.
+
+use tui_input::Input;
+
+use super::canvas::Canvas;
+use super::theme::Meaning;
+use crate::app::picker::Picker;
+use crate::app::{App, Area, BINDINGS, Context, Editor, Load, Overlay, Panes, Target, keys_of};
+use crate::text::{Glyph, GlyphKind, Spaces, glyphs};
+
+/// Draws the open overlay, if there is one.
+pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
+    match &app.overlay {
+        None => {}
+        Some(Overlay::Picker(picker)) => list(canvas, app, picker),
+        Some(Overlay::Editor(editor)) => turn(canvas, app, panes, editor),
+        Some(Overlay::Path(input)) => path(canvas, app, input),
+        Some(Overlay::Help(top)) => help(canvas, app, *top),
+    }
+}
+
+/// A box in the middle that leaves the footer free; gives its inside.
+fn window(canvas: &mut Canvas<'_>, app: &App, width: u16, height: u16, title: &str) -> Area {
+    let (w, h) = app.size;
+    let width = width.min(w);
+    let height = height.min(h.saturating_sub(1));
+    let area = Area::new((w - width) / 2, h.saturating_sub(1 + height) / 2, width, height);
+    boxed(canvas, area, title)
+}
+
+fn boxed(canvas: &mut Canvas<'_>, area: Area, title: &str) -> Area {
+    canvas.fill(area, Meaning::Text);
+    canvas.frame(area, Meaning::Key);
+    let top = Area::new(area.x + 2, area.y, area.width.saturating_sub(4), 1);
+    canvas.text(top, &format!(" {title} "), Meaning::Strong);
+    Area::new(area.x + 2, area.y + 1, area.width.saturating_sub(4), area.height.saturating_sub(2))
+}
+
+fn list(canvas: &mut Canvas<'_>, app: &App, picker: &Picker) {
+    let area = window(canvas, app, 96, 22, &picker.title());
+    if area.height < 3 {
+        return;
+    }
+    let search = area.line(0);
+    canvas.text(search, "› ", Meaning::Key);
+    let input = Area { x: search.x + 2, width: search.width.saturating_sub(2), ..search };
+    text_line(canvas, input, &picker.query);
+    let previews = !matches!(app.preview, Load::Idle);
+    let room = usize::from(area.height - 1 - u16::from(previews)).max(1);
+    let top = picker.cursor.saturating_sub(room.saturating_sub(1));
+    let label_width = (area.width * 2 / 5).max(12);
+    for position in top..picker.len().min(top + room) {
+        let Some(entry) = picker.entry(position) else { continue };
+        let line = area.line(u16::try_from(position - top + 1).unwrap_or(u16::MAX));
+        let label: Vec<Glyph> = glyphs(&entry.label, Spaces::Shown);
+        let style = canvas.style(Meaning::Text);
+        canvas.glyphs(line.x, line.y, line.x + label_width.min(line.width), &label, style);
+        let x = line.x + label_width + 1;
+        let rest = Area { x, width: (line.x + line.width).saturating_sub(x), ..line };
+        canvas.text(rest, &entry.detail, Meaning::Quiet);
+        canvas.hit(line, Target::Entry(position));
+        if position == picker.cursor {
+            canvas.tint(line, Meaning::Selected);
+        }
+    }
+    if picker.is_empty() {
+        canvas.text(area.line(1), "nothing matches", Meaning::Warning);
+    }
+    let status = area.line(area.height - 1);
+    match &app.preview {
+        Load::Idle if picker.loading => {}
+        Load::Idle => {}
+        Load::Loading => {
+            canvas.text(status, "trying …", Meaning::Quiet);
+        }
+        Load::Failed(error) => {
+            canvas.text(status, &format!("✗ {error}"), Meaning::Bad);
+        }
+        Load::Ready(preview) => {
+            let meaning = if preview.current.is_sound() { Meaning::Good } else { Meaning::Bad };
+            let mark = if preview.current.is_sound() { "✓ " } else { "✗ " };
+            canvas.spans(
+                status,
+                &[
+                    ("this sample ", Meaning::Quiet),
+                    (mark, meaning),
+                    (&preview.current.line(), meaning),
+                    ("   samples ", Meaning::Quiet),
+                    (&preview.tally.line(), Meaning::Strong),
+                ],
+            );
+        }
+    }
+}
+
+/// An input on one line with its cursor in sight.
+fn text_line(canvas: &mut Canvas<'_>, area: Area, input: &Input) {
+    let cursor = byte_of(input);
+    let mut all = glyphs(input.value(), Spaces::Blank);
+    let used: u16 = all.iter().take_while(|g| g.source.end <= cursor).map(|g| g.width).sum();
+    let mut hidden = used.saturating_sub(area.width.saturating_sub(1));
+    while hidden > 0 && !all.is_empty() {
+        hidden = hidden.saturating_sub(all.remove(0).width);
+    }
+    let end = area.x + area.width;
+    let mut x = area.x;
+    let mut marked = false;
+    for glyph in &all {
+        let here = !marked && glyph.source.end > cursor;
+        marked |= here;
+        let style = canvas.style(if here { Meaning::Cursor } else { Meaning::Text });
+        if !canvas.glyph(x, area.y, end, glyph, style) {
+            return;
+        }
+        x += glyph.width;
+    }
+    if !marked {
+        canvas.tint(Area { x, width: 1.min(end.saturating_sub(x)), ..area }, Meaning::Cursor);
+    }
+}
+
+fn byte_of(input: &Input) -> usize {
+    input.value().char_indices().nth(input.cursor()).map_or(input.value().len(), |(at, _)| at)
+}
+
+/// The editor takes the lower part of the screen: the tokens above it follow every key.
+fn turn(canvas: &mut Canvas<'_>, app: &App, panes: &Panes, editor: &Editor) {
+    let (w, h) = app.size;
+    let height = if panes.inspector.height > 1 { panes.inspector.height + 2 } else { 4.min(h) };
+    let area = Area::new(0, h.saturating_sub(height + 1), w, height);
+    let from = editor.original.conversations.get(editor.turn).map_or("", |t| t.from.as_str());
+    let title = format!("turn {} · {from} · the tokens above follow", editor.turn + 1);
+    let inner = boxed(canvas, area, &title);
+    let cursor = byte_of(&editor.input);
+    let all = glyphs(editor.input.value(), Spaces::Blank);
+    let mut lines: Vec<Vec<&Glyph>> = vec![Vec::new()];
+    let (mut used, mut cursor_line, mut marked) = (0, 0, false);
+    for glyph in &all {
+        let fed = lines.last().and_then(|l| l.last()).is_some_and(|g| is_line_feed(g));
+        if used + glyph.width > inner.width || fed {
+            lines.push(Vec::new());
+            used = 0;
+        }
+        used += glyph.width;
+        if let Some(line) = lines.last_mut() {
+            line.push(glyph);
+        }
+        if !marked && glyph.source.end > cursor {
+            (cursor_line, marked) = (lines.len() - 1, true);
+        }
+    }
+    if !marked {
+        cursor_line = lines.len() - 1;
+    }
+    let skip = cursor_line.saturating_sub(usize::from(inner.height.max(1)) - 1);
+    for (n, line) in lines.iter().enumerate().skip(skip).take(usize::from(inner.height)) {
+        let spot = inner.line(u16::try_from(n - skip).unwrap_or(u16::MAX));
+        let mut x = spot.x;
+        for glyph in line {
+            let here = glyph.source.contains(&cursor);
+            let style = canvas.style(if here { Meaning::Cursor } else { Meaning::Text });
+            canvas.glyph(x, spot.y, spot.x + spot.width, glyph, style);
+            x += glyph.width;
+        }
+        if n == cursor_line && !marked && x < spot.x + spot.width {
+            canvas.tint(Area { x, width: 1, ..spot }, Meaning::Cursor);
+        }
+    }
+}
+
+fn is_line_feed(glyph: &Glyph) -> bool {
+    glyph.kind == GlyphKind::StandIn && glyph.text == "↵"
+}
+
+fn path(canvas: &mut Canvas<'_>, app: &App, input: &Input) {
+    let area = window(canvas, app, 80, 4, "open a file of conversations: JSON array or JSONL");
+    text_line(canvas, area.line(0), input);
+    canvas.text(area.line(1), "a path, absolute or from here", Meaning::Quiet);
+}
+
+/// The help is the table of keys.
+fn help(canvas: &mut Canvas<'_>, app: &App, top: usize) {
+    let area = window(canvas, app, 84, 60, "help");
+    let mut lines: Vec<(String, String)> = Vec::new();
+    for context in Context::ALL {
+        lines.push((context.name().to_string(), String::new()));
+        for binding in BINDINGS.iter().filter(|b| b.context == context) {
+            lines.push((format!("  {}", keys_of(binding, "")), binding.help.to_string()));
+        }
+    }
+    let room = usize::from(area.height);
+    let top = top.min(lines.len().saturating_sub(room));
+    for (n, (keys, what)) in lines.iter().skip(top).take(room).enumerate() {
+        let line = area.line(u16::try_from(n).unwrap_or(u16::MAX));
+        let heading = what.is_empty();
+        canvas.text(
+            Area { width: 18.min(line.width), ..line },
+            keys,
+            if heading { Meaning::Strong } else { Meaning::Key },
+        );
+        let x = line.x + 19.min(line.width);
+        canvas.text(Area { x, width: (line.x + line.width).saturating_sub(x), ..line }, what, Meaning::Text);
+    }
+}

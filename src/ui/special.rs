@@ -1,0 +1,111 @@
+//! Screen Special: the roles, their tokens, where each comes from, what the overrides change.
+
+use super::canvas::Canvas;
+use super::chrome::recipe_text;
+use super::table::{Cell, table};
+use super::theme::Meaning;
+use crate::app::{App, Area, Panes, SampleView, Target};
+use crate::setup::TokenChoice;
+use crate::tokenizer::Role;
+
+/// Draws the table and what follows from it.
+pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes, view: &SampleView) {
+    let area = panes.body;
+    let wide = area.width >= 70;
+    let rows: Vec<Vec<Cell>> = Role::ALL.into_iter().map(|role| role_row(app, view, role, wide)).collect();
+    let header: &[&str] = if wide {
+        &["role", "token", "id", "as loaded", "set by", "same as"]
+    } else {
+        &["role", "token", "id", "set by"]
+    };
+    let used = table(canvas, area, header, &rows);
+    for row in 0..rows.len() {
+        let line = area.line(u16::try_from(row + 1).unwrap_or(u16::MAX));
+        canvas.hit(line, Target::Role(row));
+        if row == app.eye.role {
+            canvas.tint(line, Meaning::Selected);
+        }
+    }
+    let rest = Area { y: area.y + used + 1, height: area.height.saturating_sub(used + 1), ..area };
+    effects(canvas, app, rest, view);
+}
+
+fn role_row(app: &App, view: &SampleView, role: Role, wide: bool) -> Vec<Cell> {
+    let tokenizer = &view.setup.tokenizer;
+    let token = tokenizer.special.get(role);
+    let id = tokenizer.role_id(role);
+    let content = token.map_or("None".to_string(), |t| t.content.clone());
+    let has = if token.is_some() { Meaning::Special } else { Meaning::Quiet };
+    let id_cell = Cell::new(id.map_or("–".to_string(), |id| id.to_string()), Meaning::Text);
+    let loaded = view.setup.base.special.get(role).map_or("None".to_string(), |t| t.content.clone());
+    let by = set_by(app, view, role);
+    let by_cell = Cell::new(by.clone(), if by == "files" { Meaning::Quiet } else { Meaning::Overridden });
+    let name = Cell::new(role.name(), Meaning::Strong);
+    if !wide {
+        return vec![name, Cell::new(content, has), id_cell, by_cell];
+    }
+    let same: Vec<&str> =
+        id.map_or(Vec::new(), |id| tokenizer.roles_of(id).filter(|r| *r != role).map(Role::name).collect());
+    let clash = role == Role::Pad && same.contains(&"eos");
+    let same = if same.is_empty() { String::new() } else { same.join(" ") };
+    let same_cell = if clash {
+        Cell::new(format!("{same} ✗ stops are not counted"), Meaning::Bad)
+    } else {
+        Cell::new(same, Meaning::Quiet)
+    };
+    vec![name, Cell::new(content, has), id_cell, Cell::new(loaded, Meaning::Quiet), by_cell, same_cell]
+}
+
+fn set_by(app: &App, view: &SampleView, role: Role) -> String {
+    match app.request.overrides.get(&role) {
+        Some(TokenChoice::CopyOf(from)) => format!("you: = {}", from.name()),
+        Some(TokenChoice::Surface(_)) => "you".to_string(),
+        None if view.setup.effects.iter().any(|e| e.role == role) => {
+            format!("recipe {}", view.setup.recipe.map_or("", |r| r.name))
+        }
+        None => "files".to_string(),
+    }
+}
+
+fn effects(canvas: &mut Canvas<'_>, app: &App, area: Area, view: &SampleView) {
+    let mut line = 0;
+    let state = if app.survey_done { "" } else { " …" };
+    let tally = app.tally();
+    let all = format!("{}{state}", tally.line());
+    let meaning =
+        if tally.mismatch + tally.raises + tally.silent == 0 { Meaning::Good } else { Meaning::Warning };
+    canvas.spans(area.line(line), &[("samples ", Meaning::Quiet), (&all, meaning)]);
+    line += 2;
+    let recipe = format!("{} · {}", recipe_text(app), view.setup.recipe.map_or("as loaded", |r| r.summary));
+    canvas.spans(area.line(line), &[("recipe   ", Meaning::Quiet), (&recipe, Meaning::Text)]);
+    line += 1;
+    for effect in &view.setup.effects {
+        let content = effect.content.as_deref().unwrap_or("None");
+        let id = effect.id.map_or("no id".to_string(), |id| format!("id {id}"));
+        let what = if effect.new {
+            format!(
+                "{content} is new: {id}, len {} → {}; the embedding needs that row",
+                effect.len_before, effect.len_after
+            )
+        } else {
+            format!("{content} exists: {id}, len stays {}", effect.len_after)
+        };
+        let name = format!("{:<9}", effect.role.name());
+        canvas.spans(area.line(line), &[(&name, Meaning::Overridden), (&what, Meaning::Text)]);
+        line += 1;
+    }
+    let facts = &view.setup.tokenizer.facts;
+    let adds = match (facts.can_add_tokens, facts.adds_bos) {
+        (true, true) => "can add tokens, puts bos first",
+        (true, false) => "can add tokens, puts no bos first",
+        (false, true) => "its list of special tokens is closed, puts bos first",
+        (false, false) => "its list of special tokens is closed, puts no bos first",
+    };
+    let class = format!("{}: {adds}", facts.name);
+    canvas.spans(area.line(line), &[("class    ", Meaning::Quiet), (&class, Meaning::Text)]);
+    line += 1;
+    for note in view.setup.base.notes.iter().chain(&view.setup.notes) {
+        canvas.spans(area.line(line), &[("note     ", Meaning::Quiet), (note, Meaning::Text)]);
+        line += 1;
+    }
+}

@@ -1,0 +1,207 @@
+//! The real binary in a terminal: first frame, keys, resize, quit, panic, signals.
+
+#![cfg(unix)]
+
+use std::io::{Read, Write};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+
+/// Longer than any machine needs; no test measures time.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+struct Terminal {
+    master: Box<dyn MasterPty + Send>,
+    writer: Box<dyn Write + Send>,
+    child: Box<dyn Child + Send + Sync>,
+    parser: Arc<Mutex<vt100::Parser>>,
+}
+
+fn size(cols: u16, rows: u16) -> PtySize {
+    PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }
+}
+
+impl Terminal {
+    fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        let pty = native_pty_system().openpty(size(120, 40)).expect("pty");
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_maskscope"));
+        command.args(arguments);
+        command.env("RUST_BACKTRACE", "0");
+        command.env("TERM", "xterm-256color");
+        command.env_remove("NO_COLOR");
+        variables.iter().for_each(|(name, value)| command.env(name, value));
+        let child = pty.slave.spawn_command(command).expect("spawn");
+        drop(pty.slave);
+        let mut reader = pty.master.try_clone_reader().expect("reader");
+        let writer = pty.master.take_writer().expect("writer");
+        let parser = Arc::new(Mutex::new(vt100::Parser::new(40, 120, 0)));
+        let to = parser.clone();
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(n) = reader.read(&mut buffer) {
+                if n == 0 {
+                    return;
+                }
+                to.lock().expect("parser").process(&buffer[..n]);
+            }
+        });
+        Self { master: pty.master, writer, child, parser }
+    }
+
+    fn screen(&self) -> String {
+        self.parser.lock().expect("parser").screen().contents()
+    }
+
+    fn wait(&self, what: &str) -> String {
+        self.wait_for(what, |screen| screen.contains(what))
+    }
+
+    fn wait_for(&self, what: &str, is: impl Fn(&str) -> bool) -> String {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let screen = self.screen();
+            if is(&screen) {
+                return screen;
+            }
+            assert!(Instant::now() < end, "never saw {what:?} in\n{screen}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn keys(&mut self, keys: &str) {
+        self.writer.write_all(keys.as_bytes()).expect("write");
+        self.writer.flush().expect("flush");
+    }
+
+    fn resize(&self, cols: u16, rows: u16) {
+        self.parser.lock().expect("parser").screen_mut().set_size(rows, cols);
+        self.master.resize(size(cols, rows)).expect("resize");
+    }
+
+    fn exit(&mut self) -> u32 {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("wait") {
+                return status.exit_code();
+            }
+            assert!(Instant::now() < end, "still running\n{}", self.screen());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn left_the_alternate_screen(&self) -> bool {
+        !self.parser.lock().expect("parser").screen().alternate_screen()
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+    }
+}
+
+#[test]
+fn a_visit_from_the_mismatch_to_the_match() {
+    let mut terminal = Terminal::start(&[], &[]);
+    terminal.wait("maskscope");
+    terminal.wait("trains on nothing");
+    terminal.wait("press f to try recipe phi");
+    terminal.keys("f");
+    terminal.wait("✓ cur_len");
+    terminal.keys("n");
+    terminal.wait("one-round · 2/");
+    terminal.keys("p");
+    terminal.wait("three-rounds · 1/");
+    terminal.resize(40, 12);
+    terminal.wait_for("a small screen", |s| s.lines().count() <= 12 && s.contains('✓') && !s.contains('╭'));
+    terminal.resize(120, 40);
+    terminal.wait("1 Labels");
+    terminal.keys("q");
+    assert_eq!(terminal.exit(), 0);
+    terminal.wait_for("the ordinary screen", |_| terminal.left_the_alternate_screen());
+}
+
+#[test]
+fn an_override_by_hand_turns_the_mismatch_into_a_match() {
+    let mut terminal = Terminal::start(&[], &[]);
+    terminal.wait("press f to try recipe phi");
+    terminal.keys("o");
+    terminal.wait("as loaded");
+    terminal.keys("jj\r");
+    terminal.wait("token for unk");
+    terminal.keys("<|extra_0|>");
+    terminal.wait("this sample ✓");
+    terminal.keys("\r");
+    terminal.wait("is new: id 50295");
+    terminal.wait("✓ cur_len");
+    terminal.keys("q");
+    assert_eq!(terminal.exit(), 0);
+}
+
+#[test]
+fn no_color_leaves_no_colour_but_keeps_the_marks() {
+    let mut terminal = Terminal::start(&[], &[("NO_COLOR", "1")]);
+    terminal.wait("press f to try recipe phi");
+    {
+        let parser = terminal.parser.lock().expect("parser");
+        let screen = parser.screen();
+        let cells = (0..40).flat_map(|row| (0..120).map(move |col| (row, col)));
+        let mut bold = 0;
+        for cell in cells.filter_map(|(row, col)| screen.cell(row, col)) {
+            assert_eq!(cell.fgcolor(), vt100::Color::Default);
+            assert_eq!(cell.bgcolor(), vt100::Color::Default);
+            bold += usize::from(cell.bold());
+        }
+        assert!(bold > 0, "modifiers carry the meaning");
+    }
+    terminal.keys("q");
+    assert_eq!(terminal.exit(), 0);
+}
+
+#[test]
+fn a_panic_gives_the_terminal_back_and_shows_its_message() {
+    let mut terminal = Terminal::start(&[], &[("MASKSCOPE_TEST_PANIC", "1")]);
+    terminal.wait("asked to panic");
+    assert_ne!(terminal.exit(), 0);
+    assert!(terminal.left_the_alternate_screen());
+}
+
+#[test]
+fn a_termination_signal_gives_the_terminal_back() {
+    let mut terminal = Terminal::start(&[], &[]);
+    terminal.wait("1 Labels");
+    signal(&terminal, "TERM");
+    terminal.exit();
+    terminal.wait_for("the ordinary screen", |_| terminal.left_the_alternate_screen());
+}
+
+#[test]
+fn a_suspended_program_gives_the_terminal_back_and_takes_it_again() {
+    let mut terminal = Terminal::start(&[], &[]);
+    terminal.wait("press f to try recipe phi");
+    terminal.keys("\u{1a}");
+    terminal.wait_for("the ordinary screen", |_| terminal.left_the_alternate_screen());
+    signal(&terminal, "CONT");
+    terminal
+        .wait_for("the screen again", |s| !terminal.left_the_alternate_screen() && s.contains("1 Labels"));
+    terminal.keys("q");
+    assert_eq!(terminal.exit(), 0);
+}
+
+fn signal(terminal: &Terminal, name: &str) {
+    let pid = terminal.child.process_id().expect("pid").to_string();
+    let sent = std::process::Command::new("kill").args([&format!("-{name}"), &pid]).status().expect("kill");
+    assert!(sent.success());
+}
+
+#[test]
+fn a_broken_file_is_said_on_the_screen() {
+    let folder = tempfile::tempdir().expect("folder");
+    let path = folder.path().join("broken.json");
+    std::fs::write(&path, "{\"conversations\": 1}").expect("write");
+    let mut terminal = Terminal::start(&["--data", &path.to_string_lossy()], &[]);
+    terminal.wait("is not a list");
+    terminal.keys("q");
+    assert_eq!(terminal.exit(), 0);
+}

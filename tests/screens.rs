@@ -1,0 +1,298 @@
+//! Whole screens: what they show at three sizes, that nothing dangerous reaches a cell, and what a frame costs.
+
+use std::sync::{Arc, OnceLock};
+
+use maskscope::app::{Action, Job, JobKind};
+use maskscope::app::{App, DataSource, Effect, Key, Load, Msg, Outcome, SampleView, Screen, act, update};
+use maskscope::chat::{Sample, Turn};
+use maskscope::labels::{Inspection, Labelled, Segment, SegmentKind, Stop};
+use maskscope::runtime::feed;
+use maskscope::setup::{Request, load_tokenizer, resolve};
+use maskscope::text::width;
+use maskscope::tokenizer::{LoadOptions, Tokenizer};
+use maskscope::ui::{Depth, Frame, render, to_ansi, to_text};
+use ratatui::buffer::Buffer;
+
+const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (40, 12)];
+
+fn phi() -> Arc<Tokenizer> {
+    static PHI: OnceLock<Arc<Tokenizer>> = OnceLock::new();
+    PHI.get_or_init(|| load_tokenizer("sample:phi-2", LoadOptions::default()).expect("phi-2")).clone()
+}
+
+/// The first run, everything loaded.
+fn first_run() -> App {
+    let mut app = App::new(Request::default(), DataSource::Embedded, true);
+    feed(&mut app, Msg::Resize(120, 40));
+    let effects = update(&mut app, Msg::Start);
+    for effect in effects {
+        let Effect::Start(Job { kind, ticket, work }) = effect else { continue };
+        match kind {
+            JobKind::Tokenizer => {
+                feed(&mut app, Msg::Done { kind, ticket, outcome: Outcome::Tokenizer(Ok(phi())) });
+            }
+            _ => {
+                let samples = maskscope::samples::conversations().expect("samples");
+                let outcome = Outcome::Samples(Ok(Arc::new(samples)));
+                feed(&mut app, Msg::Done { kind, ticket, outcome });
+                drop(work);
+            }
+        }
+    }
+    app
+}
+
+fn press(app: &mut App, keys: &str) {
+    for key in Key::parse_list(keys).expect("keys") {
+        feed(app, Msg::Key(key));
+    }
+}
+
+fn frame(app: &mut App, (width, height): (u16, u16)) -> Frame {
+    feed(app, Msg::Resize(width, height));
+    render(app, Depth::True)
+}
+
+fn text(app: &mut App, size: (u16, u16)) -> String {
+    to_text(&frame(app, size).buffer)
+}
+
+#[test]
+fn every_screen_at_three_sizes() {
+    let mut app = first_run();
+    for screen in Screen::ALL {
+        act(&mut app, Action::Open(screen));
+        for size in SIZES {
+            let name = format!("{}_{}x{}", screen.name().to_lowercase(), size.0, size.1);
+            insta::assert_snapshot!(name, text(&mut app, size));
+        }
+    }
+}
+
+#[test]
+fn densities_and_overlays() {
+    let mut app = first_run();
+    let keys = [
+        ("fixed", "f"),
+        ("interlinear", "v"),
+        ("table", "v"),
+        ("raised", "v n n n n n n n n n n n n"),
+        ("recipes", "r"),
+        ("tokens", "esc o down down enter extra"),
+        ("palette", "esc 1 :"),
+        ("help", "esc ?"),
+        ("editor", "esc g ] ] e"),
+    ];
+    for (name, keys) in keys {
+        press(&mut app, keys);
+        insta::assert_snapshot!(name, text(&mut app, (100, 30)));
+    }
+}
+
+/// Runs of one look a row: what the snapshots of text cannot hold.
+fn looks(buffer: &Buffer) -> String {
+    let mut out = String::new();
+    for y in 0..buffer.area.height {
+        let mut x = 0;
+        while x < buffer.area.width {
+            let look = buffer[(x, y)].style();
+            let end =
+                (x..buffer.area.width).find(|x| buffer[(*x, y)].style() != look).unwrap_or(buffer.area.width);
+            let plain = buffer[(x, y)].fg == ratatui::style::Color::Reset
+                && buffer[(x, y)].bg == ratatui::style::Color::Reset
+                && buffer[(x, y)].modifier.is_empty();
+            if !plain {
+                let cell = &buffer[(x, y)];
+                out += &format!("{y}:{x}..{end} {:?} on {:?} {:?}\n", cell.fg, cell.bg, cell.modifier);
+            }
+            x = end;
+        }
+    }
+    out
+}
+
+#[test]
+fn the_looks_of_the_labels_screen() {
+    let mut app = first_run();
+    press(&mut app, "f");
+    insta::assert_snapshot!("looks_labels_80x24", looks(&frame(&mut app, (80, 24)).buffer));
+}
+
+#[test]
+fn a_first_run_says_what_is_wrong_and_one_key_repairs_it() {
+    let mut app = first_run();
+    let before = text(&mut app, (80, 24));
+    assert!(before.contains("trains on nothing"), "{before}");
+    assert!(before.contains("pad equals eos"), "{before}");
+    assert!(before.contains("press f to try recipe phi"), "{before}");
+    press(&mut app, "f");
+    let after = text(&mut app, (80, 24));
+    assert!(after.contains("✓ cur_len"), "{after}");
+    press(&mut app, "u");
+    assert_eq!(text(&mut app, (80, 24)), before);
+}
+
+#[test]
+fn an_unk_override_repairs_it_too() {
+    let mut app = first_run();
+    press(&mut app, "o down down enter extra_0");
+    assert!(text(&mut app, (120, 40)).contains("✗ cur"), "the plain text <extra_0> is no way out yet");
+    press(&mut app, "ctrl-u < | extra_0 | >");
+    let preview = text(&mut app, (120, 40));
+    assert!(preview.contains("this sample ✓"), "{preview}");
+    press(&mut app, "enter");
+    assert!(text(&mut app, (120, 40)).contains("✓ cur_len"));
+}
+
+#[test]
+fn a_refused_token_says_why_and_changes_nothing() {
+    let mut app = App::new(
+        Request { tokenizer: "sample:stablelm-2".into(), ..Request::default() },
+        DataSource::Embedded,
+        false,
+    );
+    feed(&mut app, Msg::Resize(120, 40));
+    feed(&mut app, Msg::Start);
+    let good = app.request.clone();
+    press(&mut app, "o down down enter zzzznew enter");
+    assert!(app.notice.as_ref().is_some_and(|n| n.is_error), "{:?}", app.notice);
+    assert_eq!(app.request, good);
+    assert!(app.state().is_some());
+}
+
+#[test]
+fn nothing_that_a_terminal_acts_on_reaches_a_cell() {
+    let evil = "a\u{1b}[31m\u{202e}b\u{200b}\tc\r\nd\u{7}\u{9b}2J é́́́́́́ \u{e0041}";
+    let mut app = first_run();
+    let sample = Sample {
+        id: evil.into(),
+        ..Sample::text("", vec![Turn::new("human", evil), Turn::new("gpt", evil)])
+    };
+    app.samples = Load::Ready(Arc::new(vec![sample.clone(), sample]));
+    app.source = DataSource::File(format!("/tmp/{evil}").into());
+    press(&mut app, "n");
+    let pattern = fancy_regex::Regex::new(r"[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]").expect("pattern");
+    for screen in Screen::ALL {
+        act(&mut app, Action::Open(screen));
+        for keys in ["", "v", "v", "e", "esc : x", "esc O /tmp/x"] {
+            press(&mut app, keys);
+            for size in SIZES {
+                let Frame { buffer, .. } = frame(&mut app, size);
+                for cell in buffer.content() {
+                    assert!(!pattern.is_match(cell.symbol()).expect("match"), "{:?}", cell.symbol());
+                    assert!((1..=2).contains(&width(cell.symbol())), "{:?}", cell.symbol());
+                }
+                let printed = to_ansi(&buffer).replace('\n', "");
+                for sequence in printed.split('\u{1b}').skip(1) {
+                    let code: String = sequence.chars().skip(1).take_while(|c| *c != 'm').collect();
+                    assert!(code.chars().all(|c| c.is_ascii_digit() || c == ';'), "{code:?}");
+                }
+            }
+        }
+        press(&mut app, "esc");
+    }
+}
+
+/// A hand-made sample of many tokens: one round, the answer at the end.
+fn long_view(tokens: usize) -> SampleView {
+    let request = Request::default();
+    let setup = Arc::new(resolve(&phi(), &request).expect("setup"));
+    let answer = tokens - 10;
+    let ids: Vec<i64> = (0..tokens).map(|i| i64::try_from(i % 50_000).unwrap_or(0)).collect();
+    let labels: Vec<i64> =
+        ids.iter().enumerate().map(|(i, id)| if i < answer { -100 } else { *id }).collect();
+    let segment = |tokens, kind| Segment { tokens, kind, round: Some(0) };
+    let labelled = Labelled {
+        labels: labels.clone(),
+        labels_before_check: labels,
+        spans: (0..tokens).map(|i| i..i + 1).collect(),
+        cur_len: i64::try_from(tokens).ok(),
+        total_len: i64::try_from(tokens).ok(),
+        mismatch: false,
+        warning: None,
+        rounds: Vec::new(),
+        stop: Stop::End,
+        segments: vec![
+            segment(0..answer, SegmentKind::Instruction),
+            segment(answer..tokens, SegmentKind::Answer),
+        ],
+        input_ids: ids,
+    };
+    let inspection = Inspection {
+        id: "long".into(),
+        has_image: false,
+        template: "phi".into(),
+        preprocess: "phi".into(),
+        prompt: Some("x".repeat(tokens)),
+        result: Ok(labelled),
+    };
+    SampleView::of(setup, 0, &Sample::text("long", Vec::new()), inspection)
+}
+
+#[test]
+fn a_million_tokens_draw_only_their_window() {
+    let view = Arc::new(long_view(1_000_000));
+    let mut app = first_run();
+    app.view = Load::Ready(view);
+    app.cause = None;
+    for keys in ["home", "enter", "right right down down pgdn", "end", "up pgup", "v", "v", "pgup", "v"] {
+        press(&mut app, keys);
+        for size in SIZES {
+            let cells = usize::from(size.0) * usize::from(size.1);
+            let drawn = frame(&mut app, size).tokens_drawn;
+            assert!((1..=cells).contains(&drawn), "{drawn} tokens for {cells} cells after {keys:?}");
+            let view = app.shown().cloned().expect("view");
+            let flow = app.flow(&view);
+            flow.settle(app.eye.top, app.eye.token, app.panes().body.height);
+            let touched = flow.touched.get();
+            assert!(
+                touched < cells + 8 * maskscope::app::flow::CHUNK,
+                "{touched} tokens to keep the cursor in sight"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_cursor_stays_in_sight_wherever_it_goes() {
+    let mut app = first_run();
+    for size in SIZES {
+        for keys in [
+            "v",
+            "v",
+            "v",
+            "end",
+            "home",
+            "pgdn pgdn pgdn",
+            "up up up up",
+            "n n",
+            "] ] ] ]",
+            "[ [",
+            "enter right",
+        ] {
+            press(&mut app, keys);
+            let at = app.eye.token;
+            let frame = frame(&mut app, size);
+            let seen = frame.hits.iter().any(|(_, target)| *target == maskscope::app::Target::Token(at));
+            assert!(
+                seen || app.shown().is_none_or(|v| v.is_empty()),
+                "token {at} after {keys:?} at {size:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_size_is_drawn_without_a_panic() {
+    let mut app = first_run();
+    for screen in Screen::ALL {
+        act(&mut app, Action::Open(screen));
+        for keys in ["", "?", "esc :", "esc e", "esc O"] {
+            press(&mut app, keys);
+            for (w, h) in (0..45).flat_map(|w| [0, 1, 2, 3, 5, 6, 7, 9, 13, 17, 30].map(|h| (w * 3, h))) {
+                frame(&mut app, (w, h));
+            }
+        }
+        press(&mut app, "esc");
+    }
+}
