@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::error::{Error, Result};
+use crate::hub::{HubOptions, Token};
 use crate::setup::{AUTO, Request, TokenChoice};
 use crate::tokenizer::{LoadOptions, Loader, Release, Role};
 
@@ -41,7 +42,7 @@ impl Arguments {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Shared options")]
 pub struct SharedOptions {
-    /// sample:NAME, a folder, or a tokenizer file.
+    /// sample:NAME, a folder, a tokenizer file, or a hub id org/name[@revision].
     #[arg(short, long, global = true, value_name = "SPEC")]
     pub tokenizer: Option<String>,
     /// Conversations in LLaVA's layout, a JSON array or JSONL; - for standard input [default: the embedded ones].
@@ -86,6 +87,18 @@ pub struct SharedOptions {
     /// Wrap image placeholders as the training option of that name does.
     #[arg(long, global = true)]
     pub mm_use_im_start_end: bool,
+    /// Never touch the network: hub ids come from the cache.
+    #[arg(long, global = true)]
+    pub offline: bool,
+    /// Cache of the hub, shared with Python [default: HF_HUB_CACHE, or hub in HF_HOME].
+    #[arg(long, global = true, value_name = "DIR")]
+    pub cache_dir: Option<PathBuf>,
+    /// Address of the hub [default: HF_ENDPOINT].
+    #[arg(long, global = true, value_name = "URL")]
+    pub hub_endpoint: Option<String>,
+    /// Token for gated and private repositories [default: HF_TOKEN, or Python's token file].
+    #[arg(long, global = true, value_name = "TOKEN")]
+    pub hub_token: Option<HubToken>,
     /// Form of the output [default: text].
     #[arg(long, global = true, value_enum)]
     pub format: Option<Format>,
@@ -183,7 +196,37 @@ impl FrameArguments {
     }
 }
 
+/// A token on the command line; never printed, not even by `Debug`.
+#[derive(Debug, Clone)]
+pub struct HubToken(Token);
+
+impl std::str::FromStr for HubToken {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
+        Token::new(text).map(Self).ok_or("the token is empty")
+    }
+}
+
 impl SharedOptions {
+    /// The environment's hub settings with the flags in their place.
+    fn hub(&self) -> HubOptions {
+        let mut hub = HubOptions::from_env();
+        if self.offline {
+            hub = hub.offline(true);
+        }
+        if let Some(dir) = &self.cache_dir {
+            hub = hub.cache_dir(dir);
+        }
+        if let Some(endpoint) = &self.hub_endpoint {
+            hub = hub.endpoint(endpoint);
+        }
+        match &self.hub_token {
+            Some(token) => hub.token(Some(token.0.clone())),
+            None => hub,
+        }
+    }
+
     /// The request that these options make, with notes on what is assumed.
     ///
     /// # Errors
@@ -224,6 +267,7 @@ impl SharedOptions {
                 .filter_map(|(role, token)| Some((role, TokenChoice::parse(role, token.as_deref()?))))
                 .collect(),
             load: LoadOptions { loader, legacy: self.legacy, release },
+            hub: self.hub(),
             model_max_length: self.model_max_length,
             mm_use_im_start_end: self.mm_use_im_start_end,
         };

@@ -8,11 +8,13 @@ mod moe;
 mod special;
 
 use std::io::{BufWriter, IsTerminal, Write};
+use std::ops::ControlFlow;
 use std::process::ExitCode;
 
 use crate::chat::{Sample, read_samples};
 use crate::cli::{Arguments, ColorChoice, Command, Format, SharedOptions};
 use crate::error::{Error, Result};
+use crate::hub::{Progress, Stage};
 use crate::report::Paint;
 use crate::runtime::{RunOptions, run};
 use crate::setup::{Setup, load_tokenizer, resolve};
@@ -82,12 +84,24 @@ fn is_bare(shared: &SharedOptions) -> bool {
 /// Loads and resolves what the options ask for; says on stderr what was chosen.
 fn setup(shared: &SharedOptions) -> Result<Setup> {
     let (request, mut notes) = shared.request()?;
-    let base = load_tokenizer(&request.tokenizer, request.load)?;
+    let base = load_tokenizer(&request, &mut report_progress)?;
     let setup = resolve(&base, &request)?;
     notes.extend(base.notes.iter().cloned());
     notes.extend(setup.notes.iter().cloned());
     notes.iter().for_each(|note| say(&format!("note: {note}")));
     Ok(setup)
+}
+
+/// A line on stderr for each file of a download; the rest of its reports would only scroll by.
+fn report_progress(progress: Progress) -> ControlFlow<()> {
+    match (progress.stage, progress.note) {
+        (Stage::FromCache, Some(note)) => say(&format!("note: {note}; the copy in the cache is used")),
+        (Stage::Verifying, _) if !progress.file.is_empty() => {
+            say(&format!("got {} ({} of {} files)", progress.file, progress.files_done + 1, progress.files));
+        }
+        _ => {}
+    }
+    ControlFlow::Continue(())
 }
 
 /// The conversations that the options name, or the embedded ones.

@@ -7,18 +7,28 @@ use crate::error::{Error, Result};
 use crate::runtime::{FrameRequest, RunOptions, frame};
 
 pub fn run(shared: &SharedOptions, arguments: &FrameArguments) -> Result<Outcome> {
-    let format = format(shared, &[Format::Text, Format::Ansi])?;
+    let form = format(shared, &[Format::Text, Format::Ansi])?;
     let (width, height) = arguments.dimensions()?;
     let screen = Screen::named(&arguments.screen).ok_or_else(|| Error::UnknownName {
         kind: "screen",
         name: arguments.screen.clone(),
-        known: Screen::ALL.map(|s| s.name().to_lowercase()).to_vec(),
+        known: Screen::ALL.iter().map(|s| s.name().to_lowercase()).collect(),
     })?;
-    let (request, _) = shared.request()?;
-    let options =
-        RunOptions { first_run: is_bare(shared), request, data: shared.data.clone(), no_mouse: true };
-    let keys = arguments.keys.clone();
-    let text = frame(&FrameRequest { options, screen, width, height, keys, ansi: format == Format::Ansi })?;
+    let options = RunOptions {
+        first_run: is_bare(shared),
+        request: shared.request()?.0,
+        data: shared.data.clone(),
+        no_mouse: true,
+    };
+    let request = FrameRequest {
+        options,
+        screen,
+        width,
+        height,
+        keys: arguments.keys.clone(),
+        ansi: form == Format::Ansi,
+    };
+    let text = frame(&request)?;
     print(|out| write!(out, "{text}"))?;
     Ok(Outcome::Clean)
 }

@@ -11,4 +11,4 @@ mod source;
 pub use overrides::{OverrideEffect, TokenChoice, apply};
 pub use recipe::{RECIPES, Recipe};
 pub use request::{AUTO, NONE, Request, Setup, TRAINING_MAX_LENGTH, resolve};
-pub use source::{SAMPLE_PREFIX, files_for, load_tokenizer};
+pub use source::{SAMPLE_PREFIX, Watch, files_for, load_tokenizer};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{OverrideEffect, Recipe, TokenChoice, apply};
 use crate::chat::{Sample, SeparatorStyle, Template};
 use crate::error::{Error, Result};
+use crate::hub::HubOptions;
 use crate::labels::{Inspection, PromptOptions, Rule, inspect};
 use crate::tokenizer::{LoadOptions, Role, Tokenizer};
 
@@ -31,6 +32,8 @@ pub struct Request {
     /// Tokens for roles; they win over the recipe's.
     pub overrides: BTreeMap<Role, TokenChoice>,
     pub load: LoadOptions,
+    /// Where hub ids are fetched from, and how.
+    pub hub: HubOptions,
     pub model_max_length: Option<usize>,
     pub mm_use_im_start_end: bool,
 }
@@ -44,6 +47,7 @@ impl Default for Request {
             recipe: AUTO.to_string(),
             overrides: BTreeMap::new(),
             load: LoadOptions::default(),
+            hub: HubOptions::from_env(),
             model_max_length: None,
             mm_use_im_start_end: false,
         }

@@ -1,20 +1,26 @@
 //! What a `--tokenizer` value points to: an embedded sample, a folder, a file, or a hub id.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::Request;
 use crate::error::{Error, Result};
+use crate::hub::{HubId, HubOptions, Progress, Wanted, fetch};
 use crate::samples::{SampleTokenizer, TOKENIZERS};
-use crate::tokenizer::{FileSet, LoadOptions, Tokenizer, load};
+use crate::tokenizer::{FileSet, Tokenizer, load};
 
 /// Prefix of an embedded sample.
 pub const SAMPLE_PREFIX: &str = "sample:";
 
-/// The files that `spec` points to. A path that exists wins over a hub id.
+/// Watches a download; `Break` ends it.
+pub type Watch<'a> = &'a mut dyn FnMut(Progress) -> ControlFlow<()>;
+
+/// The files that `spec` points to. A path that exists wins over a hub id; only a hub id touches the network.
 ///
 /// # Errors
-/// An unknown sample, or a path that is not there.
-pub fn files_for(spec: &str) -> Result<FileSet> {
+/// An unknown sample, a path that is not there, and whatever the hub refuses.
+pub fn files_for(spec: &str, hub: &HubOptions, watch: Watch<'_>) -> Result<FileSet> {
     if let Some(name) = spec.strip_prefix(SAMPLE_PREFIX) {
         return SampleTokenizer::named(name).map(SampleTokenizer::files).ok_or_else(|| Error::UnknownName {
             kind: "sample tokenizer",
@@ -24,23 +30,28 @@ pub fn files_for(spec: &str) -> Result<FileSet> {
     }
     let path = Path::new(spec);
     if path.is_dir() {
-        FileSet::folder(path)
-    } else if path.is_file() {
-        FileSet::single(path)
-    } else {
-        let samples: Vec<String> = TOKENIZERS.iter().map(|t| format!("{SAMPLE_PREFIX}{}", t.name)).collect();
-        Err(Error::Usage(format!(
-            "{spec}: no such file or folder, and this build does not download from the hub yet; \
-             built in are {}",
-            samples.join(", ")
-        )))
+        return FileSet::folder(path);
+    }
+    if path.is_file() {
+        return FileSet::single(path);
+    }
+    match HubId::parse(spec) {
+        Ok(id) => FileSet::folder(&fetch(&id, hub, Wanted::tokenizer(), watch)?),
+        Err(_) => {
+            let samples: Vec<String> = TOKENIZERS.iter().map(|t| format!("{SAMPLE_PREFIX}{}", t.name)).collect();
+            Err(Error::Usage(format!(
+                "{spec}: no such file or folder, and no hub id (org/name or org/name@revision); built in are {}",
+                samples.join(", ")
+            )))
+        }
     }
 }
 
-/// Loads what `spec` points to. Takes from 50 ms to a second: call it off the drawing thread.
+/// Loads the tokenizer of a request. Takes from 50 ms to as long as a download: call it off the drawing thread.
 ///
 /// # Errors
 /// As [`files_for`] and [`load`].
-pub fn load_tokenizer(spec: &str, options: LoadOptions) -> Result<Arc<Tokenizer>> {
-    load(spec, &files_for(spec)?, options).map(Arc::new)
+pub fn load_tokenizer(request: &Request, watch: Watch<'_>) -> Result<Arc<Tokenizer>> {
+    let files = files_for(&request.tokenizer, &request.hub, watch)?;
+    load(&request.tokenizer, &files, request.load).map(Arc::new)
 }
