@@ -100,8 +100,6 @@ pub struct App {
     pub good_request: Request,
     /// Older requests, newest last.
     pub history: Vec<Request>,
-    /// The planted mismatch is on screen: invite.
-    pub first_run: bool,
     pub source: DataSource,
     pub base: Load<Arc<Tokenizer>>,
     pub samples: Load<Arc<Vec<Sample>>>,
@@ -147,7 +145,6 @@ impl App {
             good_request: request.clone(),
             request,
             history: Vec::new(),
-            first_run,
             source,
             base: Load::Idle,
             samples: Load::Idle,

@@ -371,10 +371,7 @@ fn choose(app: &mut App, choice: &Choice) -> Vec<Effect> {
         return act(app, *action);
     }
     match choice.apply(&app.request) {
-        Some(request) => {
-            app.first_run = false;
-            change(app, request)
-        }
+        Some(request) => change(app, request),
         None => Vec::new(),
     }
 }
@@ -478,7 +475,6 @@ fn apply_fix(app: &mut App) -> Vec<Effect> {
     match &app.fix {
         Load::Ready(Some(Fix { request, label, .. })) => {
             let (request, text) = (request.clone(), format!("{label} applied; u undoes it"));
-            app.first_run = false;
             app.notice = Some(Notice { text, is_error: false });
             change(app, request)
         }
