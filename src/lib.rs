@@ -49,6 +49,7 @@
 
 pub mod chat;
 pub mod error;
+pub mod diagnose;
 pub mod labels;
 pub mod python;
 pub mod samples;
