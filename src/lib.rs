@@ -48,8 +48,8 @@
 )]
 
 pub mod chat;
-pub mod error;
 pub mod diagnose;
+pub mod error;
 pub mod labels;
 pub mod python;
 pub mod samples;

@@ -77,29 +77,31 @@ pub fn align(plan: &Plan, inspection: &Inspection) -> Vec<RoundAlignment> {
     };
     let tokenizer = &plan.setup.tokenizer;
     let rounds = labelled.rounds.iter().enumerate();
-    rounds.filter_map(|(index, round)| {
-        let end = (round.text.end + closing).min(prompt.len());
-        let start = if round.text.start == 0 { 0 } else { tokens_before(&labelled.spans, round.text.start) };
-        let tokens = start..tokens_before(&labelled.spans, end);
-        let actual = i64::try_from(tokens.len()).ok()?;
-        let actual_start = i64::try_from(start).ok()?;
-        let text = prompt.get(round.text.clone())?;
-        let (added, alone) = encode_alone(tokenizer, text, inspection.has_image)?;
-        let body = tokens_before(&labelled.spans, round.text.start);
-        let in_prompt = body..tokens_before(&labelled.spans, round.text.end);
-        Some(RoundAlignment {
-            round: index,
-            claimed: round.round_len,
-            actual,
-            off: round.round_len - actual,
-            claimed_start: round.start,
-            actual_start,
-            drift: round.start - actual_start,
-            difference: first_difference(tokenizer, labelled, &alone, in_prompt),
-            added: tokens_of(tokenizer, &added),
+    rounds
+        .filter_map(|(index, round)| {
+            let end = (round.text.end + closing).min(prompt.len());
+            let start =
+                if round.text.start == 0 { 0 } else { tokens_before(&labelled.spans, round.text.start) };
+            let tokens = start..tokens_before(&labelled.spans, end);
+            let actual = i64::try_from(tokens.len()).ok()?;
+            let actual_start = i64::try_from(start).ok()?;
+            let text = prompt.get(round.text.clone())?;
+            let (added, alone) = encode_alone(tokenizer, text, inspection.has_image)?;
+            let body = tokens_before(&labelled.spans, round.text.start);
+            let in_prompt = body..tokens_before(&labelled.spans, round.text.end);
+            Some(RoundAlignment {
+                round: index,
+                claimed: round.round_len,
+                actual,
+                off: round.round_len - actual,
+                claimed_start: round.start,
+                actual_start,
+                drift: round.start - actual_start,
+                difference: first_difference(tokenizer, labelled, &alone, in_prompt),
+                added: tokens_of(tokenizer, &added),
+            })
         })
-    })
-    .collect()
+        .collect()
 }
 
 /// Ids of a lone piece: those that stand in front for no text, and the others.

@@ -50,7 +50,8 @@ impl Content {
             literal_closing: !closing.is_empty() && turns.iter().any(|t| t.value.contains(closing)),
             literal_mark: turns.iter().any(|t| t.value.contains(&mark)),
             ends_on_user: turns.last().is_some_and(|t| t.from == "human"),
-            refused: build_messages(turns).is_err() || turns.iter().any(|t| t.value.matches("<video>").count() > 1),
+            refused: build_messages(turns).is_err()
+                || turns.iter().any(|t| t.value.matches("<video>").count() > 1),
             placeholders: count("<image>"),
             videos: count("<video>"),
         }

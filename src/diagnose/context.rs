@@ -1,5 +1,6 @@
 //! What every check works on: the plan, the samples, their labels, and what was measured once for all.
 
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use rayon::prelude::*;
@@ -7,14 +8,14 @@ use rayon::prelude::*;
 use super::cause::{Circumstances, causes};
 use super::content::{Content, answer_mark, closing};
 use super::fix::Fix;
-use super::law::Laws;
+use super::law::{Laws, conversations};
 use super::layout::{MaskCheck, check_mask, turns};
 use super::plan::{Arithmetic, Plan};
 use super::probe::Probe;
 use super::search::{Search, fix_search};
 use super::terms::Terms;
 use super::tokens::spare_tokens;
-use super::what_if::{Effect, what_if};
+use super::what_if::{health, what_if_from};
 use crate::chat::Sample;
 use crate::labels::{Inspection, Labelled, PythonError};
 use crate::tokenizer::Role;
@@ -44,9 +45,12 @@ pub struct Context<'a> {
     pub facts: Vec<SampleFacts>,
     pub probe: Probe,
     pub laws: Laws,
+    /// Causes that show in plain conversations of 1 to 5 rounds, whether or not this data has such.
+    pub hidden: BTreeSet<&'static str>,
     /// Tokens that could be pad.
     pub spare: Vec<String>,
     search: OnceLock<Search>,
+    searched_fix: OnceLock<Option<Fix>>,
 }
 
 impl<'a> Context<'a> {
@@ -68,8 +72,26 @@ impl<'a> Context<'a> {
             })
             .collect();
         let laws = Laws::measure(&plan);
+        let hidden = conversations()
+            .iter()
+            .flat_map(|sample| {
+                let arithmetic = arithmetics.get(usize::from(sample.has_image)).and_then(Option::as_ref);
+                sample_facts(&plan, sample, &plan.inspect(sample), arithmetic, &probe).causes
+            })
+            .collect();
         let spare = spare_tokens(&plan.setup.tokenizer).into_iter().map(|s| s.content).collect();
-        Self { plan, samples, inspections, facts, probe, laws, spare, search: OnceLock::new() }
+        Self {
+            plan,
+            samples,
+            inspections,
+            facts,
+            probe,
+            laws,
+            hidden,
+            spare,
+            search: OnceLock::new(),
+            searched_fix: OnceLock::new(),
+        }
     }
 
     /// Indices of the lost samples that a check explains.
@@ -114,7 +136,7 @@ impl<'a> Context<'a> {
                 .samples
                 .iter()
                 .zip(&self.facts)
-                .filter(|(sample, facts)| facts.content.is_plain() && !self.names_a_spare_token(sample))
+                .filter(|(sample, _)| !self.names_a_spare_token(sample))
                 .map(|(sample, _)| sample)
                 .collect();
             fix_search(&self.plan, &spread(&plain, TRIED))
@@ -130,9 +152,13 @@ impl<'a> Context<'a> {
     }
 
     /// The fix that the search found, with its effect; `None` where nothing better was found.
-    pub fn searched_fix(&self, samples: &[usize]) -> Option<Fix> {
-        let fix = self.search().best.clone().filter(|fix| !fix.changes.is_empty())?;
-        self.tried(fix, samples)
+    pub fn searched_fix(&self) -> Option<Fix> {
+        let found = self.searched_fix.get_or_init(|| {
+            let fix = self.search().best.clone().filter(|fix| !fix.changes.is_empty())?;
+            let wrong = self.indices(|facts, i| i.result.is_err() || !facts.causes.is_empty());
+            self.tried(fix, &wrong)
+        });
+        found.clone()
     }
 
     /// A fix with what it does to the samples it is for and to others; `None` where it does not help.
@@ -141,11 +167,14 @@ impl<'a> Context<'a> {
         let others: Vec<usize> =
             (0..self.samples.len()).filter(|i| samples.binary_search(i).is_err()).collect();
         indices.extend(spread(&others, TRIED));
-        let effect: Effect = what_if(&self.plan, &fix, self.samples, &indices).ok()?;
+        let before =
+            |index: usize| Some(health(&self.plan, self.samples.get(index)?, self.inspections.get(index)?));
+        let effect = what_if_from(&self.plan, &fix, self.samples, &indices, before).ok()?;
         // Without samples of its own (a fault that this data does not show) a fix must at least break nothing.
-        let helps = if samples.is_empty() { true } else { effect.repaired + effect.dropped > 0 };
+        let helps = samples.is_empty() || effect.repaired + effect.dropped > 0;
+        let harmless = effect.broken == 0;
         fix.effect = Some(effect);
-        (helps && fix.effect.as_ref()?.broken == 0).then_some(fix)
+        (helps && harmless).then_some(fix)
     }
 }
 

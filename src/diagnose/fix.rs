@@ -135,7 +135,10 @@ impl Change {
             Self::MaxLength(length) => format!("--model_max_length {length}"),
             Self::Drop(samples) => {
                 let indices: Vec<String> = samples.iter().map(usize::to_string).collect();
-                format!("drop = {{{}}}\ndata = [d for i, d in enumerate(data) if i not in drop]", indices.join(", "))
+                format!(
+                    "drop = {{{}}}\ndata = [d for i, d in enumerate(data) if i not in drop]",
+                    indices.join(", ")
+                )
             }
         }
     }

@@ -20,6 +20,7 @@ mod finding;
 mod fix;
 mod law;
 mod layout;
+mod onboard;
 mod patch;
 mod plan;
 mod probe;
@@ -35,6 +36,8 @@ pub use finding::{Evidence, Finding, Report, Verdict};
 pub use fix::{Change, Fix};
 pub use law::{Law, Laws, MAX_ROUNDS, conversation, conversations};
 pub use layout::{MaskCheck, TurnSpan, check_mask, turns};
+pub use onboard::{Onboarding, TokenProposal, TokenizerKind, kind_of, onboard, token_changes};
+pub use patch::{Patch, patch, python_string};
 pub use plan::{Counting, Plan};
 pub use probe::Probe;
 pub use search::{Search, fix_search};
@@ -68,10 +71,7 @@ fn not_checked(context: &Context<'_>) -> Vec<String> {
         "chat templates and their masks: this run used a LLaVA template".to_string(),
     ];
     if !context.counts() {
-        list.push(format!(
-            "lengths: the rule {} does not compare any",
-            context.plan.counting.name()
-        ));
+        list.push(format!("lengths: the rule {} does not compare any", context.plan.counting.name()));
     }
     if context.samples.is_empty() {
         list.push("data: there are no samples, only conversations made on the spot".to_string());

@@ -5,6 +5,7 @@
 
 use serde::Serialize;
 
+use super::content::Content;
 use super::fix::{Change, Fix};
 use super::law::conversations;
 use super::plan::{Counting, Plan};
@@ -35,7 +36,7 @@ type Priced = (usize, Vec<Change>);
 
 /// Searches for the smallest change that makes all `samples` match with right masks.
 ///
-/// Samples that no rule can label (a separator in a text, an empty answer) must be left out by the caller.
+/// Samples that no rule can label (a separator in a text, an empty answer) are left out.
 pub fn fix_search(plan: &Plan, samples: &[&Sample]) -> Search {
     let plain = conversations();
     let mut search = Search { best: None, others: Vec::new(), tried: 0 };
@@ -45,7 +46,9 @@ pub fn fix_search(plan: &Plan, samples: &[&Sample]) -> Search {
         for (_, changes) in combinations {
             search.tried += 1;
             let Some(changed) = changed(plan, &changes) else { continue };
-            let works = plain.iter().chain(samples.iter().copied()).all(|s| works(&changed, s));
+            let template = &changed.setup.template;
+            let judged = samples.iter().copied().filter(|s| Content::of(s, template).is_plain());
+            let works = plain.iter().chain(judged).all(|s| works(&changed, s));
             if works {
                 let fix = Fix::new(changes);
                 match search.best {

@@ -39,12 +39,7 @@ pub struct Terms {
 
 impl Terms {
     /// Takes a counted sample apart; `None` for a rule that does not count.
-    pub fn of(
-        labelled: &Labelled,
-        prompt: &str,
-        arithmetic: &Arithmetic,
-        probe: &Probe,
-    ) -> Option<Self> {
+    pub fn of(labelled: &Labelled, prompt: &str, arithmetic: &Arithmetic, probe: &Probe) -> Option<Self> {
         labelled.cur_len?;
         let spans = &labelled.spans;
         let at = |byte: usize| i64::try_from(tokens_before(spans, byte)).unwrap_or(i64::MAX);

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::fix::Fix;
+use super::fix::{Change, Fix};
 use super::layout::{check_mask, turns};
 use super::plan::Plan;
 use crate::chat::Sample;
@@ -49,22 +49,33 @@ pub fn health(plan: &Plan, sample: &Sample, inspection: &Inspection) -> Health {
 /// # Errors
 /// As [`Fix::apply`].
 pub fn what_if(plan: &Plan, fix: &Fix, samples: &[Sample], indices: &[usize]) -> Result<Effect> {
+    let before = |index: usize| Some(judge(plan, samples.get(index)?));
+    what_if_from(plan, fix, samples, indices, before)
+}
+
+/// The same where the state before the change is known.
+///
+/// # Errors
+/// As [`Fix::apply`].
+pub fn what_if_from(
+    plan: &Plan,
+    fix: &Fix,
+    samples: &[Sample],
+    indices: &[usize],
+    before: impl Fn(usize) -> Option<Health> + Sync,
+) -> Result<Effect> {
     let (after_plan, kept) = fix.apply(plan, samples)?;
-    let judge = |plan: &Plan, sample: &Sample| health(plan, sample, &plan.inspect(sample));
+    let only_data = fix.changes.iter().all(|change| matches!(change, Change::Drop(_)));
     let parts: Vec<Effect> = indices
         .par_iter()
         .filter_map(|index| {
             let sample = samples.get(*index)?;
-            let before = judge(plan, sample);
+            let before = before(*index)?;
             if kept.binary_search(index).is_err() {
-                return Some(Effect {
-                    tried: 1,
-                    dropped: 1,
-                    supervised_before: before.supervised,
-                    ..Effect::default()
-                });
+                let supervised_before = before.supervised;
+                return Some(Effect { tried: 1, dropped: 1, supervised_before, ..Effect::default() });
             }
-            let after = judge(&after_plan, sample);
+            let after = if only_data { before } else { judge(&after_plan, sample) };
             Some(Effect {
                 tried: 1,
                 repaired: usize::from(!before.right && after.right),
@@ -77,6 +88,10 @@ pub fn what_if(plan: &Plan, fix: &Fix, samples: &[Sample], indices: &[usize]) ->
         })
         .collect();
     Ok(parts.into_iter().fold(Effect::default(), Effect::plus))
+}
+
+fn judge(plan: &Plan, sample: &Sample) -> Health {
+    health(plan, sample, &plan.inspect(sample))
 }
 
 impl Effect {

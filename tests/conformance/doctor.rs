@@ -5,10 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use maskscope::chat::{Sample, Template, read_samples};
-use maskscope::diagnose::{Plan, Probe, Report, Terms, Verdict, diagnose};
+use maskscope::diagnose::{Change, Plan, Probe, Report, Terms, Verdict, diagnose};
 use maskscope::labels::{Inspection, PromptOptions, Rule};
 use maskscope::setup::{Setup, apply};
 use maskscope::tokenizer::Tokenizer;
+use rayon::prelude::*;
 use serde_json::Value;
 
 use crate::labels::{load_for, overrides};
@@ -28,13 +29,25 @@ fn combinations(root: &Path, path: &Path, bases: &mut BTreeMap<String, Arc<Token
         let record: Value = serde_json::from_str(line).expect("a golden record");
         let text = |key: &str| record[key].as_str().unwrap_or_default();
         let wrapped = record["mm_use_im_start_end"].as_bool().unwrap_or(false);
-        let name = format!("{file} {}/{}{}", text("template"), text("preprocess"), if wrapped { "+wrap" } else { "" });
+        let name = format!(
+            "{file} {}/{}{}",
+            text("template"),
+            text("preprocess"),
+            if wrapped { "+wrap" } else { "" }
+        );
         if !seen.insert(name.clone()) {
             continue;
         }
-        let key = format!("{} {} {} {}", text("tokenizer"), text("transformers_version"), text("slow_fast"), record["loader_kw"]);
+        let key = format!(
+            "{} {} {} {}",
+            text("tokenizer"),
+            text("transformers_version"),
+            text("slow_fast"),
+            record["loader_kw"]
+        );
         let base = bases.entry(key).or_insert_with(|| Arc::new(load_for(root, &record))).clone();
-        let (tokenizer, effects) = apply(&base, &overrides(text("tokenizer"), text("overrides"))).expect("applies");
+        let (tokenizer, effects) =
+            apply(&base, &overrides(text("tokenizer"), text("overrides"))).expect("applies");
         let template = Template::named(text("template")).expect("the template");
         let rule = match text("preprocess") {
             "dispatch" => Rule::dispatch(&template),
@@ -56,10 +69,13 @@ fn ids(report: &Report, verdict: Verdict) -> Vec<String> {
 
 /// The terms of every counted sample sum up to its difference.
 fn check_terms(plan: &Plan, inspections: &[Inspection], name: &str) {
+    let probe = plan
+        .arithmetic(false)
+        .map(|arithmetic| Probe::of(&plan.setup.tokenizer, &arithmetic.closing, "USER: What"));
+    let Some(probe) = probe else { return };
     for inspection in inspections {
         let (Ok(labelled), Some(prompt)) = (&inspection.result, &inspection.prompt) else { continue };
         let Some(arithmetic) = plan.arithmetic(inspection.has_image) else { continue };
-        let probe = Probe::of(&plan.setup.tokenizer, &arithmetic.closing, "USER: What");
         let Some(terms) = Terms::of(labelled, prompt, &arithmetic, &probe) else { continue };
         let delta = labelled.cur_len.unwrap() - labelled.total_len.unwrap();
         assert_eq!(terms.delta(), delta, "{name} {}: {terms:?}", inspection.id);
@@ -79,16 +95,27 @@ fn doctor() {
         if file.starts_with("prompts.") || file.starts_with("collator.") || !file.contains(&only) {
             continue;
         }
-        for Combination { name, setup } in combinations(&root, &path, &mut bases) {
+        let judge = |Combination { name, setup }: &Combination| {
+            let mut wrong = Vec::new();
             let samples: Vec<Sample> = match name.ends_with("+wrap") {
                 true => samples.iter().filter(|s| s.has_image).cloned().collect(),
                 false => samples.clone(),
             };
             let inspections: Vec<Inspection> = samples.iter().map(|s| setup.inspect(s)).collect();
-            check_terms(&Plan::of(&setup), &inspections, &name);
-            let report = diagnose(&setup, &samples, &inspections);
-            let fix = report.findings.iter().filter(|f| f.verdict == Verdict::Error).find_map(|f| f.fix.as_ref());
-            println!("{name}: E {} | W {} | fix {:?}", ids(&report, Verdict::Error).join(" "), ids(&report, Verdict::Warn).join(" "), fix.map(|f| (&f.summary, f.effect.as_ref().map(|e| (e.tried,e.repaired,e.broken,e.remaining)))));
+            check_terms(&Plan::of(setup), &inspections, name);
+            let report = diagnose(setup, &samples, &inspections);
+            let errors = report.findings.iter().filter(|f| f.verdict == Verdict::Error);
+            let fix =
+                errors.filter_map(|f| f.fix.as_ref()).find(|f| !matches!(f.changes[..], [Change::Drop(_)]));
+            println!(
+                "{name}: E {} | W {} | {:?}",
+                ids(&report, Verdict::Error).join(" "),
+                ids(&report, Verdict::Warn).join(" "),
+                fix.map(|f| (
+                    &f.summary,
+                    f.effect.as_ref().map(|e| (e.tried, e.repaired, e.broken, e.remaining))
+                ))
+            );
             let blamed: BTreeSet<usize> = report
                 .findings
                 .iter()
@@ -101,7 +128,11 @@ fn doctor() {
                     wrong.push(format!("{name}: {} is lost without a cause", inspection.id));
                 }
             }
-        }
+            wrong
+        };
+        wrong.extend(
+            combinations(&root, &path, &mut bases).par_iter().flat_map_iter(judge).collect::<Vec<_>>(),
+        );
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

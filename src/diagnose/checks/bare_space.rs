@@ -5,7 +5,9 @@ use super::{Check, Context, Outcome, Verdict};
 pub const CHECK: Check = Check { id: "MSK032", title: "a lone space opens some answers", run };
 
 fn run(context: &Context<'_>) -> Outcome {
-    let spaces = context.indices(|facts, i| i.result.is_ok() && facts.mask.is_some_and(|m| m.bare_spaces > 0 && m.is_right()));
+    let spaces = context.indices(|facts, i| {
+        i.result.is_ok() && facts.mask.is_some_and(|m| m.bare_spaces > 0 && m.is_right())
+    });
     if spaces.is_empty() {
         return Outcome::ok();
     }

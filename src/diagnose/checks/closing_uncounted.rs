@@ -3,11 +3,11 @@
 use super::{Check, Context, Outcome};
 use crate::diagnose::cause::id;
 
-pub const CHECK: Check = Check { id: id::CLOSING_UNCOUNTED, title: "the closing separator is not counted", run };
+pub const CHECK: Check =
+    Check { id: id::CLOSING_UNCOUNTED, title: "the closing separator is not counted", run };
 
 fn run(context: &Context<'_>) -> Outcome {
-    let lost = context.lost_to(id::CLOSING_UNCOUNTED);
-    context.structural(lost, false, || {
+    context.structural(id::CLOSING_UNCOUNTED, || {
         "rounds are cut at the separator and the rule adds nothing for it, so every round is counted too short".to_string()
     })
 }

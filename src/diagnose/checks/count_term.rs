@@ -3,11 +3,11 @@
 use super::{Check, Context, Outcome};
 use crate::diagnose::cause::id;
 
-pub const CHECK: Check = Check { id: id::COUNT_TERM, title: "separators are counted twice in total_len", run };
+pub const CHECK: Check =
+    Check { id: id::COUNT_TERM, title: "separators are counted twice in total_len", run };
 
 fn run(context: &Context<'_>) -> Outcome {
-    let lost = context.lost_to(id::COUNT_TERM);
-    context.structural(lost, false, || {
+    context.structural(id::COUNT_TERM, || {
         "the rule adds the number of separators to total_len, which is right only where pad is the separator; here pad \
          is another id, so they count twice"
             .to_string()

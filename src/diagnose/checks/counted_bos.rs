@@ -6,9 +6,7 @@ use crate::diagnose::cause::id;
 pub const CHECK: Check = Check { id: id::COUNTED_BOS, title: "bos counted in every round", run };
 
 fn run(context: &Context<'_>) -> Outcome {
-    let lost = context.lost_to(id::COUNTED_BOS);
-    let hidden = context.probe.bos > 0 && context.law_slope_is(1);
-    context.structural(lost, hidden, || {
+    context.structural(id::COUNTED_BOS, || {
         format!(
             "the tokenizer puts {} id before every text, so each round encoded alone brings its own bos, and the rule \
              counts it besides the separator",

@@ -1,10 +1,11 @@
 //! Whitespace beside a special token is swallowed (transformers 4.31 with plain-string special tokens).
 
+use super::Verdict;
 use super::{Check, Context, Outcome};
 use crate::diagnose::cause::id;
-use super::Verdict;
 
-pub const CHECK: Check = Check { id: id::EATEN_SPACE, title: "whitespace beside the separator is swallowed", run };
+pub const CHECK: Check =
+    Check { id: id::EATEN_SPACE, title: "whitespace beside the separator is swallowed", run };
 
 fn run(context: &Context<'_>) -> Outcome {
     if !context.probe.strips_space {

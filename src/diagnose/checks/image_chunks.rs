@@ -1,8 +1,8 @@
 //! A prompt that begins with bos loses an id in every image chunk when bos is no prefix of its own.
 
+use super::Verdict;
 use super::{Check, Context, Outcome};
 use crate::diagnose::cause::id;
-use super::Verdict;
 use crate::tokenizer::Role;
 
 pub const CHECK: Check = Check { id: id::IMAGE_CHUNKS, title: "image chunks lose their first id", run };

@@ -6,7 +6,9 @@ pub const CHECK: Check = Check { id: "MSK018", title: "placeholders and images d
 
 fn run(context: &Context<'_>) -> Outcome {
     let differs = |index: usize| {
-        let (Some(sample), Some(facts)) = (context.samples.get(index), context.facts.get(index)) else { return false };
+        let (Some(sample), Some(facts)) = (context.samples.get(index), context.facts.get(index)) else {
+            return false;
+        };
         let places = facts.content.placeholders + facts.content.videos;
         if sample.has_image { places != sample.media } else { facts.content.placeholders > 0 }
     };

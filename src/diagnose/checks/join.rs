@@ -3,11 +3,11 @@
 use super::{Check, Context, Outcome};
 use crate::diagnose::cause::id;
 
-pub const CHECK: Check = Check { id: id::JOIN, title: "text behind the separator is cut otherwise than alone", run };
+pub const CHECK: Check =
+    Check { id: id::JOIN, title: "text behind the separator is cut otherwise than alone", run };
 
 fn run(context: &Context<'_>) -> Outcome {
-    let lost = context.lost_to(id::JOIN);
-    context.structural(lost, context.probe.join != 0 && context.law_slope_is(context.probe.join), || {
+    context.structural(id::JOIN, || {
         format!(
             "behind the separator the next round's first word is {} id(s) fewer than alone: this tokenizer adds no \
              space piece there (legacy = {:?})",

@@ -10,12 +10,15 @@ pub const CHECK: Check = Check { id: "MSK008", title: "long samples skip the len
 
 fn run(context: &Context<'_>) -> Outcome {
     let most = i64::try_from(context.plan.setup.options.model_max_length).unwrap_or(i64::MAX);
-    let long = context.indices(|_, i| i.result.as_ref().is_ok_and(|l| l.cur_len.is_some_and(|cur| cur >= most)));
+    let long =
+        context.indices(|_, i| i.result.as_ref().is_ok_and(|l| l.cur_len.is_some_and(|cur| cur >= most)));
     if long.is_empty() {
         return Outcome::ok();
     }
     // The same law without the guard: nothing is cut, and every length is compared.
-    let Ok(free) = Change::MaxLength(usize::MAX >> 1).apply(context.plan.clone()) else { return Outcome::ok() };
+    let Ok(free) = Change::MaxLength(usize::MAX >> 1).apply(context.plan.clone()) else {
+        return Outcome::ok();
+    };
     let drifts: Vec<(usize, i64)> = long
         .iter()
         .take(MOST)
@@ -26,8 +29,10 @@ fn run(context: &Context<'_>) -> Outcome {
         .collect();
     let looked_at = long.len().min(MOST);
     let Some((first, delta)) = drifts.first().copied() else {
-        let cause = "the check is skipped from model_max_length on; without the guard these lengths agree".to_string();
-        return Outcome::found(Verdict::Note, long, cause).evidence("compared without the guard", looked_at.to_string());
+        let cause = "the check is skipped from model_max_length on; without the guard these lengths agree"
+            .to_string();
+        return Outcome::found(Verdict::Note, long, cause)
+            .evidence("compared without the guard", looked_at.to_string());
     };
     let cause = "the check is skipped from model_max_length on, and without the guard the lengths differ: the mask of \
                  these samples has drifted, and no warning says so";

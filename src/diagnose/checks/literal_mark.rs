@@ -7,5 +7,9 @@ pub const CHECK: Check = Check { id: id::LITERAL_MARK, title: "the answer's mark
 
 fn run(context: &Context<'_>) -> Outcome {
     let present = context.indices(|facts, _| facts.content.literal_mark);
-    context.content(context.lost_to(id::LITERAL_MARK), present, "the text that opens an answer stands inside a turn, so its round splits into more than two parts")
+    context.content(
+        context.lost_to(id::LITERAL_MARK),
+        present,
+        "the text that opens an answer stands inside a turn, so its round splits into more than two parts",
+    )
 }

@@ -3,12 +3,11 @@
 use super::{Check, Context, Outcome};
 use crate::diagnose::cause::id;
 
-pub const CHECK: Check = Check { id: id::MISSING_BOS, title: "the rule counts on a bos that is not there", run };
+pub const CHECK: Check =
+    Check { id: id::MISSING_BOS, title: "the rule counts on a bos that is not there", run };
 
 fn run(context: &Context<'_>) -> Outcome {
-    let lost = context.lost_to(id::MISSING_BOS);
-    let hidden = context.probe.bos == 0 && context.probe.closing_is_one && context.law_slope_is(-1);
-    context.structural(lost, hidden, || {
+    context.structural(id::MISSING_BOS, || {
         "the tokenizer puts no bos first, so a round encoded alone lacks the id that the rule lets stand for the \
          separator; one round passes by accident, as cur_len starts at 1"
             .to_string()

@@ -125,19 +125,19 @@ impl Outcome {
 
     /// With the smallest change of the set-up that was found to work.
     fn searched(self, context: &Context<'_>) -> Self {
-        let fix = context.searched_fix(&self.samples);
-        self.with_fix(fix)
+        self.with_fix(context.searched_fix())
     }
 }
 
 /// Shapes that many checks share.
 impl Context<'_> {
     /// A fault of rule, separator or tokens: an error where samples are lost, a warning where this data hides it.
-    fn structural(&self, lost: Vec<usize>, hidden: bool, cause: impl Fn() -> String) -> Outcome {
+    fn structural(&self, id: &'static str, cause: impl Fn() -> String) -> Outcome {
         if !self.counts() {
             return Outcome::skipped("this rule does not count rounds");
         }
-        let verdict = match (lost.is_empty(), hidden) {
+        let lost = self.lost_to(id);
+        let verdict = match (lost.is_empty(), self.hidden.contains(id)) {
             (true, false) => return Outcome::ok(),
             (true, true) => Verdict::Warn,
             (false, _) => Verdict::Error,
@@ -146,7 +146,9 @@ impl Context<'_> {
         if let Some(first) = self.first_mismatch(&outcome.samples) {
             outcome = outcome.evidence("first", first);
         }
-        for (what, law) in [("text, 1 to 5 rounds", &self.laws.text), ("image, 1 to 5 rounds", &self.laws.image)] {
+        for (what, law) in
+            [("text, 1 to 5 rounds", &self.laws.text), ("image, 1 to 5 rounds", &self.laws.image)]
+        {
             if let Some(law) = law {
                 outcome = outcome.evidence(what, law.formula());
             }
@@ -167,12 +169,6 @@ impl Context<'_> {
         let fix = self.tried(Fix::new(vec![Change::Drop(lost.clone())]), &lost);
         let first = self.first_mismatch(&lost).unwrap_or_default();
         Outcome::found(verdict, lost, cause.to_string()).evidence("first", first).with_fix(fix)
-    }
-
-    /// True when either branch's law has that slope.
-    fn law_slope_is(&self, slope: i64) -> bool {
-        let has = |law: &Option<super::law::Law>| law.as_ref().is_some_and(|l| l.exact && l.slope == slope);
-        has(&self.laws.text) || has(&self.laws.image)
     }
 
     /// True when a turn of any sample holds a text.

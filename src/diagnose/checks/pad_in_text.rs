@@ -25,8 +25,8 @@ fn run(context: &Context<'_>) -> Outcome {
         Some(token) => vec![Change::Token(Role::Pad, TokenChoice::Surface(token.clone()))],
         None => vec![Change::Drop(lost.clone())],
     };
-    let fix = context.tried(Fix::new(change), &lost).or_else(|| {
-        context.tried(Fix::new(vec![Change::Drop(lost.clone())]), &lost)
-    });
+    let fix = context
+        .tried(Fix::new(change), &lost)
+        .or_else(|| context.tried(Fix::new(vec![Change::Drop(lost.clone())]), &lost));
     Outcome::found(super::Verdict::Error, lost, cause.to_string()).evidence("pad", pad).with_fix(fix)
 }

@@ -6,8 +6,7 @@ use crate::diagnose::cause::id;
 pub const CHECK: Check = Check { id: id::PAD_IS_SEPARATOR, title: "pad is the closing token", run };
 
 fn run(context: &Context<'_>) -> Outcome {
-    let lost = context.lost_to(id::PAD_IS_SEPARATOR);
-    context.structural(lost, false, || {
+    context.structural(id::PAD_IS_SEPARATOR, || {
         "pad and the closing separator are one id: total_len counts ids that differ from pad and misses every \
          separator, so cur_len is one too large for each round"
             .to_string()

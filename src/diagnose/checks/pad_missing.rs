@@ -1,8 +1,8 @@
 //! pad is None, so nothing can be padded or compared.
 
+use super::Verdict;
 use super::{Check, Context, Outcome};
 use crate::diagnose::cause::id;
-use super::Verdict;
 use crate::tokenizer::Role;
 
 pub const CHECK: Check = Check { id: id::PAD_MISSING, title: "there is no pad token", run };

@@ -1,11 +1,12 @@
 //! Rounds that are cut otherwise alone than in the prompt, for no reason known here.
 
-use super::{Check, Context, Outcome};
-use crate::diagnose::cause::id;
 use super::Verdict;
+use super::{Check, Context, Outcome};
 use crate::diagnose::align;
+use crate::diagnose::cause::id;
 
-pub const CHECK: Check = Check { id: id::PIECES_DIFFER, title: "a round is cut otherwise alone than in the prompt", run };
+pub const CHECK: Check =
+    Check { id: id::PIECES_DIFFER, title: "a round is cut otherwise alone than in the prompt", run };
 
 fn run(context: &Context<'_>) -> Outcome {
     let lost = context.lost_to(id::PIECES_DIFFER);

@@ -1,10 +1,11 @@
 //! The closing separator is several ids, which melt with their neighbours.
 
 use super::{Check, Context, Outcome};
-use crate::diagnose::cause::id;
 use crate::diagnose::alignment::tokens_of;
+use crate::diagnose::cause::id;
 
-pub const CHECK: Check = Check { id: id::SEPARATOR_NOT_ONE, title: "the closing separator is not one token", run };
+pub const CHECK: Check =
+    Check { id: id::SEPARATOR_NOT_ONE, title: "the closing separator is not one token", run };
 
 fn run(context: &Context<'_>) -> Outcome {
     if !context.counts() {
@@ -13,12 +14,13 @@ fn run(context: &Context<'_>) -> Outcome {
     if context.probe.closing_is_one {
         return Outcome::ok();
     }
-    let lost = context.lost_to(id::SEPARATOR_NOT_ONE);
     let ids: Vec<i64> = context.probe.closing_ids.iter().map(|id| i64::from(*id)).collect();
-    let tokens: Vec<String> =
-        tokens_of(&context.plan.setup.tokenizer, &ids).iter().map(|t| format!("{:?} ({})", t.text, t.id)).collect();
+    let tokens: Vec<String> = tokens_of(&context.plan.setup.tokenizer, &ids)
+        .iter()
+        .map(|t| format!("{:?} ({})", t.text, t.id))
+        .collect();
     context
-        .structural(lost, true, || {
+        .structural(id::SEPARATOR_NOT_ONE, || {
             format!(
                 "{:?} is no token of this tokenizer: its {} pieces melt with the text beside them",
                 context.closing(),

@@ -13,6 +13,9 @@ fn run(context: &Context<'_>) -> Outcome {
     let name = wrong.first().map_or("", |i| context.name(*i));
     let cause = "lengths agree or are not compared, but the supervised tokens are not the answers and their stop tokens";
     Outcome::found(Verdict::Warn, wrong.clone(), cause.to_string())
-        .evidence("first", format!("{name}: {} tokens of answers masked, {} others supervised", mask.missing, mask.leaked))
+        .evidence(
+            "first",
+            format!("{name}: {} tokens of answers masked, {} others supervised", mask.missing, mask.leaked),
+        )
         .searched(context)
 }

@@ -6,8 +6,7 @@ use crate::diagnose::cause::id;
 pub const CHECK: Check = Check { id: id::START, title: "cur_len starts at the wrong number", run };
 
 fn run(context: &Context<'_>) -> Outcome {
-    let lost = context.lost_to(id::START);
-    context.structural(lost, false, || {
+    context.structural(id::START, || {
         let literal = context.plan.counting.two().is_some_and(|two| two.image != two.text);
         let why = if literal {
             "; the guide changes only the two lines of the image branch and leaves cur_len and the text branch as they were"

@@ -11,9 +11,13 @@ fn run(context: &Context<'_>) -> Outcome {
     }
     let tokenizer = &context.plan.setup.tokenizer;
     let Some(eos) = tokenizer.special.get(Role::Eos) else {
-        return Outcome::found(Verdict::Warn, Vec::new(), "the tokenizer names no eos, so nothing stops generation".to_string())
-            .evidence("separator", context.closing())
-            .searched(context);
+        return Outcome::found(
+            Verdict::Warn,
+            Vec::new(),
+            "the tokenizer names no eos, so nothing stops generation".to_string(),
+        )
+        .evidence("separator", context.closing())
+        .searched(context);
     };
     if eos.content == context.closing() {
         return Outcome::ok();

@@ -1,8 +1,8 @@
 //! A rule that asserts another template style.
 
 use super::{Check, Context, Outcome, Verdict};
-use crate::labels::Rule;
 use crate::diagnose::plan::Counting;
+use crate::labels::Rule;
 
 pub const CHECK: Check = Check { id: "MSK031", title: "rule and template do not go together", run };
 
@@ -21,6 +21,9 @@ fn run(context: &Context<'_>) -> Outcome {
         return Outcome::ok();
     }
     let template = &context.plan.setup.template;
-    let cause = format!("the rule asserts another separator style than {:?}, which template {} has", template.style, template.name);
+    let cause = format!(
+        "the rule asserts another separator style than {:?}, which template {} has",
+        template.style, template.name
+    );
     Outcome::found(Verdict::Error, refused, cause).searched(context)
 }

@@ -17,7 +17,9 @@ fn run(context: &Context<'_>) -> Outcome {
     let mut drifted = Vec::new();
     let mut first = None;
     for (index, inspection) in context.inspections.iter().enumerate().take(MOST) {
-        let Some(worst) = align(&context.plan, inspection).into_iter().find(|a| a.drift != 0) else { continue };
+        let Some(worst) = align(&context.plan, inspection).into_iter().find(|a| a.drift != 0) else {
+            continue;
+        };
         drifted.push(index);
         first = first.or(Some((index, worst.round, worst.drift)));
     }
@@ -25,6 +27,9 @@ fn run(context: &Context<'_>) -> Outcome {
     let cause = "this rule encodes the header and each turn alone and compares nothing: where they are cut otherwise in \
                  the prompt, every boundary behind is off, silently";
     Outcome::found(Verdict::Warn, drifted, cause.to_string())
-        .evidence("first", format!("{}: piece {piece} begins {drift:+} tokens from its place", context.name(index)))
+        .evidence(
+            "first",
+            format!("{}: piece {piece} begins {drift:+} tokens from its place", context.name(index)),
+        )
         .evidence("samples looked at", context.inspections.len().min(MOST).to_string())
 }
