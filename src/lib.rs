@@ -53,6 +53,7 @@ pub mod app;
 pub mod chat;
 pub mod cli;
 pub mod commands;
+pub mod diagnose;
 pub mod error;
 pub mod hub;
 pub mod labels;

@@ -5,6 +5,7 @@
 //! Without the variable the tests say that they are skipped.
 
 mod chat;
+mod doctor;
 mod labels;
 mod moe;
 mod special;

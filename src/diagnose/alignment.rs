@@ -1,0 +1,174 @@
+//! The ids of each piece that was encoded alone, laid against the ids of the whole prompt.
+//!
+//! A counting rule is right when both are the same. Where they part is the place to look at: tokens that melt
+//! with a neighbour, a bos that only the lone piece has, a space that only one of both keeps.
+
+use std::ops::Range;
+
+use serde::Serialize;
+
+use super::layout::tokens_before;
+use super::plan::{Counting, Plan};
+use crate::labels::{Inspection, Labelled, Rule, image_ids};
+use crate::tokenizer::Tokenizer;
+
+/// One token as evidence: its id and its text (lossy where its bytes are no text).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Token {
+    pub id: i64,
+    pub text: String,
+}
+
+/// What happened where two token rows part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DifferenceKind {
+    /// Several tokens of the lone piece are fewer tokens in the prompt.
+    Merged,
+    /// Tokens of the lone piece are more tokens in the prompt.
+    Split,
+    /// Tokens that only the lone piece has.
+    OnlyAlone,
+    /// Tokens that only the prompt has.
+    OnlyInPrompt,
+    /// As many tokens, but others: the count is right all the same.
+    Replaced,
+}
+
+/// The first stretch in which two token rows differ.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// Position in the lone piece, without the special tokens in front.
+    pub at: usize,
+    /// Index in the prompt's ids.
+    pub token: usize,
+    pub kind: DifferenceKind,
+    pub alone: Vec<Token>,
+    pub in_prompt: Vec<Token>,
+}
+
+/// One round: what the rule counts against what stands in the prompt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RoundAlignment {
+    pub round: usize,
+    /// The rule's `round_len`.
+    pub claimed: i64,
+    /// Ids of the round in the prompt, its separator included.
+    pub actual: i64,
+    /// `claimed - actual`.
+    pub off: i64,
+    /// Where the rule puts the round's first token, and where that is.
+    pub claimed_start: i64,
+    pub actual_start: i64,
+    /// `claimed_start - actual_start`: how far the mask has drifted when the round begins.
+    pub drift: i64,
+    /// Ids in front of the lone piece that the prompt does not have there.
+    pub added: Vec<Token>,
+    pub difference: Option<Difference>,
+}
+
+/// Aligns every round of an inspected sample. Empty where the sample raised or the rule does not count.
+pub fn align(plan: &Plan, inspection: &Inspection) -> Vec<RoundAlignment> {
+    let (Ok(labelled), Some(prompt)) = (&inspection.result, &inspection.prompt) else { return Vec::new() };
+    let closing = match plan.arithmetic(inspection.has_image) {
+        Some(arithmetic) => arithmetic.closing.len(),
+        None if plan.counting == Counting::Named(Rule::V0) => 0,
+        None => return Vec::new(),
+    };
+    let tokenizer = &plan.setup.tokenizer;
+    let rounds = labelled.rounds.iter().enumerate();
+    rounds
+        .filter_map(|(index, round)| {
+            let end = (round.text.end + closing).min(prompt.len());
+            let start =
+                if round.text.start == 0 { 0 } else { tokens_before(&labelled.spans, round.text.start) };
+            let tokens = start..tokens_before(&labelled.spans, end);
+            let actual = i64::try_from(tokens.len()).ok()?;
+            let actual_start = i64::try_from(start).ok()?;
+            let text = prompt.get(round.text.clone())?;
+            let (added, alone) = encode_alone(tokenizer, text, inspection.has_image)?;
+            let body = tokens_before(&labelled.spans, round.text.start);
+            let in_prompt = body..tokens_before(&labelled.spans, round.text.end);
+            Some(RoundAlignment {
+                round: index,
+                claimed: round.round_len,
+                actual,
+                off: round.round_len - actual,
+                claimed_start: round.start,
+                actual_start,
+                drift: round.start - actual_start,
+                difference: first_difference(tokenizer, labelled, &alone, in_prompt),
+                added: tokens_of(tokenizer, &added),
+            })
+        })
+        .collect()
+}
+
+/// Ids of a lone piece: those that stand in front for no text, and the others.
+fn encode_alone(tokenizer: &Tokenizer, text: &str, image: bool) -> Option<(Vec<i64>, Vec<i64>)> {
+    let (ids, spans) = if image {
+        let ids = image_ids(tokenizer, text).ok()?;
+        (ids.ids, ids.spans)
+    } else {
+        let encoding = tokenizer.encode(text, true).ok()?;
+        (encoding.ids.iter().map(|id| i64::from(*id)).collect(), encoding.spans)
+    };
+    let front = spans.iter().take_while(|s| s.end == 0).count();
+    let (added, body) = ids.split_at_checked(front)?;
+    Some((added.to_vec(), body.to_vec()))
+}
+
+fn first_difference(
+    tokenizer: &Tokenizer,
+    labelled: &Labelled,
+    alone: &[i64],
+    in_prompt: Range<usize>,
+) -> Option<Difference> {
+    let here = labelled.input_ids.get(in_prompt.clone())?;
+    let at = alone.iter().zip(here).take_while(|(a, b)| a == b).count();
+    let (alone_rest, here_rest) = (alone.get(at..)?, here.get(at..)?);
+    if alone_rest.is_empty() && here_rest.is_empty() {
+        return None;
+    }
+    let (a, b) = resynchronise(alone_rest, here_rest);
+    let kind = match (a, b) {
+        (_, 0) => DifferenceKind::OnlyAlone,
+        (0, _) => DifferenceKind::OnlyInPrompt,
+        (a, b) if a > b => DifferenceKind::Merged,
+        (a, b) if a < b => DifferenceKind::Split,
+        _ => DifferenceKind::Replaced,
+    };
+    Some(Difference {
+        at,
+        token: in_prompt.start + at,
+        kind,
+        alone: tokens_of(tokenizer, alone_rest.get(..a)?),
+        in_prompt: tokens_of(tokenizer, here_rest.get(..b)?),
+    })
+}
+
+/// How many tokens of both rows to skip until they agree again, the fewest in sum.
+fn resynchronise(alone: &[i64], here: &[i64]) -> (usize, usize) {
+    const WINDOW: usize = 12;
+    for sum in 1..=2 * WINDOW {
+        for a in 0..=sum {
+            let b = sum - a;
+            let (Some(rest_a), Some(rest_b)) = (alone.get(a..), here.get(b..)) else { continue };
+            let agree = rest_a.iter().zip(rest_b).take(2).filter(|(x, y)| x == y).count();
+            if agree == 2 || (rest_a == rest_b) {
+                return (a, b);
+            }
+        }
+    }
+    (alone.len(), here.len())
+}
+
+/// Ids with their texts.
+pub fn tokens_of(tokenizer: &Tokenizer, ids: &[i64]) -> Vec<Token> {
+    let text = |id: i64| match u32::try_from(id).ok().and_then(|id| tokenizer.token_bytes(id)) {
+        Some(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        None if id == crate::labels::IMAGE_TOKEN_INDEX => "<image>".to_string(),
+        None => String::new(),
+    };
+    ids.iter().map(|id| Token { id: *id, text: text(*id) }).collect()
+}

@@ -1,0 +1,17 @@
+//! The space before an answer as a token of its own.
+
+use super::{Check, Context, Outcome, Verdict};
+
+pub const CHECK: Check = Check { id: "MSK032", title: "a lone space opens some answers", run };
+
+fn run(context: &Context<'_>) -> Outcome {
+    let spaces = context.indices(|facts, i| {
+        i.result.is_ok() && facts.mask.is_some_and(|m| m.bare_spaces > 0 && m.is_right())
+    });
+    if spaces.is_empty() {
+        return Outcome::ok();
+    }
+    let cause = "the answer begins with a digit, an emoji or the like, so the space before it is a supervised token of \
+                 its own; inference prompts end before that space, so this is as it should be";
+    Outcome::found(Verdict::Note, spaces, cause.to_string())
+}

@@ -1,0 +1,15 @@
+//! `total_len` gets the number of separators added although pad is another token.
+
+use super::{Check, Context, Outcome};
+use crate::diagnose::cause::id;
+
+pub const CHECK: Check =
+    Check { id: id::COUNT_TERM, title: "separators are counted twice in total_len", run };
+
+fn run(context: &Context<'_>) -> Outcome {
+    context.structural(id::COUNT_TERM, || {
+        "the rule adds the number of separators to total_len, which is right only where pad is the separator; here pad \
+         is another id, so they count twice"
+            .to_string()
+    })
+}

@@ -1,0 +1,16 @@
+//! bos counted once a round: a rule for tokenizers without bos on one that puts it first.
+
+use super::{Check, Context, Outcome};
+use crate::diagnose::cause::id;
+
+pub const CHECK: Check = Check { id: id::COUNTED_BOS, title: "bos counted in every round", run };
+
+fn run(context: &Context<'_>) -> Outcome {
+    context.structural(id::COUNTED_BOS, || {
+        format!(
+            "the tokenizer puts {} id before every text, so each round encoded alone brings its own bos, and the rule \
+             counts it besides the separator",
+            context.probe.bos
+        )
+    })
+}

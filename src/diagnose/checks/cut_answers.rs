@@ -1,0 +1,31 @@
+//! Answers that truncation takes away.
+
+use super::{Check, Context, Outcome, Verdict};
+use crate::diagnose::layout::turns;
+
+pub const CHECK: Check = Check { id: "MSK019", title: "answers are cut away", run };
+
+fn run(context: &Context<'_>) -> Outcome {
+    let most = context.plan.setup.options.model_max_length;
+    let mut cut = Vec::new();
+    let mut none_left = 0;
+    for (index, (inspection, sample)) in context.inspections.iter().zip(context.samples).enumerate() {
+        let (Ok(labelled), Some(prompt)) = (&inspection.result, &inspection.prompt) else { continue };
+        if labelled.input_ids.len() < most {
+            continue;
+        }
+        let reached = labelled.spans.get(..most).and_then(<[_]>::last).map_or(0, |s| s.end);
+        let answers = turns(&context.plan, sample, prompt).unwrap_or_default();
+        if answers.iter().any(|t| t.answer && t.end > reached) {
+            none_left += usize::from(answers.iter().filter(|t| t.answer).all(|t| t.text.start >= reached));
+            cut.push(index);
+        }
+    }
+    if cut.is_empty() {
+        return Outcome::ok();
+    }
+    let cause = "the sample is longer than model_max_length: an answer or its eos lies behind the cut and is never learnt";
+    Outcome::found(Verdict::Warn, cut, cause.to_string())
+        .evidence("model_max_length", most.to_string())
+        .evidence("samples without any answer left", none_left.to_string())
+}

@@ -1,0 +1,17 @@
+//! Text behind a special token is cut otherwise than alone (`legacy=false`).
+
+use super::{Check, Context, Outcome};
+use crate::diagnose::cause::id;
+
+pub const CHECK: Check =
+    Check { id: id::JOIN, title: "text behind the separator is cut otherwise than alone", run };
+
+fn run(context: &Context<'_>) -> Outcome {
+    context.structural(id::JOIN, || {
+        format!(
+            "behind the separator the next round's first word is {} id(s) fewer than alone: this tokenizer adds no \
+             space piece there (legacy = {:?})",
+            context.probe.join, context.plan.setup.tokenizer.facts.legacy
+        )
+    })
+}

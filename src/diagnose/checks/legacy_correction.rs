@@ -1,0 +1,22 @@
+//! Newer LLaVA's correction for `legacy`, where it does not fit.
+
+use super::Verdict;
+use super::{Check, Context, Outcome};
+use crate::diagnose::cause::id;
+
+pub const CHECK: Check =
+    Check { id: id::LEGACY_CORRECTION, title: "the correction for legacy does not fit", run };
+
+fn run(context: &Context<'_>) -> Outcome {
+    let raised = context.raised(|e| e.kind == "AttributeError");
+    if !raised.is_empty() {
+        let class = &context.plan.setup.tokenizer.facts.name;
+        let cause = format!(
+            "the rule asks for tokenizer.legacy, which {class} does not have: every later round raises"
+        );
+        return Outcome::found(Verdict::Error, raised, cause).searched(context);
+    }
+    context.structural(id::LEGACY_CORRECTION, || {
+        "the rule takes one off later rounds, but this tokenizer cuts text behind the separator as it does alone".to_string()
+    })
+}

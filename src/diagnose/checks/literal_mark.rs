@@ -1,0 +1,15 @@
+//! The text that opens an answer stands inside a text.
+
+use super::{Check, Context, Outcome};
+use crate::diagnose::cause::id;
+
+pub const CHECK: Check = Check { id: id::LITERAL_MARK, title: "the answer's mark stands inside a turn", run };
+
+fn run(context: &Context<'_>) -> Outcome {
+    let present = context.indices(|facts, _| facts.content.literal_mark);
+    context.content(
+        context.lost_to(id::LITERAL_MARK),
+        present,
+        "the text that opens an answer stands inside a turn, so its round splits into more than two parts",
+    )
+}

@@ -1,0 +1,16 @@
+//! The closing separator stands inside a text.
+
+use super::{Check, Context, Outcome};
+use crate::diagnose::cause::id;
+
+pub const CHECK: Check =
+    Check { id: id::LITERAL_SEPARATOR, title: "the separator stands inside a turn", run };
+
+fn run(context: &Context<'_>) -> Outcome {
+    let present = context.indices(|facts, _| facts.content.literal_closing);
+    context.content(
+        context.lost_to(id::LITERAL_SEPARATOR),
+        present,
+        "the text that closes a round stands inside a turn, so the prompt is cut there as well",
+    )
+}

@@ -1,0 +1,22 @@
+//! Rounds that are cut otherwise alone than in the prompt, for no reason known here.
+
+use super::Verdict;
+use super::{Check, Context, Outcome};
+use crate::diagnose::align;
+use crate::diagnose::cause::id;
+
+pub const CHECK: Check =
+    Check { id: id::PIECES_DIFFER, title: "a round is cut otherwise alone than in the prompt", run };
+
+fn run(context: &Context<'_>) -> Outcome {
+    let lost = context.lost_to(id::PIECES_DIFFER);
+    let Some(first) = lost.first().copied() else { return Outcome::ok() };
+    let aligned = context.inspections.get(first).map(|i| align(&context.plan, i)).unwrap_or_default();
+    let difference = aligned.iter().find_map(|a| a.difference.as_ref());
+    let cause = "a round encoded alone gives other ids than in the prompt; see where they part".to_string();
+    let outcome = Outcome::found(Verdict::Error, lost, cause);
+    match difference {
+        Some(d) => outcome.evidence("parts at token", format!("{} ({:?})", d.token, d.kind)),
+        None => outcome,
+    }
+}

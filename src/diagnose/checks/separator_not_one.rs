@@ -1,0 +1,31 @@
+//! The closing separator is several ids, which melt with their neighbours.
+
+use super::{Check, Context, Outcome};
+use crate::diagnose::alignment::tokens_of;
+use crate::diagnose::cause::id;
+
+pub const CHECK: Check =
+    Check { id: id::SEPARATOR_NOT_ONE, title: "the closing separator is not one token", run };
+
+fn run(context: &Context<'_>) -> Outcome {
+    if !context.counts() {
+        return Outcome::skipped("this rule does not count rounds");
+    }
+    if context.probe.closing_is_one {
+        return Outcome::ok();
+    }
+    let ids: Vec<i64> = context.probe.closing_ids.iter().map(|id| i64::from(*id)).collect();
+    let tokens: Vec<String> = tokens_of(&context.plan.setup.tokenizer, &ids)
+        .iter()
+        .map(|t| format!("{:?} ({})", t.text, t.id))
+        .collect();
+    context
+        .structural(id::SEPARATOR_NOT_ONE, || {
+            format!(
+                "{:?} is no token of this tokenizer: its {} pieces melt with the text beside them",
+                context.closing(),
+                ids.len()
+            )
+        })
+        .evidence("separator alone", tokens.join(" "))
+}

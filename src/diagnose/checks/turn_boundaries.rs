@@ -1,0 +1,35 @@
+//! The `###` fall-through: boundaries counted on pieces that were encoded alone.
+
+use super::{Check, Context, Outcome, Verdict};
+use crate::diagnose::align;
+use crate::diagnose::plan::Counting;
+use crate::labels::Rule;
+
+/// Aligning encodes every piece again: at most so many samples.
+const MOST: usize = 200;
+
+pub const CHECK: Check = Check { id: "MSK022", title: "boundaries of ### turns have drifted", run };
+
+fn run(context: &Context<'_>) -> Outcome {
+    if context.plan.counting != Counting::Named(Rule::V0) {
+        return Outcome::skipped("the rule is not the ### fall-through");
+    }
+    let mut drifted = Vec::new();
+    let mut first = None;
+    for (index, inspection) in context.inspections.iter().enumerate().take(MOST) {
+        let Some(worst) = align(&context.plan, inspection).into_iter().find(|a| a.drift != 0) else {
+            continue;
+        };
+        drifted.push(index);
+        first = first.or(Some((index, worst.round, worst.drift)));
+    }
+    let Some((index, piece, drift)) = first else { return Outcome::ok() };
+    let cause = "this rule encodes the header and each turn alone and compares nothing: where they are cut otherwise in \
+                 the prompt, every boundary behind is off, silently";
+    Outcome::found(Verdict::Warn, drifted, cause.to_string())
+        .evidence(
+            "first",
+            format!("{}: piece {piece} begins {drift:+} tokens from its place", context.name(index)),
+        )
+        .evidence("samples looked at", context.inspections.len().min(MOST).to_string())
+}

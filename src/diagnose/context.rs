@@ -1,0 +1,230 @@
+//! What every check works on: the plan, the samples, their labels, and what was measured once for all.
+
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
+
+use rayon::prelude::*;
+
+use super::cause::{Circumstances, causes};
+use super::content::{Content, answer_mark, closing};
+use super::fix::Fix;
+use super::law::{Laws, conversations};
+use super::layout::{MaskCheck, check_mask, turns};
+use super::plan::{Arithmetic, Plan};
+use super::probe::Probe;
+use super::search::{Search, fix_search};
+use super::terms::Terms;
+use super::tokens::spare_tokens;
+use super::what_if::{health, what_if_from};
+use crate::chat::Sample;
+use crate::labels::{Inspection, Labelled, PythonError};
+use crate::tokenizer::Role;
+
+/// A fix is tried on at most this many samples it is for, and as many others.
+const TRIED: usize = 48;
+
+/// What is known of one sample.
+#[derive(Debug, Clone)]
+pub struct SampleFacts {
+    pub content: Content,
+    pub terms: Option<Terms>,
+    /// The checks that explain why the sample is lost; empty where it is not.
+    pub causes: Vec<&'static str>,
+    /// The mask before the length check; `None` where the sample raised or the rule has no turns.
+    pub mask: Option<MaskCheck>,
+    /// Number of answers in the conversation that say something.
+    pub answers: usize,
+}
+
+/// All that a check may look at.
+#[derive(Debug)]
+pub struct Context<'a> {
+    pub plan: Plan,
+    pub samples: &'a [Sample],
+    pub inspections: &'a [Inspection],
+    pub facts: Vec<SampleFacts>,
+    pub probe: Probe,
+    pub laws: Laws,
+    /// Causes that show in plain conversations of 1 to 5 rounds, whether or not this data has such.
+    pub hidden: BTreeSet<&'static str>,
+    /// Tokens that could be pad.
+    pub spare: Vec<String>,
+    search: OnceLock<Search>,
+    searched_fix: OnceLock<Option<Fix>>,
+}
+
+impl<'a> Context<'a> {
+    /// Measures everything once. `inspections` are the labels of `samples` under `plan`, in their order.
+    pub fn new(plan: Plan, samples: &'a [Sample], inspections: &'a [Inspection]) -> Self {
+        let template = &plan.setup.template;
+        let opening = match template.roles.first() {
+            Some(name) => format!("{name}: What"),
+            None => "What".to_string(),
+        };
+        let probe = Probe::of(&plan.setup.tokenizer, closing(template), &opening);
+        let arithmetics = [plan.arithmetic(false), plan.arithmetic(true)];
+        let facts = samples
+            .par_iter()
+            .zip(inspections)
+            .map(|(sample, inspection)| {
+                let arithmetic = arithmetics.get(usize::from(sample.has_image)).and_then(Option::as_ref);
+                sample_facts(&plan, sample, inspection, arithmetic, &probe)
+            })
+            .collect();
+        let laws = Laws::measure(&plan);
+        let hidden = conversations()
+            .iter()
+            .flat_map(|sample| {
+                let arithmetic = arithmetics.get(usize::from(sample.has_image)).and_then(Option::as_ref);
+                sample_facts(&plan, sample, &plan.inspect(sample), arithmetic, &probe).causes
+            })
+            .collect();
+        let spare = spare_tokens(&plan.setup.tokenizer).into_iter().map(|s| s.content).collect();
+        Self {
+            plan,
+            samples,
+            inspections,
+            facts,
+            probe,
+            laws,
+            hidden,
+            spare,
+            search: OnceLock::new(),
+            searched_fix: OnceLock::new(),
+        }
+    }
+
+    /// Indices of the lost samples that a check explains.
+    pub fn lost_to(&self, id: &str) -> Vec<usize> {
+        self.indices(|facts, _| facts.causes.contains(&id))
+    }
+
+    /// Indices of samples for which something holds.
+    pub fn indices(&self, holds: impl Fn(&SampleFacts, &Inspection) -> bool) -> Vec<usize> {
+        let all = self.facts.iter().zip(self.inspections).enumerate();
+        all.filter(|(_, (facts, inspection))| holds(facts, inspection)).map(|(i, _)| i).collect()
+    }
+
+    /// Samples that raise an exception for which something holds.
+    pub fn raised(&self, holds: impl Fn(&PythonError) -> bool) -> Vec<usize> {
+        self.indices(|_, inspection| inspection.result.as_ref().is_err_and(&holds))
+    }
+
+    /// The labels of a sample that did not raise.
+    pub fn labelled(&self, index: usize) -> Option<&Labelled> {
+        self.inspections.get(index)?.result.as_ref().ok()
+    }
+
+    /// The id of a sample as the data names it.
+    pub fn name(&self, index: usize) -> &str {
+        self.samples.get(index).map_or("", |s| s.id.as_str())
+    }
+
+    /// `17: 56 vs. 55` for the first of some samples.
+    pub fn first_mismatch(&self, indices: &[usize]) -> Option<String> {
+        indices.iter().find_map(|index| {
+            let labelled = self.labelled(*index)?;
+            let (cur, total) = (labelled.cur_len?, labelled.total_len?);
+            Some(format!("{}: {cur} vs. {total} with {} rounds", self.name(*index), labelled.rounds.len()))
+        })
+    }
+
+    /// The smallest change that makes the rule count right; searched on first use.
+    pub fn search(&self) -> &Search {
+        self.search.get_or_init(|| {
+            let plain: Vec<&Sample> = self
+                .samples
+                .iter()
+                .zip(&self.facts)
+                .filter(|(sample, _)| !self.names_a_spare_token(sample))
+                .map(|(sample, _)| sample)
+                .collect();
+            fix_search(&self.plan, &spread(&plain, TRIED))
+        })
+    }
+
+    /// True when a text holds a token that could be pad: such a sample says nothing about the rule.
+    fn names_a_spare_token(&self, sample: &Sample) -> bool {
+        let has = |token: &str| sample.conversations.iter().any(|t| t.value.contains(token));
+        let tokenizer = &self.plan.setup.tokenizer;
+        let pad = tokenizer.special.get(Role::Pad).map(|t| t.content.clone());
+        pad.into_iter().chain(self.spare.iter().cloned()).any(|token| has(&token))
+    }
+
+    /// The fix that the search found, with its effect; `None` where nothing better was found.
+    pub fn searched_fix(&self) -> Option<Fix> {
+        let found = self.searched_fix.get_or_init(|| {
+            let fix = self.search().best.clone().filter(|fix| !fix.changes.is_empty())?;
+            let wrong = self.indices(|facts, i| i.result.is_err() || !facts.causes.is_empty());
+            self.tried(fix, &wrong)
+        });
+        found.clone()
+    }
+
+    /// A fix with what it does to the samples it is for and to others; `None` where it does not help.
+    pub fn tried(&self, mut fix: Fix, samples: &[usize]) -> Option<Fix> {
+        let mut indices = spread(samples, TRIED);
+        let others: Vec<usize> =
+            (0..self.samples.len()).filter(|i| samples.binary_search(i).is_err()).collect();
+        indices.extend(spread(&others, TRIED));
+        let before =
+            |index: usize| Some(health(&self.plan, self.samples.get(index)?, self.inspections.get(index)?));
+        let effect = what_if_from(&self.plan, &fix, self.samples, &indices, before).ok()?;
+        // Without samples of its own (a fault that this data does not show) a fix must at least break nothing.
+        let helps = samples.is_empty() || effect.repaired + effect.dropped > 0;
+        let harmless = effect.broken == 0;
+        fix.effect = Some(effect);
+        (helps && harmless).then_some(fix)
+    }
+}
+
+fn spread<T: Clone>(items: &[T], most: usize) -> Vec<T> {
+    let step = items.len().div_ceil(most.max(1)).max(1);
+    items.iter().step_by(step).cloned().collect()
+}
+
+fn sample_facts(
+    plan: &Plan,
+    sample: &Sample,
+    inspection: &Inspection,
+    arithmetic: Option<&Arithmetic>,
+    probe: &Probe,
+) -> SampleFacts {
+    let template = &plan.setup.template;
+    let content = Content::of(sample, template);
+    let answers = sample.conversations.iter().filter(|t| t.from == "gpt" && !t.value.is_empty()).count();
+    let mut facts = SampleFacts { content, terms: None, causes: Vec::new(), mask: None, answers };
+    let (Ok(labelled), Some(prompt)) = (&inspection.result, &inspection.prompt) else { return facts };
+    facts.mask = turns(plan, sample, prompt).map(|turns| check_mask(labelled, &turns));
+    let Some(arithmetic) = arithmetic else { return facts };
+    facts.terms = Terms::of(labelled, prompt, arithmetic, probe);
+    if let (true, Some(terms)) = (labelled.mismatch, &facts.terms) {
+        let bos = plan.setup.tokenizer.special.get(Role::Bos);
+        let begins_with_bos =
+            sample.has_image && bos.is_some_and(|bos| round_begins_with(labelled, prompt, &bos.content));
+        let around = Circumstances { plan, arithmetic, probe, content, begins_with_bos };
+        facts.causes = causes(terms, &around);
+    }
+    facts
+}
+
+fn round_begins_with(labelled: &Labelled, prompt: &str, bos: &str) -> bool {
+    labelled.rounds.iter().any(|r| prompt.get(r.text.clone()).is_some_and(|text| text.starts_with(bos)))
+}
+
+impl Context<'_> {
+    /// The text that opens an answer.
+    pub fn answer_mark(&self) -> String {
+        answer_mark(&self.plan.setup.template)
+    }
+
+    /// The text that closes a round.
+    pub fn closing(&self) -> &str {
+        closing(&self.plan.setup.template)
+    }
+
+    /// True when the rule counts and so can lose samples to a mismatch.
+    pub fn counts(&self) -> bool {
+        self.plan.arithmetic(false).is_some()
+    }
+}

@@ -1,0 +1,150 @@
+//! A fix as data: what to change, what that does to the samples, and what a person would type.
+
+use serde::{Serialize, Serializer};
+
+use super::plan::{Counting, Plan};
+use super::what_if::Effect;
+use crate::chat::{Sample, Template};
+use crate::error::{Error, Result};
+use crate::labels::Rule;
+use crate::labels::rules::two::TwoRule;
+use crate::setup::{TokenChoice, apply};
+use crate::tokenizer::Role;
+
+/// One change of a plan or of the data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// A role's token: assigned if it exists, else added.
+    Token(Role, TokenChoice),
+    /// The template of the registry with that name.
+    Template(String),
+    /// The separator after an answer.
+    Sep2(String),
+    /// Another of the known functions.
+    Rule(Rule),
+    /// A function with these numbers.
+    Numbers(TwoRule),
+    /// Longer samples are let through.
+    MaxLength(usize),
+    /// These samples are taken out of the data.
+    Drop(Vec<usize>),
+}
+
+/// Changes that belong together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Fix {
+    #[serde(serialize_with = "as_texts")]
+    pub changes: Vec<Change>,
+    /// In a sentence.
+    pub summary: String,
+    /// What a user pastes.
+    pub code: String,
+    /// What applying it to the samples in memory did.
+    pub effect: Option<Effect>,
+}
+
+impl Fix {
+    /// A fix that was not tried yet.
+    pub fn new(changes: Vec<Change>) -> Self {
+        let describe: Vec<String> = changes.iter().map(Change::summary).collect();
+        let code: Vec<String> = changes.iter().map(Change::code).collect();
+        Self { summary: describe.join("; "), code: code.join("\n"), changes, effect: None }
+    }
+
+    /// The plan and the samples (by index) after the fix.
+    ///
+    /// # Errors
+    /// A token that the class refuses, or a template that does not exist.
+    pub fn apply(&self, plan: &Plan, samples: &[Sample]) -> Result<(Plan, Vec<usize>)> {
+        let mut plan = plan.clone();
+        let mut kept: Vec<usize> = (0..samples.len()).collect();
+        for change in &self.changes {
+            match change {
+                Change::Drop(dropped) => kept.retain(|i| !dropped.contains(i)),
+                change => plan = change.apply(plan)?,
+            }
+        }
+        Ok((plan, kept))
+    }
+}
+
+impl Change {
+    /// The plan after this change; changes of the data leave it as it is.
+    ///
+    /// # Errors
+    /// As [`Fix::apply`].
+    pub fn apply(&self, mut plan: Plan) -> Result<Plan> {
+        match self {
+            Self::Token(role, choice) => {
+                let (tokenizer, effects) = apply(&plan.setup.tokenizer, &[(*role, choice.clone())])?;
+                plan.setup.effects.extend(effects);
+                plan = plan.with_tokenizer(tokenizer);
+            }
+            Self::Template(name) => {
+                plan.setup.template = Template::named(name).ok_or_else(|| Error::UnknownName {
+                    kind: "template",
+                    name: name.clone(),
+                    known: Template::names().into_iter().map(String::from).collect(),
+                })?;
+            }
+            Self::Sep2(text) => plan.setup.template.sep2 = Some(text.clone()),
+            Self::Rule(rule) => {
+                plan.counting = Counting::Named(*rule);
+                plan.setup.rule = *rule;
+            }
+            Self::Numbers(two) => plan.counting = Counting::Two(*two),
+            Self::MaxLength(length) => plan.setup.options.model_max_length = *length,
+            Self::Drop(_) => {}
+        }
+        Ok(plan)
+    }
+
+    fn summary(&self) -> String {
+        match self {
+            Self::Token(role, TokenChoice::CopyOf(from)) => format!("{} = {}", role.name(), from.name()),
+            Self::Token(role, TokenChoice::Surface(text)) => format!("{} = {text}", role.name()),
+            Self::Template(name) => format!("template {name}"),
+            Self::Sep2(text) => format!("sep2 = {text}"),
+            Self::Rule(rule) => format!("rule {}", rule.name()),
+            Self::Numbers(two) => format!(
+                "a rule that starts at {} with round {:+} and instruction {:+}",
+                two.start, two.text.round, two.text.instruction
+            ),
+            Self::MaxLength(length) => format!("model_max_length {length}"),
+            Self::Drop(samples) => format!("leave out {} samples", samples.len()),
+        }
+    }
+
+    fn code(&self) -> String {
+        match self {
+            Self::Token(role, TokenChoice::CopyOf(from)) => {
+                format!("tokenizer.{} = tokenizer.{}", role.attribute(), from.attribute())
+            }
+            Self::Token(role, TokenChoice::Surface(text)) => {
+                format!("tokenizer.{} = {}", role.attribute(), super::patch::python_string(text))
+            }
+            Self::Template(name) => format!("--version {name}"),
+            Self::Sep2(text) => format!("sep2={},", super::patch::python_string(text)),
+            Self::Rule(rule) => {
+                format!("# dispatch this template's version to the function with the rule {}", rule.name())
+            }
+            Self::Numbers(two) => format!(
+                "cur_len = {}\nround_len = len(ids_of_round) + {}\ninstruction_len = len(ids_of_instruction) + {}",
+                two.start, two.text.round, two.text.instruction
+            ),
+            Self::MaxLength(length) => format!("--model_max_length {length}"),
+            Self::Drop(samples) => {
+                let indices: Vec<String> = samples.iter().map(usize::to_string).collect();
+                format!(
+                    "drop = {{{}}}\ndata = [d for i, d in enumerate(data) if i not in drop]",
+                    indices.join(", ")
+                )
+            }
+        }
+    }
+}
+
+/// Changes are shown as text: a reader of the JSON needs no knowledge of our types.
+fn as_texts<S: Serializer>(changes: &[Change], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(changes.iter().map(Change::summary))
+}

@@ -1,0 +1,137 @@
+//! The law of the difference, measured: `Δ = intercept + slope · rounds` over conversations made on the spot.
+//!
+//! Data of one round hides most faults, as intercept and slope cancel there. So the law is fitted on plain
+//! conversations of 1 to 5 rounds, with and without an image, whatever the user's data looks like.
+
+use serde::Serialize;
+
+use super::plan::Plan;
+use crate::chat::{Sample, Turn};
+use crate::labels::PythonError;
+
+/// Rounds of the longest conversation made on the spot.
+pub const MAX_ROUNDS: usize = 5;
+
+/// Plain turns: letters, digits, punctuation and a line break, none of them a separator.
+const TURNS: [(&str, &str); MAX_ROUNDS] = [
+    ("What is in the picture?", "Two cats on a red sofa."),
+    ("How many windows are there?", "3"),
+    ("Name the city.", "Paris, I think.\nIt may also be Lyon."),
+    ("Thanks!", "You are welcome"),
+    ("Is it raining (today)?", "No; the street is dry."),
+];
+
+/// A straight line through (rounds, difference).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Law {
+    pub intercept: i64,
+    pub slope: i64,
+    /// The difference at 1, 2, … rounds.
+    pub deltas: Vec<i64>,
+    /// False where the differences do not lie on the line.
+    pub exact: bool,
+}
+
+/// Laws of a plan for text samples and for samples with an image; `None` where the rule does not count.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Laws {
+    pub text: Option<Law>,
+    pub image: Option<Law>,
+}
+
+/// A plain conversation of that many rounds (at most [`MAX_ROUNDS`]).
+pub fn conversation(rounds: usize, image: bool) -> Sample {
+    let mut turns = Vec::new();
+    for (index, (question, answer)) in TURNS.iter().take(rounds).enumerate() {
+        let place = if image && index == 0 { "<image>\n" } else { "" };
+        turns.push(Turn::new("human", format!("{place}{question}")));
+        turns.push(Turn::new("gpt", *answer));
+    }
+    let kind = if image { "image" } else { "text" };
+    let sample = Sample::text(format!("{kind}-{rounds}-rounds"), turns);
+    Sample { has_image: image, media: usize::from(image), ..sample }
+}
+
+/// All plain conversations: 1 to [`MAX_ROUNDS`] rounds, text first.
+pub fn conversations() -> Vec<Sample> {
+    [false, true].iter().flat_map(|image| (1..=MAX_ROUNDS).map(|n| conversation(n, *image))).collect()
+}
+
+impl Law {
+    /// The line through the first two points; `exact` says whether the others lie on it.
+    pub fn fit(deltas: Vec<i64>) -> Option<Self> {
+        let (first, second) = (*deltas.first()?, *deltas.get(1)?);
+        let slope = second - first;
+        let intercept = first - slope;
+        let on_line = |(n, delta): (i64, &i64)| *delta == intercept + slope * n;
+        let exact = (1..).zip(&deltas).all(on_line);
+        Some(Self { intercept, slope, deltas, exact })
+    }
+
+    /// Measures a plan on conversations with or without an image.
+    ///
+    /// # Errors
+    /// What the training code raises on them.
+    pub fn measure(plan: &Plan, image: bool) -> Result<Option<Self>, PythonError> {
+        let mut deltas = Vec::new();
+        for rounds in 1..=MAX_ROUNDS {
+            let labelled = plan.inspect(&conversation(rounds, image)).result?;
+            match (labelled.cur_len, labelled.total_len) {
+                (Some(cur), Some(total)) if plan.arithmetic(image).is_some() => deltas.push(cur - total),
+                _ => return Ok(None),
+            }
+        }
+        Ok(Self::fit(deltas))
+    }
+
+    /// True when the lengths agree for every number of rounds.
+    pub fn holds(&self) -> bool {
+        self.deltas.iter().all(|delta| *delta == 0)
+    }
+
+    /// `Δ = 1 - n`, or the measured differences where they lie on no line.
+    pub fn formula(&self) -> String {
+        if !self.exact {
+            let deltas: Vec<String> = self.deltas.iter().map(|d| format!("{d:+}")).collect();
+            return format!("Δ = {} at 1 to {} rounds", deltas.join(", "), self.deltas.len());
+        }
+        let slope = match self.slope {
+            0 => return format!("Δ = {:+} at every number of rounds", self.intercept),
+            1 | -1 => "n".to_string(),
+            slope => format!("{}n", slope.abs()),
+        };
+        let sign = if self.slope < 0 { "-" } else { "+" };
+        match (self.intercept, self.slope < 0) {
+            (0, true) => format!("Δ = -{slope}"),
+            (0, false) => format!("Δ = {slope}"),
+            (intercept, _) => format!("Δ = {intercept} {sign} {slope}"),
+        }
+    }
+}
+
+impl Laws {
+    /// Measures both branches of the rule. A branch that raises has no law.
+    pub fn measure(plan: &Plan) -> Self {
+        let law = |image| Law::measure(plan, image).ok().flatten();
+        Self { text: law(false), image: law(true) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_found_and_named() {
+        for (deltas, formula, exact) in [
+            (vec![0, -1, -2, -3, -4], "Δ = 1 - n", true),
+            (vec![0, 1, 2, 3, 4], "Δ = -1 + n", true),
+            (vec![1, 1, 1, 1, 1], "Δ = +1 at every number of rounds", true),
+            (vec![-2, -4, -6, -8, -10], "Δ = -2n", true),
+            (vec![0, 1, 3, 3, 4], "Δ = +0, +1, +3, +3, +4 at 1 to 5 rounds", false),
+        ] {
+            let law = Law::fit(deltas).expect("five points");
+            assert_eq!((law.formula().as_str(), law.exact), (formula, exact));
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The doctor: why samples are lost or masked wrongly, shown with evidence, and a fix that was tried first.
+//!
+//! ```text
+//! plan ── what labels a sample, open to change          law, alignment ── the measured difference
+//!   │                                                      │
+//! context ── labels taken apart: layout, terms, cause ─────┤
+//!   │                                                      │
+//! checks ── one finding each ── fix, what_if, search ── onboard ── patch (Python)      sarif
+//! ```
+//!
+//! Everything here is plain data and pure functions of a [`Setup`] and samples. Texts in findings come from
+//! the data as they are; whoever shows them makes them safe.
+
+mod alignment;
+mod cause;
+mod checks;
+mod content;
+mod context;
+mod finding;
+mod fix;
+mod law;
+mod layout;
+mod onboard;
+mod patch;
+mod plan;
+mod probe;
+mod search;
+mod terms;
+mod tokens;
+mod what_if;
+
+pub use alignment::{Difference, DifferenceKind, RoundAlignment, Token, align};
+pub use cause::id;
+pub use checks::{CHECKS, Check};
+pub use finding::{Evidence, Finding, Report, Verdict};
+pub use fix::{Change, Fix};
+pub use law::{Law, Laws, MAX_ROUNDS, conversation, conversations};
+pub use layout::{MaskCheck, TurnSpan, check_mask, turns};
+pub use onboard::{Onboarding, TokenProposal, TokenizerKind, kind_of, onboard, token_changes};
+pub use patch::{Patch, patch, python_string};
+pub use plan::{Counting, Plan};
+pub use probe::Probe;
+pub use search::{Search, fix_search};
+pub use terms::Terms;
+pub use tokens::{Spare, spare_tokens};
+pub use what_if::{Effect, Health, health, what_if};
+
+use crate::chat::Sample;
+use crate::labels::Inspection;
+use crate::setup::Setup;
+use context::Context;
+
+/// Every check on samples and their labels under a set-up (`inspections[i]` is the label of `samples[i]`).
+pub fn diagnose(setup: &Setup, samples: &[Sample], inspections: &[Inspection]) -> Report {
+    diagnose_plan(Plan::of(setup), samples, inspections)
+}
+
+/// The same for a plan whose rule may be one of our own numbers.
+pub fn diagnose_plan(plan: Plan, samples: &[Sample], inspections: &[Inspection]) -> Report {
+    let context = Context::new(plan, samples, inspections);
+    let findings = CHECKS.iter().map(|check| check.run(&context)).collect();
+    Report { findings, laws: context.laws.clone(), not_checked: not_checked(&context) }
+}
+
+/// What no check looks at, in sentences.
+fn not_checked(context: &Context<'_>) -> Vec<String> {
+    let mut list = vec![
+        "the model's embedding size: config.json is not loaded here".to_string(),
+        "generation_config.json: only the tokenizer's eos is held against the separator".to_string(),
+        "image files: only their number is compared, none is opened".to_string(),
+        "chat templates and their masks: this run used a LLaVA template".to_string(),
+    ];
+    if !context.counts() {
+        list.push(format!("lengths: the rule {} does not compare any", context.plan.counting.name()));
+    }
+    if context.samples.is_empty() {
+        list.push("data: there are no samples, only conversations made on the spot".to_string());
+    }
+    list
+}

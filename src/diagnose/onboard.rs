@@ -1,0 +1,181 @@
+//! Onboarding: from a tokenizer that nobody has used here yet to a set-up that is proven on conversations.
+//!
+//! It walks the customization guide from the first step to the last: which of the three kinds is it, which
+//! tokens to give, which separator, which rule; and then shows that lengths agree and masks are right.
+
+use serde::Serialize;
+
+use super::fix::{Change, Fix};
+use super::law::Laws;
+use super::plan::Plan;
+use super::search::{Search, fix_search};
+use super::tokens::{pad_is_distinct, unk_is_distinct};
+use super::what_if::{Effect, what_if};
+use crate::chat::Sample;
+use crate::error::{Error, Result};
+use crate::setup::{Setup, TokenChoice};
+use crate::tokenizer::{Role, Tokenizer};
+
+/// The three kinds of tokenizer that the guide tells apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenizerKind {
+    /// Lacks special tokens and takes new ones (`add_special_tokens`).
+    CanAdd,
+    /// Its list is closed: an unimportant special token gets the role (assignment).
+    CannotAdd,
+    /// Puts bos first and has bos, eos and unk of its own, as Llama's: nothing to do.
+    LlamaLike,
+}
+
+/// What one token of the proposal means.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TokenProposal {
+    /// `unk`, `eos` or `pad`.
+    pub role: &'static str,
+    pub content: String,
+    pub id: Option<u32>,
+    /// A token that the vocabulary did not have: it needs an embedding row.
+    pub new: bool,
+}
+
+/// The result: a proven plan, and how it came about.
+#[derive(Debug, Clone)]
+pub struct Onboarding {
+    pub kind: TokenizerKind,
+    /// Why it is of that kind, fact by fact.
+    pub reasons: Vec<String>,
+    pub tokens: Vec<TokenProposal>,
+    pub warnings: Vec<String>,
+    /// What was changed from the set-up it began with.
+    pub fix: Fix,
+    pub plan: Plan,
+    /// The law under the proposal: zero at 1 to 5 rounds, text and image.
+    pub laws: Laws,
+    /// The proposal on the user's samples.
+    pub effect: Effect,
+    /// Samples that no rule can label right, by index.
+    pub left_over: Vec<usize>,
+}
+
+/// Works out and proves a set-up for a tokenizer, starting from `setup`. `plain` of stage 1 stays as it is.
+///
+/// # Errors
+/// [`Error::Usage`] when no combination works: the message says how many were tried.
+pub fn onboard(setup: &Setup, samples: &[Sample]) -> Result<Onboarding> {
+    let plan = Plan::of(setup);
+    let (kind, reasons) = kind_of(&setup.tokenizer);
+    let tried: Vec<&Sample> = samples.iter().take(TRIED).collect();
+    let search = fix_search(&plan, &tried);
+    let search = if search.best.is_some() { search } else { fix_search(&plan, &[]) };
+    let fix = chosen(&plan, search).ok_or_else(|| {
+        Error::Usage(format!(
+            "no combination of rule, separator and tokens works for {}",
+            setup.tokenizer.name
+        ))
+    })?;
+    let (proposal, _) = fix.apply(&plan, samples)?;
+    let all: Vec<usize> = (0..samples.len()).collect();
+    let effect = what_if(&plan, &fix, samples, &all)?;
+    let left_over = all.into_iter().filter(|i| !is_right(&proposal, samples, *i)).collect();
+    let tokens = proposed_tokens(&plan, &proposal);
+    let warnings = warnings(&proposal, &tokens);
+    Ok(Onboarding {
+        kind,
+        reasons,
+        tokens,
+        warnings,
+        laws: Laws::measure(&proposal),
+        plan: proposal,
+        fix,
+        effect,
+        left_over,
+    })
+}
+
+/// Samples that take part in the search.
+const TRIED: usize = 48;
+
+/// The smallest working change, but one with a pad of its own before one that pads with eos.
+fn chosen(plan: &Plan, search: Search) -> Option<Fix> {
+    let mut working: Vec<Fix> = search.best.into_iter().chain(search.others).collect();
+    let own_pad =
+        |fix: &Fix| fix.apply(plan, &[]).is_ok_and(|(plan, _)| pad_is_distinct(&plan.setup.tokenizer));
+    let at = working.iter().position(own_pad).unwrap_or(0);
+    (at < working.len()).then(|| working.swap_remove(at))
+}
+
+fn is_right(plan: &Plan, samples: &[Sample], index: usize) -> bool {
+    samples.get(index).is_some_and(|s| super::what_if::health(plan, s, &plan.inspect(s)).right)
+}
+
+/// The kind of a tokenizer, with the facts that decide it.
+pub fn kind_of(tokenizer: &Tokenizer) -> (TokenizerKind, Vec<String>) {
+    let adds_bos = match (tokenizer.encode("x", true), tokenizer.encode("x", false)) {
+        (Ok(with), Ok(bare)) => with.ids.first() != bare.ids.first(),
+        _ => false,
+    };
+    let role = |role: Role| match tokenizer.special.get(role) {
+        Some(token) => format!("{} is {:?}", role.name(), token.content),
+        None => format!("{} is not set", role.name()),
+    };
+    let mut reasons = vec![
+        format!("it puts {} before a text", if adds_bos { "bos" } else { "nothing" }),
+        role(Role::Unk),
+        role(Role::Eos),
+    ];
+    if adds_bos && unk_is_distinct(tokenizer) && tokenizer.special.get(Role::Eos).is_some() {
+        return (TokenizerKind::LlamaLike, reasons);
+    }
+    if tokenizer.facts.can_add_tokens {
+        reasons.push(format!("{} takes new special tokens", tokenizer.facts.name));
+        return (TokenizerKind::CanAdd, reasons);
+    }
+    // Qwen's first class also has a closed list, but it knows the token that the guide adds.
+    reasons.push(format!("the list of special tokens of {} is closed", tokenizer.facts.name));
+    (TokenizerKind::CannotAdd, reasons)
+}
+
+/// The tokens that the proposal gives to roles, new or not.
+fn proposed_tokens(before: &Plan, after: &Plan) -> Vec<TokenProposal> {
+    let (old, new) = (&before.setup.tokenizer, &after.setup.tokenizer);
+    let changed = [Role::Unk, Role::Eos, Role::Pad].into_iter();
+    changed
+        .filter_map(|role| {
+            let token = new.special.get(role)?;
+            Some(TokenProposal {
+                role: role.name(),
+                content: token.content.clone(),
+                id: new.role_id(role),
+                new: before.setup.base.token_to_id(&token.content).is_none()
+                    || old.token_to_id(&token.content).is_none(),
+            })
+        })
+        .collect()
+}
+
+fn warnings(proposal: &Plan, tokens: &[TokenProposal]) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for token in tokens.iter().filter(|t| t.new) {
+        warnings.push(format!(
+            "{} is new (id {}): the embedding needs at least {} rows; compare config.json's vocab_size, and call \
+             model.resize_token_embeddings(len(tokenizer)) if it has fewer",
+            token.content,
+            token.id.map_or("none".to_string(), |id| id.to_string()),
+            token.id.map_or(0, |id| u64::from(id) + 1),
+        ));
+    }
+    if !pad_is_distinct(&proposal.setup.tokenizer) {
+        warnings.push("pad is eos: every eos of a conversation gets attention 0 in a batch".to_string());
+    }
+    warnings
+}
+
+/// The tokens that a fix gives to roles, in its order.
+pub fn token_changes(fix: &Fix) -> Vec<(Role, TokenChoice)> {
+    let tokens = fix.changes.iter().filter_map(|change| match change {
+        Change::Token(role, choice) => Some((*role, choice.clone())),
+        _ => None,
+    });
+    tokens.collect()
+}

@@ -1,0 +1,109 @@
+//! The code that a user adds to a MoE-LLaVA-style training repository for a tokenizer.
+//!
+//! It is written from the plan that was proven, so it gives the labels that are shown: tokens after the
+//! tokenizer is made, a `preprocess_NAME` function, the template and its registration, the dispatch line, the
+//! flags of the stages, and a pytest that pins three conversations. Nothing here is run by maskscope.
+
+mod function;
+mod pins;
+mod python;
+
+pub use python::python_string;
+
+use super::plan::Plan;
+use crate::chat::{SeparatorStyle, Template};
+use crate::error::{Error, Result};
+use crate::setup::TokenChoice;
+use crate::tokenizer::Role;
+
+/// The pieces, each with the place it belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Patch {
+    /// Key of the template, `--version`, and part of the function's name.
+    pub name: String,
+    /// After the tokenizer is made (`train.py`).
+    pub tokenizer_lines: String,
+    /// Beside the other preprocess functions (`train.py`).
+    pub function: String,
+    /// In `preprocess`, before the other choices (`train.py`).
+    pub dispatch: String,
+    /// In `conversation.py`.
+    pub template: String,
+    /// In the table of templates (`conversation.py`).
+    pub registration: String,
+    /// For the scripts of stages 2 and 3; stage 1 keeps `--version plain`.
+    pub flags: String,
+    /// A test file that pins ids, labels and lengths.
+    pub pytest: String,
+}
+
+/// Tokens that a plan gives to roles, in the order of assignment.
+pub type TokenLines = [(Role, TokenChoice)];
+
+/// Writes the patch of a plan with a two-separator rule. `tokens` are the overrides that lead to it.
+///
+/// # Errors
+/// [`Error::Usage`] for rules or templates of another family, or a name that is no Python identifier.
+pub fn patch(plan: &Plan, name: &str, tokens: &TokenLines) -> Result<Patch> {
+    let identifier = name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if !identifier {
+        return Err(Error::Usage(format!("{name:?} cannot be part of a Python function's name")));
+    }
+    let two = plan.counting.two().filter(|_| plan.setup.template.style == SeparatorStyle::Two);
+    let Some(two) = two else {
+        let rule = plan.counting.name();
+        return Err(Error::Usage(format!("a patch needs a two-separator rule and template, not {rule}")));
+    };
+    Ok(Patch {
+        name: name.to_string(),
+        tokenizer_lines: tokenizer_lines(plan, tokens),
+        function: function::function(name, two, plan.arithmetic(false).map_or(0, |a| a.later)),
+        dispatch: format!(
+            "    if conversation_lib.default_conversation.version.startswith({}):\n        \
+             return preprocess_{name}(sources, tokenizer, has_image=has_image)\n",
+            python_string(name)
+        ),
+        template: template(&plan.setup.template, name),
+        registration: format!("    {}: conv_{name},\n", python_string(name)),
+        flags: format!(
+            "# stage 1 (image pre-training) keeps: --version plain\n# stages 2 and 3: --version {name}\n"
+        ),
+        pytest: pins::pytest(plan, name, tokens),
+    })
+}
+
+/// Assignments in the guide's manner: added where the class can, set where its list is closed.
+fn tokenizer_lines(plan: &Plan, tokens: &TokenLines) -> String {
+    let mut lines = String::new();
+    let can_add = plan.setup.tokenizer.facts.can_add_tokens;
+    for (role, choice) in tokens {
+        let attribute = role.attribute();
+        lines += &match choice {
+            TokenChoice::CopyOf(from) => format!("tokenizer.{attribute} = tokenizer.{}\n", from.attribute()),
+            TokenChoice::Surface(text) if can_add => {
+                format!(
+                    "tokenizer.add_special_tokens({{{}: {}}})\n",
+                    python_string(attribute),
+                    python_string(text)
+                )
+            }
+            TokenChoice::Surface(text) => format!("tokenizer.{attribute} = {}\n", python_string(text)),
+        };
+    }
+    lines
+}
+
+fn template(template: &Template, name: &str) -> String {
+    let [user, assistant] = &template.roles;
+    format!(
+        "conv_{name} = Conversation(\n    system={},\n    roles=({}, {}),\n    version={},\n    messages=(),\n    \
+         offset=0,\n    sep_style=SeparatorStyle.TWO,\n    sep={},\n    sep2={},\n)\n",
+        python_string(&template.system),
+        python_string(user),
+        python_string(assistant),
+        python_string(name),
+        python_string(&template.sep),
+        python_string(template.sep2.as_deref().unwrap_or("")),
+    )
+}

@@ -1,0 +1,65 @@
+//! What a tokenizer does with bos, eos and a separator, found by asking it.
+
+use crate::tokenizer::{Role, TokenId, Tokenizer};
+
+/// Measured habits of a tokenizer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probe {
+    /// Ids that it puts before a text.
+    pub bos: i64,
+    /// Ids that it puts behind a text.
+    pub eos: i64,
+    /// Ids of the closing separator alone, without special tokens.
+    pub closing_ids: Vec<TokenId>,
+    /// The separator is one id wherever it stands, and never melts with its neighbours.
+    pub closing_is_one: bool,
+    /// Ids that `USER:` has alone minus those it has behind the separator.
+    pub join: i64,
+    /// Whitespace beside the separator is swallowed.
+    pub strips_space: bool,
+    pub pad: Option<TokenId>,
+    pub eos_id: Option<TokenId>,
+}
+
+impl Probe {
+    /// Asks a tokenizer about the text that closes a round and the name that opens the next.
+    pub fn of(tokenizer: &Tokenizer, closing: &str, opening: &str) -> Self {
+        let (bos, eos) = around(tokenizer);
+        let ids = |text: &str| tokenizer.encode(text, false).map(|e| e.ids).unwrap_or_default();
+        let count = |text: &str| i64::try_from(ids(text).len()).unwrap_or(0);
+        let closing_ids = ids(closing);
+        Self {
+            bos,
+            eos,
+            closing_is_one: is_one_token(tokenizer, closing),
+            join: count(opening) - (count(&format!("a{closing}{opening}")) - count(&format!("a{closing}"))),
+            strips_space: count(&format!("a. \n{closing}"))
+                != count("a. \n") + i64::from(!closing_ids.is_empty())
+                && is_one_token(tokenizer, closing),
+            closing_ids,
+            pad: tokenizer.role_id(Role::Pad),
+            eos_id: tokenizer.role_id(Role::Eos),
+        }
+    }
+}
+
+/// Ids that the class puts before and behind a text.
+fn around(tokenizer: &Tokenizer) -> (i64, i64) {
+    let (Ok(with), Ok(bare)) = (tokenizer.encode("x", true), tokenizer.encode("x", false)) else {
+        return (0, 0);
+    };
+    let before = with.ids.windows(bare.len().max(1)).position(|w| w == bare.ids).unwrap_or(0);
+    let behind = with.len().saturating_sub(bare.len() + before);
+    (i64::try_from(before).unwrap_or(0), i64::try_from(behind).unwrap_or(0))
+}
+
+/// True when a text is one id of its own between any neighbours.
+pub fn is_one_token(tokenizer: &Tokenizer, text: &str) -> bool {
+    !text.is_empty()
+        && ["x", "a.", "7", "\u{4f60}", "!\""].iter().all(|before| {
+            let range = before.len()..before.len() + text.len();
+            tokenizer
+                .encode(&format!("{before}{text}USER"), false)
+                .is_ok_and(|e| e.spans.iter().filter(|s| **s == range).count() == 1)
+        })
+}

@@ -1,0 +1,187 @@
+//! The search for a set-up that works: combinations of rule, start, offsets, pad, eos and sep2, cheapest first.
+//!
+//! A combination counts as working when conversations of 1 to 5 rounds, with and without an image, and the
+//! given samples all keep their labels, with exactly the answers and the eos behind each supervised.
+
+use serde::Serialize;
+
+use super::content::Content;
+use super::fix::{Change, Fix};
+use super::law::conversations;
+use super::plan::{Counting, Plan};
+use super::tokens::{pad_is_distinct, spare_tokens, stop_token, unk_is_distinct};
+use super::what_if::health;
+use crate::chat::Sample;
+use crate::labels::Rule;
+use crate::labels::rules::two::{Offsets, TwoRule};
+use crate::setup::TokenChoice;
+use crate::tokenizer::{Role, Tokenizer};
+
+/// What the search found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Search {
+    /// The smallest change that works; empty changes when the plan works as it is; `None` when nothing does.
+    pub best: Option<Fix>,
+    /// Other working changes, by size.
+    pub others: Vec<Fix>,
+    /// Combinations that were tried.
+    pub tried: usize,
+}
+
+/// Most further fixes that are kept.
+const OTHERS: usize = 4;
+
+/// A set of changes with its price: how much of the training code and of the model it touches.
+type Priced = (usize, Vec<Change>);
+
+/// Searches for the smallest change that makes all `samples` match with right masks.
+///
+/// Samples that no rule can label (a separator in a text, an empty answer) are left out.
+pub fn fix_search(plan: &Plan, samples: &[&Sample]) -> Search {
+    let plain = conversations();
+    let mut search = Search { best: None, others: Vec::new(), tried: 0 };
+    for stage in [known_rules(plan), other_numbers(plan)] {
+        let mut combinations = combine(plan, stage);
+        combinations.sort_by_key(|(price, _)| *price);
+        for (_, changes) in combinations {
+            search.tried += 1;
+            let Some(changed) = changed(plan, &changes) else { continue };
+            let template = &changed.setup.template;
+            let judged = samples.iter().copied().filter(|s| Content::of(s, template).is_plain());
+            let works = plain.iter().chain(judged).all(|s| works(&changed, s));
+            if works {
+                let fix = Fix::new(changes);
+                match search.best {
+                    None => search.best = Some(fix),
+                    Some(_) => search.others.push(fix),
+                }
+                if search.others.len() == OTHERS {
+                    return search;
+                }
+            }
+        }
+        if search.best.is_some() {
+            break;
+        }
+    }
+    search
+}
+
+fn changed(plan: &Plan, changes: &[Change]) -> Option<Plan> {
+    changes.iter().try_fold(plan.clone(), |plan, change| change.apply(plan)).ok()
+}
+
+/// Right labels, and eos as the last supervised token of the conversation.
+fn works(plan: &Plan, sample: &Sample) -> bool {
+    let inspection = plan.inspect(sample);
+    if !plan.is_two() || !health(plan, sample, &inspection).right {
+        return false;
+    }
+    let Ok(labelled) = &inspection.result else { return false };
+    let eos = plan.setup.tokenizer.role_id(Role::Eos).map(i64::from);
+    let cut = labelled.input_ids.len() >= plan.setup.options.model_max_length;
+    cut || labelled.labels.iter().rev().find(|label| **label >= 0).copied() == eos
+}
+
+/// All combinations of separators and tokens with some rules.
+fn combine(plan: &Plan, rules: Vec<Priced>) -> Vec<Priced> {
+    let mut all = Vec::new();
+    for (stop_price, stop) in stops(plan) {
+        for (pad_price, pad) in pads(&plan.setup.tokenizer) {
+            for (rule_price, rule) in &rules {
+                let changes = [stop.clone(), pad.clone(), rule.clone()].concat();
+                all.push((stop_price + pad_price + rule_price, changes));
+            }
+        }
+    }
+    all
+}
+
+/// The separator as it is, or the tokenizer's true eos; another template where this one has no sep2.
+fn stops(plan: &Plan) -> Vec<Priced> {
+    let tokenizer = &plan.setup.tokenizer;
+    let mut eos_change = Vec::new();
+    let Some(stop) = stop_token(tokenizer) else { return vec![(0, Vec::new())] };
+    if tokenizer.special.get(Role::Eos).is_none() {
+        eos_change.push(Change::Token(Role::Eos, TokenChoice::Surface(stop.clone())));
+    }
+    let price = eos_change.len();
+    if !plan.is_two() {
+        let mut changes = eos_change;
+        changes.push(Change::Template("vicuna_v1".to_string()));
+        changes.push(Change::Sep2(stop));
+        return vec![(price + 3, changes)];
+    }
+    let mut stops = Vec::new();
+    if plan.setup.template.sep2.as_deref() == Some(stop.as_str()) {
+        stops.push((price, eos_change));
+    } else {
+        stops.push((price + 1, [eos_change, vec![Change::Sep2(stop)]].concat()));
+    }
+    stops
+}
+
+/// Pad as it is, a copy of unk, a spare token, or (last) a new one.
+fn pads(tokenizer: &Tokenizer) -> Vec<Priced> {
+    let mut pads: Vec<Priced> = Vec::new();
+    if tokenizer.role_id(Role::Pad).is_some() {
+        pads.push((0, Vec::new()));
+    }
+    let copy = Change::Token(Role::Pad, TokenChoice::CopyOf(Role::Unk));
+    if unk_is_distinct(tokenizer) && tokenizer.role_id(Role::Pad) != tokenizer.role_id(Role::Unk) {
+        pads.push((1, vec![copy.clone()]));
+    }
+    for (rank, spare) in spare_tokens(tokenizer).into_iter().enumerate() {
+        let surface = TokenChoice::Surface(spare.content);
+        // A new token may need a row that the embedding does not have.
+        let price = if spare.id.is_some() { 1 + rank } else { 6 };
+        // The training script sets pad from unk, so unk is the role to give where there is none of its own.
+        pads.push(match unk_is_distinct(tokenizer) {
+            true => (price, vec![Change::Token(Role::Pad, surface)]),
+            false => (price, vec![Change::Token(Role::Unk, surface), copy.clone()]),
+        });
+    }
+    if tokenizer.role_id(Role::Eos).is_some() && !pad_is_distinct(tokenizer) {
+        pads.push((5, vec![Change::Token(Role::Pad, TokenChoice::CopyOf(Role::Eos))]));
+    }
+    pads
+}
+
+/// The known functions, the running one first.
+fn known_rules(plan: &Plan) -> Vec<Priced> {
+    let mut rules: Vec<Priced> = Vec::new();
+    if plan.counting.two().is_some() {
+        rules.push((0, Vec::new()));
+    }
+    let known = [(Rule::V1, 1), (Rule::Phi, 1), (Rule::PhiCount, 2), (Rule::LlavaV1, 2)];
+    let others = known.into_iter().filter(|(rule, _)| plan.counting != Counting::Named(*rule));
+    rules.extend(others.map(|(rule, price)| (price, vec![Change::Rule(rule)])));
+    rules
+}
+
+/// Numbers that no known function has.
+fn other_numbers(plan: &Plan) -> Vec<Priced> {
+    let can_correct = plan.setup.tokenizer.facts.legacy == Some(false);
+    let mut rules = Vec::new();
+    for start in 0..=1 {
+        for round in -1..=2 {
+            for instruction in -3..=0 {
+                for looks_at_legacy in [false, true] {
+                    if looks_at_legacy && !can_correct {
+                        continue;
+                    }
+                    let offsets = Offsets { round, instruction };
+                    let two = TwoRule {
+                        start,
+                        image: offsets,
+                        text: offsets,
+                        adds_sep2_count: false,
+                        looks_at_legacy,
+                    };
+                    rules.push((4, vec![Change::Numbers(two)]));
+                }
+            }
+        }
+    }
+    rules
+}

@@ -1,0 +1,79 @@
+//! Which token can serve as pad: special, no part of any text, and without a new row in the embedding.
+
+use super::probe::is_one_token;
+use crate::tokenizer::{Role, TokenId, Tokenizer};
+
+/// Reserved tokens that models ship unused, the best first.
+const RESERVED: &[&str] = &[
+    "<|extra_0|>",
+    "<|reg0|>",
+    "<|fim_pad|>",
+    "<|reserved_special_token_0|>",
+    "<|finetune_right_pad_id|>",
+    "<unused0>",
+    "<pad>",
+    "[PAD]",
+    "<|vision_pad|>",
+    "<|pad|>",
+];
+
+/// Parts of names that mark a token as spare.
+const SPARE: &[&str] = &["reserved", "unused", "placeholder", "extra", "pad", "reg", "fim"];
+
+/// Name of a token that no vocabulary is likely to have, for classes that can add.
+pub const NEW_TOKEN: &str = "<|extra_0|>";
+
+/// A proposal for a role's token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spare {
+    pub content: String,
+    /// `None` for a token that must be added.
+    pub id: Option<TokenId>,
+}
+
+/// Tokens that could be pad, the best first: those that exist, then one to add if the class can.
+pub fn spare_tokens(tokenizer: &Tokenizer) -> Vec<Spare> {
+    let mut names: Vec<String> = RESERVED.iter().map(|t| t.to_string()).collect();
+    let added = tokenizer.added.iter().filter(|(_, t)| t.special);
+    let looks_spare = |name: &str| SPARE.iter().any(|part| name.to_lowercase().contains(part));
+    names.extend(added.map(|(_, t)| t.content.clone()).filter(|name| looks_spare(name)).take(64));
+    let mut spare: Vec<Spare> = Vec::new();
+    for content in names {
+        let Some(id) = tokenizer.token_to_id(&content) else { continue };
+        let known = spare.iter().any(|s| s.id == Some(id));
+        if !known && !has_a_job(tokenizer, id) && is_one_token(tokenizer, &content) {
+            spare.push(Spare { content, id: Some(id) });
+        }
+        if spare.len() == 3 {
+            break;
+        }
+    }
+    if tokenizer.facts.can_add_tokens && tokenizer.token_to_id(NEW_TOKEN).is_none() {
+        spare.push(Spare { content: NEW_TOKEN.to_string(), id: None });
+    }
+    spare
+}
+
+/// True for bos and eos, which mean something in a text.
+fn has_a_job(tokenizer: &Tokenizer, id: TokenId) -> bool {
+    [Role::Bos, Role::Eos].iter().any(|role| tokenizer.role_id(*role) == Some(id))
+}
+
+/// True when the class has an unk that is a token of its own, as Llama's classes have.
+pub fn unk_is_distinct(tokenizer: &Tokenizer) -> bool {
+    tokenizer.role_id(Role::Unk).is_some_and(|id| !has_a_job(tokenizer, id))
+}
+
+/// True when pad is there and is no token with another job.
+pub fn pad_is_distinct(tokenizer: &Tokenizer) -> bool {
+    tokenizer.role_id(Role::Pad).is_some_and(|id| !has_a_job(tokenizer, id))
+}
+
+/// The token that should end answers: eos, or where none is named the usual one if the vocabulary has it.
+pub fn stop_token(tokenizer: &Tokenizer) -> Option<String> {
+    if let Some(eos) = tokenizer.special.get(Role::Eos) {
+        return Some(eos.content.clone());
+    }
+    let usual = ["<|endoftext|>", "</s>", "<|end_of_text|>", "<eos>"];
+    usual.into_iter().find(|t| is_one_token(tokenizer, t)).map(str::to_string)
+}

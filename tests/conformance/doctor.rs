@@ -1,0 +1,138 @@
+//! The doctor on every combination of `golden/labels`: each lost sample has a cause, and the right one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use maskscope::chat::{Sample, Template, read_samples};
+use maskscope::diagnose::{Change, Plan, Probe, Report, Terms, Verdict, diagnose};
+use maskscope::labels::{Inspection, PromptOptions, Rule};
+use maskscope::setup::{Setup, apply};
+use maskscope::tokenizer::Tokenizer;
+use rayon::prelude::*;
+use serde_json::Value;
+
+use crate::labels::{load_for, overrides};
+use crate::{files, read_text, root};
+
+/// One combination of a golden file: everything but the sample.
+struct Combination {
+    name: String,
+    setup: Setup,
+}
+
+fn combinations(root: &Path, path: &Path, bases: &mut BTreeMap<String, Arc<Tokenizer>>) -> Vec<Combination> {
+    let mut seen = BTreeSet::new();
+    let mut all = Vec::new();
+    let file = path.file_name().unwrap().to_string_lossy().replace(".jsonl.gz", "").replace(".jsonl", "");
+    for line in read_text(path).lines() {
+        let record: Value = serde_json::from_str(line).expect("a golden record");
+        let text = |key: &str| record[key].as_str().unwrap_or_default();
+        let wrapped = record["mm_use_im_start_end"].as_bool().unwrap_or(false);
+        let name = format!(
+            "{file} {}/{}{}",
+            text("template"),
+            text("preprocess"),
+            if wrapped { "+wrap" } else { "" }
+        );
+        if !seen.insert(name.clone()) {
+            continue;
+        }
+        let key = format!(
+            "{} {} {} {}",
+            text("tokenizer"),
+            text("transformers_version"),
+            text("slow_fast"),
+            record["loader_kw"]
+        );
+        let base = bases.entry(key).or_insert_with(|| Arc::new(load_for(root, &record))).clone();
+        let (tokenizer, effects) =
+            apply(&base, &overrides(text("tokenizer"), text("overrides"))).expect("applies");
+        let template = Template::named(text("template")).expect("the template");
+        let rule = match text("preprocess") {
+            "dispatch" => Rule::dispatch(&template),
+            name => Rule::named(name).expect("the rule"),
+        };
+        let options = PromptOptions { mm_use_im_start_end: wrapped, ..PromptOptions::default() };
+        let tokenizer = Arc::new(tokenizer);
+        let setup =
+            Setup { tokenizer, base, template, rule, recipe: None, effects, options, notes: Vec::new() };
+        all.push(Combination { name, setup });
+    }
+    all
+}
+
+fn ids(report: &Report, verdict: Verdict) -> Vec<String> {
+    let of = report.findings.iter().filter(|f| f.verdict == verdict);
+    of.map(|f| format!("{}x{}", &f.id[3..], f.samples.len())).collect()
+}
+
+/// The terms of every counted sample sum up to its difference.
+fn check_terms(plan: &Plan, inspections: &[Inspection], name: &str) {
+    let probe = plan
+        .arithmetic(false)
+        .map(|arithmetic| Probe::of(&plan.setup.tokenizer, &arithmetic.closing, "USER: What"));
+    let Some(probe) = probe else { return };
+    for inspection in inspections {
+        let (Ok(labelled), Some(prompt)) = (&inspection.result, &inspection.prompt) else { continue };
+        let Some(arithmetic) = plan.arithmetic(inspection.has_image) else { continue };
+        let Some(terms) = Terms::of(labelled, prompt, &arithmetic, &probe) else { continue };
+        let delta = labelled.cur_len.unwrap() - labelled.total_len.unwrap();
+        assert_eq!(terms.delta(), delta, "{name} {}: {terms:?}", inspection.id);
+    }
+}
+
+#[test]
+fn doctor() {
+    let Some(root) = root("doctor") else { return };
+    let dir = root.join("golden/labels");
+    let samples: Vec<Sample> = read_samples(&dir.join("conversations.json")).expect("the samples");
+    let only = std::env::var("MASKSCOPE_CONFORMANCE_ONLY").unwrap_or_default();
+    let mut bases = BTreeMap::new();
+    let mut wrong = Vec::new();
+    for path in files(&dir, &[".jsonl.gz", ".jsonl"]) {
+        let file = path.file_name().unwrap().to_string_lossy().into_owned();
+        if file.starts_with("prompts.") || file.starts_with("collator.") || !file.contains(&only) {
+            continue;
+        }
+        let judge = |Combination { name, setup }: &Combination| {
+            let mut wrong = Vec::new();
+            let samples: Vec<Sample> = match name.ends_with("+wrap") {
+                true => samples.iter().filter(|s| s.has_image).cloned().collect(),
+                false => samples.clone(),
+            };
+            let inspections: Vec<Inspection> = samples.iter().map(|s| setup.inspect(s)).collect();
+            check_terms(&Plan::of(setup), &inspections, name);
+            let report = diagnose(setup, &samples, &inspections);
+            let errors = report.findings.iter().filter(|f| f.verdict == Verdict::Error);
+            let fix =
+                errors.filter_map(|f| f.fix.as_ref()).find(|f| !matches!(f.changes[..], [Change::Drop(_)]));
+            println!(
+                "{name}: E {} | W {} | {:?}",
+                ids(&report, Verdict::Error).join(" "),
+                ids(&report, Verdict::Warn).join(" "),
+                fix.map(|f| (
+                    &f.summary,
+                    f.effect.as_ref().map(|e| (e.tried, e.repaired, e.broken, e.remaining))
+                ))
+            );
+            let blamed: BTreeSet<usize> = report
+                .findings
+                .iter()
+                .filter(|f| f.verdict == Verdict::Error)
+                .flat_map(|f| f.samples.iter().copied())
+                .collect();
+            for (index, inspection) in inspections.iter().enumerate() {
+                let lost = inspection.result.as_ref().is_ok_and(|l| l.mismatch);
+                if lost && !blamed.contains(&index) {
+                    wrong.push(format!("{name}: {} is lost without a cause", inspection.id));
+                }
+            }
+            wrong
+        };
+        wrong.extend(
+            combinations(&root, &path, &mut bases).par_iter().flat_map_iter(judge).collect::<Vec<_>>(),
+        );
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
