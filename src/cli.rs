@@ -153,6 +153,23 @@ pub enum Command {
         #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
         add_special_tokens: bool,
     },
+    /// Every check, with evidence, cause and fix; exits with 1 when something is wrong.
+    Doctor(DoctorArguments),
+    /// A set-up for a tokenizer that no recipe knows: what kind it is, which tokens, which rule, proven.
+    Onboard {
+        /// Name of the template and function in the patch.
+        #[arg(long, default_value = "backbone")]
+        name: String,
+    },
+    /// The code to add to the training repository for this tokenizer.
+    Patch {
+        /// Name of the template and function.
+        #[arg(long, default_value = "backbone")]
+        name: String,
+        /// Write one file a piece into this folder instead of printing.
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
     /// The special-token table and what the overrides change.
     Special,
     /// Conversation templates, label rules and recipes.
@@ -166,6 +183,17 @@ pub enum Command {
     Moe(MoeCommand),
     /// One frame of the screen, printed.
     Frame(FrameArguments),
+}
+
+/// Arguments of `doctor`.
+#[derive(Debug, Clone, Args)]
+pub struct DoctorArguments {
+    /// Also show the checks that found nothing and those that were skipped.
+    #[arg(long)]
+    pub all: bool,
+    /// Try combinations of rule, start, offsets, pad and sep2 for the smallest change that works.
+    #[arg(long)]
+    pub fix_search: bool,
 }
 
 /// Arguments of `frame`.

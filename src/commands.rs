@@ -1,10 +1,12 @@
 //! The commands: what each one prints, and with which exit status. The thin edge between [`crate::cli`] and the rest.
 
+mod doctor;
 mod encode;
 mod frame;
 mod inspect;
 mod lists;
 mod moe;
+mod onboard;
 mod special;
 
 use std::io::{BufWriter, IsTerminal, Write};
@@ -49,6 +51,9 @@ fn dispatch(arguments: &Arguments) -> Result<Outcome> {
         None => start_screen(arguments),
         Some(Command::Inspect { check }) => inspect::run(shared, *check),
         Some(Command::Encode { add_special_tokens }) => encode::run(shared, *add_special_tokens),
+        Some(Command::Doctor(arguments)) => doctor::run(shared, arguments),
+        Some(Command::Onboard { name }) => onboard::run_onboard(shared, name),
+        Some(Command::Patch { name, out }) => onboard::run_patch(shared, name, out.as_deref()),
         Some(Command::Special) => special::run(shared),
         Some(Command::Templates) => lists::templates(shared),
         Some(Command::Samples) => lists::samples(shared),

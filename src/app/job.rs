@@ -13,7 +13,7 @@ use super::survey::{SampleState, Tally};
 use super::view::SampleView;
 use crate::chat::Sample;
 use crate::setup::{Request, Setup};
-use crate::tokenizer::{LoadOptions, TokenId, Tokenizer};
+use crate::tokenizer::{TokenId, Tokenizer};
 
 /// One job runs of each kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,10 +55,7 @@ pub struct Wish {
 /// What to do.
 #[derive(Debug, Clone)]
 pub enum Work {
-    LoadTokenizer {
-        spec: String,
-        options: LoadOptions,
-    },
+    LoadTokenizer(Box<Request>),
     LoadSamples(DataSource),
     /// Resolve the wish and inspect one sample.
     Inspect {

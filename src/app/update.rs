@@ -86,7 +86,7 @@ fn start(app: &mut App) -> Vec<Effect> {
 
 fn load_tokenizer(app: &mut App) -> Effect {
     app.base = Load::Loading;
-    let work = Work::LoadTokenizer { spec: app.request.tokenizer.clone(), options: app.request.load };
+    let work = Work::LoadTokenizer(Box::new(app.request.clone()));
     job(app, JobKind::Tokenizer, work)
 }
 

@@ -183,4 +183,3 @@ impl From<HubError> for crate::Error {
         Self::Part(Box::new(error))
     }
 }
-

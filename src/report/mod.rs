@@ -1,5 +1,6 @@
 //! The same results without a screen: JSON for programs, text for people.
 
+mod doctor;
 pub mod json;
 mod moe;
 mod paint;
@@ -7,6 +8,7 @@ mod sample;
 mod special;
 mod table;
 
+pub use doctor::{doctor_text, fix_text};
 pub use json::{EncodeJson, SampleJson, SpecialJson};
 pub use moe::{expert_name, moe_legend, moe_sample_text};
 pub use paint::Paint;

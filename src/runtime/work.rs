@@ -1,5 +1,6 @@
 //! What a job does, whichever thread runs it.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -17,8 +18,10 @@ const BATCH: usize = 64;
 /// Does the work; `emit` takes each outcome, `cancelled` says that nobody waits any more.
 pub fn perform(work: Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Outcome)) {
     match work {
-        Work::LoadTokenizer { spec, options } => {
-            emit(Outcome::Tokenizer(load_tokenizer(&spec, options).map_err(|e| e.to_string())));
+        Work::LoadTokenizer(request) => {
+            // A job that nobody waits for any more ends its download at the next report.
+            let mut watch = |_| if cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+            emit(Outcome::Tokenizer(load_tokenizer(&request, &mut watch).map_err(|e| e.to_string())));
         }
         Work::LoadSamples(source) => {
             let read = match &source {

@@ -64,7 +64,9 @@ pub struct Setup {
     pub template: Template,
     pub rule: Rule,
     pub recipe: Option<&'static Recipe>,
-    /// What each override did, in the order of application.
+    /// The overrides of recipe and user together, in the order of application.
+    pub overrides: Vec<(Role, TokenChoice)>,
+    /// What each override did, in that order.
     pub effects: Vec<OverrideEffect>,
     pub options: PromptOptions,
     /// What was chosen for the user, and why.
@@ -108,6 +110,7 @@ pub fn resolve(base: &Arc<Tokenizer>, request: &Request) -> Result<Setup> {
         template,
         rule,
         recipe,
+        overrides,
         effects,
         options,
         notes,

@@ -38,7 +38,8 @@ pub fn files_for(spec: &str, hub: &HubOptions, watch: Watch<'_>) -> Result<FileS
     match HubId::parse(spec) {
         Ok(id) => FileSet::folder(&fetch(&id, hub, Wanted::tokenizer(), watch)?),
         Err(_) => {
-            let samples: Vec<String> = TOKENIZERS.iter().map(|t| format!("{SAMPLE_PREFIX}{}", t.name)).collect();
+            let samples: Vec<String> =
+                TOKENIZERS.iter().map(|t| format!("{SAMPLE_PREFIX}{}", t.name)).collect();
             Err(Error::Usage(format!(
                 "{spec}: no such file or folder, and no hub id (org/name or org/name@revision); built in are {}",
                 samples.join(", ")

@@ -1,0 +1,58 @@
+//! `maskscope doctor`: every check, with evidence, cause and fix.
+
+use rayon::prelude::*;
+
+use super::{Outcome, conversations, format, paint, print, setup};
+use crate::chat::Sample;
+use crate::cli::{DoctorArguments, Format, SharedOptions};
+use crate::diagnose::{Plan, Report, Verdict, diagnose, fix_search};
+use crate::error::Result;
+use crate::labels::Inspection;
+use crate::report::{doctor_text, fix_text, json};
+
+pub fn run(shared: &SharedOptions, arguments: &DoctorArguments) -> Result<Outcome> {
+    let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
+    let samples = conversations(shared)?;
+    let setup = setup(shared)?;
+    if arguments.fix_search {
+        return search(shared, form, &Plan::of(&setup), &samples);
+    }
+    let inspections: Vec<Inspection> = samples.par_iter().map(|s| setup.inspect(s)).collect();
+    let report = diagnose(&setup, &samples, &inspections);
+    let ids: Vec<String> = samples.iter().map(|s| s.id.clone()).collect();
+    print(|out| match form {
+        Format::Text => doctor_text(out, &report, &ids, arguments.all, paint(shared)),
+        Format::Jsonl => report.findings.iter().try_for_each(|f| writeln!(out, "{}", json::to_line(f, false)?)),
+        _ => writeln!(out, "{}", json::to_line(&report, true)?),
+    })?;
+    Ok(outcome(&report))
+}
+
+/// Warnings and errors are findings; notes are not.
+fn outcome(report: &Report) -> Outcome {
+    if report.worst() >= Verdict::Warn { Outcome::Found } else { Outcome::Clean }
+}
+
+fn search(shared: &SharedOptions, form: Format, plan: &Plan, samples: &[Sample]) -> Result<Outcome> {
+    let samples: Vec<&Sample> = samples.iter().collect();
+    let search = fix_search(plan, &samples);
+    print(|out| {
+        if form != Format::Text {
+            return writeln!(out, "{}", json::to_line(&search, form != Format::Jsonl)?);
+        }
+        match &search.best {
+            None => writeln!(out, "none of {} combinations makes every sample match with right masks", search.tried),
+            Some(fix) if fix.changes.is_empty() => writeln!(out, "nothing has to change: every sample matches"),
+            Some(fix) => {
+                writeln!(out, "smallest change of {} tried:", search.tried)?;
+                fix_text(out, fix, paint(shared))?;
+                search.others.iter().try_for_each(|other| {
+                    writeln!(out, "  or:")?;
+                    fix_text(out, other, paint(shared))
+                })
+            }
+        }
+    })?;
+    let clean = search.best.as_ref().is_some_and(|fix| fix.changes.is_empty());
+    Ok(if clean { Outcome::Clean } else { Outcome::Found })
+}

@@ -1,0 +1,106 @@
+//! `maskscope onboard` and `maskscope patch`: from an unknown tokenizer to code for the training repository.
+
+use std::io::Write;
+use std::path::Path;
+
+use super::{Outcome, conversations, format, paint, print, say, setup};
+use crate::cli::{Format, SharedOptions};
+use crate::diagnose::{Onboarding, Patch, Plan, TokenizerKind, onboard, patch, token_changes};
+use crate::error::{Error, Result};
+use crate::report::{fix_text, json};
+use crate::text;
+
+pub fn run_onboard(shared: &SharedOptions, name: &str) -> Result<Outcome> {
+    let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
+    let samples = conversations(shared)?;
+    let setup = setup(shared)?;
+    let onboarding = onboard(&setup, &samples)?;
+    let mut tokens = setup.overrides.clone();
+    tokens.extend(token_changes(&onboarding.fix));
+    let patch = patch(&onboarding.plan, name, &tokens)?;
+    print(|out| {
+        if form != Format::Text {
+            let record = serde_json::json!({
+                "kind": onboarding.kind, "reasons": onboarding.reasons, "tokens": onboarding.tokens,
+                "warnings": onboarding.warnings, "fix": onboarding.fix, "laws": onboarding.laws,
+                "effect": onboarding.effect, "left_over": onboarding.left_over, "patch": patch,
+            });
+            return writeln!(out, "{}", json::to_line(&record, form == Format::Json)?);
+        }
+        onboarding_text(out, &onboarding, shared)?;
+        patch_text(out, &patch)
+    })?;
+    Ok(Outcome::Clean)
+}
+
+fn onboarding_text(out: &mut dyn Write, onboarding: &Onboarding, shared: &SharedOptions) -> std::io::Result<()> {
+    let kind = match onboarding.kind {
+        TokenizerKind::CanAdd => "can add special tokens",
+        TokenizerKind::CannotAdd => "cannot add tokens: an existing one gets the role",
+        TokenizerKind::LlamaLike => "behaves like Llama's: nothing to add",
+    };
+    writeln!(out, "kind      {kind}")?;
+    for reason in &onboarding.reasons {
+        writeln!(out, "          {}", text::plain(reason))?;
+    }
+    for token in &onboarding.tokens {
+        let id = token.id.map_or("none".to_string(), |id| id.to_string());
+        let new = if token.new { "new: needs an embedding row" } else { "exists" };
+        writeln!(out, "token     {} = {} (id {id}, {new})", token.role, text::plain(&token.content))?;
+    }
+    for warning in &onboarding.warnings {
+        writeln!(out, "warning   {}", text::plain(warning))?;
+    }
+    fix_text(out, &onboarding.fix, paint(shared))?;
+    let effect = &onboarding.effect;
+    writeln!(out, "proven    on {} samples: {} still wrong", effect.tried, effect.remaining)?;
+    Ok(())
+}
+
+pub fn run_patch(shared: &SharedOptions, name: &str, folder: Option<&Path>) -> Result<Outcome> {
+    let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
+    let setup = setup(shared)?;
+    let patch = patch(&Plan::of(&setup), name, &setup.overrides)?;
+    if let Some(folder) = folder {
+        return write_patch(folder, &patch).map(|()| Outcome::Clean);
+    }
+    print(|out| match form {
+        Format::Text => patch_text(out, &patch),
+        form => writeln!(out, "{}", json::to_line(&patch, form == Format::Json)?),
+    })?;
+    Ok(Outcome::Clean)
+}
+
+/// The pieces with the place that each belongs to.
+fn pieces(patch: &Patch) -> [(&'static str, &'static str, &str); 7] {
+    [
+        ("tokenizer.py", "train.py, after the tokenizer is made", &patch.tokenizer_lines),
+        ("preprocess.py", "train.py, beside the other preprocess functions", &patch.function),
+        ("dispatch.py", "train.py, in preprocess(), before the other choices", &patch.dispatch),
+        ("template.py", "conversation.py", &patch.template),
+        ("registration.py", "conversation.py, in conv_templates", &patch.registration),
+        ("flags.txt", "the scripts of the stages", &patch.flags),
+        ("test_labels.py", "a test of your own", &patch.pytest),
+    ]
+}
+
+/// Prints the pieces. Code may hold a tokenizer's own texts: characters that steer a terminal are escaped in it.
+fn patch_text(out: &mut dyn Write, patch: &Patch) -> std::io::Result<()> {
+    for (_, place, code) in pieces(patch) {
+        writeln!(out, "\n# ---- {place}")?;
+        for line in code.lines() {
+            writeln!(out, "{}", text::plain(line))?;
+        }
+    }
+    Ok(())
+}
+
+fn write_patch(folder: &Path, patch: &Patch) -> Result<()> {
+    std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
+    for (file, place, code) in pieces(patch) {
+        let path = folder.join(file);
+        std::fs::write(&path, code).map_err(|e| Error::io(&path, e))?;
+        say(&format!("wrote {} (for {place})", path.display()));
+    }
+    Ok(())
+}

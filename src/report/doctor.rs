@@ -1,0 +1,85 @@
+//! The doctor's report as text: verdict, evidence, cause and fix of each check, then what nobody looked at.
+
+use std::io::Write;
+
+use super::Paint;
+use super::paint::Meaning;
+use crate::diagnose::{Finding, Fix, Report, Verdict};
+use crate::text;
+
+/// Sample ids listed with a finding before they are only counted.
+const SHOWN_SAMPLES: usize = 8;
+
+/// Writes a report. `ids` are the samples' ids; checks that found nothing are one line at the end unless `all`.
+pub fn doctor_text(
+    out: &mut dyn Write,
+    report: &Report,
+    ids: &[String],
+    all: bool,
+    paint: Paint,
+) -> std::io::Result<()> {
+    let mut findings: Vec<&Finding> = report.findings.iter().collect();
+    findings.sort_by_key(|f| std::cmp::Reverse(f.verdict));
+    let shown = |f: &&&Finding| all || f.verdict > Verdict::Ok;
+    for finding in findings.iter().filter(shown) {
+        finding_text(out, finding, ids, paint)?;
+    }
+    let count = |verdict| report.findings.iter().filter(|f| f.verdict == verdict).count();
+    writeln!(
+        out,
+        "{} checks: {} error, {} warn, {} note, {} ok, {} skipped",
+        report.findings.len(),
+        count(Verdict::Error),
+        count(Verdict::Warn),
+        count(Verdict::Note),
+        count(Verdict::Ok),
+        count(Verdict::Skipped)
+    )?;
+    for line in &report.not_checked {
+        writeln!(out, "not checked: {}", text::plain(line))?;
+    }
+    Ok(())
+}
+
+fn finding_text(out: &mut dyn Write, finding: &Finding, ids: &[String], paint: Paint) -> std::io::Result<()> {
+    let (mark, meaning) = match finding.verdict {
+        Verdict::Error => ("✗", Meaning::Bad),
+        Verdict::Warn => ("!", Meaning::Bad),
+        Verdict::Note => ("i", Meaning::Heading),
+        Verdict::Ok => ("✓", Meaning::Good),
+        Verdict::Skipped => ("–", Meaning::Masked),
+    };
+    let title = format!("{mark} {} {:<7} {}", finding.id, finding.verdict.name(), finding.title);
+    writeln!(out, "{}", paint.paint(&text::plain(&title), meaning, false))?;
+    writeln!(out, "    cause     {}", text::plain(&finding.cause))?;
+    for evidence in &finding.evidence {
+        writeln!(out, "    evidence  {}: {}", text::plain(&evidence.what), text::plain(&evidence.value))?;
+    }
+    if !finding.samples.is_empty() {
+        let named = finding.samples.iter().take(SHOWN_SAMPLES).filter_map(|i| ids.get(*i)).map(|id| text::plain(id));
+        let more = finding.samples.len().saturating_sub(SHOWN_SAMPLES);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        writeln!(out, "    samples   {}{more}", named.collect::<Vec<_>>().join(", "))?;
+    }
+    if let Some(fix) = &finding.fix {
+        fix_text(out, fix, paint)?;
+    }
+    writeln!(out)
+}
+
+/// Writes a fix: what it is, what it did when it was tried, and what to paste.
+pub fn fix_text(out: &mut dyn Write, fix: &Fix, paint: Paint) -> std::io::Result<()> {
+    writeln!(out, "    fix       {}", paint.paint(&text::plain(&fix.summary), Meaning::Good, false))?;
+    if let Some(effect) = &fix.effect {
+        let gained = effect.supervised_after as i64 - effect.supervised_before as i64;
+        writeln!(
+            out,
+            "    tried on  {} samples: {} repaired, {} broken, {} left out, {} still wrong, {gained:+} learned tokens",
+            effect.tried, effect.repaired, effect.broken, effect.dropped, effect.remaining
+        )?;
+    }
+    for line in fix.code.lines() {
+        writeln!(out, "              {}", text::plain(line))?;
+    }
+    Ok(())
+}
