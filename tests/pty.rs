@@ -3,6 +3,7 @@
 #![cfg(unix)]
 
 use std::io::{Read, Write};
+use std::num::NonZero;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,10 @@ fn size(cols: u16, rows: u16) -> PtySize {
     PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }
 }
 
+fn cells(n: u16) -> NonZero<u16> {
+    NonZero::new(n).expect("not zero")
+}
+
 impl Terminal {
     fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let pty = native_pty_system().openpty(size(120, 40)).expect("pty");
@@ -35,7 +40,7 @@ impl Terminal {
         drop(pty.slave);
         let mut reader = pty.master.try_clone_reader().expect("reader");
         let writer = pty.master.take_writer().expect("writer");
-        let parser = Arc::new(Mutex::new(vt100::Parser::new(40, 120, 0)));
+        let parser = Arc::new(Mutex::new(vt100::Parser::new(cells(40), cells(120), 0)));
         let to = parser.clone();
         std::thread::spawn(move || {
             let mut buffer = [0; 4096];
@@ -75,7 +80,7 @@ impl Terminal {
     }
 
     fn resize(&self, cols: u16, rows: u16) {
-        self.parser.lock().expect("parser").screen_mut().set_size(rows, cols);
+        self.parser.lock().expect("parser").screen_mut().set_size(cells(rows), cells(cols));
         self.master.resize(size(cols, rows)).expect("resize");
     }
 

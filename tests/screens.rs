@@ -135,9 +135,9 @@ fn a_first_run_says_what_is_wrong_and_one_key_repairs_it() {
 #[test]
 fn an_unk_override_repairs_it_too() {
     let mut app = first_run();
-    press(&mut app, "o down down enter extra_0");
-    assert!(text(&mut app, (120, 40)).contains("✗ cur"), "the plain text <extra_0> is no way out yet");
-    press(&mut app, "ctrl-u < | extra_0 | >");
+    press(&mut app, "o down down enter");
+    assert!(text(&mut app, (120, 40)).contains("what recipe phi gives to unk"));
+    press(&mut app, "< | my_unk | >");
     let preview = text(&mut app, (120, 40));
     assert!(preview.contains("this sample ✓"), "{preview}");
     press(&mut app, "enter");

@@ -9,7 +9,7 @@ use super::bindings::{BINDINGS, Context, keys_of};
 use crate::chat::Template;
 use crate::labels::Rule;
 use crate::samples::TOKENIZERS;
-use crate::setup::{AUTO, NONE, RECIPES, Request, SAMPLE_PREFIX, TokenChoice};
+use crate::setup::{AUTO, NONE, RECIPES, Recipe, Request, SAMPLE_PREFIX, TokenChoice};
 use crate::tokenizer::{LoadOptions, Loader, Release, Role, TokenId, Tokenizer};
 
 /// What the list is about.
@@ -262,8 +262,16 @@ pub fn loadings(now: LoadOptions) -> Vec<Entry> {
 }
 
 /// The first entries for a role's token: undo, copies of other roles, then the special and added tokens.
-pub fn special_tokens(role: Role, request: &Request, tokenizer: &Tokenizer) -> Vec<Entry> {
+pub fn special_tokens(role: Role, request: &Request, tokenizer: &Tokenizer, base: &Tokenizer) -> Vec<Entry> {
     let mut entries = Vec::new();
+    if let Some(recipe) = Recipe::for_tokenizer(base) {
+        for (_, choice) in recipe.overrides().into_iter().filter(|(r, _)| *r == role) {
+            if let TokenChoice::Surface(token) = &choice {
+                let detail = format!("what recipe {} gives to {}", recipe.name, role.name());
+                entries.push(Entry::new(token.clone(), detail, Choice::Token(role, Some(choice))));
+            }
+        }
+    }
     if role == Role::Pad {
         for from in [Role::Unk, Role::Eos] {
             let now = tokenizer.special.get(from).map_or("None".to_string(), |t| t.content.clone());

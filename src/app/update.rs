@@ -437,8 +437,10 @@ pub(super) fn pick_token(app: &mut App) -> Vec<Effect> {
         return Vec::new();
     };
     let Some(role) = super::moves::role(app) else { return Vec::new() };
-    let mut picker =
-        Picker::new(PickKind::Token(role), picker::special_tokens(role, &app.request, &view.setup.tokenizer));
+    let mut picker = Picker::new(
+        PickKind::Token(role),
+        picker::special_tokens(role, &app.request, &view.setup.tokenizer, &base),
+    );
     let mut effects = Vec::new();
     match &app.vocabulary {
         Some((name, tokens)) if *name == base.name => picker.extend(picker::vocabulary(role, tokens)),

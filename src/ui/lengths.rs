@@ -22,6 +22,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes, view: &SampleView
     let Some(labelled) = view.labelled() else { return };
     let area = panes.body;
     let wide = area.width >= 90;
+    let narrow = area.width < 56;
     // Below the rounds stand the sum, the place of the difference and the marked round.
     let below = if area.height > 14 { 8 } else { 3 };
     let room = usize::from(area.height.saturating_sub(below + 2)).max(1);
@@ -35,6 +36,10 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes, view: &SampleView
     } else {
         &["", "len", "instr", "claims", "really", "Δ"]
     };
+    let header = if narrow { &["", "len", "claims", "really", "Δ"] } else { header };
+    if narrow {
+        rows.iter_mut().for_each(|row| drop(row.remove(2)));
+    }
     let used = table(canvas, area, header, &rows);
     for row in 0..u16::try_from(shown).unwrap_or(0) {
         let line = area.line(2 + row);

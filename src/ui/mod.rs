@@ -109,8 +109,12 @@ fn body(canvas: &mut Canvas<'_>, app: &App, panes: &Panes, screen: Screen, view:
 /// The exception of the training code, in place of tokens.
 fn raised(canvas: &mut Canvas<'_>, panes: &Panes, view: &SampleView) {
     let Err(error) = &view.inspection.result else { return };
-    canvas.text(panes.body.line(0), &format!("{}:", error.kind), Meaning::Bad);
-    let area = panes.body;
+    let area = Area {
+        x: panes.gutter.x.max(panes.alert.x),
+        width: panes.gutter.width + panes.body.width,
+        ..panes.body
+    };
+    canvas.text(area.line(0), &format!("{}:", error.kind), Meaning::Bad);
     let rest = Area { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
     let used = canvas.paragraph(rest, &error.message.replace('\n', " "), Meaning::Text);
     let next = Area { y: rest.y + used + 1, height: rest.height.saturating_sub(used + 1), ..rest };

@@ -4,7 +4,7 @@ use tui_input::Input;
 
 use super::canvas::Canvas;
 use super::theme::Meaning;
-use crate::app::picker::Picker;
+use crate::app::picker::{PickKind, Picker};
 use crate::app::{App, Area, BINDINGS, Context, Editor, Load, Overlay, Panes, Target, keys_of};
 use crate::text::{Glyph, GlyphKind, Spaces, glyphs};
 
@@ -48,11 +48,15 @@ fn list(canvas: &mut Canvas<'_>, app: &App, picker: &Picker) {
     let previews = !matches!(app.preview, Load::Idle);
     let room = usize::from(area.height - 1 - u16::from(previews)).max(1);
     let top = picker.cursor.saturating_sub(room.saturating_sub(1));
-    let label_width = (area.width * 2 / 5).max(12);
+    let (label_width, spaces) = match picker.kind {
+        PickKind::Token(_) => ((area.width * 2 / 5).max(12), Spaces::Shown),
+        PickKind::Palette => (area.width * 3 / 4, Spaces::Blank),
+        _ => ((area.width * 2 / 5).max(12), Spaces::Blank),
+    };
     for position in top..picker.len().min(top + room) {
         let Some(entry) = picker.entry(position) else { continue };
         let line = area.line(u16::try_from(position - top + 1).unwrap_or(u16::MAX));
-        let label: Vec<Glyph> = glyphs(&entry.label, Spaces::Shown);
+        let label: Vec<Glyph> = glyphs(&entry.label, spaces);
         let style = canvas.style(Meaning::Text);
         canvas.glyphs(line.x, line.y, line.x + label_width.min(line.width), &label, style);
         let x = line.x + label_width + 1;
