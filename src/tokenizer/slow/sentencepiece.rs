@@ -151,7 +151,7 @@ impl SlowClass for SentencePieceClass {
     }
 
     fn vocab_size(&self) -> usize {
-        self.processor.len()
+        self.processor.piece_count()
     }
 
     fn token_to_id(&self, token: &str) -> Option<TokenId> {
