@@ -135,7 +135,10 @@ impl Tokenizer {
 
     fn add_to_fast(&mut self, tokens: &[SpecialToken], special: bool) -> Result<()> {
         let Engine::Fast(core) = &mut self.engine else { return Ok(()) };
-        let converted = tokens.iter().map(|t| {
+        // The library of 4.31 does not look for ordinary tokens that the model has already.
+        let is_old = self.facts.release == Release::V4_31;
+        let ignored = |t: &&SpecialToken| is_old && !special && core.token_to_id(&t.content).is_some();
+        let converted = tokens.iter().filter(|t| !ignored(t)).map(|t| {
             let mut token = AddedToken::from(t.content.as_str(), special);
             if !t.plain_str {
                 token = token

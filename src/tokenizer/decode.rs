@@ -1,10 +1,12 @@
 //! Ids back to text, as each class does it.
 
 use super::class::Release;
+use super::core::Core;
 use super::encoding::{Piece, TokenId};
 use super::loaded::{Engine, Tokenizer};
 use super::slow::SlowClass;
 use crate::error::{Error, Result};
+use tokenizers::{Decoder, Model};
 
 impl Tokenizer {
     /// `decode(ids, skip_special_tokens=…)`: the text of a sequence of ids.
@@ -13,15 +15,33 @@ impl Tokenizer {
     /// [`Error::Encode`] for an id that a slow class has no token for (fast classes leave such ids out).
     pub fn decode(&self, ids: &[TokenId], skip_special_tokens: bool) -> Result<String> {
         let text = match &self.engine {
-            Engine::Fast(core) => {
+            Engine::Fast(core) if self.facts.release == Release::V5 => {
                 core.decode(ids, skip_special_tokens).map_err(|e| Error::Encode(e.to_string()))?
             }
+            Engine::Fast(core) => self.decode_fast(core, ids, skip_special_tokens)?,
             Engine::Slow(class, _) => match class.decode_whole(ids, skip_special_tokens) {
                 Some(text) => return Ok(text),
                 None => self.decode_slow(class.as_ref(), ids, skip_special_tokens)?,
             },
         };
         Ok(if self.cleans_up() { clean_up_tokenization(&text) } else { text })
+    }
+
+    /// The library as 4.x came with it decodes the contents of added tokens (the newer one their normalised form).
+    fn decode_fast(&self, core: &Core, ids: &[TokenId], skip_special_tokens: bool) -> Result<String> {
+        let special = core.get_added_vocabulary();
+        let tokens: Vec<String> = ids
+            .iter()
+            .filter_map(|id| match self.added.get(*id) {
+                Some(token) => Some(token.content.clone()),
+                None => core.get_model().id_to_token(*id),
+            })
+            .filter(|token| !(skip_special_tokens && special.is_special_token(token)))
+            .collect();
+        match core.get_decoder() {
+            Some(decoder) => decoder.decode(tokens).map_err(|e| Error::Encode(e.to_string())),
+            None => Ok(tokens.join(" ")),
+        }
     }
 
     /// 5.x leaves the texts of BPE models alone whatever the setting says.

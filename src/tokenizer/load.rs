@@ -197,6 +197,10 @@ fn load_slow(profile: &Profile, kind: SlowKind, files: &FileSet, options: LoadOp
     if let SlowKind::Tiktoken(kind) = kind {
         default_tokens(&mut tokenizer, kind);
     } else if options.release == Release::V4_31 {
+        if kind == SlowKind::T5 {
+            arguments.add_sentinels();
+            tokenizer.special.additional = arguments.special.additional.clone();
+        }
         add_on_loading_4_31(&mut tokenizer, &arguments)?;
     } else if kind == SlowKind::T5 {
         add_sentinels(&mut tokenizer, &mut arguments);
@@ -225,7 +229,9 @@ fn build_slow(
             let model = sentencepiece::ModelProto::read(&files.require("spiece.model")?, &path)?;
             let joining = Joining::of(legacy.unwrap_or(true), release);
             let processor = Processor::new(&model, &path)?;
-            Ok(Arc::new(SentencePieceClass::new(processor, joining, SentencePieceFlavor::T5, release)))
+            let class = SentencePieceClass::new(processor, joining, SentencePieceFlavor::T5, release);
+            let sentinels = if release == Release::V4_31 { arguments.extra_ids() } else { 0 };
+            Ok(Arc::new(class.with_sentinels(sentinels)))
         }
         SlowKind::Gemma | SlowKind::Bert | SlowKind::XlmRoberta => {
             Err(Error::format(files.label(), "the slow class is not reproduced here; try --loader fast"))

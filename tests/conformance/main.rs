@@ -4,6 +4,7 @@
 //! has the layout of the golden folder (`golden/labels`, `golden/strings`, …, beside `tokenizers/`).
 //! Without the variable the tests say that they are skipped.
 
+mod added_tokens;
 mod chat;
 mod doctor;
 mod labels;

@@ -4,7 +4,7 @@ use maskscope::setup::apply;
 use maskscope::tokenizer::{Release, Role, SpecialToken, SpecialTokenTable, TokenId, Tokenizer};
 use serde_json::{Value, json};
 
-use crate::labels::{load_for, overrides};
+use crate::labels::{load_for, overrides_of};
 use crate::strings::load_named;
 use crate::{read_text, root};
 
@@ -113,10 +113,7 @@ fn loads() {
         }
         count += 1;
         let base = load_for(&root, record);
-        // v0's `[PAD]` is added after the harness wrote this table.
-        let name_of_overrides = if text("overrides") == "v0_pad" { "none" } else { text("overrides") };
-        let (mut tokenizer, _) =
-            apply(&base, &overrides(text("tokenizer"), name_of_overrides)).expect("the overrides apply");
+        let (mut tokenizer, _) = apply(&base, &overrides_of(&base, record)).expect("the overrides apply");
         // The training code passes these two to the loader.
         tokenizer.facts.model_max_length = 2048;
         tokenizer.facts.padding_side = maskscope::tokenizer::Side::Right;

@@ -75,7 +75,7 @@ impl Processor {
     }
 
     /// Number of pieces.
-    pub fn len(&self) -> usize {
+    pub fn piece_count(&self) -> usize {
         self.pieces.len()
     }
 

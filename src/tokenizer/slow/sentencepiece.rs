@@ -52,6 +52,8 @@ pub struct SentencePieceClass {
     joining: Joining,
     flavor: SentencePieceFlavor,
     release: Release,
+    /// T5 in 4.31 counts its sentinels as part of the base vocabulary; 0 elsewhere.
+    sentinels: usize,
 }
 
 impl SentencePieceClass {
@@ -63,7 +65,18 @@ impl SentencePieceClass {
         release: Release,
     ) -> Self {
         processor.add_dummy_prefix &= joining != Joining::BehindUnknown;
-        Self { processor, joining, flavor, release }
+        Self { processor, joining, flavor, release, sentinels: 0 }
+    }
+
+    /// With so many `<extra_id_N>` behind the model's pieces, the last one first.
+    pub fn with_sentinels(mut self, sentinels: usize) -> Self {
+        self.sentinels = sentinels;
+        self
+    }
+
+    /// The number of the sentinel at an id, and back: both count from the end of the vocabulary.
+    fn mirrored(&self, number: usize) -> Option<usize> {
+        self.vocab_size().checked_sub(number)?.checked_sub(1)
     }
 
     /// SentencePiece's own encoding of a text.
@@ -151,15 +164,23 @@ impl SlowClass for SentencePieceClass {
     }
 
     fn vocab_size(&self) -> usize {
-        self.processor.len()
+        self.processor.piece_count() + self.sentinels
     }
 
     fn token_to_id(&self, token: &str) -> Option<TokenId> {
-        self.processor.id_of(token)
+        let number = token.strip_prefix("<extra_id_").and_then(|t| t.strip_suffix('>')?.parse().ok());
+        match number.filter(|n| *n < self.sentinels) {
+            Some(number) => TokenId::try_from(self.mirrored(number)?).ok(),
+            None => self.processor.id_of(token),
+        }
     }
 
     fn piece(&self, id: TokenId) -> Option<Piece> {
-        self.processor.piece(id).map(|(t, _)| Piece::Text(t.to_string()))
+        let sentinel = self.mirrored(id as usize).filter(|n| *n < self.sentinels);
+        match sentinel {
+            Some(number) => Some(Piece::Text(format!("<extra_id_{number}>"))),
+            None => self.processor.piece(id).map(|(t, _)| Piece::Text(t.to_string())),
+        }
     }
 
     fn bytes(&self, id: TokenId) -> Option<Vec<u8>> {

@@ -86,6 +86,9 @@ impl Splitter {
             else {
                 continue;
             };
+            // Whether a token stands in a word is judged by its neighbours as they were before stripping.
+            let before = i.checked_sub(1).and_then(|l| parts.get(l)).map(|p| slice(text, &p.range));
+            let after = parts.get(i + 1).map(|p| slice(text, &p.range));
             if flags.rstrip
                 && let Some(right) = parts.get_mut(i + 1)
             {
@@ -101,8 +104,6 @@ impl Splitter {
                 self.recheck(text, left);
             }
             if flags.single_word {
-                let before = i.checked_sub(1).and_then(|l| parts.get(l)).map(|p| slice(text, &p.range));
-                let after = parts.get(i + 1).map(|p| slice(text, &p.range));
                 let joined_left = before.is_some_and(|s| !s.is_empty() && !s.ends_with(' '));
                 let joined_right = after.is_some_and(|s| !s.is_empty() && !s.starts_with(' '));
                 self.join(parts, i, token.len(), joined_left, joined_right);
