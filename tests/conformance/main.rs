@@ -5,6 +5,7 @@
 //! Without the variable the tests say that they are skipped.
 
 mod doctor;
+mod doctor_table;
 mod labels;
 
 use std::io::Read;
