@@ -156,11 +156,11 @@ impl<'a> Context<'a> {
         let before =
             |index: usize| Some(health(&self.plan, self.samples.get(index)?, self.inspections.get(index)?));
         let effect = what_if_from(&self.plan, &fix, self.samples, &indices, before).ok()?;
-        // Without samples of its own (a fault that this data does not show) a fix must at least break nothing.
-        let helps = samples.is_empty() || effect.repaired + effect.dropped > 0;
-        let harmless = effect.broken == 0;
+        // A sample that matched by accident may break: the repaired must outnumber those.
+        let helps =
+            effect.repaired + effect.dropped > effect.broken || (samples.is_empty() && effect.broken == 0);
         fix.effect = Some(effect);
-        (helps && harmless).then_some(fix)
+        helps.then_some(fix)
     }
 }
 
