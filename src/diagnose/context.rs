@@ -132,23 +132,9 @@ impl<'a> Context<'a> {
     /// The smallest change that makes the rule count right; searched on first use.
     pub fn search(&self) -> &Search {
         self.search.get_or_init(|| {
-            let plain: Vec<&Sample> = self
-                .samples
-                .iter()
-                .zip(&self.facts)
-                .filter(|(sample, _)| !self.names_a_spare_token(sample))
-                .map(|(sample, _)| sample)
-                .collect();
-            fix_search(&self.plan, &spread(&plain, TRIED))
+            let samples: Vec<&Sample> = self.samples.iter().collect();
+            fix_search(&self.plan, &spread(&samples, TRIED))
         })
-    }
-
-    /// True when a text holds a token that could be pad: such a sample says nothing about the rule.
-    fn names_a_spare_token(&self, sample: &Sample) -> bool {
-        let has = |token: &str| sample.conversations.iter().any(|t| t.value.contains(token));
-        let tokenizer = &self.plan.setup.tokenizer;
-        let pad = tokenizer.special.get(Role::Pad).map(|t| t.content.clone());
-        pad.into_iter().chain(self.spare.iter().cloned()).any(|token| has(&token))
     }
 
     /// The fix that the search found, with its effect; `None` where nothing better was found.
@@ -170,11 +156,11 @@ impl<'a> Context<'a> {
         let before =
             |index: usize| Some(health(&self.plan, self.samples.get(index)?, self.inspections.get(index)?));
         let effect = what_if_from(&self.plan, &fix, self.samples, &indices, before).ok()?;
-        // Without samples of its own (a fault that this data does not show) a fix must at least break nothing.
-        let helps = samples.is_empty() || effect.repaired + effect.dropped > 0;
-        let harmless = effect.broken == 0;
+        // A sample that matched by accident may break: the repaired must outnumber those.
+        let helps =
+            effect.repaired + effect.dropped > effect.broken || (samples.is_empty() && effect.broken == 0);
         fix.effect = Some(effect);
-        (helps && harmless).then_some(fix)
+        helps.then_some(fix)
     }
 }
 

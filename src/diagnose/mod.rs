@@ -24,6 +24,7 @@ mod onboard;
 mod patch;
 mod plan;
 mod probe;
+mod sarif;
 mod search;
 mod terms;
 mod tokens;
@@ -40,6 +41,7 @@ pub use onboard::{Onboarding, TokenProposal, TokenizerKind, kind_of, onboard, to
 pub use patch::{Patch, patch, python_string};
 pub use plan::{Counting, Plan};
 pub use probe::Probe;
+pub use sarif::sarif;
 pub use search::{Search, fix_search};
 pub use terms::Terms;
 pub use tokens::{Spare, spare_tokens};

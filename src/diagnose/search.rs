@@ -36,7 +36,7 @@ type Priced = (usize, Vec<Change>);
 
 /// Searches for the smallest change that makes all `samples` match with right masks.
 ///
-/// Samples that no rule can label (a separator in a text, an empty answer) are left out.
+/// Samples that no rule can label (a separator or pad in a text, an empty answer) are left out.
 pub fn fix_search(plan: &Plan, samples: &[&Sample]) -> Search {
     let plain = conversations();
     let mut search = Search { best: None, others: Vec::new(), tried: 0 };
@@ -47,7 +47,10 @@ pub fn fix_search(plan: &Plan, samples: &[&Sample]) -> Search {
             search.tried += 1;
             let Some(changed) = changed(plan, &changes) else { continue };
             let template = &changed.setup.template;
-            let judged = samples.iter().copied().filter(|s| Content::of(s, template).is_plain());
+            let judged = samples
+                .iter()
+                .copied()
+                .filter(|s| Content::of(s, template).is_plain() && !names_pad(&changed, s));
             let works = plain.iter().chain(judged).all(|s| works(&changed, s));
             if works {
                 let fix = Fix::new(changes);
@@ -69,6 +72,12 @@ pub fn fix_search(plan: &Plan, samples: &[&Sample]) -> Search {
 
 fn changed(plan: &Plan, changes: &[Change]) -> Option<Plan> {
     changes.iter().try_fold(plan.clone(), |plan, change| change.apply(plan)).ok()
+}
+
+/// True when a text holds the pad token: such a sample says nothing about a rule.
+fn names_pad(plan: &Plan, sample: &Sample) -> bool {
+    let pad = plan.setup.tokenizer.special.get(Role::Pad);
+    pad.is_some_and(|pad| sample.conversations.iter().any(|t| t.value.contains(&pad.content)))
 }
 
 /// Right labels, and eos as the last supervised token of the conversation.

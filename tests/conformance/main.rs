@@ -7,6 +7,7 @@
 mod added_tokens;
 mod chat;
 mod doctor;
+mod doctor_table;
 mod labels;
 mod moe;
 mod special;

@@ -1,0 +1,239 @@
+//! The Python that the patch writes, run by python3 over recorded ids, gives the labels that maskscope shows.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use maskscope::chat::{Sample, read_samples};
+use maskscope::diagnose::{Patch, Plan, TokenizerKind, onboard, patch, token_changes};
+use maskscope::labels::multimodal;
+use maskscope::samples::conversations;
+use maskscope::setup::{NONE, Request, Setup, load_tokenizer, resolve};
+use serde_json::{Map, Value, json};
+
+/// What the training script has around the function, small enough to run without torch or transformers.
+const AROUND: &str = r#"
+import json, sys, types
+IGNORE_INDEX = -100
+
+class Row:
+    def __init__(self, ids): self.ids = ids
+    def ne(self, other):
+        if other is None: raise TypeError("ne")
+        return Row([int(i != other) for i in self.ids])
+    def sum(self): return sum(self.ids)
+    def __setitem__(self, where, value):
+        places = range(*where.indices(len(self.ids)))
+        for i in places: self.ids[i] = value
+
+class Table:
+    def __init__(self, rows): self.rows = [Row(list(r)) for r in rows]
+    def clone(self): return Table([r.ids for r in self.rows])
+    def __iter__(self): return iter(self.rows)
+
+torch = types.SimpleNamespace(stack=lambda rows, dim: Table(rows))
+
+class SeparatorStyle: TWO = 2
+
+class Conversation:
+    def __init__(self, **fields): self.__dict__.update(fields)
+    def copy(self): return Conversation(**self.__dict__)
+    def append_message(self, role, message): self.messages.append((role, message))
+    def get_prompt(self):
+        text = self.system + self.sep
+        for i, (role, message) in enumerate(self.messages):
+            text += role + ": " + message + (self.sep2 if i % 2 else self.sep) if message else role + ":"
+        return text
+
+class Tokenizer:
+    def __init__(self, record): self.__dict__.update(record)
+    def __call__(self, text, **wishes):
+        if isinstance(text, list):
+            if self.pad_token_id is None: raise ValueError("no pad")
+            return types.SimpleNamespace(input_ids=Table([self.cut[t] for t in text]))
+        return types.SimpleNamespace(input_ids=self.whole[text])
+
+def tokenizer_image_token(prompt, tokenizer, return_tensors=None):
+    chunks = [tokenizer(chunk).input_ids for chunk in prompt.split("<image>")]
+    ids, skip = [], 0
+    if chunks[0] and chunks[0][0] == tokenizer.bos_token_id:
+        ids, skip = [chunks[0][0]], 1
+    for n, chunk in enumerate(chunks):
+        ids += ([-200] if n else []) + chunk[skip:]
+    return ids
+
+record = json.load(sys.stdin)
+space = globals()
+exec(record["template"], space)
+conversation_lib = types.SimpleNamespace(default_conversation=space["conv_" + record["name"]])
+exec(record["function"], space)
+tokenizer = Tokenizer(record["tokenizer"])
+results = []
+for sample in record["samples"]:
+    try:
+        made = space["preprocess_" + record["name"]]([sample["turns"]], tokenizer, has_image=sample["has_image"])
+        results.append({"ids": made["input_ids"].rows[0].ids, "labels": made["labels"].rows[0].ids})
+    except Exception as error:
+        results.append({"error": type(error).__name__})
+print(json.dumps(results), file=sys.stderr)
+"#;
+
+fn python3() -> bool {
+    Command::new("python3").arg("--version").output().is_ok_and(|o| o.status.success())
+}
+
+/// Ids of every text that the function asks for: prompts, rounds, instructions and their chunks.
+fn recorded(plan: &Plan, samples: &[Sample]) -> Value {
+    let tokenizer = &plan.setup.tokenizer;
+    let mut whole: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+    let mut cut: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+    let template = &plan.setup.template;
+    let mark = format!("{}{}: ", template.sep, template.roles[1]);
+    for sample in samples {
+        let Some(prompt) = plan.inspect(sample).prompt else { continue };
+        let length = plan.setup.options.model_max_length;
+        cut.insert(prompt.clone(), tokenizer.encode_truncated(&prompt, length).expect("ids").ids);
+        let mut texts = vec![prompt.clone()];
+        for round in prompt.split(template.sep2.as_deref().expect("sep2")) {
+            texts.push(round.to_string());
+            texts.push(format!("{}{mark}", round.split(&mark).next().unwrap_or("")));
+        }
+        for text in texts {
+            for piece in text.split("<image>").chain([text.as_str()]) {
+                whole.insert(piece.to_string(), tokenizer.encode(piece, true).expect("ids").ids);
+            }
+        }
+    }
+    use maskscope::tokenizer::Role;
+    json!({
+        "whole": whole, "cut": cut, "model_max_length": plan.setup.options.model_max_length,
+        "pad_token_id": tokenizer.role_id(Role::Pad), "bos_token_id": tokenizer.role_id(Role::Bos),
+    })
+}
+
+fn run(plan: &Plan, patch: &Patch, samples: &[Sample]) -> Vec<Value> {
+    let turns = |sample: &Sample| {
+        let rewritten = match sample.has_image {
+            true => multimodal::rewrite(&sample.conversations, &plan.setup.template, &plan.setup.options)
+                .unwrap_or_default(),
+            false => sample.conversations.clone(),
+        };
+        rewritten.iter().map(|t| json!({"from": t.from, "value": t.value})).collect::<Vec<_>>()
+    };
+    let record = json!({
+        "name": patch.name, "template": patch.template, "function": patch.function,
+        "tokenizer": recorded(plan, samples),
+        "samples": samples.iter().map(|s| json!({"turns": turns(s), "has_image": s.has_image})).collect::<Vec<_>>(),
+    });
+    let mut child = Command::new("python3")
+        .args(["-c", AROUND])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("python3 starts");
+    let mut input = child.stdin.take().expect("its input");
+    let text = record.to_string();
+    let writer = std::thread::spawn(move || input.write_all(text.as_bytes()));
+    let output = child.wait_with_output().expect("it ends");
+    writer.join().expect("joined").expect("written");
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"))
+}
+
+/// Compares the function's labels with the plan's on all samples, and returns how many had labels.
+fn compare(plan: &Plan, patch: &Patch, samples: &[Sample]) -> usize {
+    let mut labelled = 0;
+    for (sample, python) in samples.iter().zip(run(plan, patch, samples)) {
+        match plan.inspect(sample).result {
+            Ok(ours) => {
+                labelled += 1;
+                assert_eq!(python["ids"], json!(ours.input_ids), "{} {}", patch.name, sample.id);
+                assert_eq!(python["labels"], json!(ours.labels), "{} {}", patch.name, sample.id);
+            }
+            Err(error) if error.kind == "ValueError" => assert_eq!(python["error"], "IndexError"),
+            Err(error) => assert_eq!(python["error"], json!(error.kind), "{} {}", patch.name, sample.id),
+        }
+    }
+    labelled
+}
+
+fn samples() -> Vec<Sample> {
+    let golden = std::env::var_os("MASKSCOPE_CONFORMANCE").map(PathBuf::from);
+    match golden.map(|dir| dir.join("golden/labels/conversations.json")) {
+        Some(path) if path.exists() => read_samples(&path).expect("the samples"),
+        _ => conversations().expect("the embedded samples"),
+    }
+}
+
+fn setup(tokenizer: &str, recipe: &str) -> Setup {
+    let base = load_tokenizer(tokenizer, Default::default()).expect("the tokenizer");
+    let request =
+        Request { tokenizer: tokenizer.to_string(), recipe: recipe.to_string(), ..Request::default() };
+    resolve(&base, &request).expect("a set-up")
+}
+
+#[test]
+fn the_function_gives_the_labels_that_are_shown() {
+    if !python3() {
+        eprintln!("SKIPPED: there is no python3");
+        return;
+    }
+    let samples = samples();
+    for (tokenizer, recipe) in
+        [("sample:phi-2", "phi"), ("sample:qwen", "qwen"), ("sample:stablelm-2", "stablelm")]
+    {
+        let plan = Plan::of(&setup(tokenizer, recipe));
+        let patch = patch(&plan, recipe, &[]).expect("a patch");
+        let labelled = compare(&plan, &patch, &samples);
+        println!("{tokenizer}: {labelled} of {} samples labelled, all equal", samples.len());
+        assert!(labelled * 10 > samples.len() * 8);
+    }
+}
+
+/// A tokenizer that no recipe knows is brought in, patched, and its function run.
+fn bring_in(tokenizer: &str, expected: TokenizerKind, samples: &[Sample]) -> Map<String, Value> {
+    let setup = setup(tokenizer, NONE);
+    let found = onboard(&setup, samples).unwrap_or_else(|e| panic!("{tokenizer}: {e}"));
+    assert_eq!(found.kind, expected, "{tokenizer}: {:?}", found.reasons);
+    for law in [&found.laws.text, &found.laws.image] {
+        assert!(law.as_ref().expect("a law").holds(), "{tokenizer}: {:?}", found.laws);
+    }
+    assert_eq!(found.effect.broken, 0, "{tokenizer}");
+    let tokens = token_changes(&found.fix);
+    let patch = patch(&found.plan, "mine", &tokens).expect("a patch");
+    if python3() {
+        compare(&found.plan, &patch, samples);
+    }
+    println!("{tokenizer}: {} ({} of {} left over)", found.fix.summary, found.left_over.len(), samples.len());
+    match serde_json::to_value(&patch).expect("plain data") {
+        Value::Object(map) => map,
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn every_kind_of_embedded_tokenizer_can_be_brought_in() {
+    let samples = samples();
+    let phi = bring_in("sample:phi-2", TokenizerKind::CanAdd, &samples);
+    assert!(phi["tokenizer_lines"].as_str().expect("lines").contains("add_special_tokens"));
+    let stablelm = bring_in("sample:stablelm-2", TokenizerKind::CannotAdd, &samples);
+    assert!(stablelm["tokenizer_lines"].as_str().expect("lines").contains("tokenizer.unk_token = "));
+    bring_in("sample:mistral", TokenizerKind::LlamaLike, &samples);
+}
+
+#[test]
+fn tokenizers_without_a_recipe_can_be_brought_in() {
+    let Some(root) = std::env::var_os("MASKSCOPE_CONFORMANCE").map(PathBuf::from) else {
+        eprintln!("SKIPPED: set MASKSCOPE_CONFORMANCE to an unpacked golden folder");
+        return;
+    };
+    let samples = samples();
+    let folder = |name: &str| Path::new(&root).join("tokenizers").join(name).display().to_string();
+    bring_in(&folder("llama3"), TokenizerKind::CanAdd, &samples);
+    bring_in(&folder("qwen3"), TokenizerKind::CanAdd, &samples);
+    bring_in(&folder("gpt2"), TokenizerKind::CanAdd, &samples);
+    bring_in(&folder("gemma3"), TokenizerKind::LlamaLike, &samples);
+    bring_in(&folder("deepseek_v3"), TokenizerKind::CanAdd, &samples);
+}
