@@ -13,7 +13,7 @@ pub fn header(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
     if area.height == 0 {
         return;
     }
-    let roomy = panes.tier == Tier::Large;
+    let roomy = panes.header.width >= 118;
     let samples = if roomy { "samples " } else { "" };
     let tally =
         if app.states.is_empty() { String::new() } else { format!(" {samples}{}", app.tally().line()) };

@@ -45,7 +45,7 @@ fn facts(canvas: &mut Canvas<'_>, area: Area, view: &SampleView, index: usize) {
     let limit = (area.x + 7 + area.width / 3).min(end);
     let at = canvas.glyphs(area.x + 7, area.y, limit, &token_glyphs(view, index), style);
     let vocabulary = piece_of(view, token.id);
-    let chars = view.char_span(index).map_or(String::new(), |c| format!("{}‥{}", c.start, c.end));
+    let chars = view.char_span(index).map_or(String::new(), |c| format!("{}..{}", c.start, c.end));
     canvas.spans(
         Area { x: at, width: end.saturating_sub(at), ..area },
         &[

@@ -8,7 +8,7 @@
 //! │ round 1 ANSWER ▌ ·A·red·bicycle…⟨|endoftext|⟩                       │
 //! │   learns 11                                                        │
 //! ├ token 51 of 107 ───────────────────────────────────────────────────┤
-//! │ piece ·A   id 317   bytes 20 41   chars 229‥231                    │
+//! │ piece ·A   id 317   bytes 20 41   chars 229..231                    │
 //! ```
 
 use ratatui::style::{Modifier, Style};
@@ -257,7 +257,7 @@ fn table_row(
         let bytes = super::inspector::bytes_of(view, token.id);
         canvas.text(Area { x, width: (end - x).min(24), ..area }, &bytes, Meaning::Quiet);
         let x = (x + 26).min(end);
-        let chars = view.char_span(index).map_or(String::new(), |c| format!("chars {}‥{}", c.start, c.end));
+        let chars = view.char_span(index).map_or(String::new(), |c| format!("chars {}..{}", c.start, c.end));
         canvas.text(Area { x, width: end - x, ..area }, &chars, Meaning::Quiet);
     }
 }
