@@ -86,7 +86,7 @@ fn frame(
         }
         _ if empty => (name + 1, 0, 0),
         SeparatorStyle::Single => (name + 1, 1, sep),
-        _ => (name + 1, 1, if index % 2 == 0 { sep } else { sep2 }),
+        _ => (name + 1, 1, if index.is_multiple_of(2) { sep } else { sep2 }),
     }
 }
 

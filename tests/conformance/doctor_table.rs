@@ -9,6 +9,7 @@ pub const TABLE: &[(&[&str], &[&str], &[&str])] = &[
     (PAD_EOS, &["phi/phi_count", "stablelm/phi_count", "qwen/phi_count"], &[]),
     (PAD_EOS, &["phi/dispatch", "phi/phi", "stablelm/dispatch", "qwen/dispatch"], &["MSK006"]),
     (PAD_EOS, &["phi/v1", "phi/openchat", "stablelm/v1", "qwen/v1"], &["MSK004", "MSK006"]),
+    (PAD_EOS, &["phi/llava_v1"], &["MSK004", "MSK006", "MSK021"]),
     (PAD_EOS, &["phi/doc_qwen_phi"], &["MSK006", "MSK025"]),
     (PAD_EOS, &["phi/doc_stablelm"], &["MSK025"]),
     // Findings 2 to 4 and 11: tokenizers without bos under their own templates.

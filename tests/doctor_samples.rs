@@ -1,0 +1,81 @@
+//! The doctor on the embedded samples: causes, alignment, fixes and SARIF without any outside file.
+
+use maskscope::chat::Sample;
+use maskscope::diagnose::{Plan, Report, Verdict, align, conversation, diagnose, diagnose_plan, sarif};
+use maskscope::samples::conversations;
+use maskscope::setup::{Request, Setup, load_tokenizer, resolve};
+
+fn setup(tokenizer: &str, preprocess: &str) -> Setup {
+    let base = load_tokenizer(tokenizer, Default::default()).expect("the tokenizer");
+    let request = Request { preprocess: preprocess.to_string(), ..Request::default() };
+    resolve(&base, &request).expect("a set-up")
+}
+
+fn report(setup: &Setup, samples: &[Sample]) -> Report {
+    let inspections: Vec<_> = samples.iter().map(|s| setup.inspect(s)).collect();
+    diagnose(setup, samples, &inspections)
+}
+
+fn verdict(report: &Report, id: &str) -> Verdict {
+    report.finding(id).unwrap_or_else(|| panic!("no finding {id}")).verdict
+}
+
+#[test]
+fn a_rule_that_counts_on_bos_is_named_and_repaired() {
+    let setup = setup("sample:phi-2", "v1");
+    let samples = conversations().expect("the samples");
+    let report = report(&setup, &samples);
+    let finding = report.finding("MSK004").expect("the check");
+    assert_eq!(finding.verdict, Verdict::Error, "{}", finding.cause);
+    assert_eq!(report.laws.text.as_ref().expect("a law").formula(), "Δ = 1 - n");
+    let fix = finding.fix.as_ref().expect("a fix");
+    assert_eq!(fix.summary, "rule phi");
+    let (after, kept) = fix.apply(&Plan::of(&setup), &samples).expect("it applies");
+    assert_eq!(kept.len(), samples.len());
+    let inspections: Vec<_> = samples.iter().map(|s| after.inspect(s)).collect();
+    assert_eq!(verdict(&diagnose_plan(after, &samples, &inspections), "MSK004"), Verdict::Ok);
+}
+
+#[test]
+fn one_round_hides_what_the_law_shows() {
+    let samples = [conversation(1, false)];
+    let report = report(&setup("sample:phi-2", "v1"), &samples);
+    assert_eq!(verdict(&report, "MSK004"), Verdict::Warn);
+    assert!(report.findings.iter().all(|f| f.verdict != Verdict::Error));
+}
+
+#[test]
+fn a_right_set_up_raises_no_alarm_on_plain_conversations() {
+    for tokenizer in ["sample:phi-2", "sample:qwen", "sample:stablelm-2", "sample:mistral"] {
+        let samples: Vec<Sample> = (1..=5).map(|n| conversation(n, n % 2 == 0)).collect();
+        let report = report(&setup(tokenizer, "auto"), &samples);
+        let loud: Vec<_> = report.findings.iter().filter(|f| f.verdict > Verdict::Note).collect();
+        assert!(loud.is_empty(), "{tokenizer}: {loud:?}");
+    }
+}
+
+#[test]
+fn alignment_shows_how_far_the_mask_has_drifted() {
+    let plan = Plan::of(&setup("sample:phi-2", "v1"));
+    let rounds = align(&plan, &plan.inspect(&conversation(3, false)));
+    let drift: Vec<i64> = rounds.iter().map(|r| r.drift).collect();
+    assert_eq!(drift, [1, 0, -1]);
+    assert!(rounds.iter().all(|r| r.off == -1 && r.difference.is_none()));
+}
+
+#[test]
+fn sarif_lists_rules_results_and_what_was_not_checked() {
+    let samples = conversations().expect("the samples");
+    let report = report(&setup("sample:phi-2", "v1"), &samples);
+    let ids: Vec<&str> = samples.iter().map(|s| s.id.as_str()).collect();
+    let document = sarif(&report, "data.json", &ids);
+    let run = &document["runs"][0];
+    assert_eq!(document["version"], "2.1.0");
+    let results = run["results"].as_array().expect("results");
+    assert!(results.iter().any(|r| r["ruleId"] == "MSK004" && r["level"] == "error"));
+    for result in results {
+        let index = result["ruleIndex"].as_u64().expect("an index") as usize;
+        assert_eq!(run["tool"]["driver"]["rules"][index]["id"], result["ruleId"]);
+    }
+    assert!(!run["invocations"][0]["toolExecutionNotifications"].as_array().expect("notes").is_empty());
+}
