@@ -22,7 +22,9 @@ pub fn run(shared: &SharedOptions, arguments: &DoctorArguments) -> Result<Outcom
     let ids: Vec<String> = samples.iter().map(|s| s.id.clone()).collect();
     print(|out| match form {
         Format::Text => doctor_text(out, &report, &ids, arguments.all, paint(shared)),
-        Format::Jsonl => report.findings.iter().try_for_each(|f| writeln!(out, "{}", json::to_line(f, false)?)),
+        Format::Jsonl => {
+            report.findings.iter().try_for_each(|f| writeln!(out, "{}", json::to_line(f, false)?))
+        }
         _ => writeln!(out, "{}", json::to_line(&report, true)?),
     })?;
     Ok(outcome(&report))
@@ -41,8 +43,14 @@ fn search(shared: &SharedOptions, form: Format, plan: &Plan, samples: &[Sample])
             return writeln!(out, "{}", json::to_line(&search, form != Format::Jsonl)?);
         }
         match &search.best {
-            None => writeln!(out, "none of {} combinations makes every sample match with right masks", search.tried),
-            Some(fix) if fix.changes.is_empty() => writeln!(out, "nothing has to change: every sample matches"),
+            None => writeln!(
+                out,
+                "none of {} combinations makes every sample match with right masks",
+                search.tried
+            ),
+            Some(fix) if fix.changes.is_empty() => {
+                writeln!(out, "nothing has to change: every sample matches")
+            }
             Some(fix) => {
                 writeln!(out, "smallest change of {} tried:", search.tried)?;
                 fix_text(out, fix, paint(shared))?;

@@ -33,7 +33,11 @@ pub fn run_onboard(shared: &SharedOptions, name: &str) -> Result<Outcome> {
     Ok(Outcome::Clean)
 }
 
-fn onboarding_text(out: &mut dyn Write, onboarding: &Onboarding, shared: &SharedOptions) -> std::io::Result<()> {
+fn onboarding_text(
+    out: &mut dyn Write,
+    onboarding: &Onboarding,
+    shared: &SharedOptions,
+) -> std::io::Result<()> {
     let kind = match onboarding.kind {
         TokenizerKind::CanAdd => "can add special tokens",
         TokenizerKind::CannotAdd => "cannot add tokens: an existing one gets the role",

@@ -56,7 +56,8 @@ fn finding_text(out: &mut dyn Write, finding: &Finding, ids: &[String], paint: P
         writeln!(out, "    evidence  {}: {}", text::plain(&evidence.what), text::plain(&evidence.value))?;
     }
     if !finding.samples.is_empty() {
-        let named = finding.samples.iter().take(SHOWN_SAMPLES).filter_map(|i| ids.get(*i)).map(|id| text::plain(id));
+        let named =
+            finding.samples.iter().take(SHOWN_SAMPLES).filter_map(|i| ids.get(*i)).map(|id| text::plain(id));
         let more = finding.samples.len().saturating_sub(SHOWN_SAMPLES);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         writeln!(out, "    samples   {}{more}", named.collect::<Vec<_>>().join(", "))?;
