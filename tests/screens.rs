@@ -26,7 +26,8 @@ fn first_run() -> App {
     feed(&mut app, Msg::Resize(120, 40));
     let effects = update(&mut app, Msg::Start);
     for effect in effects {
-        let Effect::Start(Job { kind, ticket, work }) = effect else { continue };
+        let Effect::Start(job) = effect else { continue };
+        let Job { kind, ticket, work } = *job;
         match kind {
             JobKind::Tokenizer => {
                 feed(&mut app, Msg::Done { kind, ticket, outcome: Outcome::Tokenizer(Ok(phi())) });

@@ -1,7 +1,7 @@
 //! The suggested fix: set-ups that a person would try first, each really tried on the samples.
 
 use super::job::{Fix, Wish};
-use super::survey::{PREVIEW_LIMIT, SampleState, Tally, tally};
+use super::survey::{PREVIEW_LIMIT, SampleState, tally};
 use crate::chat::Sample;
 use crate::labels::Rule;
 use crate::setup::{AUTO, Recipe, Request, resolve};
@@ -31,7 +31,7 @@ pub fn find_fix(
             best = Some(Fix { label, request, tally, current });
         }
     }
-    let now = resolve(&wish.base, &wish.request).map(|s| tally(&s, samples)).unwrap_or(Tally::default());
+    let now = resolve(&wish.base, &wish.request).map(|s| tally(&s, samples)).unwrap_or_default();
     best.filter(|fix| fix.tally.sound > now.sound)
 }
 

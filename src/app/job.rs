@@ -15,6 +15,9 @@ use crate::chat::Sample;
 use crate::setup::{Request, Setup};
 use crate::tokenizer::{TokenId, Tokenizer};
 
+/// All tokens of a vocabulary as text, by id.
+pub type Vocabulary = Arc<Vec<(TokenId, String)>>;
+
 /// One job runs of each kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum JobKind {
@@ -97,8 +100,8 @@ pub enum Outcome {
         done: bool,
     },
     Previewed(Result<Preview, String>),
-    Fix(Option<Fix>),
-    Vocabulary(Arc<Vec<(TokenId, String)>>),
+    Fix(Option<Box<Fix>>),
+    Vocabulary(Vocabulary),
 }
 
 /// What a choice would do.
@@ -132,7 +135,7 @@ pub struct Job {
 /// What `update` asks of the world.
 #[derive(Debug, Clone)]
 pub enum Effect {
-    Start(Job),
+    Start(Box<Job>),
     Cancel(JobKind),
     Suspend,
     Quit,

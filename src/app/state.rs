@@ -9,13 +9,13 @@ use super::action::Screen;
 use super::cause::{Cause, cause};
 use super::flow::{Density, Flow, Place};
 use super::geometry::{Panes, Tier, panes};
-use super::job::{DataSource, Fix, JobKind, Preview, Wish};
+use super::job::{DataSource, Fix, JobKind, Preview, Vocabulary, Wish};
 use super::picker::Picker;
 use super::survey::{SampleState, Tally};
 use super::view::SampleView;
 use crate::chat::Sample;
 use crate::setup::{NONE, Request, TokenChoice};
-use crate::tokenizer::{Role, TokenId, Tokenizer};
+use crate::tokenizer::{Role, Tokenizer};
 
 /// Something that takes a while.
 #[derive(Debug, Clone, Default)]
@@ -115,7 +115,7 @@ pub struct App {
     pub fix: Load<Option<Fix>>,
     pub preview: Load<Preview>,
     /// All tokens of a vocabulary, by the name of the tokenizer.
-    pub vocabulary: Option<(String, Arc<Vec<(TokenId, String)>>)>,
+    pub vocabulary: Option<(String, Vocabulary)>,
     pub screen: Screen,
     pub eye: Eye,
     pub overlay: Option<Overlay>,

@@ -76,7 +76,7 @@ fn settle(app: &mut App) {
 fn job(app: &mut App, kind: JobKind, work: Work) -> Effect {
     app.next_ticket += 1;
     app.tickets.insert(kind, app.next_ticket);
-    Effect::Start(Job { kind, ticket: app.next_ticket, work })
+    Effect::Start(Box::new(Job { kind, ticket: app.next_ticket, work }))
 }
 
 fn start(app: &mut App) -> Vec<Effect> {
@@ -143,17 +143,17 @@ fn done(app: &mut App, outcome: Outcome) -> Vec<Effect> {
             Vec::new()
         }
         Outcome::Fix(fix) => {
-            app.fix = Load::Ready(fix);
+            app.fix = Load::Ready(fix.map(|f| *f));
             Vec::new()
         }
         Outcome::Vocabulary(tokens) => {
             if let Some(base) = app.base.ready() {
                 app.vocabulary = Some((base.name.clone(), tokens.clone()));
             }
-            if let Some(Overlay::Picker(picker)) = &mut app.overlay {
-                if let PickKind::Token(role) = picker.kind {
-                    picker.extend(picker::vocabulary(role, &tokens));
-                }
+            if let Some(Overlay::Picker(picker)) = &mut app.overlay
+                && let PickKind::Token(role) = picker.kind
+            {
+                picker.extend(picker::vocabulary(role, &tokens));
             }
             Vec::new()
         }
@@ -344,7 +344,7 @@ fn close(app: &mut App) -> Vec<Effect> {
     match closed {
         Some(Overlay::Editor(editor)) => {
             let edited = app.draft.as_ref().is_some_and(|d| *d != editor.original);
-            app.draft = Some(editor.original);
+            app.draft = None;
             if edited { inspect(app) } else { Vec::new() }
         }
         _ => vec![Effect::Cancel(JobKind::Preview)],

@@ -28,7 +28,11 @@ pub fn read_input(to: Sender<Incoming>) {
         loop {
             let sent = match event::read() {
                 Ok(event) => incoming(event).is_none_or(|i| to.send(i).is_ok()),
-                Err(_) => to.send(Incoming::Closed).is_ok() && false,
+                Err(_) => {
+                    // Whoever still listens is told; this thread is done either way.
+                    let _ = to.send(Incoming::Closed);
+                    false
+                }
             };
             if !sent {
                 return;

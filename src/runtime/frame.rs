@@ -51,6 +51,7 @@ pub fn feed(app: &mut App, msg: Msg) {
     let mut effects: VecDeque<Effect> = update(app, msg).into();
     while let Some(effect) = effects.pop_front() {
         let Effect::Start(job) = effect else { continue };
+        let job = *job;
         let mut outcomes = Vec::new();
         perform(job.work, &|| false, &mut |outcome| outcomes.push(outcome));
         for outcome in outcomes {

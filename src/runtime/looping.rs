@@ -117,7 +117,7 @@ impl Loop {
     fn carry_out(&mut self, effects: Vec<Effect>) -> io::Result<()> {
         for effect in effects {
             match effect {
-                Effect::Start(job) => self.jobs.start(job)?,
+                Effect::Start(job) => self.jobs.start(*job)?,
                 Effect::Cancel(kind) => self.jobs.cancel(kind),
                 Effect::Suspend => self.screen.suspend()?,
                 Effect::Quit => {}

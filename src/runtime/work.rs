@@ -40,7 +40,7 @@ pub fn perform(work: Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Ou
             emit(Outcome::Previewed(preview(&wish, &sample, &samples)));
         }
         Work::FindFix { wish, sample, samples } => {
-            emit(Outcome::Fix(find_fix(&wish, &sample, &samples, cancelled)));
+            emit(Outcome::Fix(find_fix(&wish, &sample, &samples, cancelled).map(Box::new)));
         }
         Work::Vocabulary(tokenizer) => emit(Outcome::Vocabulary(Arc::new(tokenizer.vocabulary()))),
     }
