@@ -91,6 +91,8 @@ const COUNTING: &[&str] = &[
     "v1/v1",
     "v1/phi",
     "v1/phi_count",
+    "mpt/dispatch",
+    "llama_2/dispatch",
 ];
 
 const PAD_NONE: &[&str] = &[
