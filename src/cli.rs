@@ -128,6 +128,8 @@ pub enum Format {
     Jsonl,
     /// Only of `frame`: text with terminal colours.
     Ansi,
+    /// Only of `doctor`: SARIF 2.1.0, for code-scanning tools.
+    Sarif,
 }
 
 /// When text output has colours.

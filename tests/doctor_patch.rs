@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -168,9 +169,9 @@ fn samples() -> Vec<Sample> {
 }
 
 fn setup(tokenizer: &str, recipe: &str) -> Setup {
-    let base = load_tokenizer(tokenizer, Default::default()).expect("the tokenizer");
     let request =
         Request { tokenizer: tokenizer.to_string(), recipe: recipe.to_string(), ..Request::default() };
+    let base = load_tokenizer(&request, &mut |_| ControlFlow::Continue(())).expect("the tokenizer");
     resolve(&base, &request).expect("a set-up")
 }
 

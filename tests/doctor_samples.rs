@@ -1,13 +1,19 @@
 //! The doctor on the embedded samples: causes, alignment, fixes and SARIF without any outside file.
 
+use std::ops::ControlFlow;
+
 use maskscope::chat::Sample;
 use maskscope::diagnose::{Plan, Report, Verdict, align, conversation, diagnose, diagnose_plan, sarif};
 use maskscope::samples::conversations;
 use maskscope::setup::{Request, Setup, load_tokenizer, resolve};
 
 fn setup(tokenizer: &str, preprocess: &str) -> Setup {
-    let base = load_tokenizer(tokenizer, Default::default()).expect("the tokenizer");
-    let request = Request { preprocess: preprocess.to_string(), ..Request::default() };
+    let request = Request {
+        tokenizer: tokenizer.to_string(),
+        preprocess: preprocess.to_string(),
+        ..Request::default()
+    };
+    let base = load_tokenizer(&request, &mut |_| ControlFlow::Continue(())).expect("the tokenizer");
     resolve(&base, &request).expect("a set-up")
 }
 

@@ -1,5 +1,6 @@
 //! Whole screens: what they show at three sizes, that nothing dangerous reaches a cell, and what a frame costs.
 
+use std::ops::ControlFlow;
 use std::sync::{Arc, OnceLock};
 
 use maskscope::app::{Action, Job, JobKind};
@@ -9,7 +10,7 @@ use maskscope::labels::{Inspection, Labelled, Segment, SegmentKind, Stop};
 use maskscope::runtime::feed;
 use maskscope::setup::{Request, load_tokenizer, resolve};
 use maskscope::text::width;
-use maskscope::tokenizer::{LoadOptions, Tokenizer};
+use maskscope::tokenizer::Tokenizer;
 use maskscope::ui::{Depth, Frame, render, to_ansi, to_text};
 use ratatui::buffer::Buffer;
 
@@ -17,7 +18,10 @@ const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (40, 12)];
 
 fn phi() -> Arc<Tokenizer> {
     static PHI: OnceLock<Arc<Tokenizer>> = OnceLock::new();
-    PHI.get_or_init(|| load_tokenizer("sample:phi-2", LoadOptions::default()).expect("phi-2")).clone()
+    PHI.get_or_init(|| {
+        load_tokenizer(&Request::default(), &mut |_| ControlFlow::Continue(())).expect("phi-2")
+    })
+    .clone()
 }
 
 /// The first run, everything loaded.

@@ -5,13 +5,13 @@ use rayon::prelude::*;
 use super::{Outcome, conversations, format, paint, print, setup};
 use crate::chat::Sample;
 use crate::cli::{DoctorArguments, Format, SharedOptions};
-use crate::diagnose::{Plan, Report, Verdict, diagnose, fix_search};
+use crate::diagnose::{Plan, Report, Verdict, diagnose, fix_search, sarif};
 use crate::error::Result;
 use crate::labels::Inspection;
 use crate::report::{doctor_text, fix_text, json};
 
 pub fn run(shared: &SharedOptions, arguments: &DoctorArguments) -> Result<Outcome> {
-    let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
+    let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl, Format::Sarif])?;
     let samples = conversations(shared)?;
     let setup = setup(shared)?;
     if arguments.fix_search {
@@ -22,6 +22,11 @@ pub fn run(shared: &SharedOptions, arguments: &DoctorArguments) -> Result<Outcom
     let ids: Vec<String> = samples.iter().map(|s| s.id.clone()).collect();
     print(|out| match form {
         Format::Text => doctor_text(out, &report, &ids, arguments.all, paint(shared)),
+        Format::Sarif => {
+            let file = shared.data.as_ref().map_or("samples/conversations".into(), |d| d.to_string_lossy());
+            let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+            writeln!(out, "{}", json::to_line(&sarif(&report, &file, &ids), true)?)
+        }
         Format::Jsonl => {
             report.findings.iter().try_for_each(|f| writeln!(out, "{}", json::to_line(f, false)?))
         }

@@ -48,8 +48,8 @@ fn combinations(root: &Path, path: &Path, bases: &mut BTreeMap<String, Arc<Token
             record["loader_kw"]
         );
         let base = bases.entry(key).or_insert_with(|| Arc::new(load_for(root, &record))).clone();
-        let (tokenizer, effects) =
-            apply(&base, &overrides(text("tokenizer"), text("overrides"))).expect("applies");
+        let wanted = overrides(text("tokenizer"), text("overrides"));
+        let (tokenizer, effects) = apply(&base, &wanted).expect("applies");
         let template = Template::named(text("template")).expect("the template");
         let rule = match text("preprocess") {
             "dispatch" => Rule::dispatch(&template),
@@ -57,8 +57,17 @@ fn combinations(root: &Path, path: &Path, bases: &mut BTreeMap<String, Arc<Token
         };
         let options = PromptOptions { mm_use_im_start_end: wrapped, ..PromptOptions::default() };
         let tokenizer = Arc::new(tokenizer);
-        let setup =
-            Setup { tokenizer, base, template, rule, recipe: None, effects, options, notes: Vec::new() };
+        let setup = Setup {
+            tokenizer,
+            base,
+            template,
+            rule,
+            recipe: None,
+            overrides: wanted,
+            effects,
+            options,
+            notes: Vec::new(),
+        };
         all.push(Combination { name, setup });
     }
     all
