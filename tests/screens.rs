@@ -240,8 +240,19 @@ fn a_million_tokens_draw_only_their_window() {
     let mut app = first_run();
     app.view = Load::Ready(view);
     app.cause = None;
-    for keys in ["home", "enter", "right right down down pgdn", "end", "up pgup", "v", "v", "pgup", "v"] {
-        press(&mut app, keys);
+    let fold = app.shown().and_then(|v| v.folds.first().cloned()).expect("a fold");
+    assert!(fold.len() > 999_000, "{fold:?}");
+    app.eye.token = fold.start;
+    press(&mut app, "enter");
+    assert!(app.eye.unfolded.contains(&fold.start), "the stretch is open: nothing hides the million");
+    for keys in
+        ["", "right right down down pgdn", "middle", "down up", "end", "up pgup", "v", "v", "pgup", "v"]
+    {
+        match keys {
+            "middle" => app.eye.token = 500_003,
+            keys => press(&mut app, keys),
+        }
+        assert!(app.eye.unfolded.contains(&fold.start));
         for size in SIZES {
             let cells = usize::from(size.0) * usize::from(size.1);
             let drawn = frame(&mut app, size).tokens_drawn;
