@@ -4,6 +4,7 @@
 //! ([`rules`]) that counts rounds in a [`ledger`] and masks. Whatever the Python code would raise on the way is
 //! a [`PythonError`] in the result.
 
+mod collate;
 mod encode;
 mod inspect;
 mod ledger;
@@ -13,6 +14,7 @@ mod rule;
 pub mod rules;
 
 pub use crate::python::PythonError;
+pub use collate::{Batch, collate};
 pub use encode::{PromptIds, image_ids, piece_len, text_ids};
 pub use inspect::{PromptOptions, inspect};
 pub use outcome::*;

@@ -6,6 +6,7 @@
 
 mod added_tokens;
 mod chat;
+mod collator;
 mod doctor;
 mod doctor_table;
 mod labels;
