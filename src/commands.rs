@@ -134,10 +134,18 @@ fn paint(shared: &SharedOptions) -> Paint {
         ColorChoice::Always => Paint::Ansi,
         ColorChoice::Never => Paint::Plain,
         ColorChoice::Auto => {
-            let wanted = std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-            if wanted && std::io::stdout().is_terminal() { Paint::Ansi } else { Paint::Plain }
+            if !no_color() && std::io::stdout().is_terminal() {
+                Paint::Ansi
+            } else {
+                Paint::Plain
+            }
         }
     }
+}
+
+/// Whether the environment asks for no colours at all (no-color.org).
+fn no_color() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty())
 }
 
 /// Standard output, buffered; `f` writes, failures become errors that name it.

@@ -173,3 +173,72 @@ fn lists_are_there_in_text_and_json() {
     assert_eq!(samples["tokenizers"].as_array().unwrap().len(), 4);
     assert_eq!(samples["conversations"].as_array().unwrap().len(), 14);
 }
+
+#[test]
+fn a_frame_is_printed_with_and_without_colours() {
+    let plain = stdout(&["frame", "--size", "80x24"]);
+    assert!(plain.contains("this sample trains on nothing") && !plain.contains('\u{1b}'));
+    assert_eq!(plain.lines().count(), 24);
+    let colours = |arguments: &[&str]| {
+        let all = [&["frame", "--size", "80x24", "--format", "ansi"], arguments].concat();
+        stdout(&all).contains("38;2;")
+    };
+    assert!(colours(&[]) && !colours(&["--color", "never"]));
+    let output = maskscope(&["frame", "--format", "ansi"]).env("NO_COLOR", "1").output().expect("runs");
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("38;2;"));
+    let fixed = stdout(&["frame", "--keys", "f"]);
+    assert!(fixed.contains("✓ cur_len 99 = total_len 99"), "{fixed}");
+}
+
+#[test]
+fn doctor_names_the_cause_and_tries_the_fix() {
+    let output = maskscope(&["doctor", "--recipe", "none", "--pad", "unk", "--format", "json"])
+        .output()
+        .expect("runs");
+    assert_eq!(output.status.code(), Some(1));
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let finding =
+        report["findings"].as_array().unwrap().iter().find(|f| f["id"] == "MSK006").expect("MSK006");
+    assert_eq!(finding["verdict"], "error");
+    assert!(finding["fix"]["effect"]["repaired"].as_u64().unwrap() > 0);
+    let sarif = maskscope(&["doctor", "--recipe", "none", "--pad", "unk", "--format", "sarif"])
+        .output()
+        .expect("runs");
+    let sarif: Value = serde_json::from_slice(&sarif.stdout).expect("SARIF is JSON");
+    assert_eq!(sarif["version"], "2.1.0");
+    maskscope(&["doctor", "-d", "samples/conversations/01-three-rounds.json"]).assert().code(0);
+}
+
+#[test]
+fn the_patch_holds_the_function_and_the_right_start() {
+    let patch = stdout(&["patch", "-t", "sample:phi-2", "--name", "phi"]);
+    assert!(patch.contains("def preprocess_phi(") && patch.contains("cur_len = 0"), "{patch}");
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("patch");
+    stdout(&["patch", "-t", "sample:qwen", "--name", "qwen", "--out", out.to_str().unwrap()]);
+    assert!(std::fs::read_to_string(out.join("preprocess.py")).unwrap().contains("def preprocess_qwen("));
+    let report = stdout(&["onboard", "-t", "sample:stablelm-2", "--recipe", "none"]);
+    assert!(report.contains("cannot add tokens"), "{report}");
+}
+
+#[test]
+fn moe_route_shows_the_samples_experts() {
+    let one = "samples/conversations/02-one-round.json";
+    let records = records(&stdout(&["moe", "route", "-d", one, "--format", "jsonl"]));
+    assert_eq!((records.len(), records[0]["layers"].as_array().unwrap().len()), (1, 4));
+    let rows = records[0]["tokens"].as_array().unwrap().len();
+    assert_eq!(records[0]["layers"][0]["experts"].as_array().unwrap().len(), rows);
+    assert!(records[0]["supervised"].as_array().unwrap().iter().any(|s| s == true));
+    let text = stdout(&["moe", "route", "-d", one]);
+    assert!(text.contains("says nothing about your own model") && text.contains("learned"), "{text}");
+    assert!(failure(&["moe", "route", "--moe-sample", "nope"]).contains("byte-moe"));
+    assert!(failure(&["moe", "route", "--device", "gpu", "-d", one]).contains("auto, cpu, cuda[:N], metal"));
+}
+
+#[test]
+fn a_hub_id_offline_without_a_copy_says_what_to_do() {
+    let cache = tempfile::tempdir().expect("a folder");
+    let message =
+        failure(&["special", "-t", "acme/none", "--offline", "--cache-dir", cache.path().to_str().unwrap()]);
+    assert!(message.contains("acme/none"), "{message}");
+}

@@ -1,10 +1,11 @@
 //! `maskscope frame`: one frame of the screen after given keys, printed.
 
-use super::{Outcome, format, is_bare, print};
+use super::{Outcome, format, is_bare, no_color, print};
 use crate::app::Screen;
-use crate::cli::{Format, FrameArguments, SharedOptions};
+use crate::cli::{ColorChoice, Format, FrameArguments, SharedOptions};
 use crate::error::{Error, Result};
 use crate::runtime::{FrameRequest, RunOptions, frame};
+use crate::ui::Depth;
 
 pub fn run(shared: &SharedOptions, arguments: &FrameArguments) -> Result<Outcome> {
     let form = format(shared, &[Format::Text, Format::Ansi])?;
@@ -20,6 +21,11 @@ pub fn run(shared: &SharedOptions, arguments: &FrameArguments) -> Result<Outcome
         data: shared.data.clone(),
         no_mouse: true,
     };
+    let plain = match shared.color {
+        Some(ColorChoice::Never) => true,
+        Some(ColorChoice::Always) => false,
+        Some(ColorChoice::Auto) | None => no_color(),
+    };
     let request = FrameRequest {
         options,
         screen,
@@ -27,6 +33,7 @@ pub fn run(shared: &SharedOptions, arguments: &FrameArguments) -> Result<Outcome
         height,
         keys: arguments.keys.clone(),
         ansi: form == Format::Ansi,
+        depth: if plain { Depth::Mono } else { Depth::True },
     };
     let text = frame(&request)?;
     print(|out| write!(out, "{text}"))?;

@@ -19,6 +19,8 @@ pub struct FrameRequest {
     pub keys: String,
     /// With terminal colours.
     pub ansi: bool,
+    /// Which colours.
+    pub depth: Depth,
 }
 
 /// The frame as text.
@@ -35,7 +37,7 @@ pub fn frame(request: &FrameRequest) -> Result<String> {
         return Err(Error::Usage(error));
     }
     keys.into_iter().for_each(|key| feed(&mut app, Msg::Key(key)));
-    let Frame { buffer, .. } = render(&app, Depth::True);
+    let Frame { buffer, .. } = render(&app, request.depth);
     Ok(if request.ansi { to_ansi(&buffer) } else { to_text(&buffer) })
 }
 
