@@ -42,7 +42,7 @@ impl Arguments {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Shared options")]
 pub struct SharedOptions {
-    /// sample:NAME, a folder, a tokenizer file, or a hub id org/name[@revision].
+    /// sample:NAME, a folder, a tokenizer file, or a hub id: org/name, org/name@revision.
     #[arg(short, long, global = true, value_name = "SPEC")]
     pub tokenizer: Option<String>,
     /// Conversations in LLaVA's layout, a JSON array or JSONL; - for standard input [default: the embedded ones].

@@ -36,6 +36,8 @@
 //! Text that came from outside (tokens, data, file names, errors) meets a terminal only through [`text`].
 #![deny(unsafe_code)]
 #![warn(missing_debug_implementations)]
+// The documentation is for whoever works on the program: it is built with private items.
+#![allow(rustdoc::private_intra_doc_links)]
 #![cfg_attr(
     not(test),
     warn(

@@ -9,7 +9,7 @@
 //! | `{% generation %}` tags (transformers, TRL `assistant_only_loss`) | [`hf_generation::label`] |
 //! | prefix difference by text, counts, last turn, prompt-completion | [`prefix`] |
 //! | response-template search | [`trl_collator::label`], [`unsloth::label`] |
-//! | encode each turn and concatenate | [`llamafactory::label`], [`torchtune::label`] |
+//! | encode each turn and concatenate | [`llamafactory::label`], [`torchtune`] |
 //! | LLaVA-NeXT's own preprocess functions | [`llava_next`] |
 //! | content found by dummy messages | [`axolotl::label`] |
 //!
