@@ -1,7 +1,7 @@
 //! Random added tokens (flags and all) in random strings, against records of the real Python classes.
 //!
 //! `MASKSCOPE_ADDED_TOKENS=DIR` names a folder of `RELEASE.jsonl` files, RELEASE being 431, 437 or 523; a record
-//! holds `tok`, `fast`, `legacy`, `adds` (flags, special), `text`, `ids`, `decoded`, `skipped`, `len`.
+//! (written by `tests/scripts/random_added_tokens.py`) holds `tok`, `fast`, `legacy`, `adds` (flags, special), `text`, `ids`, `decoded`, `skipped`, `len`.
 
 use std::collections::HashMap;
 
