@@ -95,7 +95,7 @@ pub struct EncodeJson<'a> {
     pub text: &'a str,
     pub ids: Vec<Option<TokenId>>,
     pub tokens: Vec<Option<TokenJson>>,
-    pub offsets: Option<Vec<[usize; 2]>>,
+    pub offsets: Option<Vec<(usize, usize)>>,
 }
 
 impl<'a> EncodeJson<'a> {
@@ -108,21 +108,9 @@ impl<'a> EncodeJson<'a> {
         let tokens = ids.iter().enumerate().map(|(i, id)| {
             surface(i).map(Piece::Text).or_else(|| tokenizer.piece((*id)?)).map(TokenJson::from)
         });
-        let offsets = (tokenizer.facts.loader == Loader::Fast).then(|| char_offsets(text, encoding));
+        let offsets = (tokenizer.facts.loader == Loader::Fast).then(|| encoding.char_offsets(text));
         Self { text, tokens: tokens.collect(), ids, offsets }
     }
-}
-
-/// Byte spans as character offsets of the text.
-fn char_offsets(text: &str, encoding: &Encoding) -> Vec<[usize; 2]> {
-    let mut chars_before = vec![0; text.len() + 1];
-    let mut count = 0;
-    for (byte, slot) in chars_before.iter_mut().enumerate() {
-        *slot = count;
-        count += usize::from(text.is_char_boundary(byte) && byte < text.len());
-    }
-    let at = |byte: usize| chars_before.get(byte).copied().unwrap_or(count);
-    encoding.spans.iter().map(|span| [at(span.start), at(span.end)]).collect()
 }
 
 /// A token of a role.

@@ -9,7 +9,8 @@ pub mod v0;
 use std::ops::Range;
 
 use super::encode::{PromptIds, image_ids, piece_len, text_ids};
-use super::{PromptOptions, PythonError};
+use super::ledger::{Ledger, Measured};
+use super::{PromptOptions, PythonError, Stop};
 use crate::chat::{SeparatorStyle, Template};
 use crate::tokenizer::{Role, Tokenizer};
 
@@ -51,6 +52,40 @@ impl RuleInput<'_> {
         let pad = pad_id(self.tokenizer)?;
         Ok(i64::try_from(ids.iter().filter(|id| **id != pad).count()).unwrap_or(i64::MAX))
     }
+}
+
+/// Counts the rounds at `ranges` of the prompt into the ledger, and says why it stopped.
+///
+/// A round must be split by `mark` into exactly two parts; the first, with the mark, is its instruction. Both are
+/// measured alone, then `adjust` puts the rule's own offsets on (it gets the round's index).
+fn count_rounds(
+    input: RuleInput<'_>,
+    ledger: &mut Ledger,
+    ranges: Vec<Range<usize>>,
+    mark: &str,
+    adjust: impl Fn(usize, &mut Measured) -> Result<(), PythonError>,
+) -> Result<Stop, PythonError> {
+    for range in ranges {
+        let round = input.prompt.get(range.clone()).unwrap_or("");
+        let index = ledger.rounds();
+        if round.is_empty() {
+            return Ok(Stop::EmptyRound { round: index });
+        }
+        let parts = split_ranges(round, mark);
+        let [instruction, _] = parts.as_slice() else {
+            return Ok(Stop::Parts { round: index, parts: parts.len() });
+        };
+        let end = instruction.end + mark.len();
+        let mut measured = Measured {
+            round_len: input.measure(round)?,
+            instruction_len: input.measure(round.get(..end).unwrap_or(round))?,
+            instruction_text: range.start..range.start + end,
+            text: range,
+        };
+        adjust(index, &mut measured)?;
+        ledger.add_round(measured);
+    }
+    Ok(Stop::End)
 }
 
 /// The pad id as a comparison needs it.

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use super::{RuleInput, split_ranges};
+use super::{RuleInput, count_rounds, split_ranges};
 use crate::chat::SeparatorStyle;
-use crate::labels::ledger::{Ledger, Measured};
-use crate::labels::{Labelled, PythonError, Rule, Stop};
+use crate::labels::ledger::Ledger;
+use crate::labels::{Labelled, PythonError, Rule};
 
 /// Which of the two functions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,36 +33,19 @@ pub fn label(rule: MptRule, mut input: RuleInput<'_>) -> Result<Labelled, Python
         MptRule::Llava => 0,
     };
     let mut ledger = Ledger::new(prompt_ids, 0);
-    let mut stop = Stop::End;
-    for range in rounds(input.prompt, sep) {
-        let round = input.prompt.get(range.clone()).unwrap_or("");
-        let index = ledger.rounds();
-        if round.is_empty() {
-            stop = Stop::EmptyRound { round: index };
-            break;
-        }
-        let parts = split_ranges(round, &answer_mark);
-        let [instruction, _] = parts.as_slice() else {
-            stop = Stop::Parts { round: index, parts: parts.len() };
-            break;
-        };
-        let end = instruction.end + answer_mark.len();
-        let mut measured = Measured {
-            round_len: input.measure(round)? + separator_len,
-            instruction_len: input.measure(round.get(..end).unwrap_or(round))?,
-            instruction_text: range.start..range.start + end,
-            text: range,
-        };
-        if rule == MptRule::Llava {
-            measured.instruction_len -= 1;
-            let legacy = input.tokenizer.facts.legacy.unwrap_or(false);
-            if index > 0 && legacy && input.tokenizer.joins_after_special() {
-                measured.round_len += 1;
-                measured.instruction_len += 1;
+    let stop =
+        count_rounds(input, &mut ledger, rounds(input.prompt, sep), &answer_mark, |index, measured| {
+            measured.round_len += separator_len;
+            if rule == MptRule::Llava {
+                measured.instruction_len -= 1;
+                let legacy = input.tokenizer.facts.legacy.unwrap_or(false);
+                if index > 0 && legacy && input.tokenizer.joins_after_special() {
+                    measured.round_len += 1;
+                    measured.instruction_len += 1;
+                }
             }
-        }
-        ledger.add_round(measured);
-    }
+            Ok(())
+        })?;
     Ok(ledger.finish(total_len, input.options.model_max_length, stop))
 }
 

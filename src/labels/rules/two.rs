@@ -1,9 +1,9 @@
 //! The rules of two-separator templates: v1, phi, openchat and their variants, one arithmetic with other offsets.
 
-use super::{RuleInput, split_ranges};
+use super::{RuleInput, count_rounds, split_ranges};
 use crate::chat::SeparatorStyle;
-use crate::labels::ledger::{Ledger, Measured};
-use crate::labels::{Labelled, PythonError, Rule, Stop};
+use crate::labels::ledger::Ledger;
+use crate::labels::{Labelled, PythonError, Rule};
 
 /// What is added to a round's length, and to its instruction's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,32 +59,16 @@ impl TwoRule {
         let answer_mark = Rule::V1.answer_mark(input.template);
         let offsets = if input.has_image { self.image } else { self.text };
         let mut ledger = Ledger::new(prompt_ids, self.start);
-        let mut stop = Stop::End;
-        for range in split_ranges(input.prompt, sep2) {
-            let round = input.prompt.get(range.clone()).unwrap_or("");
-            let index = ledger.rounds();
-            if round.is_empty() {
-                stop = Stop::EmptyRound { round: index };
-                break;
-            }
-            let parts = split_ranges(round, &answer_mark);
-            let [instruction, _] = parts.as_slice() else {
-                stop = Stop::Parts { round: index, parts: parts.len() };
-                break;
-            };
-            let end = instruction.end + answer_mark.len();
-            let mut measured = Measured {
-                round_len: input.measure(round)? + offsets.round,
-                instruction_len: input.measure(round.get(..end).unwrap_or(round))? + offsets.instruction,
-                instruction_text: range.start..range.start + end,
-                text: range,
-            };
+        let rounds = split_ranges(input.prompt, sep2);
+        let stop = count_rounds(input, &mut ledger, rounds, &answer_mark, |index, measured| {
+            measured.round_len += offsets.round;
+            measured.instruction_len += offsets.instruction;
             if self.looks_at_legacy && index > 0 && !legacy(input)? && input.tokenizer.joins_after_special() {
                 measured.round_len -= 1;
                 measured.instruction_len -= 1;
             }
-            ledger.add_round(measured);
-        }
+            Ok(())
+        })?;
         Ok(ledger.finish(total_len, input.options.model_max_length, stop))
     }
 }
