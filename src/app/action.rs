@@ -1,7 +1,9 @@
 //! What a person can ask for, whatever key, click or palette entry it came from.
 
+use super::panels::PanelAct;
+
 /// A screen.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Screen {
     #[default]
     Labels,
@@ -9,11 +11,34 @@ pub enum Screen {
     Special,
     Prompt,
     Samples,
+    Doctor,
+    Onboard,
+    Strategies,
+    Experts,
+    Compare,
+    Scan,
 }
 
 impl Screen {
     /// All screens, in the order of their tabs.
-    pub const ALL: [Screen; 5] = [Self::Labels, Self::Lengths, Self::Special, Self::Prompt, Self::Samples];
+    pub const ALL: [Screen; 11] = [
+        Self::Labels,
+        Self::Lengths,
+        Self::Special,
+        Self::Prompt,
+        Self::Samples,
+        Self::Doctor,
+        Self::Onboard,
+        Self::Strategies,
+        Self::Experts,
+        Self::Compare,
+        Self::Scan,
+    ];
+
+    /// True for a screen that works out what it shows when it is opened ([`super::panels`]).
+    pub fn is_panel(self) -> bool {
+        !matches!(self, Self::Labels | Self::Lengths | Self::Special | Self::Prompt | Self::Samples)
+    }
 
     /// The tab's name; also what `frame --screen` takes, in any case.
     pub fn name(self) -> &'static str {
@@ -23,6 +48,12 @@ impl Screen {
             Self::Special => "Special",
             Self::Prompt => "Prompt",
             Self::Samples => "Samples",
+            Self::Doctor => "Doctor",
+            Self::Onboard => "Onboard",
+            Self::Strategies => "Strategies",
+            Self::Experts => "Experts",
+            Self::Compare => "Compare",
+            Self::Scan => "Scan",
         }
     }
 
@@ -85,4 +116,6 @@ pub enum Action {
     DeleteForward,
     DeleteWord,
     ClearLine,
+    /// An act that only one screen knows.
+    Panel(PanelAct),
 }

@@ -16,13 +16,19 @@ pub enum Context {
 
 impl Context {
     /// All contexts, in the order of the help.
-    pub const ALL: [Context; 10] = [
+    pub const ALL: [Context; 16] = [
         Self::Global,
         Self::On(Screen::Labels),
         Self::On(Screen::Lengths),
         Self::On(Screen::Special),
         Self::On(Screen::Prompt),
         Self::On(Screen::Samples),
+        Self::On(Screen::Doctor),
+        Self::On(Screen::Onboard),
+        Self::On(Screen::Strategies),
+        Self::On(Screen::Experts),
+        Self::On(Screen::Compare),
+        Self::On(Screen::Scan),
         Self::Picker,
         Self::Editor,
         Self::Path,
@@ -71,7 +77,8 @@ impl Binding {
     }
 }
 
-const fn bind(
+/// A row of the table.
+pub(super) const fn bind(
     context: Context,
     keys: &'static [&'static str],
     action: Action,
@@ -81,12 +88,12 @@ const fn bind(
     Binding { context, keys, action, help, hint }
 }
 
-/// Every key of the program.
+/// The keys of everything but the panels, which list their own.
 #[rustfmt::skip]
-pub const BINDINGS: &[Binding] = {
+const COMMON: &[Binding] = {
     use Action as A;
     use Context::{Editor, Global, Help, On, Path, Picker};
-    use Screen::{Labels, Lengths, Prompt, Samples, Special};
+    use Screen::{Compare, Doctor, Experts, Labels, Lengths, Onboard, Prompt, Samples, Scan, Special, Strategies};
     &[
         bind(On(Labels), &["left", "h"], A::Left, "token to the left", Some("token")),
         bind(On(Labels), &["right", "l"], A::Right, "token to the right", Some("token")),
@@ -119,6 +126,12 @@ pub const BINDINGS: &[Binding] = {
         bind(Global, &["3"], A::Open(Special), "screen Special tokens", None),
         bind(Global, &["4"], A::Open(Prompt), "screen Prompt", None),
         bind(Global, &["5"], A::Open(Samples), "screen Samples", None),
+        bind(Global, &["6"], A::Open(Doctor), "screen Doctor", None),
+        bind(Global, &["7"], A::Open(Onboard), "screen Onboard", None),
+        bind(Global, &["8"], A::Open(Strategies), "screen Strategies", None),
+        bind(Global, &["9"], A::Open(Experts), "screen Experts", None),
+        bind(Global, &["0"], A::Open(Compare), "screen Compare", None),
+        bind(Global, &["S"], A::Open(Scan), "screen Scan", None),
         bind(Global, &["tab"], A::NextScreen, "next screen", None),
         bind(Global, &["shift-tab"], A::PreviousScreen, "previous screen", None),
         bind(Global, &["up", "k"], A::Up, "line up", None),
@@ -175,10 +188,15 @@ pub const BINDINGS: &[Binding] = {
     ]
 };
 
+/// Every key of the program: the one table.
+pub fn bindings() -> impl Iterator<Item = &'static Binding> {
+    COMMON.iter().chain(super::panels::BINDINGS.iter().copied().flatten())
+}
+
 /// The act of a key in a context.
 pub fn resolve(context: Context, key: Key) -> Option<Action> {
     let find = |context: Context| {
-        let mut here = BINDINGS.iter().filter(|b| b.context == context);
+        let mut here = bindings().filter(|b| b.context == context);
         here.find(|b| b.keys.iter().any(|k| Key::parse(k) == Some(key))).map(|b| b.action)
     };
     find(context).or_else(|| if context.is_overlay() { None } else { find(Context::Global) })
@@ -186,9 +204,9 @@ pub fn resolve(context: Context, key: Key) -> Option<Action> {
 
 /// The footer of a context: keys that share a word stand together, the context's own first.
 pub fn hints(context: Context) -> Vec<(String, &'static str)> {
-    let global = BINDINGS.iter().filter(|b| b.context == Context::Global && !context.is_overlay());
+    let global = bindings().filter(|b| b.context == Context::Global && !context.is_overlay());
     let mut hints: Vec<(String, &'static str)> = Vec::new();
-    for binding in BINDINGS.iter().filter(|b| b.context == context).chain(global) {
+    for binding in bindings().filter(|b| b.context == context).chain(global) {
         let (Some(hint), Some(key)) = (binding.hint, binding.keys.first().and_then(|k| Key::parse(k))) else {
             continue;
         };
@@ -204,7 +222,7 @@ pub fn hints(context: Context) -> Vec<(String, &'static str)> {
 pub fn markdown() -> String {
     let mut out = String::from("| where | keys | what |\n| --- | --- | --- |\n");
     for context in Context::ALL {
-        for binding in BINDINGS.iter().filter(|b| b.context == context) {
+        for binding in bindings().filter(|b| b.context == context) {
             out.push_str(&format!("| {} | {} | {} |\n", context.name(), keys_of(binding, "`"), binding.help));
         }
     }
@@ -230,7 +248,7 @@ mod tests {
     fn every_key_name_is_a_key_and_none_stands_twice_in_a_context() {
         for context in Context::ALL {
             let mut seen = BTreeSet::new();
-            for binding in BINDINGS.iter().filter(|b| b.context == context) {
+            for binding in bindings().filter(|b| b.context == context) {
                 for key in binding.keys {
                     assert!(Key::parse(key).is_some(), "{key} is no key");
                     assert!(seen.insert(*key), "{key} twice in {}", context.name());

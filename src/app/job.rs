@@ -9,6 +9,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::action::Screen;
+use super::panels::{PanelOutcome, PanelWork};
 use super::survey::{SampleState, Tally};
 use super::view::SampleView;
 use crate::chat::Sample;
@@ -28,6 +30,8 @@ pub enum JobKind {
     Preview,
     Fix,
     Vocabulary,
+    /// The work of a panel.
+    Panel(Screen),
 }
 
 /// Where conversations come from.
@@ -85,6 +89,7 @@ pub enum Work {
     },
     /// All tokens as text, for searching.
     Vocabulary(Arc<Tokenizer>),
+    Panel(PanelWork),
 }
 
 /// What came of a job.
@@ -102,6 +107,7 @@ pub enum Outcome {
     Previewed(Result<Preview, String>),
     Fix(Option<Box<Fix>>),
     Vocabulary(Vocabulary),
+    Panel(PanelOutcome),
 }
 
 /// What a choice would do.

@@ -5,6 +5,7 @@
 //!          │
 //!          ├ bindings   the one table of keys
 //!          ├ moves      arrows and Enter on each screen
+//!          ├ panels     the screens that work out what they show: doctor, experts, scan …
 //!          ├ flow       the token stream as rows, only the window
 //!          └ view       one inspected sample: sections, rounds as they really are, the first difference
 //! ```
@@ -18,6 +19,7 @@ mod geometry;
 mod job;
 mod key;
 mod moves;
+pub mod panels;
 pub mod picker;
 mod state;
 pub mod survey;
@@ -26,7 +28,7 @@ mod update;
 mod view;
 
 pub use action::{Action, Screen};
-pub use bindings::{BINDINGS, Binding, Context, hints, keys_of, markdown, resolve};
+pub use bindings::{Binding, Context, bindings, hints, keys_of, markdown, resolve};
 pub use cause::{Cause, cause};
 pub use geometry::{Area, MIN_SIZE, Panes, Tier, panes};
 pub use job::{DataSource, Effect, Fix, Job, JobKind, Outcome, Preview, Wish, Work};

@@ -50,6 +50,7 @@ pub(super) fn on_screen(app: &mut App, action: Action) -> Option<Vec<Effect>> {
             app.eye.sample = step(app.eye.sample, by, count);
             Some(Vec::new())
         }
+        _ => super::panels::on_screen(app, action),
     }
 }
 
@@ -58,12 +59,13 @@ pub(super) fn role(app: &App) -> Option<Role> {
     Role::ALL.get(app.eye.role).copied()
 }
 
-fn step(at: usize, by: isize, count: usize) -> usize {
+/// A row `by` further, kept in the list.
+pub(super) fn step(at: usize, by: isize, count: usize) -> usize {
     at.saturating_add_signed(by).min(count.saturating_sub(1))
 }
 
 /// Lines that an act moves by in a list.
-fn lines(app: &App, action: Action) -> Option<isize> {
+pub(super) fn lines(app: &App, action: Action) -> Option<isize> {
     let page = isize::try_from(app.panes().body.height.max(2) - 1).unwrap_or(1);
     // Far beyond any list, and far from overflow.
     const ALL: isize = isize::MAX / 4;

@@ -5,7 +5,7 @@ use nucleo_matcher::{Config, Matcher, Utf32Str};
 use tui_input::Input;
 
 use super::action::Action;
-use super::bindings::{BINDINGS, Context, keys_of};
+use super::bindings::{Context, bindings, keys_of};
 use crate::chat::Template;
 use crate::labels::Rule;
 use crate::samples::TOKENIZERS;
@@ -313,8 +313,7 @@ pub fn vocabulary(role: Role, tokens: &[(TokenId, String)]) -> impl Iterator<Ite
 /// Every act by name.
 pub fn commands() -> Vec<Entry> {
     let mut entries: Vec<Entry> = Vec::new();
-    let offered = BINDINGS
-        .iter()
+    let offered = bindings()
         .filter(|b| !matches!(b.context, Context::Picker | Context::Editor | Context::Path | Context::Help));
     for binding in offered.filter(|b| b.action != Action::Palette && b.action != Action::Accept) {
         if !entries.iter().any(|e| e.choice == Choice::Act(binding.action)) {

@@ -10,6 +10,7 @@ use super::cause::{Cause, cause};
 use super::flow::{Density, Flow, Place};
 use super::geometry::{Panes, Tier, panes};
 use super::job::{DataSource, Fix, JobKind, Preview, Vocabulary, Wish};
+use super::panels::Panels;
 use super::picker::Picker;
 use super::survey::{SampleState, Tally};
 use super::view::SampleView;
@@ -118,6 +119,7 @@ pub struct App {
     pub vocabulary: Option<(String, Vocabulary)>,
     pub screen: Screen,
     pub eye: Eye,
+    pub panels: Panels,
     pub overlay: Option<Overlay>,
     pub notice: Option<Notice>,
     pub quit: bool,
@@ -159,6 +161,7 @@ impl App {
             vocabulary: None,
             screen: Screen::Labels,
             eye: Eye::default(),
+            panels: Panels::default(),
             overlay: None,
             notice: None,
             quit: false,
@@ -190,7 +193,7 @@ impl App {
 
     /// The places on screen.
     pub fn panes(&self) -> Panes {
-        panes(self.size.0, self.size.1, self.screen, self.cause.is_some())
+        panes(self.size.0, self.size.1, self.screen, self.cause.is_some() && !self.screen.is_panel())
     }
 
     /// The token stream with today's settings.

@@ -8,9 +8,11 @@ use super::action::{Action, Screen};
 use super::bindings::{Context, resolve};
 use super::job::{DataSource, Effect, Fix, Job, JobKind, Outcome, Work};
 use super::key::{Code, Key};
+use super::panels;
 use super::picker::{self, Choice, PickKind, Picker};
 use super::state::{App, Background, Editor, Load, Notice, Overlay};
 use super::view::SampleView;
+use crate::chat::Sample;
 use crate::setup::Request;
 
 /// What a click can hit.
@@ -45,7 +47,8 @@ pub enum Msg {
 
 /// Takes a message.
 pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
-    let effects = match msg {
+    let before = seen(app);
+    let mut effects = match msg {
         Msg::Start => start(app),
         Msg::Key(key) => key_pressed(app, key),
         Msg::Paste(text) => text.chars().flat_map(|c| typed(app, c)).collect(),
@@ -61,8 +64,17 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
         Msg::Done { kind, ticket, outcome } if app.tickets.get(&kind) == Some(&ticket) => done(app, outcome),
         Msg::Done { .. } => Vec::new(),
     };
+    if app.screen.is_panel() && seen(app) != before {
+        effects.extend(panels::refresh(app));
+    }
     settle(app);
     effects
+}
+
+/// What a panel's results depend on: which screen, which inspection, which samples. Each inspection and each list
+/// of samples is made anew, so their addresses tell them apart while both are alive.
+fn seen(app: &App) -> (Screen, Option<*const SampleView>, Option<*const Vec<Sample>>) {
+    (app.screen, app.view.ready().map(Arc::as_ptr), app.samples.ready().map(Arc::as_ptr))
 }
 
 /// Keeps the token under the cursor in sight.
@@ -73,7 +85,8 @@ fn settle(app: &mut App) {
     app.eye.top = top;
 }
 
-fn job(app: &mut App, kind: JobKind, work: Work) -> Effect {
+/// A job of a kind, as the newest one.
+pub(super) fn job(app: &mut App, kind: JobKind, work: Work) -> Effect {
     app.next_ticket += 1;
     app.tickets.insert(kind, app.next_ticket);
     Effect::Start(Box::new(Job { kind, ticket: app.next_ticket, work }))
@@ -146,6 +159,7 @@ fn done(app: &mut App, outcome: Outcome) -> Vec<Effect> {
             app.fix = Load::Ready(fix.map(|f| *f));
             Vec::new()
         }
+        Outcome::Panel(outcome) => panels::done(app, outcome),
         Outcome::Vocabulary(tokens) => {
             if let Some(base) = app.base.ready() {
                 app.vocabulary = Some((base.name.clone(), tokens.clone()));
@@ -197,7 +211,7 @@ fn refuse(app: &mut App, error: String) -> Vec<Effect> {
 }
 
 /// Changes the set-up, and remembers the old one.
-fn change(app: &mut App, request: Request) -> Vec<Effect> {
+pub(super) fn change(app: &mut App, request: Request) -> Vec<Effect> {
     if request == app.request {
         return Vec::new();
     }
@@ -411,6 +425,7 @@ fn command(app: &mut App, action: Action) -> Vec<Effect> {
         Action::Back => app.screen = Screen::Labels,
         Action::NextSample => return go_to_sample(app, app.current.saturating_add(1)),
         Action::PreviousSample => return go_to_sample(app, app.current.saturating_sub(1)),
+        Action::Panel(act) => return panels::act(app, act),
         Action::ToggleTheme => {
             app.background = match app.background {
                 Background::Dark => Background::Light,

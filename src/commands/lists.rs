@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Outcome, format, print};
-use crate::app::BINDINGS;
+use crate::app::bindings;
 use crate::chat::Template;
 use crate::cli::{Format, SharedOptions};
 use crate::error::Result;
@@ -56,7 +56,7 @@ pub fn samples(shared: &SharedOptions) -> Result<Outcome> {
 }
 
 pub fn keys(shared: &SharedOptions) -> Result<Outcome> {
-    let rows = BINDINGS.iter().map(|b| vec![b.keys_text(), b.context_text().to_string(), b.help.to_string()]);
+    let rows = bindings().map(|b| vec![b.keys_text(), b.context_text().to_string(), b.help.to_string()]);
     show(shared, &[List { title: "keys", columns: &["keys", "where", "does"], rows: rows.collect() }])
 }
 

@@ -9,6 +9,7 @@ use std::thread;
 
 use super::events::Incoming;
 use super::work::perform;
+use crate::app::panels::PanelOutcome;
 use crate::app::{Job, JobKind, Msg, Outcome};
 
 /// Name of every job thread; the panic hook leaves the terminal alone for them.
@@ -73,5 +74,6 @@ fn broken(kind: JobKind) -> Outcome {
         JobKind::Preview => Outcome::Previewed(Err(message)),
         JobKind::Fix => Outcome::Fix(None),
         JobKind::Vocabulary => Outcome::Vocabulary(Arc::new(Vec::new())),
+        JobKind::Panel(screen) => Outcome::Panel(PanelOutcome::Broken(screen, message)),
     }
 }

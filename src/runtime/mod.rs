@@ -11,6 +11,7 @@ mod events;
 mod frame;
 mod jobs;
 mod looping;
+mod panels;
 mod terminal;
 mod work;
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::panels;
 use crate::app::fix::find_fix;
 use crate::app::survey::{PREVIEW_LIMIT, SampleState, tally};
 use crate::app::{DataSource, Outcome, Preview, SampleView, Wish, Work};
@@ -42,6 +43,7 @@ pub fn perform(work: Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Ou
         Work::FindFix { wish, sample, samples } => {
             emit(Outcome::Fix(find_fix(&wish, &sample, &samples, cancelled).map(Box::new)));
         }
+        Work::Panel(work) => panels::perform(work, cancelled, &mut |outcome| emit(Outcome::Panel(outcome))),
         Work::Vocabulary(tokenizer) => emit(Outcome::Vocabulary(Arc::new(tokenizer.vocabulary()))),
     }
 }

@@ -3,7 +3,7 @@
 use super::canvas::Canvas;
 use super::theme::Meaning;
 use crate::app::survey::SampleState;
-use crate::app::{App, Area, Load, Panes, Screen, Target, Tier, context, hints};
+use crate::app::{Action, App, Area, Binding, Load, Panes, Screen, Target, Tier, bindings, context, hints};
 use crate::setup::{AUTO, SAMPLE_PREFIX, TokenChoice};
 use crate::text::width;
 
@@ -79,18 +79,60 @@ fn overrides(app: &App) -> String {
     text
 }
 
-/// The tabs.
+/// The tabs: as roomy as they fit; where not even the narrow form fits, those around the present one.
 pub fn tabs(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
     let area = inset(panes.tabs);
+    if area.height == 0 {
+        return;
+    }
+    let texts = |pad: &str| -> Vec<(Screen, String)> {
+        let text = |screen: Screen| format!("{pad}{} {}{pad}", tab_key(screen), screen.name());
+        Screen::ALL.into_iter().map(|screen| (screen, text(screen))).collect()
+    };
+    let total = |texts: &[(Screen, String)]| texts.iter().map(|(_, t)| width(t) + 1).sum::<usize>();
+    let room = usize::from(area.width);
+    let mut tabs = texts(" ");
+    if total(&tabs) > room + 1 {
+        tabs = texts("");
+    }
     let mut x = area.x;
-    for (n, screen) in Screen::ALL.into_iter().enumerate() {
-        let text = format!(" {} {} ", n + 1, screen.name());
+    // Leading tabs give way until the present one fits, with a mark that there are more.
+    let mut hidden = 0;
+    while total(tabs.get(..=position(app.screen, hidden)).unwrap_or(&tabs)) + 4 > room
+        && hidden < Screen::ALL.len()
+    {
+        if total(&tabs) <= room + 1 {
+            break;
+        }
+        tabs.remove(0);
+        hidden += 1;
+    }
+    if hidden > 0 {
+        x = canvas.text(area, "‹ ", Meaning::Quiet);
+    }
+    let end = area.x + area.width;
+    for (screen, text) in tabs {
         let wide = u16::try_from(width(&text)).unwrap_or(0);
-        let spot = Area { x, width: wide.min((area.x + area.width).saturating_sub(x)), ..area };
+        if x + wide > end.saturating_sub(2) && x + wide != end {
+            canvas.text(Area { x: end.saturating_sub(1), width: 1, ..area }, "›", Meaning::Quiet);
+            break;
+        }
+        let spot = Area { x, width: wide, ..area };
         canvas.text(spot, &text, if screen == app.screen { Meaning::Selected } else { Meaning::Quiet });
         canvas.hit(spot, Target::Screen(screen));
         x += wide + 1;
     }
+}
+
+/// Where a screen's tab stands when `hidden` tabs gave way.
+fn position(screen: Screen, hidden: usize) -> usize {
+    Screen::ALL.iter().position(|s| *s == screen).unwrap_or(0).saturating_sub(hidden)
+}
+
+/// The key that opens a screen.
+fn tab_key(screen: Screen) -> String {
+    let digit = |b: &&Binding| b.action == Action::Open(screen) && b.help.starts_with("screen");
+    bindings().find(digit).map(Binding::keys_text).unwrap_or_default()
 }
 
 /// The frame with the sample's name and state in its top line, or the state line of a small screen.

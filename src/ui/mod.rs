@@ -4,13 +4,19 @@
 mod ansi;
 mod canvas;
 mod chrome;
+mod compare;
+mod doctor;
+mod experts;
 mod inspector;
 mod labels;
 mod lengths;
+mod onboard;
 mod overlay;
 mod prompt;
 mod samples;
+mod scan;
 mod special;
+mod strategies;
 mod table;
 mod theme;
 
@@ -68,6 +74,10 @@ fn whole(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) -> usize {
             samples::draw(canvas, app, panes);
             0
         }
+        (screen, _) if screen.is_panel() => {
+            panel(canvas, app, panes, screen);
+            0
+        }
         (screen, Some(view)) => body(canvas, app, panes, screen, view),
         (_, None) => {
             waiting(canvas, app, panes);
@@ -102,7 +112,19 @@ fn body(canvas: &mut Canvas<'_>, app: &App, panes: &Panes, screen: Screen, view:
             prompt::draw(canvas, app, panes, view);
             0
         }
-        Screen::Samples => 0,
+        _ => 0,
+    }
+}
+
+fn panel(canvas: &mut Canvas<'_>, app: &App, panes: &Panes, screen: Screen) {
+    match screen {
+        Screen::Doctor => doctor::draw(canvas, app, panes),
+        Screen::Onboard => onboard::draw(canvas, app, panes),
+        Screen::Strategies => strategies::draw(canvas, app, panes),
+        Screen::Experts => experts::draw(canvas, app, panes),
+        Screen::Compare => compare::draw(canvas, app, panes),
+        Screen::Scan => scan::draw(canvas, app, panes),
+        _ => {}
     }
 }
 

@@ -5,7 +5,7 @@ use tui_input::Input;
 use super::canvas::Canvas;
 use super::theme::Meaning;
 use crate::app::picker::{PickKind, Picker};
-use crate::app::{App, Area, BINDINGS, Context, Editor, Load, Overlay, Panes, Target, keys_of};
+use crate::app::{App, Area, Context, Editor, Load, Overlay, Panes, Target, bindings, keys_of};
 use crate::text::{Glyph, GlyphKind, Spaces, glyphs};
 
 /// Draws the open overlay, if there is one.
@@ -188,7 +188,7 @@ fn help(canvas: &mut Canvas<'_>, app: &App, top: usize) {
     let mut lines: Vec<(String, String)> = Vec::new();
     for context in Context::ALL {
         lines.push((context.name().to_string(), String::new()));
-        for binding in BINDINGS.iter().filter(|b| b.context == context) {
+        for binding in bindings().filter(|b| b.context == context) {
             lines.push((format!("  {}", keys_of(binding, "")), binding.help.to_string()));
         }
     }

@@ -1,0 +1,10 @@
+//! Screen Doctor: what is wrong, with evidence, and what would mend it.
+
+use super::canvas::Canvas;
+use super::theme::Meaning;
+use crate::app::{App, Panes};
+
+/// Draws the screen.
+pub fn draw(canvas: &mut Canvas<'_>, _app: &App, panes: &Panes) {
+    canvas.text(panes.body, "nothing here yet", Meaning::Quiet);
+}

@@ -1,0 +1,10 @@
+//! Screen Experts: which experts each token goes to.
+
+use super::canvas::Canvas;
+use super::theme::Meaning;
+use crate::app::{App, Panes};
+
+/// Draws the screen.
+pub fn draw(canvas: &mut Canvas<'_>, _app: &App, panes: &Panes) {
+    canvas.text(panes.body, "nothing here yet", Meaning::Quiet);
+}

@@ -1,0 +1,10 @@
+//! Screen Scan: a whole data set, with the causes counted.
+
+use super::canvas::Canvas;
+use super::theme::Meaning;
+use crate::app::{App, Panes};
+
+/// Draws the screen.
+pub fn draw(canvas: &mut Canvas<'_>, _app: &App, panes: &Panes) {
+    canvas.text(panes.body, "nothing here yet", Meaning::Quiet);
+}
