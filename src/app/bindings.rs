@@ -103,6 +103,7 @@ const COMMON: &[Binding] = {
         bind(On(Labels), &["enter", "space"], A::Accept, "fold or unfold a masked stretch", None),
         bind(On(Special), &["enter", "space"], A::Accept, "give the role another token", Some("choose token")),
         bind(On(Special), &["x", "delete"], A::RemoveOverride, "take the override away", Some("remove")),
+        bind(On(Special), &["v"], A::Density, "roles, facts, all special tokens, tokens free to reuse", Some("more tables")),
         bind(On(Lengths), &["enter"], A::Accept, "show the round's tokens", Some("show tokens")),
         bind(On(Lengths), &["[", "left", "h"], A::PreviousRound, "previous round", None),
         bind(On(Lengths), &["]", "right", "l"], A::NextRound, "next round", None),

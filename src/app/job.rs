@@ -14,6 +14,7 @@ use super::panels::{PanelOutcome, PanelWork};
 use super::survey::{SampleState, Tally};
 use super::view::SampleView;
 use crate::chat::Sample;
+use crate::diagnose::SpecialTruth;
 use crate::setup::{Request, Setup};
 use crate::tokenizer::{TokenId, Tokenizer};
 
@@ -30,6 +31,8 @@ pub enum JobKind {
     Preview,
     Fix,
     Vocabulary,
+    /// What screen Special shows beyond the roles.
+    Special,
     /// The work of a panel.
     Panel(Screen),
 }
@@ -89,6 +92,8 @@ pub enum Work {
     },
     /// All tokens as text, for searching.
     Vocabulary(Arc<Tokenizer>),
+    /// What a whole vocabulary is like.
+    Special(Arc<Setup>),
     Panel(PanelWork),
 }
 
@@ -107,6 +112,7 @@ pub enum Outcome {
     Previewed(Result<Preview, String>),
     Fix(Option<Box<Fix>>),
     Vocabulary(Vocabulary),
+    Special(Box<SpecialTruth>),
     Panel(PanelOutcome),
 }
 

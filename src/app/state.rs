@@ -15,7 +15,8 @@ use super::picker::Picker;
 use super::survey::{SampleState, Tally};
 use super::view::SampleView;
 use crate::chat::Sample;
-use crate::setup::{NONE, Request, TokenChoice};
+use crate::diagnose::{ListedToken, SpecialTruth};
+use crate::setup::{NONE, Request, Setup, TokenChoice};
 use crate::tokenizer::{Role, Tokenizer};
 
 /// Something that takes a while.
@@ -73,6 +74,44 @@ pub enum Background {
     Light,
 }
 
+/// The tables of screen Special.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SpecialTable {
+    #[default]
+    Roles,
+    /// What the overrides did, and remarks on the whole vocabulary.
+    Facts,
+    /// All special and added tokens with their flags.
+    Added,
+    /// Tokens that are free to reuse.
+    Free,
+}
+
+impl SpecialTable {
+    /// All of them, in the order of their key.
+    pub const ALL: [SpecialTable; 4] = [Self::Roles, Self::Facts, Self::Added, Self::Free];
+
+    /// The next one on the key.
+    pub fn next(self) -> Self {
+        match self {
+            Self::Roles => Self::Facts,
+            Self::Facts => Self::Added,
+            Self::Added => Self::Free,
+            Self::Free => Self::Roles,
+        }
+    }
+
+    /// As the screen names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Roles => "roles",
+            Self::Facts => "facts",
+            Self::Added => "special",
+            Self::Free => "free to reuse",
+        }
+    }
+}
+
 /// Where the eye is on each screen.
 #[derive(Debug, Clone, Default)]
 pub struct Eye {
@@ -85,6 +124,10 @@ pub struct Eye {
     pub round: usize,
     /// Row on screen Special.
     pub role: usize,
+    /// Which of its tables is shown.
+    pub table: SpecialTable,
+    /// First row of its longer tables.
+    pub row: usize,
     /// First line on screen Prompt.
     pub line: usize,
     /// Row on screen Samples.
@@ -117,6 +160,8 @@ pub struct App {
     pub preview: Load<Preview>,
     /// All tokens of a vocabulary, by the name of the tokenizer.
     pub vocabulary: Option<(String, Vocabulary)>,
+    /// What screen Special shows beyond the roles, with the set-up it was worked out for.
+    pub truth: Option<(Arc<Setup>, Box<SpecialTruth>)>,
     pub screen: Screen,
     pub eye: Eye,
     pub panels: Panels,
@@ -159,6 +204,7 @@ impl App {
             fix: Load::Idle,
             preview: Load::Idle,
             vocabulary: None,
+            truth: None,
             screen: Screen::Labels,
             eye: Eye::default(),
             panels: Panels::default(),
@@ -189,6 +235,17 @@ impl App {
     /// What the present set-up makes of all samples, as far as known.
     pub fn tally(&self) -> Tally {
         Tally::of(&self.states)
+    }
+
+    /// What is known about the vocabulary of the set-up on screen.
+    pub fn special_truth(&self) -> Option<&SpecialTruth> {
+        let setup = &self.shown()?.setup;
+        self.truth.as_ref().filter(|(known, _)| Arc::ptr_eq(known, setup)).map(|(_, truth)| &**truth)
+    }
+
+    /// All special and added tokens of the set-up on screen, as known with [`Self::special_truth`].
+    pub fn truth_tokens(&self) -> &[ListedToken] {
+        self.special_truth().map(|truth| truth.tokens.as_slice()).unwrap_or_default()
     }
 
     /// The places on screen.

@@ -64,11 +64,24 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
         Msg::Done { kind, ticket, outcome } if app.tickets.get(&kind) == Some(&ticket) => done(app, outcome),
         Msg::Done { .. } => Vec::new(),
     };
-    if app.screen.is_panel() && seen(app) != before {
-        effects.extend(panels::refresh(app));
+    if seen(app) != before {
+        effects.extend(refresh(app));
     }
     settle(app);
     effects
+}
+
+/// Starts what the present screen shows beyond the sample, where it is out of date.
+fn refresh(app: &mut App) -> Vec<Effect> {
+    if app.screen.is_panel() {
+        return panels::refresh(app);
+    }
+    match app.shown().map(|view| view.setup.clone()) {
+        Some(setup) if app.screen == Screen::Special && app.special_truth().is_none() => {
+            vec![job(app, JobKind::Special, Work::Special(setup))]
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// What a panel's results depend on: which screen, which inspection, which samples. Each inspection and each list
@@ -157,6 +170,10 @@ fn done(app: &mut App, outcome: Outcome) -> Vec<Effect> {
         }
         Outcome::Fix(fix) => {
             app.fix = Load::Ready(fix.map(|f| *f));
+            Vec::new()
+        }
+        Outcome::Special(truth) => {
+            app.truth = app.shown().map(|view| (view.setup.clone(), truth));
             Vec::new()
         }
         Outcome::Panel(outcome) => panels::done(app, outcome),

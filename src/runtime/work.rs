@@ -10,6 +10,7 @@ use crate::app::fix::find_fix;
 use crate::app::survey::{PREVIEW_LIMIT, SampleState, tally};
 use crate::app::{DataSource, Outcome, Preview, SampleView, Wish, Work};
 use crate::chat::{Sample, read_samples};
+use crate::diagnose::special_truth;
 use crate::samples;
 use crate::setup::{Setup, load_tokenizer, resolve};
 
@@ -43,6 +44,7 @@ pub fn perform(work: Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Ou
         Work::FindFix { wish, sample, samples } => {
             emit(Outcome::Fix(find_fix(&wish, &sample, &samples, cancelled).map(Box::new)));
         }
+        Work::Special(setup) => emit(Outcome::Special(Box::new(special_truth(&setup)))),
         Work::Panel(work) => panels::perform(work, cancelled, &mut |outcome| emit(Outcome::Panel(outcome))),
         Work::Vocabulary(tokenizer) => emit(Outcome::Vocabulary(Arc::new(tokenizer.vocabulary()))),
     }
