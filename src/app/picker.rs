@@ -20,6 +20,8 @@ pub enum PickKind {
     Rule,
     Recipe,
     Loading,
+    /// Side B of screen Compare.
+    Other,
     Token(Role),
     Palette,
 }
@@ -34,6 +36,8 @@ pub enum Choice {
     Loading(LoadOptions),
     /// `None` takes the override away.
     Token(Role, Option<TokenChoice>),
+    /// Side B of screen Compare.
+    Other(String, LoadOptions),
     Act(Action),
 }
 
@@ -61,7 +65,7 @@ impl Choice {
             Self::Token(role, None) => {
                 request.overrides.remove(role);
             }
-            Self::Act(_) => return None,
+            Self::Other(..) | Self::Act(_) => return None,
         }
         Some(request)
     }
@@ -111,6 +115,7 @@ impl Picker {
             PickKind::Rule => "label rule".to_string(),
             PickKind::Recipe => "recipe: template, rule and overrides in one".to_string(),
             PickKind::Loading => "class family and release of transformers".to_string(),
+            PickKind::Other => "side B: another class or release, another tokenizer, or type one".to_string(),
             PickKind::Token(role) => format!("token for {}", role.name()),
             PickKind::Palette => "commands".to_string(),
         }
@@ -194,6 +199,10 @@ impl Picker {
                 let choice = Choice::Token(role, Some(TokenChoice::Surface(query.to_string())));
                 Some(Entry::new(query, "a new token, as typed", choice))
             }
+            PickKind::Other => {
+                let choice = Choice::Other(query.to_string(), LoadOptions::default());
+                Some(Entry::new(query, "load this path or hub id", choice))
+            }
             PickKind::Tokenizer => {
                 Some(Entry::new(query, "load this path or hub id", Choice::Tokenizer(query.to_string())))
             }
@@ -258,6 +267,26 @@ pub fn loadings(now: LoadOptions) -> Vec<Entry> {
             ));
         }
     }
+    entries
+}
+
+/// What side B of a comparison can be: the tokenizer as other classes load it, then the samples.
+pub fn others(request: &Request) -> Vec<Entry> {
+    let name = &request.tokenizer;
+    let mut entries: Vec<Entry> = Vec::new();
+    for entry in loadings(request.load) {
+        if let Choice::Loading(load) = entry.choice
+            && load != request.load
+        {
+            entries.push(Entry::new(entry.label, name.clone(), Choice::Other(name.clone(), load)));
+        }
+    }
+    let sample = |t: &crate::samples::SampleTokenizer| {
+        let spec = format!("{SAMPLE_PREFIX}{}", t.name);
+        let load = LoadOptions { loader: None, legacy: None, ..request.load };
+        (spec != *name).then(|| Entry::new(spec.clone(), t.summary, Choice::Other(spec.clone(), load)))
+    };
+    entries.extend(TOKENIZERS.iter().filter_map(sample));
     entries
 }
 

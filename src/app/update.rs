@@ -354,7 +354,8 @@ fn move_mark(app: &mut App, by: isize) -> Vec<Effect> {
 /// Tries the marked entry without taking it.
 fn preview(app: &mut App) -> Vec<Effect> {
     let Some(Overlay::Picker(picker)) = &app.overlay else { return Vec::new() };
-    let reloads = matches!(picker.kind, PickKind::Tokenizer | PickKind::Loading | PickKind::Palette);
+    let reloads =
+        matches!(picker.kind, PickKind::Tokenizer | PickKind::Loading | PickKind::Other | PickKind::Palette);
     let wish = picker.chosen().filter(|_| !reloads).and_then(|e| e.choice.apply(&app.request));
     let (Some(request), Some(mut wish)) = (wish, app.wish()) else {
         app.preview = Load::Idle;
@@ -398,8 +399,10 @@ fn accept(app: &mut App) -> Vec<Effect> {
 }
 
 fn choose(app: &mut App, choice: &Choice) -> Vec<Effect> {
-    if let Choice::Act(action) = choice {
-        return act(app, *action);
+    match choice {
+        Choice::Act(action) => return act(app, *action),
+        Choice::Other(tokenizer, load) => return panels::compare::choose(app, tokenizer.clone(), *load),
+        _ => {}
     }
     match choice.apply(&app.request) {
         Some(request) => change(app, request),
@@ -458,7 +461,8 @@ fn command(app: &mut App, action: Action) -> Vec<Effect> {
     Vec::new()
 }
 
-fn open(app: &mut App, picker: Picker) -> Vec<Effect> {
+/// Opens a list.
+pub(super) fn open(app: &mut App, picker: Picker) -> Vec<Effect> {
     app.overlay = Some(Overlay::Picker(Box::new(picker)));
     preview(app)
 }

@@ -14,6 +14,7 @@
 mod alignment;
 mod cause;
 mod checks;
+mod compare;
 mod content;
 mod context;
 mod finding;
@@ -34,6 +35,7 @@ mod what_if;
 pub use alignment::{Difference, DifferenceKind, RoundAlignment, Token, align};
 pub use cause::id;
 pub use checks::{CHECKS, Check};
+pub use compare::{CompareTotals, Comparison, Differs, Part, Stretch, share_vocabulary};
 pub use finding::{Evidence, Finding, Report, Verdict};
 pub use fix::{Change, Fix};
 pub use law::{Law, Laws, MAX_ROUNDS, conversation, conversations};

@@ -1,5 +1,6 @@
 //! The same results without a screen: JSON for programs, text for people.
 
+mod compare;
 mod doctor;
 pub mod json;
 mod moe;
@@ -8,6 +9,10 @@ mod sample;
 mod special;
 mod table;
 
+pub use compare::{
+    CompareTotalsJson, ComparisonJson, comparison_text, label_effect, part_text, side_name, side_state,
+    totals_text, what,
+};
 pub use doctor::{doctor_text, fix_text};
 pub use json::{EncodeJson, SampleJson, SpecialJson};
 pub use moe::{expert_name, moe_legend, moe_sample_text};
