@@ -100,6 +100,7 @@ const COMMON: &[Binding] = {
         bind(On(Labels), &["["], A::PreviousRound, "previous turn", Some("turn")),
         bind(On(Labels), &["]"], A::NextRound, "next turn", Some("turn")),
         bind(On(Labels), &["v"], A::Density, "flow, interlinear, table", Some("view")),
+        bind(On(Labels), &["w"], A::Explain, "why the text was split into this token", Some("why")),
         bind(On(Labels), &["enter", "space"], A::Accept, "fold or unfold a masked stretch", None),
         bind(On(Special), &["enter", "space"], A::Accept, "give the role another token", Some("choose token")),
         bind(On(Special), &["x", "delete"], A::RemoveOverride, "take the override away", Some("remove")),

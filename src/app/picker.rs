@@ -6,6 +6,7 @@ use tui_input::Input;
 
 use super::action::Action;
 use super::bindings::{Context, bindings, keys_of};
+use super::job::KnownTokenizer;
 use crate::chat::Template;
 use crate::labels::Rule;
 use crate::samples::TOKENIZERS;
@@ -48,7 +49,8 @@ impl Choice {
         match self {
             Self::Tokenizer(spec) => {
                 // A token of one vocabulary means nothing in another.
-                request = Request { tokenizer: spec.clone(), load: request.load, ..Request::default() };
+                let (load, hub) = (request.load, request.hub);
+                request = Request { tokenizer: spec.clone(), load, hub, ..Request::default() };
             }
             Self::Template(name) => request.template = name.clone(),
             Self::Rule(name) => request.preprocess = name.clone(),
@@ -110,7 +112,9 @@ impl Picker {
     /// What the list is for, in a title.
     pub fn title(&self) -> String {
         match self.kind {
-            PickKind::Tokenizer => "tokenizer: a sample, or type a folder, a file, a hub id".to_string(),
+            PickKind::Tokenizer => {
+                "tokenizer: recent, cached or a sample; or type a folder, a file, a hub id".to_string()
+            }
             PickKind::Template => "conversation template".to_string(),
             PickKind::Rule => "label rule".to_string(),
             PickKind::Recipe => "recipe: template, rule and overrides in one".to_string(),
@@ -218,6 +222,13 @@ pub fn tokenizers() -> Vec<Entry> {
         Entry::new(spec.clone(), t.summary, Choice::Tokenizer(spec))
     };
     TOKENIZERS.iter().map(entry).collect()
+}
+
+/// Tokenizers of the cache and recent ones.
+pub fn known(known: &[KnownTokenizer]) -> Vec<Entry> {
+    let entry =
+        |k: &KnownTokenizer| Entry::new(k.spec.clone(), k.detail.clone(), Choice::Tokenizer(k.spec.clone()));
+    known.iter().map(entry).collect()
 }
 
 /// The conversation templates.

@@ -16,6 +16,7 @@ use super::survey::{SampleState, Tally};
 use super::view::SampleView;
 use crate::chat::Sample;
 use crate::diagnose::{ListedToken, SpecialTruth};
+use crate::hub::Progress;
 use crate::setup::{NONE, Request, Setup, TokenChoice};
 use crate::tokenizer::{Role, Tokenizer};
 
@@ -47,6 +48,16 @@ pub enum Overlay {
     Path(Input),
     /// First line shown.
     Help(usize),
+    Sheet(Sheet),
+}
+
+/// Lines to read.
+#[derive(Debug, Clone)]
+pub struct Sheet {
+    pub title: String,
+    pub lines: Load<Vec<String>>,
+    /// First line shown.
+    pub top: usize,
 }
 
 /// The editor of one turn.
@@ -146,6 +157,10 @@ pub struct App {
     pub history: Vec<Request>,
     pub source: DataSource,
     pub base: Load<Arc<Tokenizer>>,
+    /// How far the tokenizer's download is.
+    pub progress: Option<Box<Progress>>,
+    /// Note what was loaded, for the next time; not for a single frame.
+    pub remembers: bool,
     pub samples: Load<Arc<Vec<Sample>>>,
     /// Position of the sample on screen.
     pub current: usize,
@@ -185,7 +200,7 @@ pub fn first_request() -> Request {
 impl App {
     /// A fresh screen; nothing is loaded yet.
     pub fn new(request: Request, source: DataSource, first_run: bool) -> Self {
-        let request = if first_run { first_request() } else { request };
+        let request = if first_run { Request { hub: request.hub, ..first_request() } } else { request };
         Self {
             size: (80, 24),
             background: Background::Dark,
@@ -194,6 +209,8 @@ impl App {
             history: Vec::new(),
             source,
             base: Load::Idle,
+            progress: None,
+            remembers: false,
             samples: Load::Idle,
             current: 0,
             draft: None,

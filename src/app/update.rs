@@ -10,10 +10,10 @@ use super::job::{DataSource, Effect, Fix, Job, JobKind, Outcome, Work};
 use super::key::{Code, Key};
 use super::panels;
 use super::picker::{self, Choice, PickKind, Picker};
-use super::state::{App, Background, Editor, Load, Notice, Overlay};
+use super::state::{App, Background, Editor, Load, Notice, Overlay, Sheet};
 use super::view::SampleView;
 use crate::chat::Sample;
-use crate::setup::Request;
+use crate::setup::{Request, SAMPLE_PREFIX};
 
 /// What a click can hit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,12 +132,35 @@ fn inspect(app: &mut App) -> Vec<Effect> {
 fn done(app: &mut App, outcome: Outcome) -> Vec<Effect> {
     match outcome {
         Outcome::Tokenizer(Ok(base)) => {
-            app.base = Load::Ready(base);
+            (app.base, app.progress) = (Load::Ready(base), None);
             app.survey_stale = true;
-            inspect(app)
+            let mut effects = inspect(app);
+            let name = app.request.tokenizer.clone();
+            if app.remembers && !name.starts_with(SAMPLE_PREFIX) {
+                effects.push(job(app, JobKind::Remember, Work::Remember(name)));
+            }
+            effects
+        }
+        Outcome::Progress(progress) => {
+            app.progress = Some(progress);
+            Vec::new()
+        }
+        Outcome::Known(known) => {
+            if let Some(Overlay::Picker(picker)) = &mut app.overlay
+                && picker.kind == PickKind::Tokenizer
+            {
+                picker.extend(picker::known(&known));
+            }
+            Vec::new()
+        }
+        Outcome::Explained(lines) => {
+            if let Some(Overlay::Sheet(sheet)) = &mut app.overlay {
+                sheet.lines = lines.map_or_else(Load::Failed, Load::Ready);
+            }
+            Vec::new()
         }
         Outcome::Tokenizer(Err(error)) => {
-            app.base = Load::Failed(error.clone());
+            (app.base, app.progress) = (Load::Failed(error.clone()), None);
             refuse(app, error)
         }
         Outcome::Samples(Ok(samples)) => {
@@ -224,7 +247,31 @@ fn refuse(app: &mut App, error: String) -> Vec<Effect> {
     }
     app.history.pop();
     let request = app.good_request.clone();
+    if let (Some(view), None) = (app.shown(), app.base.ready()) {
+        // The tokenizer of the last good request is still there: it need not be loaded again.
+        app.base = Load::Ready(view.setup.base.clone());
+        (app.request, app.survey_stale, app.fix) = (request, true, Load::Idle);
+        return inspect(app);
+    }
     adopt(app, request)
+}
+
+/// Ends the loading of a tokenizer and goes back to the one before it.
+fn stop_loading(app: &mut App) -> Vec<Effect> {
+    app.tickets.remove(&JobKind::Tokenizer);
+    (app.base, app.progress) = (Load::Failed("cancelled".to_string()), None);
+    let name = app.request.tokenizer.clone();
+    let mut effects = vec![Effect::Cancel(JobKind::Tokenizer)];
+    effects.extend(refuse(app, format!("loading {name} was cancelled")));
+    effects
+}
+
+fn explain(app: &mut App) -> Vec<Effect> {
+    let Some(view) = app.shown().cloned() else { return Vec::new() };
+    let index = app.eye.token;
+    let title = format!("why token {index} is split like this");
+    app.overlay = Some(Overlay::Sheet(Sheet { title, lines: Load::Loading, top: 0 }));
+    vec![job(app, JobKind::Explain, Work::Explain { view, index })]
 }
 
 /// Changes the set-up, and remembers the old one.
@@ -251,7 +298,7 @@ pub fn context(app: &App) -> Context {
         Some(Overlay::Picker(_)) => Context::Picker,
         Some(Overlay::Editor(_)) => Context::Editor,
         Some(Overlay::Path(_)) => Context::Path,
-        Some(Overlay::Help(_)) => Context::Help,
+        Some(Overlay::Help(_) | Overlay::Sheet(_)) => Context::Help,
         None => Context::On(app.screen),
     }
 }
@@ -343,7 +390,7 @@ fn move_mark(app: &mut App, by: isize) -> Vec<Effect> {
             picker.step(by);
             preview(app)
         }
-        Some(Overlay::Help(top)) => {
+        Some(Overlay::Help(top) | Overlay::Sheet(Sheet { top, .. })) => {
             *top = top.saturating_add_signed(by);
             Vec::new()
         }
@@ -425,7 +472,14 @@ fn command(app: &mut App, action: Action) -> Vec<Effect> {
     match action {
         Action::Help => app.overlay = Some(Overlay::Help(0)),
         Action::Palette => return open(app, Picker::new(PickKind::Palette, picker::commands())),
-        Action::PickTokenizer => return open(app, Picker::new(PickKind::Tokenizer, picker::tokenizers())),
+        Action::PickTokenizer => {
+            let mut effects = open(app, Picker::new(PickKind::Tokenizer, picker::tokenizers()));
+            let hub = Box::new(app.request.hub.clone());
+            effects.push(job(app, JobKind::Known, Work::ListTokenizers(hub)));
+            return effects;
+        }
+        Action::Explain => return explain(app),
+        Action::Back if matches!(app.base, Load::Loading) => return stop_loading(app),
         Action::PickTemplate => return open(app, Picker::new(PickKind::Template, picker::templates())),
         Action::PickRule => return open(app, Picker::new(PickKind::Rule, picker::rules())),
         Action::PickRecipe => return open(app, Picker::new(PickKind::Recipe, picker::recipes())),

@@ -2,6 +2,7 @@
 
 mod compare;
 mod doctor;
+mod explain;
 pub mod json;
 mod moe;
 mod paint;
@@ -14,6 +15,7 @@ pub use compare::{
     totals_text, what,
 };
 pub use doctor::{doctor_text, fix_text};
+pub use explain::explanation_lines;
 pub use json::{EncodeJson, SampleJson, SpecialJson};
 pub use moe::{expert_name, moe_legend, moe_sample_text};
 pub use paint::Paint;

@@ -74,7 +74,8 @@ fn broken(kind: JobKind) -> Option<Outcome> {
         JobKind::Preview => Outcome::Previewed(Err(message)),
         JobKind::Fix => Outcome::Fix(None),
         JobKind::Vocabulary => Outcome::Vocabulary(Arc::new(Vec::new())),
-        JobKind::Special => return None,
+        JobKind::Explain => Outcome::Explained(Err(message)),
+        JobKind::Special | JobKind::Known | JobKind::Remember => return None,
         JobKind::Panel(screen) => Outcome::Panel(PanelOutcome::Broken(screen, message)),
     })
 }
