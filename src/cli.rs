@@ -344,6 +344,8 @@ impl SharedOptions {
             hub: self.hub(),
             model_max_length: self.model_max_length,
             mm_use_im_start_end: self.mm_use_im_start_end,
+            sep2: None,
+            numbers: None,
         };
         Ok((request, notes))
     }

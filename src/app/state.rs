@@ -145,6 +145,14 @@ pub struct Eye {
     pub sample: usize,
 }
 
+/// What undo goes back to.
+#[derive(Debug, Clone)]
+pub struct Step {
+    pub request: Request,
+    /// The samples before some were left out.
+    pub samples: Option<Arc<Vec<Sample>>>,
+}
+
 /// The state of everything.
 #[derive(Debug)]
 pub struct App {
@@ -153,8 +161,10 @@ pub struct App {
     pub request: Request,
     /// The last request that worked, to fall back on.
     pub good_request: Request,
-    /// Older requests, newest last.
-    pub history: Vec<Request>,
+    /// Older states, newest last.
+    pub history: Vec<Step>,
+    /// The next sample shown starts at the token where claim and truth part.
+    pub(super) seek_difference: bool,
     pub source: DataSource,
     pub base: Load<Arc<Tokenizer>>,
     /// How far the tokenizer's download is.
@@ -207,6 +217,7 @@ impl App {
             good_request: request.clone(),
             request,
             history: Vec::new(),
+            seek_difference: false,
             source,
             base: Load::Idle,
             progress: None,
@@ -303,6 +314,17 @@ impl App {
             self.eye.line = 0;
         }
         self.view = Load::Ready(view);
+        if std::mem::take(&mut self.seek_difference) {
+            self.seek();
+        }
+    }
+
+    /// Puts the cursor where claim and truth part.
+    pub(super) fn seek(&mut self) {
+        self.seek_difference = false;
+        if let Some(at) = self.shown().and_then(|view| view.parts_at) {
+            self.eye.token = at;
+        }
     }
 }
 

@@ -10,9 +10,10 @@ use super::job::{DataSource, Effect, Fix, Job, JobKind, Outcome, Work};
 use super::key::{Code, Key};
 use super::panels;
 use super::picker::{self, Choice, PickKind, Picker};
-use super::state::{App, Background, Editor, Load, Notice, Overlay, Sheet};
+use super::state::{App, Background, Editor, Load, Notice, Overlay, Sheet, Step};
 use super::view::SampleView;
 use crate::chat::Sample;
+use crate::diagnose;
 use crate::setup::{Request, SAMPLE_PREFIX};
 
 /// What a click can hit.
@@ -279,7 +280,7 @@ pub(super) fn change(app: &mut App, request: Request) -> Vec<Effect> {
     if request == app.request {
         return Vec::new();
     }
-    app.history.push(app.request.clone());
+    app.history.push(Step { request: app.request.clone(), samples: None });
     adopt(app, request)
 }
 
@@ -576,9 +577,30 @@ fn apply_fix(app: &mut App) -> Vec<Effect> {
     }
 }
 
+/// Applies a fix of the doctor in memory: a change of the request, and samples that are left out.
+pub(super) fn adopt_fix(app: &mut App, fix: &diagnose::Fix) -> Vec<Effect> {
+    let Some(setup) = app.shown().map(|view| view.setup.clone()) else { return Vec::new() };
+    let (request, dropped) = fix.request(&app.request, &setup);
+    app.notice = Some(Notice { text: format!("{} applied; u undoes it", fix.summary), is_error: false });
+    let Some(samples) = app.samples.ready().filter(|_| !dropped.is_empty()).cloned() else {
+        return change(app, request);
+    };
+    let kept = samples.iter().enumerate().filter(|(i, _)| !dropped.contains(i)).map(|(_, s)| s.clone());
+    let kept: Vec<Sample> = kept.collect();
+    app.history.push(Step { request: app.request.clone(), samples: Some(samples) });
+    app.samples = Load::Ready(Arc::new(kept));
+    (app.current, app.eye.sample, app.draft) = (0, 0, None);
+    adopt(app, request)
+}
+
 fn undo(app: &mut App) -> Vec<Effect> {
     match app.history.pop() {
-        Some(request) => adopt(app, request),
+        Some(Step { request, samples: None }) => adopt(app, request),
+        Some(Step { request, samples: Some(samples) }) => {
+            app.samples = Load::Ready(samples);
+            (app.current, app.eye.sample, app.draft) = (0, 0, None);
+            adopt(app, request)
+        }
         None => {
             app.notice = Some(Notice { text: "nothing to undo".to_string(), is_error: false });
             Vec::new()
