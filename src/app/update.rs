@@ -594,6 +594,7 @@ pub(super) fn adopt_fix(app: &mut App, fix: &diagnose::Fix) -> Vec<Effect> {
 }
 
 fn undo(app: &mut App) -> Vec<Effect> {
+    app.panels.doctor.before = None;
     match app.history.pop() {
         Some(Step { request, samples: None }) => adopt(app, request),
         Some(Step { request, samples: Some(samples) }) => {

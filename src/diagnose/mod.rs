@@ -32,7 +32,9 @@ mod terms;
 mod tokens;
 mod what_if;
 
-pub use alignment::{Difference, DifferenceKind, RoundAlignment, Token, align};
+pub use alignment::{
+    Difference, DifferenceKind, Pair, PairedRound, RoundAlignment, Token, align, align_tokens, alignment_line,
+};
 pub use cause::id;
 pub use checks::{CHECKS, Check};
 pub use compare::{CompareTotals, Comparison, Differs, Part, Stretch, share_vocabulary};

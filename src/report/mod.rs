@@ -1,5 +1,6 @@
 //! The same results without a screen: JSON for programs, text for people.
 
+mod alignment;
 mod compare;
 mod doctor;
 mod explain;
@@ -10,6 +11,7 @@ mod sample;
 mod special;
 mod table;
 
+pub use alignment::aligned_lines;
 pub use compare::{
     CompareTotalsJson, ComparisonJson, comparison_text, label_effect, part_text, side_name, side_state,
     totals_text, what,
