@@ -43,8 +43,9 @@ impl Arguments {
 #[command(next_help_heading = "Shared options")]
 pub struct SharedOptions {
     /// sample:NAME, a folder, a tokenizer file, or a hub id: org/name, org/name@revision.
+    /// `compare` takes two.
     #[arg(short, long, global = true, value_name = "SPEC")]
-    pub tokenizer: Option<String>,
+    pub tokenizer: Vec<String>,
     /// Conversations in LLaVA's layout, a JSON array or JSONL; - for standard input [default: the embedded ones].
     #[arg(short, long, global = true, value_name = "FILE")]
     pub data: Option<PathBuf>,
@@ -74,13 +75,13 @@ pub struct SharedOptions {
     pub pad: Option<String>,
     /// Python class family [default: slow where it exists, as the training code loads it].
     #[arg(long, global = true, value_enum)]
-    pub loader: Option<LoaderArgument>,
+    pub loader: Vec<LoaderArgument>,
     /// Joining of text after special tokens, Llama family.
     #[arg(long, global = true, value_name = "BOOL", action = clap::ArgAction::Set)]
-    pub legacy: Option<bool>,
+    pub legacy: Vec<bool>,
     /// Release of transformers to reproduce: 4.31, 4.37 or 5 [default: 4.37].
     #[arg(long, global = true, value_name = "RELEASE")]
-    pub transformers: Option<String>,
+    pub transformers: Vec<String>,
     /// Length at which text prompts are cut [default: the tokenizer's own, at most 2048].
     #[arg(long, global = true, value_name = "N")]
     pub model_max_length: Option<usize>,
@@ -174,6 +175,8 @@ pub enum Command {
     },
     /// The special-token table and what the overrides change.
     Special,
+    /// Two tokenizers (-t A -t B), or two classes of one (--loader slow --loader fast), on the same samples.
+    Compare,
     /// Conversation templates, label rules and recipes.
     Templates,
     /// Embedded tokenizers and conversations.
@@ -238,6 +241,9 @@ impl std::str::FromStr for HubToken {
     }
 }
 
+/// A request, and what was assumed for it.
+pub type RequestWithNotes = (Request, Vec<String>);
+
 impl SharedOptions {
     /// The environment's hub settings with the flags in their place.
     fn hub(&self) -> HubOptions {
@@ -260,10 +266,48 @@ impl SharedOptions {
     /// The request that these options make, with notes on what is assumed.
     ///
     /// # Errors
-    /// A release that is not known.
+    /// A release that is not known, and options that were given twice.
     pub fn request(&self) -> Result<(Request, Vec<String>)> {
+        for (name, given) in self.sides() {
+            if given > 1 {
+                return Err(Error::Usage(format!("--{name} is given {given} times; only compare takes two")));
+            }
+        }
+        self.side(0)
+    }
+
+    /// The two requests of `compare`: where an option is given twice, the second value is that of side B.
+    ///
+    /// # Errors
+    /// As [`Self::request`], and where nothing tells the sides apart.
+    pub fn two_requests(&self) -> Result<(RequestWithNotes, RequestWithNotes)> {
+        let most = self.sides().into_iter().map(|(_, given)| given).max().unwrap_or(0);
+        if most != 2 {
+            return Err(Error::Usage(
+                "compare needs two sides: -t A -t B, or one tokenizer with --loader slow --loader fast, \
+                 --transformers 4.31 --transformers 5, or --legacy true --legacy false"
+                    .to_string(),
+            ));
+        }
+        Ok((self.side(0)?, self.side(1)?))
+    }
+
+    /// How often each option that a side may have of its own was given.
+    fn sides(&self) -> [(&'static str, usize); 4] {
+        [
+            ("tokenizer", self.tokenizer.len()),
+            ("loader", self.loader.len()),
+            ("legacy", self.legacy.len()),
+            ("transformers", self.transformers.len()),
+        ]
+    }
+
+    fn side(&self, side: usize) -> Result<RequestWithNotes> {
+        fn own<T: Clone>(values: &[T], side: usize) -> Option<T> {
+            values.get(side).or(values.last()).cloned()
+        }
         let mut notes = Vec::new();
-        let release = match self.transformers.as_deref() {
+        let release = match own(&self.transformers, side).as_deref() {
             None => Release::default(),
             Some(text) => {
                 let (release, measured) = Release::parse(text).ok_or_else(|| Error::UnknownName {
@@ -280,7 +324,7 @@ impl SharedOptions {
                 release
             }
         };
-        let loader = self.loader.map(|l| match l {
+        let loader = own(&self.loader, side).map(|l| match l {
             LoaderArgument::Slow => Loader::Slow,
             LoaderArgument::Fast => Loader::Fast,
         });
@@ -288,7 +332,7 @@ impl SharedOptions {
             [(Role::Unk, &self.unk), (Role::Eos, &self.eos), (Role::Bos, &self.bos), (Role::Pad, &self.pad)];
         let name = |option: &Option<String>| option.clone().unwrap_or_else(|| AUTO.to_string());
         let request = Request {
-            tokenizer: self.tokenizer.clone().unwrap_or_else(|| Request::default().tokenizer),
+            tokenizer: own(&self.tokenizer, side).unwrap_or_else(|| Request::default().tokenizer),
             template: name(&self.template),
             preprocess: name(&self.preprocess),
             recipe: name(&self.recipe),
@@ -296,10 +340,12 @@ impl SharedOptions {
                 .into_iter()
                 .filter_map(|(role, token)| Some((role, TokenChoice::parse(role, token.as_deref()?))))
                 .collect(),
-            load: LoadOptions { loader, legacy: self.legacy, release },
+            load: LoadOptions { loader, legacy: own(&self.legacy, side), release },
             hub: self.hub(),
             model_max_length: self.model_max_length,
             mm_use_im_start_end: self.mm_use_im_start_end,
+            sep2: None,
+            numbers: None,
         };
         Ok((request, notes))
     }

@@ -1,5 +1,6 @@
 //! The commands: what each one prints, and with which exit status. The thin edge between [`crate::cli`] and the rest.
 
+mod compare;
 mod doctor;
 mod encode;
 mod frame;
@@ -54,6 +55,7 @@ fn dispatch(arguments: &Arguments) -> Result<Outcome> {
         Some(Command::Doctor(arguments)) => doctor::run(shared, arguments),
         Some(Command::Onboard { name }) => onboard::run_onboard(shared, name),
         Some(Command::Patch { name, out }) => onboard::run_patch(shared, name, out.as_deref()),
+        Some(Command::Compare) => compare::run(shared),
         Some(Command::Special) => special::run(shared),
         Some(Command::Templates) => lists::templates(shared),
         Some(Command::Samples) => lists::samples(shared),
@@ -81,9 +83,9 @@ fn start_screen(arguments: &Arguments) -> Result<Outcome> {
 
 /// True when nothing was asked for: the screen then opens on the planted mismatch.
 fn is_bare(shared: &SharedOptions) -> bool {
-    let wishes = [&shared.tokenizer, &shared.template, &shared.preprocess, &shared.recipe];
+    let wishes = [&shared.template, &shared.preprocess, &shared.recipe];
     let tokens = [&shared.unk, &shared.eos, &shared.bos, &shared.pad];
-    wishes.iter().chain(&tokens).all(|w| w.is_none()) && shared.data.is_none()
+    wishes.iter().chain(&tokens).all(|w| w.is_none()) && shared.tokenizer.is_empty() && shared.data.is_none()
 }
 
 /// Loads and resolves what the options ask for; says on stderr what was chosen.

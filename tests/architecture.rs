@@ -39,6 +39,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("ratatui::", &["ui", "runtime"]),
     ("minijinja::", &["chat"]),
     ("clap::", &["cli"]),
+    ("similar::", &["diagnose"]),
 ];
 
 fn sources(dir: &Path, found: &mut Vec<PathBuf>) {

@@ -94,6 +94,8 @@ pub enum Action {
     ApplyFix,
     Undo,
     Density,
+    /// Why the token under the cursor is what it is.
+    Explain,
     ToggleTheme,
     ToggleImageMarks,
     Left,

@@ -100,9 +100,11 @@ const COMMON: &[Binding] = {
         bind(On(Labels), &["["], A::PreviousRound, "previous turn", Some("turn")),
         bind(On(Labels), &["]"], A::NextRound, "next turn", Some("turn")),
         bind(On(Labels), &["v"], A::Density, "flow, interlinear, table", Some("view")),
+        bind(On(Labels), &["w"], A::Explain, "why the text was split into this token", Some("why")),
         bind(On(Labels), &["enter", "space"], A::Accept, "fold or unfold a masked stretch", None),
         bind(On(Special), &["enter", "space"], A::Accept, "give the role another token", Some("choose token")),
         bind(On(Special), &["x", "delete"], A::RemoveOverride, "take the override away", Some("remove")),
+        bind(On(Special), &["v"], A::Density, "roles, facts, all special tokens, tokens free to reuse", Some("more tables")),
         bind(On(Lengths), &["enter"], A::Accept, "show the round's tokens", Some("show tokens")),
         bind(On(Lengths), &["[", "left", "h"], A::PreviousRound, "previous round", None),
         bind(On(Lengths), &["]", "right", "l"], A::NextRound, "next round", None),
@@ -204,7 +206,9 @@ pub fn resolve(context: Context, key: Key) -> Option<Action> {
 
 /// The footer of a context: keys that share a word stand together, the context's own first.
 pub fn hints(context: Context) -> Vec<(String, &'static str)> {
+    let taken = |key: &str| bindings().any(|b| b.context == context && b.keys.iter().any(|k| *k == key));
     let global = bindings().filter(|b| b.context == Context::Global && !context.is_overlay());
+    let global = global.filter(|b| b.keys.first().is_none_or(|key| !taken(key)));
     let mut hints: Vec<(String, &'static str)> = Vec::new();
     for binding in bindings().filter(|b| b.context == context).chain(global) {
         let (Some(hint), Some(key)) = (binding.hint, binding.keys.first().and_then(|k| Key::parse(k))) else {

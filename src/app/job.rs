@@ -14,6 +14,8 @@ use super::panels::{PanelOutcome, PanelWork};
 use super::survey::{SampleState, Tally};
 use super::view::SampleView;
 use crate::chat::Sample;
+use crate::diagnose::SpecialTruth;
+use crate::hub::{HubOptions, Progress};
 use crate::setup::{Request, Setup};
 use crate::tokenizer::{TokenId, Tokenizer};
 
@@ -30,6 +32,13 @@ pub enum JobKind {
     Preview,
     Fix,
     Vocabulary,
+    /// What screen Special shows beyond the roles.
+    Special,
+    /// Tokenizers in the cache and recent ones.
+    Known,
+    /// Note a tokenizer as loaded lately.
+    Remember,
+    Explain,
     /// The work of a panel.
     Panel(Screen),
 }
@@ -89,6 +98,17 @@ pub enum Work {
     },
     /// All tokens as text, for searching.
     Vocabulary(Arc<Tokenizer>),
+    /// What a whole vocabulary is like.
+    Special(Arc<Setup>),
+    /// What the load dialog offers beyond the samples.
+    ListTokenizers(Box<HubOptions>),
+    /// Note a tokenizer as loaded lately.
+    Remember(String),
+    /// Why token `index` of a sample is what it is.
+    Explain {
+        view: Arc<SampleView>,
+        index: usize,
+    },
     Panel(PanelWork),
 }
 
@@ -107,7 +127,21 @@ pub enum Outcome {
     Previewed(Result<Preview, String>),
     Fix(Option<Box<Fix>>),
     Vocabulary(Vocabulary),
+    Special(Box<SpecialTruth>),
+    /// How far a download is; the tokenizer follows.
+    Progress(Box<Progress>),
+    Known(Vec<KnownTokenizer>),
+    /// Lines for a sheet.
+    Explained(Result<Vec<String>, String>),
     Panel(PanelOutcome),
+}
+
+/// A tokenizer that the load dialog offers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownTokenizer {
+    /// As `--tokenizer` takes it.
+    pub spec: String,
+    pub detail: String,
 }
 
 /// What a choice would do.

@@ -31,9 +31,11 @@ pub use action::{Action, Screen};
 pub use bindings::{Binding, Context, bindings, hints, keys_of, markdown, resolve};
 pub use cause::{Cause, cause};
 pub use geometry::{Area, MIN_SIZE, Panes, Tier, panes};
-pub use job::{DataSource, Effect, Fix, Job, JobKind, Outcome, Preview, Wish, Work};
+pub use job::{DataSource, Effect, Fix, Job, JobKind, KnownTokenizer, Outcome, Preview, Wish, Work};
 pub use key::{Code, Key};
-pub use state::{App, Background, Editor, Eye, Load, Notice, Overlay, first_request};
+pub use state::{
+    App, Background, Editor, Eye, Load, Notice, Overlay, Sheet, SpecialTable, Step, first_request,
+};
 pub use turns::{PromptTurn, Speaker};
 pub use update::{Msg, Target, act, context, update};
 pub use view::{SampleView, Section, TokenKind, TokenState};

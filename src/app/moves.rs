@@ -3,7 +3,7 @@
 use super::action::{Action, Screen};
 use super::flow::{Place, Row};
 use super::job::Effect;
-use super::state::{App, Load};
+use super::state::{App, Load, SpecialTable};
 use super::update::{self, Target};
 use super::view::SampleView;
 use crate::tokenizer::Role;
@@ -23,8 +23,22 @@ pub(super) fn on_screen(app: &mut App, action: Action) -> Option<Vec<Effect>> {
             Some(Vec::new())
         }
         Screen::Special => match action {
+            Action::Accept if app.eye.table != SpecialTable::Roles => Some(Vec::new()),
             Action::Accept => Some(update::pick_token(app)),
             Action::RemoveOverride => Some(update::remove_override(app)),
+            Action::Density => {
+                (app.eye.table, app.eye.row) = (app.eye.table.next(), 0);
+                Some(Vec::new())
+            }
+            action if app.eye.table != SpecialTable::Roles => {
+                let rows = match app.eye.table {
+                    SpecialTable::Added => app.truth_tokens().len(),
+                    SpecialTable::Facts => app.special_truth().map_or(0, |t| t.remarks.len() + 1),
+                    _ => app.special_truth().map_or(0, |t| t.reserved.len()),
+                };
+                app.eye.row = step(app.eye.row, lines(app, action)?, rows);
+                Some(Vec::new())
+            }
             action => {
                 app.eye.role = step(app.eye.role, lines(app, action)?, Role::ALL.len());
                 Some(Vec::new())

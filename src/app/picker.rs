@@ -6,6 +6,7 @@ use tui_input::Input;
 
 use super::action::Action;
 use super::bindings::{Context, bindings, keys_of};
+use super::job::KnownTokenizer;
 use crate::chat::Template;
 use crate::labels::Rule;
 use crate::samples::TOKENIZERS;
@@ -20,6 +21,8 @@ pub enum PickKind {
     Rule,
     Recipe,
     Loading,
+    /// Side B of screen Compare.
+    Other,
     Token(Role),
     Palette,
 }
@@ -34,6 +37,8 @@ pub enum Choice {
     Loading(LoadOptions),
     /// `None` takes the override away.
     Token(Role, Option<TokenChoice>),
+    /// Side B of screen Compare.
+    Other(String, LoadOptions),
     Act(Action),
 }
 
@@ -44,7 +49,8 @@ impl Choice {
         match self {
             Self::Tokenizer(spec) => {
                 // A token of one vocabulary means nothing in another.
-                request = Request { tokenizer: spec.clone(), load: request.load, ..Request::default() };
+                let (load, hub) = (request.load, request.hub);
+                request = Request { tokenizer: spec.clone(), load, hub, ..Request::default() };
             }
             Self::Template(name) => request.template = name.clone(),
             Self::Rule(name) => request.preprocess = name.clone(),
@@ -61,7 +67,7 @@ impl Choice {
             Self::Token(role, None) => {
                 request.overrides.remove(role);
             }
-            Self::Act(_) => return None,
+            Self::Other(..) | Self::Act(_) => return None,
         }
         Some(request)
     }
@@ -106,11 +112,14 @@ impl Picker {
     /// What the list is for, in a title.
     pub fn title(&self) -> String {
         match self.kind {
-            PickKind::Tokenizer => "tokenizer: a sample, or type a folder, a file, a hub id".to_string(),
+            PickKind::Tokenizer => {
+                "tokenizer: recent, cached or a sample; or type a folder, a file, a hub id".to_string()
+            }
             PickKind::Template => "conversation template".to_string(),
             PickKind::Rule => "label rule".to_string(),
             PickKind::Recipe => "recipe: template, rule and overrides in one".to_string(),
             PickKind::Loading => "class family and release of transformers".to_string(),
+            PickKind::Other => "side B: another class or release, another tokenizer, or type one".to_string(),
             PickKind::Token(role) => format!("token for {}", role.name()),
             PickKind::Palette => "commands".to_string(),
         }
@@ -194,6 +203,10 @@ impl Picker {
                 let choice = Choice::Token(role, Some(TokenChoice::Surface(query.to_string())));
                 Some(Entry::new(query, "a new token, as typed", choice))
             }
+            PickKind::Other => {
+                let choice = Choice::Other(query.to_string(), LoadOptions::default());
+                Some(Entry::new(query, "load this path or hub id", choice))
+            }
             PickKind::Tokenizer => {
                 Some(Entry::new(query, "load this path or hub id", Choice::Tokenizer(query.to_string())))
             }
@@ -209,6 +222,13 @@ pub fn tokenizers() -> Vec<Entry> {
         Entry::new(spec.clone(), t.summary, Choice::Tokenizer(spec))
     };
     TOKENIZERS.iter().map(entry).collect()
+}
+
+/// Tokenizers of the cache and recent ones.
+pub fn known(known: &[KnownTokenizer]) -> Vec<Entry> {
+    let entry =
+        |k: &KnownTokenizer| Entry::new(k.spec.clone(), k.detail.clone(), Choice::Tokenizer(k.spec.clone()));
+    known.iter().map(entry).collect()
 }
 
 /// The conversation templates.
@@ -258,6 +278,26 @@ pub fn loadings(now: LoadOptions) -> Vec<Entry> {
             ));
         }
     }
+    entries
+}
+
+/// What side B of a comparison can be: the tokenizer as other classes load it, then the samples.
+pub fn others(request: &Request) -> Vec<Entry> {
+    let name = &request.tokenizer;
+    let mut entries: Vec<Entry> = Vec::new();
+    for entry in loadings(request.load) {
+        if let Choice::Loading(load) = entry.choice
+            && load != request.load
+        {
+            entries.push(Entry::new(entry.label, name.clone(), Choice::Other(name.clone(), load)));
+        }
+    }
+    let sample = |t: &crate::samples::SampleTokenizer| {
+        let spec = format!("{SAMPLE_PREFIX}{}", t.name);
+        let load = LoadOptions { loader: None, legacy: None, ..request.load };
+        (spec != *name).then(|| Entry::new(spec.clone(), t.summary, Choice::Other(spec.clone(), load)))
+    };
+    entries.extend(TOKENIZERS.iter().filter_map(sample));
     entries
 }
 

@@ -15,7 +15,9 @@ use super::picker::Picker;
 use super::survey::{SampleState, Tally};
 use super::view::SampleView;
 use crate::chat::Sample;
-use crate::setup::{NONE, Request, TokenChoice};
+use crate::diagnose::{ListedToken, SpecialTruth};
+use crate::hub::Progress;
+use crate::setup::{NONE, Request, Setup, TokenChoice};
 use crate::tokenizer::{Role, Tokenizer};
 
 /// Something that takes a while.
@@ -46,6 +48,16 @@ pub enum Overlay {
     Path(Input),
     /// First line shown.
     Help(usize),
+    Sheet(Sheet),
+}
+
+/// Lines to read.
+#[derive(Debug, Clone)]
+pub struct Sheet {
+    pub title: String,
+    pub lines: Load<Vec<String>>,
+    /// First line shown.
+    pub top: usize,
 }
 
 /// The editor of one turn.
@@ -73,6 +85,44 @@ pub enum Background {
     Light,
 }
 
+/// The tables of screen Special.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SpecialTable {
+    #[default]
+    Roles,
+    /// What the overrides did, and remarks on the whole vocabulary.
+    Facts,
+    /// All special and added tokens with their flags.
+    Added,
+    /// Tokens that are free to reuse.
+    Free,
+}
+
+impl SpecialTable {
+    /// All of them, in the order of their key.
+    pub const ALL: [SpecialTable; 4] = [Self::Roles, Self::Facts, Self::Added, Self::Free];
+
+    /// The next one on the key.
+    pub fn next(self) -> Self {
+        match self {
+            Self::Roles => Self::Facts,
+            Self::Facts => Self::Added,
+            Self::Added => Self::Free,
+            Self::Free => Self::Roles,
+        }
+    }
+
+    /// As the screen names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Roles => "roles",
+            Self::Facts => "facts",
+            Self::Added => "special",
+            Self::Free => "free to reuse",
+        }
+    }
+}
+
 /// Where the eye is on each screen.
 #[derive(Debug, Clone, Default)]
 pub struct Eye {
@@ -85,10 +135,22 @@ pub struct Eye {
     pub round: usize,
     /// Row on screen Special.
     pub role: usize,
+    /// Which of its tables is shown.
+    pub table: SpecialTable,
+    /// First row of its longer tables.
+    pub row: usize,
     /// First line on screen Prompt.
     pub line: usize,
     /// Row on screen Samples.
     pub sample: usize,
+}
+
+/// What undo goes back to.
+#[derive(Debug, Clone)]
+pub struct Step {
+    pub request: Request,
+    /// The samples before some were left out.
+    pub samples: Option<Arc<Vec<Sample>>>,
 }
 
 /// The state of everything.
@@ -99,10 +161,16 @@ pub struct App {
     pub request: Request,
     /// The last request that worked, to fall back on.
     pub good_request: Request,
-    /// Older requests, newest last.
-    pub history: Vec<Request>,
+    /// Older states, newest last.
+    pub history: Vec<Step>,
+    /// The next sample shown starts at the token where claim and truth part.
+    pub(super) seek_difference: bool,
     pub source: DataSource,
     pub base: Load<Arc<Tokenizer>>,
+    /// How far the tokenizer's download is.
+    pub progress: Option<Box<Progress>>,
+    /// Note what was loaded, for the next time; not for a single frame.
+    pub remembers: bool,
     pub samples: Load<Arc<Vec<Sample>>>,
     /// Position of the sample on screen.
     pub current: usize,
@@ -117,6 +185,8 @@ pub struct App {
     pub preview: Load<Preview>,
     /// All tokens of a vocabulary, by the name of the tokenizer.
     pub vocabulary: Option<(String, Vocabulary)>,
+    /// What screen Special shows beyond the roles, with the set-up it was worked out for.
+    pub truth: Option<(Arc<Setup>, Box<SpecialTruth>)>,
     pub screen: Screen,
     pub eye: Eye,
     pub panels: Panels,
@@ -140,15 +210,18 @@ pub fn first_request() -> Request {
 impl App {
     /// A fresh screen; nothing is loaded yet.
     pub fn new(request: Request, source: DataSource, first_run: bool) -> Self {
-        let request = if first_run { first_request() } else { request };
+        let request = if first_run { Request { hub: request.hub, ..first_request() } } else { request };
         Self {
             size: (80, 24),
             background: Background::Dark,
             good_request: request.clone(),
             request,
             history: Vec::new(),
+            seek_difference: false,
             source,
             base: Load::Idle,
+            progress: None,
+            remembers: false,
             samples: Load::Idle,
             current: 0,
             draft: None,
@@ -159,6 +232,7 @@ impl App {
             fix: Load::Idle,
             preview: Load::Idle,
             vocabulary: None,
+            truth: None,
             screen: Screen::Labels,
             eye: Eye::default(),
             panels: Panels::default(),
@@ -189,6 +263,17 @@ impl App {
     /// What the present set-up makes of all samples, as far as known.
     pub fn tally(&self) -> Tally {
         Tally::of(&self.states)
+    }
+
+    /// What is known about the vocabulary of the set-up on screen.
+    pub fn special_truth(&self) -> Option<&SpecialTruth> {
+        let setup = &self.shown()?.setup;
+        self.truth.as_ref().filter(|(known, _)| Arc::ptr_eq(known, setup)).map(|(_, truth)| &**truth)
+    }
+
+    /// All special and added tokens of the set-up on screen, as known with [`Self::special_truth`].
+    pub fn truth_tokens(&self) -> &[ListedToken] {
+        self.special_truth().map(|truth| truth.tokens.as_slice()).unwrap_or_default()
     }
 
     /// The places on screen.
@@ -229,6 +314,17 @@ impl App {
             self.eye.line = 0;
         }
         self.view = Load::Ready(view);
+        if std::mem::take(&mut self.seek_difference) {
+            self.seek();
+        }
+    }
+
+    /// Puts the cursor where claim and truth part.
+    pub(super) fn seek(&mut self) {
+        self.seek_difference = false;
+        if let Some(at) = self.shown().and_then(|view| view.parts_at) {
+            self.eye.token = at;
+        }
     }
 }
 

@@ -10,10 +10,11 @@ use super::job::{DataSource, Effect, Fix, Job, JobKind, Outcome, Work};
 use super::key::{Code, Key};
 use super::panels;
 use super::picker::{self, Choice, PickKind, Picker};
-use super::state::{App, Background, Editor, Load, Notice, Overlay};
+use super::state::{App, Background, Editor, Load, Notice, Overlay, Sheet, Step};
 use super::view::SampleView;
 use crate::chat::Sample;
-use crate::setup::Request;
+use crate::diagnose;
+use crate::setup::{Request, SAMPLE_PREFIX};
 
 /// What a click can hit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,11 +65,24 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
         Msg::Done { kind, ticket, outcome } if app.tickets.get(&kind) == Some(&ticket) => done(app, outcome),
         Msg::Done { .. } => Vec::new(),
     };
-    if app.screen.is_panel() && seen(app) != before {
-        effects.extend(panels::refresh(app));
+    if seen(app) != before {
+        effects.extend(refresh(app));
     }
     settle(app);
     effects
+}
+
+/// Starts what the present screen shows beyond the sample, where it is out of date.
+fn refresh(app: &mut App) -> Vec<Effect> {
+    if app.screen.is_panel() {
+        return panels::refresh(app);
+    }
+    match app.shown().map(|view| view.setup.clone()) {
+        Some(setup) if app.screen == Screen::Special && app.special_truth().is_none() => {
+            vec![job(app, JobKind::Special, Work::Special(setup))]
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// What a panel's results depend on: which screen, which inspection, which samples. Each inspection and each list
@@ -119,12 +133,35 @@ fn inspect(app: &mut App) -> Vec<Effect> {
 fn done(app: &mut App, outcome: Outcome) -> Vec<Effect> {
     match outcome {
         Outcome::Tokenizer(Ok(base)) => {
-            app.base = Load::Ready(base);
+            (app.base, app.progress) = (Load::Ready(base), None);
             app.survey_stale = true;
-            inspect(app)
+            let mut effects = inspect(app);
+            let name = app.request.tokenizer.clone();
+            if app.remembers && !name.starts_with(SAMPLE_PREFIX) {
+                effects.push(job(app, JobKind::Remember, Work::Remember(name)));
+            }
+            effects
+        }
+        Outcome::Progress(progress) => {
+            app.progress = Some(progress);
+            Vec::new()
+        }
+        Outcome::Known(known) => {
+            if let Some(Overlay::Picker(picker)) = &mut app.overlay
+                && picker.kind == PickKind::Tokenizer
+            {
+                picker.extend(picker::known(&known));
+            }
+            Vec::new()
+        }
+        Outcome::Explained(lines) => {
+            if let Some(Overlay::Sheet(sheet)) = &mut app.overlay {
+                sheet.lines = lines.map_or_else(Load::Failed, Load::Ready);
+            }
+            Vec::new()
         }
         Outcome::Tokenizer(Err(error)) => {
-            app.base = Load::Failed(error.clone());
+            (app.base, app.progress) = (Load::Failed(error.clone()), None);
             refuse(app, error)
         }
         Outcome::Samples(Ok(samples)) => {
@@ -157,6 +194,10 @@ fn done(app: &mut App, outcome: Outcome) -> Vec<Effect> {
         }
         Outcome::Fix(fix) => {
             app.fix = Load::Ready(fix.map(|f| *f));
+            Vec::new()
+        }
+        Outcome::Special(truth) => {
+            app.truth = app.shown().map(|view| (view.setup.clone(), truth));
             Vec::new()
         }
         Outcome::Panel(outcome) => panels::done(app, outcome),
@@ -207,7 +248,31 @@ fn refuse(app: &mut App, error: String) -> Vec<Effect> {
     }
     app.history.pop();
     let request = app.good_request.clone();
+    if let (Some(view), None) = (app.shown(), app.base.ready()) {
+        // The tokenizer of the last good request is still there: it need not be loaded again.
+        app.base = Load::Ready(view.setup.base.clone());
+        (app.request, app.survey_stale, app.fix) = (request, true, Load::Idle);
+        return inspect(app);
+    }
     adopt(app, request)
+}
+
+/// Ends the loading of a tokenizer and goes back to the one before it.
+fn stop_loading(app: &mut App) -> Vec<Effect> {
+    app.tickets.remove(&JobKind::Tokenizer);
+    (app.base, app.progress) = (Load::Failed("cancelled".to_string()), None);
+    let name = app.request.tokenizer.clone();
+    let mut effects = vec![Effect::Cancel(JobKind::Tokenizer)];
+    effects.extend(refuse(app, format!("loading {name} was cancelled")));
+    effects
+}
+
+fn explain(app: &mut App) -> Vec<Effect> {
+    let Some(view) = app.shown().cloned() else { return Vec::new() };
+    let index = app.eye.token;
+    let title = format!("why token {index} is split like this");
+    app.overlay = Some(Overlay::Sheet(Sheet { title, lines: Load::Loading, top: 0 }));
+    vec![job(app, JobKind::Explain, Work::Explain { view, index })]
 }
 
 /// Changes the set-up, and remembers the old one.
@@ -215,7 +280,7 @@ pub(super) fn change(app: &mut App, request: Request) -> Vec<Effect> {
     if request == app.request {
         return Vec::new();
     }
-    app.history.push(app.request.clone());
+    app.history.push(Step { request: app.request.clone(), samples: None });
     adopt(app, request)
 }
 
@@ -234,7 +299,7 @@ pub fn context(app: &App) -> Context {
         Some(Overlay::Picker(_)) => Context::Picker,
         Some(Overlay::Editor(_)) => Context::Editor,
         Some(Overlay::Path(_)) => Context::Path,
-        Some(Overlay::Help(_)) => Context::Help,
+        Some(Overlay::Help(_) | Overlay::Sheet(_)) => Context::Help,
         None => Context::On(app.screen),
     }
 }
@@ -326,7 +391,7 @@ fn move_mark(app: &mut App, by: isize) -> Vec<Effect> {
             picker.step(by);
             preview(app)
         }
-        Some(Overlay::Help(top)) => {
+        Some(Overlay::Help(top) | Overlay::Sheet(Sheet { top, .. })) => {
             *top = top.saturating_add_signed(by);
             Vec::new()
         }
@@ -337,7 +402,8 @@ fn move_mark(app: &mut App, by: isize) -> Vec<Effect> {
 /// Tries the marked entry without taking it.
 fn preview(app: &mut App) -> Vec<Effect> {
     let Some(Overlay::Picker(picker)) = &app.overlay else { return Vec::new() };
-    let reloads = matches!(picker.kind, PickKind::Tokenizer | PickKind::Loading | PickKind::Palette);
+    let reloads =
+        matches!(picker.kind, PickKind::Tokenizer | PickKind::Loading | PickKind::Other | PickKind::Palette);
     let wish = picker.chosen().filter(|_| !reloads).and_then(|e| e.choice.apply(&app.request));
     let (Some(request), Some(mut wish)) = (wish, app.wish()) else {
         app.preview = Load::Idle;
@@ -381,8 +447,10 @@ fn accept(app: &mut App) -> Vec<Effect> {
 }
 
 fn choose(app: &mut App, choice: &Choice) -> Vec<Effect> {
-    if let Choice::Act(action) = choice {
-        return act(app, *action);
+    match choice {
+        Choice::Act(action) => return act(app, *action),
+        Choice::Other(tokenizer, load) => return panels::compare::choose(app, tokenizer.clone(), *load),
+        _ => {}
     }
     match choice.apply(&app.request) {
         Some(request) => change(app, request),
@@ -405,7 +473,14 @@ fn command(app: &mut App, action: Action) -> Vec<Effect> {
     match action {
         Action::Help => app.overlay = Some(Overlay::Help(0)),
         Action::Palette => return open(app, Picker::new(PickKind::Palette, picker::commands())),
-        Action::PickTokenizer => return open(app, Picker::new(PickKind::Tokenizer, picker::tokenizers())),
+        Action::PickTokenizer => {
+            let mut effects = open(app, Picker::new(PickKind::Tokenizer, picker::tokenizers()));
+            let hub = Box::new(app.request.hub.clone());
+            effects.push(job(app, JobKind::Known, Work::ListTokenizers(hub)));
+            return effects;
+        }
+        Action::Explain => return explain(app),
+        Action::Back if matches!(app.base, Load::Loading) => return stop_loading(app),
         Action::PickTemplate => return open(app, Picker::new(PickKind::Template, picker::templates())),
         Action::PickRule => return open(app, Picker::new(PickKind::Rule, picker::rules())),
         Action::PickRecipe => return open(app, Picker::new(PickKind::Recipe, picker::recipes())),
@@ -441,7 +516,8 @@ fn command(app: &mut App, action: Action) -> Vec<Effect> {
     Vec::new()
 }
 
-fn open(app: &mut App, picker: Picker) -> Vec<Effect> {
+/// Opens a list.
+pub(super) fn open(app: &mut App, picker: Picker) -> Vec<Effect> {
     app.overlay = Some(Overlay::Picker(Box::new(picker)));
     preview(app)
 }
@@ -501,9 +577,31 @@ fn apply_fix(app: &mut App) -> Vec<Effect> {
     }
 }
 
+/// Applies a fix of the doctor in memory: a change of the request, and samples that are left out.
+pub(super) fn adopt_fix(app: &mut App, fix: &diagnose::Fix) -> Vec<Effect> {
+    let Some(setup) = app.shown().map(|view| view.setup.clone()) else { return Vec::new() };
+    let (request, dropped) = fix.request(&app.request, &setup);
+    app.notice = Some(Notice { text: format!("{} applied; u undoes it", fix.summary), is_error: false });
+    let Some(samples) = app.samples.ready().filter(|_| !dropped.is_empty()).cloned() else {
+        return change(app, request);
+    };
+    let kept = samples.iter().enumerate().filter(|(i, _)| !dropped.contains(i)).map(|(_, s)| s.clone());
+    let kept: Vec<Sample> = kept.collect();
+    app.history.push(Step { request: app.request.clone(), samples: Some(samples) });
+    app.samples = Load::Ready(Arc::new(kept));
+    (app.current, app.eye.sample, app.draft) = (0, 0, None);
+    adopt(app, request)
+}
+
 fn undo(app: &mut App) -> Vec<Effect> {
+    app.panels.doctor.before = None;
     match app.history.pop() {
-        Some(request) => adopt(app, request),
+        Some(Step { request, samples: None }) => adopt(app, request),
+        Some(Step { request, samples: Some(samples) }) => {
+            app.samples = Load::Ready(samples);
+            (app.current, app.eye.sample, app.draft) = (0, 0, None);
+            adopt(app, request)
+        }
         None => {
             app.notice = Some(Notice { text: "nothing to undo".to_string(), is_error: false });
             Vec::new()

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::turns::{PromptTurn, Speaker, prompt_turns};
 use crate::chat::Sample;
+use crate::diagnose::{PairedRound, Plan, align_tokens};
 use crate::labels::{IGNORE_INDEX, IMAGE_TOKEN_INDEX, Inspection, Labelled};
 use crate::setup::Setup;
 use crate::tokenizer::{Role, TokenId};
@@ -27,6 +28,9 @@ pub struct Section {
     /// Tokens that it would see if the length check had not thrown them away.
     pub would_learn: usize,
 }
+
+/// Longer samples are not aligned: encoding every round once more would show.
+const PAIRED_UP_TO: usize = 100_000;
 
 /// One token as the screens need it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +76,8 @@ pub struct SampleView {
     pub pads: Vec<usize>,
     /// Long masked stretches, each inside one section, in order.
     pub folds: Vec<Range<usize>>,
+    /// Each round's piece as encoded alone, token under token with the prompt; empty where the rule does not count.
+    pub paired: Vec<PairedRound>,
     marked: BTreeMap<TokenId, TokenKind>,
 }
 
@@ -96,6 +102,7 @@ impl SampleView {
             parts_at: None,
             pads: Vec::new(),
             folds: Vec::new(),
+            paired: Vec::new(),
             marked: marked(&setup),
             setup,
             inspection,
@@ -111,6 +118,9 @@ impl SampleView {
             } else {
                 None
             };
+            if labelled.input_ids.len() <= PAIRED_UP_TO {
+                view.paired = align_tokens(&Plan::of(&view.setup), &view.inspection);
+            }
             view.folds = folds(&sections, labelled);
             (view.sections, view.pads, view.parts_at) = (sections, pads, parts_at);
             (view.real_start, view.real_rounds, view.real_answers) = (start, rounds, answers);

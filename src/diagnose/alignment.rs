@@ -172,3 +172,108 @@ pub fn tokens_of(tokenizer: &Tokenizer, ids: &[i64]) -> Vec<Token> {
     };
     ids.iter().map(|id| Token { id: *id, text: text(*id) }).collect()
 }
+
+/// A place of two token rows laid side by side.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pair {
+    pub alone: Option<Token>,
+    pub in_prompt: Option<Token>,
+    pub same: bool,
+}
+
+/// Both rows of a round, token under token: the piece encoded alone, and its text in the prompt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PairedRound {
+    pub alignment: RoundAlignment,
+    pub pairs: Vec<Pair>,
+}
+
+/// Comparing two rows that have nothing in common is cut short after this.
+const PAIRING_LIMIT: std::time::Duration = std::time::Duration::from_millis(200);
+
+/// Aligns every round of an inspected sample token under token.
+pub fn align_tokens(plan: &Plan, inspection: &Inspection) -> Vec<PairedRound> {
+    let (Ok(labelled), Some(prompt)) = (&inspection.result, &inspection.prompt) else { return Vec::new() };
+    let tokenizer = &plan.setup.tokenizer;
+    let rounds = align(plan, inspection).into_iter();
+    rounds
+        .filter_map(|alignment| {
+            let round = labelled.rounds.get(alignment.round)?;
+            let text = prompt.get(round.text.clone())?;
+            let (added, alone) = encode_alone(tokenizer, text, inspection.has_image)?;
+            let from = tokens_before(&labelled.spans, round.text.start);
+            let here = labelled.input_ids.get(from..tokens_before(&labelled.spans, round.text.end))?;
+            let front = tokens_of(tokenizer, &added).into_iter();
+            // The first round's bos is in the prompt too; a later one is in the lone piece only.
+            let in_front = if from == added.len() { labelled.input_ids.get(..from)? } else { &[] };
+            let mut front_here = tokens_of(tokenizer, in_front).into_iter();
+            let mut pairs: Vec<Pair> = front.map(|token| pair(Some(token), front_here.next())).collect();
+            pairs.extend(pair_up(tokenizer, &alone, here));
+            Some(PairedRound { alignment, pairs })
+        })
+        .collect()
+}
+
+fn pair(alone: Option<Token>, in_prompt: Option<Token>) -> Pair {
+    let same = alone.as_ref().map(|t| t.id) == in_prompt.as_ref().map(|t| t.id);
+    Pair { alone, in_prompt, same }
+}
+
+fn pair_up(tokenizer: &Tokenizer, alone: &[i64], here: &[i64]) -> Vec<Pair> {
+    let deadline = std::time::Instant::now().checked_add(PAIRING_LIMIT);
+    let ops = similar::capture_diff_slices_deadline(similar::Algorithm::Myers, alone, here, deadline);
+    let mut pairs = Vec::new();
+    for op in ops {
+        let (old, new) = (op.old_range(), op.new_range());
+        let mut left = tokens_of(tokenizer, alone.get(old).unwrap_or_default()).into_iter();
+        let mut right = tokens_of(tokenizer, here.get(new).unwrap_or_default()).into_iter();
+        loop {
+            match (left.next(), right.next()) {
+                (None, None) => break,
+                (a, b) => pairs.push(pair(a, b)),
+            }
+        }
+    }
+    pairs
+}
+
+/// A sentence on where a round's rows part, and by how many ids the piece is off.
+pub fn alignment_line(alignment: &RoundAlignment) -> String {
+    let round = alignment.round + 1;
+    let off = match (alignment.off, alignment.drift) {
+        (0, 0) => "right".to_string(),
+        (off, 0) => format!("{off:+}"),
+        (off, drift) => format!("{off:+}, and begins {drift:+} too far"),
+    };
+    let Some(difference) = &alignment.difference else {
+        let front = match (alignment.round, alignment.added.len()) {
+            (1.., 1..) => ", but for what is put in front of the lone piece",
+            _ => "",
+        };
+        return format!("round {round} {off} · the same tokens alone and in the prompt{front}");
+    };
+    let count = |tokens: &[Token]| match tokens.len() {
+        1 => "1 token".to_string(),
+        n => format!("{n} tokens"),
+    };
+    let what = match difference.kind {
+        DifferenceKind::Merged => {
+            format!(
+                "{} alone melt into {} in the prompt",
+                count(&difference.alone),
+                count(&difference.in_prompt)
+            )
+        }
+        DifferenceKind::Split => {
+            format!(
+                "{} alone split into {} in the prompt",
+                count(&difference.alone),
+                count(&difference.in_prompt)
+            )
+        }
+        DifferenceKind::OnlyAlone => format!("{} that only the lone piece has", count(&difference.alone)),
+        DifferenceKind::OnlyInPrompt => format!("{} that only the prompt has", count(&difference.in_prompt)),
+        DifferenceKind::Replaced => "other tokens, as many".to_string(),
+    };
+    format!("round {round} {off} · first part at token {}: {what}", difference.token)
+}

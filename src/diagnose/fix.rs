@@ -8,7 +8,7 @@ use crate::chat::{Sample, Template};
 use crate::error::{Error, Result};
 use crate::labels::Rule;
 use crate::labels::rules::two::TwoRule;
-use crate::setup::{TokenChoice, apply};
+use crate::setup::{Request, Setup, TokenChoice, apply};
 use crate::tokenizer::Role;
 
 /// One change of a plan or of the data.
@@ -49,6 +49,30 @@ impl Fix {
         let describe: Vec<String> = changes.iter().map(Change::summary).collect();
         let code: Vec<String> = changes.iter().map(Change::code).collect();
         Self { summary: describe.join("; "), code: code.join("\n"), changes, effect: None }
+    }
+
+    /// The request that asks for this fix, and the samples (by index) that it takes out of the data. `setup` is
+    /// what `request` came to.
+    pub fn request(&self, request: &Request, setup: &Setup) -> (Request, Vec<usize>) {
+        let mut request = request.clone();
+        let mut dropped = Vec::new();
+        // A plan keeps its rule whatever its template; a request would let `auto` follow the new one.
+        request.preprocess = setup.rule.name().to_string();
+        request.template = setup.template.name.clone();
+        for change in &self.changes {
+            match change {
+                Change::Token(role, choice) => {
+                    request.overrides.insert(*role, choice.clone());
+                }
+                Change::Template(name) => (request.template, request.sep2) = (name.clone(), None),
+                Change::Sep2(text) => request.sep2 = Some(text.clone()),
+                Change::Rule(rule) => (request.preprocess, request.numbers) = (rule.name().to_string(), None),
+                Change::Numbers(two) => request.numbers = Some(*two),
+                Change::MaxLength(length) => request.model_max_length = Some(*length),
+                Change::Drop(samples) => dropped.extend(samples),
+            }
+        }
+        (request, dropped)
     }
 
     /// The plan and the samples (by index) after the fix.
@@ -111,7 +135,10 @@ impl Change {
                 two.start, two.text.round, two.text.instruction
             ),
             Self::MaxLength(length) => format!("model_max_length {length}"),
-            Self::Drop(samples) => format!("leave out {} samples", samples.len()),
+            Self::Drop(samples) => match samples.len() {
+                1 => "leave out 1 sample".to_string(),
+                n => format!("leave out {n} samples"),
+            },
         }
     }
 

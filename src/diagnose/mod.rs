@@ -14,6 +14,7 @@
 mod alignment;
 mod cause;
 mod checks;
+mod compare;
 mod content;
 mod context;
 mod finding;
@@ -26,13 +27,17 @@ mod plan;
 mod probe;
 mod sarif;
 mod search;
+mod special;
 mod terms;
 mod tokens;
 mod what_if;
 
-pub use alignment::{Difference, DifferenceKind, RoundAlignment, Token, align};
+pub use alignment::{
+    Difference, DifferenceKind, Pair, PairedRound, RoundAlignment, Token, align, align_tokens, alignment_line,
+};
 pub use cause::id;
 pub use checks::{CHECKS, Check};
+pub use compare::{CompareTotals, Comparison, Differs, Part, Stretch, share_vocabulary};
 pub use finding::{Evidence, Finding, Report, Verdict};
 pub use fix::{Change, Fix};
 pub use law::{Law, Laws, MAX_ROUNDS, conversation, conversations};
@@ -43,8 +48,9 @@ pub use plan::{Counting, Plan};
 pub use probe::Probe;
 pub use sarif::sarif;
 pub use search::{Search, fix_search};
+pub use special::{ListedToken, Remark, SeparatorTruth, SpecialTruth, Weight, special_truth};
 pub use terms::Terms;
-pub use tokens::{Spare, spare_tokens};
+pub use tokens::{Reserved, Spare, reserved_tokens, spare_tokens};
 pub use what_if::{Effect, Health, health, what_if};
 
 use crate::chat::Sample;
@@ -67,11 +73,13 @@ pub fn diagnose_plan(plan: Plan, samples: &[Sample], inspections: &[Inspection])
 /// What no check looks at, in sentences.
 fn not_checked(context: &Context<'_>) -> Vec<String> {
     let mut list = vec![
-        "the model's embedding size: config.json is not loaded here".to_string(),
         "generation_config.json: only the tokenizer's eos is held against the separator".to_string(),
         "image files: only their number is compared, none is opened".to_string(),
         "chat templates and their masks: this run used a LLaVA template".to_string(),
     ];
+    if context.plan.setup.tokenizer.embedding_rows.is_none() {
+        list.push("the model's embedding rows: there is no config.json beside the tokenizer".to_string());
+    }
     if !context.counts() {
         list.push(format!("lengths: the rule {} does not compare any", context.plan.counting.name()));
     }

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::chat::{Sample, SeparatorStyle, build_messages};
-use crate::labels::rules::RuleInput;
+use crate::chat::{Sample, SeparatorStyle};
 use crate::labels::rules::two::TwoRule;
-use crate::labels::{Inspection, Labelled, PythonError, Rule, inspect, multimodal, piece_len};
+use crate::labels::{Inspection, Rule, inspect, inspect_two, piece_len};
 use crate::setup::Setup;
 
 /// How `cur_len` is counted: by one of the known functions, or by numbers of our own.
@@ -60,7 +59,8 @@ pub struct Arithmetic {
 impl Plan {
     /// The plan of a set-up as it stands.
     pub fn of(setup: &Setup) -> Self {
-        Self { setup: setup.clone(), counting: Counting::Named(setup.rule) }
+        let counting = setup.numbers.map_or(Counting::Named(setup.rule), Counting::Two);
+        Self { setup: setup.clone(), counting }
     }
 
     /// Labels of one sample.
@@ -71,33 +71,10 @@ impl Plan {
                 inspect(&s.tokenizer, &s.template, rule, &s.options, sample)
             }
             Counting::Two(two) => {
-                let mut prompt = None;
-                let result = self.label(two, sample, &mut prompt);
-                Inspection {
-                    id: sample.id.clone(),
-                    has_image: sample.has_image,
-                    template: self.setup.template.name.clone(),
-                    preprocess: self.counting.name().to_string(),
-                    prompt,
-                    result,
-                }
+                let s = &self.setup;
+                inspect_two(&s.tokenizer, &s.template, two, &s.options, sample)
             }
         }
-    }
-
-    fn label(
-        &self,
-        two: TwoRule,
-        sample: &Sample,
-        prompt: &mut Option<String>,
-    ) -> Result<Labelled, PythonError> {
-        let Setup { tokenizer, template, options, .. } = &self.setup;
-        let turns = match sample.has_image {
-            true => multimodal::rewrite(&sample.conversations, template, options)?,
-            false => sample.conversations.clone(),
-        };
-        let prompt = prompt.insert(template.prompt(&build_messages(&turns)?)?);
-        two.label(RuleInput { tokenizer, template, options, prompt, has_image: sample.has_image })
     }
 
     /// The plan with another tokenizer.

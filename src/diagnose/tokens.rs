@@ -54,6 +54,43 @@ pub fn spare_tokens(tokenizer: &Tokenizer) -> Vec<Spare> {
     spare
 }
 
+/// A special token that no role uses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reserved {
+    pub content: String,
+    pub id: TokenId,
+    /// Why it may be reused, and what speaks against it.
+    pub reason: &'static str,
+}
+
+/// Special tokens that no role uses, the best for reuse first: those that are named as spare, then the others by id.
+/// Tokens that end or begin something in a chat, or stand for an image, are left out: the model uses them.
+pub fn reserved_tokens(tokenizer: &Tokenizer) -> Vec<Reserved> {
+    let mut ranked: Vec<(usize, Reserved)> = Vec::new();
+    for (id, content) in tokenizer.special_surfaces() {
+        let name = content.to_lowercase();
+        let found =
+            RANKED.iter().enumerate().find(|(_, (parts, _))| parts.iter().any(|part| name.contains(part)));
+        let Some((rank, (_, reason))) = found else { continue };
+        if tokenizer.roles_of(id).next().is_none() && is_one_token(tokenizer, &content) {
+            ranked.push((rank, Reserved { content, id, reason }));
+        }
+    }
+    ranked.sort_by_key(|(rank, token)| (*rank, token.id));
+    ranked.into_iter().map(|(_, token)| token).collect()
+}
+
+/// Parts of names, the best kind first, with the reason.
+const RANKED: &[(&[&str], &str)] = &[
+    (&["reserved", "unused", "placeholder", "extra_"], "set aside by its makers: nothing was trained on it"),
+    (&["reg"], "a register of StableLM: not part of texts"),
+    (&["pad"], "made for padding: the loss never saw it"),
+    (
+        &["fim", "prefix", "suffix", "middle", "repo", "file_sep", "issue", "jupyter", "gh_", "commit"],
+        "for code models: only in code that is filled in",
+    ),
+];
+
 /// True for bos and eos, which mean something in a text.
 fn has_a_job(tokenizer: &Tokenizer, id: TokenId) -> bool {
     [Role::Bos, Role::Eos].iter().any(|role| tokenizer.role_id(*role) == Some(id))

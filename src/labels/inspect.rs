@@ -4,7 +4,7 @@ use super::rules::mpt::MptRule;
 use super::rules::two::TwoRule;
 use super::rules::{RuleInput, llama_2, mpt, plain, v0};
 use super::{Inspection, Labelled, PythonError, Rule, multimodal};
-use crate::chat::{Sample, Template, build_messages, speaker_prompt};
+use crate::chat::{Sample, Template, Turn, build_messages, speaker_prompt};
 use crate::tokenizer::Tokenizer;
 
 /// Settings of the training run that change prompts or the length check.
@@ -44,6 +44,39 @@ pub fn inspect(
     }
 }
 
+/// Labels of one sample under a rule of its own numbers, which reports name `custom`.
+pub fn inspect_two(
+    tokenizer: &Tokenizer,
+    template: &Template,
+    two: TwoRule,
+    options: &PromptOptions,
+    sample: &Sample,
+) -> Inspection {
+    let mut prompt = None;
+    let mut label = || {
+        let turns = turns_of(template, options, sample)?;
+        let prompt = prompt.insert(template.prompt(&build_messages(&turns)?)?);
+        two.label(RuleInput { tokenizer, template, options, prompt, has_image: sample.has_image })
+    };
+    let result = label();
+    Inspection {
+        id: sample.id.clone(),
+        has_image: sample.has_image,
+        template: template.name.clone(),
+        preprocess: "custom".to_string(),
+        prompt,
+        result,
+    }
+}
+
+/// The turns with images where the training code puts them.
+fn turns_of(template: &Template, options: &PromptOptions, sample: &Sample) -> Result<Vec<Turn>, PythonError> {
+    match sample.has_image {
+        true => multimodal::rewrite(&sample.conversations, template, options),
+        false => Ok(sample.conversations.clone()),
+    }
+}
+
 fn label(
     tokenizer: &Tokenizer,
     template: &Template,
@@ -52,11 +85,7 @@ fn label(
     sample: &Sample,
     prompt_out: &mut Option<String>,
 ) -> Result<Labelled, PythonError> {
-    let turns = if sample.has_image {
-        multimodal::rewrite(&sample.conversations, template, options)?
-    } else {
-        sample.conversations.clone()
-    };
+    let turns = turns_of(template, options, sample)?;
     let has_image = sample.has_image;
     if rule == Rule::Plain {
         let prompt = prompt_out.insert(plain::prompt(template, &turns)?);

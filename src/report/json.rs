@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::diagnose::{Reserved, SpecialTruth, special_truth};
 use crate::labels::Inspection;
 use crate::setup::{OverrideEffect, Setup};
 use crate::tokenizer::{Encoding, Loader, Piece, Role, SpecialToken, TokenId, Tokenizer};
@@ -154,19 +155,20 @@ pub struct OverrideJson {
     pub id: Option<TokenId>,
     pub new: bool,
     pub len: usize,
-    /// Null: the model's number of embedding rows is not known from tokenizer files.
+    /// Null where no config.json tells the model's number of embedding rows, or the token has no id.
     pub embedding_row_exists: Option<bool>,
 }
 
-impl From<&OverrideEffect> for OverrideJson {
-    fn from(effect: &OverrideEffect) -> Self {
+impl OverrideJson {
+    fn new(effect: &OverrideEffect, rows: Option<usize>) -> Self {
+        let exists = |rows: usize| effect.id.and_then(|id| usize::try_from(id).ok()).map(|id| id < rows);
         Self {
             role: effect.role.name(),
             content: effect.content.clone(),
             id: effect.id,
             new: effect.new,
             len: effect.len_after,
-            embedding_row_exists: None,
+            embedding_row_exists: rows.and_then(exists),
         }
     }
 }
@@ -195,6 +197,8 @@ pub struct SpecialJson {
     pub adds_eos: bool,
     pub can_add_special_tokens: bool,
     pub overrides: Vec<OverrideJson>,
+    #[serde(flatten)]
+    pub truth: TruthJson,
 }
 
 impl From<&Setup> for SpecialJson {
@@ -231,7 +235,88 @@ impl From<&Setup> for SpecialJson {
             adds_bos: facts.adds_bos,
             adds_eos: facts.adds_eos,
             can_add_special_tokens: facts.can_add_tokens,
-            overrides: setup.effects.iter().map(OverrideJson::from).collect(),
+            overrides: setup.effects.iter().map(|e| OverrideJson::new(e, tokenizer.embedding_rows)).collect(),
+            truth: TruthJson::from(&special_truth(setup)),
+        }
+    }
+}
+
+/// What the table of roles does not say by itself (beyond what spec/cli.md asks of `special`).
+#[derive(Debug, Serialize)]
+pub struct TruthJson {
+    /// Null where no config.json was there.
+    pub embedding_rows: Option<usize>,
+    pub max_id: Option<TokenId>,
+    /// Ids below `max_id` without a token, as `[start, end)`.
+    pub holes: Vec<[TokenId; 2]>,
+    /// Added tokens whose id is `len` or more.
+    pub beyond_len: Vec<TokenId>,
+    pub shared_ids: Vec<SharedJson>,
+    /// Ids that encoding a text really puts before and behind it.
+    pub put_before: Vec<TokenId>,
+    pub put_behind: Vec<TokenId>,
+    pub separator: Option<SeparatorJson>,
+    /// Special tokens without a role, the best for reuse first.
+    pub reserved: Vec<ReservedJson>,
+    pub remarks: Vec<RemarkJson>,
+}
+
+/// Roles with one id.
+#[derive(Debug, Serialize)]
+pub struct SharedJson {
+    pub id: TokenId,
+    pub roles: Vec<&'static str>,
+}
+
+/// The template's last separator as ids.
+#[derive(Debug, Serialize)]
+pub struct SeparatorJson {
+    pub text: String,
+    pub ids: Vec<TokenId>,
+    pub is_eos: bool,
+}
+
+/// A token that is free for reuse.
+#[derive(Debug, Serialize)]
+pub struct ReservedJson {
+    pub id: TokenId,
+    pub content: String,
+    pub reason: &'static str,
+}
+
+/// A fact that a person should know.
+#[derive(Debug, Serialize)]
+pub struct RemarkJson {
+    pub weight: &'static str,
+    pub text: String,
+}
+
+impl From<&SpecialTruth> for TruthJson {
+    fn from(truth: &SpecialTruth) -> Self {
+        let shared = |(id, roles): &(TokenId, Vec<Role>)| SharedJson {
+            id: *id,
+            roles: roles.iter().map(|r| r.name()).collect(),
+        };
+        let reserved = |t: &Reserved| ReservedJson { id: t.id, content: t.content.clone(), reason: t.reason };
+        Self {
+            embedding_rows: truth.embedding_rows,
+            max_id: truth.census.max_id,
+            holes: truth.census.holes.iter().map(|h| [h.start, h.end]).collect(),
+            beyond_len: truth.census.beyond_len.clone(),
+            shared_ids: truth.shared.iter().map(shared).collect(),
+            put_before: truth.census.put_before.clone(),
+            put_behind: truth.census.put_behind.clone(),
+            separator: truth.separator.as_ref().map(|s| SeparatorJson {
+                text: s.text.clone(),
+                ids: s.ids.clone(),
+                is_eos: s.is_eos,
+            }),
+            reserved: truth.reserved.iter().map(reserved).collect(),
+            remarks: truth
+                .remarks
+                .iter()
+                .map(|r| RemarkJson { weight: r.weight.name(), text: r.text.clone() })
+                .collect(),
         }
     }
 }

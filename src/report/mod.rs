@@ -1,6 +1,9 @@
 //! The same results without a screen: JSON for programs, text for people.
 
+mod alignment;
+mod compare;
 mod doctor;
+mod explain;
 pub mod json;
 mod moe;
 mod paint;
@@ -8,7 +11,13 @@ mod sample;
 mod special;
 mod table;
 
+pub use alignment::aligned_lines;
+pub use compare::{
+    CompareTotalsJson, ComparisonJson, comparison_text, label_effect, part_text, side_name, side_state,
+    totals_text, what,
+};
 pub use doctor::{doctor_text, fix_text};
+pub use explain::explanation_lines;
 pub use json::{EncodeJson, SampleJson, SpecialJson};
 pub use moe::{expert_name, moe_legend, moe_sample_text};
 pub use paint::Paint;

@@ -2,9 +2,10 @@
 
 use std::io::Write;
 
-use super::Paint;
 use super::paint::Meaning;
+use super::{Paint, aligned_lines};
 use crate::chat::Sample;
+use crate::diagnose::{Plan, align_tokens, alignment_line};
 use crate::labels::{IGNORE_INDEX, IMAGE_TOKEN_INDEX, Inspection, Labelled, Segment, SegmentKind, Stop};
 use crate::setup::Setup;
 use crate::text::{self, Spaces};
@@ -14,6 +15,9 @@ use crate::tokenizer::{Encoding, Role, TokenId, Tokenizer};
 const FOLD_ABOVE: usize = 48;
 /// Tokens that stay visible at each end of a folded stretch.
 const FOLD_KEEPS: usize = 10;
+
+/// Cells that aligned token lines may take.
+const ALIGNED_CELLS: usize = 84;
 
 /// Writes one inspected sample.
 pub fn sample_text(
@@ -45,6 +49,18 @@ pub fn sample_text(
     }
     for line in stop_line(setup, labelled).into_iter().chain(length_lines(setup, labelled)) {
         writeln!(out, "  {}", text::plain(&line))?;
+    }
+    if labelled.mismatch {
+        let parted = align_tokens(&Plan::of(setup), inspection).into_iter();
+        for round in parted.filter(|r| r.alignment.off != 0 || r.alignment.difference.is_some()) {
+            writeln!(out, "  aligned    {}", text::plain(&alignment_line(&round.alignment)))?;
+            let [alone, here, marks] = aligned_lines(&round, ALIGNED_CELLS);
+            writeln!(
+                out,
+                "    alone      {alone}\n    in prompt  {here}\n               {}",
+                marks.trim_end()
+            )?;
+        }
     }
     if sample.has_image && labelled.input_ids.iter().all(|id| *id != IMAGE_TOKEN_INDEX) {
         writeln!(out, "  note: the record names an image but no turn has a place for it")?;

@@ -5,9 +5,10 @@ use std::io::Write;
 use super::paint::Meaning;
 use super::sample::glyph_text;
 use super::{Paint, table};
+use crate::diagnose::{SpecialTruth, Weight, special_truth};
 use crate::setup::{OverrideEffect, Setup};
 use crate::text;
-use crate::tokenizer::{Role, VERY_LARGE_INTEGER};
+use crate::tokenizer::{Role, TokenId, VERY_LARGE_INTEGER};
 
 /// Writes class, roles, overrides and added tokens.
 pub fn special_text(out: &mut dyn Write, setup: &Setup, paint: Paint) -> std::io::Result<()> {
@@ -59,7 +60,64 @@ pub fn special_text(out: &mut dyn Write, setup: &Setup, paint: Paint) -> std::io
             vec![id.to_string(), glyph_text(t.content.as_bytes()), flags.join(" ")]
         })
         .collect();
-    section(out, "added tokens", &["id", "token", "flags"], &added)
+    section(out, "added tokens", &["id", "token", "flags"], &added)?;
+    let in_table = |id: TokenId| tokenizer.added.iter().any(|(known, _)| known == id);
+    let closed = tokenizer.special_surfaces().into_iter().filter(|(id, _)| !in_table(*id));
+    let closed: Vec<Vec<String>> =
+        closed.map(|(id, t)| vec![id.to_string(), glyph_text(t.as_bytes())]).collect();
+    if !closed.is_empty() {
+        section(out, "special tokens of the class's closed list", &["id", "token"], &closed)?;
+    }
+    truth_text(out, &special_truth(setup), paint)
+}
+
+/// What the tables do not say by themselves.
+fn truth_text(out: &mut dyn Write, truth: &SpecialTruth, paint: Paint) -> std::io::Result<()> {
+    let reserved: Vec<Vec<String>> = truth
+        .reserved
+        .iter()
+        .take(RESERVED_SHOWN)
+        .map(|t| vec![t.id.to_string(), t.content.clone(), t.reason.to_string()])
+        .collect();
+    section(out, "free to reuse, the best first", &["id", "token", "why"], &reserved)?;
+    if let Some(more) = truth.reserved.len().checked_sub(RESERVED_SHOWN).filter(|more| *more > 0) {
+        writeln!(out, "    and {more} more (--format json names all)")?;
+    }
+    writeln!(out, "  {}", sizes_line(truth))?;
+    let holes: Vec<String> = truth.census.holes.iter().map(range).collect();
+    if !holes.is_empty() {
+        writeln!(out, "  ids without a token: {}", holes.join(" "))?;
+    }
+    truth.remarks.iter().try_for_each(|remark| {
+        let (mark, meaning) = match remark.weight {
+            Weight::Error => ("✗", Meaning::Bad),
+            Weight::Warn => ("!", Meaning::Bad),
+            Weight::Note => ("·", Meaning::Masked),
+        };
+        writeln!(out, "  {} {}", paint.paint(mark, meaning, false), text::plain(&remark.text))
+    })
+}
+
+/// Reserved tokens that text output lists; Llama 3 alone has hundreds.
+const RESERVED_SHOWN: usize = 8;
+
+/// `max id 50294 · embedding rows 51200 · before a text: [1] · behind it: nothing`.
+pub fn sizes_line(truth: &SpecialTruth) -> String {
+    let ids = |ids: &[TokenId]| if ids.is_empty() { "nothing".to_string() } else { format!("{ids:?}") };
+    format!(
+        "largest id {} · embedding rows {} · before a text {} · behind it {}",
+        truth.census.max_id.map_or("none".to_string(), |id| id.to_string()),
+        truth.embedding_rows.map_or("not known".to_string(), |rows| rows.to_string()),
+        ids(&truth.census.put_before),
+        ids(&truth.census.put_behind)
+    )
+}
+
+fn range(hole: &std::ops::Range<TokenId>) -> String {
+    match hole.len() {
+        1 => hole.start.to_string(),
+        _ => format!("{}–{}", hole.start, hole.end.saturating_sub(1)),
+    }
 }
 
 fn section(out: &mut dyn Write, title: &str, columns: &[&str], rows: &[Vec<String>]) -> std::io::Result<()> {

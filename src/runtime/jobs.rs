@@ -42,8 +42,8 @@ impl Jobs {
             };
             let cancelled = || flag.load(Ordering::Relaxed);
             let done = catch_unwind(AssertUnwindSafe(|| perform(work, &cancelled, &mut |o| send(o))));
-            if done.is_err() {
-                send(broken(kind));
+            if let (Err(_), Some(outcome)) = (done, broken(kind)) {
+                send(outcome);
             }
         };
         thread::Builder::new().name(THREAD_NAME.to_string()).spawn(body).map(|_| ())
@@ -64,9 +64,9 @@ impl Drop for Jobs {
 }
 
 /// What is shown when a job panicked: a bug of ours, and the screen goes on.
-fn broken(kind: JobKind) -> Outcome {
+fn broken(kind: JobKind) -> Option<Outcome> {
     let message = format!("a bug in maskscope stopped this job ({kind:?}); please report what you did");
-    match kind {
+    Some(match kind {
         JobKind::Tokenizer => Outcome::Tokenizer(Err(message)),
         JobKind::Samples => Outcome::Samples(Err(message)),
         JobKind::Inspect => Outcome::Inspected(Err(message)),
@@ -74,6 +74,8 @@ fn broken(kind: JobKind) -> Outcome {
         JobKind::Preview => Outcome::Previewed(Err(message)),
         JobKind::Fix => Outcome::Fix(None),
         JobKind::Vocabulary => Outcome::Vocabulary(Arc::new(Vec::new())),
+        JobKind::Explain => Outcome::Explained(Err(message)),
+        JobKind::Special | JobKind::Known | JobKind::Remember => return None,
         JobKind::Panel(screen) => Outcome::Panel(PanelOutcome::Broken(screen, message)),
-    }
+    })
 }

@@ -27,6 +27,7 @@ pub fn run(options: &RunOptions) -> io::Result<()> {
     let (to, from) = channel();
     let screen = Screen::take(!options.no_mouse)?;
     let mut app = options.app();
+    app.remembers = true;
     app.background = background();
     let depth = Depth::detect(|name| std::env::var(name).ok());
     let mut this = Loop { app, screen, jobs: Jobs::new(to.clone()), depth, frame: None };

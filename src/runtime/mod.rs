@@ -12,6 +12,7 @@ mod frame;
 mod jobs;
 mod looping;
 mod panels;
+mod recent;
 mod terminal;
 mod work;
 

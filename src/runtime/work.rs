@@ -5,13 +5,19 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::panels;
+use super::{panels, recent};
 use crate::app::fix::find_fix;
 use crate::app::survey::{PREVIEW_LIMIT, SampleState, tally};
-use crate::app::{DataSource, Outcome, Preview, SampleView, Wish, Work};
+use crate::app::{DataSource, KnownTokenizer, Outcome, Preview, SampleView, Wish, Work};
 use crate::chat::{Sample, read_samples};
+use crate::diagnose::special_truth;
+use crate::hub::{HubOptions, cached_models};
+use crate::labels::IMAGE_TOKEN_INDEX;
+use crate::report::explanation_lines;
 use crate::samples;
 use crate::setup::{Setup, load_tokenizer, resolve};
+use crate::tokenizer::explain::Explainer;
+use crate::tokenizer::{Encoding, NO_ID, TokenId};
 
 /// Samples that are labelled between two looks at whether the job is still wanted.
 const BATCH: usize = 64;
@@ -21,8 +27,11 @@ pub fn perform(work: Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Ou
     match work {
         Work::LoadTokenizer(request) => {
             // A job that nobody waits for any more ends its download at the next report.
-            let mut watch = |_| if cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-            emit(Outcome::Tokenizer(load_tokenizer(&request, &mut watch).map_err(|e| e.to_string())));
+            let loaded = load_tokenizer(&request, &mut |progress| {
+                emit(Outcome::Progress(Box::new(progress)));
+                if cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            });
+            emit(Outcome::Tokenizer(loaded.map_err(|e| e.to_string())));
         }
         Work::LoadSamples(source) => {
             let read = match &source {
@@ -43,6 +52,10 @@ pub fn perform(work: Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Ou
         Work::FindFix { wish, sample, samples } => {
             emit(Outcome::Fix(find_fix(&wish, &sample, &samples, cancelled).map(Box::new)));
         }
+        Work::ListTokenizers(hub) => emit(Outcome::Known(known_tokenizers(&hub))),
+        Work::Remember(tokenizer) => recent::remember(&tokenizer),
+        Work::Explain { view, index } => emit(Outcome::Explained(explain(&view, index))),
+        Work::Special(setup) => emit(Outcome::Special(Box::new(special_truth(&setup)))),
         Work::Panel(work) => panels::perform(work, cancelled, &mut |outcome| emit(Outcome::Panel(outcome))),
         Work::Vocabulary(tokenizer) => emit(Outcome::Vocabulary(Arc::new(tokenizer.vocabulary()))),
     }
@@ -67,4 +80,41 @@ fn preview(wish: &Wish, sample: &Sample, samples: &[Sample]) -> Result<Preview, 
     let current = SampleState::of(&setup.inspect(sample));
     let samples = samples.get(..PREVIEW_LIMIT).unwrap_or(samples);
     Ok(Preview { current, tally: tally(&setup, samples) })
+}
+
+/// Recent tokenizers first, then those of the cache.
+fn known_tokenizers(hub: &HubOptions) -> Vec<KnownTokenizer> {
+    let mut known: Vec<KnownTokenizer> = recent::recent()
+        .into_iter()
+        .map(|spec| KnownTokenizer { spec, detail: "loaded lately".to_string() })
+        .collect();
+    for model in cached_models(hub) {
+        let id = model.id.to_string();
+        let spec = id.strip_suffix("@main").map(str::to_string).unwrap_or(id);
+        if !known.iter().any(|k| k.spec == spec) {
+            known.push(KnownTokenizer { spec, detail: format!("in the cache: {}", model.files.join(", ")) });
+        }
+    }
+    known
+}
+
+/// Why a token is there, in lines.
+fn explain(view: &SampleView, index: usize) -> Result<Vec<String>, String> {
+    let (Some(labelled), Some(prompt)) = (view.labelled(), view.inspection.prompt.as_deref()) else {
+        return Err("there are no tokens".to_string());
+    };
+    if labelled.input_ids.get(index) == Some(&IMAGE_TOKEN_INDEX) {
+        let text = "the place of an image: the training code cuts the text at <image> and puts -200 between the parts";
+        return Ok(vec![text.to_string()]);
+    }
+    let tokenizer = &view.setup.tokenizer;
+    let mut encoding = Encoding::default();
+    for (id, span) in labelled.input_ids.iter().zip(&labelled.spans) {
+        encoding.push(TokenId::try_from(*id).unwrap_or(NO_ID), span.clone());
+    }
+    let explainer = Explainer::new(tokenizer).map_err(|e| e.to_string())?;
+    match explainer.explain(prompt, &encoding, index).map_err(|e| e.to_string())? {
+        Some(explanation) => Ok(explanation_lines(tokenizer, prompt, &explanation)),
+        None => Err("there is no such token".to_string()),
+    }
 }

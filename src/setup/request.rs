@@ -7,7 +7,8 @@ use super::{OverrideEffect, Recipe, TokenChoice, apply};
 use crate::chat::{Sample, SeparatorStyle, Template};
 use crate::error::{Error, Result};
 use crate::hub::HubOptions;
-use crate::labels::{Inspection, PromptOptions, Rule, inspect};
+use crate::labels::rules::two::TwoRule;
+use crate::labels::{Inspection, PromptOptions, Rule, inspect, inspect_two};
 use crate::tokenizer::{LoadOptions, Role, Tokenizer};
 
 /// A wish that follows something else unless a name is given.
@@ -36,6 +37,10 @@ pub struct Request {
     pub hub: HubOptions,
     pub model_max_length: Option<usize>,
     pub mm_use_im_start_end: bool,
+    /// Another separator after answers than the template's.
+    pub sep2: Option<String>,
+    /// A rule of these numbers instead of a known function.
+    pub numbers: Option<TwoRule>,
 }
 
 impl Default for Request {
@@ -50,6 +55,8 @@ impl Default for Request {
             hub: HubOptions::from_env(),
             model_max_length: None,
             mm_use_im_start_end: false,
+            sep2: None,
+            numbers: None,
         }
     }
 }
@@ -63,6 +70,8 @@ pub struct Setup {
     pub base: Arc<Tokenizer>,
     pub template: Template,
     pub rule: Rule,
+    /// Numbers that stand in for those of `rule`.
+    pub numbers: Option<TwoRule>,
     pub recipe: Option<&'static Recipe>,
     /// The overrides of recipe and user together, in the order of application.
     pub overrides: Vec<(Role, TokenChoice)>,
@@ -76,7 +85,10 @@ pub struct Setup {
 impl Setup {
     /// Labels of one sample.
     pub fn inspect(&self, sample: &Sample) -> Inspection {
-        inspect(&self.tokenizer, &self.template, self.rule, &self.options, sample)
+        match self.numbers {
+            Some(two) => inspect_two(&self.tokenizer, &self.template, two, &self.options, sample),
+            None => inspect(&self.tokenizer, &self.template, self.rule, &self.options, sample),
+        }
     }
 }
 
@@ -89,7 +101,7 @@ pub fn resolve(base: &Arc<Tokenizer>, request: &Request) -> Result<Setup> {
     let recipe = choose_recipe(base, request, &mut notes)?;
     let overrides = merged_overrides(recipe, request);
     let (tokenizer, effects) = apply(base, &overrides)?;
-    let template = choose_template(&tokenizer, recipe, request, &mut notes)?;
+    let mut template = choose_template(&tokenizer, recipe, request, &mut notes)?;
     let rule = match request.preprocess.as_str() {
         AUTO => Rule::dispatch(&template),
         name => Rule::named(name).ok_or_else(|| Error::UnknownName {
@@ -98,6 +110,9 @@ pub fn resolve(base: &Arc<Tokenizer>, request: &Request) -> Result<Setup> {
             known: Rule::ALL.iter().map(|r| r.name().to_string()).collect(),
         })?,
     };
+    if let Some(sep2) = &request.sep2 {
+        template.sep2 = Some(sep2.clone());
+    }
     let own = usize::try_from(tokenizer.facts.model_max_length).unwrap_or(usize::MAX);
     let options = PromptOptions {
         model_max_length: request.model_max_length.unwrap_or(own.min(TRAINING_MAX_LENGTH)),
@@ -109,6 +124,7 @@ pub fn resolve(base: &Arc<Tokenizer>, request: &Request) -> Result<Setup> {
         base: base.clone(),
         template,
         rule,
+        numbers: request.numbers,
         recipe,
         overrides,
         effects,

@@ -1,7 +1,5 @@
 //! The fast Python classes: a `tokenizer.json` pipeline plus what the class changes in it on loading.
 
-use std::collections::BTreeSet;
-
 use tokenizers::AddedToken;
 use tokenizers::processors::template::TemplateProcessing;
 
@@ -12,7 +10,7 @@ use super::files::FileSet;
 use super::formats::tokenizer_json;
 use super::load::{LoadOptions, fast_padding_side};
 use super::loaded::{Engine, Tokenizer};
-use super::special::{AddedTokens, Role, SpecialToken};
+use super::special::{Role, SpecialToken};
 use crate::error::{Error, Result};
 
 /// Loads the fast class over `tokenizer.json`.
@@ -59,15 +57,7 @@ pub(super) fn load(
             .flag("clean_up_tokenization_spaces")
             .unwrap_or(profile.clean_up_tokenization_spaces),
     };
-    let mut tokenizer = Tokenizer {
-        name: String::new(),
-        facts,
-        special: arguments.special.clone(),
-        added: AddedTokens::default(),
-        notes: Vec::new(),
-        engine: Engine::Fast(Box::new(core)),
-        never_split: BTreeSet::new(),
-    };
+    let mut tokenizer = Tokenizer::new(facts, arguments.special.clone(), Engine::Fast(Box::new(core)));
     tokenizer.read_added_from_core();
     add_missing(&mut tokenizer, &arguments)?;
     if profile.class == "LlamaTokenizer" {

@@ -1,6 +1,5 @@
 //! From a set of files to a [`Tokenizer`]: choose the class, read the format, apply what the class does on loading.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::class::{ClassFacts, Loader, Profile, Release, Side, SlowKind};
@@ -15,7 +14,7 @@ use super::slow::processor::Processor;
 use super::slow::sentencepiece::{Joining, SentencePieceClass, SentencePieceFlavor};
 use super::slow::tiktoken::{TiktokenClass, TiktokenClassKind};
 use super::slow::{SlowClass, split::Splitter};
-use super::special::{AddedTokens, Role, SpecialToken};
+use super::special::{Role, SpecialToken};
 use super::{fast, standalone, v5};
 use crate::error::{Error, Result};
 
@@ -35,6 +34,22 @@ pub struct LoadOptions {
 /// # Errors
 /// Broken files, or files that no known class can be built from (the message names what is missing).
 pub fn load(name: &str, files: &FileSet, options: LoadOptions) -> Result<Tokenizer> {
+    let mut tokenizer = load_class(name, files, options)?;
+    tokenizer.embedding_rows = embedding_rows(files);
+    Ok(tokenizer)
+}
+
+/// Rows of the embedding as config.json names them: at the top, or of the language model of a multimodal one.
+/// A config.json that cannot be read is no obstacle to the tokenizer.
+fn embedding_rows(files: &FileSet) -> Option<usize> {
+    let config = files.json("config.json").ok()??;
+    let rows = |at: &serde_json::Value| at.get("vocab_size").and_then(|v| v.as_u64());
+    let nested = ["text_config", "llm_config", "language_config"];
+    let rows = rows(&config).or_else(|| nested.iter().find_map(|key| rows(config.get(key)?)))?;
+    usize::try_from(rows).ok()
+}
+
+fn load_class(name: &str, files: &FileSet, options: LoadOptions) -> Result<Tokenizer> {
     let files = &recognize(files)?;
     if let Some(mut tokenizer) = standalone::load(files, options)? {
         tokenizer.name = name.to_string();
@@ -185,15 +200,8 @@ fn load_slow(profile: &Profile, kind: SlowKind, files: &FileSet, options: LoadOp
             .flag("clean_up_tokenization_spaces")
             .unwrap_or(profile.clean_up_tokenization_spaces && options.release != Release::V5),
     };
-    let mut tokenizer = Tokenizer {
-        name: String::new(),
-        facts,
-        special: arguments.special.clone(),
-        added: AddedTokens::default(),
-        notes: Vec::new(),
-        engine: Engine::Slow(engine, Splitter::default()),
-        never_split: BTreeSet::new(),
-    };
+    let engine = Engine::Slow(engine, Splitter::default());
+    let mut tokenizer = Tokenizer::new(facts, arguments.special.clone(), engine);
     if let SlowKind::Tiktoken(kind) = kind {
         default_tokens(&mut tokenizer, kind);
     } else if options.release == Release::V4_31 {

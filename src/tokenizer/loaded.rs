@@ -11,7 +11,7 @@ use super::core::{Core, encode_core};
 use super::encoding::{Encoding, Piece, TokenId};
 use super::slow::split::Splitter;
 use super::slow::{SlowClass, SlowState};
-use super::special::{AddedTokens, Role, SpecialTokens};
+use super::special::{AddedTokens, Role, SpecialToken, SpecialTokens};
 use super::{added, byte_alphabet};
 use crate::error::Result;
 
@@ -35,11 +35,27 @@ pub struct Tokenizer {
     /// Things the user should know about how this was loaded.
     pub notes: Vec<String>,
     pub(super) engine: Engine,
+    /// Rows of the model's embedding, from config.json where one lies beside the tokenizer.
+    pub embedding_rows: Option<usize>,
     /// Tokens that 4.31 never splits (`unique_no_split_tokens`), in no other release used.
     pub(super) never_split: std::collections::BTreeSet<String>,
 }
 
 impl Tokenizer {
+    /// A tokenizer as its class begins: a model, facts and roles; nothing added yet.
+    pub(super) fn new(facts: ClassFacts, special: SpecialTokens, engine: Engine) -> Self {
+        Self {
+            name: String::new(),
+            facts,
+            special,
+            added: AddedTokens::default(),
+            notes: Vec::new(),
+            engine,
+            embedding_rows: None,
+            never_split: std::collections::BTreeSet::new(),
+        }
+    }
+
     /// The ids of a text; `add_special_tokens` puts bos and eos where the class does.
     ///
     /// Spans are byte ranges of `text`.
@@ -183,6 +199,19 @@ impl Tokenizer {
     pub fn is_special(&self, id: TokenId) -> bool {
         self.added.get(id).is_some_and(|t| t.special || self.special.contains(&t.content))
             || self.roles_of(id).next().is_some()
+    }
+
+    /// Every special token by id: the added ones that are special or have a role, and those of a closed list.
+    pub fn special_surfaces(&self) -> Vec<(TokenId, String)> {
+        let is_special = |token: &SpecialToken| token.special || self.special.contains(&token.content);
+        let added = self.added.iter().filter(|(_, t)| is_special(t));
+        let mut all: Vec<(TokenId, String)> = added.map(|(id, t)| (id, t.content.clone())).collect();
+        if let Engine::Slow(class, _) = &self.engine {
+            all.extend(class.closed_tokens().iter().map(|(content, id)| (*id, content.clone())));
+        }
+        all.sort();
+        all.dedup();
+        all
     }
 
     /// The roles whose token has this id.

@@ -2,6 +2,7 @@
 
 mod added;
 mod byte_alphabet;
+mod census;
 mod class;
 mod config;
 mod convert;
@@ -21,6 +22,7 @@ mod standalone;
 mod table;
 mod v5;
 
+pub use census::Census;
 pub use class::{ClassFacts, Loader, Profile, Release, Side, VERY_LARGE_INTEGER};
 pub use core::{AddedTokenWithId, Core, CoreParts, SharedModel};
 pub use encoding::{Encoding, NO_ID, Piece, TokenId};

@@ -2,8 +2,6 @@
 //!
 //! They are shown as `PreTrainedTokenizerFast` would show them: a pipeline and special tokens.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Value, json};
 use tokenizers::AddedToken;
 use tokenizers::models::bpe::{BPE, Vocab};
@@ -20,7 +18,7 @@ use super::formats::tiktoken::{self, KnownEncoding};
 use super::formats::{tekken, tokenizer_json};
 use super::load::LoadOptions;
 use super::loaded::{Engine, Tokenizer};
-use super::special::{AddedTokens, Role, SpecialToken, SpecialTokens};
+use super::special::{Role, SpecialToken, SpecialTokens};
 use crate::error::{Error, Result};
 
 /// What such a file gives.
@@ -57,30 +55,24 @@ fn finish(standalone: Standalone, release: Release) -> Result<Tokenizer> {
         special.set(role, Some(SpecialToken::added(&content, false, true)));
     }
     let is_v5 = release == Release::V5;
-    let mut tokenizer = Tokenizer {
-        name: String::new(),
-        facts: ClassFacts {
-            name: if is_v5 { "TokenizersBackend" } else { "PreTrainedTokenizerFast" }.to_string(),
-            loader: Loader::Fast,
-            release,
-            legacy: None,
-            adds_bos,
-            adds_eos,
-            add_bos_token: None,
-            add_eos_token: None,
-            add_prefix_space: None,
-            can_add_tokens: true,
-            model_max_length: VERY_LARGE_INTEGER,
-            padding_side: Side::Right,
-            truncation_side: Side::Right,
-            clean_up_tokenization_spaces: false,
-        },
-        special,
-        added: AddedTokens::default(),
-        notes: note.into_iter().collect(),
-        engine: Engine::Fast(Box::new(core)),
-        never_split: BTreeSet::new(),
+    let facts = ClassFacts {
+        name: if is_v5 { "TokenizersBackend" } else { "PreTrainedTokenizerFast" }.to_string(),
+        loader: Loader::Fast,
+        release,
+        legacy: None,
+        adds_bos,
+        adds_eos,
+        add_bos_token: None,
+        add_eos_token: None,
+        add_prefix_space: None,
+        can_add_tokens: true,
+        model_max_length: VERY_LARGE_INTEGER,
+        padding_side: Side::Right,
+        truncation_side: Side::Right,
+        clean_up_tokenization_spaces: false,
     };
+    let mut tokenizer = Tokenizer::new(facts, special, Engine::Fast(Box::new(core)));
+    tokenizer.notes.extend(note);
     tokenizer.read_added_from_core();
     if adds_bos || adds_eos {
         rebuild_post_processor(&mut tokenizer)?;

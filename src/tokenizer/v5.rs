@@ -16,7 +16,7 @@ use super::formats::sentencepiece::{MergeOrder, ModelProto, build_bpe};
 use super::formats::tokenizer_json;
 use super::load::LoadOptions;
 use super::loaded::{Engine, Tokenizer};
-use super::special::{AddedTokens, Role, SpecialToken};
+use super::special::{Role, SpecialToken};
 use crate::error::Result;
 
 /// The class that takes a `tokenizer.json` as it is.
@@ -52,15 +52,8 @@ pub(super) fn load(class: &str, files: &FileSet, options: LoadOptions) -> Result
     let has_post_processor = parts.post_processor.is_some();
     let (mut core, _) = parts.assemble()?;
     tokenizer_json::add_tokens(&mut core, file_tokens)?;
-    let mut tokenizer = Tokenizer {
-        name: String::new(),
-        facts: facts(base, profile, &arguments, legacy),
-        special: arguments.special.clone(),
-        added: AddedTokens::default(),
-        notes: Vec::new(),
-        engine: Engine::Fast(Box::new(core)),
-        never_split: BTreeSet::new(),
-    };
+    let facts = facts(base, profile, &arguments, legacy);
+    let mut tokenizer = Tokenizer::new(facts, arguments.special.clone(), Engine::Fast(Box::new(core)));
     tokenizer.read_added_from_core();
     add_tokens(&mut tokenizer, &arguments)?;
     if profile.slow == Some(SlowKind::Qwen2) {

@@ -1,9 +1,10 @@
 //! What stands around every screen: header, tabs, the state of the sample, the alert, the footer.
 
-use super::canvas::Canvas;
+use super::canvas::{Canvas, wrapped};
 use super::theme::Meaning;
 use crate::app::survey::SampleState;
 use crate::app::{Action, App, Area, Binding, Load, Panes, Screen, Target, Tier, bindings, context, hints};
+use crate::hub::{Progress, Stage};
 use crate::setup::{AUTO, SAMPLE_PREFIX, TokenChoice};
 use crate::text::width;
 
@@ -270,7 +271,26 @@ pub fn footer(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
     if let Some(notice) = &app.notice {
         let meaning = if notice.is_error { Meaning::Bad } else { Meaning::Warning };
         let mark = if notice.is_error { "✗ " } else { "" };
-        canvas.text(area, &format!("{mark}{}", notice.text.replace('\n', " ")), meaning);
+        let text = format!("{mark}{}", notice.text.replace('\n', " "));
+        // A long message takes as many lines as it needs, over what stands above the footer.
+        let lines = wrapped(&text, usize::from(area.width));
+        let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).min(area.y);
+        let area = Area { y: area.y + area.height - height.max(1), height: height.max(1), ..area };
+        if height > 1 {
+            canvas.fill(Area { x: 0, width: panes.footer.width, ..area }, Meaning::Text);
+        }
+        canvas.paragraph(area, &text, meaning);
+        return;
+    }
+    if let (Load::Loading, Some(progress), None) = (&app.base, &app.progress, &app.overlay) {
+        canvas.spans(
+            area,
+            &[
+                (&progress_text(app, progress), Meaning::Warning),
+                ("  esc ", Meaning::Key),
+                ("ends it", Meaning::Quiet),
+            ],
+        );
         return;
     }
     let hints = hints(context(app));
@@ -302,4 +322,31 @@ fn inset(area: Area) -> Area {
 pub fn recipe_text(app: &App) -> String {
     let chosen = app.shown().and_then(|v| v.setup.recipe).map_or("none", |r| r.name);
     if app.request.recipe == AUTO { format!("{chosen} (auto)") } else { chosen.to_string() }
+}
+
+/// `org/name · tokenizer.json · 3.1 of 11.4 MB · 2.2 MB/s`.
+fn progress_text(app: &App, progress: &Progress) -> String {
+    let megabytes = |bytes: f64| format!("{:.1}", bytes / 1e6);
+    let mut parts = vec![app.request.tokenizer.clone()];
+    parts.push(match progress.stage {
+        Stage::Listing => "asking which files there are".to_string(),
+        Stage::Checking => "asking for sizes".to_string(),
+        Stage::Waiting => "another program downloads it".to_string(),
+        Stage::Downloading => progress.file.clone(),
+        Stage::Verifying => format!("checking {}", progress.file),
+        Stage::FromCache => "from the cache".to_string(),
+    });
+    if progress.bytes > 0 {
+        // Exact enough for a display: bytes of a download are far below 2^53.
+        #[allow(clippy::cast_precision_loss)]
+        let (done, total) = (progress.bytes as f64, progress.total.map(|t| t as f64));
+        parts.push(match total {
+            Some(total) => format!("{} of {} MB", megabytes(done), megabytes(total)),
+            None => format!("{} MB", megabytes(done)),
+        });
+    }
+    if let Some(rate) = progress.bytes_per_second {
+        parts.push(format!("{} MB/s", megabytes(rate)));
+    }
+    parts.join(" · ")
 }

@@ -1,10 +1,212 @@
-//! Screen Doctor: what is wrong, with evidence, and what would mend it.
+//! Screen Doctor: findings as a list, the one under the cursor in full: evidence, cause, fix and what it did.
 
-use super::canvas::Canvas;
+use super::canvas::{Canvas, wrapped};
 use super::theme::Meaning;
-use crate::app::{App, Panes};
+use crate::app::panels::doctor::shown;
+use crate::app::{App, Area, Load, Panes};
+use crate::diagnose::{Finding, Fix, Report, Verdict};
 
 /// Draws the screen.
-pub fn draw(canvas: &mut Canvas<'_>, _app: &App, panes: &Panes) {
-    canvas.text(panes.body, "nothing here yet", Meaning::Quiet);
+pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
+    let area = panes.body;
+    let state = &app.panels.doctor;
+    let report = match &state.report {
+        Load::Ready(report) => report,
+        Load::Failed(error) => {
+            canvas.paragraph(area, error, Meaning::Bad);
+            return;
+        }
+        _ => {
+            let (done, of) = state.progress;
+            canvas.text(
+                area,
+                &format!("labelling and checking: {done} of {of} samples … esc ends it"),
+                Meaning::Quiet,
+            );
+            return;
+        }
+    };
+    let findings = shown(report, state.all);
+    let head = summary(canvas, app, area, report);
+    let rest = Area { y: area.y + head, height: area.height.saturating_sub(head), ..area };
+    // The list takes what it needs, at most half where there is room for both.
+    let wanted = u16::try_from(findings.len()).unwrap_or(u16::MAX).max(1);
+    let list_height = wanted.min((rest.height / 2).max(3)).min(rest.height);
+    let list = Area { height: list_height, ..rest };
+    rows(canvas, app, list, &findings);
+    let below = rest.height.saturating_sub(list_height + 1);
+    let detail = Area { y: rest.y + list_height + 1, height: below, ..rest };
+    if let Some(finding) = findings.get(state.row) {
+        full(canvas, app, detail, finding);
+    }
+}
+
+/// How many of each verdict, what the last fix did, what the search found; gives the lines used.
+fn summary(canvas: &mut Canvas<'_>, app: &App, area: Area, report: &Report) -> u16 {
+    let state = &app.panels.doctor;
+    let count = |verdict| report.findings.iter().filter(|f| f.verdict == verdict).count();
+    let tally = app.tally();
+    let bad = format!("✗ {} error  ", count(Verdict::Error));
+    let warn = format!("! {} warn  ", count(Verdict::Warn));
+    let others = format!(
+        "i {} note  ✓ {} ok  – {} skipped",
+        count(Verdict::Note),
+        count(Verdict::Ok),
+        count(Verdict::Skipped)
+    );
+    canvas.spans(
+        area.line(0),
+        &[
+            (&bad, if count(Verdict::Error) > 0 { Meaning::Bad } else { Meaning::Quiet }),
+            (&warn, if count(Verdict::Warn) > 0 { Meaning::Warning } else { Meaning::Quiet }),
+            (&others, Meaning::Quiet),
+        ],
+    );
+    let mut line = 1;
+    if let Some((sound, total)) = state.before {
+        let text =
+            format!("before the fix {sound} of {total} train, now {} of {}", tally.sound, tally.total());
+        let meaning = if tally.sound >= sound { Meaning::Good } else { Meaning::Bad };
+        canvas.spans(area.line(line), &[(&text, meaning), ("   u undoes it", Meaning::Quiet)]);
+        line += 1;
+    }
+    match &state.search {
+        Load::Idle => {}
+        Load::Loading => {
+            canvas.text(
+                area.line(line),
+                "searching for the smallest change that works … esc ends it",
+                Meaning::Quiet,
+            );
+            line += 1;
+        }
+        Load::Failed(error) => {
+            canvas.text(area.line(line), error, Meaning::Bad);
+            line += 1;
+        }
+        Load::Ready(search) => {
+            match &search.best {
+                None => {
+                    let text = format!(
+                        "none of {} combinations makes every sample match with right masks",
+                        search.tried
+                    );
+                    canvas.text(area.line(line), &text, Meaning::Warning);
+                }
+                Some(fix) if fix.changes.is_empty() => {
+                    canvas.text(
+                        area.line(line),
+                        "search: nothing has to change, every sample matches",
+                        Meaning::Good,
+                    );
+                }
+                Some(fix) => {
+                    let text = format!("of {} tried, the smallest that works: {}", search.tried, fix.summary);
+                    canvas.spans(
+                        area.line(line),
+                        &[("a ", Meaning::Key), ("applies it · ", Meaning::Quiet), (&text, Meaning::Good)],
+                    );
+                }
+            }
+            line += 1;
+        }
+    }
+    line
+}
+
+fn mark(verdict: Verdict) -> (&'static str, Meaning) {
+    match verdict {
+        Verdict::Error => ("✗", Meaning::Bad),
+        Verdict::Warn => ("!", Meaning::Warning),
+        Verdict::Note => ("i", Meaning::Strong),
+        Verdict::Ok => ("✓", Meaning::Good),
+        Verdict::Skipped => ("–", Meaning::Quiet),
+    }
+}
+
+fn rows(canvas: &mut Canvas<'_>, app: &App, area: Area, findings: &[&Finding]) {
+    if findings.is_empty() {
+        canvas.text(area, "nothing found: every check is content", Meaning::Good);
+        return;
+    }
+    let cursor = app.panels.doctor.row;
+    let room = usize::from(area.height).max(1);
+    let top = cursor.saturating_sub(room / 2).min(findings.len().saturating_sub(room));
+    for (n, finding) in findings.iter().enumerate().skip(top).take(room) {
+        let line = area.line(u16::try_from(n - top).unwrap_or(u16::MAX));
+        let (glyph, meaning) = mark(finding.verdict);
+        let samples = match finding.samples.len() {
+            0 => String::new(),
+            1 => " · 1 sample".to_string(),
+            count => format!(" · {count} samples"),
+        };
+        let fix = if finding.fix.is_some() { " · f fixes" } else { "" };
+        canvas.spans(
+            line,
+            &[
+                (glyph, meaning),
+                (" ", Meaning::Text),
+                (finding.id, Meaning::Quiet),
+                (" ", Meaning::Text),
+                (finding.title, Meaning::Text),
+                (&samples, Meaning::Quiet),
+                (fix, Meaning::Key),
+            ],
+        );
+        if n == cursor {
+            canvas.tint(line, Meaning::Selected);
+        }
+    }
+}
+
+/// The finding under the cursor, line by line as far as there is room.
+fn full(canvas: &mut Canvas<'_>, app: &App, area: Area, finding: &Finding) {
+    let mut lines: Vec<(&'static str, String, Meaning)> = Vec::new();
+    lines.push(("cause", finding.cause.clone(), Meaning::Text));
+    for evidence in &finding.evidence {
+        lines.push(("seen", format!("{}: {}", evidence.what, evidence.value), Meaning::Quiet));
+    }
+    if !finding.samples.is_empty() {
+        let samples = app.samples.ready();
+        let ids = finding.samples.iter().take(6);
+        let ids: Vec<&str> =
+            ids.filter_map(|i| samples.and_then(|s| s.get(*i)).map(|s| s.id.as_str())).collect();
+        let more = finding.samples.len().saturating_sub(ids.len());
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        lines.push(("where", format!("{}{more}   enter opens them", ids.join(", ")), Meaning::Text));
+    }
+    if let Some(fix) = &finding.fix {
+        lines.extend(fix_lines(fix));
+    }
+    let name_width = 7.min(area.width);
+    let mut y = 0;
+    for (name, text, meaning) in lines {
+        for (n, piece) in wrapped(&text, usize::from(area.width - name_width)).into_iter().enumerate() {
+            let line = area.line(y);
+            if line.height == 0 {
+                return;
+            }
+            if n == 0 {
+                canvas.text(line, name, Meaning::Quiet);
+            }
+            let rest = Area { x: line.x + name_width, width: line.width - name_width, ..line };
+            canvas.text(rest, &piece, meaning);
+            y += 1;
+        }
+    }
+}
+
+fn fix_lines(fix: &Fix) -> Vec<(&'static str, String, Meaning)> {
+    let mut lines = vec![("fix", fix.summary.clone(), Meaning::Good)];
+    if let Some(effect) = &fix.effect {
+        let learned = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+        let gained = learned(effect.supervised_after) - learned(effect.supervised_before);
+        let text = format!(
+            "{} samples: {} repaired, {} broken, {} left out, {} still wrong, {gained:+} learned tokens",
+            effect.tried, effect.repaired, effect.broken, effect.dropped, effect.remaining
+        );
+        lines.push(("tried", text, Meaning::Text));
+    }
+    lines.extend(fix.code.lines().map(|code| ("code", code.to_string(), Meaning::Special)));
+    lines
 }

@@ -14,7 +14,9 @@ use super::table::{Cell, table};
 use super::theme::Meaning;
 use crate::app::flow::token_glyphs;
 use crate::app::{App, Area, Panes, SampleView, Target};
+use crate::diagnose::{PairedRound, alignment_line};
 use crate::labels::{Labelled, Stop};
+use crate::report::aligned_lines;
 use crate::text::{Spaces, glyphs};
 
 /// Draws the ledger.
@@ -141,8 +143,37 @@ fn summary(canvas: &mut Canvas<'_>, app: &App, area: Area, view: &SampleView, la
         canvas.spans(area.line(line), &[("loop       ", Meaning::Quiet), (&stop, Meaning::Text)]);
         line += 1;
     }
+    if let Some(round) = view.paired.iter().find(|p| p.alignment.round == app.eye.round)
+        && area.height >= line + 4
+    {
+        line += paired(canvas, Area { y: area.y + line, height: area.height - line, ..area }, round);
+    }
     let rest = Area { y: area.y + line + 1, height: area.height.saturating_sub(line + 1), ..area };
     marked_round(canvas, app, rest, view, labelled);
+}
+
+/// The marked round as the piece alone and as the prompt have it, token under token; gives the lines used.
+fn paired(canvas: &mut Canvas<'_>, area: Area, round: &PairedRound) -> u16 {
+    let same = round.alignment.difference.is_none() && round.alignment.off == 0;
+    let meaning = if same { Meaning::Good } else { Meaning::Bad };
+    canvas.spans(
+        area.line(0),
+        &[("aligned    ", Meaning::Quiet), (&alignment_line(&round.alignment), meaning)],
+    );
+    let name = 11.min(area.width);
+    let lines = aligned_lines(round, usize::from(area.width - name));
+    let meanings = [Meaning::Text, Meaning::Text, Meaning::Bad];
+    for ((n, line), meaning) in (1..).zip(&lines).zip(meanings) {
+        let row = area.line(n);
+        let title = match n {
+            1 => "alone",
+            2 => "in prompt",
+            _ => "",
+        };
+        canvas.text(row, title, Meaning::Quiet);
+        canvas.text(Area { x: row.x + name, width: row.width - name, ..row }, line, meaning);
+    }
+    if lines.last().is_some_and(|marks| marks.trim().is_empty()) { 3 } else { 4 }
 }
 
 fn parts_line(canvas: &mut Canvas<'_>, area: Area, view: &SampleView) {

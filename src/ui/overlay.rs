@@ -2,10 +2,10 @@
 
 use tui_input::Input;
 
-use super::canvas::Canvas;
+use super::canvas::{Canvas, wrapped};
 use super::theme::Meaning;
 use crate::app::picker::{PickKind, Picker};
-use crate::app::{App, Area, Context, Editor, Load, Overlay, Panes, Target, bindings, keys_of};
+use crate::app::{App, Area, Context, Editor, Load, Overlay, Panes, Sheet, Target, bindings, keys_of};
 use crate::text::{Glyph, GlyphKind, Spaces, glyphs};
 
 /// Draws the open overlay, if there is one.
@@ -16,6 +16,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
         Some(Overlay::Editor(editor)) => turn(canvas, app, panes, editor),
         Some(Overlay::Path(input)) => path(canvas, app, input),
         Some(Overlay::Help(top)) => help(canvas, app, *top),
+        Some(Overlay::Sheet(sheet)) => read(canvas, app, sheet),
     }
 }
 
@@ -204,5 +205,27 @@ fn help(canvas: &mut Canvas<'_>, app: &App, top: usize) {
         );
         let x = line.x + 19.min(line.width);
         canvas.text(Area { x, width: (line.x + line.width).saturating_sub(x), ..line }, what, Meaning::Text);
+    }
+}
+
+/// Lines to read, broken where they are longer than the window.
+fn read(canvas: &mut Canvas<'_>, app: &App, sheet: &Sheet) {
+    let area = window(canvas, app, 96, 24, &sheet.title);
+    let lines = match &sheet.lines {
+        Load::Ready(lines) => lines,
+        Load::Failed(error) => {
+            canvas.paragraph(area, error, Meaning::Bad);
+            return;
+        }
+        _ => {
+            canvas.text(area, "…", Meaning::Quiet);
+            return;
+        }
+    };
+    let broken: Vec<String> = lines.iter().flat_map(|line| wrapped(line, usize::from(area.width))).collect();
+    let room = usize::from(area.height);
+    let top = sheet.top.min(broken.len().saturating_sub(room));
+    for (n, text) in broken.iter().skip(top).take(room).enumerate() {
+        canvas.text(area.line(u16::try_from(n).unwrap_or(u16::MAX)), text, Meaning::Text);
     }
 }

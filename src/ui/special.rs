@@ -4,13 +4,46 @@ use super::canvas::Canvas;
 use super::chrome::recipe_text;
 use super::table::{Cell, table};
 use super::theme::Meaning;
-use crate::app::{App, Area, Panes, SampleView, Target};
+use crate::app::{App, Area, Panes, SampleView, SpecialTable, Target};
+use crate::diagnose::Weight;
 use crate::setup::TokenChoice;
-use crate::tokenizer::Role;
+use crate::text::{Spaces, glyphs};
+use crate::tokenizer::{Role, SpecialToken};
 
-/// Draws the table and what follows from it.
+/// Draws the table that is chosen and what follows from it.
 pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes, view: &SampleView) {
     let area = panes.body;
+    let mut x = area.x;
+    for table in SpecialTable::ALL {
+        let count = match table {
+            SpecialTable::Roles | SpecialTable::Facts => String::new(),
+            SpecialTable::Added => {
+                app.special_truth().map_or(" …".to_string(), |t| format!(" {}", t.tokens.len()))
+            }
+            SpecialTable::Free => {
+                app.special_truth().map_or(" …".to_string(), |t| format!(" {}", t.reserved.len()))
+            }
+        };
+        let text = format!(" {}{count} ", table.name());
+        let spot = Area { x, width: (area.x + area.width).saturating_sub(x), ..area.line(0) };
+        let meaning = if table == app.eye.table { Meaning::Selected } else { Meaning::Quiet };
+        x = canvas.text(spot, &text, meaning) + 1;
+    }
+    canvas.text(
+        Area { x, width: (area.x + area.width).saturating_sub(x), ..area.line(0) },
+        "v",
+        Meaning::Key,
+    );
+    let below = Area { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
+    match app.eye.table {
+        SpecialTable::Roles => roles(canvas, app, below, view),
+        SpecialTable::Facts => facts(canvas, app, below, view),
+        SpecialTable::Added => listed(canvas, app, below),
+        SpecialTable::Free => free(canvas, app, below),
+    }
+}
+
+fn roles(canvas: &mut Canvas<'_>, app: &App, area: Area, view: &SampleView) {
     let wide = area.width >= 70;
     let rows: Vec<Vec<Cell>> = Role::ALL.into_iter().map(|role| role_row(app, view, role, wide)).collect();
     let header: &[&str] = if wide {
@@ -27,7 +60,97 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes, view: &SampleView
         }
     }
     let rest = Area { y: area.y + used + 1, height: area.height.saturating_sub(used + 1), ..area };
-    effects(canvas, app, rest, view);
+    let used = effects(canvas, app, rest, view) + 1;
+    let rest = Area { y: rest.y + used, height: rest.height.saturating_sub(used), ..rest };
+    remarks(canvas, app, rest, 0);
+}
+
+/// What follows from the roles, for screens where it does not fit under them.
+fn facts(canvas: &mut Canvas<'_>, app: &App, area: Area, view: &SampleView) {
+    let mut rest = area;
+    if app.eye.row == 0 {
+        let used = effects(canvas, app, area, view) + 1;
+        rest = Area { y: area.y + used, height: area.height.saturating_sub(used), ..area };
+    }
+    remarks(canvas, app, rest, app.eye.row.saturating_sub(1));
+}
+
+/// Facts about the whole vocabulary, the heaviest first.
+fn remarks(canvas: &mut Canvas<'_>, app: &App, area: Area, skip: usize) {
+    let Some(truth) = app.special_truth() else {
+        canvas.text(area.line(0), "looking at every id …", Meaning::Quiet);
+        return;
+    };
+    let mut line = 0;
+    for remark in truth.remarks.iter().skip(skip) {
+        let (mark, meaning) = match remark.weight {
+            Weight::Error => ("✗ ", Meaning::Bad),
+            Weight::Warn => ("! ", Meaning::Warning),
+            Weight::Note => ("· ", Meaning::Quiet),
+        };
+        canvas.text(area.line(line), mark, meaning);
+        let rest = Area {
+            x: area.x + 2,
+            width: area.width.saturating_sub(2),
+            y: area.y + line,
+            height: area.height.saturating_sub(line),
+        };
+        let text = if remark.weight == Weight::Note { Meaning::Quiet } else { Meaning::Text };
+        line += canvas.paragraph(rest, &remark.text, text).max(1);
+    }
+}
+
+/// All special and added tokens with their flags, from the row at the top on.
+fn listed(canvas: &mut Canvas<'_>, app: &App, area: Area) {
+    let flags = |token: &SpecialToken| {
+        let flags = [
+            (token.special, "special"),
+            (token.lstrip, "lstrip"),
+            (token.rstrip, "rstrip"),
+            (token.normalized, "normalized"),
+            (token.single_word, "single_word"),
+        ];
+        flags.iter().filter(|(on, _)| *on).map(|(_, name)| *name).collect::<Vec<_>>().join(" ")
+    };
+    let shown = usize::from(area.height.saturating_sub(1));
+    let rows = app.truth_tokens().iter().skip(app.eye.row).take(shown).map(|token| {
+        let roles: Vec<&str> = token.roles.iter().map(|r| r.name()).collect();
+        let flags = token.flags.as_ref().map_or("closed list".to_string(), flags);
+        vec![
+            Cell::new(token.id.to_string(), Meaning::Text),
+            Cell::new(shown_spaces(&token.content), Meaning::Special),
+            Cell::new(flags, Meaning::Quiet),
+            Cell::new(roles.join(" "), Meaning::Strong),
+        ]
+    });
+    table(canvas, area, &["id", "token", "flags", "roles"], &rows.collect::<Vec<_>>());
+}
+
+/// A token with its spaces as marks: a token of blanks is a token too.
+fn shown_spaces(content: &str) -> String {
+    glyphs(content, Spaces::Shown).into_iter().map(|g| g.text).collect()
+}
+
+/// Tokens that a role could take without growing the vocabulary.
+fn free(canvas: &mut Canvas<'_>, app: &App, area: Area) {
+    let Some(truth) = app.special_truth() else {
+        canvas.text(area.line(0), "looking at every id …", Meaning::Quiet);
+        return;
+    };
+    if truth.reserved.is_empty() {
+        let text = "No special token is free: every one has a role or a meaning. A new one grows the vocabulary by a row.";
+        canvas.paragraph(area, text, Meaning::Text);
+        return;
+    }
+    let shown = usize::from(area.height.saturating_sub(1));
+    let rows = truth.reserved.iter().skip(app.eye.row).take(shown).map(|token| {
+        vec![
+            Cell::new(token.id.to_string(), Meaning::Text),
+            Cell::new(token.content.clone(), Meaning::Special),
+            Cell::new(token.reason, Meaning::Quiet),
+        ]
+    });
+    table(canvas, area, &["id", "token", "why"], &rows.collect::<Vec<_>>());
 }
 
 fn role_row(app: &App, view: &SampleView, role: Role, wide: bool) -> Vec<Cell> {
@@ -67,7 +190,8 @@ fn set_by(app: &App, view: &SampleView, role: Role) -> String {
     }
 }
 
-fn effects(canvas: &mut Canvas<'_>, app: &App, area: Area, view: &SampleView) {
+/// What the overrides did; gives the lines used.
+fn effects(canvas: &mut Canvas<'_>, app: &App, area: Area, view: &SampleView) -> u16 {
     let mut line = 0;
     let state = if app.survey_done { "" } else { " …" };
     let tally = app.tally();
@@ -108,4 +232,5 @@ fn effects(canvas: &mut Canvas<'_>, app: &App, area: Area, view: &SampleView) {
         canvas.spans(area.line(line), &[("note     ", Meaning::Quiet), (note, Meaning::Text)]);
         line += 1;
     }
+    line
 }

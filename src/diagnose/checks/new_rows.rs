@@ -6,17 +6,30 @@ pub const CHECK: Check = Check { id: "MSK023", title: "a new token needs an embe
 
 fn run(context: &Context<'_>) -> Outcome {
     let effects = &context.plan.setup.effects;
-    let new: Vec<String> = effects
-        .iter()
-        .filter(|e| e.new)
-        .filter_map(|e| Some(format!("{} = {}", e.content.as_deref()?, e.id?)))
-        .collect();
-    if new.is_empty() {
-        return Outcome::ok();
-    }
-    let cause = "an override adds a token: its id must be smaller than the embedding's number of rows, and the training \
-                 code does not resize";
-    Outcome::found(Verdict::Note, Vec::new(), cause.to_string())
-        .evidence("added", new.join(", "))
-        .evidence("len(tokenizer)", context.plan.setup.tokenizer.len().to_string())
+    let tokenizer = &context.plan.setup.tokenizer;
+    let added = effects.iter().filter(|e| e.new).filter_map(|e| Some((e.content.as_deref()?, e.id?)));
+    let new: Vec<(&str, u32)> = added.collect();
+    let Some(top) = new.iter().map(|(_, id)| *id).max() else { return Outcome::ok() };
+    let list = new.iter().map(|(content, id)| format!("{content} = {id}")).collect::<Vec<_>>().join(", ");
+    let rows = tokenizer.embedding_rows;
+    let (verdict, cause) = match rows {
+        Some(rows) if usize::try_from(top).is_ok_and(|top| top < rows) => return Outcome::ok(),
+        Some(rows) => (
+            Verdict::Error,
+            format!(
+                "an override adds a token whose id {top} has no row: config.json names {rows} embedding rows, and the \
+                 training code does not resize; looking the token up fails"
+            ),
+        ),
+        None => (
+            Verdict::Note,
+            "an override adds a token: its id must be smaller than the embedding's number of rows, and the training \
+             code does not resize"
+                .to_string(),
+        ),
+    };
+    Outcome::found(verdict, Vec::new(), cause)
+        .evidence("added", list)
+        .evidence("len(tokenizer)", tokenizer.len().to_string())
+        .evidence("embedding rows", rows.map_or("not known".to_string(), |rows| rows.to_string()))
 }

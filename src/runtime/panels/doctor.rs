@@ -1,6 +1,37 @@
-//! The work of screen Doctor.
+//! The work of screen Doctor: label all samples, run every check; or search for a set-up that works.
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
 
 use crate::app::panels::doctor::{Outcome, Work};
+use crate::chat::Sample;
+use crate::diagnose::{Plan, diagnose, fix_search};
+use crate::labels::Inspection;
+
+/// Samples between two looks at whether the job is still wanted.
+const BATCH: usize = 64;
+
+/// Samples that take part in a search: enough to rule out what does not work, few enough to try hundreds of set-ups.
+const SEARCHED: usize = 64;
 
 /// Does the work; `emit` takes each outcome, `cancelled` says that nobody waits any more.
-pub fn perform(_work: Work, _cancelled: &dyn Fn() -> bool, _emit: &mut dyn FnMut(Outcome)) {}
+pub fn perform(work: Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Outcome)) {
+    match work {
+        Work::Report { setup, samples } => {
+            let mut inspections: Vec<Inspection> = Vec::with_capacity(samples.len());
+            for batch in samples.chunks(BATCH) {
+                if cancelled() {
+                    return;
+                }
+                inspections.extend(batch.par_iter().map(|s| setup.inspect(s)).collect::<Vec<_>>());
+                emit(Outcome::Progress(inspections.len(), samples.len()));
+            }
+            emit(Outcome::Report(Arc::new(diagnose(&setup, &samples, &inspections))));
+        }
+        Work::Search { setup, samples } => {
+            let samples: Vec<&Sample> = samples.iter().take(SEARCHED).collect();
+            emit(Outcome::Searched(Box::new(fix_search(&Plan::of(&setup), &samples))));
+        }
+    }
+}

@@ -62,6 +62,11 @@ pub trait SlowClass: Send + Sync + std::fmt::Debug {
     /// What cuts a stretch between added tokens, for explanations.
     fn cutter(&self) -> Cutter<'_>;
 
+    /// Special tokens of a closed list, which stand in no table of added tokens.
+    fn closed_tokens(&self) -> &[(String, TokenId)] {
+        &[]
+    }
+
     /// True for classes that do not add eos to a text that already ends with it.
     fn adds_eos_once(&self) -> bool {
         false

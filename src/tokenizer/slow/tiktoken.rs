@@ -112,11 +112,6 @@ impl TiktokenClass {
         Ok(Self { core, special, vocab_size })
     }
 
-    /// The special tokens with their ids.
-    pub fn special_tokens(&self) -> &[(String, TokenId)] {
-        &self.special
-    }
-
     /// Undoes the numbering of the inner pipeline, which gives added tokens the next free ids.
     fn outer_id(&self, inner: TokenId) -> TokenId {
         if self.core.get_model().id_to_token(inner).is_some() {
@@ -139,6 +134,10 @@ impl SlowClass for TiktokenClass {
             *id = self.outer_id(*id);
         }
         Ok(encoding)
+    }
+
+    fn closed_tokens(&self) -> &[(String, TokenId)] {
+        &self.special
     }
 
     fn cutter(&self) -> Cutter<'_> {

@@ -1,0 +1,60 @@
+//! `maskscope compare`: two tokenizers, or two classes of one, on the same samples.
+
+use serde_json::json;
+
+use super::{Outcome, conversations, format, paint, print, report_progress, say};
+use crate::cli::{Format, SharedOptions};
+use crate::diagnose::{CompareTotals, Comparison, share_vocabulary};
+use crate::error::Result;
+use crate::report::{CompareTotalsJson, ComparisonJson, comparison_text, json, side_name, totals_text};
+use crate::setup::{Request, Setup, load_tokenizer, resolve};
+
+pub fn run(shared: &SharedOptions) -> Result<Outcome> {
+    let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
+    let ((first, mut notes), (second, more)) = shared.two_requests()?;
+    notes.extend(more);
+    notes.iter().for_each(|note| say(&format!("note: {note}")));
+    let (a, b) = (side("A", &first)?, side("B", &second)?);
+    let samples = conversations(shared)?;
+    let same_vocabulary = share_vocabulary(&a.tokenizer, &b.tokenizer);
+    let compare = |sample| Comparison::aligned(a.inspect(sample), b.inspect(sample), same_vocabulary);
+    let mut totals = CompareTotals::default();
+    print(|out| match form {
+        Format::Text => {
+            writeln!(out, "A {}", side_name(&a))?;
+            writeln!(out, "B {}\n", side_name(&b))?;
+            for sample in &samples {
+                let comparison = compare(sample);
+                totals.add(&comparison);
+                comparison_text(out, (&a, &b), &comparison, paint(shared))?;
+            }
+            totals_text(out, &totals)
+        }
+        Format::Jsonl => {
+            for sample in &samples {
+                let comparison = compare(sample);
+                totals.add(&comparison);
+                writeln!(out, "{}", json::to_line(&ComparisonJson::from(&comparison), false)?)?;
+            }
+            Ok(())
+        }
+        _ => {
+            let all: Vec<Comparison> = samples.iter().map(compare).collect();
+            all.iter().for_each(|c| totals.add(c));
+            let rows: Vec<ComparisonJson<'_>> = all.iter().map(ComparisonJson::from).collect();
+            let whole = json!({
+                "a": side_name(&a), "b": side_name(&b),
+                "totals": CompareTotalsJson::from(&totals), "samples": rows,
+            });
+            writeln!(out, "{}", json::to_line(&whole, true)?)
+        }
+    })?;
+    Ok(if totals.alike == totals.samples { Outcome::Clean } else { Outcome::Found })
+}
+
+fn side(name: &str, request: &Request) -> Result<Setup> {
+    let base = load_tokenizer(request, &mut report_progress)?;
+    let setup = resolve(&base, request)?;
+    base.notes.iter().chain(&setup.notes).for_each(|note| say(&format!("note: {name}: {note}")));
+    Ok(setup)
+}

@@ -1,0 +1,252 @@
+//! Two set-ups on the same samples, as text and as JSON.
+
+use std::io::Write;
+
+use serde::Serialize;
+
+use super::paint::Meaning;
+use super::sample::token_glyphs;
+use super::{Paint, table};
+use crate::diagnose::{CompareTotals, Comparison, Part, Stretch};
+use crate::labels::{IGNORE_INDEX, Inspection};
+use crate::setup::Setup;
+use crate::text;
+
+/// Differing stretches that text output lists for one sample; JSON lists all.
+const SHOWN: usize = 12;
+
+/// What a side is called: tokenizer, class, template and rule.
+pub fn side_name(setup: &Setup) -> String {
+    let facts = &setup.tokenizer.facts;
+    text::plain(&format!(
+        "{} · {} {} · transformers {} · template {} · rule {}",
+        setup.tokenizer.name,
+        facts.name,
+        facts.loader.name(),
+        facts.release.name(),
+        setup.template.name,
+        setup.rule.name()
+    ))
+}
+
+/// How one side ends: lengths, what it learns, or the exception.
+pub fn side_state(inspection: &Inspection) -> String {
+    match &inspection.result {
+        Err(error) => text::plain(&format!("! {}: {}", error.kind, error.message)),
+        Ok(l) if l.mismatch => format!(
+            "✗ cur_len {} ≠ total_len {}: learns 0 of {} tokens",
+            l.cur_len.unwrap_or_default(),
+            l.total_len.unwrap_or_default(),
+            l.input_ids.len()
+        ),
+        Ok(l) => format!("✓ learns {} of {} tokens", l.supervised(), l.input_ids.len()),
+    }
+}
+
+/// What the difference does to the labels, in a sentence.
+pub fn label_effect(comparison: &Comparison) -> String {
+    let (Ok(a), Ok(b)) = (&comparison.a.result, &comparison.b.result) else {
+        return "one side raises an exception: nothing to align".to_string();
+    };
+    match (a.supervised(), b.supervised(), comparison.learned_only) {
+        (0, 0, _) => "neither side learns anything".to_string(),
+        (0, _, _) => "only B learns from this sample".to_string(),
+        (_, 0, _) => "only A learns from this sample".to_string(),
+        (_, _, (0, 0)) => "the same characters are learned on both sides".to_string(),
+        (_, _, (only_a, only_b)) => {
+            format!("{only_a} bytes of the shared text are learned under A only, {only_b} under B only")
+        }
+    }
+}
+
+/// Writes one sample: both states, then each differing stretch.
+pub fn comparison_text(
+    out: &mut dyn Write,
+    (a, b): (&Setup, &Setup),
+    comparison: &Comparison,
+    paint: Paint,
+) -> std::io::Result<()> {
+    let differing = comparison.differing();
+    let title = match (comparison.is_alike(), differing) {
+        (true, _) => format!("{} · alike", comparison.a.id),
+        (false, 0) => format!("{} · differs", comparison.a.id),
+        (false, n) => format!("{} · {n} of {} stretches differ", comparison.a.id, comparison.stretches.len()),
+    };
+    writeln!(out, "{}", paint.paint(&text::plain(&title), Meaning::Heading, false))?;
+    writeln!(out, "  A {}", side_state(&comparison.a))?;
+    if comparison.is_alike() {
+        return writeln!(out);
+    }
+    writeln!(out, "  B {}", side_state(&comparison.b))?;
+    writeln!(out, "  {}", label_effect(comparison))?;
+    let different = comparison.stretches.iter().filter(|s| s.differs.any());
+    let rows: Vec<Vec<String>> = different
+        .take(SHOWN)
+        .map(|stretch| {
+            vec![
+                stretch.a.text.start.to_string(),
+                what(stretch).to_string(),
+                part_text(a, &comparison.a, &stretch.a),
+                part_text(b, &comparison.b, &stretch.b),
+            ]
+        })
+        .collect();
+    table(&["byte", "differs in", "A", "B"], &rows)
+        .iter()
+        .try_for_each(|line| writeln!(out, "    {line}"))?;
+    if differing > SHOWN {
+        writeln!(out, "    and {} more (--format jsonl names all)", differing - SHOWN)?;
+    }
+    writeln!(out)
+}
+
+/// `tokens, labels`.
+pub fn what(stretch: &Stretch) -> &'static str {
+    match (stretch.differs.text, stretch.differs.tokens, stretch.differs.labels) {
+        (true, _, true) => "text, labels",
+        (true, _, false) => "text",
+        (false, true, true) => "tokens, labels",
+        (false, true, false) => "tokens",
+        (false, false, true) => "labels",
+        (false, false, false) => "",
+    }
+}
+
+/// The tokens of a part, `|` between them, learned ones marked with a `+`.
+pub fn part_text(setup: &Setup, inspection: &Inspection, part: &Part) -> String {
+    let Ok(labelled) = &inspection.result else { return String::new() };
+    let tokens = part.tokens.clone().filter_map(|index| {
+        let id = *labelled.input_ids.get(index)?;
+        let learned = labelled.labels.get(index).is_some_and(|l| *l != IGNORE_INDEX);
+        Some(format!("{}{}", if learned { "+" } else { "" }, token_glyphs(&setup.tokenizer, id)))
+    });
+    let text = tokens.collect::<Vec<_>>().join("|");
+    if text.is_empty() { "nothing".to_string() } else { text }
+}
+
+/// Writes what all samples come to.
+pub fn totals_text(out: &mut dyn Write, totals: &CompareTotals) -> std::io::Result<()> {
+    writeln!(
+        out,
+        "{} samples: {} alike, tokens differ in {}, what is learned differs in {}",
+        totals.samples, totals.alike, totals.tokens_differ, totals.labels_differ
+    )?;
+    writeln!(
+        out,
+        "A: {} train, {} of {} tokens learned · B: {} train, {} of {}",
+        totals.sound.0, totals.learned.0, totals.tokens.0, totals.sound.1, totals.learned.1, totals.tokens.1
+    )
+}
+
+/// A side of [`ComparisonJson`].
+#[derive(Debug, Serialize)]
+pub struct CompareSideJson<'a> {
+    pub template: &'a str,
+    pub preprocess: &'a str,
+    pub tokens: Option<usize>,
+    pub supervised: Option<usize>,
+    pub mismatch: Option<bool>,
+    pub error: Option<&'a str>,
+}
+
+/// One differing stretch: byte ranges of each prompt, ids and labels of each side.
+#[derive(Debug, Serialize)]
+pub struct StretchJson<'a> {
+    pub differs_in: Vec<&'static str>,
+    pub a: PartJson<'a>,
+    pub b: PartJson<'a>,
+}
+
+/// A side of a stretch.
+#[derive(Debug, Serialize)]
+pub struct PartJson<'a> {
+    pub bytes: [usize; 2],
+    pub tokens: [usize; 2],
+    pub input_ids: &'a [i64],
+    pub labels: &'a [i64],
+}
+
+/// A sample of `compare`, one line each in JSONL.
+#[derive(Debug, Serialize)]
+pub struct ComparisonJson<'a> {
+    pub id: &'a str,
+    pub alike: bool,
+    pub same_vocabulary: bool,
+    pub a: CompareSideJson<'a>,
+    pub b: CompareSideJson<'a>,
+    /// Bytes of the shared text that only one side learns.
+    pub learned_only: [usize; 2],
+    pub stretches: usize,
+    pub differing: Vec<StretchJson<'a>>,
+}
+
+impl<'a> From<&'a Comparison> for ComparisonJson<'a> {
+    fn from(comparison: &'a Comparison) -> Self {
+        let different = comparison.stretches.iter().filter(|s| s.differs.any());
+        Self {
+            id: &comparison.a.id,
+            alike: comparison.is_alike(),
+            same_vocabulary: comparison.same_vocabulary,
+            a: side_json(&comparison.a),
+            b: side_json(&comparison.b),
+            learned_only: [comparison.learned_only.0, comparison.learned_only.1],
+            stretches: comparison.stretches.len(),
+            differing: different
+                .map(|stretch| StretchJson {
+                    differs_in: what(stretch).split(", ").filter(|w| !w.is_empty()).collect(),
+                    a: part_json(&comparison.a, &stretch.a),
+                    b: part_json(&comparison.b, &stretch.b),
+                })
+                .collect(),
+        }
+    }
+}
+
+fn side_json(inspection: &Inspection) -> CompareSideJson<'_> {
+    let labelled = inspection.result.as_ref().ok();
+    CompareSideJson {
+        template: &inspection.template,
+        preprocess: &inspection.preprocess,
+        tokens: labelled.map(|l| l.input_ids.len()),
+        supervised: labelled.map(|l| l.supervised()),
+        mismatch: labelled.map(|l| l.mismatch),
+        error: inspection.result.as_ref().err().map(|e| e.kind),
+    }
+}
+
+fn part_json<'a>(inspection: &'a Inspection, part: &Part) -> PartJson<'a> {
+    let slice = |all: &'a [i64]| all.get(part.tokens.clone()).unwrap_or_default();
+    let labelled = inspection.result.as_ref().ok();
+    PartJson {
+        bytes: [part.text.start, part.text.end],
+        tokens: [part.tokens.start, part.tokens.end],
+        input_ids: labelled.map(|l| slice(&l.input_ids)).unwrap_or_default(),
+        labels: labelled.map(|l| slice(&l.labels)).unwrap_or_default(),
+    }
+}
+
+/// What all samples of `compare` come to, the last line of JSONL.
+#[derive(Debug, Serialize)]
+pub struct CompareTotalsJson {
+    pub samples: usize,
+    pub alike: usize,
+    pub tokens_differ: usize,
+    pub labels_differ: usize,
+    pub sound: [usize; 2],
+    pub tokens: [usize; 2],
+    pub learned: [usize; 2],
+}
+
+impl From<&CompareTotals> for CompareTotalsJson {
+    fn from(totals: &CompareTotals) -> Self {
+        Self {
+            samples: totals.samples,
+            alike: totals.alike,
+            tokens_differ: totals.tokens_differ,
+            labels_differ: totals.labels_differ,
+            sound: totals.sound.into(),
+            tokens: totals.tokens.into(),
+            learned: totals.learned.into(),
+        }
+    }
+}
