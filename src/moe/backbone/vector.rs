@@ -51,18 +51,18 @@ pub(super) fn exp(x: f32) -> f32 {
     p * f32::from_bits(exponent << 23)
 }
 
-/// Combines all values in [`LANES`] parts, then the parts.
+/// Adds `values` to a part one by one with `add`, in [`LANES`] parts, then combines the parts.
 #[inline(always)]
-fn fold(values: &[f32], start: f32, combine: impl Fn(f32, f32) -> f32) -> f32 {
+fn fold(values: &[f32], start: f32, add: impl Fn(f32, f32) -> f32, combine: impl Fn(f32, f32) -> f32) -> f32 {
     let mut lanes = [start; LANES];
     let (whole, rest) = values.as_chunks::<LANES>();
     for chunk in whole {
         for (lane, v) in lanes.iter_mut().zip(chunk) {
-            *lane = combine(*lane, *v);
+            *lane = add(*lane, *v);
         }
     }
     for (lane, v) in lanes.iter_mut().zip(rest) {
-        *lane = combine(*lane, *v);
+        *lane = add(*lane, *v);
     }
     lanes.into_iter().fold(start, combine)
 }
@@ -76,9 +76,9 @@ vectorised! {
     /// Softmax of `scale * values` in place; `sink` is one more logit that takes probability and gives none.
     pub fn softmax(values: &mut [f32], scale: f32, sink: Option<f32>) {
         values.iter_mut().for_each(|v| *v *= scale);
-        let max = larger(fold(values, f32::NEG_INFINITY, larger), sink.unwrap_or(f32::NEG_INFINITY));
+        let max = larger(fold(values, f32::NEG_INFINITY, larger, larger), sink.unwrap_or(f32::NEG_INFINITY));
         values.iter_mut().for_each(|v| *v = exp(*v - max));
-        let sum = fold(values, 0.0, |a, b| a + b) + sink.map_or(0.0, |s| (s - max).exp());
+        let sum = fold(values, 0.0, |a, b| a + b, |a, b| a + b) + sink.map_or(0.0, |s| (s - max).exp());
         let scale = 1.0 / sum;
         values.iter_mut().for_each(|v| *v *= scale);
     }
@@ -87,7 +87,7 @@ vectorised! {
 vectorised! {
     /// Sum of squares.
     pub fn sum_of_squares(values: &[f32]) -> f32 {
-        fold(values, 0.0, |sum, v| sum + v * v)
+        fold(values, 0.0, |sum, v| sum + v * v, |a, b| a + b)
     }
 }
 

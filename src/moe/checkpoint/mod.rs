@@ -61,10 +61,16 @@ impl Checkpoint {
     /// Missing files, an index that names files outside the folder, headers that do not fit their file
     /// (the error names the tensor), one tensor in two files.
     pub fn open(path: &Path) -> MoeResult<Self> {
+        Self::open_where(path, &|_| true)
+    }
+
+    /// The same, but of a folder with shards only those that hold a tensor for which `needed` holds: the others
+    /// may be missing.
+    pub fn open_where(path: &Path, needed: &dyn Fn(&str) -> bool) -> MoeResult<Self> {
         let mut this =
             Self { path: path.to_path_buf(), files: Vec::new(), tensors: Arc::default(), generator: None };
         let mut tensors = BTreeMap::new();
-        for file in files_of(path)? {
+        for file in files_of(path, needed)? {
             let bytes = Bytes::Mapped(map(&file)?);
             this.add(File { path: file, bytes }, &mut tensors)?;
         }
@@ -211,7 +217,7 @@ fn map(path: &Path) -> MoeResult<memmap2::Mmap> {
 }
 
 /// The safetensors files that `path` stands for.
-fn files_of(path: &Path) -> MoeResult<Vec<PathBuf>> {
+fn files_of(path: &Path, needed: &dyn Fn(&str) -> bool) -> MoeResult<Vec<PathBuf>> {
     if !path.is_dir() {
         return Ok(vec![path.to_path_buf()]);
     }
@@ -227,11 +233,24 @@ fn files_of(path: &Path) -> MoeResult<Vec<PathBuf>> {
              with save_pretrained(safe_serialization=True)",
         ));
     }
-    shards(path, &index)
+    Ok(shard_names(&index, needed)?.into_iter().map(|name| path.join(name)).collect())
 }
 
-/// The shard files an index names, each once, all inside `dir`.
-fn shards(dir: &Path, index: &Path) -> MoeResult<Vec<PathBuf>> {
+/// The number N of the layer that a tensor belongs to, from `….layers.N.…` or `….h.N.…`.
+pub fn layer_of(tensor: &str) -> Option<usize> {
+    let parts: Vec<&str> = tensor.split('.').collect();
+    let numbers = parts.windows(2).filter_map(|pair| match pair {
+        ["layers" | "h", n] => n.parse().ok(),
+        _ => None,
+    });
+    numbers.into_iter().next()
+}
+
+/// The names of the shard files in which an index places the tensors for which `needed` holds, sorted.
+///
+/// # Errors
+/// No JSON, no `weight_map`, a name that is no bare file name.
+pub fn shard_names(index: &Path, needed: &dyn Fn(&str) -> bool) -> MoeResult<Vec<String>> {
     let text = read_small(index)?;
     let json: serde_json::Value =
         serde_json::from_str(&text).map_err(|e| MoeError::checkpoint(index, e.to_string()))?;
@@ -246,7 +265,9 @@ fn shards(dir: &Path, index: &Path) -> MoeResult<Vec<PathBuf>> {
         if name.is_empty() || Path::new(name).file_name() != Some(std::ffi::OsStr::new(name)) {
             return Err(MoeError::tensor(index, tensor, format!("{name:?} is no file name of this folder")));
         }
-        files.insert(dir.join(name));
+        if needed(tensor) {
+            files.insert(name.to_owned());
+        }
     }
     Ok(files.into_iter().collect())
 }
