@@ -34,7 +34,8 @@ pub use geometry::{Area, MIN_SIZE, Panes, Tier, panes};
 pub use job::{DataSource, Effect, Fix, Job, JobKind, KnownTokenizer, Outcome, Preview, Wish, Work};
 pub use key::{Code, Key};
 pub use state::{
-    App, Background, Editor, Eye, Load, Notice, Overlay, Sheet, SpecialTable, Step, first_request,
+    App, Background, Editor, Eye, Load, Notice, Overlay, PathPrompt, PathUse, Sheet, SpecialTable, Step,
+    first_request,
 };
 pub use turns::{PromptTurn, Speaker};
 pub use update::{Msg, Target, act, context, update};

@@ -45,10 +45,33 @@ impl<T> Load<T> {
 pub enum Overlay {
     Picker(Box<Picker>),
     Editor(Box<Editor>),
-    Path(Input),
+    Path(PathPrompt),
     /// First line shown.
     Help(usize),
     Sheet(Sheet),
+}
+
+/// What a typed path is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PathUse {
+    /// Conversations to open.
+    Data,
+    /// A folder for the patch of screen Onboard.
+    Patch,
+}
+
+/// An input for a path.
+#[derive(Debug, Clone)]
+pub struct PathPrompt {
+    pub input: Input,
+    pub used_for: PathUse,
+}
+
+impl PathPrompt {
+    /// An empty input.
+    pub fn new(used_for: PathUse) -> Self {
+        Self { input: Input::default(), used_for }
+    }
 }
 
 /// Lines to read.

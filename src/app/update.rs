@@ -10,7 +10,7 @@ use super::job::{DataSource, Effect, Fix, Job, JobKind, Outcome, Work};
 use super::key::{Code, Key};
 use super::panels;
 use super::picker::{self, Choice, PickKind, Picker};
-use super::state::{App, Background, Editor, Load, Notice, Overlay, Sheet, Step};
+use super::state::{App, Background, Editor, Load, Notice, Overlay, PathPrompt, PathUse, Sheet, Step};
 use super::view::SampleView;
 use crate::chat::Sample;
 use crate::diagnose;
@@ -332,8 +332,8 @@ fn edit_input(app: &mut App, request: InputRequest) -> Vec<Effect> {
             let (turn, text) = (editor.turn, editor.input.value().to_string());
             if changed { redraft(app, turn, text) } else { Vec::new() }
         }
-        Some(Overlay::Path(input)) => {
-            input.handle(request);
+        Some(Overlay::Path(prompt)) => {
+            prompt.input.handle(request);
             Vec::new()
         }
         _ => Vec::new(),
@@ -439,9 +439,10 @@ fn accept(app: &mut App) -> Vec<Effect> {
             None => Vec::new(),
         },
         Some(Overlay::Editor(_)) => keep_draft(app),
-        Some(Overlay::Path(input)) if !input.value().is_empty() => {
-            vec![load_samples(app, DataSource::File(input.value().into()))]
-        }
+        Some(Overlay::Path(PathPrompt { input, used_for })) if !input.value().is_empty() => match used_for {
+            PathUse::Data => vec![load_samples(app, DataSource::File(input.value().into()))],
+            PathUse::Patch => panels::onboard::write(app, input.value().to_string()),
+        },
         _ => Vec::new(),
     }
 }
@@ -487,7 +488,7 @@ fn command(app: &mut App, action: Action) -> Vec<Effect> {
         Action::PickLoading => {
             return open(app, Picker::new(PickKind::Loading, picker::loadings(app.request.load)));
         }
-        Action::OpenFile => app.overlay = Some(Overlay::Path(Input::default())),
+        Action::OpenFile => app.overlay = Some(Overlay::Path(PathPrompt::new(PathUse::Data))),
         Action::Edit => edit(app),
         Action::ApplyFix => return apply_fix(app),
         Action::Undo => return undo(app),

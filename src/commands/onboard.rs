@@ -5,8 +5,8 @@ use std::path::Path;
 
 use super::{Outcome, conversations, format, paint, print, say, setup};
 use crate::cli::{Format, SharedOptions};
-use crate::diagnose::{Onboarding, Patch, Plan, TokenizerKind, onboard, patch, token_changes};
-use crate::error::{Error, Result};
+use crate::diagnose::{Onboarding, Patch, Plan, TokenizerKind, onboard, patch, token_changes, write_patch};
+use crate::error::Result;
 use crate::report::{fix_text, json};
 use crate::text;
 
@@ -66,7 +66,10 @@ pub fn run_patch(shared: &SharedOptions, name: &str, folder: Option<&Path>) -> R
     let setup = setup(shared)?;
     let patch = patch(&Plan::of(&setup), name, &setup.overrides)?;
     if let Some(folder) = folder {
-        return write_patch(folder, &patch).map(|()| Outcome::Clean);
+        for (path, place) in write_patch(folder, &patch, true)? {
+            say(&format!("wrote {} (for {place})", path.display()));
+        }
+        return Ok(Outcome::Clean);
     }
     print(|out| match form {
         Format::Text => patch_text(out, &patch),
@@ -75,36 +78,13 @@ pub fn run_patch(shared: &SharedOptions, name: &str, folder: Option<&Path>) -> R
     Ok(Outcome::Clean)
 }
 
-/// The pieces with the place that each belongs to.
-fn pieces(patch: &Patch) -> [(&'static str, &'static str, &str); 7] {
-    [
-        ("tokenizer.py", "train.py, after the tokenizer is made", &patch.tokenizer_lines),
-        ("preprocess.py", "train.py, beside the other preprocess functions", &patch.function),
-        ("dispatch.py", "train.py, in preprocess(), before the other choices", &patch.dispatch),
-        ("template.py", "conversation.py", &patch.template),
-        ("registration.py", "conversation.py, in conv_templates", &patch.registration),
-        ("flags.txt", "the scripts of the stages", &patch.flags),
-        ("test_labels.py", "a test of your own", &patch.pytest),
-    ]
-}
-
 /// Prints the pieces. Code may hold a tokenizer's own texts: characters that steer a terminal are escaped in it.
 fn patch_text(out: &mut dyn Write, patch: &Patch) -> std::io::Result<()> {
-    for (_, place, code) in pieces(patch) {
+    for (_, place, code) in patch.pieces() {
         writeln!(out, "\n# ---- {place}")?;
         for line in code.lines() {
             writeln!(out, "{}", text::plain(line))?;
         }
-    }
-    Ok(())
-}
-
-fn write_patch(folder: &Path, patch: &Patch) -> Result<()> {
-    std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
-    for (file, place, code) in pieces(patch) {
-        let path = folder.join(file);
-        std::fs::write(&path, code).map_err(|e| Error::io(&path, e))?;
-        say(&format!("wrote {} (for {place})", path.display()));
     }
     Ok(())
 }

@@ -43,7 +43,7 @@ pub use fix::{Change, Fix};
 pub use law::{Law, Laws, MAX_ROUNDS, conversation, conversations};
 pub use layout::{MaskCheck, TurnSpan, check_mask, turns};
 pub use onboard::{Onboarding, TokenProposal, TokenizerKind, kind_of, onboard, token_changes};
-pub use patch::{Patch, patch, python_string};
+pub use patch::{Patch, patch, python_string, write_patch};
 pub use plan::{Counting, Plan};
 pub use probe::Probe;
 pub use sarif::sarif;

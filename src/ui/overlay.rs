@@ -5,7 +5,9 @@ use tui_input::Input;
 use super::canvas::{Canvas, wrapped};
 use super::theme::Meaning;
 use crate::app::picker::{PickKind, Picker};
-use crate::app::{App, Area, Context, Editor, Load, Overlay, Panes, Sheet, Target, bindings, keys_of};
+use crate::app::{
+    App, Area, Context, Editor, Load, Overlay, Panes, PathPrompt, PathUse, Sheet, Target, bindings, keys_of,
+};
 use crate::text::{Glyph, GlyphKind, Spaces, glyphs};
 
 /// Draws the open overlay, if there is one.
@@ -14,7 +16,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
         None => {}
         Some(Overlay::Picker(picker)) => list(canvas, app, picker),
         Some(Overlay::Editor(editor)) => turn(canvas, app, panes, editor),
-        Some(Overlay::Path(input)) => path(canvas, app, input),
+        Some(Overlay::Path(prompt)) => path(canvas, app, prompt),
         Some(Overlay::Help(top)) => help(canvas, app, *top),
         Some(Overlay::Sheet(sheet)) => read(canvas, app, sheet),
     }
@@ -177,9 +179,13 @@ fn is_line_feed(glyph: &Glyph) -> bool {
     glyph.kind == GlyphKind::StandIn && glyph.text == "↵"
 }
 
-fn path(canvas: &mut Canvas<'_>, app: &App, input: &Input) {
-    let area = window(canvas, app, 80, 4, "open a file of conversations: JSON array or JSONL");
-    text_line(canvas, area.line(0), input);
+fn path(canvas: &mut Canvas<'_>, app: &App, prompt: &PathPrompt) {
+    let title = match prompt.used_for {
+        PathUse::Data => "open a file of conversations: JSON array or JSONL",
+        PathUse::Patch => "write the patch into which folder? nothing is overwritten",
+    };
+    let area = window(canvas, app, 80, 4, title);
+    text_line(canvas, area.line(0), &prompt.input);
     canvas.text(area.line(1), "a path, absolute or from here", Meaning::Quiet);
 }
 

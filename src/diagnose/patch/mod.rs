@@ -4,10 +4,12 @@
 //! tokenizer is made, a `preprocess_NAME` function, the template and its registration, the dispatch line, the
 //! flags of the stages, and a pytest that pins three conversations. Nothing here is run by maskscope.
 
+mod files;
 mod function;
 mod pins;
 mod python;
 
+pub use files::write_patch;
 pub use python::python_string;
 
 use super::plan::Plan;

@@ -1,6 +1,35 @@
-//! The work of screen Onboard.
+//! The work of screen Onboard: work out a proposal and its patch, and write the patch.
 
-use crate::app::panels::onboard::{Outcome, Work};
+use std::path::Path;
 
-/// Does the work; `emit` takes each outcome, `cancelled` says that nobody waits any more.
-pub fn perform(_work: Work, _cancelled: &dyn Fn() -> bool, _emit: &mut dyn FnMut(Outcome)) {}
+use crate::app::panels::onboard::{Onboarded, Outcome, Work};
+use crate::diagnose::{onboard, patch, token_changes, write_patch};
+
+/// Name of template and function in the patch; the command line takes another one.
+const NAME: &str = "backbone";
+
+/// Does the work; `emit` takes each outcome. A proposal takes a second or two: nobody can wait long for the end.
+pub fn perform(work: Work, _cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Outcome)) {
+    match work {
+        Work::Onboard { setup, samples } => {
+            let made = onboard(&setup, &samples).and_then(|onboarding| {
+                let mut tokens = setup.overrides.clone();
+                tokens.extend(token_changes(&onboarding.fix));
+                let patch = patch(&onboarding.plan, NAME, &tokens)?;
+                Ok(Box::new(Onboarded { onboarding, patch }))
+            });
+            emit(match made {
+                Ok(onboarded) => Outcome::Onboarded(onboarded),
+                Err(error) => Outcome::Failed(error.to_string()),
+            });
+        }
+        Work::Write { folder, patch } => {
+            let written = write_patch(Path::new(&folder), &patch, false);
+            emit(Outcome::Written(
+                written
+                    .map(|files| format!("wrote {} files to {folder}", files.len()))
+                    .map_err(|e| e.to_string()),
+            ));
+        }
+    }
+}
