@@ -65,10 +65,10 @@ pub enum RouterInit {
 /// Arguments of `moe route`.
 #[derive(Debug, Clone, Args)]
 pub struct RouteArguments {
-    /// Folder with config.json and safetensors: a dense backbone, a MoE-LLaVA checkpoint, or a MoE model.
-    #[arg(long, value_name = "DIR", conflicts_with = "moe_sample")]
-    pub checkpoint: Option<PathBuf>,
-    /// Embedded model [default: byte-moe].
+    /// A dense backbone, a MoE-LLaVA checkpoint or a MoE model: a folder with config.json and safetensors, or a hub id.
+    #[arg(long, value_name = "DIR|HUB", conflicts_with = "moe_sample")]
+    pub checkpoint: Option<String>,
+    /// Built-in model: byte-moe (trained, reads bytes) or seeded:BACKBONE (small, random weights) [default: byte-moe].
     #[arg(long, value_name = "NAME")]
     pub moe_sample: Option<String>,
     #[command(flatten)]

@@ -1,10 +1,8 @@
 //! `maskscope moe`: routing of the samples' tokens, conversion of a dense checkpoint, devices.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 
-use super::{Outcome, conversations, format, print, say, setup};
+use super::{Outcome, conversations, format, print, report_progress, say, setup};
 use crate::cli::{
     BatchArgument, ConversionArguments, ConvertArguments, Format, MoeCommand, NoiseArgument, RouteArguments,
     RouterInit, SharedOptions,
@@ -23,7 +21,7 @@ use crate::moe::moe_llava::{MoeConfig, MoeMode, MoeRequest};
 use crate::moe::route::{BatchMode, RouteOptions, RouteSample, route};
 use crate::moe::sample;
 use crate::report::{json as json_report, moe_legend, moe_sample_text, token_glyphs};
-use crate::setup::Setup;
+use crate::setup::{ModelSource, Setup};
 use crate::tokenizer::TokenId;
 
 pub fn run(shared: &SharedOptions, command: &MoeCommand) -> Result<Outcome> {
@@ -40,14 +38,31 @@ enum Inputs {
     Labelled(Box<Setup>, Vec<(String, String, Labelled)>),
 }
 
+impl Inputs {
+    /// The token ids of every sample, without image placeholders.
+    fn token_ids(&self) -> Vec<Vec<TokenId>> {
+        match self {
+            Self::Ids(ids) => ids.clone(),
+            Self::Labelled(_, labelled) => labelled.iter().map(|(_, _, l)| text_ids(l)).collect(),
+        }
+    }
+
+    /// Embeddings that a seeded model needs: the tokenizer's, and those of all ids (a vocabulary may have holes).
+    fn vocab_size(&self) -> usize {
+        let ids = self.token_ids().into_iter().flatten().max().map_or(1, |id| id as usize + 1);
+        match self {
+            Self::Ids(_) => ids,
+            Self::Labelled(setup, _) => ids.max(setup.tokenizer.len()),
+        }
+    }
+}
+
 fn run_route(shared: &SharedOptions, arguments: &RouteArguments) -> Result<Outcome> {
     let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
     let inputs = inputs(shared, arguments)?;
-    let model = model(arguments, &inputs)?;
-    if let Some(reason) = model.device().fallback() {
-        say(&format!("note: {reason}; the CPU is used"));
-    }
-    let samples = route_samples(&inputs, &model, arguments)?;
+    let source = source(arguments)?;
+    let model = model(shared, arguments, &source, &inputs)?;
+    let samples = route_samples(&inputs, &model, &source, arguments)?;
     let options = RouteOptions {
         batch: match arguments.batch {
             BatchArgument::Single => BatchMode::Single,
@@ -63,6 +78,10 @@ fn run_route(shared: &SharedOptions, arguments: &RouteArguments) -> Result<Outco
         pad_id: 0,
     };
     let (rows, dump) = route(&model, &samples, &options, |_, _| true)?;
+    // After the run: a device may also fail in the middle of it.
+    if let Some(reason) = model.device().fallback() {
+        say(&format!("note: {reason}; the CPU is used"));
+    }
     if let (Some(path), Some(dump)) = (&arguments.dump, dump) {
         dump.write(path)?;
     }
@@ -72,7 +91,7 @@ fn run_route(shared: &SharedOptions, arguments: &RouteArguments) -> Result<Outco
             rows.iter().try_for_each(|row| writeln!(out, "{}", json_report::to_line(row, false)?))
         }
         _ => {
-            writeln!(out, "{}", moe_legend(arguments.checkpoint.is_none()))?;
+            writeln!(out, "{}", moe_legend(&source))?;
             rows.iter().try_for_each(|row| moe_sample_text(out, row))
         }
     })?;
@@ -101,24 +120,38 @@ fn inputs(shared: &SharedOptions, arguments: &RouteArguments) -> Result<Inputs> 
     Ok(Inputs::Labelled(Box::new(setup), labelled))
 }
 
-fn model(arguments: &RouteArguments, inputs: &Inputs) -> Result<Model> {
+/// Where the model comes from; byte-moe where nothing is said.
+fn source(arguments: &RouteArguments) -> Result<ModelSource> {
+    let given = arguments.checkpoint.as_deref().or(arguments.moe_sample.as_deref());
+    let source = ModelSource::parse(given.unwrap_or(sample::SAMPLES[0]))?;
+    let built_in = matches!(source, ModelSource::Sample(_) | ModelSource::Seeded(_));
+    match (&arguments.moe_sample, built_in) {
+        (Some(name), false) => Err(Error::UnknownName {
+            kind: "built-in model",
+            name: name.clone(),
+            known: ModelSource::built_in(),
+        }),
+        _ => Ok(source),
+    }
+}
+
+fn model(
+    shared: &SharedOptions,
+    arguments: &RouteArguments,
+    source: &ModelSource,
+    inputs: &Inputs,
+) -> Result<Model> {
     let device = DeviceChoice::parse(&arguments.device)?;
     let layers = arguments.layers.as_deref().map(parse_layers).transpose()?;
     let mut options = LoadOptions { layers, device, conversion: None };
-    let Some(folder) = &arguments.checkpoint else {
-        let name = arguments.moe_sample.as_deref().unwrap_or(sample::SAMPLES[0]);
-        return Ok(sample::load(name, &options)?);
-    };
-    let config = Config::open(folder)?;
-    let checkpoint = Checkpoint::open(folder)?;
-    if is_dense(&config) {
-        let sequences = match inputs {
-            Inputs::Ids(ids) => ids.clone(),
-            Inputs::Labelled(_, labelled) => labelled.iter().map(|(_, _, l)| text_ids(l)).collect(),
-        };
-        options.conversion = Some(conversion(&arguments.conversion, folder, &sequences)?);
+    let sequences = inputs.token_ids();
+    let hub = shared.request()?.0.hub;
+    let seed = arguments.conversion.seed;
+    let opened = source.open(inputs.vocab_size(), seed, layers, &hub, &mut report_progress)?;
+    if is_dense(&opened.0) {
+        options.conversion = Some(conversion(&arguments.conversion, &opened, &sequences)?);
     }
-    Ok(Model::load(&config, &checkpoint, &options)?)
+    Ok(Model::load(&opened.0, &opened.1, &options)?)
 }
 
 /// True for a model that has neither MoE-LLaVA's `moe` nor experts of its own.
@@ -135,10 +168,9 @@ fn parse_layers(text: &str) -> Result<usize> {
 
 fn conversion(
     arguments: &ConversionArguments,
-    folder: &Path,
+    (config, checkpoint): &(Config, Checkpoint),
     sequences: &[Vec<TokenId>],
 ) -> Result<Conversion> {
-    let config = Config::open(folder)?;
     let request = MoeRequest {
         mode: MoeMode::parse(&arguments.moe_mode, arguments.moe_layers.clone())?,
         num_experts: arguments.num_experts.clone(),
@@ -155,7 +187,7 @@ fn conversion(
         None => Conversion::seeded(moe, arguments.seed),
     };
     if arguments.router_init == RouterInit::Kmeans {
-        let dense = Model::load(&config, &Checkpoint::open(folder)?, &LoadOptions::default())?;
+        let dense = Model::load(config, checkpoint, &LoadOptions::default())?;
         let rows: Vec<Vec<InputRow>> =
             sequences.iter().map(|ids| ids.iter().map(|id| InputRow::Token(*id)).collect()).collect();
         conversion.gates = kmeans_gates(&dense, &rows, &conversion.moe, arguments.seed)?;
@@ -168,14 +200,19 @@ fn text_ids(labelled: &Labelled) -> Vec<TokenId> {
     labelled.input_ids.iter().filter_map(|id| TokenId::try_from(*id).ok()).collect()
 }
 
-fn route_samples(inputs: &Inputs, model: &Model, arguments: &RouteArguments) -> Result<Vec<RouteSample>> {
+fn route_samples(
+    inputs: &Inputs,
+    model: &Model,
+    source: &ModelSource,
+    arguments: &RouteArguments,
+) -> Result<Vec<RouteSample>> {
     match inputs {
         Inputs::Ids(all) => Ok(all
             .iter()
             .enumerate()
             .map(|(i, ids)| RouteSample::of_ids(json!(i.to_string()), ids))
             .collect()),
-        Inputs::Labelled(_, all) if arguments.checkpoint.is_none() => {
+        Inputs::Labelled(_, all) if source.reads_bytes() => {
             Ok(all.iter().map(|(id, prompt, labelled)| byte_sample(id, prompt, labelled)).collect())
         }
         Inputs::Labelled(setup, all) => {
@@ -234,7 +271,9 @@ fn run_convert(shared: &SharedOptions, arguments: &ConvertArguments) -> Result<O
     } else {
         Vec::new()
     };
-    let conversion = conversion(&arguments.conversion, &arguments.checkpoint, &sequences)?;
+    let folder = &arguments.checkpoint;
+    let opened = (Config::open(folder)?, Checkpoint::open(folder)?);
+    let conversion = conversion(&arguments.conversion, &opened, &sequences)?;
     let written = convert(&arguments.checkpoint, &conversion, &arguments.out)?;
     let files = written.files.len();
     say(&format!("wrote {} tensors in {files} files to {}", written.tensors, written.folder.display()));

@@ -29,6 +29,9 @@ pub enum MoeError {
     /// The request does not fit the model.
     #[error("{0}")]
     Request(String),
+    /// The caller's watch ended the run.
+    #[error("cancelled")]
+    Cancelled,
     /// The device or the tensor library refused an operation.
     #[error("{while_doing}: {message}")]
     Compute { while_doing: String, message: String },

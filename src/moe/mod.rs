@@ -23,7 +23,7 @@
 //!   [`backbone::Conversion::seeded`], `--router-init kmeans` fills its `gates` from
 //!   [`kmeans::kmeans_gates`]. `--dump` is [`route::Dump::write`].
 //! - **Images**: [`image::expand`] on ids with −200, then [`image::Expanded::input_rows`].
-//! - **No model at hand**: [`sample::load`] and [`sample::route_prompt`].
+//! - **No model at hand**: [`sample::load`] and [`sample::route_prompt`], or [`seeded::seeded`] for any backbone.
 //! - **Convert**: [`convert::convert`].
 //! - **Only the numbers**: [`gating::gate`], [`router::Router::route`], [`router::load_balancing_loss`].
 //!
@@ -45,6 +45,7 @@ pub mod route;
 pub mod router;
 pub mod sample;
 pub mod seed;
+pub mod seeded;
 pub mod statistics;
 
 pub use error::{MoeError, MoeResult};

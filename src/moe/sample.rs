@@ -23,13 +23,18 @@ static CONFIG: &str = include_str!("../../samples/moe/byte-moe/config.json");
 
 /// Loads an embedded model.
 pub fn load(name: &str, options: &LoadOptions) -> MoeResult<Model> {
+    let (config, checkpoint) = open(name)?;
+    Model::load(&config, &checkpoint, options)
+}
+
+/// Config and weights of an embedded model.
+pub fn open(name: &str) -> MoeResult<(Config, Checkpoint)> {
     if !SAMPLES.contains(&name) {
         let known = SAMPLES.join(", ");
         return Err(MoeError::Request(format!("unknown MoE sample {name:?}; known are {known}")));
     }
     let config = Config::parse("byte-moe/config.json", CONFIG)?;
-    let checkpoint = Checkpoint::from_static("byte-moe/model.safetensors", WEIGHTS)?;
-    Model::load(&config, &checkpoint, options)
+    Ok((config, Checkpoint::from_static("byte-moe/model.safetensors", WEIGHTS)?))
 }
 
 /// How the bytes of one token are routed in one layer.

@@ -4,6 +4,10 @@
 //! k choices of a row, each counted once whatever its weight; *entropy* = −Σ p ln p / ln E of those shares
 //! (1 is even); *dropped* = choices that found their expert full, of all choices.
 
+use std::collections::BTreeMap;
+
+use super::backbone::LayerRouting;
+use super::gating::{Decision, Logits, balance_loss, softmax_rows};
 use super::route::RouteLayer;
 
 /// The spread of one layer over a subset of rows.
@@ -38,6 +42,24 @@ impl LayerStatistics {
             }
         }
         Self { layer: layer.layer, top_k: layer.top_k, rows, counts, dropped }
+    }
+
+    /// The same from a decision.
+    pub fn of_decision(layer: usize, decision: &Decision, keep: impl Fn(usize) -> bool) -> Self {
+        let mut counts = vec![0; decision.num_experts];
+        let (mut rows, mut dropped) = (0, 0);
+        let choices = decision.idx.chunks_exact(decision.top_k.max(1)).enumerate();
+        for (row, experts) in choices.filter(|(row, _)| keep(*row)) {
+            rows += 1;
+            for (rank, expert) in experts.iter().enumerate() {
+                match counts.get_mut(*expert) {
+                    _ if decision.is_dropped(row, rank) => dropped += 1,
+                    Some(count) => *count += 1,
+                    None => {}
+                }
+            }
+        }
+        Self { layer, top_k: decision.top_k, rows, counts, dropped }
     }
 
     /// Kept choices in all.
@@ -76,6 +98,49 @@ impl LayerStatistics {
     }
 }
 
+/// How often two experts were chosen for the same row, `[E, E]`: all pairs of its k choices, kept or not. The diagonal
+/// counts the rows that chose the expert at all.
+pub fn coactivation(decision: &Decision, keep: impl Fn(usize) -> bool) -> Vec<usize> {
+    let n = decision.num_experts;
+    let mut pairs = vec![0; n * n];
+    let choices = decision.idx.chunks_exact(decision.top_k.max(1)).enumerate();
+    for (_, experts) in choices.filter(|(row, _)| keep(*row)) {
+        for a in experts {
+            for b in experts {
+                if let Some(count) = pairs.get_mut(a * n + b) {
+                    *count += 1;
+                }
+            }
+        }
+    }
+    pairs
+}
+
+/// The ways of rows through the layers: the first choice of each layer, with the number of rows that took it; most
+/// frequent first, then by experts.
+pub fn paths(routings: &[&LayerRouting], keep: impl Fn(usize) -> bool) -> Vec<(Vec<usize>, usize)> {
+    let rows = routings.first().map_or(0, |r| r.decision.tokens());
+    let mut counts: BTreeMap<Vec<usize>, usize> = BTreeMap::new();
+    for row in (0..rows).filter(|row| keep(*row)) {
+        let first = |r: &&LayerRouting| r.decision.idx.get(row * r.decision.top_k).copied();
+        *counts.entry(routings.iter().filter_map(first).collect()).or_default() += 1;
+    }
+    let mut paths: Vec<_> = counts.into_iter().collect();
+    paths.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    paths
+}
+
+/// The balance loss of one layer over all rows of its call, whichever router it has: DeepSpeed's own where there
+/// is one, else E · Σ mean softmax · share of first choices. 1 is balance, E is collapse.
+pub fn layer_balance(routing: &LayerRouting) -> Option<f32> {
+    let d = &routing.decision;
+    let computed = || {
+        let gates = softmax_rows(&Logits::new(&routing.logits, d.num_experts).ok()?);
+        Some(balance_loss(&gates, &d.exp_counts.first, 1))
+    };
+    d.l_aux.or_else(computed)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,5 +176,43 @@ mod tests {
     fn an_empty_subset_has_no_load() {
         let none = LayerStatistics::of(&layer(), |_| false);
         assert_eq!((none.entropy(), none.dropped_share(), none.load()), (0.0, 0.0, vec![0.0; 4]));
+    }
+
+    fn routing(layer: usize, idx: Vec<usize>, slots: Option<Vec<Option<usize>>>) -> LayerRouting {
+        let decision = Decision {
+            num_experts: 3,
+            top_k: 2,
+            weights: vec![0.5; idx.len()],
+            exp_counts: crate::moe::gating::ExpCounts { first: vec![2, 1, 0], all: vec![0; 3] },
+            idx,
+            slots,
+            ..Decision::default()
+        };
+        LayerRouting { layer, logits: vec![0.0; 9], decision }
+    }
+
+    #[test]
+    fn pairs_and_paths_count_rows_of_the_subset() {
+        let a = routing(0, vec![0, 1, 0, 1, 1, 2], None);
+        assert_eq!(coactivation(&a.decision, |_| true), [2, 2, 0, 2, 3, 1, 0, 1, 1]);
+        assert_eq!(coactivation(&a.decision, |row| row == 2), [0, 0, 0, 0, 1, 1, 0, 1, 1]);
+        let b = routing(2, vec![2, 0, 2, 0, 0, 1], None);
+        assert_eq!(paths(&[&a, &b], |_| true), [(vec![0, 2], 2), (vec![1, 0], 1)]);
+        assert_eq!(paths(&[&a, &b], |row| row == 2), [(vec![1, 0], 1)]);
+        // Even gates: E * sum(1/3 * share) = 1.
+        assert!((layer_balance(&a).unwrap() - 1.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_decision_and_its_row_of_json_count_alike() {
+        let slots = vec![Some(0), Some(0), Some(1), Some(1), None, Some(0)];
+        let all = LayerStatistics::of_decision(
+            2,
+            &routing(2, vec![0, 1, 0, 1, 0, 2], Some(slots)).decision,
+            |_| true,
+        );
+        let json = LayerStatistics::of(&layer(), |_| true);
+        assert_eq!((all.rows, all.dropped, all.kept()), (json.rows, json.dropped, json.kept()));
+        assert_eq!(all.counts, [2, 2, 1]);
     }
 }

@@ -4,17 +4,23 @@ use std::io::Write;
 
 use crate::moe::route::{RouteLayer, RouteRow};
 use crate::moe::statistics::LayerStatistics;
+use crate::setup::ModelSource;
 use crate::text;
 
 /// Experts shown by name; the others are summed up in the figures only.
 const SHOWN_EXPERTS: usize = 16;
 
 /// What the numbers below mean, in two lines.
-pub fn moe_legend(byte_sample: bool) -> String {
-    let model = if byte_sample {
-        "model: the built-in byte-level sample. It reads the prompt's bytes and says nothing about your own model.\n"
-    } else {
-        ""
+pub fn moe_legend(source: &ModelSource) -> String {
+    let model = match source {
+        ModelSource::Sample(name) => format!(
+            "model: {name}, built in and trained. It reads the prompt's bytes and says nothing about your own model.\n"
+        ),
+        ModelSource::Seeded(_) => format!(
+            "model: {}, random weights: it shows how gates and capacity work, and says nothing about your own model.\n",
+            source.name()
+        ),
+        ModelSource::Folder(_) | ModelSource::Hub(_) => String::new(),
     };
     format!(
         "{model}load: kept choices of an expert against an even split (1.00 is even), all k choices, each counted once"

@@ -3,11 +3,13 @@
 //! The command line and the screen both make a [`Request`] and get a [`Setup`] from [`resolve`]; neither knows
 //! how the choice was made.
 
+mod model;
 mod overrides;
 mod recipe;
 mod request;
 mod source;
 
+pub use model::{ModelSource, SEEDED_PREFIX};
 pub use overrides::{OverrideEffect, TokenChoice, apply};
 pub use recipe::{RECIPES, Recipe};
 pub use request::{AUTO, NONE, Request, Setup, TRAINING_MAX_LENGTH, resolve};

@@ -41,6 +41,9 @@ pub struct Device {
     pub(super) inner: CandleDevice,
     name: String,
     fallback: Option<String>,
+    /// For the tests: a device that is no CPU and fails in every forward.
+    #[cfg(test)]
+    fails: bool,
 }
 
 impl Device {
@@ -63,11 +66,41 @@ impl Device {
 
     /// The CPU, with the reason why it is not what was asked for.
     pub(super) fn cpu(fallback: Option<String>) -> Self {
-        Self { inner: CandleDevice::Cpu, name: "cpu".into(), fallback }
+        Self::of(CandleDevice::Cpu, "cpu".into(), fallback)
+    }
+
+    fn of(inner: CandleDevice, name: String, fallback: Option<String>) -> Self {
+        Self {
+            inner,
+            name,
+            fallback,
+            #[cfg(test)]
+            fails: false,
+        }
+    }
+
+    /// A device that loads a model and then fails.
+    #[cfg(test)]
+    pub(super) fn failing() -> Self {
+        Self { fails: true, ..Self::of(CandleDevice::Cpu, "test:0".into(), None) }
     }
 
     pub(super) fn is_cpu(&self) -> bool {
-        self.inner.is_cpu()
+        self.name == "cpu"
+    }
+
+    /// Fails where the device is known to.
+    #[cfg(test)]
+    pub(super) fn check(&self) -> MoeResult<()> {
+        let message = "out of memory".to_owned();
+        if self.fails { Err(MoeError::Compute { while_doing: "layer 0".into(), message }) } else { Ok(()) }
+    }
+
+    /// Fails where the device is known to: never outside the tests.
+    #[cfg(not(test))]
+    #[allow(clippy::unused_self)]
+    pub(super) fn check(&self) -> MoeResult<()> {
+        Ok(())
     }
 
     /// `cpu`, `cuda:0`, `metal`.
@@ -86,7 +119,7 @@ fn cuda(ordinal: usize) -> Result<Device, String> {
         return Err("this build has no CUDA: build with --features cuda".into());
     }
     let inner = CandleDevice::new_cuda(ordinal).map_err(|e| format!("CUDA device {ordinal}: {e}"))?;
-    Ok(Device { inner, name: format!("cuda:{ordinal}"), fallback: None })
+    Ok(Device::of(inner, format!("cuda:{ordinal}"), None))
 }
 
 fn metal() -> Result<Device, String> {
@@ -94,7 +127,7 @@ fn metal() -> Result<Device, String> {
         return Err("this build has no Metal: build with --features metal (macOS)".into());
     }
     let inner = CandleDevice::new_metal(0).map_err(|e| format!("Metal: {e}"))?;
-    Ok(Device { inner, name: "metal".into(), fallback: None })
+    Ok(Device::of(inner, "metal".into(), None))
 }
 
 /// A device that this program knows of.

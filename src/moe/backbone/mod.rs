@@ -12,6 +12,7 @@ mod layers;
 mod model;
 mod pass;
 mod source;
+mod vector;
 
 mod deepseek_v2;
 mod deepseek_v3;
@@ -32,7 +33,7 @@ mod qwen3_moe;
 mod stablelm;
 
 pub use device::{Device, DeviceChoice, DeviceState, device_list};
-pub use model::{Forward, ForwardOptions, InputRow, LoadOptions, Model, WantedLogits};
+pub use model::{Forward, ForwardOptions, Gates, InputRow, LoadOptions, Model, WantedLogits};
 pub use pass::{LayerRouting, NoiseSource};
 pub use source::Conversion;
 pub(super) use source::{default_bias, default_linear, gate_rows};

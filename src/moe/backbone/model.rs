@@ -1,11 +1,12 @@
 //! A loaded model and its forward pass.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use candle_core::Tensor;
 
-use super::block::Block;
+use super::block::{Block, Feed};
 use super::device::{Device, DeviceChoice};
 use super::layers::{Linear, Norm};
 use super::pass::{LayerRouting, NoiseSource, Pass};
@@ -111,6 +112,21 @@ pub struct Model {
     tail: Option<(Norm, String)>,
     head_bias: Option<Vec<f32>>,
     kept_head: OnceLock<Linear>,
+    weight_bytes: usize,
+    /// What it was loaded with, for loading it again elsewhere.
+    options: LoadOptions,
+    /// Gates other than those of the checkpoint, see [`Model::regate`].
+    gates: Option<Gates>,
+    /// The same model on the CPU, once the device failed in a forward.
+    spare: OnceLock<Box<Model>>,
+}
+
+/// Gates that replace those of a model.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Gates {
+    pub top_k: usize,
+    /// DeepSpeed's gate with this capacity factor and smallest capacity; `None` keeps the model's own router.
+    pub capacity: Option<(f64, usize)>,
 }
 
 impl std::fmt::Debug for Model {
@@ -155,7 +171,15 @@ impl Model {
         } else {
             String::new()
         };
-        let source = Source { config, checkpoint, device: &device, upcycled: &upcycled, root: root.clone() };
+        let weight_bytes = Cell::new(0);
+        let source = Source {
+            config,
+            checkpoint,
+            device: &device,
+            upcycled: &upcycled,
+            root: root.clone(),
+            weight_bytes: &weight_bytes,
+        };
         let count = options.layers.unwrap_or(num_layers);
         if count == 0 || count > num_layers {
             return Err(MoeError::Request(format!("layers 0..{count}: the model has {num_layers} layers")));
@@ -186,8 +210,32 @@ impl Model {
             tail,
             head_bias,
             kept_head: OnceLock::new(),
+            weight_bytes: weight_bytes.get(),
+            options: options.clone(),
+            gates: None,
+            spare: OnceLock::new(),
             device,
         })
+    }
+
+    /// Gives every mixture other gates: what another k or a capacity would do to the same weights.
+    ///
+    /// # Errors
+    /// k of 0 or above the experts of a layer, a capacity factor that is no positive number.
+    pub fn regate(&mut self, gates: Gates) -> MoeResult<()> {
+        for block in &mut self.blocks {
+            if let Feed::Mixture(mixture) = &mut block.feed {
+                mixture.regate(&gates)?;
+            }
+        }
+        self.gates = Some(gates);
+        self.spare = OnceLock::new();
+        Ok(())
+    }
+
+    /// Bytes of the weights in memory, as f32.
+    pub fn weight_bytes(&self) -> usize {
+        self.weight_bytes
     }
 
     /// The backbone's name, e.g. `mixtral`.
@@ -197,7 +245,7 @@ impl Model {
 
     /// Where it runs, and why it is not where it was asked to run.
     pub fn device(&self) -> &Device {
-        &self.device
+        self.spare.get().map_or(&self.device, |spare| &spare.device)
     }
 
     /// The MoE-LLaVA plan, for a converted model.
@@ -245,8 +293,45 @@ impl Model {
     ///
     /// # Errors
     /// No sequence, an empty one, ids beyond the table, features of the wrong width, a gate that refuses
-    /// (see [`crate::moe::gating::gate`]), and what the device refuses.
+    /// (see [`crate::moe::gating::gate`]), and what the CPU refuses.
     pub fn forward(&self, sequences: &[Vec<InputRow>], options: &ForwardOptions) -> MoeResult<Forward> {
+        self.forward_watched(sequences, options, &mut |_, _| true)
+    }
+
+    /// The same; `watch` is called with (done, all) layers before each layer, and its `false` ends the run with
+    /// [`MoeError::Cancelled`].
+    ///
+    /// A device that fails on the way (out of memory too) is given up for the CPU for good: the run starts again
+    /// there, and [`Device::fallback`] says why.
+    pub fn forward_watched(
+        &self,
+        sequences: &[Vec<InputRow>],
+        options: &ForwardOptions,
+        watch: &mut dyn FnMut(usize, usize) -> bool,
+    ) -> MoeResult<Forward> {
+        if let Some(spare) = self.spare.get() {
+            return spare.run(sequences, options, watch);
+        }
+        match self.run(sequences, options, watch) {
+            Err(MoeError::Compute { while_doing, message }) if !self.device.is_cpu() => {
+                let reason = format!("{} failed: {while_doing}: {message}", self.device.name());
+                let cpu = Device::cpu(Some(reason));
+                let mut spare = Self::load_on(cpu, &self.config, &self.checkpoint, &self.options)?;
+                if let Some(gates) = self.gates {
+                    spare.regate(gates)?;
+                }
+                self.spare.get_or_init(|| Box::new(spare)).run(sequences, options, watch)
+            }
+            result => result,
+        }
+    }
+
+    fn run(
+        &self,
+        sequences: &[Vec<InputRow>],
+        options: &ForwardOptions,
+        watch: &mut dyn FnMut(usize, usize) -> bool,
+    ) -> MoeResult<Forward> {
         let lens: Vec<usize> = sequences.iter().map(Vec::len).collect();
         let seq = lens.iter().copied().max().unwrap_or(0);
         if lens.contains(&0) || seq == 0 {
@@ -258,6 +343,10 @@ impl Model {
         let mut x = self.embed(sequences, seq, options.pad_id)?;
         let mut layer_hidden = Vec::new();
         for (layer, block) in self.blocks.iter().enumerate() {
+            if !watch(layer, self.blocks.len()) {
+                return Err(MoeError::Cancelled);
+            }
+            self.device.check()?;
             if options.layer_hidden {
                 layer_hidden.push(host(&x)?);
             }
@@ -411,5 +500,55 @@ fn in_layer(error: MoeError, layer: usize) -> MoeError {
             MoeError::Compute { while_doing: format!("layer {layer}"), message }
         }
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::moe::seeded::seeded;
+
+    #[test]
+    fn a_device_that_fails_in_the_forward_is_given_up_for_the_cpu_with_the_reason() {
+        let (config, checkpoint) = seeded("phi", 100, 1).unwrap();
+        let moe = MoeConfig::new(&Default::default(), 4).unwrap();
+        let options = LoadOptions { conversion: Some(Conversion::seeded(moe, 1)), ..LoadOptions::default() };
+        let rows = [(0..9).map(InputRow::Token).collect::<Vec<_>>()];
+        let mut model = Model::load_on(Device::failing(), &config, &checkpoint, &options).unwrap();
+        let mut on_cpu = Model::load(&config, &checkpoint, &options).unwrap();
+        for gates in [None, Some(Gates { top_k: 1, capacity: Some((0.5, 0)) })] {
+            if let Some(gates) = gates {
+                model.regate(gates).unwrap();
+                on_cpu.regate(gates).unwrap();
+            }
+            assert_eq!(model.device().name(), "test:0");
+            let run = model.forward(&rows, &ForwardOptions::default()).unwrap();
+            assert_eq!(run, on_cpu.forward(&rows, &ForwardOptions::default()).unwrap());
+            let reason = model.device().fallback().unwrap().to_owned();
+            assert!(
+                model.device().name() == "cpu"
+                    && reason.contains("test:0 failed")
+                    && reason.contains("memory")
+            );
+        }
+        assert!(model.regate(Gates { top_k: 5, capacity: None }).is_err());
+        assert!(model.regate(Gates { top_k: 0, capacity: None }).is_err());
+    }
+
+    #[test]
+    fn a_watch_sees_every_layer_and_can_end_the_run() {
+        let (config, checkpoint) = seeded("llama", 100, 1).unwrap();
+        let model = Model::load(&config, &checkpoint, &LoadOptions::default()).unwrap();
+        let rows = [vec![InputRow::Token(1)]];
+        let mut seen = Vec::new();
+        let mut all = |done, of| {
+            seen.push((done, of));
+            true
+        };
+        model.forward_watched(&rows, &ForwardOptions::default(), &mut all).unwrap();
+        assert_eq!(seen, [(0, 4), (1, 4), (2, 4), (3, 4)]);
+        let stopped = model.forward_watched(&rows, &ForwardOptions::default(), &mut |done, _| done < 2);
+        assert!(matches!(stopped, Err(MoeError::Cancelled)));
+        assert!(model.weight_bytes() > 4 * 4 * 64 * 64 * 4);
     }
 }

@@ -1,6 +1,7 @@
 //! Where a layer's weights come from: the checkpoint by the hub's names, or, for an MoE-LLaVA layer, the
 //! mixture's tensors by DeepSpeed's names.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -71,6 +72,8 @@ pub(super) struct Source<'a> {
     pub upcycled: &'a Upcycled,
     /// Put before every tensor name (`language_model.` in multimodal checkpoints).
     pub root: String,
+    /// Bytes of weights read so far, as f32.
+    pub weight_bytes: &'a Cell<usize>,
 }
 
 impl<'a> Source<'a> {
@@ -80,7 +83,7 @@ impl<'a> Source<'a> {
     }
 
     fn tensor_from(&self, file: &Checkpoint, name: &str, shape: &[usize]) -> MoeResult<Tensor> {
-        Ok(Tensor::from_vec(file.f32(name, shape)?, shape, &self.device.inner)?)
+        self.upload(file.f32(name, shape)?, shape)
     }
 
     /// The name in the file.
@@ -123,6 +126,7 @@ impl<'a> Source<'a> {
 
     /// Host values as a tensor on the device.
     pub fn upload(&self, values: Vec<f32>, shape: &[usize]) -> MoeResult<Tensor> {
+        self.weight_bytes.set(self.weight_bytes.get() + size_of_val(values.as_slice()));
         Ok(Tensor::from_vec(values, shape, &self.device.inner)?)
     }
 

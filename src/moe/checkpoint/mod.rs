@@ -1,14 +1,16 @@
 //! Checkpoints: safetensors files read through a memory map, tensor by tensor, never whole.
 //!
 //! A checkpoint is one file, a folder with `model.safetensors`, a folder with shards and
-//! `model.safetensors.index.json`, or bytes in memory (embedded samples). Headers are untrusted: every
+//! `model.safetensors.index.json`, bytes in memory (embedded samples), or made from a seed (seeded models). Headers are untrusted: every
 //! length is checked against the file before anything is read or allocated ([`header`]), so a tensor
 //! can never ask for more memory than the file has bytes (times two for 16-bit weights).
 
+mod generated;
 mod header;
 mod values;
 mod writer;
 
+pub use generated::Fill;
 pub use header::{Dtype, TensorInfo};
 pub use writer::{TensorSource, write_safetensors};
 
@@ -17,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::error::{MoeError, MoeResult};
+use generated::Generator;
 
 /// Where the bytes of a file live.
 #[derive(Debug)]
@@ -47,6 +50,8 @@ pub struct Checkpoint {
     path: PathBuf,
     files: Vec<Arc<File>>,
     tensors: Arc<BTreeMap<String, (usize, TensorInfo)>>,
+    /// Makes the values where there is no file.
+    generator: Option<Arc<Generator>>,
 }
 
 impl Checkpoint {
@@ -56,10 +61,16 @@ impl Checkpoint {
     /// Missing files, an index that names files outside the folder, headers that do not fit their file
     /// (the error names the tensor), one tensor in two files.
     pub fn open(path: &Path) -> MoeResult<Self> {
+        Self::open_where(path, &|_| true)
+    }
+
+    /// The same, but of a folder with shards only those that hold a tensor for which `needed` holds: the others
+    /// may be missing.
+    pub fn open_where(path: &Path, needed: &dyn Fn(&str) -> bool) -> MoeResult<Self> {
         let mut this =
-            Self { path: path.to_path_buf(), files: Vec::new(), tensors: Arc::new(BTreeMap::new()) };
+            Self { path: path.to_path_buf(), files: Vec::new(), tensors: Arc::default(), generator: None };
         let mut tensors = BTreeMap::new();
-        for file in files_of(path)? {
+        for file in files_of(path, needed)? {
             let bytes = Bytes::Mapped(map(&file)?);
             this.add(File { path: file, bytes }, &mut tensors)?;
         }
@@ -70,11 +81,21 @@ impl Checkpoint {
     /// A checkpoint embedded in the program; `name` stands for the path in errors.
     pub fn from_static(name: &str, bytes: &'static [u8]) -> MoeResult<Self> {
         let path = PathBuf::from(name);
-        let mut this = Self { path: path.clone(), files: Vec::new(), tensors: Arc::default() };
+        let mut this =
+            Self { path: path.clone(), files: Vec::new(), tensors: Arc::default(), generator: None };
         let mut tensors = BTreeMap::new();
         this.add(File { path, bytes: Bytes::Static(bytes) }, &mut tensors)?;
         this.tensors = Arc::new(tensors);
         Ok(this)
+    }
+
+    /// Tensors made from `seed` when they are read; `name` stands for the path in errors.
+    pub fn generated(name: &str, tensors: Vec<(String, Vec<usize>, Fill)>, seed: u64) -> Self {
+        let info = |shape| (0, TensorInfo { dtype: Dtype::F32, shape, bytes: 0..0 });
+        let fills = tensors.iter().map(|(name, _, fill)| (name.clone(), *fill)).collect();
+        let tensors = tensors.into_iter().map(|(name, shape, _)| (name, info(shape))).collect();
+        let generator = Some(Arc::new(Generator { fills, seed }));
+        Self { path: PathBuf::from(name), files: Vec::new(), tensors: Arc::new(tensors), generator }
     }
 
     fn add(&mut self, file: File, tensors: &mut BTreeMap<String, (usize, TensorInfo)>) -> MoeResult<()> {
@@ -109,6 +130,9 @@ impl Checkpoint {
 
     /// The raw little-endian bytes of a tensor.
     pub fn bytes(&self, name: &str) -> MoeResult<&[u8]> {
+        if self.generator.is_some() {
+            return Err(self.error(name, "is made from a seed: it has no bytes to copy"));
+        }
         let missing = || self.error(name, "is missing");
         let (file, info) = self.tensors.get(name).ok_or_else(missing)?;
         let file = self.files.get(*file).ok_or_else(missing)?;
@@ -128,12 +152,16 @@ impl Checkpoint {
     pub fn f32_rows(&self, name: &str, start: usize, count: usize) -> MoeResult<Vec<f32>> {
         let info = self.info(name)?;
         let (first, rest) = info.shape.split_first().unwrap_or((&1, &[]));
-        let row = rest.iter().product::<usize>() * info.dtype.size();
+        let width = rest.iter().product::<usize>();
+        let row = width * info.dtype.size();
         let range = start
             .checked_add(count)
             .filter(|end| end <= first)
             .map(|end| start * row..end * row)
             .ok_or_else(|| self.error(name, format!("has {first} rows, wanted {count} from {start}")))?;
+        if let Some(generator) = &self.generator {
+            return Ok(generator.rows(name, start, count, width));
+        }
         let bytes = self.bytes(name)?.get(range).unwrap_or_default();
         values::to_f32(bytes, info.dtype).map_err(|message| self.error(name, message))
     }
@@ -189,7 +217,7 @@ fn map(path: &Path) -> MoeResult<memmap2::Mmap> {
 }
 
 /// The safetensors files that `path` stands for.
-fn files_of(path: &Path) -> MoeResult<Vec<PathBuf>> {
+fn files_of(path: &Path, needed: &dyn Fn(&str) -> bool) -> MoeResult<Vec<PathBuf>> {
     if !path.is_dir() {
         return Ok(vec![path.to_path_buf()]);
     }
@@ -205,11 +233,24 @@ fn files_of(path: &Path) -> MoeResult<Vec<PathBuf>> {
              with save_pretrained(safe_serialization=True)",
         ));
     }
-    shards(path, &index)
+    Ok(shard_names(&index, needed)?.into_iter().map(|name| path.join(name)).collect())
 }
 
-/// The shard files an index names, each once, all inside `dir`.
-fn shards(dir: &Path, index: &Path) -> MoeResult<Vec<PathBuf>> {
+/// The number N of the layer that a tensor belongs to, from `….layers.N.…` or `….h.N.…`.
+pub fn layer_of(tensor: &str) -> Option<usize> {
+    let parts: Vec<&str> = tensor.split('.').collect();
+    let numbers = parts.windows(2).filter_map(|pair| match pair {
+        ["layers" | "h", n] => n.parse().ok(),
+        _ => None,
+    });
+    numbers.into_iter().next()
+}
+
+/// The names of the shard files in which an index places the tensors for which `needed` holds, sorted.
+///
+/// # Errors
+/// No JSON, no `weight_map`, a name that is no bare file name.
+pub fn shard_names(index: &Path, needed: &dyn Fn(&str) -> bool) -> MoeResult<Vec<String>> {
     let text = read_small(index)?;
     let json: serde_json::Value =
         serde_json::from_str(&text).map_err(|e| MoeError::checkpoint(index, e.to_string()))?;
@@ -224,7 +265,9 @@ fn shards(dir: &Path, index: &Path) -> MoeResult<Vec<PathBuf>> {
         if name.is_empty() || Path::new(name).file_name() != Some(std::ffi::OsStr::new(name)) {
             return Err(MoeError::tensor(index, tensor, format!("{name:?} is no file name of this folder")));
         }
-        files.insert(dir.join(name));
+        if needed(tensor) {
+            files.insert(name.to_owned());
+        }
     }
     Ok(files.into_iter().collect())
 }

@@ -118,6 +118,36 @@ impl Decision {
         self.slots.as_ref().is_some_and(|s| matches!(s.get(at), Some(None)))
     }
 
+    /// The place of every choice `[T, k]` in its expert's queue, dropped ones too, for a gate without noise: why a
+    /// choice was dropped. `None` for routers without capacity.
+    ///
+    /// The order of the queue is the gate's: earlier tokens first (k = 1); all first choices, then all second ones
+    /// (k = 2); the highest probability first (k > 2, `gates` is the softmax `[T, E]`).
+    pub fn queue(&self, gates: &[f32]) -> Option<Vec<usize>> {
+        self.capacity?;
+        let k = self.top_k.max(1);
+        let gate = |at: usize| {
+            let expert = self.idx.get(at).copied().unwrap_or(0);
+            gates.get(at / k * self.num_experts + expert).copied().unwrap_or(0.0)
+        };
+        let mut order: Vec<usize> = (0..self.idx.len()).collect();
+        match k {
+            1 => {}
+            2 => order.sort_by_key(|at| (at % 2, at / 2)),
+            _ => order.sort_by(|a, b| gate(*b).total_cmp(&gate(*a)).then(a.cmp(b))),
+        }
+        let mut next = vec![0; self.num_experts];
+        let mut places = vec![0; self.idx.len()];
+        for at in order {
+            let expert = self.idx.get(at).copied().unwrap_or(0);
+            if let (Some(next), Some(place)) = (next.get_mut(expert), places.get_mut(at)) {
+                *place = *next;
+                *next += 1;
+            }
+        }
+        Some(places)
+    }
+
     /// For each expert the `(token, weight)` it works on. A dropped choice, or one whose weight is
     /// exactly 0, is not dispatched.
     pub fn dispatch(&self) -> Vec<Vec<(u32, f32)>> {

@@ -137,7 +137,7 @@ pub fn top_k(row: &[f32], k: usize) -> Vec<(usize, f32)> {
 ///
 /// `gates` is `[T, E]`, `counts` the choices of each expert before dropping, `choices` how many of them
 /// a token has (1 where only first choices count). Perfect balance gives 1.
-pub(super) fn balance_loss(gates: &[f32], counts: &[usize], choices: usize) -> f32 {
+pub(in crate::moe) fn balance_loss(gates: &[f32], counts: &[usize], choices: usize) -> f32 {
     let num_experts = counts.len();
     let tokens = gates.len() / num_experts.max(1);
     if tokens == 0 {
@@ -203,5 +203,22 @@ mod tests {
         let logits = Logits::new(&[9.0, 0.0, 0.0, 9.0], 2).unwrap();
         let d = gate(&logits, &GateConfig::new(1, 1.0, 0), Noise::Off).unwrap();
         assert!((d.l_aux.unwrap() - 1.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn the_queue_says_which_choices_were_dropped() {
+        let mut rng = crate::moe::seed::Rng::new(5);
+        let values: Vec<f32> = (0..40 * 4).map(|_| rng.normal()).collect();
+        let logits = Logits::new(&values, 4).unwrap();
+        let gates = softmax_rows(&logits);
+        for k in 1..=4 {
+            let d = gate(&logits, &GateConfig::new(k, 0.5, 0), Noise::Off).unwrap();
+            let (queue, capacity) = (d.queue(&gates).unwrap(), d.capacity.unwrap());
+            assert!(d.dropped() > 0);
+            for (at, place) in queue.iter().enumerate() {
+                assert_eq!(*place >= capacity, d.is_dropped(at / k, at % k), "k {k}, choice {at}");
+            }
+        }
+        assert!(Decision::uncapped(2, 1, vec![0], vec![1.0]).queue(&[0.5, 0.5]).is_none());
     }
 }

@@ -4,14 +4,25 @@
 use std::ops::Range;
 
 use candle_core::{Result, Tensor};
+use rayon::prelude::*;
 
 use super::softmax::Block;
 use super::{Linear, Norm, Pairing, Visible};
 use crate::moe::backbone::pass::Pass;
 use crate::moe::rope::Rope;
 
-/// Elements of the score matrix held at a time (64 MiB): queries are taken in blocks.
+/// Elements of the score matrix held at a time (64 MiB) on a GPU: queries are taken in blocks.
 const SCORES: usize = 1 << 24;
+/// Queries of one tile on the CPU: with 2,048 keys its scores take 1 MiB.
+const TILE: usize = 128;
+
+/// Some queries of one head of one sequence.
+#[derive(Debug)]
+struct Tile {
+    batch: usize,
+    head: usize,
+    queries: Range<usize>,
+}
 
 /// Normalisation of queries and keys.
 #[derive(Debug)]
@@ -139,8 +150,70 @@ pub(super) struct Scores<'a> {
 }
 
 impl Scores<'_> {
-    /// To `[B * S, heads * value_dim]`, block of queries by block of queries.
+    /// To `[B * S, heads * value_dim]`.
     pub fn attend(&self, pass: &Pass<'_>) -> Result<Tensor> {
+        if self.q.device().is_cpu() { self.attend_by_tiles(pass) } else { self.attend_by_blocks(pass) }
+    }
+
+    /// On the CPU: a tile is one head and [`TILE`] queries against the keys that they see, so that its scores
+    /// stay in the cache from the first product to the second, and the half above the diagonal is never made.
+    fn attend_by_tiles(&self, pass: &Pass<'_>) -> Result<Tensor> {
+        let (batch, heads, seq, _) = self.q.dims4()?;
+        let value_dim = self.v.dim(3)?;
+        let tiles: Vec<Tile> = (0..batch * heads)
+            .flat_map(|at| {
+                let starts = (0..seq).step_by(TILE);
+                starts.map(move |s| Tile {
+                    batch: at / heads,
+                    head: at % heads,
+                    queries: s..(s + TILE).min(seq),
+                })
+            })
+            .collect();
+        let work = |tile: &Tile| self.tile(pass.lens, seq, tile);
+        let done: Vec<Vec<f32>> = if rayon::current_num_threads() > 1 {
+            tiles.par_iter().map(work).collect::<Result<_>>()?
+        } else {
+            tiles.iter().map(work).collect::<Result<_>>()?
+        };
+        let width = heads * value_dim;
+        let mut out = vec![0f32; batch * seq * width];
+        for (tile, values) in tiles.iter().zip(&done) {
+            let first = tile.batch * seq + tile.queries.start;
+            for (row, values) in (first..).zip(values.chunks_exact(value_dim.max(1))) {
+                let at = row * width + tile.head * value_dim;
+                out.get_mut(at..at + value_dim).unwrap_or_default().copy_from_slice(values);
+            }
+        }
+        Tensor::from_vec(out, (batch * seq, width), self.q.device())
+    }
+
+    /// One tile, `[queries, value_dim]`.
+    fn tile(&self, lens: &[usize], seq: usize, tile: &Tile) -> Result<Vec<f32>> {
+        let kv_head = tile.head / (self.q.dim(1)? / self.v.dim(1)?).max(1);
+        let (len, head) = ([lens.get(tile.batch).copied().unwrap_or(seq)], tile.head);
+        let (first_key, keys) = self.key_range(&len, seq, &tile.queries);
+        let head_of = |t: &Tensor, head: usize, start: usize, count: usize| {
+            t.get(tile.batch)?.get(head)?.narrow(0, start, count)
+        };
+        let q = head_of(&self.q, head, tile.queries.start, tile.queries.len())?;
+        let (k, v) =
+            (head_of(&self.k, kv_head, first_key, keys)?, head_of(&self.v, kv_head, first_key, keys)?);
+        let sinks = self.sinks.map(|s| s.get(head..=head).unwrap_or_default());
+        let block = Block {
+            visible: self.visible,
+            lens: &len,
+            heads: 1,
+            queries: tile.queries.clone(),
+            first_key,
+            scale: self.scale,
+            sinks,
+        };
+        block.softmax(q.matmul(&k.t()?)?)?.matmul(&v)?.flatten_all()?.to_vec1()
+    }
+
+    /// On other devices: all heads at once, block of queries by block of queries.
+    fn attend_by_blocks(&self, pass: &Pass<'_>) -> Result<Tensor> {
         let (batch, heads, seq, _) = self.q.dims4()?;
         let per_query = (batch * heads * seq).max(1);
         let step = (SCORES / per_query).clamp(16, 256);
@@ -156,11 +229,11 @@ impl Scores<'_> {
     }
 
     /// First key and number of keys that some query of the block sees; all keys where one sees none.
-    fn key_range(&self, pass: &Pass<'_>, queries: &Range<usize>) -> (usize, usize) {
-        let shortest = pass.lens.iter().copied().min().unwrap_or(0);
+    fn key_range(&self, lens: &[usize], seq: usize, queries: &Range<usize>) -> (usize, usize) {
+        let shortest = lens.iter().copied().min().unwrap_or(0);
         // Windows end later for later queries: if one is empty, the last one is.
         if self.visible.keys(queries.end.saturating_sub(1), shortest).is_empty() {
-            return (0, pass.seq);
+            return (0, seq);
         }
         let first_key = self.visible.keys(queries.start, shortest).start;
         (first_key, queries.end - first_key)
@@ -170,7 +243,7 @@ impl Scores<'_> {
         let (batch, heads, _, dim) = self.q.dims4()?;
         let (_, kv_heads, _, value_dim) = self.v.dims4()?;
         let count = queries.len();
-        let (first_key, keys) = self.key_range(pass, &queries);
+        let (first_key, keys) = self.key_range(pass.lens, pass.seq, &queries);
         // Heads that share a key head are neighbours, so their queries stack into one matrix.
         let group = heads / kv_heads * count;
         let q =
@@ -188,7 +261,7 @@ impl Scores<'_> {
             scale: self.scale,
             sinks: self.sinks,
         };
-        let probs = block.softmax(&q.matmul(&k.transpose(1, 2)?)?)?;
+        let probs = block.softmax(q.matmul(&k.transpose(1, 2)?)?)?;
         probs.matmul(&v)?.reshape((batch, heads, count, value_dim))
     }
 }

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use candle_core::{D, Result, Tensor};
 
+use super::super::vector::add_scaled;
 use super::{Linear, Mlp};
+use crate::moe::backbone::Gates;
 use crate::moe::backbone::pass::{LayerRouting, Pass};
-use crate::moe::error::MoeResult;
+use crate::moe::error::{MoeError, MoeResult};
 use crate::moe::gating::{Applied, Decision, GateConfig, Logits, gate};
 use crate::moe::router::Router;
 
@@ -48,6 +50,23 @@ pub(in crate::moe::backbone) struct Mixture {
 }
 
 impl Mixture {
+    /// Another k, and DeepSpeed's gate where a capacity is asked for.
+    pub fn regate(&mut self, gates: &Gates) -> MoeResult<()> {
+        let experts = self.experts.len();
+        if gates.top_k == 0 || gates.top_k > experts {
+            let (k, layer) = (gates.top_k, self.layer);
+            return Err(MoeError::Request(format!("top_k is {k}, layer {layer} has {experts} experts")));
+        }
+        match (gates.capacity, &mut self.routing) {
+            (Some((factor, min)), routing) => {
+                *routing = Routing::DeepSpeed(GateConfig::new(gates.top_k, factor, min));
+            }
+            (None, Routing::Transformers { top_k, .. }) => *top_k = gates.top_k,
+            (None, Routing::DeepSpeed(config)) => config.top_k = gates.top_k,
+        }
+        Ok(())
+    }
+
     /// `[T, H]` to `[T, H]`; the routing is recorded in `pass`.
     pub fn forward(&self, x: &Tensor, pass: &mut Pass<'_>) -> MoeResult<Tensor> {
         let logits: Vec<f32> = self.gate.forward(x)?.flatten_all()?.to_vec1()?;
@@ -87,8 +106,7 @@ impl Mixture {
                 let output: Vec<f32> = output.flatten_all()?.to_vec1()?;
                 for ((row, &token), &w) in output.chunks_exact(width).zip(&tokens).zip(&weights) {
                     let at = token as usize * width;
-                    let target = host.get_mut(at..at + width).unwrap_or_default();
-                    target.iter_mut().zip(row).for_each(|(t, v)| *t += scale(w) * v);
+                    add_scaled(host.get_mut(at..at + width).unwrap_or_default(), row, scale(w));
                 }
             } else {
                 let weighted = match decision.applied {

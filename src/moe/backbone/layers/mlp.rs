@@ -2,7 +2,8 @@
 
 use candle_core::{Result, Tensor};
 
-use super::super::kernels::{exp, zip};
+use super::super::kernels::zip_in_place;
+use super::super::vector::silu_gated;
 use super::Linear;
 
 /// The non-linearity.
@@ -42,16 +43,19 @@ impl Activation {
     }
 
     /// `act(gate) * up`.
-    fn gated(self, gate: &Tensor, up: &Tensor) -> Result<Tensor> {
+    fn gated(self, gate: Tensor, up: &Tensor) -> Result<Tensor> {
         match self {
-            Self::Silu if gate.device().is_cpu() => zip(gate, up, |g, u| g / (1.0 + exp(-g)) * u),
+            Self::Silu if gate.device().is_cpu() && gate.is_contiguous() => {
+                zip_in_place(&gate, up, silu_gated)?;
+                Ok(gate)
+            }
             Self::ClampedSwiGlu { alpha, limit } => {
                 let gate = gate.minimum(f64::from(limit))?;
                 let up = (up.clamp(-limit, limit)? + 1.0)?;
                 let sigmoid = ((gate.affine(-f64::from(alpha), 0.0)?.exp()? + 1.0)?).recip()?;
                 up * (gate * sigmoid)?
             }
-            other => other.apply(gate)? * up,
+            other => other.apply(&gate)? * up,
         }
     }
 }
@@ -69,7 +73,7 @@ impl Mlp {
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         match self {
             Self::Gated { gate, up, down, activation } => {
-                down.forward(&activation.gated(&gate.forward(x)?, &up.forward(x)?)?)
+                down.forward(&activation.gated(gate.forward(x)?, &up.forward(x)?)?)
             }
             Self::Plain { fc1, fc2, activation } => fc2.forward(&activation.apply(&fc1.forward(x)?)?),
         }

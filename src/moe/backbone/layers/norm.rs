@@ -3,6 +3,7 @@
 use candle_core::{D, Result, Tensor};
 
 use super::super::kernels::map_rows;
+use super::super::vector::{scale_by, sum_of_squares};
 
 /// RMS norm (with or without weight) or layer norm.
 #[derive(Debug, Clone)]
@@ -35,11 +36,11 @@ impl Norm {
         let n = row.len() as f32;
         match self {
             Self::Rms { weight, eps } => {
-                let scale = 1.0 / (row.iter().map(|v| v * v).sum::<f32>() / n + eps).sqrt();
-                row.iter_mut().zip(weight).for_each(|(v, w)| *v = *v * scale * w);
+                let scale = 1.0 / (sum_of_squares(row) / n + eps).sqrt();
+                scale_by(row, scale, weight);
             }
             Self::L2 { eps, .. } => {
-                let scale = 1.0 / (row.iter().map(|v| v * v).sum::<f32>() / n + eps).sqrt();
+                let scale = 1.0 / (sum_of_squares(row) / n + eps).sqrt();
                 row.iter_mut().for_each(|v| *v *= scale);
             }
             Self::Layer { weight, bias, eps } => {

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use candle_core::{D, Result, Tensor};
 
-use super::super::kernels::{exp, map_rows};
+use super::super::kernels::map_rows_in_place;
+use super::super::vector;
 
 /// Which keys a query sees: causal, at most `window` back, inside its chunk, no padding.
 #[derive(Debug, Clone, Default)]
@@ -56,13 +57,14 @@ impl Block<'_> {
         self.sinks.and_then(|s| s.get(head)).copied()
     }
 
-    /// Raw scores `[…, keys]` to probabilities of the same shape.
-    pub fn softmax(&self, scores: &Tensor) -> Result<Tensor> {
+    /// Raw scores `[…, keys]` to probabilities of the same shape; `scores` must be the only holder of its values.
+    pub fn softmax(&self, scores: Tensor) -> Result<Tensor> {
         let width = scores.dim(D::Minus1)?;
         if scores.device().is_cpu() {
-            return map_rows(scores, width, |row, values| self.row(row, values));
+            map_rows_in_place(&scores, width, |row, values| self.row(row, values))?;
+            return Ok(scores);
         }
-        self.composed(scores, width)
+        self.composed(&scores, width)
     }
 
     fn row(&self, row: usize, values: &mut [f32]) {
@@ -75,14 +77,7 @@ impl Block<'_> {
         let (seen, after) = rest.split_at_mut(keys.len());
         before.fill(0.0);
         after.fill(0.0);
-        let max = seen.iter().map(|v| v * self.scale).fold(sink.unwrap_or(f32::NEG_INFINITY), f32::max);
-        let mut sum = sink.map_or(0.0, |s| (s - max).exp());
-        for v in seen.iter_mut() {
-            *v = exp(*v * self.scale - max);
-        }
-        sum += seen.iter().sum::<f32>();
-        let scale = 1.0 / sum;
-        seen.iter_mut().for_each(|v| *v *= scale);
+        vector::softmax(seen, self.scale, sink);
     }
 
     fn composed(&self, scores: &Tensor, width: usize) -> Result<Tensor> {
@@ -141,8 +136,10 @@ mod tests {
                 sinks,
             };
             let values = |t: Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
-            let (a, b) =
-                (values(block.softmax(&scores).unwrap()), values(block.composed(&scores, 3).unwrap()));
+            let (a, b) = (
+                values(block.softmax(scores.copy().unwrap()).unwrap()),
+                values(block.composed(&scores, 3).unwrap()),
+            );
             assert!(a.iter().zip(&b).all(|(a, b)| (a - b).abs() < 1e-6), "{a:?} {b:?}");
         }
     }
