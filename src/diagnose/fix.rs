@@ -51,6 +51,19 @@ impl Fix {
         Self { summary: describe.join("; "), code: code.join("\n"), changes, effect: None }
     }
 
+    /// A fix for a plan: its code adds a token that the vocabulary lacks, where [`Fix::new`] could only assign it.
+    pub fn proposed(plan: &Plan, changes: Vec<Change>) -> Self {
+        let tokenizer = &plan.setup.tokenizer;
+        let code = |change: &Change| match change {
+            Change::Token(role, TokenChoice::Surface(text)) if tokenizer.token_to_id(text).is_none() => {
+                super::patch::python_added(*role, text)
+            }
+            change => change.code(),
+        };
+        let code: Vec<String> = changes.iter().map(code).collect();
+        Self { code: code.join("\n"), ..Self::new(changes) }
+    }
+
     /// The request that asks for this fix, and the samples (by index) that it takes out of the data. `setup` is
     /// what `request` came to.
     pub fn request(&self, request: &Request, setup: &Setup) -> (Request, Vec<usize>) {

@@ -51,10 +51,10 @@ pub fn fix_search(plan: &Plan, samples: &[&Sample]) -> Search {
             let judged = samples
                 .iter()
                 .copied()
-                .filter(|s| Content::of(s, template).is_plain() && !names_pad(&changed, s));
+                .filter(|s| Content::of(s, template).is_plain() && !names_token(&changed, s));
             let works = plain.iter().chain(judged).all(|s| works(&changed, s));
             if works {
-                let fix = Fix::new(changes);
+                let fix = Fix::proposed(plan, changes);
                 match search.best {
                     None => search.best = Some(fix),
                     Some(_) => search.others.push(fix),
@@ -75,10 +75,17 @@ fn changed(plan: &Plan, changes: &[Change]) -> Option<Plan> {
     changes.iter().try_fold(plan.clone(), |plan, change| change.apply(plan)).ok()
 }
 
-/// True when a text holds the pad token: such a sample says nothing about a rule.
-fn names_pad(plan: &Plan, sample: &Sample) -> bool {
-    let pad = plan.setup.tokenizer.special.get(Role::Pad);
-    pad.is_some_and(|pad| sample.conversations.iter().any(|t| t.value.contains(&pad.content)))
+/// True when a text holds the pad token, or one of a role that has no id (4.31 raises there): such a sample says
+/// nothing about a rule.
+fn names_token(plan: &Plan, sample: &Sample) -> bool {
+    let tokenizer = &plan.setup.tokenizer;
+    [Role::Pad, Role::Unk].into_iter().any(|role| {
+        let token = tokenizer.special.get(role);
+        let stands_out = role == Role::Pad || tokenizer.role_id(role).is_none();
+        token.is_some_and(|t| {
+            stands_out && sample.conversations.iter().any(|turn| turn.value.contains(&t.content))
+        })
+    })
 }
 
 /// Right labels, and eos as the last supervised token of the conversation.
