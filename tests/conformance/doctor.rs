@@ -62,6 +62,7 @@ fn combinations(root: &Path, path: &Path, bases: &mut BTreeMap<String, Arc<Token
             base,
             template,
             rule,
+            numbers: None,
             recipe: None,
             overrides: wanted,
             effects,
