@@ -170,8 +170,11 @@ pub enum Command {
         #[arg(long, default_value = "backbone")]
         name: String,
         /// Write one file a piece into this folder instead of printing.
-        #[arg(long, value_name = "DIR")]
+        #[arg(long, value_name = "DIR", conflicts_with = "repo")]
         out: Option<PathBuf>,
+        /// Print a unified diff against this training repository (for git apply, or patch -p1).
+        #[arg(long, value_name = "DIR")]
+        repo: Option<PathBuf>,
     },
     /// The special-token table and what the overrides change.
     Special,

@@ -54,7 +54,9 @@ fn dispatch(arguments: &Arguments) -> Result<Outcome> {
         Some(Command::Encode { add_special_tokens }) => encode::run(shared, *add_special_tokens),
         Some(Command::Doctor(arguments)) => doctor::run(shared, arguments),
         Some(Command::Onboard { name }) => onboard::run_onboard(shared, name),
-        Some(Command::Patch { name, out }) => onboard::run_patch(shared, name, out.as_deref()),
+        Some(Command::Patch { name, out, repo }) => {
+            onboard::run_patch(shared, name, out.as_deref(), repo.as_deref())
+        }
         Some(Command::Compare) => compare::run(shared),
         Some(Command::Special) => special::run(shared),
         Some(Command::Templates) => lists::templates(shared),

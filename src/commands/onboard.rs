@@ -1,11 +1,13 @@
 //! `maskscope onboard` and `maskscope patch`: from an unknown tokenizer to code for the training repository.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::Path;
 
 use super::{Outcome, conversations, format, paint, print, say, setup};
 use crate::cli::{Format, SharedOptions};
-use crate::diagnose::{Onboarding, Patch, Plan, TokenizerKind, onboard, patch, token_changes, write_patch};
+use crate::diagnose::{
+    Onboarding, Patch, Plan, TokenizerKind, onboard, patch, proposal_tokens, repository_patch, write_patch,
+};
 use crate::error::Result;
 use crate::report::{fix_text, json};
 use crate::text;
@@ -15,8 +17,7 @@ pub fn run_onboard(shared: &SharedOptions, name: &str) -> Result<Outcome> {
     let samples = conversations(shared)?;
     let setup = setup(shared)?;
     let onboarding = onboard(&setup, &samples)?;
-    let mut tokens = setup.overrides.clone();
-    tokens.extend(token_changes(&onboarding.fix));
+    let tokens = proposal_tokens(&setup, &onboarding);
     let patch = patch(&onboarding.plan, name, &tokens)?;
     print(|out| {
         if form != Format::Text {
@@ -61,10 +62,18 @@ fn onboarding_text(
     Ok(())
 }
 
-pub fn run_patch(shared: &SharedOptions, name: &str, folder: Option<&Path>) -> Result<Outcome> {
+pub fn run_patch(
+    shared: &SharedOptions,
+    name: &str,
+    folder: Option<&Path>,
+    repository: Option<&Path>,
+) -> Result<Outcome> {
     let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
     let setup = setup(shared)?;
     let patch = patch(&Plan::of(&setup), name, &setup.overrides)?;
+    if let Some(root) = repository {
+        return print_diff(root, &patch);
+    }
     if let Some(folder) = folder {
         for (path, place) in write_patch(folder, &patch, true)? {
             say(&format!("wrote {} (for {place})", path.display()));
@@ -87,4 +96,22 @@ fn patch_text(out: &mut dyn Write, patch: &Patch) -> std::io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// The diff on standard output; what found no place is said on stderr and makes the exit status 1.
+fn print_diff(root: &Path, patch: &Patch) -> Result<Outcome> {
+    let placed = repository_patch(root, patch)?;
+    // A file gets the bytes as they are; a terminal gets them with what would steer it escaped.
+    let shown = std::io::stdout().is_terminal();
+    print(|out| match shown {
+        true => placed.diff.lines().try_for_each(|line| writeln!(out, "{}", text::plain(line))),
+        false => out.write_all(placed.diff.as_bytes()),
+    })?;
+    for missing in &placed.missing {
+        missing.lines().for_each(|line| say(&text::plain(line)));
+    }
+    for line in patch.flags.lines() {
+        say(&text::plain(line));
+    }
+    Ok(if placed.missing.is_empty() { Outcome::Clean } else { Outcome::Found })
 }

@@ -42,8 +42,10 @@ pub use finding::{Evidence, Finding, Report, Verdict};
 pub use fix::{Change, Fix};
 pub use law::{Law, Laws, MAX_ROUNDS, conversation, conversations};
 pub use layout::{MaskCheck, TurnSpan, check_mask, turns};
-pub use onboard::{Onboarding, TokenProposal, TokenizerKind, kind_of, onboard, token_changes};
-pub use patch::{Patch, patch, python_string, write_patch};
+pub use onboard::{
+    Onboarding, TokenProposal, TokenizerKind, kind_of, onboard, proposal_tokens, token_changes,
+};
+pub use patch::{Patch, RepositoryPatch, patch, python_string, repository_patch, write_patch};
 pub use plan::{Counting, Plan};
 pub use probe::Probe;
 pub use sarif::sarif;

@@ -156,7 +156,12 @@ fn proposed_tokens(before: &Plan, after: &Plan) -> Vec<TokenProposal> {
 
 fn warnings(proposal: &Plan, tokens: &[TokenProposal]) -> Vec<String> {
     let mut warnings = Vec::new();
-    for token in tokens.iter().filter(|t| t.new) {
+    let rows = proposal.setup.tokenizer.embedding_rows;
+    let has_row = |id: Option<u32>| {
+        rows.zip(id).is_some_and(|(rows, id)| usize::try_from(id).is_ok_and(|id| id < rows))
+    };
+    let mut seen = std::collections::BTreeSet::new();
+    for token in tokens.iter().filter(|t| t.new && !has_row(t.id) && seen.insert(t.id)) {
         warnings.push(format!(
             "{} is new (id {}): the embedding needs at least {} rows; compare config.json's vocab_size, and call \
              model.resize_token_embeddings(len(tokenizer)) if it has fewer",
@@ -169,6 +174,17 @@ fn warnings(proposal: &Plan, tokens: &[TokenProposal]) -> Vec<String> {
         warnings.push("pad is eos: every eos of a conversation gets attention 0 in a batch".to_string());
     }
     warnings
+}
+
+/// All tokens that the proposal gives to roles, those of the set-up first; a role that both name keeps the later one.
+pub fn proposal_tokens(setup: &Setup, onboarding: &Onboarding) -> Vec<(Role, TokenChoice)> {
+    let new = token_changes(&onboarding.fix);
+    let mut tokens = setup.overrides.clone();
+    tokens.retain(|(role, _)| !new.iter().any(|(other, _)| other == role));
+    // A copy of a role must follow the role it copies.
+    let (copies, own): (Vec<_>, Vec<_>) =
+        tokens.into_iter().chain(new).partition(|(_, choice)| matches!(choice, TokenChoice::CopyOf(_)));
+    own.into_iter().chain(copies).collect()
 }
 
 /// The tokens that a fix gives to roles, in its order.

@@ -8,9 +8,11 @@ mod files;
 mod function;
 mod pins;
 mod python;
+mod repository;
 
 pub use files::write_patch;
 pub use python::python_string;
+pub use repository::{RepositoryPatch, repository_patch};
 
 use super::plan::Plan;
 use crate::chat::{SeparatorStyle, Template};

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::app::panels::onboard::{Onboarded, Outcome, Work};
-use crate::diagnose::{onboard, patch, token_changes, write_patch};
+use crate::diagnose::{onboard, patch, proposal_tokens, write_patch};
 
 /// Name of template and function in the patch; the command line takes another one.
 const NAME: &str = "backbone";
@@ -13,8 +13,7 @@ pub fn perform(work: Work, _cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(O
     match work {
         Work::Onboard { setup, samples } => {
             let made = onboard(&setup, &samples).and_then(|onboarding| {
-                let mut tokens = setup.overrides.clone();
-                tokens.extend(token_changes(&onboarding.fix));
+                let tokens = proposal_tokens(&setup, &onboarding);
                 let patch = patch(&onboarding.plan, NAME, &tokens)?;
                 Ok(Box::new(Onboarded { onboarding, patch }))
             });
