@@ -31,8 +31,9 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
     let state = &app.panels.experts;
     let places = layout(panes, state.view);
     head::draw(canvas, app, panes, places.head);
-    let Some(routed) = &state.routed else {
-        waiting(canvas, app, places.tokens);
+    let raises = app.shown().is_some_and(|v| v.labelled().is_none());
+    let Some(routed) = state.routed.as_ref().filter(|_| !raises) else {
+        waiting(canvas, app, places.tokens, raises);
         return;
     };
     let Some(layer) = state.shown_layer() else {
@@ -63,15 +64,14 @@ fn strip(canvas: &mut Canvas<'_>, app: &App, panes: &Panes, places: &Layout, rou
 }
 
 /// Before the first routing is there: what is being done, or what is in the way.
-fn waiting(canvas: &mut Canvas<'_>, app: &App, area: Area) {
+fn waiting(canvas: &mut Canvas<'_>, app: &App, area: Area, raises: bool) {
     let state = &app.panels.experts;
-    let raised = app.shown().is_some_and(|v| v.labelled().is_none());
     let (text, meaning) = match (&state.error, &state.running) {
-        (Some(error), _) => (error.clone(), Meaning::Bad),
-        (_, Some(doing)) => (format!("{doing} … (esc cancels)"), Meaning::Quiet),
-        _ if raised => {
+        _ if raises => {
             ("the training code raises on this sample: there are no tokens to route".into(), Meaning::Bad)
         }
+        (Some(error), _) => (error.clone(), Meaning::Bad),
+        (_, Some(doing)) => (format!("{doing} … (esc cancels)"), Meaning::Quiet),
         _ => ("waiting for the tokens …".to_string(), Meaning::Quiet),
     };
     canvas.paragraph(area, &text, meaning);

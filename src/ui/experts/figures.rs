@@ -67,7 +67,13 @@ pub fn side(canvas: &mut Canvas<'_>, app: &App, area: Area, routed: &Routed, lay
     let rest = Area { y: area.y + y, height: area.height.saturating_sub(y), ..area };
     let used = canvas.paragraph(rest, &caption(app, layer), Meaning::Quiet);
     let rest = Area { y: rest.y + used, height: rest.height.saturating_sub(used), ..rest };
-    canvas.paragraph(rest, &rule_text(layer), Meaning::Quiet);
+    let used = canvas.paragraph(rest, &rule_text(layer), Meaning::Quiet) + 1;
+    let rest = Area { y: rest.y + used, height: rest.height.saturating_sub(used), ..rest };
+    let rows = if routed.is_bytes() { "its bytes" } else { "its rows" };
+    let text = format!(
+        "under a token: its expert, over {rows}; capital from weight .50 on, ✂ a choice dropped. Underlined: supervised"
+    );
+    canvas.paragraph(rest, &text, Meaning::Quiet);
 }
 
 /// `A ██████│██    1.31  207`: the line stands at 1.
@@ -109,7 +115,8 @@ fn load_line(canvas: &mut Canvas<'_>, area: Area, of: &LayerStatistics, figures:
             0 => format!("{}{}", expert_name(expert), bar(load / 2.0)),
             _ => format!("{}{} {load:.2}", expert_name(expert), bar(load / 2.0)),
         };
-        let wide = u16::try_from(text.chars().count() + 1).unwrap_or(u16::MAX);
+        let gap = usize::from(area.width > 40);
+        let wide = u16::try_from(text.chars().count() + gap).unwrap_or(u16::MAX);
         if x.saturating_add(wide) > limit {
             canvas.text(Area { x, width: end.saturating_sub(x).min(1), ..area }, "…", Meaning::Quiet);
             break;
@@ -124,7 +131,7 @@ fn load_line(canvas: &mut Canvas<'_>, area: Area, of: &LayerStatistics, figures:
 
 /// Width of the loads of `n` experts when each has its figure.
 fn fits(n: usize, width: u16, figures: usize) -> usize {
-    usize::from(n * 8 + figures + 1 <= usize::from(width))
+    usize::from(n * 8 + figures < usize::from(width))
 }
 
 /// Every layer a line.
@@ -200,7 +207,7 @@ pub fn split(canvas: &mut Canvas<'_>, app: &App, area: Area, routed: &Routed, la
         let name = if wide {
             format!("{mark}{:<11}{rows:>5} ", subset.name())
         } else {
-            format!("{mark}{:<9.9} ", subset.name())
+            format!("{mark}{:<10.10} ", subset.name())
         };
         let meaning = if *subset == state.subset { Meaning::Selected } else { Meaning::Text };
         let x = canvas.text(area.line(y), &name, meaning);

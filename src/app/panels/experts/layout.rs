@@ -35,6 +35,8 @@ pub fn layout(panes: &Panes, view: View) -> Layout {
     let body = panes.body;
     let (head, strip) = match (panes.tier, view) {
         (Tier::Large, View::Token) => (3, 0),
+        // Room for the 24 patch rows of a usual image.
+        (Tier::Large, View::Image) => (3, 2),
         (Tier::Large, _) => (3, 7),
         (Tier::Medium, View::Token) => (2, 0),
         (Tier::Medium, _) => (2, 2),

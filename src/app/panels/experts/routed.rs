@@ -118,8 +118,9 @@ impl Routed {
 
     /// `412 bytes`.
     pub fn count_text(&self, rows: usize) -> String {
-        let what = if self.is_bytes() { "bytes" } else { "rows" };
-        format!("{rows} {what}")
+        let what = if self.is_bytes() { "byte" } else { "row" };
+        let plural = if rows == 1 { "" } else { "s" };
+        format!("{rows} {what}{plural}")
     }
 
     /// The patches of image `image` as rows, in reading order.

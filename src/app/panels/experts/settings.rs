@@ -6,7 +6,7 @@ use crate::moe::seeded::SEEDED;
 pub const MODES: [&str; 4] = ["sparse", "dense", "first_half", "second_half"];
 
 /// Capacity factors on the dial; each is one choice's share of an even split.
-const FACTORS: [f64; 10] = [0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0, 8.0];
+const FACTORS: [f64; 9] = [0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0];
 /// Experts a converted layer may have.
 const EXPERTS: [usize; 6] = [2, 3, 4, 6, 8, 16];
 /// Experts of a layer of the byte model, which is trained with them.
@@ -187,7 +187,7 @@ mod tests {
     fn dials_turn_both_ways_and_stop_at_their_ends() {
         let bytes = Settings::default();
         let low = bytes.turned(Dial::Capacity, false).unwrap();
-        assert_eq!(low.capacity_factor, Some(8.0));
+        assert_eq!(low.capacity_factor, Some(4.0));
         assert_eq!(low.turned(Dial::Capacity, true).unwrap(), bytes);
         assert!(bytes.turned(Dial::Capacity, true).is_err());
         assert!(bytes.turned(Dial::Experts, true).unwrap_err().contains("trained"));
