@@ -157,6 +157,22 @@ fn gguf() -> Vec<u8> {
         .build()
 }
 
+/// The kinds without merges of byte-level BPE: WordPiece, Unigram, BPE over plain text.
+fn gguf_of(kind: &str) -> Vec<u8> {
+    let tokens = ["[UNK]", "▁a", "b", "▁ab", "▁", "a", "<tag>", "\n", "<0x41>"];
+    let scores = (0..tokens.len()).map(|n| (-(n as f32)).to_le_bytes().to_vec());
+    let kinds = tokens.iter().map(|t| if *t == "<tag>" { 4i32 } else { 1 });
+    Gguf::default()
+        .entry("tokenizer.ggml.model", 8, &Gguf::string(kind))
+        .list("tokenizer.ggml.tokens", 8, tokens.iter().map(|t| Gguf::string(t)))
+        .list("tokenizer.ggml.scores", 6, scores)
+        .list("tokenizer.ggml.token_type", 5, kinds.map(|k| k.to_le_bytes().to_vec()))
+        .list("tokenizer.ggml.merges", 8, ["▁ a", "▁a b"].iter().map(|m| Gguf::string(m)))
+        .list("tokenizer.ggml.precompiled_charsmap", 0, one_rule().into_iter().map(|b| vec![b]))
+        .entry("tokenizer.ggml.unknown_token_id", 4, &0u32.to_le_bytes())
+        .build()
+}
+
 fn config(class: &str) -> (&'static str, Vec<u8>) {
     (
         "tokenizer_config.json",
@@ -181,6 +197,25 @@ fn formats() -> Vec<(&'static str, Files)> {
         ("tiktoken in tokenizer.model", vec![("tokenizer.model", ranks())]),
         ("tekken.json", vec![("tekken.json", tekken())]),
         ("gguf", vec![("model.gguf", gguf())]),
+        ("gguf bert", vec![("model.gguf", gguf_of("bert"))]),
+        ("gguf t5", vec![("model.gguf", gguf_of("t5"))]),
+        ("gguf gemma4", vec![("model.gguf", gguf_of("gemma4"))]),
+        (
+            "everything beside the vocabulary",
+            vec![
+                ("vocab.json", Value::from(byte_level_vocab()).to_string().into_bytes()),
+                ("merges.txt", "#version: 0.2\na b\n".as_bytes().to_vec()),
+                ("added_tokens.json", json!({"<new>": 300, "<tag>": 301}).to_string().into_bytes()),
+                (
+                    "special_tokens_map.json",
+                    json!({"eos_token": {"content": "<new>", "lstrip": true}, "unk_token": "<tag>"})
+                        .to_string()
+                        .into_bytes(),
+                ),
+                ("config.json", json!({"text_config": {"vocab_size": 320}}).to_string().into_bytes()),
+                config("GPT2Tokenizer"),
+            ],
+        ),
     ]
 }
 
@@ -283,20 +318,58 @@ fn a_lone_file_is_known_by_what_is_in_it() {
     }
 }
 
+/// Tries one mutant of a set; on a panic its files are left in a folder that the message names.
+fn try_mutant(name: &str, files: &Files, random: &mut Random) {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut mutants = files.clone();
+    let which = random.below(mutants.len());
+    mutants[which].1 = mutate(&mutants[which].1, random);
+    write(dir.path(), &mutants);
+    if std::panic::catch_unwind(|| try_all(dir.path())).is_err() {
+        panic!("{name}: a mutant panics: {}", dir.keep().display());
+    }
+}
+
 #[test]
 fn mutants_never_panic() {
     for (seed, (name, files)) in formats().into_iter().enumerate() {
         let mut random = Random(0x9E37_79B9_7F4A_7C15 ^ (seed as u64 + 1));
-        for round in 0..120 {
-            let dir = tempfile::tempdir().expect("a folder");
-            let mut mutants = files.clone();
-            let which = random.below(mutants.len());
-            mutants[which].1 = mutate(&mutants[which].1, &mut random);
-            write(dir.path(), &mutants);
-            let outcome = std::panic::catch_unwind(|| try_all(dir.path()));
-            assert!(outcome.is_ok(), "{name}: mutant {round} of seed {seed} panics");
-        }
+        (0..120).for_each(|_| try_mutant(name, &files, &mut random));
     }
+}
+
+/// The same hunt with new seeds and a limit on memory, for as long as `MASKSCOPE_FUZZ_SECONDS` says for each format:
+///
+/// ```sh
+/// MASKSCOPE_FUZZ_SECONDS=60 cargo test --test tokenizer_broken_input hunt -- --nocapture
+/// ```
+#[test]
+fn hunt() {
+    let seconds = std::env::var("MASKSCOPE_FUZZ_SECONDS").ok().and_then(|s| s.parse::<u64>().ok());
+    let Some(seconds) = seconds else {
+        eprintln!("SKIPPED: MASKSCOPE_FUZZ_SECONDS is not set; mutants_never_panic has the fixed seeds");
+        return;
+    };
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+    for (n, (name, files)) in formats().into_iter().enumerate() {
+        let mut random = Random((now.as_nanos() as u64) ^ ((n as u64 + 1) << 40));
+        let (start, mut mutants) = (std::time::Instant::now(), 0);
+        while start.elapsed().as_secs() < seconds {
+            try_mutant(name, &files, &mut random);
+            mutants += 1;
+        }
+        let peak = peak_memory();
+        println!("{name:36} {mutants:7} mutants, peak memory so far {} MB", peak.unwrap_or(0) >> 20);
+        assert!(peak.is_none_or(|bytes| bytes < 1 << 30), "{name}: files of a few KB took {peak:?} bytes");
+    }
+}
+
+/// The most memory that this process had resident; `None` where the system does not say.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kilobytes << 10)
 }
 
 fn error_of(files: Files) -> String {

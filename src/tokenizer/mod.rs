@@ -13,6 +13,7 @@ pub mod explain;
 mod fast;
 mod files;
 pub mod formats;
+mod gguf;
 mod load;
 mod loaded;
 mod recognize;

@@ -2,32 +2,27 @@
 //!
 //! They are shown as `PreTrainedTokenizerFast` would show them: a pipeline and special tokens.
 
-use serde_json::{Value, json};
 use tokenizers::AddedToken;
-use tokenizers::models::bpe::{BPE, Vocab};
 
 use super::class::{ClassFacts, Loader, Release, Side, VERY_LARGE_INTEGER};
-use super::convert::{byte_level_step, llama_decoder, part, qwen2_parts};
 use super::core::{AddedTokenWithId, CoreParts};
 use super::encoding::TokenId;
 use super::fast::{measure_bos_and_eos, rebuild_post_processor};
 use super::files::FileSet;
-use super::formats::gguf::{self, Metadata};
-use super::formats::sentencepiece::{MergeOrder, build_bpe};
 use super::formats::tiktoken::{self, KnownEncoding};
 use super::formats::{tekken, tokenizer_json};
 use super::load::LoadOptions;
 use super::loaded::{Engine, Tokenizer};
 use super::special::{Role, SpecialToken, SpecialTokens};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// What such a file gives.
-struct Standalone {
-    parts: CoreParts,
-    roles: Vec<(Role, String)>,
-    adds_bos: bool,
-    adds_eos: bool,
-    note: Option<String>,
+pub(super) struct Standalone {
+    pub parts: CoreParts,
+    pub roles: Vec<(Role, String)>,
+    pub adds_bos: bool,
+    pub adds_eos: bool,
+    pub note: Option<String>,
 }
 
 /// Loads the set if it is one of these formats.
@@ -35,7 +30,7 @@ pub(super) fn load(files: &FileSet, options: LoadOptions) -> Result<Option<Token
     let found = if files.has("tokenizer.json") || files.has("tokenizer_config.json") {
         None
     } else if let Some(name) = files.find_suffix(".gguf") {
-        Some(from_gguf(files, name)?)
+        Some(super::gguf::read(files, name)?)
     } else if files.has("tekken.json") {
         Some(from_tekken(files)?)
     } else if let Some(name) = files.find_suffix(".tiktoken") {
@@ -129,129 +124,4 @@ fn special_tokens<'t>(tokens: impl Iterator<Item = (&'t str, TokenId)>) -> Vec<A
     tokens
         .map(|(t, id)| AddedTokenWithId { id, token: AddedToken::from(t, true).normalized(false) })
         .collect()
-}
-
-/// `token_type` of control and user-defined tokens.
-const CONTROL: f64 = 3.0;
-const USER_DEFINED: f64 = 4.0;
-
-fn from_gguf(files: &FileSet, name: &str) -> Result<Standalone> {
-    let path = files.path_of(name);
-    let reader = files.open(name)?.ok_or_else(|| Error::format(&path, "the file is gone"))?;
-    let metadata = gguf::read(reader, &path)?;
-    let missing = |key: &str| Error::format(&path, format!("the header has no tokenizer.ggml.{key}"));
-    let kind = metadata.text("model").ok_or_else(|| missing("model"))?;
-    let tokens = metadata.texts("tokens").filter(|t| !t.is_empty()).ok_or_else(|| missing("tokens"))?;
-    let types = metadata.numbers("token_type").unwrap_or_default();
-    let (mut parts, note) = match kind {
-        "llama" => {
-            let scores = metadata.numbers("scores").ok_or_else(|| missing("scores"))?;
-            if scores.len() != tokens.len() {
-                return Err(Error::format(
-                    &path,
-                    format!("{} scores for {} tokens", scores.len(), tokens.len()),
-                ));
-            }
-            (gguf_llama(&metadata, &tokens, &scores, &path)?, None)
-        }
-        "gpt2" => {
-            let merges = metadata.texts("merges").ok_or_else(|| missing("merges"))?;
-            gguf_byte_level(&metadata, &tokens, &merges, &path)?
-        }
-        other => {
-            return Err(Error::format(
-                &path,
-                format!("tokenizer model {other:?} is not supported (llama, gpt2 are)"),
-            ));
-        }
-    };
-    let added =
-        tokens.iter().zip(&types).zip(0..).filter(|((_, t), _)| **t == CONTROL || **t == USER_DEFINED);
-    parts.added_tokens = added
-        .filter(|((token, _), _)| !token.is_empty())
-        .map(|((token, kind), id)| AddedTokenWithId {
-            id,
-            token: AddedToken::from(token.as_str(), *kind == CONTROL).normalized(false),
-        })
-        .collect();
-    let keys = [
-        (Role::Bos, "bos_token_id"),
-        (Role::Eos, "eos_token_id"),
-        (Role::Unk, "unknown_token_id"),
-        (Role::Sep, "seperator_token_id"),
-        (Role::Pad, "padding_token_id"),
-    ];
-    let roles: Vec<(Role, String)> = keys
-        .into_iter()
-        .filter_map(|(role, key)| Some((role, tokens.get(metadata.id(key)? as usize)?.clone())))
-        .collect();
-    let has = |role: Role| roles.iter().any(|(r, _)| *r == role);
-    let adds_bos = metadata.flag("add_bos_token").unwrap_or(kind == "llama") && has(Role::Bos);
-    let adds_eos = metadata.flag("add_eos_token").unwrap_or(false) && has(Role::Eos);
-    Ok(Standalone { parts, roles, adds_bos, adds_eos, note })
-}
-
-fn gguf_llama(
-    metadata: &Metadata,
-    tokens: &[String],
-    scores: &[f64],
-    path: &std::path::Path,
-) -> Result<CoreParts> {
-    let pieces: Vec<(String, f32)> = tokens.iter().cloned().zip(scores.iter().map(|s| *s as f32)).collect();
-    let mut bpe = build_bpe(&pieces, MergeOrder::Score, path)?;
-    bpe.unk_token = metadata.id("unknown_token_id").and_then(|id| tokens.get(id as usize).cloned());
-    let prefix = metadata.flag("add_space_prefix").unwrap_or(true);
-    let mut parts = CoreParts::bare(bpe);
-    let mut steps: Vec<Value> = Vec::new();
-    if prefix {
-        steps.push(json!({"type": "Prepend", "prepend": "▁"}));
-    }
-    steps.push(json!({"type": "Replace", "pattern": {"String": " "}, "content": "▁"}));
-    parts.normalizer = part(json!({"type": "Sequence", "normalizers": steps}))?;
-    parts.decoder = part(llama_decoder(prefix))?;
-    Ok(parts)
-}
-
-fn gguf_byte_level(
-    metadata: &Metadata,
-    tokens: &[String],
-    merges: &[String],
-    path: &std::path::Path,
-) -> Result<(CoreParts, Option<String>)> {
-    let vocabulary: Vocab = tokens.iter().cloned().zip(0..).collect();
-    let pairs = merges.iter().map(|m| {
-        let pair = m.split_once(' ').map(|(l, r)| (l.to_string(), r.to_string()));
-        pair.ok_or_else(|| Error::format(path, format!("the merge {m:?} is no pair")))
-    });
-    let bpe = BPE::builder()
-        .vocab_and_merges(vocabulary, pairs.collect::<Result<Vec<_>>>()?)
-        .ignore_merges(metadata.text("pre") == Some("llama-bpe"))
-        .build()
-        .map_err(|e| Error::format(path, format!("the merges do not fit the tokens: {e}")))?;
-    let mut parts = CoreParts::bare(bpe);
-    parts.decoder = part(byte_level_step(true, true))?;
-    let pattern = |regex: &str| {
-        json!({"type": "Sequence", "pretokenizers": [
-            {"type": "Split", "pattern": {"Regex": regex}, "behavior": "Isolated", "invert": false},
-            byte_level_step(false, false),
-        ]})
-    };
-    let note = match metadata.text("pre") {
-        Some("llama-bpe" | "llama3" | "llama-v3") => {
-            parts.pre_tokenizer = part(pattern(tiktoken::THREE_DIGITS_PATTERN))?;
-            None
-        }
-        Some("qwen2" | "stablelm2") => {
-            qwen2_parts(&mut parts, false)?;
-            None
-        }
-        pre => {
-            parts.pre_tokenizer = part(byte_level_step(false, true))?;
-            let known = matches!(pre, None | Some("default" | "gpt-2" | "phi-2"));
-            (!known).then(|| {
-                format!("the split pattern {:?} is not known here; GPT-2's is used", pre.unwrap_or(""))
-            })
-        }
-    };
-    Ok((parts, note))
 }

@@ -5,6 +5,7 @@
 pub mod bpe_files;
 pub mod charsmap;
 pub mod gguf;
+pub mod gguf_split;
 pub mod sentencepiece;
 pub mod tekken;
 pub mod tiktoken;

@@ -115,11 +115,7 @@ impl ModelProto {
         let Some(rules) = spec.and_then(|s| s.precompiled_charsmap.as_ref()).filter(|r| !r.is_empty()) else {
             return Ok(None);
         };
-        if !CharsMap::read(rules, path)?.is_sound() {
-            return Err(Error::format(path, "the normalisation rules are broken"));
-        }
-        let rules = base64::engine::general_purpose::STANDARD.encode(rules);
-        Ok(Some(serde_json::json!({"type": "Precompiled", "precompiled_charsmap": rules})))
+        charsmap_json(rules, path).map(Some)
     }
 
     /// Pieces as (text, id, score, kind).
@@ -138,6 +134,18 @@ pub enum MergeOrder {
     Score,
     /// In the order of ids, then the shorter left part first (transformers 5.x).
     Id,
+}
+
+/// Compiled normalisation rules as `tokenizer.json` writes them.
+///
+/// # Errors
+/// Rules that point outside themselves.
+pub fn charsmap_json(rules: &[u8], path: &Path) -> Result<serde_json::Value> {
+    if !CharsMap::read(rules, path)?.is_sound() {
+        return Err(Error::format(path, "the normalisation rules are broken"));
+    }
+    let rules = base64::engine::general_purpose::STANDARD.encode(rules);
+    Ok(serde_json::json!({"type": "Precompiled", "precompiled_charsmap": rules}))
 }
 
 /// Every way to make every piece from two others, as the converters of transformers list them.
