@@ -41,25 +41,25 @@ pub fn pytest(plan: &Plan, name: &str, tokens: &TokenLines) -> String {
     let set_up =
         tokenizer_lines(plan, tokens).lines().map(|line| format!("    {line}\n")).collect::<String>();
     let template = plan.setup.template.sep2.as_deref().unwrap_or("");
-    TEST.replace("SETUP", &set_up)
-        .replace("CASES", &cases)
-        .replace("MAX_LENGTH", &plan.setup.options.model_max_length.to_string())
-        .replace("SEP2", &python_string(template))
-        .replace("IMAGE_INDEX", &IMAGE_TOKEN_INDEX.to_string())
-        .replace("NAME", name)
+    TEST.replace("@SETUP@", &set_up)
+        .replace("@CASES@", &cases)
+        .replace("@MAX_LENGTH@", &plan.setup.options.model_max_length.to_string())
+        .replace("@SEP2@", &python_string(template))
+        .replace("@IMAGE_INDEX@", &IMAGE_TOKEN_INDEX.to_string())
+        .replace("@NAME@", name)
 }
 
-const TEST: &str = r#""""Pins what preprocess_NAME makes of three conversations (set TOKENIZER to the model's folder or name)."""
+const TEST: &str = r#""""Pins what preprocess_@NAME@ makes of three conversations (set TOKENIZER to the model's folder or name)."""
 import os
 
 import pytest
 
 train = pytest.importorskip("moellava.train.train")
 conversation_lib = pytest.importorskip("moellava.conversation")
-IMAGE_ID = IMAGE_INDEX
+IMAGE_ID = @IMAGE_INDEX@
 
-CASES_OF_NAME = [
-CASES]
+CONVERSATIONS = [
+@CASES@]
 
 
 @pytest.fixture(scope="module")
@@ -69,17 +69,17 @@ def tokenizer():
         pytest.skip("TOKENIZER is not set")
     transformers = pytest.importorskip("transformers")
     tokenizer = transformers.AutoTokenizer.from_pretrained(
-        place, model_max_length=MAX_LENGTH, padding_side="right", use_fast=False
+        place, model_max_length=@MAX_LENGTH@, padding_side="right", use_fast=False
     )
-SETUP    return tokenizer
+@SETUP@    return tokenizer
 
 
-@pytest.mark.parametrize("case", CASES_OF_NAME)
+@pytest.mark.parametrize("case", CONVERSATIONS)
 def test_labels(tokenizer, case, monkeypatch):
-    template = conversation_lib.conv_templates["NAME"]
-    assert template.sep2 == SEP2
+    template = conversation_lib.conv_templates["@NAME@"]
+    assert template.sep2 == @SEP2@
     monkeypatch.setattr(conversation_lib, "default_conversation", template)
-    result = train.preprocess_NAME([case["turns"]], tokenizer, has_image=case["has_image"])
+    result = train.preprocess_@NAME@([case["turns"]], tokenizer, has_image=case["has_image"])
     assert result["input_ids"][0].tolist() == case["input_ids"]
     assert result["labels"][0].tolist() == case["labels"]
     assert len(case["input_ids"]) == case["length"]
