@@ -206,7 +206,7 @@ pub fn resolve(context: Context, key: Key) -> Option<Action> {
 
 /// The footer of a context: keys that share a word stand together, the context's own first.
 pub fn hints(context: Context) -> Vec<(String, &'static str)> {
-    let taken = |key: &str| bindings().any(|b| b.context == context && b.keys.iter().any(|k| *k == key));
+    let taken = |key: &str| bindings().any(|b| b.context == context && b.keys.contains(&key));
     let global = bindings().filter(|b| b.context == Context::Global && !context.is_overlay());
     let global = global.filter(|b| b.keys.first().is_none_or(|key| !taken(key)));
     let mut hints: Vec<(String, &'static str)> = Vec::new();
