@@ -152,7 +152,7 @@ fn example(app: &mut App) -> Vec<Effect> {
     };
     app.screen = Screen::Labels;
     app.seek_difference = true;
-    app.notice = Some(Notice { text: format!("{id}; S goes back to the scan"), is_error: false });
+    app.notice = Some(Notice { text: format!("{id}; 0 goes back to the scan"), is_error: false });
     if index == app.current {
         app.seek();
         return Vec::new();
