@@ -127,6 +127,7 @@ impl Change {
         match self {
             Self::Token(role, TokenChoice::CopyOf(from)) => format!("{} = {}", role.name(), from.name()),
             Self::Token(role, TokenChoice::Surface(text)) => format!("{} = {text}", role.name()),
+            Self::Token(role, TokenChoice::Object(text)) => format!("{} = AddedToken({text})", role.name()),
             Self::Template(name) => format!("template {name}"),
             Self::Sep2(text) => format!("sep2 = {text}"),
             Self::Rule(rule) => format!("rule {}", rule.name()),
@@ -149,6 +150,9 @@ impl Change {
             }
             Self::Token(role, TokenChoice::Surface(text)) => {
                 format!("tokenizer.{} = {}", role.attribute(), super::patch::python_string(text))
+            }
+            Self::Token(role, TokenChoice::Object(text)) => {
+                format!("tokenizer.{} = {}", role.attribute(), super::patch::python_object(text))
             }
             Self::Template(name) => format!("--version {name}"),
             Self::Sep2(text) => format!("sep2={},", super::patch::python_string(text)),

@@ -9,7 +9,8 @@ use super::content::Content;
 use super::fix::{Change, Fix};
 use super::law::conversations;
 use super::plan::{Counting, Plan};
-use super::tokens::{pad_is_distinct, spare_tokens, stop_token, unk_is_distinct};
+use super::probe::strips_space;
+use super::tokens::{new_pad, pad_is_distinct, spare_tokens, stop_token, unk_is_distinct};
 use super::what_if::health;
 use crate::chat::Sample;
 use crate::labels::Rule;
@@ -109,23 +110,24 @@ fn combine(plan: &Plan, rules: Vec<Priced>) -> Vec<Priced> {
 /// The separator as it is, or the tokenizer's true eos; another template where this one has no sep2.
 fn stops(plan: &Plan) -> Vec<Priced> {
     let tokenizer = &plan.setup.tokenizer;
-    let mut eos_change = Vec::new();
     let Some(stop) = stop_token(tokenizer) else { return vec![(0, Vec::new())] };
-    if tokenizer.special.get(Role::Eos).is_none() {
-        eos_change.push(Change::Token(Role::Eos, TokenChoice::Surface(stop.clone())));
-    }
-    let price = eos_change.len();
+    let mut separator = Vec::new();
     if !plan.is_two() {
-        let mut changes = eos_change;
-        changes.push(Change::Template("vicuna_v1".to_string()));
-        changes.push(Change::Sep2(stop));
-        return vec![(price + 3, changes)];
+        separator = vec![Change::Template("vicuna_v1".to_string()), Change::Sep2(stop.clone())];
+    } else if plan.setup.template.sep2.as_deref() != Some(stop.as_str()) {
+        separator = vec![Change::Sep2(stop.clone())];
     }
-    let mut stops = Vec::new();
-    if plan.setup.template.sep2.as_deref() == Some(stop.as_str()) {
-        stops.push((price, eos_change));
-    } else {
-        stops.push((price + 1, [eos_change, vec![Change::Sep2(stop)]].concat()));
+    let price = if plan.is_two() { separator.len() } else { 3 };
+    let with_eos = |choice: TokenChoice| {
+        (price + 1, [vec![Change::Token(Role::Eos, choice)], separator.clone()].concat())
+    };
+    let mut stops = match tokenizer.special.get(Role::Eos) {
+        Some(_) => vec![(price, separator.clone())],
+        None => vec![with_eos(TokenChoice::Surface(stop.clone()))],
+    };
+    // A class that swallows whitespace beside the separator leaves it beside an object.
+    if strips_space(tokenizer, &stop) {
+        stops.push(with_eos(TokenChoice::Object(stop)));
     }
     stops
 }
@@ -141,6 +143,7 @@ fn pads(tokenizer: &Tokenizer) -> Vec<Priced> {
         pads.push((1, vec![copy.clone()]));
     }
     for (rank, spare) in spare_tokens(tokenizer).into_iter().enumerate() {
+        let is_new = spare.id.is_none();
         let surface = TokenChoice::Surface(spare.content);
         // A new token may need a row that the embedding does not have.
         let price = if spare.id.is_some() { 1 + rank } else { 6 };
@@ -149,6 +152,10 @@ fn pads(tokenizer: &Tokenizer) -> Vec<Priced> {
             true => (price, vec![Change::Token(Role::Pad, surface)]),
             false => (price, vec![Change::Token(Role::Unk, surface), copy.clone()]),
         });
+        if is_new && let Some(name) = new_pad(tokenizer).filter(|_| !unk_is_distinct(tokenizer)) {
+            let surface = TokenChoice::Surface(name.to_string());
+            pads.push((price, vec![Change::Token(Role::Pad, surface)]));
+        }
     }
     if tokenizer.role_id(Role::Eos).is_some() && !pad_is_distinct(tokenizer) {
         pads.push((5, vec![Change::Token(Role::Pad, TokenChoice::CopyOf(Role::Eos))]));

@@ -11,7 +11,7 @@ mod python;
 mod repository;
 
 pub use files::write_patch;
-pub use python::python_string;
+pub use python::{python_object, python_string};
 pub use repository::{RepositoryPatch, repository_patch};
 
 use super::plan::Plan;
@@ -93,6 +93,7 @@ fn tokenizer_lines(plan: &Plan, tokens: &TokenLines) -> String {
                 )
             }
             TokenChoice::Surface(text) => format!("tokenizer.{attribute} = {}\n", python_string(text)),
+            TokenChoice::Object(text) => format!("tokenizer.{attribute} = {}\n", python_object(text)),
         };
     }
     lines

@@ -16,6 +16,11 @@ pub fn python_string(text: &str) -> String {
     literal
 }
 
+/// An `AddedToken` that leaves the whitespace beside it alone. `transformers` is imported by the training script.
+pub fn python_object(text: &str) -> String {
+    format!("transformers.AddedToken({}, lstrip=False, rstrip=False, normalized=False)", python_string(text))
+}
+
 /// A list of numbers.
 pub fn python_list(numbers: &[i64]) -> String {
     let texts: Vec<String> = numbers.iter().map(i64::to_string).collect();
