@@ -2,13 +2,15 @@
 //! layers, 8 heads, 8 experts top-2, I 512, vocabulary 32,000) with random weights.
 //!
 //! `cargo bench --bench moe_forward` prints the best of five runs, backbone only and with
-//! logits of all positions, for 128, 512 and 2048 tokens. Nothing is asserted.
+//! logits of all positions, for 128, 512 and 2048 tokens; then the built-in byte model, loaded and run on a prompt of
+//! 300 tokens (1,300 bytes), as screen Experts does it. `RAYON_NUM_THREADS=1` takes one thread. Nothing is asserted.
 
 use std::time::{Duration, Instant};
 
 use maskscope::moe::backbone::{ForwardOptions, InputRow, LoadOptions, Model, WantedLogits};
 use maskscope::moe::checkpoint::{Checkpoint, TensorSource, write_safetensors};
 use maskscope::moe::config::Config;
+use maskscope::moe::sample;
 use maskscope::moe::seed::Rng;
 
 const HIDDEN: usize = 256;
@@ -40,6 +42,25 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("S={seq}: backbone {:.0} ms, with head {:.0} ms", ms(backbone), ms(head));
     }
     std::fs::remove_dir_all(&folder)?;
+    byte_model()
+}
+
+fn byte_model() -> Result<(), Box<dyn std::error::Error>> {
+    let prompt: String =
+        "USER: What is in the picture? ASSISTANT: Two wheels. ".chars().cycle().take(1300).collect();
+    // 4.3 bytes a token, as English text has.
+    let spans: Vec<_> = (0..300).map(|t| t * 13 / 3..(t + 1) * 13 / 3).collect();
+    let (mut load, mut route) = (Duration::MAX, Duration::MAX);
+    for _ in 0..5 {
+        let start = Instant::now();
+        let model = sample::load("byte-moe", &LoadOptions::default())?;
+        load = load.min(start.elapsed());
+        let start = Instant::now();
+        sample::route_prompt(&model, &prompt, &spans)?;
+        route = route.min(start.elapsed());
+    }
+    let ms = |d: Duration| d.as_secs_f64() * 1e3;
+    println!("byte-moe, 300 tokens in 1300 bytes: load {:.0} ms, route {:.0} ms", ms(load), ms(route));
     Ok(())
 }
 

@@ -236,6 +236,70 @@ fn moe_route_shows_the_samples_experts() {
 }
 
 #[test]
+fn moe_route_converts_a_seeded_model_of_every_backbone() {
+    let one = "samples/conversations/02-one-round.json";
+    for name in maskscope::moe::seeded::SEEDED {
+        let model = format!("seeded:{name}");
+        let arguments =
+            ["moe", "route", "--moe-sample", &model, "-d", one, "--image-tokens", "9", "--format", "jsonl"];
+        let more = [
+            "--capacity-factor",
+            "1",
+            "--eval-capacity-factor",
+            "0.5",
+            "--num-experts",
+            "3",
+            "--moe-mode",
+            "dense",
+        ];
+        let records = records(&stdout(&[&arguments[..], &more].concat()));
+        let layers = records[0]["layers"].as_array().unwrap();
+        assert_eq!((layers.len(), &layers[0]["num_experts"]), (4, &Value::from(3)), "{name}");
+        let dropped = layers.iter().flat_map(|l| l["dropped"].as_array().unwrap());
+        assert!(dropped.flat_map(|d| d.as_array().unwrap()).any(|d| *d == true), "{name}: half of the room");
+    }
+    let text = stdout(&["moe", "route", "--checkpoint", "seeded:phi", "-d", one]);
+    assert!(text.contains("random weights"), "{text}");
+    assert!(failure(&["moe", "route", "--moe-sample", "seeded:gpt"]).contains("minicpm"));
+}
+
+#[test]
+fn a_hub_checkpoint_needs_only_the_shards_of_the_layers_asked_for() {
+    use maskscope::moe::checkpoint::{TensorSource, layer_of, write_safetensors};
+    const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+    let cache = tempfile::tempdir().expect("a folder");
+    let repo = cache.path().join("models--acme--tiny");
+    let snapshot = repo.join("snapshots").join(COMMIT);
+    std::fs::create_dir_all(&snapshot).unwrap();
+    std::fs::create_dir_all(repo.join("refs")).unwrap();
+    std::fs::write(repo.join("refs/main"), COMMIT).unwrap();
+    // Two shards, of which the second, with the later layers, is not in the cache.
+    let (config, weights) = maskscope::moe::seeded::seeded("llama", 64, 1).unwrap();
+    std::fs::write(snapshot.join("config.json"), serde_json::to_string(config.keys()).unwrap()).unwrap();
+    let early = |name: &&str| layer_of(name).is_none_or(|layer| layer < 2);
+    let shard = |name: &str| if early(&name) { "a.safetensors" } else { "b.safetensors" };
+    let map: serde_json::Map<String, Value> = weights.names().map(|n| (n.into(), shard(n).into())).collect();
+    let index = serde_json::json!({ "weight_map": map });
+    std::fs::write(snapshot.join("model.safetensors.index.json"), index.to_string()).unwrap();
+    let tensor = |name: &str| {
+        let shape = weights.info(name).unwrap().shape.clone();
+        (name.to_string(), TensorSource::F32 { values: weights.f32(name, &shape).unwrap(), shape })
+    };
+    let tensors: Vec<_> = weights.names().filter(early).map(tensor).collect();
+    write_safetensors(&snapshot.join("a.safetensors"), &tensors).unwrap();
+    let ids = cache.path().join("ids.json");
+    std::fs::write(&ids, "[[1, 2, 3]]").unwrap();
+
+    let cache_dir = cache.path().to_str().unwrap();
+    let common = ["moe", "route", "--checkpoint", "acme/tiny", "--offline", "--cache-dir", cache_dir];
+    let ids = ["--ids", ids.to_str().unwrap(), "--format", "jsonl"];
+    let first = records(&stdout(&[&common[..], &ids, &["--layers", "0..2"]].concat()));
+    assert_eq!(first[0]["layers"].as_array().unwrap().len(), 1, "sparse: layer 0 of 0 and 1");
+    let whole = failure(&[&common[..], &ids].concat());
+    assert!(whole.contains("acme/tiny") && whole.contains("cache"), "{whole}");
+}
+
+#[test]
 fn a_hub_id_offline_without_a_copy_says_what_to_do() {
     let cache = tempfile::tempdir().expect("a folder");
     let message =

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use maskscope::chat::{Sample, read_samples};
-use maskscope::diagnose::{Patch, Plan, TokenizerKind, onboard, patch, token_changes};
+use maskscope::diagnose::{Patch, Plan, TokenizerKind, conversation, onboard, patch, token_changes};
 use maskscope::labels::multimodal;
 use maskscope::samples::conversations;
 use maskscope::setup::{NONE, Request, Setup, load_tokenizer, resolve};
@@ -24,6 +24,7 @@ class Row:
         if other is None: raise TypeError("ne")
         return Row([int(i != other) for i in self.ids])
     def sum(self): return sum(self.ids)
+    def tolist(self): return list(self.ids)
     def __setitem__(self, where, value):
         places = range(*where.indices(len(self.ids)))
         for i in places: self.ids[i] = value
@@ -32,6 +33,7 @@ class Table:
     def __init__(self, rows): self.rows = [Row(list(r)) for r in rows]
     def clone(self): return Table([r.ids for r in self.rows])
     def __iter__(self): return iter(self.rows)
+    def __getitem__(self, at): return self.rows[at]
 
 torch = types.SimpleNamespace(stack=lambda rows, dim: Table(rows))
 
@@ -48,12 +50,14 @@ class Conversation:
         return text
 
 class Tokenizer:
+    unk_token = eos_token = bos_token = pad_token = None
     def __init__(self, record): self.__dict__.update(record)
     def __call__(self, text, **wishes):
         if isinstance(text, list):
             if self.pad_token_id is None: raise ValueError("no pad")
             return types.SimpleNamespace(input_ids=Table([self.cut[t] for t in text]))
         return types.SimpleNamespace(input_ids=self.whole[text])
+    def add_special_tokens(self, tokens): pass
 
 def tokenizer_image_token(prompt, tokenizer, return_tensors=None):
     chunks = [tokenizer(chunk).input_ids for chunk in prompt.split("<image>")]
@@ -70,6 +74,34 @@ exec(record["template"], space)
 conversation_lib = types.SimpleNamespace(default_conversation=space["conv_" + record["name"]])
 exec(record["function"], space)
 tokenizer = Tokenizer(record["tokenizer"])
+if "pytest" in record:
+    # The test file of the patch, with the smallest pytest, transformers and moellava that it can run on.
+    import os
+    conversation_lib.conv_templates = {record["name"]: conversation_lib.default_conversation}
+    train = types.SimpleNamespace(**{"preprocess_" + record["name"]: space["preprocess_" + record["name"]]})
+    loader = types.SimpleNamespace(from_pretrained=lambda place, **wishes: tokenizer)
+    there = {
+        "moellava.train.train": train, "moellava.conversation": conversation_lib,
+        "transformers": types.SimpleNamespace(AutoTokenizer=loader),
+    }
+    cases = []
+    def parametrize(name, values):
+        cases.extend(values)
+        return lambda test: test
+    sys.modules["pytest"] = types.SimpleNamespace(
+        importorskip=lambda name: there[name], fixture=lambda **wishes: lambda made: made,
+        mark=types.SimpleNamespace(parametrize=parametrize),
+    )
+    os.environ["TOKENIZER"] = "recorded"
+    import ast
+    ast.parse(record["pytest"], feature_version=(3, 8))
+    ast.parse(record["function"], feature_version=(3, 8))
+    tests = {}
+    exec(record["pytest"], tests)
+    for case in cases:
+        tests["test_labels"](tests["tokenizer"](), case, types.SimpleNamespace(setattr=setattr))
+    print(len(cases), file=sys.stderr)
+    sys.exit()
 results = []
 for sample in record["samples"]:
     try:
@@ -113,6 +145,17 @@ fn recorded(plan: &Plan, samples: &[Sample]) -> Value {
     })
 }
 
+/// Runs the patch's own test file; gives the number of conversations that it pins.
+fn run_pytest(plan: &Plan, patch: &Patch) -> usize {
+    let samples = [conversation(1, false), conversation(3, false), conversation(2, true)];
+    let record = json!({
+        "name": patch.name, "template": patch.template, "function": patch.function, "pytest": patch.pytest,
+        "tokenizer": recorded(plan, &samples),
+    });
+    let text = python(&record);
+    text.trim().parse().unwrap_or_else(|_| panic!("{}: {text}", patch.name))
+}
+
 fn run(plan: &Plan, patch: &Patch, samples: &[Sample]) -> Vec<Value> {
     let turns = |sample: &Sample| {
         let rewritten = match sample.has_image {
@@ -127,6 +170,12 @@ fn run(plan: &Plan, patch: &Patch, samples: &[Sample]) -> Vec<Value> {
         "tokenizer": recorded(plan, samples),
         "samples": samples.iter().map(|s| json!({"turns": turns(s), "has_image": s.has_image})).collect::<Vec<_>>(),
     });
+    let text = python(&record);
+    serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"))
+}
+
+/// What python3 says on stderr about a record.
+fn python(record: &Value) -> String {
     let mut child = Command::new("python3")
         .args(["-c", AROUND])
         .stdin(Stdio::piped())
@@ -139,8 +188,7 @@ fn run(plan: &Plan, patch: &Patch, samples: &[Sample]) -> Vec<Value> {
     let writer = std::thread::spawn(move || input.write_all(text.as_bytes()));
     let output = child.wait_with_output().expect("it ends");
     writer.join().expect("joined").expect("written");
-    let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"))
+    String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// Compares the function's labels with the plan's on all samples, and returns how many had labels.
@@ -187,6 +235,7 @@ fn the_function_gives_the_labels_that_are_shown() {
     {
         let plan = Plan::of(&setup(tokenizer, recipe));
         let patch = patch(&plan, recipe, &[]).expect("a patch");
+        assert_eq!(run_pytest(&plan, &patch), 3);
         let labelled = compare(&plan, &patch, &samples);
         println!("{tokenizer}: {labelled} of {} samples labelled, all equal", samples.len());
         assert!(labelled * 10 > samples.len() * 8);
@@ -206,6 +255,7 @@ fn bring_in(tokenizer: &str, expected: TokenizerKind, samples: &[Sample]) -> Map
     let patch = patch(&found.plan, "mine", &tokens).expect("a patch");
     if python3() {
         compare(&found.plan, &patch, samples);
+        assert_eq!(run_pytest(&found.plan, &patch), 3);
     }
     println!("{tokenizer}: {} ({} of {} left over)", found.fix.summary, found.left_over.len(), samples.len());
     match serde_json::to_value(&patch).expect("plain data") {

@@ -170,7 +170,7 @@ fn moved(app: &App, view: &SampleView, action: Action) -> usize {
 }
 
 /// The token above or below: in the next row of tokens, at the nearest column.
-fn vertical(flow: &super::flow::Flow<'_>, at: usize, direction: i8) -> usize {
+pub(super) fn vertical(flow: &super::flow::Flow<'_>, at: usize, direction: i8) -> usize {
     let Some(row) = flow.row_of(at) else { return at };
     let here = row.items.iter().flatten().find(|p| p.item.cursor() == at || row_only(&row));
     let x = here.map_or(0, |p| p.x + p.width / 2);

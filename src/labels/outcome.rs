@@ -4,10 +4,7 @@ use std::ops::Range;
 
 use crate::python::PythonError;
 
-/// Label of a position that the loss ignores.
-pub const IGNORE_INDEX: i64 = -100;
-/// Id that stands for one `<image>` before the model replaces it with image features.
-pub const IMAGE_TOKEN_INDEX: i64 = -200;
+pub use crate::tokenizer::{IGNORE_INDEX, IMAGE_TOKEN_INDEX};
 
 /// One round as the rule counts it. Positions are token indices; `start..end` is where the *rule* puts
 /// the round (`start` = cur_len before it, `end` = `start + round_len`).

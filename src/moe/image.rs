@@ -7,12 +7,7 @@
 use super::backbone::{InputRow, Model};
 use super::error::{MoeError, MoeResult};
 use super::seed::Rng;
-use crate::tokenizer::TokenId;
-
-/// The id that stands for one image before its features replace it.
-pub const IMAGE_TOKEN_INDEX: i64 = -200;
-/// The label of image rows.
-pub const IGNORE_INDEX: i64 = -100;
+use crate::tokenizer::{IGNORE_INDEX, IMAGE_TOKEN_INDEX, TokenId};
 
 /// How images are expanded.
 #[derive(Debug, Clone, PartialEq, Eq)]

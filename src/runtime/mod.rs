@@ -20,6 +20,7 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 
 pub use frame::{FrameRequest, feed, frame};
+pub use work::perform;
 
 use crate::app::{App, DataSource};
 use crate::error::{Error, Result};

@@ -5,6 +5,11 @@ use std::ops::Range;
 /// Id of a token in the vocabulary (its row in the embedding).
 pub type TokenId = u32;
 
+/// Label of a position that the loss ignores (torch's `ignore_index`).
+pub const IGNORE_INDEX: i64 = -100;
+/// What stands among token ids for one `<image>` before the model replaces it with image features.
+pub const IMAGE_TOKEN_INDEX: i64 = -200;
+
 /// A token as the Python class names it: text for most, raw bytes for tiktoken-based classes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Piece {

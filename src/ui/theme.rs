@@ -93,6 +93,9 @@ const PURPLE: Ink = ink((0xd9, 0x92, 0xbb), (0x99, 0x3f, 0x73), Color::Magenta);
 const YELLOW: Ink = ink((0xf0, 0xe4, 0x42), (0x7a, 0x6c, 0x00), Color::LightYellow);
 const GREY: Ink = ink((0x8f, 0x96, 0x9c), (0x6a, 0x70, 0x75), Color::DarkGray);
 const MASKED: Ink = ink((0xb2, 0xb8, 0xbe), (0x55, 0x5b, 0x60), Color::Reset);
+const BLUE: Ink = ink((0x6f, 0x9b, 0xff), (0x1f, 0x3f, 0xb0), Color::Blue);
+/// Experts by number, neighbours far apart; green and vermillion are never neighbours.
+const EXPERTS: [Ink; 8] = [SKY, ORANGE, GREEN, PURPLE, YELLOW, BLUE, VERMILLION, MASKED];
 /// Background of every second token.
 const SHADE: Ink = ink((0x2b, 0x2f, 0x36), (0xe6, 0xe8, 0xeb), Color::Reset);
 const SELECTION: Ink = ink((0x26, 0x4a, 0x6b), (0xbf, 0xdd, 0xf2), Color::Reset);
@@ -147,6 +150,33 @@ impl Theme {
                 _ => Style::new().bg(self.color(SELECTION)).add_modifier(Modifier::BOLD),
             },
             Meaning::Cursor => Style::new().add_modifier(Modifier::REVERSED | Modifier::BOLD),
+        }
+    }
+
+    /// The colour of an expert, the stronger the larger the weight (0 to 1) of the choice. Colours repeat after eight
+    /// experts and there is none under NO_COLOR: whoever draws also writes the expert's letter.
+    pub fn expert(self, expert: usize, weight: f32) -> Style {
+        let ink = EXPERTS.get(expert % EXPERTS.len()).copied().unwrap_or(GREY);
+        let strong = weight >= 0.5;
+        let style = match self.depth {
+            Depth::Mono => Style::new(),
+            Depth::Basic => Style::new().fg(ink.basic),
+            Depth::Indexed | Depth::True => {
+                // Towards the background, but never so far that it cannot be read.
+                let share = 0.45 + 0.55 * weight.clamp(0.0, 1.0);
+                let fade = |(r, g, b): (u8, u8, u8), to: u8| {
+                    let mix = |c: u8| (f32::from(c) * share + f32::from(to) * (1.0 - share)).round() as u8;
+                    (mix(r), mix(g), mix(b))
+                };
+                let faded =
+                    Ink { dark: fade(ink.dark, 0x30), light: fade(ink.light, 0xe0), basic: ink.basic };
+                Style::new().fg(self.color(faded))
+            }
+        };
+        match (self.depth, strong) {
+            (_, true) => style.add_modifier(Modifier::BOLD),
+            (Depth::Mono | Depth::Basic, false) => style.add_modifier(Modifier::DIM),
+            _ => style,
         }
     }
 

@@ -68,6 +68,11 @@ fn fold(values: &[f32], start: f32, add: impl Fn(f32, f32) -> f32, combine: impl
 }
 
 #[inline(always)]
+fn smaller(a: f32, b: f32) -> f32 {
+    if a < b { a } else { b }
+}
+
+#[inline(always)]
 fn larger(a: f32, b: f32) -> f32 {
     if a > b { a } else { b }
 }
@@ -75,10 +80,25 @@ fn larger(a: f32, b: f32) -> f32 {
 vectorised! {
     /// Softmax of `scale * values` in place; `sink` is one more logit that takes probability and gives none.
     pub fn softmax(values: &mut [f32], scale: f32, sink: Option<f32>) {
-        values.iter_mut().for_each(|v| *v *= scale);
-        let max = larger(fold(values, f32::NEG_INFINITY, larger, larger), sink.unwrap_or(f32::NEG_INFINITY));
-        values.iter_mut().for_each(|v| *v = exp(*v - max));
-        let sum = fold(values, 0.0, |a, b| a + b, |a, b| a + b) + sink.map_or(0.0, |s| (s - max).exp());
+        let extreme = if scale < 0.0 {
+            fold(values, f32::INFINITY, smaller, smaller)
+        } else {
+            fold(values, f32::NEG_INFINITY, larger, larger)
+        };
+        let max = larger(extreme * scale, sink.unwrap_or(f32::NEG_INFINITY));
+        let mut lanes = [0f32; LANES];
+        let (whole, rest) = values.as_chunks_mut::<LANES>();
+        for chunk in whole {
+            for (lane, v) in lanes.iter_mut().zip(chunk) {
+                *v = exp(*v * scale - max);
+                *lane += *v;
+            }
+        }
+        for (lane, v) in lanes.iter_mut().zip(rest) {
+            *v = exp(*v * scale - max);
+            *lane += *v;
+        }
+        let sum = lanes.into_iter().sum::<f32>() + sink.map_or(0.0, |s| (s - max).exp());
         let scale = 1.0 / sum;
         values.iter_mut().for_each(|v| *v *= scale);
     }
@@ -131,12 +151,12 @@ mod tests {
     #[test]
     fn softmax_agrees_with_its_definition_at_every_length() {
         for n in 1..50usize {
-            for sink in [None, Some(0.75f32)] {
+            for (scale, sink) in [(0.5f32, None), (0.5, Some(0.75f32)), (-0.5, None)] {
                 let values: Vec<f32> = (0..n).map(|i| (i as f32 * 1.7).sin() * 4.0).collect();
-                let exps: Vec<f64> = values.iter().map(|v| f64::from(v * 0.5).exp()).collect();
+                let exps: Vec<f64> = values.iter().map(|v| f64::from(v * scale).exp()).collect();
                 let sum = exps.iter().sum::<f64>() + sink.map_or(0.0, |s| f64::from(s).exp());
                 let mut ours = values.clone();
-                softmax(&mut ours, 0.5, sink);
+                softmax(&mut ours, scale, sink);
                 assert!(ours.iter().zip(&exps).all(|(a, e)| (f64::from(*a) - e / sum).abs() < 1e-6), "{n}");
             }
         }

@@ -13,8 +13,8 @@ use crate::moe::rope::Rope;
 
 /// Elements of the score matrix held at a time (64 MiB) on a GPU: queries are taken in blocks.
 const SCORES: usize = 1 << 24;
-/// Queries of one tile on the CPU: with 2,048 keys its scores take 1 MiB.
-const TILE: usize = 128;
+/// Queries of one tile on the CPU: with 2,048 keys its scores take 512 KiB.
+const TILE: usize = 64;
 
 /// Some queries of one head of one sequence.
 #[derive(Debug)]

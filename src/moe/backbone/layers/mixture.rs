@@ -88,7 +88,7 @@ impl Mixture {
         let on_host = x.device().is_cpu();
         let (rows, width) = x.dims2()?;
         let mut host = vec![0f32; if on_host { rows * width } else { 0 }];
-        let mut sum = x.zeros_like()?;
+        let mut sum: Option<Tensor> = None;
         for (expert, group) in self.experts.iter().zip(decision.dispatch()) {
             if group.is_empty() {
                 continue;
@@ -113,10 +113,14 @@ impl Mixture {
                     Applied::Input => output,
                     Applied::Output => output.broadcast_mul(&column)?,
                 };
-                sum = sum.index_add(&ids, &weighted, 0)?;
+                let so_far = sum.take().map_or_else(|| x.zeros_like(), Ok)?;
+                sum = Some(so_far.index_add(&ids, &weighted, 0)?);
             }
         }
-        if on_host { Tensor::from_vec(host, (rows, width), x.device()) } else { Ok(sum) }
+        if on_host {
+            return Tensor::from_vec(host, (rows, width), x.device());
+        }
+        sum.map_or_else(|| x.zeros_like(), Ok)
     }
 
     fn add_beside(&self, x: &Tensor, routed: Tensor) -> Result<Tensor> {

@@ -1,0 +1,173 @@
+//! The lines above every view: model and run, dials, what the figures count.
+
+use crate::app::panels::experts::settings::{Dial, ModelPick};
+use crate::app::{App, Area, Panes, Tier};
+use crate::ui::canvas::Canvas;
+use crate::ui::theme::Meaning;
+
+/// Draws them: three lines, two, or one.
+pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes, area: Area) {
+    match panes.tier {
+        Tier::Large => {
+            model(canvas, app, area.line(0), true);
+            dials(canvas, app, area.line(1), true);
+            looking_at(canvas, app, area.line(2));
+        }
+        Tier::Medium => {
+            model(canvas, app, area.line(0), false);
+            dials(canvas, app, area.line(1), false);
+        }
+        _ => small(canvas, app, area.line(0)),
+    }
+}
+
+/// `13.6 MB`.
+fn megabytes(bytes: usize) -> String {
+    format!("{:.1} MB", bytes as f64 / 1e6)
+}
+
+fn model(canvas: &mut Canvas<'_>, app: &App, area: Area, roomy: bool) {
+    let state = &app.panels.experts;
+    let name = state.settings.model.name();
+    let caveat = state.settings.model.caveat();
+    let mut area = area;
+    if let (Some(text), meaning) = status(app) {
+        let x = canvas.right(area, &format!("  {text}"), meaning);
+        area.width = x.saturating_sub(area.x);
+    }
+    let run = state.routed.as_ref().map(|r| &r.run);
+    let facts = run.map_or(String::new(), |run| {
+        let memory = megabytes(run.weight_bytes);
+        let forward = run.forward.as_secs_f64() * 1e3;
+        match roomy {
+            true => format!(
+                " · {} on {} · weights {memory} · forward {forward:>6.1} ms",
+                run.backbone, run.device
+            ),
+            false => format!(" · {} {memory} {forward:>6.1} ms", run.device),
+        }
+    });
+    let note = run.and_then(|r| r.fallback.as_deref()).map_or(String::new(), |why| format!(" · {why}"));
+    canvas.spans(
+        area,
+        &[
+            (&name, Meaning::Strong),
+            (" · ", Meaning::Quiet),
+            (caveat, Meaning::Warning),
+            (&facts, Meaning::Quiet),
+            (&note, Meaning::Bad),
+        ],
+    );
+}
+
+/// What is being done or went wrong.
+fn status(app: &App) -> (Option<String>, Meaning) {
+    let state = &app.panels.experts;
+    match (&state.running, &state.error) {
+        (Some(doing), _) if state.routed.is_some() => (Some(format!("… {doing}")), Meaning::Warning),
+        (_, Some(error)) if state.routed.is_some() => (Some(format!("✗ {error}")), Meaning::Bad),
+        _ => (None, Meaning::Quiet),
+    }
+}
+
+fn value(app: &App, dial: Dial) -> String {
+    let settings = app.panels.experts.settings;
+    match dial {
+        Dial::Capacity => settings.capacity_factor.map_or("off".to_string(), |f| f.to_string()),
+        Dial::TopK => settings.top_k.to_string(),
+        Dial::Experts => settings.num_experts.to_string(),
+        Dial::Mode if settings.model == ModelPick::Bytes => "all layers".to_string(),
+        Dial::Mode => settings.mode.to_string(),
+    }
+}
+
+fn dials(canvas: &mut Canvas<'_>, app: &App, area: Area, roomy: bool) {
+    let state = &app.panels.experts;
+    let end = area.x + area.width;
+    let mut x = area.x;
+    for dial in Dial::ALL {
+        let chosen = dial == state.dial;
+        let name = match (roomy, dial) {
+            (false, Dial::Capacity) => "capacity",
+            (false, Dial::Experts) => "experts",
+            (false, Dial::Mode) => "mode",
+            _ => dial.name(),
+        };
+        let value = value(app, dial);
+        let rest = Area { x, width: end.saturating_sub(x), ..area };
+        let (open, close) = if chosen { ("‹", "›") } else { (" ", " ") };
+        let meaning = if chosen { Meaning::Selected } else { Meaning::Text };
+        x = canvas.spans(
+            rest,
+            &[
+                (open, Meaning::Key),
+                (name, Meaning::Quiet),
+                (" ", Meaning::Quiet),
+                (&value, meaning),
+                (close, Meaning::Key),
+            ],
+        );
+        x = x.saturating_add(1).min(end);
+    }
+    let rest = Area { x, width: end.saturating_sub(x), ..area };
+    let text = if roomy {
+        let drops =
+            state.routed.as_ref().map_or(0, |r| r.layers.iter().map(|l| l.routing.decision.dropped()).sum());
+        let meaning = if drops > 0 { Meaning::Bad } else { Meaning::Quiet };
+        canvas.right(rest, &format!("{drops} choices dropped in all layers"), meaning);
+        return;
+    } else {
+        position(app)
+    };
+    canvas.right(rest, &text, Meaning::Quiet);
+}
+
+/// `L2 2/4 · load · all`.
+fn position(app: &App) -> String {
+    let state = &app.panels.experts;
+    let layers = state.routed.as_ref().map_or(0, |r| r.layers.len());
+    let number = state.shown_layer().map_or(0, |l| l.routing.layer);
+    format!("L{number} {}/{layers} · {} · {}", state.layer + 1, state.view.name(), state.subset.name())
+}
+
+fn looking_at(canvas: &mut Canvas<'_>, app: &App, area: Area) {
+    let state = &app.panels.experts;
+    let Some(routed) = &state.routed else { return };
+    let number = state.shown_layer().map_or(0, |l| l.routing.layer);
+    let layer = format!("layer {number} ({} of {} MoE layers)", state.layer + 1, routed.layers.len());
+    let rows = routed.subsets.iter().find(|(s, _)| *s == state.subset).map_or(0, |(_, n)| *n);
+    let counted = format!("{} {} of {}", state.subset.name(), rows, routed.count_text(routed.rows.len()));
+    let cut = match routed.truncated {
+        0 => String::new(),
+        n => format!(" · {n} rows beyond model_max_length cut"),
+    };
+    let mut spans = vec![(" view ", Meaning::Quiet), (state.view.name(), Meaning::Strong)];
+    spans.extend([
+        ("   [ ] ", Meaning::Key),
+        (layer.as_str(), Meaning::Text),
+        ("   s ", Meaning::Key),
+        ("rows ", Meaning::Quiet),
+        (counted.as_str(), Meaning::Text),
+        (cut.as_str(), Meaning::Bad),
+    ]);
+    canvas.spans(area, &spans);
+}
+
+fn small(canvas: &mut Canvas<'_>, app: &App, area: Area) {
+    let state = &app.panels.experts;
+    let dial = state.dial;
+    let name = match state.settings.model {
+        ModelPick::Bytes => "bytes".to_string(),
+        ModelPick::Seeded(name) => name.to_string(),
+    };
+    let doing = if state.running.is_some() { "…" } else { "" };
+    let text = format!("{name}{doing} {}", position(app));
+    let word = match dial {
+        Dial::Capacity => "cf",
+        Dial::TopK => "k",
+        Dial::Experts => "E",
+        Dial::Mode => "mode",
+    };
+    let x = canvas.right(area, &format!(" ‹{word} {}›", value(app, dial)), Meaning::Key);
+    canvas.text(Area { width: x.saturating_sub(area.x), ..area }, &text, Meaning::Strong);
+}

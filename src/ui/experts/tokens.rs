@@ -1,0 +1,107 @@
+//! The token stream: a line of text in the experts' colours, and under it a line with their letters.
+
+use ratatui::style::{Modifier, Style};
+
+use super::letter;
+use crate::app::flow::{Item, Row};
+use crate::app::panels::experts::routed::{Layer, TokenRoute};
+use crate::app::panels::experts::{Routed, all_folds, flow, top};
+use crate::app::{App, Area, Section, Speaker, Target};
+use crate::text::{GlyphKind, Spaces, glyphs};
+use crate::ui::canvas::Canvas;
+use crate::ui::theme::Meaning;
+
+/// Draws the window around the cursor.
+pub fn draw(canvas: &mut Canvas<'_>, app: &App, area: Area, routed: &Routed, layer: &Layer) {
+    let view = &routed.view;
+    let unfolded = all_folds(view);
+    let flow = flow(app, view, &unfolded);
+    let bottom = area.y + area.height;
+    let (mut place, mut y) = (top(app, view), area.y);
+    while y < bottom {
+        let Some(row) = flow.row(place) else { break };
+        place = row.next;
+        match &row.items {
+            None => {
+                if let Some(section) = view.sections.get(row.section) {
+                    title(canvas, Area { y, height: 1, ..area }, section, routed);
+                }
+                y += 1;
+            }
+            Some(_) => {
+                draw_row(canvas, app, Area { y, height: (bottom - y).min(2), ..area }, &row, routed, layer);
+                y += 2;
+            }
+        }
+    }
+}
+
+fn title(canvas: &mut Canvas<'_>, area: Area, section: &Section, routed: &Routed) {
+    let name = match (section.speaker, section.round) {
+        (Speaker::System, _) | (_, None) => section.speaker.name().to_string(),
+        (speaker, Some(round)) => format!("round {} {}", round + 1, speaker.name()),
+    };
+    let rows: usize =
+        routed.token_rows.get(section.tokens.clone()).into_iter().flatten().map(|r| r.len()).sum();
+    let learns = if section.learns > 0 { format!("learns {}", section.learns) } else { "masked".to_string() };
+    let more = format!(" · {learns} · {}", routed.count_text(rows));
+    canvas.spans(area, &[("─ ", Meaning::Quiet), (&name, Meaning::Strong), (&more, Meaning::Quiet)]);
+}
+
+fn draw_row(canvas: &mut Canvas<'_>, app: &App, area: Area, row: &Row, routed: &Routed, layer: &Layer) {
+    let end = area.x + area.width;
+    for placed in row.items.iter().flatten() {
+        let Item::Token(index) = placed.item else { continue };
+        let x = area.x + placed.x.min(area.width);
+        let at_cursor = index == app.eye.token;
+        canvas.hit(Area { x, width: placed.width.min(area.width), ..area }, Target::Token(index));
+        let route = layer.tokens.get(index).copied().flatten();
+        let mut style = route_style(canvas, route);
+        if routed.view.token(index).is_some_and(|t| t.supervised) {
+            style = style.add_modifier(Modifier::UNDERLINED);
+        }
+        let style = canvas.theme.shade(style, index % 2 == 1);
+        let style = if at_cursor { style.patch(canvas.style(Meaning::Cursor)) } else { style };
+        let mut at = x;
+        for glyph in &placed.glyphs {
+            let own = match glyph.kind {
+                GlyphKind::StandIn | GlyphKind::Byte if !at_cursor => style.remove_modifier(Modifier::BOLD),
+                _ => style,
+            };
+            if !canvas.glyph(at, area.y, end, glyph, own) {
+                break;
+            }
+            at += glyph.width;
+        }
+        if area.height > 1 {
+            let (mark, style) = mark(canvas, route);
+            let limit = (x + placed.width.max(1)).min(end);
+            canvas.glyphs(x, area.y + 1, limit, &glyphs(&mark, Spaces::Blank), style);
+        }
+    }
+}
+
+/// The colour of a token's expert; quiet for a token without rows.
+pub fn route_style(canvas: &Canvas<'_>, route: Option<TokenRoute>) -> Style {
+    match route {
+        Some(route) if route.weight > 0.0 => canvas.theme.expert(route.expert, route.weight),
+        // Dropped everywhere: the expert's faintest colour, struck through.
+        Some(route) => canvas.theme.expert(route.expert, 0.0).add_modifier(Modifier::CROSSED_OUT),
+        None => canvas.style(Meaning::Quiet),
+    }
+}
+
+/// The letter of a token's expert; with ✂ where some of its choices were dropped.
+pub fn mark(canvas: &Canvas<'_>, route: Option<TokenRoute>) -> (String, Style) {
+    match route {
+        None => ("–".to_string(), canvas.style(Meaning::Quiet)),
+        Some(route) if route.weight == 0.0 => ("✂".to_string(), canvas.style(Meaning::Bad)),
+        Some(route) => {
+            let cut = if route.dropped > 0.0 { "✂" } else { "" };
+            (
+                format!("{}{cut}", letter(route.expert, route.weight)),
+                canvas.theme.expert(route.expert, route.weight),
+            )
+        }
+    }
+}
