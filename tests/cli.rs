@@ -306,3 +306,82 @@ fn a_hub_id_offline_without_a_copy_says_what_to_do() {
         failure(&["special", "-t", "acme/none", "--offline", "--cache-dir", cache.path().to_str().unwrap()]);
     assert!(message.contains("acme/none"), "{message}");
 }
+
+/// Exit status, standard output, standard error.
+fn run(arguments: &[&str]) -> (i32, String, String) {
+    let output = maskscope(arguments).output().expect("runs");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+    (output.status.code().expect("a status"), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn compare_needs_two_sides_and_says_where_they_differ() {
+    let (code, _, stderr) = run(&["compare", "-t", "sample:phi-2"]);
+    assert_eq!(code, 2);
+    assert!(stderr.contains("compare needs two sides"), "{stderr}");
+    let (code, _, stderr) = run(&["special", "-t", "sample:phi-2", "-t", "sample:mistral"]);
+    assert_eq!(code, 2, "only compare takes two");
+    assert!(stderr.contains("--tokenizer is given 2 times"), "{stderr}");
+    let same = ["compare", "-t", "sample:phi-2", "-t", "sample:phi-2", "--format", "jsonl"];
+    let (code, stdout, _) = run(&same);
+    assert_eq!(code, 0);
+    assert!(stdout.lines().all(|line| line.contains("\"alike\":true")), "{stdout}");
+    let two = ["compare", "-t", "sample:mistral", "--loader", "slow", "--loader", "fast", "--format", "json"];
+    let (code, stdout, _) = run(&two);
+    assert_eq!(code, 1);
+    let report: serde_json::Value = serde_json::from_str(&stdout).expect("JSON");
+    let sum = |key: &str| report["totals"][key].as_u64().expect("a count");
+    assert_eq!(sum("samples"), 14);
+    assert!(sum("alike") < 14 && sum("tokens_differ") > 0 && sum("labels_differ") == 0, "{report}");
+}
+
+#[test]
+fn shards_of_a_scan_add_up_to_the_scan_of_the_whole() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data.jsonl");
+    let turn = |n: usize| {
+        let answer = if n % 5 == 0 { "" } else { "Yes, it is." };
+        format!(
+            r#"{{"id": "s{n}", "from": "{}", "conversations": [{{"from": "human", "value": "Is it {n}?"}}, {{"from": "gpt", "value": "{answer}"}}]}}"#,
+            n % 3
+        )
+    };
+    let mut lines: Vec<String> = (0..50).map(turn).collect();
+    lines.insert(7, "oops".to_string());
+    lines.insert(8, r#"{"id": "no turns"}"#.to_string());
+    std::fs::write(&data, lines.join("\n")).expect("written");
+    let path = data.to_str().expect("UTF-8");
+    let (bad, good) = (folder.path().join("bad.txt"), folder.path().join("good.jsonl"));
+    let scan = |more: &[&str]| {
+        let all = [&["scan", "-t", "sample:phi-2", path, "--source-key", "from", "--format", "json"], more]
+            .concat();
+        run(&all)
+    };
+    let files = ["--bad-ids", bad.to_str().expect("UTF-8"), "--write-good", good.to_str().expect("UTF-8")];
+    let (code, whole, _) = scan(&files);
+    assert_eq!(code, 1);
+    let report: serde_json::Value = serde_json::from_str(&whole).expect("JSON");
+    assert_eq!(report["samples"], 50);
+    assert_eq!(report["by_state"]["mismatch"], 10, "the empty answers");
+    assert_eq!(report["by_cause"]["MSK002"]["samples"], 10);
+    assert_eq!(report["by_source"].as_object().map(|o| o.len()), Some(3));
+    assert_eq!(report["bad_records"], 2, "{}", report["bad"]);
+    assert_eq!(report["bad"][0]["line"], 8);
+    assert_eq!(std::fs::read_to_string(&bad).expect("written").lines().count(), 10);
+    assert_eq!(std::fs::read_to_string(&good).expect("written").lines().count(), 40);
+    let parts: Vec<String> = (1..=3)
+        .map(|n| {
+            let (_, part, _) = scan(&["--shard", &format!("{n}/3")]);
+            let file = folder.path().join(format!("{n}.json"));
+            std::fs::write(&file, part).expect("written");
+            file.to_str().expect("UTF-8").to_string()
+        })
+        .collect();
+    let merge: Vec<&str> = ["scan", "merge"]
+        .into_iter()
+        .chain(parts.iter().map(String::as_str))
+        .chain(["--format", "json"])
+        .collect();
+    let (_, merged, _) = run(&merge);
+    assert_eq!(merged, whole, "byte for byte");
+}

@@ -28,7 +28,9 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
     let text = format!("{lost} train on nothing or are replaced");
     let meaning = if lost == 0 { Meaning::Good } else { Meaning::Bad };
     canvas.spans(area.line(0), &[(&head, Meaning::Strong), (&text, meaning)]);
-    canvas.right(area.line(0), &format!(" {} a second", state.rate), Meaning::Quiet);
+    if area.width >= 70 {
+        canvas.right(area.line(0), &format!(" {:>7} a second", state.rate), Meaning::Quiet);
+    }
     let list = Area { y: area.y + 2, height: area.height.saturating_sub(2), ..area };
     let used = cause_rows(canvas, state.row, list, report);
     let rest = Area { y: list.y + used + 1, height: list.height.saturating_sub(used + 1), ..list };
