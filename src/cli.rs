@@ -178,6 +178,8 @@ pub enum Command {
     },
     /// The special-token table and what the overrides change.
     Special,
+    /// A whole data set, streamed: states and causes counted; exits with 1 when samples are lost.
+    Scan(ScanArguments),
     /// Two tokenizers (-t A -t B), or two classes of one (--loader slow --loader fast), on the same samples.
     Compare,
     /// Conversation templates, label rules and recipes.
@@ -191,6 +193,56 @@ pub enum Command {
     Moe(MoeCommand),
     /// One frame of the screen, printed.
     Frame(FrameArguments),
+}
+
+/// Arguments of `scan`.
+#[derive(Debug, Clone, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct ScanArguments {
+    #[command(subcommand)]
+    pub command: Option<ScanCommand>,
+    /// Files (JSON array or lines, also .gz and .zst), folders, patterns, or - for standard input [default: --data].
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Key of a record whose values are counted one by one.
+    #[arg(long, value_name = "KEY")]
+    pub source_key: Option<String>,
+    /// Write the ids of samples that train on nothing or are replaced, one a line.
+    #[arg(long, value_name = "FILE")]
+    pub bad_ids: Option<PathBuf>,
+    /// Write the records that train on something, one a line.
+    #[arg(long, value_name = "FILE")]
+    pub write_good: Option<PathBuf>,
+    /// Write the other records, one a line.
+    #[arg(long, value_name = "FILE")]
+    pub write_bad: Option<PathBuf>,
+    /// Take every n-th record only, beginning with the i-th: i/n.
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<String>,
+}
+
+/// What else `scan` can do.
+#[derive(Debug, Clone, Subcommand)]
+pub enum ScanCommand {
+    /// Reports of shards (scan --format json) as the report of the whole.
+    Merge {
+        #[arg(value_name = "REPORT", required = true)]
+        reports: Vec<PathBuf>,
+    },
+}
+
+impl ScanArguments {
+    /// Which part of the records, from 1, and of how many.
+    ///
+    /// # Errors
+    /// Anything but `i/n` with i from 1 to n.
+    pub fn shard(&self) -> Result<(u64, u64)> {
+        let Some(text) = &self.shard else { return Ok((1, 1)) };
+        let parts = text.split_once('/').and_then(|(i, n)| Some((i.parse().ok()?, n.parse().ok()?)));
+        parts
+            .filter(|(i, n): &(u64, u64)| (1..=*n).contains(i))
+            .ok_or_else(|| Error::Usage(format!("--shard {text}: expected I/N, such as 1/4")))
+    }
 }
 
 /// Arguments of `doctor`.

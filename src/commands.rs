@@ -8,6 +8,7 @@ mod inspect;
 mod lists;
 mod moe;
 mod onboard;
+mod scan;
 mod special;
 
 use std::io::{BufWriter, IsTerminal, Write};
@@ -57,6 +58,7 @@ fn dispatch(arguments: &Arguments) -> Result<Outcome> {
         Some(Command::Patch { name, out, repo }) => {
             onboard::run_patch(shared, name, out.as_deref(), repo.as_deref())
         }
+        Some(Command::Scan(arguments)) => scan::run(shared, arguments),
         Some(Command::Compare) => compare::run(shared),
         Some(Command::Special) => special::run(shared),
         Some(Command::Templates) => lists::templates(shared),

@@ -17,13 +17,15 @@
 //!           │
 //!        report                  the same results without a screen: text, JSON
 //!           │
+//!         scan                  a whole data set: states and causes counted
+//!           │
 //!       diagnose                 why samples are lost: findings, fixes that were tried, the patch
 //!           │
 //!         setup ───────── hub    what a user asks for → tokenizer, template, rule, options; downloads
 //!           │
 //!     labels    masks            the LLaVA family's label rules · the mask strategies of other trainers
 //!           │
-//!          chat                  conversations as data, files, LLaVA and Jinja templates
+//!      chat ─ data               conversations, LLaVA and Jinja templates · records, one after another
 //!           │
 //!       tokenizer ─────── moe    files → a tokenizer that behaves like its Python class · experts, routing
 //!           │
@@ -55,6 +57,7 @@ pub mod app;
 pub mod chat;
 pub mod cli;
 pub mod commands;
+pub mod data;
 pub mod diagnose;
 pub mod error;
 pub mod hub;
@@ -65,6 +68,7 @@ pub mod python;
 pub mod report;
 pub mod runtime;
 pub mod samples;
+pub mod scan;
 pub mod setup;
 pub mod text;
 pub mod tokenizer;

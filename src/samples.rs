@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::chat::{Sample, parse_samples};
+use crate::data::Records;
 use crate::error::Result;
 use crate::tokenizer::FileSet;
 
@@ -109,4 +110,11 @@ pub fn conversations() -> Result<Vec<Sample>> {
         all.extend(file.samples()?);
     }
     Ok(all)
+}
+
+/// The embedded conversations as a stream of records: each file is an array, one behind the other.
+pub fn conversation_records() -> Records {
+    let bytes: Vec<u8> =
+        CONVERSATIONS.iter().flat_map(|file| file.json.iter().copied().chain([b'\n'])).collect();
+    Records::new("samples/conversations".to_string(), Box::new(std::io::Cursor::new(bytes)))
 }

@@ -13,12 +13,14 @@ const ORDER: &[&str] = &[
     "tokenizer",
     "moe",
     "chat",
+    "data",
     "samples",
     "labels",
     "masks",
     "hub",
     "setup",
     "diagnose",
+    "scan",
     "report",
     "app",
     "ui",
@@ -40,6 +42,9 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("minijinja::", &["chat"]),
     ("clap::", &["cli"]),
     ("similar::", &["diagnose"]),
+    ("flate2::", &["data"]),
+    ("zstd::", &["data"]),
+    ("glob::", &["data"]),
 ];
 
 fn sources(dir: &Path, found: &mut Vec<PathBuf>) {

@@ -13,7 +13,6 @@ pub enum Screen {
     Samples,
     Doctor,
     Onboard,
-    Strategies,
     Experts,
     Compare,
     Scan,
@@ -21,7 +20,7 @@ pub enum Screen {
 
 impl Screen {
     /// All screens, in the order of their tabs.
-    pub const ALL: [Screen; 11] = [
+    pub const ALL: [Screen; 10] = [
         Self::Labels,
         Self::Lengths,
         Self::Special,
@@ -29,7 +28,6 @@ impl Screen {
         Self::Samples,
         Self::Doctor,
         Self::Onboard,
-        Self::Strategies,
         Self::Experts,
         Self::Compare,
         Self::Scan,
@@ -50,7 +48,6 @@ impl Screen {
             Self::Samples => "Samples",
             Self::Doctor => "Doctor",
             Self::Onboard => "Onboard",
-            Self::Strategies => "Strategies",
             Self::Experts => "Experts",
             Self::Compare => "Compare",
             Self::Scan => "Scan",

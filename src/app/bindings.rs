@@ -16,7 +16,7 @@ pub enum Context {
 
 impl Context {
     /// All contexts, in the order of the help.
-    pub const ALL: [Context; 16] = [
+    pub const ALL: [Context; 15] = [
         Self::Global,
         Self::On(Screen::Labels),
         Self::On(Screen::Lengths),
@@ -25,7 +25,6 @@ impl Context {
         Self::On(Screen::Samples),
         Self::On(Screen::Doctor),
         Self::On(Screen::Onboard),
-        Self::On(Screen::Strategies),
         Self::On(Screen::Experts),
         Self::On(Screen::Compare),
         Self::On(Screen::Scan),
@@ -93,7 +92,7 @@ pub(super) const fn bind(
 const COMMON: &[Binding] = {
     use Action as A;
     use Context::{Editor, Global, Help, On, Path, Picker};
-    use Screen::{Compare, Doctor, Experts, Labels, Lengths, Onboard, Prompt, Samples, Scan, Special, Strategies};
+    use Screen::{Compare, Doctor, Experts, Labels, Lengths, Onboard, Prompt, Samples, Scan, Special};
     &[
         bind(On(Labels), &["left", "h"], A::Left, "token to the left", Some("token")),
         bind(On(Labels), &["right", "l"], A::Right, "token to the right", Some("token")),
@@ -130,10 +129,9 @@ const COMMON: &[Binding] = {
         bind(Global, &["5"], A::Open(Samples), "screen Samples", None),
         bind(Global, &["6"], A::Open(Doctor), "screen Doctor", None),
         bind(Global, &["7"], A::Open(Onboard), "screen Onboard", None),
-        bind(Global, &["8"], A::Open(Strategies), "screen Strategies", None),
-        bind(Global, &["9"], A::Open(Experts), "screen Experts", None),
-        bind(Global, &["0"], A::Open(Compare), "screen Compare", None),
-        bind(Global, &["S"], A::Open(Scan), "screen Scan", None),
+        bind(Global, &["8"], A::Open(Experts), "screen Experts", None),
+        bind(Global, &["9"], A::Open(Compare), "screen Compare", None),
+        bind(Global, &["0"], A::Open(Scan), "screen Scan", None),
         bind(Global, &["tab"], A::NextScreen, "next screen", None),
         bind(Global, &["shift-tab"], A::PreviousScreen, "previous screen", None),
         bind(Global, &["up", "k"], A::Up, "line up", None),

@@ -6,5 +6,5 @@ mod reader;
 mod sample;
 
 pub use llava::{SeparatorStyle, Template, build_messages, speaker_prompt};
-pub use reader::{parse_samples, read_samples};
+pub use reader::{parse_samples, read_samples, sample_of};
 pub use sample::{Sample, Turn};

@@ -33,7 +33,7 @@ pub fn parse_samples(bytes: &[u8], path: &Path) -> Result<Vec<Sample>> {
         let message = "there is no conversation in this file".to_string();
         return Err(Error::Json { path: path.to_path_buf(), line: 1, message });
     }
-    records.iter().enumerate().map(|(i, (line, value))| sample(value, i, *line, path)).collect()
+    records.iter().enumerate().map(|(i, (line, value))| sample_of(value, i, *line, path)).collect()
 }
 
 /// The elements of a JSON array with the lines they begin on.
@@ -74,7 +74,11 @@ fn shifted(path: &Path, error: &serde_json::Error, first_line: usize) -> Error {
     Error::Json { path: path.to_path_buf(), line, message: error.to_string() }
 }
 
-fn sample(value: &Value, index: usize, line: usize, path: &Path) -> Result<Sample> {
+/// The sample that a record holds; `index`, `line` and `path` name it in errors.
+///
+/// # Errors
+/// A record that is no object, or whose turns are not as LLaVA writes them.
+pub fn sample_of(value: &Value, index: usize, line: usize, path: &Path) -> Result<Sample> {
     let id = match value.get("id") {
         Some(Value::String(id)) => id.clone(),
         Some(id @ Value::Number(_)) => id.to_string(),

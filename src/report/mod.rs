@@ -8,6 +8,7 @@ pub mod json;
 mod moe;
 mod paint;
 mod sample;
+mod scan;
 mod special;
 mod table;
 
@@ -22,5 +23,6 @@ pub use json::{EncodeJson, SampleJson, SpecialJson};
 pub use moe::{expert_name, moe_legend, moe_sample_text};
 pub use paint::Paint;
 pub use sample::{encoding_text, glyph_text, sample_text, summary_line, token_glyphs};
+pub use scan::scan_lines;
 pub use special::special_text;
 pub use table::table;

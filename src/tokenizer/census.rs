@@ -53,28 +53,3 @@ impl Tokenizer {
         census
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use crate::samples::SampleTokenizer;
-    use crate::tokenizer::{LoadOptions, load};
-
-    fn sample(name: &str) -> crate::tokenizer::Tokenizer {
-        let files = SampleTokenizer::named(name).expect("embedded").files();
-        load(name, &files, LoadOptions::default()).expect("loads")
-    }
-
-    #[test]
-    fn the_hole_of_stablelm_is_found() {
-        // Id 100256 lies between the ranks of cl100k and its special tokens.
-        let census = sample("stablelm-2").census();
-        assert!(census.holes.contains(&(100_256..100_257)), "{:?}", census.holes);
-    }
-
-    #[test]
-    fn what_is_put_around_a_text_is_measured() {
-        let mistral = sample("mistral").census();
-        assert_eq!((mistral.put_before, mistral.put_behind), (vec![1], vec![]));
-        assert_eq!(sample("phi-2").census().put_before, Vec::<u32>::new());
-    }
-}

@@ -16,7 +16,6 @@ mod prompt;
 mod samples;
 mod scan;
 mod special;
-mod strategies;
 mod table;
 mod theme;
 
@@ -120,7 +119,6 @@ fn panel(canvas: &mut Canvas<'_>, app: &App, panes: &Panes, screen: Screen) {
     match screen {
         Screen::Doctor => doctor::draw(canvas, app, panes),
         Screen::Onboard => onboard::draw(canvas, app, panes),
-        Screen::Strategies => strategies::draw(canvas, app, panes),
         Screen::Experts => experts::draw(canvas, app, panes),
         Screen::Compare => compare::draw(canvas, app, panes),
         Screen::Scan => scan::draw(canvas, app, panes),

@@ -1,10 +1,81 @@
-//! Screen Scan: a whole data set, with the causes counted.
+//! Screen Scan: what the whole file comes to, with the cause under the cursor ready to be looked at.
 
 use super::canvas::Canvas;
 use super::theme::Meaning;
-use crate::app::{App, Panes};
+use crate::app::panels::scan::causes;
+use crate::app::{App, Area, Load, Panes};
+use crate::report::scan_lines;
+use crate::scan::Report;
 
 /// Draws the screen.
-pub fn draw(canvas: &mut Canvas<'_>, _app: &App, panes: &Panes) {
-    canvas.text(panes.body, "nothing here yet", Meaning::Quiet);
+pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
+    let area = panes.body;
+    let state = &app.panels.scan;
+    let report = match &state.report {
+        Load::Ready(report) => report,
+        Load::Failed(error) => {
+            canvas.paragraph(area, error, Meaning::Bad);
+            return;
+        }
+        _ => {
+            canvas.text(area, &format!("scanning {} … esc ends it", app.source.name()), Meaning::Quiet);
+            return;
+        }
+    };
+    let running = if state.done { "" } else { " so far · esc ends it" };
+    let head = format!("{} samples{running}  ", report.samples);
+    let lost = report.lost_samples();
+    let text = format!("{lost} train on nothing or are replaced");
+    let meaning = if lost == 0 { Meaning::Good } else { Meaning::Bad };
+    canvas.spans(area.line(0), &[(&head, Meaning::Strong), (&text, meaning)]);
+    canvas.right(area.line(0), &format!(" {} a second", state.rate), Meaning::Quiet);
+    let list = Area { y: area.y + 2, height: area.height.saturating_sub(2), ..area };
+    let used = cause_rows(canvas, state.row, list, report);
+    let rest = Area { y: list.y + used + 1, height: list.height.saturating_sub(used + 1), ..list };
+    // The causes stand above already; what else the report says follows as far as there is room.
+    let lines = scan_lines(report);
+    let from = lines.iter().position(|line| line == "by rounds").unwrap_or(lines.len());
+    let states = lines.iter().position(|line| line == "by state").unwrap_or(lines.len());
+    let causes_at = lines.iter().position(|line| line == "by cause").unwrap_or(from);
+    let first = lines.get(states..causes_at).unwrap_or_default().iter();
+    let second = lines.get(from..).unwrap_or_default().iter();
+    for (n, line) in (0..rest.height).zip(first.chain(second)) {
+        canvas.text(rest.line(n), line, Meaning::Quiet);
+    }
+}
+
+/// The causes, the most frequent first; gives the lines used.
+fn cause_rows(canvas: &mut Canvas<'_>, cursor: usize, area: Area, report: &Report) -> u16 {
+    let ids = causes(report);
+    if ids.is_empty() {
+        canvas.text(area.line(0), "no cause for concern was found", Meaning::Good);
+        return 1;
+    }
+    let room = usize::from((area.height / 2).max(3)).min(usize::from(area.height));
+    let top = cursor.saturating_sub(room.saturating_sub(1));
+    let mut used = 0;
+    for (n, id) in ids.iter().enumerate().skip(top).take(room) {
+        let Some(cause) = report.by_cause.get(*id) else { continue };
+        let line = area.line(used);
+        let (mark, meaning) = match cause.verdict.as_str() {
+            "error" => ("✗ ", Meaning::Bad),
+            "warn" => ("! ", Meaning::Warning),
+            _ => ("i ", Meaning::Strong),
+        };
+        let count = format!("{:>8} ", cause.samples);
+        canvas.spans(
+            line,
+            &[
+                (mark, meaning),
+                (id, Meaning::Quiet),
+                (&count, Meaning::Strong),
+                (&cause.title, Meaning::Text),
+            ],
+        );
+        if n == cursor {
+            canvas.tint(line, Meaning::Selected);
+        }
+        used += 1;
+    }
+    used
 }

@@ -13,7 +13,6 @@ pub mod doctor;
 pub mod experts;
 pub mod onboard;
 pub mod scan;
-pub mod strategies;
 
 use super::action::{Action, Screen};
 use super::bindings::Binding;
@@ -25,7 +24,6 @@ use super::state::App;
 pub struct Panels {
     pub doctor: doctor::State,
     pub onboard: onboard::State,
-    pub strategies: strategies::State,
     pub experts: experts::State,
     pub compare: compare::State,
     pub scan: scan::State,
@@ -36,7 +34,6 @@ pub struct Panels {
 pub enum PanelAct {
     Doctor(doctor::Act),
     Onboard(onboard::Act),
-    Strategies(strategies::Act),
     Experts(experts::Act),
     Compare(compare::Act),
     Scan(scan::Act),
@@ -47,7 +44,6 @@ pub enum PanelAct {
 pub enum PanelWork {
     Doctor(Box<doctor::Work>),
     Onboard(Box<onboard::Work>),
-    Strategies(Box<strategies::Work>),
     Experts(Box<experts::Work>),
     Compare(Box<compare::Work>),
     Scan(Box<scan::Work>),
@@ -58,7 +54,6 @@ pub enum PanelWork {
 pub enum PanelOutcome {
     Doctor(doctor::Outcome),
     Onboard(onboard::Outcome),
-    Strategies(strategies::Outcome),
     Experts(experts::Outcome),
     Compare(compare::Outcome),
     Scan(scan::Outcome),
@@ -71,7 +66,6 @@ pub(super) fn refresh(app: &mut App) -> Vec<Effect> {
     match app.screen {
         Screen::Doctor => doctor::refresh(app),
         Screen::Onboard => onboard::refresh(app),
-        Screen::Strategies => strategies::refresh(app),
         Screen::Experts => experts::refresh(app),
         Screen::Compare => compare::refresh(app),
         Screen::Scan => scan::refresh(app),
@@ -84,7 +78,6 @@ pub(super) fn on_screen(app: &mut App, action: Action) -> Option<Vec<Effect>> {
     match app.screen {
         Screen::Doctor => doctor::on_screen(app, action),
         Screen::Onboard => onboard::on_screen(app, action),
-        Screen::Strategies => strategies::on_screen(app, action),
         Screen::Experts => experts::on_screen(app, action),
         Screen::Compare => compare::on_screen(app, action),
         Screen::Scan => scan::on_screen(app, action),
@@ -97,7 +90,6 @@ pub(super) fn act(app: &mut App, act: PanelAct) -> Vec<Effect> {
     match act {
         PanelAct::Doctor(act) => doctor::act(app, act),
         PanelAct::Onboard(act) => onboard::act(app, act),
-        PanelAct::Strategies(act) => strategies::act(app, act),
         PanelAct::Experts(act) => experts::act(app, act),
         PanelAct::Compare(act) => compare::act(app, act),
         PanelAct::Scan(act) => scan::act(app, act),
@@ -109,7 +101,6 @@ pub(super) fn done(app: &mut App, outcome: PanelOutcome) -> Vec<Effect> {
     match outcome {
         PanelOutcome::Doctor(outcome) => doctor::done(app, outcome),
         PanelOutcome::Onboard(outcome) => onboard::done(app, outcome),
-        PanelOutcome::Strategies(outcome) => strategies::done(app, outcome),
         PanelOutcome::Experts(outcome) => experts::done(app, outcome),
         PanelOutcome::Compare(outcome) => compare::done(app, outcome),
         PanelOutcome::Scan(outcome) => scan::done(app, outcome),
@@ -121,7 +112,6 @@ fn broken(app: &mut App, screen: Screen, error: String) -> Vec<Effect> {
     match screen {
         Screen::Doctor => doctor::broken(app, error),
         Screen::Onboard => onboard::broken(app, error),
-        Screen::Strategies => strategies::broken(app, error),
         Screen::Experts => experts::broken(app, error),
         Screen::Compare => compare::broken(app, error),
         Screen::Scan => scan::broken(app, error),
@@ -131,11 +121,5 @@ fn broken(app: &mut App, screen: Screen, error: String) -> Vec<Effect> {
 }
 
 /// The keys of each panel.
-pub(super) const BINDINGS: &[&[Binding]] = &[
-    doctor::BINDINGS,
-    onboard::BINDINGS,
-    strategies::BINDINGS,
-    experts::BINDINGS,
-    compare::BINDINGS,
-    scan::BINDINGS,
-];
+pub(super) const BINDINGS: &[&[Binding]] =
+    &[doctor::BINDINGS, onboard::BINDINGS, experts::BINDINGS, compare::BINDINGS, scan::BINDINGS];

@@ -1,53 +1,179 @@
-//! Screen Scan: a whole data set, with the causes counted. State, keys and messages; the work is in `runtime::panels::scan`.
+//! Screen Scan: the whole file of conversations under the present set-up, with the causes counted as they come in.
 
-use crate::app::action::Action;
-use crate::app::bindings::Binding;
-use crate::app::job::Effect;
-use crate::app::state::App;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::app::action::{Action, Screen};
+use crate::app::bindings::{Binding, Context, bind};
+use crate::app::job::{DataSource, Effect, JobKind, Work as AppWork};
+use crate::app::moves::{lines, step};
+use crate::app::panels::{PanelAct, PanelWork};
+use crate::app::state::{App, Load, Notice};
+use crate::app::update::{go_to_sample, job};
+use crate::scan::Report;
+use crate::setup::Setup;
 
 /// What the screen knows.
 #[derive(Debug, Default)]
-pub struct State {}
+pub struct State {
+    /// The report so far; `Loading` only until the first batch is done.
+    pub report: Load<Box<Report>>,
+    pub done: bool,
+    /// Samples a second.
+    pub rate: u64,
+    /// Line under the cursor, among those of the report.
+    pub row: usize,
+    /// What it was made for.
+    pub made_for: Option<(Arc<Setup>, DataSource)>,
+}
 
 /// Acts that only this screen has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Act {
-    /// Work it out again.
+    /// Scan again.
     Again,
+    /// Open the next sample of the cause under the cursor.
+    Example,
 }
 
 /// What is to be worked out.
 #[derive(Debug, Clone)]
-pub struct Work {}
+pub struct Work {
+    pub setup: Arc<Setup>,
+    /// `None` for the embedded conversations.
+    pub file: Option<PathBuf>,
+}
 
 /// What came of it.
 #[derive(Debug, Clone)]
 pub enum Outcome {
+    /// The report so far.
+    Counted {
+        report: Box<Report>,
+        rate: u64,
+        done: bool,
+    },
     Failed(String),
 }
 
+const fn key(
+    keys: &'static [&'static str],
+    act: Act,
+    help: &'static str,
+    hint: Option<&'static str>,
+) -> Binding {
+    bind(Context::On(Screen::Scan), keys, Action::Panel(PanelAct::Scan(act)), help, hint)
+}
+
 /// The keys of this screen.
-pub const BINDINGS: &[Binding] = &[];
+pub const BINDINGS: &[Binding] = &[
+    key(&["enter"], Act::Example, "open an example of the cause under the cursor", Some("open example")),
+    key(&["s"], Act::Again, "scan again", Some("scan again")),
+];
 
 /// Starts what is out of date.
-pub fn refresh(_app: &mut App) -> Vec<Effect> {
-    Vec::new()
+pub fn refresh(app: &mut App) -> Vec<Effect> {
+    let Some(view) = app.shown().cloned() else { return Vec::new() };
+    let same = |(setup, source): &(Arc<Setup>, DataSource)| {
+        *source == app.source
+            && Arc::ptr_eq(&setup.base, &view.setup.base)
+            && setup.template == view.setup.template
+            && setup.rule == view.setup.rule
+            && setup.numbers == view.setup.numbers
+            && setup.overrides == view.setup.overrides
+            && setup.options == view.setup.options
+    };
+    if app.panels.scan.made_for.as_ref().is_some_and(same) {
+        return Vec::new();
+    }
+    start(app)
+}
+
+fn start(app: &mut App) -> Vec<Effect> {
+    let Some(setup) = app.shown().map(|view| view.setup.clone()) else { return Vec::new() };
+    let file = match &app.source {
+        DataSource::Embedded => None,
+        DataSource::File(path) => Some(path.clone()),
+    };
+    let state = &mut app.panels.scan;
+    state.made_for = Some((setup.clone(), app.source.clone()));
+    (state.report, state.done, state.rate, state.row) = (Load::Loading, false, 0, 0);
+    let work = AppWork::Panel(PanelWork::Scan(Box::new(Work { setup, file })));
+    vec![job(app, JobKind::Panel(Screen::Scan), work)]
+}
+
+/// Causes in the order of the screen: the most frequent first.
+pub fn causes(report: &Report) -> Vec<&str> {
+    let mut causes: Vec<(&str, u64)> =
+        report.by_cause.iter().map(|(id, c)| (id.as_str(), c.samples)).collect();
+    causes.sort_by_key(|(id, samples)| (std::cmp::Reverse(*samples), *id));
+    causes.into_iter().map(|(id, _)| id).collect()
 }
 
 /// A general act on this screen.
-pub fn on_screen(_app: &mut App, _action: Action) -> Option<Vec<Effect>> {
-    None
+pub fn on_screen(app: &mut App, action: Action) -> Option<Vec<Effect>> {
+    if action == Action::Back && !app.panels.scan.done {
+        let state = &mut app.panels.scan;
+        state.done = true;
+        if matches!(state.report, Load::Loading) {
+            state.report = Load::Failed("cancelled; s scans".to_string());
+        }
+        return Some(vec![Effect::Cancel(JobKind::Panel(Screen::Scan))]);
+    }
+    let by = lines(app, action)?;
+    let count = app.panels.scan.report.ready().map_or(0, |report| report.by_cause.len());
+    app.panels.scan.row = step(app.panels.scan.row, by, count);
+    Some(Vec::new())
 }
 
 /// An act of this screen's own.
-pub fn act(_app: &mut App, _act: Act) -> Vec<Effect> {
-    Vec::new()
+pub fn act(app: &mut App, act: Act) -> Vec<Effect> {
+    match act {
+        Act::Again => start(app),
+        Act::Example => example(app),
+    }
+}
+
+/// The next sample of the cause after the one on screen, at the place where claim and truth part.
+fn example(app: &mut App) -> Vec<Effect> {
+    let Some(report) = app.panels.scan.report.ready() else { return Vec::new() };
+    let Some(id) = causes(report).get(app.panels.scan.row).map(|id| id.to_string()) else {
+        return Vec::new();
+    };
+    let examples = report.by_cause.get(&id).map(|c| c.examples.as_slice()).unwrap_or_default();
+    let samples = app.samples.ready();
+    let place = |name: &str| samples.and_then(|all| all.iter().position(|s| s.id == name));
+    let places: Vec<usize> = examples.iter().filter_map(|e| place(&e.id)).collect();
+    let next = places.iter().find(|at| **at > app.current).or(places.first()).copied();
+    let Some(index) = next else {
+        let text = "no example of this cause is among the samples that are loaded".to_string();
+        app.notice = Some(Notice { text, is_error: false });
+        return Vec::new();
+    };
+    app.screen = Screen::Labels;
+    app.seek_difference = true;
+    app.notice = Some(Notice { text: format!("{id}; 0 goes back to the scan"), is_error: false });
+    if index == app.current {
+        app.seek();
+        return Vec::new();
+    }
+    go_to_sample(app, index)
 }
 
 /// Takes what came of the work.
-pub fn done(_app: &mut App, _outcome: Outcome) -> Vec<Effect> {
+pub fn done(app: &mut App, outcome: Outcome) -> Vec<Effect> {
+    match outcome {
+        Outcome::Counted { report, rate, done } => {
+            let state = &mut app.panels.scan;
+            (state.report, state.rate, state.done) = (Load::Ready(report), rate, done);
+        }
+        Outcome::Failed(error) => broken(app, error),
+    }
     Vec::new()
 }
 
-/// The work ended by a bug of ours: say so instead of waiting for ever.
-pub fn broken(_app: &mut App, _error: String) {}
+/// The work ended without a result: say so instead of waiting for ever.
+pub fn broken(app: &mut App, error: String) {
+    app.panels.scan.report = Load::Failed(error);
+    app.panels.scan.done = true;
+}

@@ -5,7 +5,6 @@ mod doctor;
 mod experts;
 mod onboard;
 mod scan;
-mod strategies;
 
 use crate::app::panels::{PanelOutcome, PanelWork};
 
@@ -14,10 +13,7 @@ pub fn perform(work: PanelWork, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnM
     match work {
         PanelWork::Doctor(work) => doctor::perform(*work, cancelled, &mut |o| emit(PanelOutcome::Doctor(o))),
         PanelWork::Onboard(work) => {
-            onboard::perform(*work, cancelled, &mut |o| emit(PanelOutcome::Onboard(o)))
-        }
-        PanelWork::Strategies(work) => {
-            strategies::perform(*work, cancelled, &mut |o| emit(PanelOutcome::Strategies(o)))
+            onboard::perform(*work, cancelled, &mut |o| emit(PanelOutcome::Onboard(o)));
         }
         PanelWork::Experts(work) => {
             experts::perform(*work, cancelled, &mut |o| emit(PanelOutcome::Experts(o)))

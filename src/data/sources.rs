@@ -1,0 +1,103 @@
+//! From what a person types to the files that are read: files, folders, patterns, standard input.
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use flate2::read::MultiGzDecoder;
+
+use crate::error::{Error, Result};
+
+/// Endings of data files in a folder.
+const ENDINGS: &[&str] = &[".json", ".jsonl", ".json.gz", ".jsonl.gz", ".json.zst", ".jsonl.zst"];
+
+/// One stream of records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    File(PathBuf),
+    Stdin,
+}
+
+impl Source {
+    /// As messages name it.
+    pub fn name(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Stdin => "-".to_string(),
+        }
+    }
+
+    /// The decompressed bytes. Compression is told from the first bytes, not from the name.
+    ///
+    /// # Errors
+    /// A file that cannot be opened or read.
+    pub fn open(&self) -> Result<Box<dyn Read + Send>> {
+        let Self::File(path) = self else { return Ok(Box::new(std::io::stdin())) };
+        let mut file = File::open(path).map_err(|e| Error::io(path, e))?;
+        let mut head = [0; 4];
+        let mut got = 0;
+        while got < head.len() {
+            let rest = head.get_mut(got..).unwrap_or_default();
+            match file.read(rest).map_err(|e| Error::io(path, e))? {
+                0 => break,
+                n => got += n,
+            }
+        }
+        let whole = std::io::Cursor::new(head.get(..got).unwrap_or_default().to_vec()).chain(file);
+        let whole = BufReader::with_capacity(1 << 18, whole);
+        Ok(match head {
+            [0x1F, 0x8B, ..] => Box::new(MultiGzDecoder::new(whole)),
+            [0x28, 0xB5, 0x2F, 0xFD] => {
+                Box::new(zstd::stream::read::Decoder::with_buffer(whole).map_err(|e| Error::io(path, e))?)
+            }
+            [b'P', b'A', b'R', b'1'] => {
+                return Err(Error::format(path, "Parquet is not read; write it as JSON lines first"));
+            }
+            _ => Box::new(whole),
+        })
+    }
+}
+
+/// The sources that arguments name, in their order; files of a folder or a pattern by name.
+///
+/// # Errors
+/// A path that is not there, a pattern that is none or matches nothing.
+pub fn sources(arguments: &[PathBuf]) -> Result<Vec<Source>> {
+    let mut all = Vec::new();
+    for argument in arguments {
+        let text = argument.to_string_lossy();
+        if text == "-" {
+            all.push(Source::Stdin);
+        } else if argument.is_dir() {
+            all.extend(folder(argument)?);
+        } else if argument.exists() || !text.contains(['*', '?', '[']) {
+            // A file that is not there is said when it is opened.
+            all.push(Source::File(argument.clone()));
+        } else {
+            let paths = glob::glob(&text).map_err(|e| Error::Usage(format!("{text}: {e}")))?;
+            let mut found: Vec<PathBuf> =
+                paths.filter_map(|path| path.ok()).filter(|p| p.is_file()).collect();
+            if found.is_empty() {
+                return Err(Error::Usage(format!("{text}: no file matches this pattern")));
+            }
+            found.sort();
+            all.extend(found.into_iter().map(Source::File));
+        }
+    }
+    Ok(all)
+}
+
+fn folder(folder: &Path) -> Result<Vec<Source>> {
+    let entries = std::fs::read_dir(folder).map_err(|e| Error::io(folder, e))?;
+    let is_data = |path: &PathBuf| {
+        let name = path.file_name().map(|n| n.to_string_lossy().to_lowercase()).unwrap_or_default();
+        path.is_file() && ENDINGS.iter().any(|ending| name.ends_with(ending))
+    };
+    let mut found: Vec<PathBuf> = entries.flatten().map(|e| e.path()).filter(is_data).collect();
+    if found.is_empty() {
+        let what = ENDINGS.join(", ");
+        return Err(Error::Usage(format!("{}: this folder holds no {what} file", folder.display())));
+    }
+    found.sort();
+    Ok(found.into_iter().map(Source::File).collect())
+}

@@ -1,0 +1,203 @@
+//! One record after another out of a stream of bytes: the elements of a JSON array, or JSON values one behind the other.
+//!
+//! The cut between records needs no parser: brackets are counted, strings are skipped. What is cut out is parsed by
+//! serde_json afterwards, off the reading thread.
+
+use std::io::Read;
+
+use super::sources::Source;
+use crate::error::{Error, Result};
+
+/// A record larger than this is refused: a bracket that never closes would take all memory.
+const MAX_RECORD: usize = 256 << 20;
+
+/// Where a record begins.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// Name of the source.
+    pub file: String,
+    /// Line, from 1, and byte, from 0, of the decompressed text.
+    pub line: u64,
+    pub byte: u64,
+    /// Position among the records of the source, from 0.
+    pub index: u64,
+}
+
+/// One record as text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    pub place: Place,
+    /// The JSON of one record; invalid bytes are an error when it is parsed.
+    pub bytes: Vec<u8>,
+}
+
+/// The records of one source.
+pub struct Records {
+    name: String,
+    reader: Box<dyn Read + Send>,
+    buffer: Vec<u8>,
+    /// Next byte of the buffer.
+    at: usize,
+    line: u64,
+    byte: u64,
+    index: u64,
+    ended: bool,
+}
+
+impl std::fmt::Debug for Records {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Records").field("name", &self.name).field("byte", &self.byte).finish_non_exhaustive()
+    }
+}
+
+impl Records {
+    /// The records of a source.
+    ///
+    /// # Errors
+    /// A file that cannot be opened.
+    pub fn open(source: &Source) -> Result<Self> {
+        Ok(Self::new(source.name(), source.open()?))
+    }
+
+    /// The records of bytes.
+    pub fn new(name: String, reader: Box<dyn Read + Send>) -> Self {
+        Self { name, reader, buffer: Vec::new(), at: 0, line: 1, byte: 0, index: 0, ended: false }
+    }
+
+    /// The next byte without taking it; `None` at the end.
+    fn peek(&mut self) -> Result<Option<u8>> {
+        if self.at >= self.buffer.len() {
+            if self.ended {
+                return Ok(None);
+            }
+            self.buffer.resize(1 << 17, 0);
+            let got = loop {
+                match self.reader.read(&mut self.buffer) {
+                    Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+                    result => break result.map_err(|e| Error::io(&self.name, e))?,
+                }
+            };
+            self.buffer.truncate(got);
+            self.at = 0;
+            if got == 0 {
+                self.ended = true;
+                return Ok(None);
+            }
+        }
+        Ok(self.buffer.get(self.at).copied())
+    }
+
+    fn take(&mut self) -> Result<Option<u8>> {
+        let byte = self.peek()?;
+        if let Some(byte) = byte {
+            self.at += 1;
+            self.byte += 1;
+            self.line += u64::from(byte == b'\n');
+        }
+        Ok(byte)
+    }
+
+    /// Skips what stands between records: blanks, commas, the brackets of the array, a byte order mark.
+    fn skip_between(&mut self) -> Result<Option<u8>> {
+        loop {
+            match self.peek()? {
+                Some(b' ' | b'\n' | b'\r' | b'\t' | b',' | b'[' | b']' | 0xEF | 0xBB | 0xBF) => {
+                    self.take()?;
+                }
+                next => return Ok(next),
+            }
+        }
+    }
+
+    fn next_record(&mut self) -> Result<Option<Record>> {
+        let Some(first) = self.skip_between()? else { return Ok(None) };
+        let place = Place { file: self.name.clone(), line: self.line, byte: self.byte, index: self.index };
+        self.index += 1;
+        let mut bytes = Vec::new();
+        if first != b'{' {
+            // No record begins like this: take the line, so that the next one is found.
+            while let Some(byte) = self.peek()?.filter(|b| *b != b'\n') {
+                self.take()?;
+                if bytes.len() < 4096 {
+                    bytes.push(byte);
+                }
+            }
+            return Ok(Some(Record { place, bytes }));
+        }
+        let (mut depth, mut in_string, mut escaped) = (0_u64, false, false);
+        while let Some(byte) = self.take()? {
+            bytes.push(byte);
+            match (in_string, byte) {
+                (true, _) if escaped => escaped = false,
+                (true, b'\\') => escaped = true,
+                (true, b'"') => in_string = false,
+                (true, _) => {}
+                (false, b'"') => in_string = true,
+                (false, b'{' | b'[') => depth += 1,
+                (false, b'}' | b']') => {
+                    depth = depth.saturating_sub(1);
+                    if depth == 0 {
+                        break;
+                    }
+                }
+                (false, _) => {}
+            }
+            if bytes.len() > MAX_RECORD {
+                let message =
+                    format!("a record of more than {MAX_RECORD} bytes begins here; is a bracket left open?");
+                return Err(Error::Json {
+                    path: self.name.clone().into(),
+                    line: self.line_of(&place),
+                    message,
+                });
+            }
+        }
+        Ok(Some(Record { place, bytes }))
+    }
+
+    fn line_of(&self, place: &Place) -> usize {
+        usize::try_from(place.line).unwrap_or(usize::MAX)
+    }
+}
+
+impl Iterator for Records {
+    type Item = Result<Record>;
+
+    /// An error ends the stream: what follows it cannot be told apart.
+    fn next(&mut self) -> Option<Self::Item> {
+        let next = self.next_record().transpose();
+        if matches!(next, Some(Err(_))) {
+            (self.ended, self.at) = (true, self.buffer.len());
+        }
+        next
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn records(text: &str) -> Vec<Record> {
+        let reader = Box::new(std::io::Cursor::new(text.as_bytes().to_vec()));
+        Records::new("x".into(), reader).map(|r| r.expect("a record")).collect()
+    }
+
+    #[test]
+    fn arrays_and_lines_give_the_same_records_with_their_places() {
+        let (one, two) = (r#"{"a": "]}\"{", "b": [1, {"c": 2}]}"#, r#"{"x": "[,"}"#);
+        let array = records(&format!("[\n{one},\n {two}\n]\n"));
+        let lines = records(&format!("\u{feff}{one}\n\n{two}"));
+        let texts = |all: &[Record]| -> Vec<Vec<u8>> { all.iter().map(|r| r.bytes.clone()).collect() };
+        assert_eq!(texts(&array), [one.as_bytes(), two.as_bytes()]);
+        assert_eq!(texts(&array), texts(&lines));
+        assert_eq!((array[0].place.line, array[1].place.line, lines[1].place.line), (2, 3, 3));
+        assert_eq!(array[1].place.index, 1);
+    }
+
+    #[test]
+    fn a_broken_line_does_not_take_the_next_ones_with_it() {
+        let all = records("{\"a\": 1}\noops {\n{\"b\": 2}\n");
+        let texts: Vec<String> = all.iter().map(|r| String::from_utf8_lossy(&r.bytes).into_owned()).collect();
+        assert_eq!(texts, ["{\"a\": 1}", "oops {", "{\"b\": 2}"]);
+    }
+}
