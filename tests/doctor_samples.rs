@@ -1,11 +1,14 @@
 //! The doctor on the embedded samples: causes, alignment, fixes and SARIF without any outside file.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use maskscope::chat::Sample;
+use maskscope::diagnose::fix_search;
 use maskscope::diagnose::{Plan, Report, Verdict, align, conversation, diagnose, diagnose_plan, sarif};
 use maskscope::samples::conversations;
-use maskscope::setup::{Request, Setup, load_tokenizer, resolve};
+use maskscope::setup::{Request, Setup, TokenChoice, load_tokenizer, resolve};
+use maskscope::tokenizer::{Loader, Release, Role};
 
 fn setup(tokenizer: &str, preprocess: &str) -> Setup {
     let request = Request {
@@ -84,4 +87,72 @@ fn sarif_lists_rules_results_and_what_was_not_checked() {
         assert_eq!(run["tool"]["driver"]["rules"][index]["id"], result["ruleId"]);
     }
     assert!(!run["invocations"][0]["toolExecutionNotifications"].as_array().expect("notes").is_empty());
+}
+
+#[test]
+fn ids_are_held_against_the_rows_of_the_embedding() {
+    let samples = [conversation(1, false), conversation(2, true)];
+    let with_rows = |rows: usize| {
+        let mut setup = setup("sample:phi-2", "auto");
+        let mut tokenizer = (*setup.tokenizer).clone();
+        tokenizer.embedding_rows = Some(rows);
+        setup.tokenizer = Arc::new(tokenizer);
+        report(&setup, &samples)
+    };
+    // phi-2's file has 50295 tokens, and the recipe adds the one with id 50295.
+    assert_eq!(verdict(&with_rows(51_200), "MSK023"), Verdict::Ok);
+    let added = with_rows(50_295);
+    assert_eq!(verdict(&added, "MSK023"), Verdict::Error);
+    assert!(added.finding("MSK023").expect("it").samples.is_empty(), "no sample uses the new token");
+    let small = with_rows(1_000);
+    assert_eq!(small.finding("MSK023").expect("it").samples, [0, 1]);
+}
+
+#[test]
+fn an_image_behind_the_cut_is_found() {
+    let samples = [conversation(2, false), conversation(2, true)];
+    let mut setup = setup("sample:phi-2", "auto");
+    assert_eq!(verdict(&report(&setup, &samples), "MSK027"), Verdict::Ok);
+    setup.options.model_max_length = 16;
+    let report = report(&setup, &samples);
+    let finding = report.finding("MSK027").expect("the check");
+    assert_eq!((finding.verdict, finding.samples.as_slice()), (Verdict::Warn, [1].as_slice()));
+}
+
+#[test]
+fn a_tokenizer_that_the_script_loads_twice_is_noted() {
+    let samples = [conversation(1, false)];
+    assert_eq!(verdict(&report(&setup("sample:qwen", "auto"), &samples), "MSK028"), Verdict::Note);
+    assert_eq!(verdict(&report(&setup("sample:phi-2", "auto"), &samples), "MSK028"), Verdict::Ok);
+}
+
+/// Findings 13 and 14: 4.31's slow classes swallow whitespace beside special tokens that are strings, and give a new
+/// unk no id.
+#[test]
+fn slow_classes_of_4_31_have_a_set_up_that_works() {
+    for (tokenizer, expected) in
+        [("sample:mistral", "AddedToken(</s>)"), ("sample:phi-2", "AddedToken(<|endoftext|>)")]
+    {
+        let mut request = Request { tokenizer: tokenizer.to_string(), ..Request::default() };
+        (request.load.loader, request.load.release) = (Some(Loader::Slow), Release::V4_31);
+        let base = load_tokenizer(&request, &mut |_| ControlFlow::Continue(())).expect("the tokenizer");
+        let setup = resolve(&base, &request).expect("a set-up");
+        let plan = Plan::of(&setup);
+        let mut ends_in_space = conversation(2, false);
+        for turn in &mut ends_in_space.conversations {
+            turn.value.push_str(" \n");
+        }
+        let search = fix_search(&plan, &[&ends_in_space]);
+        let fix = search.best.unwrap_or_else(|| panic!("{tokenizer}: nothing in {}", search.tried));
+        assert!(fix.summary.contains(expected), "{tokenizer}: {}", fix.summary);
+        // The change survives as a request, as the screens adopt it.
+        let (request, _) = fix.request(&request, &setup);
+        let adopted = resolve(&base, &request).expect("a set-up");
+        assert!(matches!(
+            adopted.overrides.iter().find(|(role, _)| *role == Role::Eos),
+            Some((_, TokenChoice::Object(_)))
+        ));
+        let labelled = adopted.inspect(&ends_in_space).result.expect("labels");
+        assert!(!labelled.mismatch && labelled.supervised() > 0, "{tokenizer}");
+    }
 }

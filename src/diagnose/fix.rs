@@ -51,6 +51,19 @@ impl Fix {
         Self { summary: describe.join("; "), code: code.join("\n"), changes, effect: None }
     }
 
+    /// A fix for a plan: its code adds a token that the vocabulary lacks, where [`Fix::new`] could only assign it.
+    pub fn proposed(plan: &Plan, changes: Vec<Change>) -> Self {
+        let tokenizer = &plan.setup.tokenizer;
+        let code = |change: &Change| match change {
+            Change::Token(role, TokenChoice::Surface(text)) if tokenizer.token_to_id(text).is_none() => {
+                super::patch::python_added(*role, text)
+            }
+            change => change.code(),
+        };
+        let code: Vec<String> = changes.iter().map(code).collect();
+        Self { code: code.join("\n"), ..Self::new(changes) }
+    }
+
     /// The request that asks for this fix, and the samples (by index) that it takes out of the data. `setup` is
     /// what `request` came to.
     pub fn request(&self, request: &Request, setup: &Setup) -> (Request, Vec<usize>) {
@@ -127,6 +140,7 @@ impl Change {
         match self {
             Self::Token(role, TokenChoice::CopyOf(from)) => format!("{} = {}", role.name(), from.name()),
             Self::Token(role, TokenChoice::Surface(text)) => format!("{} = {text}", role.name()),
+            Self::Token(role, TokenChoice::Object(text)) => format!("{} = AddedToken({text})", role.name()),
             Self::Template(name) => format!("template {name}"),
             Self::Sep2(text) => format!("sep2 = {text}"),
             Self::Rule(rule) => format!("rule {}", rule.name()),
@@ -149,6 +163,9 @@ impl Change {
             }
             Self::Token(role, TokenChoice::Surface(text)) => {
                 format!("tokenizer.{} = {}", role.attribute(), super::patch::python_string(text))
+            }
+            Self::Token(role, TokenChoice::Object(text)) => {
+                format!("tokenizer.{} = {}", role.attribute(), super::patch::python_object(text))
             }
             Self::Template(name) => format!("--version {name}"),
             Self::Sep2(text) => format!("sep2={},", super::patch::python_string(text)),

@@ -33,14 +33,19 @@ impl Probe {
             eos,
             closing_is_one: is_one_token(tokenizer, closing),
             join: count(opening) - (count(&format!("a{closing}{opening}")) - count(&format!("a{closing}"))),
-            strips_space: count(&format!("a. \n{closing}"))
-                != count("a. \n") + i64::from(!closing_ids.is_empty())
-                && is_one_token(tokenizer, closing),
+            strips_space: strips_space(tokenizer, closing),
             closing_ids,
             pad: tokenizer.role_id(Role::Pad),
             eos_id: tokenizer.role_id(Role::Eos),
         }
     }
+}
+
+/// True when whitespace before a text that is one token is swallowed.
+pub fn strips_space(tokenizer: &Tokenizer, text: &str) -> bool {
+    let count = |text: &str| tokenizer.encode(text, false).map_or(0, |e| e.len());
+    count(&format!("a. \n{text}")) != count("a. \n") + usize::from(count(text) > 0)
+        && is_one_token(tokenizer, text)
 }
 
 /// Ids that the class puts before and behind a text.

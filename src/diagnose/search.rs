@@ -9,7 +9,8 @@ use super::content::Content;
 use super::fix::{Change, Fix};
 use super::law::conversations;
 use super::plan::{Counting, Plan};
-use super::tokens::{pad_is_distinct, spare_tokens, stop_token, unk_is_distinct};
+use super::probe::strips_space;
+use super::tokens::{new_pad, pad_is_distinct, spare_tokens, stop_token, unk_is_distinct};
 use super::what_if::health;
 use crate::chat::Sample;
 use crate::labels::Rule;
@@ -50,10 +51,10 @@ pub fn fix_search(plan: &Plan, samples: &[&Sample]) -> Search {
             let judged = samples
                 .iter()
                 .copied()
-                .filter(|s| Content::of(s, template).is_plain() && !names_pad(&changed, s));
+                .filter(|s| Content::of(s, template).is_plain() && !names_token(&changed, s));
             let works = plain.iter().chain(judged).all(|s| works(&changed, s));
             if works {
-                let fix = Fix::new(changes);
+                let fix = Fix::proposed(plan, changes);
                 match search.best {
                     None => search.best = Some(fix),
                     Some(_) => search.others.push(fix),
@@ -74,10 +75,17 @@ fn changed(plan: &Plan, changes: &[Change]) -> Option<Plan> {
     changes.iter().try_fold(plan.clone(), |plan, change| change.apply(plan)).ok()
 }
 
-/// True when a text holds the pad token: such a sample says nothing about a rule.
-fn names_pad(plan: &Plan, sample: &Sample) -> bool {
-    let pad = plan.setup.tokenizer.special.get(Role::Pad);
-    pad.is_some_and(|pad| sample.conversations.iter().any(|t| t.value.contains(&pad.content)))
+/// True when a text holds the pad token, or one of a role that has no id (4.31 raises there): such a sample says
+/// nothing about a rule.
+fn names_token(plan: &Plan, sample: &Sample) -> bool {
+    let tokenizer = &plan.setup.tokenizer;
+    [Role::Pad, Role::Unk].into_iter().any(|role| {
+        let token = tokenizer.special.get(role);
+        let stands_out = role == Role::Pad || tokenizer.role_id(role).is_none();
+        token.is_some_and(|t| {
+            stands_out && sample.conversations.iter().any(|turn| turn.value.contains(&t.content))
+        })
+    })
 }
 
 /// Right labels, and eos as the last supervised token of the conversation.
@@ -109,23 +117,24 @@ fn combine(plan: &Plan, rules: Vec<Priced>) -> Vec<Priced> {
 /// The separator as it is, or the tokenizer's true eos; another template where this one has no sep2.
 fn stops(plan: &Plan) -> Vec<Priced> {
     let tokenizer = &plan.setup.tokenizer;
-    let mut eos_change = Vec::new();
     let Some(stop) = stop_token(tokenizer) else { return vec![(0, Vec::new())] };
-    if tokenizer.special.get(Role::Eos).is_none() {
-        eos_change.push(Change::Token(Role::Eos, TokenChoice::Surface(stop.clone())));
-    }
-    let price = eos_change.len();
+    let mut separator = Vec::new();
     if !plan.is_two() {
-        let mut changes = eos_change;
-        changes.push(Change::Template("vicuna_v1".to_string()));
-        changes.push(Change::Sep2(stop));
-        return vec![(price + 3, changes)];
+        separator = vec![Change::Template("vicuna_v1".to_string()), Change::Sep2(stop.clone())];
+    } else if plan.setup.template.sep2.as_deref() != Some(stop.as_str()) {
+        separator = vec![Change::Sep2(stop.clone())];
     }
-    let mut stops = Vec::new();
-    if plan.setup.template.sep2.as_deref() == Some(stop.as_str()) {
-        stops.push((price, eos_change));
-    } else {
-        stops.push((price + 1, [eos_change, vec![Change::Sep2(stop)]].concat()));
+    let price = if plan.is_two() { separator.len() } else { 3 };
+    let with_eos = |choice: TokenChoice| {
+        (price + 1, [vec![Change::Token(Role::Eos, choice)], separator.clone()].concat())
+    };
+    let mut stops = match tokenizer.special.get(Role::Eos) {
+        Some(_) => vec![(price, separator.clone())],
+        None => vec![with_eos(TokenChoice::Surface(stop.clone()))],
+    };
+    // A class that swallows whitespace beside the separator leaves it beside an object.
+    if strips_space(tokenizer, &stop) {
+        stops.push(with_eos(TokenChoice::Object(stop)));
     }
     stops
 }
@@ -141,6 +150,7 @@ fn pads(tokenizer: &Tokenizer) -> Vec<Priced> {
         pads.push((1, vec![copy.clone()]));
     }
     for (rank, spare) in spare_tokens(tokenizer).into_iter().enumerate() {
+        let is_new = spare.id.is_none();
         let surface = TokenChoice::Surface(spare.content);
         // A new token may need a row that the embedding does not have.
         let price = if spare.id.is_some() { 1 + rank } else { 6 };
@@ -149,6 +159,10 @@ fn pads(tokenizer: &Tokenizer) -> Vec<Priced> {
             true => (price, vec![Change::Token(Role::Pad, surface)]),
             false => (price, vec![Change::Token(Role::Unk, surface), copy.clone()]),
         });
+        if is_new && let Some(name) = new_pad(tokenizer).filter(|_| !unk_is_distinct(tokenizer)) {
+            let surface = TokenChoice::Surface(name.to_string());
+            pads.push((price, vec![Change::Token(Role::Pad, surface)]));
+        }
     }
     if tokenizer.role_id(Role::Eos).is_some() && !pad_is_distinct(tokenizer) {
         pads.push((5, vec![Change::Token(Role::Pad, TokenChoice::CopyOf(Role::Eos))]));

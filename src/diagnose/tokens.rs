@@ -23,6 +23,15 @@ const SPARE: &[&str] = &["reserved", "unused", "placeholder", "extra", "pad", "r
 /// Name of a token that no vocabulary is likely to have, for classes that can add.
 pub const NEW_TOKEN: &str = "<|extra_0|>";
 
+/// A token that neither the vocabulary nor a role has, for pad alone. 4.31's slow classes give a new *unk* no id, as
+/// they take every unknown token for unk; a new pad gets one.
+pub fn new_pad(tokenizer: &Tokenizer) -> Option<&'static str> {
+    let unk = tokenizer.special.get(Role::Unk);
+    let is_free =
+        |name: &&str| tokenizer.token_to_id(name).is_none() && unk.is_none_or(|unk| unk.content != **name);
+    [NEW_TOKEN, "<|pad|>"].into_iter().find(is_free).filter(|_| tokenizer.facts.can_add_tokens)
+}
+
 /// A proposal for a role's token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spare {

@@ -37,6 +37,18 @@ impl Tokenizer {
             Release::V4_31 => SpecialToken::from_str(content),
             _ => SpecialToken::added(content, false, true),
         };
+        self.give_role(role, token)
+    }
+
+    /// `tokenizer.eos_token = AddedToken(content, normalized=False)` for a token that is in the vocabulary.
+    ///
+    /// # Errors
+    /// As [`Self::set_special_token`].
+    pub fn set_special_object(&mut self, role: Role, content: &str) -> Result<()> {
+        self.give_role(role, SpecialToken::added(content, false, true))
+    }
+
+    fn give_role(&mut self, role: Role, token: SpecialToken) -> Result<()> {
         let before = self.special.get(role).cloned();
         self.special.set(role, Some(token.clone()));
         let added = self.add_tokens(&[token], true);

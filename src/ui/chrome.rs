@@ -69,7 +69,7 @@ fn overrides(app: &App) -> String {
     let mut text = String::new();
     for (role, choice) in &app.request.overrides {
         let token = match choice {
-            TokenChoice::Surface(token) => token.as_str(),
+            TokenChoice::Surface(token) | TokenChoice::Object(token) => token.as_str(),
             TokenChoice::CopyOf(from) => from.name(),
         };
         text += &format!(" {}={token}", role.name());

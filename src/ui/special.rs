@@ -182,7 +182,7 @@ fn role_row(app: &App, view: &SampleView, role: Role, wide: bool) -> Vec<Cell> {
 fn set_by(app: &App, view: &SampleView, role: Role) -> String {
     match app.request.overrides.get(&role) {
         Some(TokenChoice::CopyOf(from)) => format!("you: = {}", from.name()),
-        Some(TokenChoice::Surface(_)) => "you".to_string(),
+        Some(TokenChoice::Surface(_) | TokenChoice::Object(_)) => "you".to_string(),
         None if view.setup.effects.iter().any(|e| e.role == role) => {
             format!("recipe {}", view.setup.recipe.map_or("", |r| r.name))
         }

@@ -17,4 +17,5 @@ fn run(context: &Context<'_>) -> Outcome {
                  ends in a space or line break has fewer ids in the prompt than alone";
     Outcome::found(verdict, lost, cause.to_string())
         .evidence("transformers", context.plan.setup.tokenizer.facts.release.name())
+        .searched(context)
 }

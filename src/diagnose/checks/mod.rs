@@ -9,6 +9,7 @@ mod double_bos;
 mod eaten_space;
 mod empty_turn;
 mod ends_on_user;
+mod image_behind_cut;
 mod image_chunks;
 mod image_count;
 mod join;
@@ -16,6 +17,7 @@ mod legacy_correction;
 mod length_guard;
 mod literal_mark;
 mod literal_separator;
+mod loaded_twice;
 mod missing_bos;
 mod new_rows;
 mod pad_in_text;
@@ -74,6 +76,8 @@ pub const CHECKS: &[Check] = &[
     image_chunks::CHECK,
     start::CHECK,
     eaten_space::CHECK,
+    image_behind_cut::CHECK,
+    loaded_twice::CHECK,
     closing_uncounted::CHECK,
     silent_mask::CHECK,
     style::CHECK,

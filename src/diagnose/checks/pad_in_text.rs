@@ -26,7 +26,7 @@ fn run(context: &Context<'_>) -> Outcome {
         None => vec![Change::Drop(lost.clone())],
     };
     let fix = context
-        .tried(Fix::new(change), &lost)
+        .tried(Fix::proposed(&context.plan, change), &lost)
         .or_else(|| context.tried(Fix::new(vec![Change::Drop(lost.clone())]), &lost));
     Outcome::found(super::Verdict::Error, lost, cause.to_string()).evidence("pad", pad).with_fix(fix)
 }

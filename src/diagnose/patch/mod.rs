@@ -11,7 +11,7 @@ mod python;
 mod repository;
 
 pub use files::write_patch;
-pub use python::python_string;
+pub use python::{python_added, python_object, python_string};
 pub use repository::{RepositoryPatch, repository_patch};
 
 use super::plan::Plan;
@@ -85,14 +85,9 @@ fn tokenizer_lines(plan: &Plan, tokens: &TokenLines) -> String {
         let attribute = role.attribute();
         lines += &match choice {
             TokenChoice::CopyOf(from) => format!("tokenizer.{attribute} = tokenizer.{}\n", from.attribute()),
-            TokenChoice::Surface(text) if can_add => {
-                format!(
-                    "tokenizer.add_special_tokens({{{}: {}}})\n",
-                    python_string(attribute),
-                    python_string(text)
-                )
-            }
+            TokenChoice::Surface(text) if can_add => python_added(*role, text) + "\n",
             TokenChoice::Surface(text) => format!("tokenizer.{attribute} = {}\n", python_string(text)),
+            TokenChoice::Object(text) => format!("tokenizer.{attribute} = {}\n", python_object(text)),
         };
     }
     lines

@@ -2,14 +2,22 @@
 
 use super::python::{python_list, python_string};
 use super::{TokenLines, tokenizer_lines};
-use crate::chat::Sample;
+use crate::chat::{Sample, Turn};
 use crate::diagnose::law::conversation;
 use crate::diagnose::plan::Plan;
-use crate::labels::IMAGE_TOKEN_INDEX;
+use crate::labels::{IMAGE_TOKEN_INDEX, multimodal};
+use crate::setup::Setup;
 
 /// The conversations that are pinned: text of one and of three rounds, an image with two.
 fn pinned() -> [Sample; 3] {
     [conversation(1, false), conversation(3, false), conversation(2, true)]
+}
+
+/// The turns as the data set hands them to the function: `preprocess_multimodal` has been there before.
+fn turns_of(sample: &Sample, plan: &Plan) -> Vec<Turn> {
+    let Setup { template, options, .. } = &plan.setup;
+    let rewritten = sample.has_image.then(|| multimodal::rewrite(&sample.conversations, template, options));
+    rewritten.and_then(Result::ok).unwrap_or_else(|| sample.conversations.clone())
 }
 
 /// The test file. Where it cannot load the tokenizer it says so and is skipped.
@@ -17,8 +25,7 @@ pub fn pytest(plan: &Plan, name: &str, tokens: &TokenLines) -> String {
     let mut cases = String::new();
     for sample in pinned() {
         let Ok(labelled) = plan.inspect(&sample).result else { continue };
-        let turns: Vec<String> = sample
-            .conversations
+        let turns: Vec<String> = turns_of(&sample, plan)
             .iter()
             .map(|t| {
                 format!(
@@ -41,12 +48,34 @@ pub fn pytest(plan: &Plan, name: &str, tokens: &TokenLines) -> String {
     let set_up =
         tokenizer_lines(plan, tokens).lines().map(|line| format!("    {line}\n")).collect::<String>();
     let template = plan.setup.template.sep2.as_deref().unwrap_or("");
-    TEST.replace("@SETUP@", &set_up)
-        .replace("@CASES@", &cases)
-        .replace("@MAX_LENGTH@", &plan.setup.options.model_max_length.to_string())
-        .replace("@SEP2@", &python_string(template))
-        .replace("@IMAGE_INDEX@", &IMAGE_TOKEN_INDEX.to_string())
-        .replace("@NAME@", name)
+    let values = [
+        ("SETUP", set_up),
+        ("CASES", cases),
+        ("MAX_LENGTH", plan.setup.options.model_max_length.to_string()),
+        ("SEP2", python_string(template)),
+        ("IMAGE_INDEX", IMAGE_TOKEN_INDEX.to_string()),
+        ("NAME", name.to_string()),
+    ];
+    fill(TEST, &values)
+}
+
+/// Puts values in the places of `@KEY@`, in one pass: a value that looks like a place is left as it is.
+fn fill(text: &str, values: &[(&str, String)]) -> String {
+    let parts = text.split('@').map(|part| {
+        let value = values.iter().find(|(key, _)| *key == part).map(|(_, value)| value.as_str());
+        // A decorator's sign is no place.
+        value.map_or((part, false), |value| (value, true))
+    });
+    let mut filled = String::new();
+    let mut after_value = true;
+    for (part, is_value) in parts {
+        if !(after_value || is_value) {
+            filled.push('@');
+        }
+        filled.push_str(part);
+        after_value = is_value;
+    }
+    filled
 }
 
 const TEST: &str = r#""""Pins what preprocess_@NAME@ makes of three conversations (set TOKENIZER to the model's folder or name)."""
@@ -58,7 +87,7 @@ train = pytest.importorskip("moellava.train.train")
 conversation_lib = pytest.importorskip("moellava.conversation")
 IMAGE_ID = @IMAGE_INDEX@
 
-CONVERSATIONS = [
+CASES_OF_@NAME@ = [
 @CASES@]
 
 
@@ -74,7 +103,7 @@ def tokenizer():
 @SETUP@    return tokenizer
 
 
-@pytest.mark.parametrize("case", CONVERSATIONS)
+@pytest.mark.parametrize("case", CASES_OF_@NAME@)
 def test_labels(tokenizer, case, monkeypatch):
     template = conversation_lib.conv_templates["@NAME@"]
     assert template.sep2 == @SEP2@
@@ -85,3 +114,14 @@ def test_labels(tokenizer, case, monkeypatch):
     assert len(case["input_ids"]) == case["length"]
     assert case["input_ids"].count(IMAGE_ID) == int(case["has_image"])
 "#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_filled_once_and_decorators_stay() {
+        let values = [("A", "@B@".to_string()), ("B", "two".to_string())];
+        assert_eq!(fill("@deco\nx = @A@, @B@\n@other\n@B@", &values), "@deco\nx = @B@, two\n@other\ntwo");
+    }
+}

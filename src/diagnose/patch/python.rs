@@ -1,5 +1,7 @@
 //! Python literals for values that come from outside.
 
+use crate::tokenizer::Role;
+
 /// A string literal in ASCII: quotes, backslashes and all that is not printable ASCII is escaped.
 pub fn python_string(text: &str) -> String {
     let mut literal = String::from("\"");
@@ -14,6 +16,17 @@ pub fn python_string(text: &str) -> String {
     }
     literal.push('"');
     literal
+}
+
+/// The call that gives a role a token and adds it to the vocabulary where it is new.
+pub fn python_added(role: Role, text: &str) -> String {
+    let (attribute, token) = (python_string(role.attribute()), python_string(text));
+    format!("tokenizer.add_special_tokens({{{attribute}: {token}}})")
+}
+
+/// An `AddedToken` that leaves the whitespace beside it alone. `transformers` is imported by the training script.
+pub fn python_object(text: &str) -> String {
+    format!("transformers.AddedToken({}, lstrip=False, rstrip=False, normalized=False)", python_string(text))
 }
 
 /// A list of numbers.

@@ -1,0 +1,197 @@
+//! The whole patch in a small training repository of our own: the diff is applied, and the generated pytest is run.
+//!
+//! Python's side is here in a few files: `torch.py` and `transformers.py` stand in for the libraries, `conversation.py`
+//! and `train.py` are the repository before the patch, and `small_pytest.py` runs the test where there is no pytest.
+//! `MASKSCOPE_PYTHON` names another interpreter than `python3`; with `tokenizers` in it the ids come from that wheel.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use maskscope::diagnose::{
+    Patch, Plan, conversation, onboard, patch, proposal_tokens, repository_patch, write_patch,
+};
+use maskscope::samples::conversations;
+use maskscope::setup::{NONE, Request, Setup, TokenChoice, load_tokenizer, resolve};
+use maskscope::tokenizer::Role;
+use serde_json::{Map, Value, json};
+
+fn python() -> Command {
+    Command::new(std::env::var_os("MASKSCOPE_PYTHON").unwrap_or_else(|| "python3".into()))
+}
+
+fn python_can(statement: &str) -> bool {
+    python().args(["-c", statement]).output().is_ok_and(|o| o.status.success())
+}
+
+fn setup(request: Request) -> Setup {
+    let base = load_tokenizer(&request, &mut |_| ControlFlow::Continue(())).expect("the tokenizer");
+    resolve(&base, &request).expect("a set-up")
+}
+
+/// A set-up that a recipe gives.
+fn known(tokenizer: &str, recipe: &str) -> Setup {
+    setup(Request { tokenizer: tokenizer.to_string(), recipe: recipe.to_string(), ..Request::default() })
+}
+
+/// What is proven for a tokenizer that no recipe knows: its plan, and the tokens that it is given.
+fn brought_in(tokenizer: &str) -> (Plan, Vec<(Role, TokenChoice)>) {
+    let setup =
+        setup(Request { tokenizer: tokenizer.to_string(), recipe: NONE.to_string(), ..Request::default() });
+    let samples = conversations().expect("the embedded samples");
+    let found = onboard(&setup, &samples).unwrap_or_else(|e| panic!("{tokenizer}: {e}"));
+    let tokens = proposal_tokens(&setup, &found);
+    (found.plan, tokens)
+}
+
+/// A repository without the patch, with the stand-ins beside it.
+fn repository(root: &Path) {
+    let package = root.join("moellava");
+    std::fs::create_dir_all(package.join("train")).unwrap();
+    for (path, text) in [
+        ("torch.py", include_str!("torch.py")),
+        ("transformers.py", include_str!("transformers.py")),
+        ("small_pytest.py", include_str!("small_pytest.py")),
+        ("moellava/__init__.py", ""),
+        ("moellava/conversation.py", include_str!("conversation.py")),
+        ("moellava/train/__init__.py", ""),
+        ("moellava/train/train.py", include_str!("train.py")),
+    ] {
+        std::fs::write(root.join(path), text).unwrap();
+    }
+}
+
+/// The ids of every text that the pinned conversations ask for, under the plan's tokenizer.
+fn record(plan: &Plan, folder: &Path) {
+    let (tokenizer, template) = (&plan.setup.tokenizer, &plan.setup.template);
+    let mark = format!("{}{}: ", template.sep, template.roles[1]);
+    let mut texts: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+    for sample in [conversation(1, false), conversation(3, false), conversation(2, true)] {
+        let prompt = plan.inspect(&sample).prompt.expect("a prompt");
+        let mut asked = vec![prompt.clone()];
+        for round in prompt.split(template.sep2.as_deref().expect("sep2")) {
+            asked.push(round.to_string());
+            asked.push(format!("{}{mark}", round.split(&mark).next().unwrap_or("")));
+        }
+        for piece in asked.iter().flat_map(|text| text.split("<image>").chain([text.as_str()])) {
+            texts.insert(piece.to_string(), tokenizer.encode(piece, true).expect("ids").ids);
+        }
+    }
+    // Roles as the files give them: what the generated lines set is theirs to set.
+    let roles: Map<String, Value> = [Role::Bos, Role::Eos, Role::Unk, Role::Pad]
+        .iter()
+        .filter_map(|role| {
+            Some((role.attribute().to_string(), json!(plan.setup.base.special.get(*role)?.content)))
+        })
+        .collect();
+    let surfaces: BTreeMap<String, u32> =
+        tokenizer.special_surfaces().into_iter().map(|(id, surface)| (surface, id)).collect();
+    let record = json!({
+        "texts": texts, "surfaces": surfaces, "roles": roles,
+        "can_add_tokens": tokenizer.facts.can_add_tokens,
+    });
+    std::fs::write(folder.join("recorded.json"), record.to_string()).unwrap();
+}
+
+/// Applies the diff and writes the test file; the repository is ready for pytest then.
+fn apply(root: &Path, patch: &Patch) {
+    let placed = repository_patch(root, patch).expect("a diff");
+    assert_eq!(placed.missing, Vec::<String>::new());
+    std::fs::write(root.join("mine.diff"), &placed.diff).unwrap();
+    let applied =
+        Command::new("git").args(["apply", "mine.diff"]).current_dir(root).output().expect("git runs");
+    assert!(applied.status.success(), "{}", String::from_utf8_lossy(&applied.stderr));
+    write_patch(&root.join("written"), patch, false).expect("the pieces");
+}
+
+fn pytest(root: &Path, tokenizer: &Path) -> Output {
+    let mut command = python();
+    match python_can("import pytest") {
+        true => command.args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]),
+        false => command.arg("small_pytest.py"),
+    };
+    command
+        .arg("written/test_labels.py")
+        .current_dir(root)
+        .env("PYTHONPATH", root)
+        .env("TOKENIZER", tokenizer)
+        .env("PYTHONDONTWRITEBYTECODE", "1");
+    command.output().expect("python starts")
+}
+
+fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// Three cases pass; one changed label and one missing line of the tokenizer's make the test fail.
+fn proves(name: &str, patch: &Patch, root: &Path, tokenizer: &Path) {
+    let output = pytest(root, tokenizer);
+    assert!(output.status.success() && said(&output).contains("3 passed"), "{name}: {}", said(&output));
+    println!("{name}: {}", said(&output).lines().last().unwrap_or_default());
+    let file = root.join("written/test_labels.py");
+    let right = std::fs::read_to_string(&file).unwrap();
+    let at = right.find("labels=[-100").expect("labels");
+    let mut wrong = right.clone();
+    wrong.replace_range(at.."labels=[-100".len() + at, "labels=[-101");
+    std::fs::write(&file, &wrong).unwrap();
+    let output = pytest(root, tokenizer);
+    assert!(!output.status.success() && said(&output).contains("1 failed"), "{name}: {}", said(&output));
+    if let Some(line) = patch.tokenizer_lines.lines().find(|line| line.contains("pad_token")) {
+        std::fs::write(&file, right.replace(&format!("    {line}\n"), "")).unwrap();
+        let output = pytest(root, tokenizer);
+        assert!(!output.status.success(), "{name}: without {line}: {}", said(&output));
+    }
+    std::fs::write(&file, right).unwrap();
+}
+
+#[test]
+fn the_generated_test_passes_in_a_patched_repository() {
+    if !python_can("pass") {
+        eprintln!("SKIPPED: there is no python3");
+        return;
+    }
+    for (tokenizer, recipe) in [
+        ("sample:phi-2", "phi"),
+        ("sample:qwen", "qwen"),
+        ("sample:stablelm-2", "stablelm"),
+        ("sample:mistral", ""),
+    ] {
+        let (plan, tokens) = match recipe {
+            "" => brought_in(tokenizer),
+            recipe => {
+                let setup = known(tokenizer, recipe);
+                (Plan::of(&setup), setup.overrides)
+            }
+        };
+        let patch = patch(&plan, "mine", &tokens).expect("a patch");
+        let folder = tempfile::tempdir().unwrap();
+        repository(folder.path());
+        apply(folder.path(), &patch);
+        record(&plan, folder.path());
+        proves(tokenizer, &patch, folder.path(), folder.path());
+    }
+}
+
+/// The wheel's ids in place of recorded ones: nothing of ours stands between the files and the labels.
+#[test]
+fn the_generated_test_passes_over_the_tokenizers_wheel() {
+    let Some(root) = std::env::var_os("MASKSCOPE_CONFORMANCE").map(PathBuf::from) else {
+        eprintln!("SKIPPED: set MASKSCOPE_CONFORMANCE to an unpacked golden folder");
+        return;
+    };
+    if !python_can("import tokenizers") {
+        eprintln!("SKIPPED: no `tokenizers` here; set MASKSCOPE_PYTHON to an interpreter that has it");
+        return;
+    }
+    // Classes that put bos first themselves (DeepSeek's, Llama 2's) are more than the wheel: recorded ids stand for them.
+    for name in ["phi2", "gpt2", "qwen3", "llama3"] {
+        let model = root.join("tokenizers").join(name);
+        let (plan, tokens) = brought_in(&model.display().to_string());
+        let patch = patch(&plan, "mine", &tokens).expect("a patch");
+        let folder = tempfile::tempdir().unwrap();
+        repository(folder.path());
+        apply(folder.path(), &patch);
+        proves(name, &patch, folder.path(), &model);
+    }
+}
