@@ -109,10 +109,17 @@ fn densities_and_overlays() {
     }
 }
 
+/// The key that opens a screen.
+fn tab(screen: Screen) -> &'static str {
+    let opens =
+        |b: &&maskscope::app::Binding| b.action == Action::Open(screen) && b.help.starts_with("screen");
+    maskscope::app::bindings().find(opens).and_then(|b| b.keys.first().copied()).expect("a key")
+}
+
 /// Screen Experts on a sample that is sound.
 fn experts(keys: &str) -> App {
     let mut app = first_run();
-    press(&mut app, &format!("f 8 {keys}"));
+    press(&mut app, &format!("f {} {keys}", tab(Screen::Experts)));
     app
 }
 
@@ -173,7 +180,7 @@ fn a_smaller_capacity_drops_choices_and_says_why() {
 
 #[test]
 fn the_experts_screen_shares_the_cursor_and_the_labels() {
-    let mut app = experts("1 g right right right 8");
+    let mut app = experts(&format!("1 g right right right {}", tab(Screen::Experts)));
     assert_eq!(app.eye.token, 3);
     assert!(text(&mut app, (120, 40)).contains("token 3 of 99"));
     press(&mut app, "right 1");

@@ -108,6 +108,25 @@ impl Device {
         &self.name
     }
 
+    /// What a GPU calls itself and how much of its memory is taken: `NVIDIA H200, 3.1 of 139.8 GiB used`. `None` where
+    /// there is nothing to ask.
+    #[cfg(feature = "cuda")]
+    pub fn hardware(&self) -> Option<String> {
+        let stream = self.inner.as_cuda_device().ok()?.cuda_stream();
+        let context = stream.context();
+        let gibibytes = |bytes: usize| bytes as f64 / f64::from(1 << 30);
+        let memory = context.mem_get_info().map_or(String::new(), |(free, total)| {
+            format!(", {:.1} of {:.1} GiB used", gibibytes(total.saturating_sub(free)), gibibytes(total))
+        });
+        Some(format!("{}{memory}", context.name().ok()?))
+    }
+
+    /// What a GPU calls itself: this build knows none.
+    #[cfg(not(feature = "cuda"))]
+    pub fn hardware(&self) -> Option<String> {
+        None
+    }
+
     /// Why this is the CPU although something else was asked for.
     pub fn fallback(&self) -> Option<&str> {
         self.fallback.as_deref()

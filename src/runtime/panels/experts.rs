@@ -51,7 +51,10 @@ fn route(work: &Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Outcome
     };
     let run = Run {
         backbone: model.backbone(),
-        device: model.device().name().to_string(),
+        device: match model.device().hardware() {
+            Some(hardware) => format!("{} ({hardware})", model.device().name()),
+            None => model.device().name().to_string(),
+        },
         fallback: model.device().fallback().map(str::to_string),
         weight_bytes: model.weight_bytes(),
         load,

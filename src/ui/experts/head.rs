@@ -110,16 +110,17 @@ fn dials(canvas: &mut Canvas<'_>, app: &App, area: Area, roomy: bool) {
         x = x.saturating_add(1).min(end);
     }
     let rest = Area { x, width: end.saturating_sub(x), ..area };
-    let text = if roomy {
-        let drops =
-            state.routed.as_ref().map_or(0, |r| r.layers.iter().map(|l| l.routing.decision.dropped()).sum());
-        let meaning = if drops > 0 { Meaning::Bad } else { Meaning::Quiet };
-        canvas.right(rest, &format!("{drops} choices dropped in all layers"), meaning);
-        return;
-    } else {
-        position(app)
-    };
-    canvas.right(rest, &text, Meaning::Quiet);
+    match &state.routed {
+        Some(routed) if roomy => {
+            let drops: usize = routed.layers.iter().map(|l| l.routing.decision.dropped()).sum();
+            let meaning = if drops > 0 { Meaning::Bad } else { Meaning::Quiet };
+            canvas.right(rest, &format!("{drops} choices dropped in all layers"), meaning);
+        }
+        _ if roomy => {}
+        _ => {
+            canvas.right(rest, &position(app), Meaning::Quiet);
+        }
+    }
 }
 
 /// `L2 2/4 · load · all`.
