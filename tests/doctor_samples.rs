@@ -146,6 +146,15 @@ fn slow_classes_of_4_31_have_a_set_up_that_works() {
         let search = fix_search(&plan, &[&ends_in_space]);
         let fix = search.best.unwrap_or_else(|| panic!("{tokenizer}: nothing in {}", search.tried));
         assert_eq!(fix.changes, [Change::Token(expected.0, expected.1.clone())], "{tokenizer}");
+        // Code that is pasted must work: a new token is added, not only assigned, and train.py must not undo it.
+        if expected.0 == Role::Pad {
+            assert!(
+                fix.code.contains("tokenizer.add_special_tokens({\"pad_token\": \"<|pad|>\"})"),
+                "{}",
+                fix.code
+            );
+            assert!(fix.code.contains("behind the script's own"), "{}", fix.code);
+        }
         // The change survives as a request, as the screens adopt it.
         let (request, _) = fix.request(&request, &setup);
         let adopted = resolve(&base, &request).expect("a set-up");
