@@ -47,7 +47,7 @@ impl Fix {
     /// A fix that was not tried yet.
     pub fn new(changes: Vec<Change>) -> Self {
         let describe: Vec<String> = changes.iter().map(Change::summary).collect();
-        let code: Vec<String> = changes.iter().map(Change::code).collect();
+        let code: Vec<String> = changes.iter().map(|change| change.in_place(change.code())).collect();
         Self { summary: describe.join("; "), code: code.join("\n"), changes, effect: None }
     }
 
@@ -60,7 +60,7 @@ impl Fix {
             }
             change => change.code(),
         };
-        let code: Vec<String> = changes.iter().map(code).collect();
+        let code: Vec<String> = changes.iter().map(|change| change.in_place(code(change))).collect();
         Self { code: code.join("\n"), ..Self::new(changes) }
     }
 
@@ -153,6 +153,18 @@ impl Change {
                 1 => "leave out 1 sample".to_string(),
                 n => format!("leave out {n} samples"),
             },
+        }
+    }
+
+    /// Code with a word on its place, where that matters: MoE-LLaVA's train.py copies unk to pad after the tokenizer is
+    /// made, and so undoes another pad that was set before.
+    fn in_place(&self, code: String) -> String {
+        match self {
+            Self::Token(Role::Pad, TokenChoice::CopyOf(Role::Unk)) => code,
+            Self::Token(Role::Pad, _) => {
+                format!("# behind the script's own `tokenizer.pad_token = tokenizer.unk_token`\n{code}")
+            }
+            _ => code,
         }
     }
 

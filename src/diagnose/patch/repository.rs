@@ -232,6 +232,7 @@ fn train(text: &str, patch: &Patch, missing: &mut Vec<String>) -> String {
             if !body.is_empty() {
                 inserts.push((at, format!("{condition}{body}")));
             }
+            inserts.extend(pad_again(&lines, after, patch, end));
         }
         None => missing.push(format!(
             "no line `tokenizer = ….from_pretrained(` in the training code; add behind the tokenizer's loading:\n{}",
@@ -239,6 +240,21 @@ fn train(text: &str, patch: &Patch, missing: &mut Vec<String>) -> String {
         )),
     }
     inserted(&lines, inserts)
+}
+
+/// The training script may set pad itself later on (from unk): behind its last such line, the patch's pad again.
+fn pad_again(lines: &[&str], after: usize, patch: &Patch, end: &str) -> Option<(usize, String)> {
+    let sets_pad = |line: &str| line.trim().starts_with("tokenizer.pad_token =");
+    let at = lines.iter().rposition(|line| sets_pad(line)).filter(|at| *at >= after)?;
+    let line = lines.get(at)?;
+    let ours = patch.tokenizer_lines.lines().rfind(|line| line.contains("pad_token"))?;
+    let code = line.split('#').next().unwrap_or("").trim();
+    if code == ours {
+        return None;
+    }
+    let indent = indentation(line);
+    let condition = format!("{indent}if model_args.version == {}:{end}", super::python_string(&patch.name));
+    Some((at + 1, format!("{condition}{indent}    {ours}{end}")))
 }
 
 /// `else`, `elif` and the like go on with the statement before them.
@@ -329,6 +345,21 @@ mod tests {
         let placed = place(&files, &patch());
         assert_eq!(placed.files.len(), 2);
         assert!(placed.diff.contains("+    \"mine\": conv_mine,"), "{}", placed.diff);
+    }
+
+    #[test]
+    fn a_pad_that_the_script_sets_later_does_not_win() {
+        let later = "    if v0:\n        tokenizer.pad_token = \"x\"\n    else:\n        tokenizer.pad_token = tokenizer.unk_token  # theirs\n        use(tokenizer)\n";
+        let text = format!("{TRAIN}{later}");
+        let with = |lines: &str| {
+            let patch = Patch { tokenizer_lines: lines.into(), ..patch() };
+            train(&text, &patch, &mut Vec::new())
+        };
+        let after = with("tokenizer.pad_token = \"<p>\"\n");
+        let again = "  # theirs\n        if model_args.version == \"mine\":\n            tokenizer.pad_token = \"<p>\"\n        use(";
+        assert!(after.contains(again), "{after}");
+        let same = with("tokenizer.pad_token = tokenizer.unk_token\n");
+        assert_eq!(same.matches("model_args.version").count(), 1, "{same}");
     }
 
     #[test]
