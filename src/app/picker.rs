@@ -21,8 +21,8 @@ pub enum PickKind {
     Rule,
     Recipe,
     Loading,
-    /// Side B of screen Compare.
-    Other,
+    /// Side B of screen Compare; another tokenizer is loaded by this release.
+    Other(LoadOptions),
     Token(Role),
     Palette,
 }
@@ -119,7 +119,9 @@ impl Picker {
             PickKind::Rule => "label rule".to_string(),
             PickKind::Recipe => "recipe: template, rule and overrides in one".to_string(),
             PickKind::Loading => "class family and release of transformers".to_string(),
-            PickKind::Other => "side B: another class or release, another tokenizer, or type one".to_string(),
+            PickKind::Other(_) => {
+                "side B: another class or release, another tokenizer, or type one".to_string()
+            }
             PickKind::Token(role) => format!("token for {}", role.name()),
             PickKind::Palette => "commands".to_string(),
         }
@@ -203,14 +205,30 @@ impl Picker {
                 let choice = Choice::Token(role, Some(TokenChoice::Surface(query.to_string())));
                 Some(Entry::new(query, "a new token, as typed", choice))
             }
-            PickKind::Other => {
-                let choice = Choice::Other(query.to_string(), LoadOptions::default());
+            _ => {
+                let choice = self.load_choice(query)?;
                 Some(Entry::new(query, "load this path or hub id", choice))
             }
-            PickKind::Tokenizer => {
-                Some(Entry::new(query, "load this path or hub id", Choice::Tokenizer(query.to_string())))
-            }
+        }
+    }
+
+    /// What taking a tokenizer by name does here; `None` in a list of other things.
+    fn load_choice(&self, spec: &str) -> Option<Choice> {
+        match self.kind {
+            PickKind::Tokenizer => Some(Choice::Tokenizer(spec.to_string())),
+            PickKind::Other(load) => Some(Choice::Other(spec.to_string(), load)),
             _ => None,
+        }
+    }
+
+    /// Adds recent and cached tokenizers to a list that loads one; any other list stays as it is.
+    pub fn add_known(&mut self, known: &[KnownTokenizer]) {
+        let entries: Vec<Entry> = known
+            .iter()
+            .filter_map(|k| Some(Entry::new(k.spec.clone(), k.detail.clone(), self.load_choice(&k.spec)?)))
+            .collect();
+        if !entries.is_empty() {
+            self.extend(entries);
         }
     }
 }
@@ -222,13 +240,6 @@ pub fn tokenizers() -> Vec<Entry> {
         Entry::new(spec.clone(), t.summary, Choice::Tokenizer(spec))
     };
     TOKENIZERS.iter().map(entry).collect()
-}
-
-/// Tokenizers of the cache and recent ones.
-pub fn known(known: &[KnownTokenizer]) -> Vec<Entry> {
-    let entry =
-        |k: &KnownTokenizer| Entry::new(k.spec.clone(), k.detail.clone(), Choice::Tokenizer(k.spec.clone()));
-    known.iter().map(entry).collect()
 }
 
 /// The conversation templates.
@@ -281,6 +292,11 @@ pub fn loadings(now: LoadOptions) -> Vec<Entry> {
     entries
 }
 
+/// How another tokenizer is loaded beside this one: by the same release, in its own default class.
+pub fn other_load(now: LoadOptions) -> LoadOptions {
+    LoadOptions { loader: None, legacy: None, ..now }
+}
+
 /// What side B of a comparison can be: the tokenizer as other classes load it, then the samples.
 pub fn others(request: &Request) -> Vec<Entry> {
     let name = &request.tokenizer;
@@ -294,7 +310,7 @@ pub fn others(request: &Request) -> Vec<Entry> {
     }
     let sample = |t: &crate::samples::SampleTokenizer| {
         let spec = format!("{SAMPLE_PREFIX}{}", t.name);
-        let load = LoadOptions { loader: None, legacy: None, ..request.load };
+        let load = other_load(request.load);
         (spec != *name).then(|| Entry::new(spec.clone(), t.summary, Choice::Other(spec.clone(), load)))
     };
     entries.extend(TOKENIZERS.iter().filter_map(sample));
@@ -361,4 +377,43 @@ pub fn commands() -> Vec<Entry> {
         }
     }
     entries
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Side B's list for a side A in release 5, with one tokenizer of the cache.
+    fn side_b() -> Picker {
+        let load = LoadOptions { loader: Some(Loader::Slow), release: Release::V5, ..LoadOptions::default() };
+        let request = Request { load, ..Request::default() };
+        let mut picker = Picker::new(PickKind::Other(other_load(load)), others(&request));
+        picker.add_known(&[KnownTokenizer { spec: "org/cached".into(), detail: "in the cache".into() }]);
+        picker
+    }
+
+    #[test]
+    fn side_b_typed_or_cached_is_loaded_by_the_release_of_side_a() {
+        let load = LoadOptions { release: Release::V5, ..LoadOptions::default() };
+        for name in ["org/typed", "org/cached"] {
+            let mut picker = side_b();
+            picker.query = Input::new(name.to_string());
+            picker.filter();
+            let found = (0..picker.len()).filter_map(|i| picker.entry(i)).find(|e| e.label == name);
+            assert_eq!(found.map(|e| &e.choice), Some(&Choice::Other(name.to_string(), load)));
+        }
+    }
+
+    #[test]
+    fn known_tokenizers_enter_only_lists_that_load_one() {
+        let known = [KnownTokenizer { spec: "org/cached".into(), detail: String::new() }];
+        let mut rules = Picker::new(PickKind::Rule, rules());
+        let before = rules.len();
+        rules.add_known(&known);
+        assert_eq!(rules.len(), before);
+        let mut loads = Picker::new(PickKind::Tokenizer, tokenizers());
+        let before = loads.len();
+        loads.add_known(&known);
+        assert_eq!(loads.len(), before + 1);
+    }
 }

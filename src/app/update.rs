@@ -147,10 +147,8 @@ fn done(app: &mut App, outcome: Outcome) -> Vec<Effect> {
             Vec::new()
         }
         Outcome::Known(known) => {
-            if let Some(Overlay::Picker(picker)) = &mut app.overlay
-                && picker.kind == PickKind::Tokenizer
-            {
-                picker.extend(picker::known(&known));
+            if let Some(Overlay::Picker(picker)) = &mut app.overlay {
+                picker.add_known(&known);
             }
             Vec::new()
         }
@@ -402,8 +400,10 @@ fn move_mark(app: &mut App, by: isize) -> Vec<Effect> {
 /// Tries the marked entry without taking it.
 fn preview(app: &mut App) -> Vec<Effect> {
     let Some(Overlay::Picker(picker)) = &app.overlay else { return Vec::new() };
-    let reloads =
-        matches!(picker.kind, PickKind::Tokenizer | PickKind::Loading | PickKind::Other | PickKind::Palette);
+    let reloads = matches!(
+        picker.kind,
+        PickKind::Tokenizer | PickKind::Loading | PickKind::Other(_) | PickKind::Palette
+    );
     let wish = picker.chosen().filter(|_| !reloads).and_then(|e| e.choice.apply(&app.request));
     let (Some(request), Some(mut wish)) = (wish, app.wish()) else {
         app.preview = Load::Idle;
@@ -475,10 +475,7 @@ fn command(app: &mut App, action: Action) -> Vec<Effect> {
         Action::Help => app.overlay = Some(Overlay::Help(0)),
         Action::Palette => return open(app, Picker::new(PickKind::Palette, picker::commands())),
         Action::PickTokenizer => {
-            let mut effects = open(app, Picker::new(PickKind::Tokenizer, picker::tokenizers()));
-            let hub = Box::new(app.request.hub.clone());
-            effects.push(job(app, JobKind::Known, Work::ListTokenizers(hub)));
-            return effects;
+            return open_with_known(app, Picker::new(PickKind::Tokenizer, picker::tokenizers()));
         }
         Action::Explain => return explain(app),
         Action::Back if matches!(app.base, Load::Loading) => return stop_loading(app),
@@ -521,6 +518,14 @@ fn command(app: &mut App, action: Action) -> Vec<Effect> {
 pub(super) fn open(app: &mut App, picker: Picker) -> Vec<Effect> {
     app.overlay = Some(Overlay::Picker(Box::new(picker)));
     preview(app)
+}
+
+/// Opens a list that loads a tokenizer, and asks for the recent and cached ones.
+pub(super) fn open_with_known(app: &mut App, picker: Picker) -> Vec<Effect> {
+    let mut effects = open(app, picker);
+    let hub = Box::new(app.request.hub.clone());
+    effects.push(job(app, JobKind::Known, Work::ListTokenizers(hub)));
+    effects
 }
 
 /// Opens the list of tokens for the role under the cursor.

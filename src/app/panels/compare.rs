@@ -13,7 +13,7 @@ use crate::app::moves::{lines, step};
 use crate::app::panels::{PanelAct, PanelWork};
 use crate::app::picker::{self, PickKind, Picker};
 use crate::app::state::{App, Load};
-use crate::app::update::{job, open};
+use crate::app::update::{job, open_with_known};
 use crate::chat::Sample;
 use crate::diagnose::{CompareTotals, Comparison};
 use crate::setup::{Request, Setup};
@@ -177,7 +177,10 @@ pub fn on_screen(app: &mut App, action: Action) -> Option<Vec<Effect>> {
 /// An act of this screen's own.
 pub fn act(app: &mut App, act: Act) -> Vec<Effect> {
     match act {
-        Act::Choose => return open(app, Picker::new(PickKind::Other, picker::others(&app.request))),
+        Act::Choose => {
+            let kind = PickKind::Other(picker::other_load(app.request.load));
+            return open_with_known(app, Picker::new(kind, picker::others(&app.request)));
+        }
         Act::Fold => {
             app.panels.compare.unfolded = !app.panels.compare.unfolded;
             app.panels.compare.row = 0;
