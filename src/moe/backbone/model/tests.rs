@@ -1,0 +1,46 @@
+//! A device that fails on the way, and the watch over a forward.
+
+use super::*;
+use crate::moe::seeded::seeded;
+
+#[test]
+fn a_device_that_fails_in_the_forward_is_given_up_for_the_cpu_with_the_reason() {
+    let (config, checkpoint) = seeded("phi", 100, 1).unwrap();
+    let moe = MoeConfig::new(&Default::default(), 4).unwrap();
+    let options = LoadOptions { conversion: Some(Conversion::seeded(moe, 1)), ..LoadOptions::default() };
+    let rows = [(0..9).map(InputRow::Token).collect::<Vec<_>>()];
+    let mut model = Model::load_on(Device::failing(), &config, &checkpoint, &options).unwrap();
+    let mut on_cpu = Model::load(&config, &checkpoint, &options).unwrap();
+    for gates in [None, Some(Gates { top_k: 1, capacity: Some((0.5, 0)) })] {
+        if let Some(gates) = gates {
+            model.regate(gates).unwrap();
+            on_cpu.regate(gates).unwrap();
+        }
+        assert_eq!(model.device().name(), "test:0");
+        let run = model.forward(&rows, &ForwardOptions::default()).unwrap();
+        assert_eq!(run, on_cpu.forward(&rows, &ForwardOptions::default()).unwrap());
+        let reason = model.device().fallback().unwrap().to_owned();
+        assert!(
+            model.device().name() == "cpu" && reason.contains("test:0 failed") && reason.contains("memory")
+        );
+    }
+    assert!(model.regate(Gates { top_k: 5, capacity: None }).is_err());
+    assert!(model.regate(Gates { top_k: 0, capacity: None }).is_err());
+}
+
+#[test]
+fn a_watch_sees_every_layer_and_can_end_the_run() {
+    let (config, checkpoint) = seeded("llama", 100, 1).unwrap();
+    let model = Model::load(&config, &checkpoint, &LoadOptions::default()).unwrap();
+    let rows = [vec![InputRow::Token(1)]];
+    let mut seen = Vec::new();
+    let mut all = |done, of| {
+        seen.push((done, of));
+        true
+    };
+    model.forward_watched(&rows, &ForwardOptions::default(), &mut all).unwrap();
+    assert_eq!(seen, [(0, 4), (1, 4), (2, 4), (3, 4)]);
+    let stopped = model.forward_watched(&rows, &ForwardOptions::default(), &mut |done, _| done < 2);
+    assert!(matches!(stopped, Err(MoeError::Cancelled)));
+    assert!(model.weight_bytes() > 4 * 4 * 64 * 64 * 4);
+}
