@@ -5,6 +5,8 @@
 //!          │
 //!          ├ bindings   the one table of keys
 //!          ├ moves      arrows and Enter on each screen
+//!          ├ overlays   lists, editor, paths, sheets
+//!          ├ setups     changing the set-up, and undoing it
 //!          ├ panels     the screens that work out what they show: doctor, experts, scan …
 //!          ├ flow       the token stream as rows, only the window
 //!          └ view       one inspected sample: sections, rounds as they really are, the first difference
@@ -19,8 +21,10 @@ mod geometry;
 mod job;
 mod key;
 mod moves;
+mod overlays;
 pub mod panels;
 pub mod picker;
+mod setups;
 mod state;
 pub mod survey;
 mod turns;

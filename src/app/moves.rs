@@ -3,6 +3,7 @@
 use super::action::{Action, Screen};
 use super::flow::{Place, Row};
 use super::job::Effect;
+use super::overlays;
 use super::state::{App, Load, SpecialTable};
 use super::update::{self, Target};
 use super::view::SampleView;
@@ -24,8 +25,8 @@ pub(super) fn on_screen(app: &mut App, action: Action) -> Option<Vec<Effect>> {
         }
         Screen::Special => match action {
             Action::Accept if app.eye.table != SpecialTable::Roles => Some(Vec::new()),
-            Action::Accept => Some(update::pick_token(app)),
-            Action::RemoveOverride => Some(update::remove_override(app)),
+            Action::Accept => Some(overlays::pick_token(app)),
+            Action::RemoveOverride => Some(overlays::remove_override(app)),
             Action::Density => {
                 (app.eye.table, app.eye.row) = (app.eye.table.next(), 0);
                 Some(Vec::new())
@@ -212,7 +213,7 @@ pub(super) fn click(app: &mut App, target: Target) -> Vec<Effect> {
         Target::Token(index) => app.eye.token = index,
         Target::Round(index) if app.eye.round == index => return show_round(app),
         Target::Round(index) => app.eye.round = index,
-        Target::Role(index) if app.eye.role == index => return update::pick_token(app),
+        Target::Role(index) if app.eye.role == index => return overlays::pick_token(app),
         Target::Role(index) => app.eye.role = index,
         Target::Sample(index) => {
             if app.eye.sample == index {

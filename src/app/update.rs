@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 
-use tui_input::{Input, InputRequest};
-
 use super::action::{Action, Screen};
 use super::bindings::{Context, resolve};
-use super::job::{DataSource, Effect, Fix, Job, JobKind, Outcome, Work};
+use super::job::{DataSource, Effect, Job, JobKind, Outcome, Work};
 use super::key::{Code, Key};
+use super::overlays::{accept, edit, in_overlay, open, open_with_known, preview, typed};
 use super::panels;
-use super::picker::{self, Choice, PickKind, Picker};
-use super::state::{App, Background, Editor, Load, Notice, Overlay, PathPrompt, PathUse, Sheet, Step};
+use super::picker::{self, PickKind, Picker};
+use super::setups::{apply_fix, change, refuse, stop_loading, undo};
+use super::state::{App, Background, Load, Notice, Overlay, PathPrompt, PathUse, Sheet};
 use super::view::SampleView;
 use crate::chat::Sample;
-use crate::diagnose;
 use crate::setup::{Request, SAMPLE_PREFIX};
 
 /// What a click can hit.
@@ -111,20 +110,20 @@ fn start(app: &mut App) -> Vec<Effect> {
     vec![load_tokenizer(app), load_samples(app, source)]
 }
 
-fn load_tokenizer(app: &mut App) -> Effect {
+pub(super) fn load_tokenizer(app: &mut App) -> Effect {
     app.base = Load::Loading;
     let work = Work::LoadTokenizer(Box::new(app.request.clone()));
     job(app, JobKind::Tokenizer, work)
 }
 
-fn load_samples(app: &mut App, source: DataSource) -> Effect {
+pub(super) fn load_samples(app: &mut App, source: DataSource) -> Effect {
     app.source = source.clone();
     app.samples = Load::Loading;
     job(app, JobKind::Samples, Work::LoadSamples(source))
 }
 
 /// Inspects the sample on screen again; the other samples follow when that is there.
-fn inspect(app: &mut App) -> Vec<Effect> {
+pub(super) fn inspect(app: &mut App) -> Vec<Effect> {
     let (Some(wish), Some(sample)) = (app.wish(), app.sample().cloned()) else { return Vec::new() };
     let work = Work::Inspect { wish, index: app.current, sample };
     vec![job(app, JobKind::Inspect, work)]
@@ -238,57 +237,12 @@ fn inspected(app: &mut App, view: Arc<SampleView>) -> Vec<Effect> {
     effects
 }
 
-/// A request that cannot be carried out: say why, and go back to the last one that could.
-fn refuse(app: &mut App, error: String) -> Vec<Effect> {
-    app.notice = Some(Notice { text: error, is_error: true });
-    if app.request == app.good_request {
-        return Vec::new();
-    }
-    app.history.pop();
-    let request = app.good_request.clone();
-    if let (Some(view), None) = (app.shown(), app.base.ready()) {
-        // The tokenizer of the last good request is still there: it need not be loaded again.
-        app.base = Load::Ready(view.setup.base.clone());
-        (app.request, app.survey_stale, app.fix) = (request, true, Load::Idle);
-        return inspect(app);
-    }
-    adopt(app, request)
-}
-
-/// Ends the loading of a tokenizer and goes back to the one before it.
-fn stop_loading(app: &mut App) -> Vec<Effect> {
-    app.tickets.remove(&JobKind::Tokenizer);
-    (app.base, app.progress) = (Load::Failed("cancelled".to_string()), None);
-    let name = app.request.tokenizer.clone();
-    let mut effects = vec![Effect::Cancel(JobKind::Tokenizer)];
-    effects.extend(refuse(app, format!("loading {name} was cancelled")));
-    effects
-}
-
 fn explain(app: &mut App) -> Vec<Effect> {
     let Some(view) = app.shown().cloned() else { return Vec::new() };
     let index = app.eye.token;
     let title = format!("why token {index} is split like this");
     app.overlay = Some(Overlay::Sheet(Sheet { title, lines: Load::Loading, top: 0 }));
     vec![job(app, JobKind::Explain, Work::Explain { view, index })]
-}
-
-/// Changes the set-up, and remembers the old one.
-pub(super) fn change(app: &mut App, request: Request) -> Vec<Effect> {
-    if request == app.request {
-        return Vec::new();
-    }
-    app.history.push(Step { request: app.request.clone(), samples: None });
-    adopt(app, request)
-}
-
-fn adopt(app: &mut App, request: Request) -> Vec<Effect> {
-    let loaded = app.base.ready().is_some();
-    let same_tokenizer = request.tokenizer == app.request.tokenizer && request.load == app.request.load;
-    app.request = request;
-    app.survey_stale = true;
-    app.fix = Load::Idle;
-    if same_tokenizer && loaded { inspect(app) } else { vec![load_tokenizer(app)] }
 }
 
 /// The context that keys are read in.
@@ -313,41 +267,6 @@ fn key_pressed(app: &mut App, key: Key) -> Vec<Effect> {
     }
 }
 
-/// A character for the open input, if there is one.
-fn typed(app: &mut App, c: char) -> Vec<Effect> {
-    edit_input(app, InputRequest::InsertChar(c))
-}
-
-fn edit_input(app: &mut App, request: InputRequest) -> Vec<Effect> {
-    match &mut app.overlay {
-        Some(Overlay::Picker(picker)) => {
-            picker.query.handle(request);
-            picker.filter();
-            preview(app)
-        }
-        Some(Overlay::Editor(editor)) => {
-            let changed = editor.input.handle(request).is_some_and(|c| c.value);
-            let (turn, text) = (editor.turn, editor.input.value().to_string());
-            if changed { redraft(app, turn, text) } else { Vec::new() }
-        }
-        Some(Overlay::Path(prompt)) => {
-            prompt.input.handle(request);
-            Vec::new()
-        }
-        _ => Vec::new(),
-    }
-}
-
-/// Shows a turn with another text.
-fn redraft(app: &mut App, turn: usize, text: String) -> Vec<Effect> {
-    let Some(mut sample) = app.sample().cloned() else { return Vec::new() };
-    if let Some(turn) = sample.conversations.get_mut(turn) {
-        turn.value = text;
-    }
-    app.draft = Some(sample);
-    inspect(app)
-}
-
 /// Does one act.
 pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
     match (app.overlay.is_some(), action) {
@@ -359,114 +278,6 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
         (true, action) => in_overlay(app, action),
         (false, action) => super::moves::on_screen(app, action).unwrap_or_else(|| command(app, action)),
     }
-}
-
-fn in_overlay(app: &mut App, action: Action) -> Vec<Effect> {
-    let request = match action {
-        Action::DeleteBack => InputRequest::DeletePrevChar,
-        Action::DeleteForward => InputRequest::DeleteNextChar,
-        Action::DeleteWord => InputRequest::DeletePrevWord,
-        Action::ClearLine => InputRequest::DeleteLine,
-        Action::LineBreak => InputRequest::InsertChar('\n'),
-        Action::Left => InputRequest::GoToPrevChar,
-        Action::Right => InputRequest::GoToNextChar,
-        Action::First => InputRequest::GoToStart,
-        Action::Last => InputRequest::GoToEnd,
-        Action::Back => return close(app),
-        Action::Accept => return accept(app),
-        Action::Up => return move_mark(app, -1),
-        Action::Down => return move_mark(app, 1),
-        Action::PageUp => return move_mark(app, -8),
-        Action::PageDown => return move_mark(app, 8),
-        _ => return Vec::new(),
-    };
-    edit_input(app, request)
-}
-
-fn move_mark(app: &mut App, by: isize) -> Vec<Effect> {
-    match &mut app.overlay {
-        Some(Overlay::Picker(picker)) => {
-            picker.step(by);
-            preview(app)
-        }
-        Some(Overlay::Help(top) | Overlay::Sheet(Sheet { top, .. })) => {
-            *top = top.saturating_add_signed(by);
-            Vec::new()
-        }
-        _ => Vec::new(),
-    }
-}
-
-/// Tries the marked entry without taking it.
-fn preview(app: &mut App) -> Vec<Effect> {
-    let Some(Overlay::Picker(picker)) = &app.overlay else { return Vec::new() };
-    let reloads = matches!(
-        picker.kind,
-        PickKind::Tokenizer | PickKind::Loading | PickKind::Other(_) | PickKind::Palette
-    );
-    let wish = picker.chosen().filter(|_| !reloads).and_then(|e| e.choice.apply(&app.request));
-    let (Some(request), Some(mut wish)) = (wish, app.wish()) else {
-        app.preview = Load::Idle;
-        return vec![Effect::Cancel(JobKind::Preview)];
-    };
-    let (Some(sample), Some(samples)) = (app.sample().cloned(), app.samples.ready().cloned()) else {
-        return Vec::new();
-    };
-    wish.request = request;
-    app.preview = Load::Loading;
-    vec![job(app, JobKind::Preview, Work::Preview { wish, sample, samples })]
-}
-
-/// Esc in an overlay: nothing changes.
-fn close(app: &mut App) -> Vec<Effect> {
-    let closed = app.overlay.take();
-    app.preview = Load::Idle;
-    match closed {
-        Some(Overlay::Editor(editor)) => {
-            let edited = app.draft.as_ref().is_some_and(|d| *d != editor.original);
-            app.draft = None;
-            if edited { inspect(app) } else { Vec::new() }
-        }
-        _ => vec![Effect::Cancel(JobKind::Preview)],
-    }
-}
-
-fn accept(app: &mut App) -> Vec<Effect> {
-    app.preview = Load::Idle;
-    match app.overlay.take() {
-        Some(Overlay::Picker(picker)) => match picker.chosen().map(|e| e.choice.clone()) {
-            Some(choice) => choose(app, &choice),
-            None => Vec::new(),
-        },
-        Some(Overlay::Editor(_)) => keep_draft(app),
-        Some(Overlay::Path(PathPrompt { input, used_for })) if !input.value().is_empty() => match used_for {
-            PathUse::Data => vec![load_samples(app, DataSource::File(input.value().into()))],
-            PathUse::Patch => panels::onboard::write(app, input.value().to_string()),
-        },
-        _ => Vec::new(),
-    }
-}
-
-fn choose(app: &mut App, choice: &Choice) -> Vec<Effect> {
-    match choice {
-        Choice::Act(action) => return act(app, *action),
-        Choice::Other(tokenizer, load) => return panels::compare::choose(app, tokenizer.clone(), *load),
-        _ => {}
-    }
-    match choice.apply(&app.request) {
-        Some(request) => change(app, request),
-        None => Vec::new(),
-    }
-}
-
-/// The edited turn becomes part of the samples.
-fn keep_draft(app: &mut App) -> Vec<Effect> {
-    let (Load::Ready(samples), Some(draft)) = (&mut app.samples, app.draft.take()) else { return Vec::new() };
-    if let Some(sample) = Arc::make_mut(samples).get_mut(app.current) {
-        *sample = draft;
-    }
-    app.survey_stale = true;
-    inspect(app)
 }
 
 /// Acts that do not depend on the screen.
@@ -512,107 +323,6 @@ fn command(app: &mut App, action: Action) -> Vec<Effect> {
         _ => {}
     }
     Vec::new()
-}
-
-/// Opens a list.
-pub(super) fn open(app: &mut App, picker: Picker) -> Vec<Effect> {
-    app.overlay = Some(Overlay::Picker(Box::new(picker)));
-    preview(app)
-}
-
-/// Opens a list that loads a tokenizer, and asks for the recent and cached ones.
-pub(super) fn open_with_known(app: &mut App, picker: Picker) -> Vec<Effect> {
-    let mut effects = open(app, picker);
-    let hub = Box::new(app.request.hub.clone());
-    effects.push(job(app, JobKind::Known, Work::ListTokenizers(hub)));
-    effects
-}
-
-/// Opens the list of tokens for the role under the cursor.
-pub(super) fn pick_token(app: &mut App) -> Vec<Effect> {
-    let (Some(view), Some(base)) = (app.shown().cloned(), app.base.ready().cloned()) else {
-        return Vec::new();
-    };
-    let Some(role) = super::moves::role(app) else { return Vec::new() };
-    let mut picker = Picker::new(
-        PickKind::Token(role),
-        picker::special_tokens(role, &app.request, &view.setup.tokenizer, &base),
-    );
-    let mut effects = Vec::new();
-    match &app.vocabulary {
-        Some((name, tokens)) if *name == base.name => picker.extend(picker::vocabulary(role, tokens)),
-        _ => {
-            picker.loading = true;
-            effects.push(job(app, JobKind::Vocabulary, Work::Vocabulary(base)));
-        }
-    }
-    effects.extend(open(app, picker));
-    effects
-}
-
-pub(super) fn remove_override(app: &mut App) -> Vec<Effect> {
-    match super::moves::role(app) {
-        Some(role) => choose(app, &Choice::Token(role, None)),
-        None => Vec::new(),
-    }
-}
-
-fn edit(app: &mut App) {
-    let under_cursor = app.shown().and_then(|v| v.section_at(app.eye.token)).and_then(|(_, s)| s.turn);
-    let Some(sample) = app.sample().cloned() else { return };
-    let turn = under_cursor.unwrap_or(0);
-    let Some(text) = sample.conversations.get(turn).map(|t| t.value.clone()) else { return };
-    app.screen = Screen::Labels;
-    app.overlay = Some(Overlay::Editor(Box::new(Editor { input: Input::new(text), turn, original: sample })));
-}
-
-fn apply_fix(app: &mut App) -> Vec<Effect> {
-    let say = |app: &mut App, text: &str| {
-        app.notice = Some(Notice { text: text.to_string(), is_error: false });
-        Vec::new()
-    };
-    match &app.fix {
-        Load::Ready(Some(Fix { request, label, .. })) => {
-            let (request, text) = (request.clone(), format!("{label} applied; u undoes it"));
-            app.notice = Some(Notice { text, is_error: false });
-            change(app, request)
-        }
-        Load::Loading => say(app, "still trying set-ups that could help"),
-        _ if app.cause.is_none() => say(app, "nothing to fix: this sample is sound"),
-        _ => say(app, "no change of the set-up repairs this sample: the data needs a look"),
-    }
-}
-
-/// Applies a fix of the doctor in memory: a change of the request, and samples that are left out.
-pub(super) fn adopt_fix(app: &mut App, fix: &diagnose::Fix) -> Vec<Effect> {
-    let Some(setup) = app.shown().map(|view| view.setup.clone()) else { return Vec::new() };
-    let (request, dropped) = fix.request(&app.request, &setup);
-    app.notice = Some(Notice { text: format!("{} applied; u undoes it", fix.summary), is_error: false });
-    let Some(samples) = app.samples.ready().filter(|_| !dropped.is_empty()).cloned() else {
-        return change(app, request);
-    };
-    let kept = samples.iter().enumerate().filter(|(i, _)| !dropped.contains(i)).map(|(_, s)| s.clone());
-    let kept: Vec<Sample> = kept.collect();
-    app.history.push(Step { request: app.request.clone(), samples: Some(samples) });
-    app.samples = Load::Ready(Arc::new(kept));
-    (app.current, app.eye.sample, app.draft) = (0, 0, None);
-    adopt(app, request)
-}
-
-fn undo(app: &mut App) -> Vec<Effect> {
-    app.panels.doctor.before = None;
-    match app.history.pop() {
-        Some(Step { request, samples: None }) => adopt(app, request),
-        Some(Step { request, samples: Some(samples) }) => {
-            app.samples = Load::Ready(samples);
-            (app.current, app.eye.sample, app.draft) = (0, 0, None);
-            adopt(app, request)
-        }
-        None => {
-            app.notice = Some(Notice { text: "nothing to undo".to_string(), is_error: false });
-            Vec::new()
-        }
-    }
 }
 
 /// Shows another sample.
