@@ -340,7 +340,7 @@ fn shards_of_a_scan_add_up_to_the_scan_of_the_whole() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path().join("data.jsonl");
     let turn = |n: usize| {
-        let answer = if n % 5 == 0 { "" } else { "Yes, it is." };
+        let answer = if n.is_multiple_of(5) { "" } else { "Yes, it is." };
         format!(
             r#"{{"id": "s{n}", "from": "{}", "conversations": [{{"from": "human", "value": "Is it {n}?"}}, {{"from": "gpt", "value": "{answer}"}}]}}"#,
             n % 3
