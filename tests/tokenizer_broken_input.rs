@@ -318,6 +318,25 @@ fn a_lone_file_is_known_by_what_is_in_it() {
     }
 }
 
+#[test]
+fn ranks_are_split_by_the_pattern_of_the_configuration() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let pieces = |config: Value| {
+        let mut config = config;
+        config["tokenizer_class"] = json!("SomeTokenizer");
+        let config = config.to_string().into_bytes();
+        write(dir.path(), &vec![("some.tiktoken", ranks()), ("tokenizer_config.json", config)]);
+        let files = FileSet::folder(dir.path()).expect("a folder");
+        load("ranks", &files, LoadOptions::default())
+            .map(|t| t.encode("ab ab", false).expect("encodes").spans)
+    };
+    let usual = pieces(json!({})).expect("loads");
+    let single = pieces(json!({"pat_str": "."})).expect("loads");
+    assert!(single.len() > usual.len(), "{usual:?} {single:?}");
+    let error = pieces(json!({"pat_str": "(" })).expect_err("no pattern").to_string();
+    assert!(error.contains("pattern") || error.contains("regex") || error.contains("parenthes"), "{error}");
+}
+
 /// Tries one mutant of a set; on a panic its files are left in a folder that the message names.
 fn try_mutant(name: &str, files: &Files, random: &mut Random) {
     let dir = tempfile::tempdir().expect("a folder");

@@ -4,7 +4,7 @@
 
 use tokenizers::AddedToken;
 
-use super::class::{ClassFacts, Loader, Release, Side, VERY_LARGE_INTEGER};
+use super::class::{ClassFacts, Loader, Profile, Release, Side, VERY_LARGE_INTEGER};
 use super::core::{AddedTokenWithId, CoreParts};
 use super::encoding::TokenId;
 use super::fast::{measure_bos_and_eos, rebuild_post_processor};
@@ -27,7 +27,12 @@ pub(super) struct Standalone {
 
 /// Loads the set if it is one of these formats.
 pub(super) fn load(files: &FileSet, options: LoadOptions) -> Result<Option<Tokenizer>> {
-    let found = if files.has("tokenizer.json") || files.has("tokenizer_config.json") {
+    let configured = files.has("tokenizer_config.json");
+    let found = if files.has("tokenizer.json") {
+        None
+    } else if let Some(name) = files.find_suffix(".tiktoken").filter(|_| configured) {
+        ranks_of_unknown_class(files, name)?
+    } else if configured {
         None
     } else if let Some(name) = files.find_suffix(".gguf") {
         Some(super::gguf::read(files, name)?)
@@ -39,6 +44,20 @@ pub(super) fn load(files: &FileSet, options: LoadOptions) -> Result<Option<Token
         None
     };
     found.map(|s| finish(s, options.release)).transpose()
+}
+
+/// Ranks with a configuration: those of a known class go its way, the code of an unknown one is not run.
+fn ranks_of_unknown_class(files: &FileSet, name: &str) -> Result<Option<Standalone>> {
+    let config = files.json("tokenizer_config.json")?.unwrap_or_default();
+    let class = config.get("tokenizer_class").and_then(|c| c.as_str());
+    if class.is_some_and(Profile::is_known) {
+        return Ok(None);
+    }
+    let mut found = from_ranks(files, name)?;
+    if let (Some(class), Some(Standalone { note: Some(note), .. })) = (class, &mut found) {
+        *note = format!("class {class} is not known here and its code is not run; {note}");
+    }
+    Ok(found)
 }
 
 fn finish(standalone: Standalone, release: Release) -> Result<Tokenizer> {
@@ -93,7 +112,9 @@ fn from_ranks(files: &FileSet, name: &str) -> Result<Option<Standalone>> {
     let path = files.path_of(name);
     let ranks = tiktoken::read_ranks(&files.require(name)?, &path)?;
     let known = KnownEncoding::by_rank_count(ranks.len());
+    let own = own_pattern(files)?;
     let note = match &known {
+        _ if own.is_some() => format!("{} ranks: split by the pattern of tokenizer_config.json", ranks.len()),
         Some(known) => {
             format!("{} ranks: read as {}, as the file holds no split pattern", ranks.len(), known.name)
         }
@@ -102,7 +123,8 @@ fn from_ranks(files: &FileSet, name: &str) -> Result<Option<Standalone>> {
             ranks.len()
         ),
     };
-    let pattern = known.as_ref().map_or(tiktoken::THREE_DIGITS_PATTERN, |k| k.pattern);
+    let published = known.as_ref().map_or(tiktoken::THREE_DIGITS_PATTERN, |k| k.pattern);
+    let pattern = own.as_deref().unwrap_or(published);
     let special = known.as_ref().map(|k| k.special.clone()).unwrap_or_default();
     let mut parts = tiktoken::build_with_special(&ranks, &special, pattern, &path)?;
     let role = |role: Role, content: &str| {
@@ -118,6 +140,13 @@ fn from_ranks(files: &FileSet, name: &str) -> Result<Option<Standalone>> {
     parts.added_tokens = special_tokens(special.iter().map(|(t, id)| (t.as_str(), *id)));
     let adds_bos = roles.iter().any(|(r, _)| *r == Role::Bos);
     Ok(Some(Standalone { parts, roles, adds_bos, adds_eos: false, note: Some(note) }))
+}
+
+/// The split pattern that the configuration names, under tiktoken's own name for it (`pat_str`) or as `pattern`.
+fn own_pattern(files: &FileSet) -> Result<Option<String>> {
+    let config = files.json("tokenizer_config.json")?;
+    let text = |key: &str| config.as_ref()?.get(key)?.as_str().map(str::to_string);
+    Ok(text("pat_str").or_else(|| text("pattern")))
 }
 
 fn special_tokens<'t>(tokens: impl Iterator<Item = (&'t str, TokenId)>) -> Vec<AddedTokenWithId> {
