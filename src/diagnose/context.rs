@@ -12,7 +12,7 @@ use super::law::{Laws, conversations};
 use super::layout::{MaskCheck, check_mask, turns};
 use super::plan::{Arithmetic, Plan};
 use super::probe::Probe;
-use super::search::{Search, fix_search};
+use super::search::{Search, smallest_fix};
 use super::terms::Terms;
 use super::tokens::spare_tokens;
 use super::what_if::{health, what_if_from};
@@ -133,7 +133,7 @@ impl<'a> Context<'a> {
     pub fn search(&self) -> &Search {
         self.search.get_or_init(|| {
             let samples: Vec<&Sample> = self.samples.iter().collect();
-            fix_search(&self.plan, &spread(&samples, TRIED))
+            smallest_fix(&self.plan, &spread(&samples, TRIED))
         })
     }
 

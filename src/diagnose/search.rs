@@ -39,6 +39,15 @@ type Priced = (usize, Vec<Change>);
 ///
 /// Samples that no rule can label (a separator or pad in a text, an empty answer) are left out.
 pub fn fix_search(plan: &Plan, samples: &[&Sample]) -> Search {
+    search_for(plan, samples, OTHERS)
+}
+
+/// The same, ended as soon as the smallest change is found: what a doctor's visit needs.
+pub fn smallest_fix(plan: &Plan, samples: &[&Sample]) -> Search {
+    search_for(plan, samples, 0)
+}
+
+fn search_for(plan: &Plan, samples: &[&Sample], others: usize) -> Search {
     let plain = conversations();
     let mut search = Search { best: None, others: Vec::new(), tried: 0 };
     for stage in [known_rules(plan), other_numbers(plan)] {
@@ -59,7 +68,7 @@ pub fn fix_search(plan: &Plan, samples: &[&Sample]) -> Search {
                     None => search.best = Some(fix),
                     Some(_) => search.others.push(fix),
                 }
-                if search.others.len() == OTHERS {
+                if search.others.len() == others {
                     return search;
                 }
             }
