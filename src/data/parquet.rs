@@ -135,3 +135,41 @@ fn value(field: &Field) -> Option<Value> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rows of bytes, or the error that ends them.
+    fn rows(bytes: &[u8]) -> (usize, Option<String>) {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("x.parquet");
+        std::fs::write(&path, bytes).expect("written");
+        let mut read = 0;
+        let result = ParquetRows::open(&path, Meter::default()).and_then(|rows| {
+            for row in rows {
+                row?;
+                read += 1;
+            }
+            Ok(())
+        });
+        (read, result.err().map(|e| e.to_string()))
+    }
+
+    #[test]
+    fn damage_ends_in_an_error_or_in_rows_never_in_a_panic() {
+        for codec in ["snappy", "zstd"] {
+            let whole = std::fs::read(format!("tests/parquet/rows.{codec}.parquet")).expect("the fixture");
+            assert_eq!(rows(&whole), (24, None));
+            let mut errors = 0;
+            for at in (4..whole.len()).step_by(61) {
+                let mut bytes = whole.clone();
+                bytes[at] ^= 0x55;
+                errors += usize::from(rows(&bytes).1.is_some());
+                let (_, error) = rows(&whole[..at]);
+                assert!(error.is_some_and(|e| e.contains("Parquet")), "cut at {at}");
+            }
+            assert!(errors > 10, "{codec}: {errors} damages were noticed");
+        }
+    }
+}

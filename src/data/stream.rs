@@ -173,6 +173,8 @@ impl Records {
         while let Some(byte) = self.take()? {
             bytes.push(byte);
             match (in_string, byte) {
+                // No string of JSON holds a bare line break: the record is broken, and ends with its line.
+                (true, b'\n') => break,
                 (true, _) if escaped => escaped = false,
                 (true, b'\\') => escaped = true,
                 (true, b'"') => in_string = false,
@@ -185,6 +187,7 @@ impl Records {
                         break;
                     }
                 }
+                (false, b'\n') if self.peek()? == Some(b'{') && !stands_alone(&bytes) => break,
                 (false, _) => {}
             }
             self.refuse_huge(&place, bytes.len())?;
@@ -200,6 +203,13 @@ impl Records {
         let line = usize::try_from(place.line).unwrap_or(usize::MAX);
         Err(Error::Json { path: self.name.clone().into(), line, message })
     }
+}
+
+/// True for a record whose first line is a bracket and nothing else: written over many lines, perhaps without
+/// indentation. In any other one a bracket at the beginning of a line opens the next record, and this one was never
+/// closed.
+fn stands_alone(bytes: &[u8]) -> bool {
+    bytes.split(|b| *b == b'\n').next().is_some_and(|line| line.trim_ascii() == b"{")
 }
 
 impl Iterator for Records {
@@ -250,6 +260,15 @@ mod tests {
         let texts: Vec<String> = all.iter().map(|r| String::from_utf8_lossy(&r.bytes).into_owned()).collect();
         assert_eq!(texts, ["{\"a\": 1}", "oops {", "{\"b\": 2}"]);
     }
+    #[test]
+    fn an_open_bracket_or_string_spoils_its_own_record_only() {
+        let wide = "{\n\"a\": [\n{\n\"b\": 1\n}\n]\n}";
+        let all = records(&format!("{{\"a\": [1,\n{{\"b\": \"x\n{{\"c\": 3}}\n{wide}\n{{\"d\":\n 4}}\n"));
+        let texts: Vec<String> = all.iter().map(|r| String::from_utf8_lossy(&r.bytes).into_owned()).collect();
+        assert_eq!(texts, ["{\"a\": [1,\n", "{\"b\": \"x\n", "{\"c\": 3}", wide, "{\"d\":\n 4}"]);
+        assert_eq!(all.iter().map(|r| r.place.line).collect::<Vec<_>>(), [1, 2, 3, 4, 11]);
+    }
+
     #[test]
     fn line_by_line_an_open_bracket_spoils_its_own_line_only() {
         let reader = Box::new(std::io::Cursor::new(b"{\"a\": [1\r\n\n{\"b\": 2}\n".to_vec()));
