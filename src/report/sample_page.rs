@@ -60,7 +60,7 @@ pub fn samples_page(setup: &Setup, inspections: &[Inspection]) -> String {
                 );
                 for (glyphs, look, special, _) in tokens(setup, labelled, segment) {
                     let special = if special { " special" } else { "" };
-                    let _ = write!(body, "<span class=\"t {}{special}\">{}</span>", look.name(), escaped(&glyphs));
+                    let _ = write!(body, "<span class=\"t {}{special}\">{}</span><wbr>", look.name(), escaped(&glyphs));
                 }
                 body += "</div></div>\n";
             }

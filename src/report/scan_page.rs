@@ -151,7 +151,7 @@ fn sources(report: &Report) -> String {
     for (source, count) in report.worst_sources().into_iter().chain(others) {
         let _ = writeln!(
             body,
-            "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+            "<tr><td class=\"words\">{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
             escaped(source),
             count.samples,
             count.lost,
@@ -189,13 +189,13 @@ fn causes(report: &Report) -> String {
         let open = if n == 0 { " open" } else { "" };
         let _ = writeln!(
             body,
-            "<details{open}><summary><b>{}</b> <span class=\"{}\">{}</span> {} · {} samples ({})</summary>\n{}</details>",
+            "<details{open}><summary><b>{}</b> <span class=\"{}\">{}</span> {} · {} of all samples: {}</summary>\n{}</details>",
             escaped(id),
             escaped(&cause.verdict),
             escaped(&cause.verdict),
             escaped(&cause.title),
-            cause.samples,
             percent(cause.samples, report.samples),
+            cause.samples,
             examples(cause)
         );
     }
@@ -227,7 +227,7 @@ fn mask_html(mask: &Mask) -> String {
             let _ = write!(out, "<span class=\"quiet\"> ⋯ {} tokens ⋯ </span>", mask.left_out);
         }
         for token in &stretch.tokens {
-            let _ = write!(out, "<span class=\"t {}\">{}</span>", stretch.look.name(), escaped(token));
+            let _ = write!(out, "<span class=\"t {}\">{}</span><wbr>", stretch.look.name(), escaped(token));
         }
         written += stretch.tokens.len();
     }
