@@ -313,7 +313,8 @@ impl Report {
 
     /// Causes, those of the most samples first.
     pub fn causes(&self) -> Vec<(&str, &CauseCount)> {
-        let mut all: Vec<(&str, &CauseCount)> = self.by_cause.iter().map(|(id, c)| (id.as_str(), c)).collect();
+        let mut all: Vec<(&str, &CauseCount)> =
+            self.by_cause.iter().map(|(id, c)| (id.as_str(), c)).collect();
         all.sort_by_key(|(id, cause)| (std::cmp::Reverse(cause.samples), *id));
         all
     }
