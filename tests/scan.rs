@@ -43,7 +43,7 @@ fn record(n: usize) -> String {
         json!({"from": speaker, "value": format!("Question {n}?")}),
         json!({"from": "gpt", "value": answer}),
     ];
-    if n % 3 == 0 {
+    if n.is_multiple_of(3) {
         turns.extend([
             json!({"from": "human", "value": "And ASSISTANT: then?"}),
             json!({"from": "gpt", "value": "Then."}),
@@ -180,10 +180,8 @@ fn a_scan_that_is_killed_twice_goes_on_to_the_same_report_and_files() {
             inputs.iter().chain(&["--source-key", "source", "--format", "json", "--batch", "16"]).chain(more);
         all.map(ToString::to_string).chain(files.arguments()).collect()
     };
-    let words =
-        |arguments: &[String]| arguments.iter().map(String::as_str).map(String::from).collect::<Vec<_>>();
-    let run = |arguments: &[String]| scan(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
-    let whole = run(&words(&arguments(&once, &[])));
+    let at_once = arguments(&once, &[]);
+    let whole = scan(&at_once.iter().map(String::as_str).collect::<Vec<_>>());
     let resumed = arguments(&killed, &["--state-every", "0", "--resume"]);
     let resumed: Vec<&str> = resumed.iter().map(String::as_str).collect();
     // In the first file, and in the second.
@@ -199,12 +197,8 @@ fn a_scan_that_is_killed_twice_goes_on_to_the_same_report_and_files() {
         .and_then(|mut file| std::io::Write::write_all(&mut file, b"{\"half a rec"));
     torn.expect("written");
     // Another wish is refused, with what differs.
-    let other =
-        maskscope(&[&["scan", "-t", "sample:phi-2", "--model-max-length", "99"], &resumed[..]].concat());
-    let other = {
-        let mut other = other;
-        other.output().expect("runs")
-    };
+    let other = [&["scan", "-t", "sample:phi-2", "--model-max-length", "99"], &resumed[..]].concat();
+    let other = maskscope(&other).output().expect("runs");
     assert_eq!(other.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&other.stderr).contains("options was"), "{:?}", other.stderr);
     assert_eq!(scan(&resumed), whole, "the report, byte for byte");
