@@ -2,7 +2,7 @@
 //! gives what JSON gives; the page shows hostile text as text.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -143,8 +143,9 @@ impl Files {
     }
 }
 
-/// Starts a scan and kills it (SIGKILL) once its state is behind record `after`; false where it ended before that.
-fn kill_behind(arguments: &[&str], state: &Path, after: u64) -> bool {
+/// Starts a scan and sends it a signal once its state is behind record `after`; gives how it ended, or `None` where it
+/// was done before that.
+fn end_behind(arguments: &[&str], state: &Path, after: u64, signal: &str) -> Option<ExitStatus> {
     let mut child = maskscope(&[&["scan", "-t", "sample:phi-2"], arguments].concat())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -156,20 +157,22 @@ fn kill_behind(arguments: &[&str], state: &Path, after: u64) -> bool {
             .ok()
             .and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok()?["position"]["number"].as_u64());
         if number >= Some(after) {
-            child.kill().expect("is killed");
-            child.wait().expect("ends");
-            return true;
+            let kill =
+                Command::new("kill").args([signal, &child.id().to_string()]).status().expect("kill runs");
+            assert!(kill.success());
+            return Some(child.wait().expect("ends"));
         }
         if child.try_wait().expect("is asked").is_some() {
-            return false;
+            return None;
         }
         assert!(begun.elapsed() < Duration::from_secs(300), "the state never came to record {after}");
         std::thread::sleep(Duration::from_millis(2));
     }
 }
 
+#[cfg(unix)]
 #[test]
-fn a_scan_that_is_killed_twice_goes_on_to_the_same_report_and_files() {
+fn a_scan_that_is_killed_and_stopped_goes_on_to_the_same_report_and_files() {
     let folder = tempfile::tempdir().expect("a folder");
     let inputs = data(folder.path(), 1500);
     let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
@@ -184,9 +187,10 @@ fn a_scan_that_is_killed_twice_goes_on_to_the_same_report_and_files() {
     let whole = scan(&at_once.iter().map(String::as_str).collect::<Vec<_>>());
     let resumed = arguments(&killed, &["--state-every", "0", "--resume"]);
     let resumed: Vec<&str> = resumed.iter().map(String::as_str).collect();
-    // In the first file, and in the second.
-    for after in [200, 1000] {
-        assert!(kill_behind(&resumed, &state, after), "the scan ended before it could be killed");
+    // In the first file, by Ctrl-C, and in the second file.
+    for (after, signal, code) in [(200, "-KILL", None), (500, "-INT", Some(1)), (1000, "-KILL", None)] {
+        let ended = end_behind(&resumed, &state, after, signal).expect("was not done before the signal");
+        assert_eq!(ended.code(), code, "{signal}");
         let written = std::fs::metadata(&killed.good).expect("there").len();
         assert!(written < std::fs::metadata(&once.good).expect("there").len(), "killed in the middle");
     }

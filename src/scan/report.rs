@@ -166,9 +166,13 @@ impl Report {
     pub fn count(&mut self, sample: &Counted<'_>) {
         self.samples += 1;
         let state = sample.state.name();
-        *self.by_state.entry(state.to_string()).or_default() += 1;
-        let template = self.by_template.entry(self.template.clone()).or_default();
-        *template.entry(state.to_string()).or_default() += 1;
+        count_one(&mut self.by_state, state);
+        match self.by_template.get_mut(&self.template) {
+            Some(states) => count_one(states, state),
+            None => {
+                self.by_template.insert(self.template.clone(), BTreeMap::from([(state.to_string(), 1)]));
+            }
+        }
         let rounds = count(sample.rounds).min(MOST_ROUNDS);
         *self.by_rounds.entry(rounds).or_default() += 1;
         if let Some(lengths) = &sample.lengths {
@@ -351,6 +355,16 @@ impl CutLoss {
         self.tokens += other.tokens;
         self.supervised += other.supervised;
         self.answers_lost += other.answers_lost;
+    }
+}
+
+/// One more of a name; most names are there already, and no text is made for those.
+fn count_one(counts: &mut BTreeMap<String, u64>, name: &str) {
+    match counts.get_mut(name) {
+        Some(count) => *count += 1,
+        None => {
+            counts.insert(name.to_string(), 1);
+        }
     }
 }
 
