@@ -10,7 +10,7 @@ use crate::cli::{
 use crate::error::{Error, Result};
 use crate::labels::{IGNORE_INDEX, Labelled};
 use crate::moe::backbone::{
-    Conversion, DeviceChoice, InputRow, LoadOptions, Model, NoiseSource, device_list,
+    Conversion, DeviceChoice, InputRow, LoadOptions, Model, NoiseSource, device_list, is_dense,
 };
 use crate::moe::checkpoint::Checkpoint;
 use crate::moe::config::Config;
@@ -148,16 +148,10 @@ fn model(
     let hub = shared.request()?.0.hub;
     let seed = arguments.conversion.seed;
     let opened = source.open(inputs.vocab_size(), seed, layers, &hub, &mut report_progress)?;
-    if is_dense(&opened.0) {
+    if is_dense(&opened.0)? {
         options.conversion = Some(conversion(&arguments.conversion, &opened, &sequences)?);
     }
     Ok(Model::load(&opened.0, &opened.1, &options)?)
-}
-
-/// True for a model that has neither MoE-LLaVA's `moe` nor experts of its own.
-fn is_dense(config: &Config) -> bool {
-    let keys = ["moe", "num_local_experts", "num_experts", "n_routed_experts", "text_config"];
-    !keys.iter().any(|key| config.has(key))
 }
 
 /// `0..K` or `K`.

@@ -164,6 +164,7 @@ impl Model {
         options: &LoadOptions,
     ) -> MoeResult<Self> {
         let family = family(config)?;
+        let config = &config.with_defaults(family.defaults)?;
         let num_layers = config.layers()?;
         let upcycled = upcycled(config, family, options)?;
         let root = if checkpoint.contains(&format!("language_model.{}", family.embedding)) {

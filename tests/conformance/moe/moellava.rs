@@ -66,7 +66,7 @@ impl Golden {
             json,
             arrays: Arrays::open(&dir.join("golden.safetensors")),
             config: Config::open(dir).unwrap(),
-            checkpoint: Checkpoint::open(&dir.join("model.safetensors")).unwrap(),
+            checkpoint: Checkpoint::open(dir).unwrap(),
             parts: Checkpoint::open(&dir.join("moe_parts.safetensors")).unwrap(),
         }
     }
