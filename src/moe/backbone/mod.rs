@@ -12,6 +12,7 @@ mod layers;
 mod model;
 mod pass;
 mod source;
+mod stream;
 mod vector;
 
 mod deepseek_v2;
@@ -37,6 +38,7 @@ pub use model::{Forward, ForwardOptions, Gates, InputRow, LoadOptions, Model, Wa
 pub use pass::{LayerRouting, NoiseSource};
 pub use source::Conversion;
 pub(super) use source::{default_bias, default_linear, gate_rows};
+pub use stream::for_each_feed_input;
 
 use super::config::Config;
 use super::error::{MoeError, MoeResult};

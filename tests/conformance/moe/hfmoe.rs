@@ -71,12 +71,7 @@ fn check(dir: &Path) -> Vec<String> {
 }
 
 /// The batch of all sequences padded on the right: its real rows, and the loss over real tokens.
-fn padded(
-    model: &Model,
-    sequences: &[Vec<InputRow>],
-    rows: &[f32],
-    runs: &serde_json::Value,
-) -> Vec<String> {
+fn padded(model: &Model, sequences: &[Vec<InputRow>], rows: &[f32], runs: &serde_json::Value) -> Vec<String> {
     let Some(golden) = runs.as_array().unwrap().iter().find(|r| r["kind"] == "padded3") else {
         return vec![];
     };
