@@ -13,6 +13,7 @@
 
 mod alignment;
 mod cause;
+mod chat;
 mod checks;
 mod compare;
 mod content;
@@ -36,6 +37,7 @@ pub use alignment::{
     Difference, DifferenceKind, Pair, PairedRound, RoundAlignment, Token, align, align_tokens, alignment_line,
 };
 pub use cause::id;
+pub use chat::{CHAT_CHECKS, ChatCheck, ChatPlan, ChatSample, diagnose_chat};
 pub use checks::{CHECKS, Check};
 pub use compare::{CompareTotals, Comparison, Differs, Part, Stretch, share_vocabulary};
 pub use finding::{Evidence, Finding, Report, Verdict};

@@ -19,19 +19,22 @@
 //! labels differ from the ids (LLaMA-Factory's `efficient_eos`).
 
 pub mod axolotl;
+pub mod compare;
 pub mod encoder;
 pub mod hf_generation;
-
 pub mod image_tokens;
 pub mod layout;
 pub mod llamafactory;
 pub mod llava_next;
 pub mod markers;
+pub mod overlay;
 pub mod prefix;
+pub mod strategies;
 #[cfg(test)]
 mod tests;
 pub mod torchtune;
 pub mod trl_collator;
+pub mod turns;
 pub mod unsloth;
 
 use std::ops::Range;
@@ -50,6 +53,9 @@ pub enum MaskError {
     /// The trainer's code raises this.
     #[error("{0}")]
     Python(PythonException),
+    /// The strategy needs tokens or turns that are not there; its trainer would not be used here.
+    #[error("does not apply: {0}")]
+    Unfit(String),
     /// The trainer drops the row with a warning.
     #[error("the trainer drops this sample: {0}")]
     Dropped(String),
@@ -72,7 +78,7 @@ impl MaskError {
         match self {
             Self::Python(exception) => Some(exception),
             Self::Template(error) => error.exception(),
-            Self::Tokenizer(_) | Self::Dropped(_) => None,
+            Self::Tokenizer(_) | Self::Dropped(_) | Self::Unfit(_) => None,
         }
     }
 }
