@@ -26,6 +26,8 @@ pub mod panels;
 pub mod picker;
 mod setups;
 mod state;
+pub mod template_editor;
+mod text_buffer;
 pub mod survey;
 mod turns;
 mod update;

@@ -9,11 +9,15 @@ use super::job::{DataSource, Effect, JobKind, Work};
 use super::panels;
 use super::picker::{self, Choice, PickKind, Picker};
 use super::setups::change;
+use super::template_editor;
 use super::state::{App, Editor, Load, Overlay, PathPrompt, PathUse, Sheet};
 use super::update::{act, inspect, job, load_samples};
 
 /// A character for the open input, if there is one.
 pub(super) fn typed(app: &mut App, c: char) -> Vec<Effect> {
+    if matches!(app.overlay, Some(Overlay::Template(_))) {
+        return template_editor::typed(app, c);
+    }
     edit_input(app, InputRequest::InsertChar(c))
 }
 
@@ -48,6 +52,9 @@ fn redraft(app: &mut App, turn: usize, text: String) -> Vec<Effect> {
 }
 
 pub(super) fn in_overlay(app: &mut App, action: Action) -> Vec<Effect> {
+    if matches!(app.overlay, Some(Overlay::Template(_))) {
+        return template_editor::act(app, action);
+    }
     let request = match action {
         Action::DeleteBack => InputRequest::DeletePrevChar,
         Action::DeleteForward => InputRequest::DeleteNextChar,
@@ -136,6 +143,10 @@ pub(super) fn accept(app: &mut App) -> Vec<Effect> {
 fn choose(app: &mut App, choice: &Choice) -> Vec<Effect> {
     match choice {
         Choice::Act(action) => return act(app, *action),
+        Choice::Messages(name) => {
+            let effects = change(app, picker::messages_request(name, &app.request));
+            return effects.into_iter().chain([load_samples(app, DataSource::EmbeddedMessages)]).collect();
+        }
         Choice::Other(tokenizer, load) => return panels::compare::choose(app, tokenizer.clone(), *load),
         _ => {}
     }

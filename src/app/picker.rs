@@ -8,9 +8,11 @@ use super::action::Action;
 use super::bindings::{Context, bindings, keys_of};
 use super::job::KnownTokenizer;
 use crate::chat::Template;
+use crate::chat::jinja::TemplateSet;
 use crate::labels::Rule;
-use crate::samples::TOKENIZERS;
-use crate::setup::{AUTO, NONE, RECIPES, Recipe, Request, SAMPLE_PREFIX, TokenChoice};
+use crate::masks::Strategy;
+use crate::samples::{CHAT_TEMPLATES, TOKENIZERS};
+use crate::setup::{AUTO, CHAT, NONE, RECIPES, Recipe, Request, SAMPLE_PREFIX, TokenChoice};
 use crate::tokenizer::{LoadOptions, Loader, Release, Role, TokenId, Tokenizer};
 
 /// What the list is about.
@@ -37,6 +39,8 @@ pub enum Choice {
     Loading(LoadOptions),
     /// `None` takes the override away.
     Token(Role, Option<TokenChoice>),
+    /// A built-in chat template with the built-in messages.
+    Messages(&'static str),
     /// Side B of screen Compare.
     Other(String, LoadOptions),
     Act(Action),
@@ -67,6 +71,7 @@ impl Choice {
             Self::Token(role, None) => {
                 request.overrides.remove(role);
             }
+            Self::Messages(name) => return Some(messages_request(name, &request)),
             Self::Other(..) | Self::Act(_) => return None,
         }
         Some(request)
@@ -256,6 +261,30 @@ pub fn templates() -> Vec<Entry> {
     [auto].into_iter().chain(named).collect()
 }
 
+/// The tokenizer's own chat templates, and the built-in ones.
+pub fn chat_templates(tokenizer: &Tokenizer) -> Vec<Entry> {
+    let set = TemplateSet::discover(&tokenizer.files).unwrap_or_default();
+    let own = set.names().map(|name| {
+        let spec = if name == "default" { CHAT.to_string() } else { format!("{CHAT}:{name}") };
+        Entry::new(spec.clone(), "the tokenizer's own chat template", Choice::Template(spec))
+    });
+    let built_in = CHAT_TEMPLATES.iter().map(|template| {
+        let spec = format!("{SAMPLE_PREFIX}{}", template.name);
+        Entry::new(spec.clone(), template.summary, Choice::Template(spec))
+    });
+    own.chain(built_in).collect()
+}
+
+/// The mask strategies.
+pub fn strategies() -> Vec<Entry> {
+    let entry = |strategy: Strategy| {
+        let origin = strategy.origin();
+        let detail = format!("{} · {}", origin.summary, origin.source);
+        Entry::new(origin.name, detail, Choice::Rule(origin.name.to_string()))
+    };
+    Strategy::ALL.into_iter().map(entry).collect()
+}
+
 /// The label rules.
 pub fn rules() -> Vec<Entry> {
     let auto =
@@ -270,7 +299,24 @@ pub fn recipes() -> Vec<Entry> {
     [recipe(AUTO, "the one that fits the tokenizer"), recipe(NONE, "the tokenizer as loaded")]
         .into_iter()
         .chain(RECIPES.iter().map(|r| recipe(r.name, r.summary)))
+        .chain(CHAT_TEMPLATES.iter().map(|t| {
+            Entry::new(format!("{} (sample)", t.name), t.summary, Choice::Messages(t.name))
+        }))
         .collect()
+}
+
+/// What a built-in chat template is shown with: a tokenizer that has its marks, and eos as it writes it.
+pub fn messages_request(name: &str, now: &Request) -> Request {
+    let token = |text: &str| TokenChoice::Surface(text.to_string());
+    Request {
+        tokenizer: format!("{SAMPLE_PREFIX}qwen"),
+        template: format!("{SAMPLE_PREFIX}{name}"),
+        recipe: NONE.to_string(),
+        overrides: [(Role::Eos, token("<|im_end|>")), (Role::Pad, token("<|endoftext|>"))].into(),
+        load: LoadOptions { loader: None, legacy: None, ..now.load },
+        hub: now.hub.clone(),
+        ..Request::default()
+    }
 }
 
 /// Class family and release.
@@ -370,7 +416,7 @@ pub fn vocabulary(role: Role, tokens: &[(TokenId, String)]) -> impl Iterator<Ite
 pub fn commands() -> Vec<Entry> {
     let mut entries: Vec<Entry> = Vec::new();
     let offered = bindings()
-        .filter(|b| !matches!(b.context, Context::Picker | Context::Editor | Context::Path | Context::Help));
+        .filter(|b| !matches!(b.context, Context::Picker | Context::Editor | Context::Template | Context::Path | Context::Help));
     for binding in offered.filter(|b| b.action != Action::Palette && b.action != Action::Accept) {
         if !entries.iter().any(|e| e.choice == Choice::Act(binding.action)) {
             entries.push(Entry::new(binding.help, keys_of(binding, ""), Choice::Act(binding.action)));

@@ -11,6 +11,7 @@ use super::panels;
 use super::picker::{self, PickKind, Picker};
 use super::setups::{apply_fix, change, refuse, stop_loading, undo};
 use super::state::{App, Background, Load, Notice, Overlay, PathPrompt, PathUse, Sheet};
+use super::template_editor;
 use super::view::SampleView;
 use crate::chat::Sample;
 use crate::setup::{Request, SAMPLE_PREFIX};
@@ -197,6 +198,10 @@ fn done(app: &mut App, outcome: Outcome) -> Vec<Effect> {
             app.truth = app.shown().map(|view| (view.setup.clone(), truth));
             Vec::new()
         }
+        Outcome::Rendered(result) => {
+            template_editor::rendered(app, result);
+            Vec::new()
+        }
         Outcome::Panel(outcome) => panels::done(app, outcome),
         Outcome::Vocabulary(tokens) => {
             if let Some(base) = app.base.ready() {
@@ -250,6 +255,7 @@ pub fn context(app: &App) -> Context {
     match &app.overlay {
         Some(Overlay::Picker(_)) => Context::Picker,
         Some(Overlay::Editor(_)) => Context::Editor,
+        Some(Overlay::Template(_)) => Context::Template,
         Some(Overlay::Path(_)) => Context::Path,
         Some(Overlay::Help(_) | Overlay::Sheet(_)) => Context::Help,
         None => Context::On(app.screen),
@@ -298,6 +304,7 @@ fn command(app: &mut App, action: Action) -> Vec<Effect> {
         }
         Action::OpenFile => app.overlay = Some(Overlay::Path(PathPrompt::new(PathUse::Data))),
         Action::Edit => edit(app),
+        Action::EditTemplate => return template_editor::open(app),
         Action::ApplyFix => return apply_fix(app),
         Action::Undo => return undo(app),
         Action::Open(screen) => app.screen = screen,

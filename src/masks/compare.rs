@@ -13,9 +13,9 @@
 use std::ops::Range;
 
 use super::encoder::Encoder;
-use super::strategies::{Ids, STRATEGIES, Settings, Strategy};
-use super::turns::{Part, Place, PrefixState, Turns};
-use super::{Chat, IGNORE_INDEX, MaskError, Masked, Note, Sample};
+use super::anatomy::{Anatomy, Message, Part, Place, PrefixState};
+use super::llamafactory::slot_template;
+use super::{IGNORE_INDEX, MaskError, Masked, Method, Note, Sample, Settings, Strategy};
 use crate::tokenizer::TokenId;
 
 /// Longest stretch of ids by which two sequences are put back in step, in tokens.
@@ -52,7 +52,7 @@ pub enum End {
 /// One strategy's labels on the shared line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Strip {
-    pub strategy: &'static Strategy,
+    pub strategy: Strategy,
     pub end: End,
     /// One a token of the line; empty unless the strategy gave labels.
     pub cells: Vec<Cell>,
@@ -86,25 +86,34 @@ pub struct Run {
 /// All strategies on one conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Comparison {
-    pub turns: Turns,
+    pub turns: Anatomy,
     pub strips: Vec<Strip>,
     /// Where strips differ, in order.
     pub differences: Vec<Run>,
 }
 
 impl Comparison {
-    /// Runs every strategy.
+    /// Runs every strategy; `each` sees its labels and says whether to go on. `None` where it did not.
     ///
     /// # Errors
     /// Where the conversation cannot be rendered or encoded at all.
-    pub fn new(chat: &Chat, sample: &Sample, settings: &Settings) -> Result<Self, MaskError> {
-        let turns = Turns::measure(chat, sample)?;
-        let strips: Vec<Strip> = STRATEGIES
-            .iter()
-            .map(|strategy| strip(strategy, strategy.label(chat, sample, settings), &turns))
-            .collect();
+    pub fn new(
+        method: &Method,
+        encoder: &dyn Encoder,
+        sample: &Sample,
+        each: &mut dyn FnMut(&Anatomy, Option<&Masked>) -> bool,
+    ) -> Result<Option<Self>, MaskError> {
+        let turns = Anatomy::measure(&method.chat(encoder, sample)?, sample)?;
+        let mut strips = Vec::new();
+        for strategy in Strategy::ALL.into_iter().filter(|strategy| *strategy != Strategy::Render) {
+            let outcome = attempt(method, strategy, &method.settings, encoder, sample);
+            if !each(&turns, outcome.as_ref().ok()) {
+                return Ok(None);
+            }
+            strips.push(strip(strategy, outcome, &turns));
+        }
         let differences = differences(&turns, &strips);
-        Ok(Self { turns, strips, differences })
+        Ok(Some(Self { turns, strips, differences }))
     }
 
     /// The difference that a token lies in.
@@ -128,7 +137,7 @@ impl Comparison {
 }
 
 /// The first place where a prefix is rendered otherwise, as a sentence.
-pub fn parting_sentence(turns: &Turns) -> Option<String> {
+pub fn parting_sentence(turns: &Anatomy) -> Option<String> {
     let raises = turns.messages.iter().enumerate().find_map(|(i, m)| match &m.prefix {
         PrefixState::Raises(error) => {
             Some(format!("the template raises on the messages up to {i} alone: {error}"))
@@ -145,7 +154,29 @@ pub fn parting_sentence(turns: &Turns) -> Option<String> {
     parts.or(raises)
 }
 
-fn strip(strategy: &'static Strategy, outcome: Result<Masked, MaskError>, turns: &Turns) -> Strip {
+/// Labels by another strategy than the method's own, with what it needs read off the template.
+///
+/// # Errors
+/// What the trainer raises or drops; [`MaskError::Unfit`] where the vocabulary or the template has no part in it.
+pub fn attempt(
+    method: &Method,
+    strategy: Strategy,
+    settings: &Settings,
+    encoder: &dyn Encoder,
+    sample: &Sample,
+) -> Result<Masked, MaskError> {
+    if let Some(why) = strategy.unfit(encoder) {
+        return Err(MaskError::Unfit(why));
+    }
+    let mut settings = settings.clone();
+    if strategy == Strategy::LlamaFactory && settings.template.is_none() {
+        settings.template = Some(slot_template(&method.chat(encoder, sample)?)?.name.to_string());
+    }
+    let prompt = sample.messages.len().saturating_sub(1);
+    method.label_as(strategy, &settings, encoder, sample, prompt)
+}
+
+fn strip(strategy: Strategy, outcome: Result<Masked, MaskError>, turns: &Anatomy) -> Strip {
     let failed = |end: End| Strip {
         strategy,
         end,
@@ -223,7 +254,7 @@ fn resync(line: &[TokenId], own: &[TokenId]) -> Option<(usize, usize)> {
     (1..=RESYNC).find_map(|sum| (0..=sum).map(|a| (a, sum - a)).find(|(a, b)| agrees(*a, *b)))
 }
 
-fn differences(turns: &Turns, strips: &[Strip]) -> Vec<Run> {
+fn differences(turns: &Anatomy, strips: &[Strip]) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
     for (token, place) in turns.places.iter().enumerate() {
         let with = |learned: bool| {
@@ -247,7 +278,7 @@ fn differences(turns: &Turns, strips: &[Strip]) -> Vec<Run> {
 
 /// Finds the reason for one cell.
 struct Reason<'a> {
-    turns: &'a Turns,
+    turns: &'a Anatomy,
     strip: &'a Strip,
     encoder: &'a dyn Encoder,
 }
@@ -272,7 +303,7 @@ impl Reason<'_> {
 
     /// A trainer that gives no labels, and what the template does that it cannot cope with.
     fn failure(&self, error: &str) -> String {
-        match parting_sentence(self.turns).filter(|_| self.strip.strategy.subtracts_prefixes) {
+        match parting_sentence(self.turns).filter(|_| self.strip.strategy.subtracts_prefixes()) {
             Some(parting) => format!("gives no labels: {parting} ({error})"),
             None => format!("gives no labels: {error}"),
         }
@@ -287,7 +318,7 @@ impl Reason<'_> {
 
     /// Prefixes that are rendered otherwise shift what their lengths say.
     fn by_prefix(&self) -> Option<String> {
-        if !self.strip.strategy.subtracts_prefixes || self.strip.strategy.last_only {
+        if !self.strip.strategy.subtracts_prefixes() || self.strip.strategy.last_only() {
             return None;
         }
         parting_sentence(self.turns).map(|parting| format!("it counts on prefixes, but {parting}"))
@@ -297,17 +328,17 @@ impl Reason<'_> {
         let Some(place) = self.turns.places.get(token).copied() else { return String::new() };
         let Some(message) = self.turns.messages.get(place.message) else { return String::new() };
         let strategy = self.strip.strategy;
-        let tags = strategy.name == "hf_generation";
+        let tags = strategy == Strategy::HfGeneration;
         if !message.is_answer() {
             let role = if message.role.is_empty() { "unnamed" } else { &message.role };
-            return match (learned, strategy.ids) {
-                (true, Ids::Own) => format!("it learns special tokens or whole messages wherever they stand, {role} turns too"),
-                (true, Ids::Rendered) => format!("nothing in a {role} turn ends its span: only its own markers do"),
+            return match (learned, strategy.needs_template()) {
+                (true, false) => format!("it learns special tokens or whole messages wherever they stand, {role} turns too"),
+                (true, true) => format!("nothing in a {role} turn ends its span: only its own markers do"),
                 (false, _) => format!("a {role} turn"),
             };
         }
-        let last = self.turns.messages.iter().rposition(super::turns::Message::is_answer);
-        if !learned && strategy.last_only && last != Some(place.message) {
+        let last = self.turns.messages.iter().rposition(Message::is_answer);
+        if !learned && strategy.last_only() && last != Some(place.message) {
             return "it learns the last answer only".to_string();
         }
         let inside = if tags { "inside the {% generation %} tag" } else { "part of its span" };

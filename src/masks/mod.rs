@@ -18,6 +18,7 @@
 //! not a failure of ours. Labels are the id, or [`IGNORE_INDEX`], except where a strategy says that its
 //! labels differ from the ids (LLaMA-Factory's `efficient_eos`).
 
+pub mod anatomy;
 pub mod axolotl;
 pub mod compare;
 pub mod encoder;
@@ -29,12 +30,10 @@ pub mod llava_next;
 pub mod markers;
 pub mod overlay;
 pub mod prefix;
-pub mod strategies;
 #[cfg(test)]
 mod tests;
 pub mod torchtune;
 pub mod trl_collator;
-pub mod turns;
 pub mod unsloth;
 
 use std::ops::Range;

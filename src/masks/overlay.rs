@@ -10,7 +10,7 @@
 
 use std::ops::Range;
 
-use super::turns::{Part, Turns};
+use super::anatomy::{Anatomy, Part};
 use super::{IGNORE_INDEX, Masked};
 use crate::tokenizer::TokenId;
 
@@ -79,7 +79,7 @@ pub struct Overlay {
 
 impl Overlay {
     /// Lays labels over the text; `None` where they are for other ids than the text's (more of them, or different).
-    pub fn new(turns: &Turns, masked: &Masked, stops: &[TokenId]) -> Option<Self> {
+    pub fn new(turns: &Anatomy, masked: &Masked, stops: &[TokenId]) -> Option<Self> {
         let len = masked.input_ids.len();
         if turns.encoded.ids.get(..len)? != masked.input_ids {
             return None;
@@ -107,7 +107,7 @@ impl Overlay {
 }
 
 struct Labels<'a> {
-    turns: &'a Turns,
+    turns: &'a Anatomy,
     masked: &'a Masked,
     stops: &'a [TokenId],
 }

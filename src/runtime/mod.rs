@@ -13,6 +13,7 @@ mod jobs;
 mod looping;
 mod panels;
 mod recent;
+mod template;
 mod terminal;
 mod work;
 

@@ -16,7 +16,9 @@ mod prompt;
 mod samples;
 mod scan;
 mod special;
+mod strategies;
 mod table;
+mod template_editor;
 mod theme;
 
 use ratatui::buffer::Buffer;
@@ -122,6 +124,7 @@ fn panel(canvas: &mut Canvas<'_>, app: &App, panes: &Panes, screen: Screen) {
         Screen::Experts => experts::draw(canvas, app, panes),
         Screen::Compare => compare::draw(canvas, app, panes),
         Screen::Scan => scan::draw(canvas, app, panes),
+        Screen::Strategies => strategies::draw(canvas, app, panes),
         _ => {}
     }
 }

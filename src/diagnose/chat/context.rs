@@ -5,10 +5,13 @@ use serde_json::{Value, json};
 
 use crate::diagnose::fix::{Change, Fix};
 use crate::diagnose::what_if::Effect;
+use crate::chat::Conversation;
+use crate::chat::jinja::ChatTemplate;
+use crate::masks::anatomy::Anatomy;
+use crate::masks::compare::attempt;
+use crate::masks::encoder::Encoder;
 use crate::masks::overlay::{Answer, Overlay};
-use crate::masks::strategies::{STRATEGIES, Settings, Strategy};
-use crate::masks::turns::Turns;
-use crate::masks::{Chat, MaskError, Masked, Sample};
+use crate::masks::{MaskError, Masked, Method, Settings, Strategy};
 use crate::tokenizer::TokenId;
 
 /// Conversations that are rendered: each costs two renderings a message.
@@ -27,15 +30,41 @@ pub const ANSWER_HEADS: [(&str, &str); 6] = [
 ];
 
 /// Everything that decides the labels of a conversation.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct ChatPlan<'a> {
-    pub chat: Chat<'a>,
-    pub strategy: &'static Strategy,
-    pub settings: Settings,
+    pub method: &'a Method,
+    pub encoder: &'a dyn Encoder,
+    pub strategy: Strategy,
+    /// Tokens that a sample may have.
+    pub max_length: Option<usize>,
     /// Ids at which generation stops: eos, and those of a generation_config.json.
     pub stops: &'a [TokenId],
     /// `stops` was read from a generation_config.json too.
     pub knows_generation_config: bool,
+}
+
+impl std::fmt::Debug for ChatPlan<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ChatPlan").field("strategy", &self.strategy).finish_non_exhaustive()
+    }
+}
+
+impl ChatPlan<'_> {
+    fn label(&self, sample: &Conversation) -> Result<Masked, MaskError> {
+        let settings = Settings { max_length: self.max_length, ..self.method.settings.clone() };
+        attempt(self.method, self.strategy, &settings, self.encoder, sample)
+    }
+
+    /// The template of samples without tools, or the only one there is.
+    pub fn template(&self) -> Option<&ChatTemplate> {
+        let templates = &self.method.templates;
+        templates.plain.as_ref().ok().or(templates.tool_use.as_ref())
+    }
+
+    /// True where a template marks what the model writes.
+    pub fn has_generation_tags(&self) -> bool {
+        self.template().is_some_and(ChatTemplate::has_generation_tags)
+    }
 }
 
 /// A conversation with its name in the data.
@@ -44,7 +73,7 @@ pub struct ChatSample {
     /// Index in the data.
     pub index: usize,
     pub id: String,
-    pub sample: Sample,
+    pub sample: Conversation,
 }
 
 /// What is known of one conversation.
@@ -54,7 +83,7 @@ pub struct Facts {
     pub id: String,
     /// Has a message of an assistant that says something.
     pub has_answer: bool,
-    pub turns: Result<Turns, MaskError>,
+    pub turns: Result<Anatomy, MaskError>,
     pub masked: Result<Masked, MaskError>,
     /// `None` where the labels are for a text of the trainer's own, or there are none.
     pub overlay: Option<Overlay>,
@@ -71,7 +100,7 @@ pub struct ChatContext<'a> {
     pub given: usize,
     /// Conversations made on the spot: two rounds, one for each of [`ANSWER_HEADS`].
     pub probes: Vec<(&'static str, Facts)>,
-    given_samples: Vec<Sample>,
+    given_samples: Vec<Conversation>,
 }
 
 impl<'a> ChatContext<'a> {
@@ -106,13 +135,13 @@ impl<'a> ChatContext<'a> {
     }
 
     /// The turns of a sample, or of the plain probe, whichever renders first.
-    pub fn any_turns(&self) -> Option<&Turns> {
+    pub fn any_turns(&self) -> Option<&Anatomy> {
         self.samples.iter().chain(self.plain()).find_map(|facts| facts.turns.as_ref().ok())
     }
 
     /// A token with its id, as evidence shows it.
     pub fn token(&self, id: TokenId) -> String {
-        let text = self.plan.chat.encoder.id_to_token(id).unwrap_or_default();
+        let text = self.plan.encoder.id_to_token(id).unwrap_or_default();
         format!("{text} ({id})")
     }
 
@@ -128,19 +157,21 @@ impl<'a> ChatContext<'a> {
     /// better than the present one.
     pub fn better_strategy(&self) -> Option<Fix> {
         let present = self.effect_of(self.plan);
-        let others = STRATEGIES.iter().filter(|s| **s != *self.plan.strategy && s.last_only == self.plan.strategy.last_only);
+        let own = self.plan.strategy;
+        let others = Strategy::ALL.into_iter().filter(|s| *s != own && s.last_only() == own.last_only());
         let tried = others.map(|strategy| (strategy, self.effect_of(ChatPlan { strategy, ..self.plan })));
-        let mut best: Option<(&'static Strategy, Effect)> = None;
+        let mut best: Option<(Strategy, Effect)> = None;
         for (strategy, effect) in tried {
             if effect.remaining < best.as_ref().map_or(present.remaining, |(_, best)| best.remaining) {
                 best = Some((strategy, effect));
             }
         }
         let (strategy, effect) = best.filter(|(_, effect)| effect.repaired > effect.broken)?;
+        let origin = strategy.origin();
         Some(Fix {
-            code: format!("--preprocess {}   # {}: {}", strategy.name, strategy.source, strategy.summary),
-            summary: format!("strategy {}", strategy.name),
-            changes: vec![Change::Strategy(strategy.name)],
+            code: format!("--preprocess {}   # {}: {}", origin.name, origin.source, origin.summary),
+            summary: format!("strategy {}", origin.name),
+            changes: vec![Change::Strategy(origin.name)],
             effect: Some(effect),
         })
     }
@@ -160,7 +191,7 @@ impl<'a> ChatContext<'a> {
             .filter_map(|(facts, sample)| {
                 let turns = facts.turns.as_ref().ok()?;
                 let (before, supervised_before) = health(turns, &facts.masked, self.plan.stops);
-                let masked = plan.strategy.label(&plan.chat, sample, &plan.settings);
+                let masked = plan.label(sample);
                 let (after, supervised_after) = health(turns, &masked, plan.stops);
                 Some(Effect {
                     tried: 1,
@@ -178,7 +209,7 @@ impl<'a> ChatContext<'a> {
 }
 
 /// True where all learned answers begin and end as generation does; and how many tokens are learned.
-fn health(turns: &Turns, masked: &Result<Masked, MaskError>, stops: &[TokenId]) -> (bool, usize) {
+fn health(turns: &Anatomy, masked: &Result<Masked, MaskError>, stops: &[TokenId]) -> (bool, usize) {
     let Ok(masked) = masked else { return (false, 0) };
     let right = Overlay::new(turns, masked, stops).is_some_and(|overlay| overlay.is_right());
     (right, supervised(masked))
@@ -189,16 +220,16 @@ pub fn supervised(masked: &Masked) -> usize {
     masked.spans().iter().map(|span| span.len()).sum()
 }
 
-fn facts(plan: &ChatPlan<'_>, index: usize, id: &str, sample: &Sample) -> Facts {
-    let turns = Turns::measure(&plan.chat, sample);
-    let masked = plan.strategy.label(&plan.chat, sample, &plan.settings);
+fn facts(plan: &ChatPlan<'_>, index: usize, id: &str, sample: &Conversation) -> Facts {
+    let turns = plan.method.chat(plan.encoder, sample).and_then(|chat| Anatomy::measure(&chat, sample));
+    let masked = plan.label(sample);
     let overlay = match (&turns, &masked) {
         (Ok(turns), Ok(masked)) => Overlay::new(turns, masked, plan.stops),
         _ => None,
     };
-    let reaches_cap = |masked: &Masked| plan.settings.max_length.is_some_and(|max| masked.input_ids.len() >= max);
+    let reaches_cap = |masked: &Masked| plan.max_length.is_some_and(|max| masked.input_ids.len() >= max);
     let uncut = masked.as_ref().ok().filter(|masked| reaches_cap(masked)).and_then(|_| {
-        plan.strategy.label(&plan.chat, sample, &Settings { max_length: None, ..plan.settings }).ok()
+        ChatPlan { max_length: None, ..*plan }.label(sample).ok()
     });
     let has_answer = sample.messages.iter().any(|message| says_something(message));
     Facts { index, id: id.to_string(), has_answer, turns, masked, overlay, uncut }
@@ -226,7 +257,7 @@ fn facts_of_head(plan: &ChatPlan<'_>, head: &str) -> Facts {
             json!({"role": "user", "content": content("And now?")}),
             json!({"role": "assistant", "content": content(head)}),
         ];
-        facts(plan, 0, "two rounds made on the spot", &Sample { messages, ..Sample::default() })
+        facts(plan, 0, "two rounds made on the spot", &Conversation { messages, ..Conversation::default() })
     };
     let plain = two_rounds(false);
     if plain.turns.is_ok() { plain } else { two_rounds(true) }

@@ -5,7 +5,7 @@ use super::{ChatCheck, ChatContext, Outcome, Verdict, indices};
 pub const CHECK: ChatCheck = ChatCheck { id: "MSK048", title: "bos stands twice in front", run };
 
 fn run(context: &ChatContext<'_>) -> Outcome {
-    let encoder = context.plan.chat.encoder;
+    let encoder = context.plan.encoder;
     let Some(bos) = encoder.bos_id() else { return Outcome::skipped("the tokenizer has no bos") };
     let doubled =
         context.that(|facts| facts.masked.as_ref().is_ok_and(|masked| masked.input_ids.starts_with(&[bos, bos])));

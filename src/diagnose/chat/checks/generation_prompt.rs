@@ -1,7 +1,7 @@
 //! Generation prompts that write more than training text has there.
 
 use super::{ChatCheck, ChatContext, Facts, Outcome, Verdict, indices};
-use crate::masks::turns::Message;
+use crate::masks::anatomy::Message;
 
 pub const CHECK: ChatCheck =
     ChatCheck { id: "MSK051", title: "training text lacks what the generation prompt writes", run };

@@ -1,12 +1,13 @@
 //! Generation tags where transformers counts their place wrongly: in a macro, a `set` or filter block, or nested.
 
 use super::{ChatCheck, ChatContext, Outcome, Verdict, indices};
+use crate::masks::Strategy;
 
 pub const CHECK: ChatCheck =
     ChatCheck { id: "MSK039", title: "a generation tag stands where its place is lost", run };
 
 fn run(context: &ChatContext<'_>) -> Outcome {
-    if !context.plan.chat.template.has_generation_tags() {
+    if !context.plan.has_generation_tags() {
         return Outcome::skipped("the template has no {% generation %} tag");
     }
     let displaced = |facts: &super::Facts| {
@@ -25,7 +26,7 @@ fn run(context: &ChatContext<'_>) -> Outcome {
     };
     let cause = "the tag stands inside a macro, a set or filter block, or another tag; transformers counts only text that \
                  was written before it at the top level, so its span is not where its text is";
-    let used = context.plan.strategy.name == "hf_generation";
+    let used = context.plan.strategy == Strategy::HfGeneration;
     let verdict = if used { Verdict::Error } else { Verdict::Note };
     let there: String = turns.slice(span.chars.clone()).chars().take(60).collect();
     let outcome = Outcome::found(verdict, indices(found), cause.to_string())

@@ -2,7 +2,7 @@
 
 use super::{ChatCheck, ChatContext, Facts, Outcome, Verdict, indices, own_ids};
 use crate::masks::IGNORE_INDEX;
-use crate::masks::turns::{Part, Place};
+use crate::masks::anatomy::{Part, Place};
 
 pub const CHECK: ChatCheck =
     ChatCheck { id: "MSK041", title: "text that the template inserts is learned", run };

@@ -1,12 +1,15 @@
 //! Masks that are empty, full, or run on to the end of the conversation.
 
-use super::{ChatCheck, ChatContext, Facts, Outcome, Verdict, indices, supervised};
+use super::{ChatCheck, ChatContext, Facts, Outcome, Verdict, for_inference, indices, supervised};
 use crate::masks::IGNORE_INDEX;
 
 pub const CHECK: ChatCheck =
     ChatCheck { id: "MSK037", title: "nothing, everything, or all up to the end is learned", run };
 
 fn run(context: &ChatContext<'_>) -> Outcome {
+    if let Some(skipped) = for_inference(context) {
+        return skipped;
+    }
     let empty = context.that(|facts| facts.has_answer && facts.uncut.is_none() && learned(facts) == Some(0));
     let full = context.that(|facts| fills(facts) && has_others(facts));
     let spilled = context.that(|facts| runs_on(facts) && !fills(facts));

@@ -22,8 +22,8 @@ mod unknown_tokens;
 use super::context::{ChatContext, Facts, supervised};
 use crate::diagnose::checks::Outcome;
 use crate::diagnose::finding::{Finding, Verdict};
+use crate::masks::Strategy;
 use crate::masks::overlay::Answer;
-use crate::masks::strategies::Ids;
 
 /// A chat check: a stable id, a title, and a function of the context.
 #[derive(Debug, Clone, Copy)]
@@ -84,9 +84,18 @@ fn first_of(context: &ChatContext<'_>, found: &[(&Facts, &Answer)]) -> String {
 
 /// The reason to skip what needs labels on the rendered text.
 fn own_ids(context: &ChatContext<'_>) -> Option<Outcome> {
+    if let Some(skipped) = for_inference(context) {
+        return Some(skipped);
+    }
     let nothing = context.samples.iter().all(|facts| facts.overlay.is_none());
-    let own = context.plan.strategy.ids == Ids::Own;
+    let own = !context.plan.strategy.needs_template();
     (nothing && own).then(|| {
         Outcome::skipped("the strategy encodes turns by itself: its ids are not those of the rendered text")
     })
+}
+
+/// The reason to skip what needs labels at all.
+fn for_inference(context: &ChatContext<'_>) -> Option<Outcome> {
+    (context.plan.strategy == Strategy::Render)
+        .then(|| Outcome::skipped("nothing is to be learned: the text is rendered for inference"))
 }

@@ -1,7 +1,7 @@
 //! Templates that render history otherwise than the end of a conversation.
 
 use super::{ChatCheck, ChatContext, Facts, Outcome, Verdict, indices};
-use crate::masks::turns::{Parting, PrefixState};
+use crate::masks::anatomy::{Parting, PrefixState};
 
 pub const CHECK: ChatCheck =
     ChatCheck { id: "MSK043", title: "the template renders prefixes otherwise than the whole", run };
@@ -11,7 +11,7 @@ fn run(context: &ChatContext<'_>) -> Outcome {
     let Some((facts, (message, first))) = found.first().and_then(|facts| Some((*facts, parting(facts)?))) else {
         return Outcome::ok();
     };
-    let subtracts = context.plan.strategy.subtracts_prefixes;
+    let subtracts = context.plan.strategy.subtracts_prefixes();
     let wrong = subtracts.then(|| context.that(|facts| parting(facts).is_some() && is_wrong(facts)));
     let hurt = wrong.as_ref().is_some_and(|wrong| !wrong.is_empty());
     let thought = first.alone.contains("<think>") || first.whole.contains("<think>");

@@ -1,7 +1,7 @@
 //! Templates that take no notice of `add_generation_prompt`.
 
 use super::{ChatCheck, ChatContext, Outcome, Verdict};
-use crate::masks::turns::Part;
+use crate::masks::anatomy::Part;
 
 pub const CHECK: ChatCheck =
     ChatCheck { id: "MSK050", title: "the template ignores add_generation_prompt", run };

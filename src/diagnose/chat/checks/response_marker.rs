@@ -1,23 +1,25 @@
 //! Markers that tokenise differently alone than in the conversation, or are not there at all.
 
-use super::{ChatCheck, ChatContext, Facts, Outcome, Verdict, indices};
-use crate::masks::markers;
+use super::{ChatCheck, ChatContext, Facts, Outcome, Verdict, for_inference, indices};
 
 pub const CHECK: ChatCheck = ChatCheck { id: "MSK045", title: "the response marker is not found", run };
 
 fn run(context: &ChatContext<'_>) -> Outcome {
+    if let Some(skipped) = for_inference(context) {
+        return skipped;
+    }
     let plan = &context.plan;
-    if !["trl_collator_instr", "trl_collator_resp", "unsloth", "unsloth_last"].contains(&plan.strategy.name) {
+    if !plan.strategy.searches_ids() {
         return Outcome::skipped("the strategy does not search for markers");
     }
-    let found = match markers::detect(&plan.chat) {
+    let found = match plan.method.markers(plan.encoder) {
         Ok(found) => found,
         Err(error) => {
             let cause = format!("no markers can be read off the template: {error}");
             return Outcome::found(Verdict::Warn, Vec::new(), cause);
         }
     };
-    let alone = plan.chat.ids(&found.response).unwrap_or_default();
+    let alone = plan.encoder.ids(&found.response).unwrap_or_default();
     let in_text = |facts: &Facts| facts.turns.as_ref().is_ok_and(|turns| turns.text.contains(&found.response));
     let unlearned = |facts: &Facts| {
         facts.has_answer && facts.uncut.is_none() && facts.masked.as_ref().is_ok_and(|m| super::supervised(m) == 0)

@@ -29,7 +29,7 @@ fn run(context: &ChatContext<'_>) -> Outcome {
          generation goes on"
     );
     let stops: Vec<_> = context.plan.stops.iter().copied().chain([end]).collect();
-    let surface = context.plan.chat.encoder.added_token(end).unwrap_or_default();
+    let surface = context.plan.encoder.added_token(end).unwrap_or_default();
     let code = format!(
         "generation_config.eos_token_id = {stops:?}\ntokenizer.eos_token = {}   # axolotl: eot_tokens: [{0}]",
         python_string(&surface)

@@ -4,12 +4,11 @@ use super::{ChatCheck, ChatContext, Facts, Outcome, Verdict, indices, supervised
 use crate::diagnose::chat::ChatPlan;
 use crate::diagnose::fix::Change;
 use crate::masks::overlay::{Start, Stop};
-use crate::masks::strategies::Settings;
 
 pub const CHECK: ChatCheck = ChatCheck { id: "MSK047", title: "truncation removes answers", run };
 
 fn run(context: &ChatContext<'_>) -> Outcome {
-    let Some(max) = context.plan.settings.max_length else {
+    let Some(max) = context.plan.max_length else {
         return Outcome::skipped("nothing is cut: no max_length is set");
     };
     let capped = context.that(|facts| facts.uncut.is_some());
@@ -24,7 +23,7 @@ fn run(context: &ChatContext<'_>) -> Outcome {
     }
     let longest = capped.iter().filter_map(|facts| Some(facts.uncut.as_ref()?.input_ids.len())).max().unwrap_or(max);
     let change = Change::MaxLength(longest);
-    let plan = ChatPlan { settings: Settings { max_length: Some(longest) }, ..context.plan };
+    let plan = ChatPlan { max_length: Some(longest), ..context.plan };
     let fix = context.tried(plan, change, format!("max_length={longest}   # or leave out the longest samples"));
     let (verdict, cause, samples) = match emptied.is_empty() {
         false => (

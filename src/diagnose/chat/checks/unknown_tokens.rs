@@ -6,9 +6,8 @@ use crate::tokenizer::TokenId;
 pub const CHECK: ChatCheck = ChatCheck { id: "MSK049", title: "the rendered text holds unknown tokens", run };
 
 fn run(context: &ChatContext<'_>) -> Outcome {
-    let chat = &context.plan.chat;
-    let surface = chat.special_tokens.get("unk_token").and_then(serde_json::Value::as_str);
-    let Some((surface, unk)) = surface.and_then(|text| Some((text, chat.encoder.token_to_id(text)?))) else {
+    let surface = context.plan.method.special_tokens.get("unk_token").and_then(serde_json::Value::as_str);
+    let Some((surface, unk)) = surface.and_then(|text| Some((text, context.plan.encoder.token_to_id(text)?))) else {
         return Outcome::skipped("the tokenizer has no unk token");
     };
     let found = context.that(|facts| first_unknown(facts, unk).is_some());

@@ -2,12 +2,8 @@
 
 use serde_json::json;
 
-use super::Settings;
-use super::llamafactory::{self, Options, SlotTemplate, TEMPLATES};
-use super::{Call, Chat, MaskError, Masked, Sample};
-
-/// The trainer's own default.
-const CUTOFF_LEN: usize = 2048;
+use super::{Options, SlotTemplate, TEMPLATES, label};
+use crate::masks::{Call, Chat, MaskError};
 
 /// The slot template whose ids of two plain rounds share most with the chat template's.
 ///
@@ -24,7 +20,7 @@ pub fn slot_template(chat: &Chat) -> Result<SlotTemplate, MaskError> {
     let ids = chat.ids(&chat.text(call)?)?;
     let options = Options { cutoff_len: usize::MAX >> 1, enable_thinking: Some(false), ..Options::default() };
     let shared = |template: &SlotTemplate| {
-        let own = llamafactory::label(chat.encoder, template, &messages, &options).ok()?.input_ids;
+        let own = label(chat.encoder, template, &messages, &options).ok()?.input_ids;
         let front = own.iter().zip(&ids).take_while(|(a, b)| a == b).count();
         let back = own.iter().rev().zip(ids.iter().rev()).take_while(|(a, b)| a == b).count();
         Some(if own == ids { usize::MAX } else { (front + back).min(ids.len()) })
@@ -41,22 +37,4 @@ pub fn slot_template(chat: &Chat) -> Result<SlotTemplate, MaskError> {
     best.filter(|(score, _)| *score >= enough).map(|(_, template)| template).ok_or_else(|| {
         MaskError::Unfit("none of LLaMA-Factory's slot templates known here writes turns like this template".into())
     })
-}
-
-/// Labels with the slot template that fits.
-pub(super) fn label(
-    chat: &Chat,
-    sample: &Sample,
-    settings: &Settings,
-    mask_history: bool,
-) -> Result<Masked, MaskError> {
-    let template = slot_template(chat)?;
-    let options = Options {
-        mask_history,
-        cutoff_len: settings.max_length.unwrap_or(CUTOFF_LEN),
-        ..Options::default()
-    };
-    let mut masked = llamafactory::label(chat.encoder, &template, &sample.messages, &options)?;
-    masked.note(0..0, format!("slot template {}", template.name));
-    Ok(masked)
 }

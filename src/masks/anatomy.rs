@@ -123,7 +123,7 @@ impl Message {
 
 /// A conversation as text and tokens, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Turns {
+pub struct Anatomy {
     pub text: String,
     pub encoded: Encoded,
     /// The `{% generation %}` blocks.
@@ -133,7 +133,7 @@ pub struct Turns {
     pub places: Vec<Place>,
 }
 
-impl Turns {
+impl Anatomy {
     /// Renders a conversation, its prefixes and its generation prompts.
     ///
     /// # Errors
