@@ -3,12 +3,14 @@
 //! The command line and the screen both make a [`Request`] and get a [`Setup`] from [`resolve`]; neither knows
 //! how the choice was made.
 
+mod chat;
 mod model;
 mod overrides;
 mod recipe;
 mod request;
 mod source;
 
+pub use chat::{CHAT, ChatWish, wants_chat};
 pub use model::{ModelSource, SEEDED_PREFIX};
 pub use overrides::{OverrideEffect, TokenChoice, apply};
 pub use recipe::{RECIPES, Recipe};

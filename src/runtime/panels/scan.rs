@@ -23,7 +23,7 @@ fn scan(work: Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Outcome))
         Some(path) => Records::open(&Source::File(path))?,
         None => samples::conversation_records(),
     };
-    let scanner = Scanner::new(work.setup, None);
+    let scanner = Scanner::new(work.setup, None, None);
     let mut whole = scanner.empty();
     let begun = Instant::now();
     let rate = |report: &Report| {
