@@ -115,12 +115,16 @@ fn report_progress(progress: Progress) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
-/// The conversations that the options name, or the embedded ones.
+/// The samples that the options name, or the embedded ones; says on stderr which layout a file has.
 fn conversations(shared: &SharedOptions) -> Result<Vec<Sample>> {
-    match &shared.data {
-        Some(path) => read_samples(path),
-        None => samples::conversations(),
+    let Some(path) = &shared.data else { return samples::conversations() };
+    let file = read_samples(path, shared.layout)?;
+    if let Some(found) = &file.detection {
+        let (rows, of) = found.votes;
+        let name = found.layout.name();
+        say(&format!("note: layout {name}: {} ({rows} of {of} records looked at)", found.rule));
     }
+    Ok(file.samples)
 }
 
 /// The format, checked against those that the command has.

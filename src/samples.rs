@@ -180,9 +180,9 @@ pub fn messages() -> Result<Vec<Sample>> {
     Ok(all)
 }
 
-/// The embedded conversations as a stream of records: each file is an array, one behind the other.
-pub fn conversation_records() -> Records {
-    let bytes: Vec<u8> =
-        CONVERSATIONS.iter().flat_map(|file| file.json.iter().copied().chain([b'\n'])).collect();
-    Records::new("samples/conversations".to_string(), Box::new(std::io::Cursor::new(bytes)))
+/// Embedded conversations as a stream of records: each file is an array, one behind the other.
+pub fn records(files: &[SampleConversation]) -> Records {
+    let bytes: Vec<u8> = files.iter().flat_map(|file| file.json.iter().copied().chain([b'\n'])).collect();
+    let folder = files.first().map_or("", |file| file.folder);
+    Records::new(format!("samples/{folder}"), Box::new(std::io::Cursor::new(bytes)))
 }

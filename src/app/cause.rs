@@ -25,7 +25,7 @@ impl Cause {
 /// The cause of a mismatch, of an exception, or of a sample that learns nothing; `None` for a sound sample.
 pub fn cause(view: &SampleView) -> Option<Cause> {
     let labelled = match &view.inspection.result {
-        Err(error) => return Some(exception(view, error.kind, &error.message)),
+        Err(error) => return Some(exception(view, &error.kind, &error.message)),
         Ok(labelled) => labelled,
     };
     if !labelled.mismatch {

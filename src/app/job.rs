@@ -15,6 +15,7 @@ use super::template_editor::{RenderWork, Rendered};
 use super::survey::{SampleState, Tally};
 use super::view::SampleView;
 use crate::chat::Sample;
+use crate::chat::layout::Layout;
 use crate::diagnose::SpecialTruth;
 use crate::hub::{HubOptions, Progress};
 use crate::setup::{Request, Setup};
@@ -78,7 +79,7 @@ pub struct Wish {
 #[derive(Debug, Clone)]
 pub enum Work {
     LoadTokenizer(Box<Request>),
-    LoadSamples(DataSource),
+    LoadSamples(DataSource, Option<Layout>),
     /// Resolve the wish and inspect one sample.
     Inspect {
         wish: Wish,

@@ -44,9 +44,7 @@ fn edit_input(app: &mut App, request: InputRequest) -> Vec<Effect> {
 /// Shows a turn with another text.
 fn redraft(app: &mut App, turn: usize, text: String) -> Vec<Effect> {
     let Some(mut sample) = app.sample().cloned() else { return Vec::new() };
-    if let Some(turn) = sample.conversations.get_mut(turn) {
-        turn.value = text;
-    }
+    sample.set_turn(turn, &text);
     app.draft = Some(sample);
     inspect(app)
 }

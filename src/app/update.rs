@@ -120,7 +120,7 @@ pub(super) fn load_tokenizer(app: &mut App) -> Effect {
 pub(super) fn load_samples(app: &mut App, source: DataSource) -> Effect {
     app.source = source.clone();
     app.samples = Load::Loading;
-    job(app, JobKind::Samples, Work::LoadSamples(source))
+    job(app, JobKind::Samples, Work::LoadSamples(source, app.request.layout))
 }
 
 /// Inspects the sample on screen again; the other samples follow when that is there.

@@ -29,7 +29,7 @@ pub fn run(shared: &SharedOptions, arguments: &ScanArguments) -> Result<Outcome>
     let (shard, shards) = arguments.shard()?;
     let paths: Vec<PathBuf> = arguments.files.iter().chain(&shared.data).cloned().collect();
     let setup = Arc::new(setup(shared)?);
-    let scanner = Scanner::new(setup, arguments.source_key.clone());
+    let scanner = Scanner::new(setup, arguments.source_key.clone(), shared.layout);
     let mut outputs = Outputs::open(arguments)?;
     let mut whole = scanner.empty();
     let stopped = Arc::new(AtomicBool::new(false));
@@ -48,7 +48,7 @@ pub fn run(shared: &SharedOptions, arguments: &ScanArguments) -> Result<Outcome>
         Ok(())
     };
     let streams: Vec<Result<Records>> = match paths.as_slice() {
-        [] => vec![Ok(samples::conversation_records())],
+        [] => vec![Ok(samples::records(samples::CONVERSATIONS))],
         paths => sources(paths)?.iter().map(Records::open).collect(),
     };
     'files: for records in streams {

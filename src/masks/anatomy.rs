@@ -169,9 +169,21 @@ impl Anatomy {
         self.text.chars().skip(chars.start).take(chars.len()).collect()
     }
 
-    /// The first place where the rendering of a prefix differs from the whole, with the message it ends with.
+    /// The first place where the rendering of a prefix differs from the whole, with the message it ends with. Only
+    /// prefixes that end with an answer, or right before one, matter to anybody.
     pub fn first_parting(&self) -> Option<(usize, &Parting)> {
-        self.messages.iter().enumerate().find_map(|(i, m)| Some((i, m.prefix.parting()?)))
+        let answers = |at: usize| self.messages.get(at).is_some_and(Message::is_answer);
+        let edges = self.messages.iter().enumerate().filter(|(at, _)| answers(*at) || answers(*at + 1));
+        edges.filter(|(_, m)| !m.block.is_empty()).find_map(|(at, m)| Some((at, m.prefix.parting()?)))
+    }
+
+    /// The first answer whose generation prompt writes what the whole text lacks.
+    pub fn first_missing(&self) -> Option<(usize, &str)> {
+        let lacking = |message: &&Message| !message.block.is_empty();
+        self.messages.iter().enumerate().filter(|(_, m)| lacking(m)).find_map(|(at, message)| {
+            let missing = message.prompt.as_ref()?.missing.as_str();
+            (!missing.is_empty()).then_some((at, missing))
+        })
     }
 
     /// Tokens of a message's part.
@@ -231,7 +243,8 @@ impl Anatomy {
 
 fn messages(chat: &Chat, call: Call, whole: &str, encoded: &Encoded) -> Vec<Message> {
     let last = call.messages.len().saturating_sub(1);
-    let chars = Chars::new(whole);
+    let tokens = Tokens { chars: Chars::new(whole), encoded };
+    let chars = &tokens.chars;
     // In bytes of the text; turned into characters when a message is complete.
     let mut start = 0;
     let mut messages = Vec::with_capacity(call.messages.len());
@@ -240,13 +253,13 @@ fn messages(chat: &Chat, call: Call, whole: &str, encoded: &Encoded) -> Vec<Mess
         let prompt_text =
             (name == "assistant" && index > 0).then(|| chat.text(call.prefix(index, true)).ok()).flatten();
         let without = prompt_text.as_ref().and_then(|_| chat.text(call.prefix(index, false)).ok());
-        let prompt = prompt_text.map(|text| prompt(whole, start, &text, without.as_deref(), &chars));
+        let prompt = prompt_text.map(|text| prompt(whole, start, &text, without.as_deref(), &tokens));
         let (end, prefix) = match index == last {
             true => (whole.len(), PrefixState::Whole),
             false => match chat.text(call.prefix(index + 1, false)) {
                 Ok(text) => {
-                    let at = chars.token_start(encoded, end_in(whole, &text, start).unwrap_or(start)).max(start);
-                    let state = parting(whole, &text, &chars).map_or(PrefixState::Whole, PrefixState::Parts);
+                    let at = tokens.start_of(end_in(whole, &text, start).unwrap_or(start)).max(start);
+                    let state = parting(whole, &text, &tokens).map_or(PrefixState::Whole, PrefixState::Parts);
                     (at, state)
                 }
                 Err(error) => (start, PrefixState::Raises(error.to_string())),
@@ -262,17 +275,21 @@ fn messages(chat: &Chat, call: Call, whole: &str, encoded: &Encoded) -> Vec<Mess
 }
 
 /// The prompt for an answer whose block starts at `start`; `without` is the same call without the generation prompt.
-fn prompt(whole: &str, start: usize, text: &str, without: Option<&str>, chars: &Chars) -> Prompt {
+fn prompt(whole: &str, start: usize, text: &str, without: Option<&str>, tokens: &Tokens) -> Prompt {
     let history = whole.get(..start).unwrap_or_default();
     let header_at = end_in(text, history, 0).unwrap_or(0);
     let header = text.get(header_at..).unwrap_or_default();
     let rest = whole.get(start..).unwrap_or_default();
-    let shared = shared_prefix(rest, header);
+    let mut shared = shared_prefix(rest, header);
+    if shared < header.len() {
+        // Characters that two special tokens share are no common text.
+        shared = tokens.start_of(start + shared).saturating_sub(start);
+    }
     let differs = text.get(..header_at).is_none_or(|head| head != history);
     Prompt {
-        end: chars.at(start + shared),
+        end: tokens.chars.at(start + shared),
         missing: header.get(shared..).unwrap_or_default().to_string(),
-        history: differs.then(|| parting(whole, text, chars)).flatten(),
+        history: differs.then(|| parting(whole, text, tokens)).flatten(),
         ignored: without == Some(text),
         header: header.to_string(),
     }
@@ -284,10 +301,14 @@ fn shared_prefix(a: &str, b: &str) -> usize {
 }
 
 /// Where `alone` stops being a prefix of `whole`.
-fn parting(whole: &str, alone: &str, chars: &Chars) -> Option<Parting> {
+fn parting(whole: &str, alone: &str, tokens: &Tokens) -> Option<Parting> {
     let shared = shared_prefix(whole, alone);
-    let excerpt = |text: &str| text.get(shared..).unwrap_or_default().chars().take(EXCERPT).collect();
-    (shared < alone.len()).then(|| Parting { at: chars.at(shared), alone: excerpt(alone), whole: excerpt(whole) })
+    if shared == alone.len() {
+        return None;
+    }
+    let at = tokens.start_of(shared);
+    let excerpt = |text: &str| text.get(at..).unwrap_or_default().chars().take(EXCERPT).collect();
+    Some(Parting { at: tokens.chars.at(at), alone: excerpt(alone), whole: excerpt(whole) })
 }
 
 /// The byte of `whole` up to which it says what `prefix` says, not before `from`.
@@ -363,18 +384,22 @@ impl Chars {
         let from = self.marks.get(mark).copied().unwrap_or(0);
         mark * Self::STRIDE + self.text.get(from..byte).map_or(0, |text| text.chars().count())
     }
+}
 
+/// The whole text with its tokens.
+struct Tokens<'a> {
+    chars: Chars,
+    encoded: &'a Encoded,
+}
+
+impl Tokens<'_> {
     /// The byte at which the token begins that lies on both sides of a byte; the byte itself between tokens.
-    fn token_start(&self, encoded: &Encoded, byte: usize) -> usize {
-        let position = self.at(byte);
-        let behind = encoded.offsets.partition_point(|(start, _)| *start < position);
-        let Some((start, end)) = behind.checked_sub(1).and_then(|token| encoded.offsets.get(token)) else {
-            return byte;
-        };
-        if *end <= position {
-            return byte;
-        }
-        let back = self.text.get(..byte).unwrap_or_default().chars().rev().take(position - start);
+    fn start_of(&self, byte: usize) -> usize {
+        let position = self.chars.at(byte);
+        let behind = self.encoded.offsets.partition_point(|(start, _)| *start < position);
+        let token = behind.checked_sub(1).and_then(|token| self.encoded.offsets.get(token));
+        let Some((start, _)) = token.filter(|(_, end)| *end > position) else { return byte };
+        let back = self.chars.text.get(..byte).unwrap_or_default().chars().rev().take(position - start);
         byte - back.map(char::len_utf8).sum::<usize>()
     }
 }

@@ -151,7 +151,14 @@ pub fn parting_sentence(turns: &Anatomy) -> Option<String> {
             parting.alone, parting.at, parting.whole
         )
     });
-    parts.or(raises)
+    let lacks = || {
+        turns.first_missing().map(|(message, missing)| {
+            format!(
+                "the generation prompt before message {message} ends with {missing:?}, which the whole does not have there"
+            )
+        })
+    };
+    parts.or(raises).or_else(lacks)
 }
 
 /// Labels by another strategy than the method's own, with what it needs read off the template.

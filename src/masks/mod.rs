@@ -24,25 +24,36 @@ pub mod compare;
 pub mod encoder;
 pub mod hf_generation;
 pub mod image_tokens;
-pub mod layout;
+mod inspect;
 pub mod llamafactory;
 pub mod llava_next;
 pub mod markers;
+mod method;
 pub mod overlay;
+mod own_division;
 pub mod prefix;
+mod settings;
+mod strategy;
 #[cfg(test)]
 mod tests;
 pub mod torchtune;
 pub mod trl_collator;
+mod turns;
 pub mod unsloth;
 
 use std::ops::Range;
 
 use serde_json::{Map, Value};
 
-pub use crate::labels::IGNORE_INDEX;
+pub use crate::chat::Conversation as Sample;
+pub use crate::labels::{IGNORE_INDEX, Note};
+pub use method::{Method, Rendering, Templates};
+pub use own_division::inspect_own_division;
+pub use settings::Settings;
+pub use strategy::{Origin, Strategy};
 
 use self::encoder::{Encoded, Encoder};
+pub(crate) use crate::chat::{content, role};
 use crate::chat::jinja::{ChatTemplate, Inputs, PythonException, Rendered, TemplateError};
 use crate::tokenizer::TokenId;
 
@@ -68,7 +79,7 @@ pub enum MaskError {
 
 impl MaskError {
     /// An exception of the emulated code.
-    pub fn python(kind: &str, message: impl Into<String>) -> Self {
+    pub fn python(kind: &'static str, message: impl Into<String>) -> Self {
         Self::Python(PythonException::new(kind, message))
     }
 
@@ -82,17 +93,6 @@ impl MaskError {
     }
 }
 
-/// A conversation as the trainers get it.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Sample {
-    /// Dicts with `role` and `content`.
-    pub messages: Vec<Value>,
-    /// JSON schemas; `None` is not an empty list.
-    pub tools: Option<Vec<Value>>,
-    /// Further template variables (`enable_thinking`, …).
-    pub kwargs: Map<String, Value>,
-}
-
 /// A token sequence with labels.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Masked {
@@ -101,21 +101,21 @@ pub struct Masked {
     pub labels: Vec<i64>,
     /// Places where the trainer's code does something its user would not expect.
     pub notes: Vec<Note>,
-}
-
-/// A quirk that took effect in this sample.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Note {
-    /// Tokens concerned; empty when it concerns the whole sample.
-    pub tokens: Range<usize>,
-    pub text: String,
+    /// The text that was encoded as a whole; `None` where pieces were encoded and put together.
+    pub text: Option<String>,
 }
 
 impl Masked {
     /// Nothing supervised yet.
     pub fn ignored(input_ids: Vec<TokenId>) -> Self {
         let labels = vec![IGNORE_INDEX; input_ids.len()];
-        Self { input_ids, labels, notes: Vec::new() }
+        Self { input_ids, labels, ..Self::default() }
+    }
+
+    /// The same, made from `text`.
+    pub fn of_text(mut self, text: String) -> Self {
+        self.text = Some(text);
+        self
     }
 
     /// Supervises `range`, clamped to the sequence.
@@ -243,16 +243,6 @@ pub(crate) fn affordable(renderings: usize, len: usize) -> Result<(), MaskError>
         "{renderings} renderings of {len} bytes are more than {limit} MiB: split this conversation before masking it"
     );
     Err(MaskError::Tokenizer(crate::Error::Usage(message)))
-}
-
-/// `message["role"]`, or nothing.
-pub(crate) fn role(message: &Value) -> &str {
-    message.get("role").and_then(Value::as_str).unwrap_or_default()
-}
-
-/// `message["content"]` where it is text.
-pub(crate) fn content(message: &Value) -> Option<&str> {
-    message.get("content").and_then(Value::as_str)
 }
 
 /// A per-message flag: true, false, or not given. Trainers spell it `train`/`training` (axolotl), `weight`

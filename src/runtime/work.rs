@@ -33,11 +33,11 @@ pub fn perform(work: Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Ou
             });
             emit(Outcome::Tokenizer(loaded.map_err(|e| e.to_string())));
         }
-        Work::LoadSamples(source) => {
+        Work::LoadSamples(source, layout) => {
             let read = match &source {
                 DataSource::Embedded => samples::conversations(),
                 DataSource::EmbeddedMessages => samples::messages(),
-                DataSource::File(path) => read_samples(path),
+                DataSource::File(path) => read_samples(path, layout).map(|file| file.samples),
             };
             emit(Outcome::Samples(read.map(Arc::new).map_err(|e| e.to_string())));
         }

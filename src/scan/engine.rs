@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::report::{BadRecord, CauseCount, Example, Report, SourceCount};
+use crate::chat::layout::Layout;
 use crate::chat::{Sample, sample_of};
 use crate::data::Record;
 use crate::diagnose::{Plan, Verdict, diagnose_plan};
@@ -67,18 +68,20 @@ pub struct Scanner {
     setup: Arc<Setup>,
     /// Key of a record whose values are counted one by one.
     source_key: Option<String>,
+    /// The layout of all records; `None` tells each by its keys.
+    layout: Option<Layout>,
 }
 
 impl Scanner {
     /// A scanner for a set-up.
-    pub fn new(setup: Arc<Setup>, source_key: Option<String>) -> Self {
-        Self { setup, source_key }
+    pub fn new(setup: Arc<Setup>, source_key: Option<String>, layout: Option<Layout>) -> Self {
+        Self { setup, source_key, layout }
     }
 
     /// A report without any sample.
     pub fn empty(&self) -> Report {
         let setup = &self.setup;
-        Report::new(&setup.tokenizer.name, &setup.template.name, setup.rule.name())
+        Report::new(&setup.tokenizer.name, setup.template_name(), setup.rule_name())
     }
 
     /// Parses, labels and diagnoses records on all cores; the result does not depend on how many there are.
@@ -159,7 +162,7 @@ impl Scanner {
         let line = usize::try_from(record.place.line).unwrap_or(usize::MAX);
         let index = usize::try_from(record.place.index).unwrap_or(usize::MAX);
         let file = std::path::Path::new(&record.place.file);
-        let sample = sample_of(&value, index, line, file).map_err(|e| e.to_string())?;
+        let sample = sample_of(&value, self.layout, index, line, file).map_err(|e| e.to_string())?;
         let source = self.source_key.as_ref().map(|key| match value.get(key) {
             Some(serde_json::Value::String(text)) => text.clone(),
             Some(value) => value.to_string(),

@@ -3,6 +3,7 @@
 //! The command line and the screen both make a [`Request`] and get a [`Setup`] from [`resolve`]; neither knows
 //! how the choice was made.
 
+mod chat;
 mod model;
 mod overrides;
 mod recipe;
@@ -10,6 +11,7 @@ mod request;
 mod source;
 mod stop;
 
+pub use chat::{CHAT, ChatWish, wants_chat};
 pub use model::{ModelSource, SEEDED_PREFIX};
 pub use overrides::{OverrideEffect, TokenChoice, apply};
 pub use recipe::{RECIPES, Recipe};

@@ -114,7 +114,7 @@ fn piece(
         false => labels.extend(signed(&target)),
     }
     source.extend(target);
-    Masked { input_ids: source, labels, notes: Vec::new() }
+    Masked { input_ids: source, labels, ..Masked::default() }
 }
 
 /// How much of prompt and answer a limit leaves (`infer_seqlen`).

@@ -7,21 +7,21 @@ use serde_json::Value;
 
 use crate::masks::{Call, Chat, MaskError, Masked, Sample, role};
 
-/// Labels of prompt and completion: the prompt is all but the last message and the generation prompt.
+/// Labels of prompt and completion: the prompt is the first `prompt` messages and the generation prompt.
 ///
 /// # Errors
 /// `AssertionError` when the prompt has more tokens than the whole.
-pub fn prompt_completion(chat: &Chat, sample: &Sample) -> Result<Masked, MaskError> {
+pub fn prompt_completion(chat: &Chat, sample: &Sample, prompt: usize) -> Result<Masked, MaskError> {
     let whole = Call::whole(sample);
-    let ids = chat.ids(&chat.text(whole)?)?;
-    let prompt = whole.prefix(sample.messages.len().saturating_sub(1), true);
-    let prompt_ids = chat.ids(&chat.text(prompt)?)?;
+    let text = chat.text(whole)?;
+    let ids = chat.ids(&text)?;
+    let prompt_ids = chat.ids(&chat.text(whole.prefix(prompt, true))?)?;
     if prompt_ids.len() > ids.len() {
         return Err(MaskError::python("AssertionError", format!("({}, {})", prompt_ids.len(), ids.len())));
     }
     let supervised: Range<usize> = prompt_ids.len()..ids.len();
     let mismatch = !ids.starts_with(&prompt_ids);
-    let mut masked = Masked::ignored(ids);
+    let mut masked = Masked::ignored(ids).of_text(text);
     masked.supervise(supervised.clone());
     if mismatch {
         masked.note(

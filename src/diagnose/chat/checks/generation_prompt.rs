@@ -34,7 +34,5 @@ fn lacks(message: &Message) -> bool {
 }
 
 fn first_missing(facts: &Facts) -> Option<(usize, &str)> {
-    let turns = facts.turns.as_ref().ok()?;
-    let (index, message) = turns.messages.iter().enumerate().find(|(_, message)| lacks(message))?;
-    Some((index, message.prompt.as_ref()?.missing.as_str()))
+    facts.turns.as_ref().ok()?.first_missing()
 }

@@ -1,7 +1,7 @@
 //! Templates that render history otherwise than the end of a conversation.
 
 use super::{ChatCheck, ChatContext, Facts, Outcome, Verdict, indices};
-use crate::masks::anatomy::{Parting, PrefixState};
+use crate::masks::anatomy::Parting;
 
 pub const CHECK: ChatCheck =
     ChatCheck { id: "MSK043", title: "the template renders prefixes otherwise than the whole", run };
@@ -39,10 +39,9 @@ fn run(context: &ChatContext<'_>) -> Outcome {
 /// The first message whose prefix parts before its end; a closing token alone is not one of them.
 fn parting(facts: &Facts) -> Option<(usize, &Parting)> {
     let turns = facts.turns.as_ref().ok()?;
-    turns.messages.iter().enumerate().find_map(|(index, message)| match &message.prefix {
-        PrefixState::Parts(parting) if parting.at < message.block.end => Some((index, parting)),
-        _ => None,
-    })
+    let (index, parting) = turns.first_parting()?;
+    // What differs at the very end of the prefix alone is how a conversation closes.
+    turns.messages.get(index).filter(|message| parting.at < message.block.end).map(|_| (index, parting))
 }
 
 fn is_wrong(facts: &Facts) -> bool {
