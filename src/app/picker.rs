@@ -12,7 +12,7 @@ use crate::chat::jinja::TemplateSet;
 use crate::labels::Rule;
 use crate::masks::Strategy;
 use crate::samples::{CHAT_TEMPLATES, TOKENIZERS};
-use crate::setup::{AUTO, CHAT, NONE, RECIPES, Recipe, Request, SAMPLE_PREFIX, TokenChoice};
+use crate::setup::{AUTO, CHAT, NONE, RECIPES, Recipe, Request, SAMPLE_PREFIX, TokenChoice, wants_chat};
 use crate::tokenizer::{LoadOptions, Loader, Release, Role, TokenId, Tokenizer};
 
 /// What the list is about.
@@ -56,7 +56,14 @@ impl Choice {
                 let (load, hub) = (request.load, request.hub);
                 request = Request { tokenizer: spec.clone(), load, hub, ..Request::default() };
             }
-            Self::Template(name) => request.template = name.clone(),
+            Self::Template(name) => {
+                // A rule of one kind of template means nothing with the other, and an edited text is of the old one.
+                let was_chat = wants_chat(&request);
+                (request.template, request.chat.source) = (name.clone(), None);
+                if was_chat != wants_chat(&request) {
+                    request.preprocess = AUTO.to_string();
+                }
+            }
             Self::Rule(name) => request.preprocess = name.clone(),
             Self::Recipe(name) => {
                 request.recipe = name.clone();
@@ -120,8 +127,8 @@ impl Picker {
             PickKind::Tokenizer => {
                 "tokenizer: recent, cached or a sample; or type a folder, a file, a hub id".to_string()
             }
-            PickKind::Template => "conversation template".to_string(),
-            PickKind::Rule => "label rule".to_string(),
+            PickKind::Template => "template: LLaVA's, the tokenizer's own, built-in; or type a .jinja file".to_string(),
+            PickKind::Rule => "label rule, or mask strategy of a chat template".to_string(),
             PickKind::Recipe => "recipe: template, rule and overrides in one".to_string(),
             PickKind::Loading => "class family and release of transformers".to_string(),
             PickKind::Other(_) => {
@@ -209,6 +216,9 @@ impl Picker {
             PickKind::Token(role) => {
                 let choice = Choice::Token(role, Some(TokenChoice::Surface(query.to_string())));
                 Some(Entry::new(query, "a new token, as typed", choice))
+            }
+            PickKind::Template if query.ends_with(".jinja") => {
+                Some(Entry::new(query, "a file with a chat template", Choice::Template(query.to_string())))
             }
             _ => {
                 let choice = self.load_choice(query)?;

@@ -14,7 +14,7 @@ use super::state::{App, Background, Load, Notice, Overlay, PathPrompt, PathUse, 
 use super::template_editor;
 use super::view::SampleView;
 use crate::chat::Sample;
-use crate::setup::{Request, SAMPLE_PREFIX};
+use crate::setup::{Request, SAMPLE_PREFIX, wants_chat};
 
 /// What a click can hit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -296,8 +296,15 @@ fn command(app: &mut App, action: Action) -> Vec<Effect> {
         }
         Action::Explain => return explain(app),
         Action::Back if matches!(app.base, Load::Loading) => return stop_loading(app),
-        Action::PickTemplate => return open(app, Picker::new(PickKind::Template, picker::templates())),
-        Action::PickRule => return open(app, Picker::new(PickKind::Rule, picker::rules())),
+        Action::PickTemplate => {
+            let own = app.base.ready().map(|base| picker::chat_templates(base)).unwrap_or_default();
+            let entries = picker::templates().into_iter().chain(own).collect();
+            return open(app, Picker::new(PickKind::Template, entries));
+        }
+        Action::PickRule => {
+            let entries = if wants_chat(&app.request) { picker::strategies() } else { picker::rules() };
+            return open(app, Picker::new(PickKind::Rule, entries));
+        }
         Action::PickRecipe => return open(app, Picker::new(PickKind::Recipe, picker::recipes())),
         Action::PickLoading => {
             return open(app, Picker::new(PickKind::Loading, picker::loadings(app.request.load)));

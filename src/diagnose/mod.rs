@@ -64,6 +64,9 @@ use context::Context;
 
 /// Every check on samples and their labels under a set-up (`inspections[i]` is the label of `samples[i]`).
 pub fn diagnose(setup: &Setup, samples: &[Sample], inspections: &[Inspection]) -> Report {
+    if let Some(method) = &setup.chat {
+        return chat::diagnose_setup(setup, method, samples);
+    }
     diagnose_plan(Plan::of(setup), samples, inspections)
 }
 

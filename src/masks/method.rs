@@ -77,6 +77,19 @@ impl Method {
         }
     }
 
+    /// True where both label alike: the same template texts, strategy and settings.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let sources = |method: &Self| {
+            let templates = &method.templates;
+            let plain = templates.plain.as_ref().map(|t| t.source().to_string()).map_err(Clone::clone);
+            (plain, templates.tool_use.as_ref().map(|t| t.source().to_string()))
+        };
+        self.strategy == other.strategy
+            && self.settings == other.settings
+            && self.rendering == other.rendering
+            && sources(self) == sources(other)
+    }
+
     /// The template and tokenizer for a sample.
     ///
     /// # Errors

@@ -1,5 +1,7 @@
 //! What every chat check works on, measured once: turns, labels and overlay of each conversation.
 
+use std::sync::OnceLock;
+
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
@@ -101,6 +103,8 @@ pub struct ChatContext<'a> {
     /// Conversations made on the spot: two rounds, one for each of [`ANSWER_HEADS`].
     pub probes: Vec<(&'static str, Facts)>,
     given_samples: Vec<Conversation>,
+    /// What each other strategy makes of the samples; found out on first use.
+    tried: OnceLock<Vec<(Strategy, Vec<(usize, Effect)>)>>,
 }
 
 impl<'a> ChatContext<'a> {
@@ -113,7 +117,7 @@ impl<'a> ChatContext<'a> {
             .map(|(name, head)| (*name, facts_of_head(&plan, head)))
             .collect();
         let given_samples = first.iter().map(|s| s.sample.clone()).collect();
-        Self { plan, samples: facts, given: samples.len(), probes, given_samples }
+        Self { plan, samples: facts, given: samples.len(), probes, given_samples, tried: OnceLock::new() }
     }
 
     /// The samples for which something holds.
@@ -153,17 +157,22 @@ impl<'a> ChatContext<'a> {
         }
     }
 
-    /// The first other strategy that makes most samples right, with what it does to them; `None` where none is
-    /// better than the present one.
-    pub fn better_strategy(&self) -> Option<Fix> {
-        let present = self.effect_of(self.plan);
-        let own = self.plan.strategy;
-        let others = Strategy::ALL.into_iter().filter(|s| *s != own && s.last_only() == own.last_only());
-        let tried = others.map(|strategy| (strategy, self.effect_of(ChatPlan { strategy, ..self.plan })));
+    /// The first other strategy that makes most samples right, and some of `samples` (indices in the data) that are
+    /// not; `None` where none is better than the present one.
+    pub fn better_strategy(&self, samples: &[usize]) -> Option<Fix> {
+        let tried = self.tried.get_or_init(|| {
+            let own = self.plan.strategy;
+            let others = Strategy::ALL.into_iter().filter(|s| *s != own && s.last_only() == own.last_only());
+            let others = others.filter(|s| *s != Strategy::Render);
+            others.map(|strategy| (strategy, self.effects(ChatPlan { strategy, ..self.plan }))).collect()
+        });
+        let asked = |index: &usize| samples.is_empty() || samples.contains(index);
+        let helps = |effects: &[(usize, Effect)]| effects.iter().any(|(index, e)| asked(index) && e.repaired > 0);
         let mut best: Option<(Strategy, Effect)> = None;
-        for (strategy, effect) in tried {
-            if effect.remaining < best.as_ref().map_or(present.remaining, |(_, best)| best.remaining) {
-                best = Some((strategy, effect));
+        for (strategy, effects) in tried.iter().filter(|(_, effects)| helps(effects)) {
+            let effect = total(effects);
+            if best.as_ref().is_none_or(|(_, best)| effect.remaining < best.remaining) {
+                best = Some((*strategy, effect));
             }
         }
         let (strategy, effect) = best.filter(|(_, effect)| effect.repaired > effect.broken)?;
@@ -178,22 +187,21 @@ impl<'a> ChatContext<'a> {
 
     /// A change of the plan, kept where it repairs more than it breaks.
     pub fn tried(&self, plan: ChatPlan<'_>, change: Change, code: String) -> Option<Fix> {
-        let effect = self.effect_of(plan);
+        let effect = total(&self.effects(plan));
         let fix = Fix { code, effect: Some(effect.clone()), ..Fix::new(vec![change]) };
         (effect.repaired > effect.broken).then_some(fix)
     }
 
-    /// What the first samples come to under another plan.
-    fn effect_of(&self, plan: ChatPlan<'_>) -> Effect {
+    /// What each of the first samples comes to under another plan.
+    fn effects(&self, plan: ChatPlan<'_>) -> Vec<(usize, Effect)> {
         let pairs: Vec<_> = self.samples.iter().zip(&self.given_samples).take(TRIED).collect();
-        let parts: Vec<Effect> = pairs
+        pairs
             .par_iter()
             .filter_map(|(facts, sample)| {
                 let turns = facts.turns.as_ref().ok()?;
                 let (before, supervised_before) = health(turns, &facts.masked, self.plan.stops);
-                let masked = plan.label(sample);
-                let (after, supervised_after) = health(turns, &masked, plan.stops);
-                Some(Effect {
+                let (after, supervised_after) = health(turns, &plan.label(sample), plan.stops);
+                let effect = Effect {
                     tried: 1,
                     repaired: usize::from(!before && after),
                     broken: usize::from(before && !after),
@@ -201,11 +209,15 @@ impl<'a> ChatContext<'a> {
                     remaining: usize::from(!after),
                     supervised_before,
                     supervised_after,
-                })
+                };
+                Some((facts.index, effect))
             })
-            .collect();
-        parts.into_iter().fold(Effect::default(), Effect::plus)
+            .collect()
     }
+}
+
+fn total(effects: &[(usize, Effect)]) -> Effect {
+    effects.iter().fold(Effect::default(), |sum, (_, effect)| sum.plus(effect.clone()))
 }
 
 /// True where all learned answers begin and end as generation does; and how many tokens are learned.

@@ -17,7 +17,28 @@ pub use context::{ChatPlan, ChatSample};
 
 use super::finding::Report;
 use super::law::Laws;
+use crate::chat::Sample;
+use crate::masks::Method;
+use crate::setup::{Setup, stop_tokens};
 use context::ChatContext;
+
+/// Every chat check on the samples of a set-up that are conversations.
+pub fn diagnose_setup(setup: &Setup, method: &Method, samples: &[Sample]) -> Report {
+    let stops = stop_tokens(&setup.tokenizer);
+    let plan = ChatPlan {
+        method,
+        encoder: &*setup.tokenizer,
+        strategy: method.strategy,
+        max_length: method.settings.max_length,
+        stops: &stops.ids,
+        knows_generation_config: stops.configured,
+    };
+    let conversations = samples.iter().enumerate().filter_map(|(index, sample)| {
+        let sample_of = method.with_kwargs(sample.conversation()?.into_owned());
+        Some(ChatSample { index, id: sample.id.clone(), sample: sample_of })
+    });
+    diagnose_chat(&plan, &conversations.collect::<Vec<_>>())
+}
 
 /// Every chat check on some conversations.
 pub fn diagnose_chat(plan: &ChatPlan<'_>, samples: &[ChatSample]) -> Report {

@@ -46,7 +46,7 @@ fn run(context: &ChatContext<'_>) -> Outcome {
             .evidence("seen in", first_of(context, &shown));
     }
     match verdict {
-        Verdict::Warn => outcome.with_fix(context.better_strategy()),
+        Verdict::Warn => outcome.other_strategy(context),
         _ => outcome,
     }
 }

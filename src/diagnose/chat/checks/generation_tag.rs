@@ -14,7 +14,7 @@ fn run(context: &ChatContext<'_>) -> Outcome {
     }
     let cause = "without {% generation %} the assistant mask is all zero; some frameworks then learn every token, others \
                  raise";
-    let fix = context.better_strategy().map(|mut fix| {
+    let fix = context.better_strategy(&[]).map(|mut fix| {
         fix.code.push_str("\n# or, with TRL: chat_template=get_training_chat_template(tokenizer)");
         fix
     });

@@ -32,5 +32,5 @@ fn run(context: &ChatContext<'_>) -> Outcome {
     let outcome = Outcome::found(verdict, indices(found), cause.to_string())
         .evidence("span", format!("characters {}..{}", span.chars.start, span.chars.end))
         .evidence("text at that place", format!("{there:?}"));
-    if used { outcome.with_fix(context.better_strategy()) } else { outcome }
+    if used { outcome.other_strategy(context) } else { outcome }
 }

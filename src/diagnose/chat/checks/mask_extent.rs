@@ -33,7 +33,7 @@ fn run(context: &ChatContext<'_>) -> Outcome {
         Some(note) => outcome.evidence("the strategy notes", note),
         None => outcome,
     };
-    outcome.with_fix(context.better_strategy())
+    outcome.other_strategy(context)
 }
 
 fn learned(facts: &Facts) -> Option<usize> {

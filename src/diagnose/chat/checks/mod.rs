@@ -63,6 +63,14 @@ impl ChatCheck {
     }
 }
 
+impl Outcome {
+    /// With the first other strategy that repairs some of the samples, where there is one.
+    fn other_strategy(self, context: &ChatContext<'_>) -> Self {
+        let fix = context.better_strategy(&self.samples);
+        self.with_fix(fix)
+    }
+}
+
 /// Indices of samples, each once, in order.
 fn indices<'f>(facts: impl IntoIterator<Item = &'f Facts>) -> Vec<usize> {
     let mut indices: Vec<usize> = facts.into_iter().map(|facts| facts.index).collect();

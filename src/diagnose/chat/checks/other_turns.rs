@@ -27,5 +27,5 @@ fn run(context: &ChatContext<'_>) -> Outcome {
     Outcome::found(Verdict::Warn, indices(leaks.iter().copied()), cause.to_string())
         .evidence("first", format!("{}: {}", facts.id, spots.join(", ")))
         .evidence("samples", format!("{} of {}", leaks.len(), context.samples.len()))
-        .with_fix(context.better_strategy())
+        .other_strategy(context)
 }

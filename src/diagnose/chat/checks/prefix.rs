@@ -33,7 +33,7 @@ fn run(context: &ChatContext<'_>) -> Outcome {
         .evidence("first", format!("{}: up to message {message}, character {}", facts.id, first.at))
         .evidence("the prefix has", format!("{:?}", first.alone))
         .evidence("the whole has", format!("{:?}", first.whole));
-    if hurt { outcome.with_fix(context.better_strategy()) } else { outcome }
+    if hurt { outcome.other_strategy(context) } else { outcome }
 }
 
 /// The first message whose prefix parts before its end; a closing token alone is not one of them.

@@ -37,5 +37,5 @@ fn run(context: &ChatContext<'_>) -> Outcome {
         .evidence("marker", format!("{:?}", found.response))
         .evidence("ids alone", format!("{alone:?}"))
         .evidence("ids in the text", format!("{:?}", in_context.unwrap_or_default()))
-        .with_fix(context.better_strategy())
+        .other_strategy(context)
 }

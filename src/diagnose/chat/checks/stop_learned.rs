@@ -28,5 +28,5 @@ fn run(context: &ChatContext<'_>) -> Outcome {
     Outcome::found(Verdict::Warn, indices(found.iter().map(|(facts, _)| *facts)), cause.to_string())
         .evidence("an answer ends with", what)
         .evidence("seen in", first_of(context, &found))
-        .with_fix(context.better_strategy())
+        .other_strategy(context)
 }

@@ -20,5 +20,5 @@ fn run(context: &ChatContext<'_>) -> Outcome {
     Outcome::found(Verdict::Error, indices(failed.iter().copied()), cause.to_string())
         .evidence("first", format!("{}: {error}", facts.id))
         .evidence("samples", format!("{} of {}", failed.len(), context.samples.len()))
-        .with_fix(context.better_strategy())
+        .other_strategy(context)
 }
