@@ -142,7 +142,12 @@ fn choose(app: &mut App, choice: &Choice) -> Vec<Effect> {
     match choice {
         Choice::Act(action) => return act(app, *action),
         Choice::Messages(name) => {
+            let samples = app.samples.ready().cloned();
             let effects = change(app, picker::messages_request(name, &app.request));
+            // Undo brings the conversations back too.
+            if let Some(step) = app.history.last_mut() {
+                step.samples = samples;
+            }
             return effects.into_iter().chain([load_samples(app, DataSource::EmbeddedMessages)]).collect();
         }
         Choice::Other(tokenizer, load) => return panels::compare::choose(app, tokenizer.clone(), *load),

@@ -315,15 +315,22 @@ pub fn recipes() -> Vec<Entry> {
         .collect()
 }
 
-/// What a built-in chat template is shown with: a tokenizer that has its marks, and eos as it writes it.
+/// What a built-in chat template is shown with: a tokenizer that takes its marks as bos and eos, as TRL's
+/// `setup_chat_format` gives them to a base model.
 pub fn messages_request(name: &str, now: &Request) -> Request {
     let token = |text: &str| TokenChoice::Surface(text.to_string());
     Request {
-        tokenizer: format!("{SAMPLE_PREFIX}qwen"),
+        tokenizer: format!("{SAMPLE_PREFIX}phi-2"),
         template: format!("{SAMPLE_PREFIX}{name}"),
         recipe: NONE.to_string(),
-        overrides: [(Role::Eos, token("<|im_end|>")), (Role::Pad, token("<|endoftext|>"))].into(),
-        load: LoadOptions { loader: None, legacy: None, ..now.load },
+        overrides: [
+            (Role::Bos, token("<|im_start|>")),
+            (Role::Eos, token("<|im_end|>")),
+            (Role::Pad, token("<|endoftext|>")),
+        ]
+        .into(),
+        // A slow class cannot tell where its tokens are in the text, which most strategies need.
+        load: LoadOptions { loader: Some(Loader::Fast), legacy: None, ..now.load },
         hub: now.hub.clone(),
         ..Request::default()
     }

@@ -9,7 +9,8 @@ use crate::cli::{Format, SharedOptions};
 use crate::error::Result;
 use crate::labels::Rule;
 use crate::report::{json as json_report, table};
-use crate::samples::{CONVERSATIONS, TOKENIZERS};
+use crate::masks::Strategy;
+use crate::samples::{CHAT_TEMPLATES, CONVERSATIONS, MESSAGES, TOKENIZERS};
 use crate::setup::RECIPES;
 use crate::text;
 
@@ -27,6 +28,10 @@ pub fn templates(shared: &SharedOptions) -> Result<Outcome> {
         vec![t.name, t.version, style, quoted(&t.sep), t.sep2.as_deref().map_or(String::new(), quoted), rule]
     });
     let rules = Rule::ALL.iter().map(|r| vec![r.name().to_string(), r.summary().to_string()]);
+    let strategies = Strategy::ALL.into_iter().map(|strategy| {
+        let origin = strategy.origin();
+        vec![origin.name.to_string(), origin.summary.to_string(), origin.source.to_string()]
+    });
     let recipes =
         RECIPES.iter().map(|r| vec![r.name.to_string(), r.template.to_string(), r.summary.to_string()]);
     show(
@@ -38,6 +43,7 @@ pub fn templates(shared: &SharedOptions) -> Result<Outcome> {
                 rows: templates.collect(),
             },
             List { title: "rules", columns: &["name", "summary"], rows: rules.collect() },
+            List { title: "strategies", columns: &["name", "summary", "source"], rows: strategies.collect() },
             List { title: "recipes", columns: &["name", "template", "summary"], rows: recipes.collect() },
         ],
     )
@@ -46,11 +52,16 @@ pub fn templates(shared: &SharedOptions) -> Result<Outcome> {
 pub fn samples(shared: &SharedOptions) -> Result<Outcome> {
     let tokenizers = TOKENIZERS.iter().map(|t| vec![format!("sample:{}", t.name), t.summary.to_string()]);
     let conversations = CONVERSATIONS.iter().map(|c| vec![c.file.to_string(), c.summary.to_string()]);
+    let chat_templates =
+        CHAT_TEMPLATES.iter().map(|t| vec![format!("sample:{}", t.name), t.summary.to_string()]);
+    let messages = MESSAGES.iter().map(|c| vec![c.file.to_string(), c.summary.to_string()]);
     show(
         shared,
         &[
             List { title: "tokenizers", columns: &["name", "summary"], rows: tokenizers.collect() },
             List { title: "conversations", columns: &["file", "summary"], rows: conversations.collect() },
+            List { title: "chat_templates", columns: &["name", "summary"], rows: chat_templates.collect() },
+            List { title: "messages", columns: &["file", "summary"], rows: messages.collect() },
         ],
     )
 }

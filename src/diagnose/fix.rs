@@ -72,8 +72,11 @@ impl Fix {
         let mut request = request.clone();
         let mut dropped = Vec::new();
         // A plan keeps its rule whatever its template; a request would let `auto` follow the new one.
-        request.preprocess = setup.rule.name().to_string();
-        request.template = setup.template.name.clone();
+        // With a chat template, rule and template of LLaVA play no part.
+        if setup.chat.is_none() {
+            request.preprocess = setup.rule.name().to_string();
+            request.template = setup.template.name.clone();
+        }
         for change in &self.changes {
             match change {
                 Change::Token(role, choice) => {

@@ -282,8 +282,7 @@ fn prompt(whole: &str, start: usize, text: &str, without: Option<&str>, tokens: 
     let rest = whole.get(start..).unwrap_or_default();
     let mut shared = shared_prefix(rest, header);
     if shared < header.len() {
-        // Characters that two special tokens share are no common text.
-        shared = tokens.start_of(start + shared).saturating_sub(start);
+        shared = tokens.seam(start + shared).saturating_sub(start);
     }
     let differs = text.get(..header_at).is_none_or(|head| head != history);
     Prompt {
@@ -306,7 +305,7 @@ fn parting(whole: &str, alone: &str, tokens: &Tokens) -> Option<Parting> {
     if shared == alone.len() {
         return None;
     }
-    let at = tokens.start_of(shared);
+    let at = tokens.seam(shared);
     let excerpt = |text: &str| text.get(at..).unwrap_or_default().chars().take(EXCERPT).collect();
     Some(Parting { at: tokens.chars.at(at), alone: excerpt(alone), whole: excerpt(whole) })
 }
@@ -393,6 +392,13 @@ struct Tokens<'a> {
 }
 
 impl Tokens<'_> {
+    /// Where two texts part that agree up to a byte: what two special tokens or tags share is no common text.
+    fn seam(&self, byte: usize) -> usize {
+        let start = self.start_of(byte);
+        let head = self.chars.text.get(..start).unwrap_or_default();
+        start - usize::from(head.ends_with(['<', '[']))
+    }
+
     /// The byte at which the token begins that lies on both sides of a byte; the byte itself between tokens.
     fn start_of(&self, byte: usize) -> usize {
         let position = self.chars.at(byte);

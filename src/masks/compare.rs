@@ -147,14 +147,14 @@ pub fn parting_sentence(turns: &Anatomy) -> Option<String> {
     let parts = turns.first_parting().map(|(message, parting)| {
         let role = turns.messages.get(message).map_or("", |m| m.role.as_str());
         format!(
-            "rendered up to message {message} ({role}) the text has {:?} at character {}, the whole has {:?} there",
+            "rendered up to message {message} ({role}) the text has “{}” at character {}, the whole has “{}” there",
             parting.alone, parting.at, parting.whole
         )
     });
     let lacks = || {
         turns.first_missing().map(|(message, missing)| {
             format!(
-                "the generation prompt before message {message} ends with {missing:?}, which the whole does not have there"
+                "the generation prompt before message {message} ends with “{missing}”, which the whole does not have there"
             )
         })
     };

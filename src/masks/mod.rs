@@ -13,8 +13,11 @@
 //! | LLaVA-NeXT's own preprocess functions | [`llava_next`] |
 //! | content found by dummy messages | [`axolotl::label`] |
 //!
-//! [`layout`] detects and reads the file layouts that trainers take, [`image_tokens`] counts the
-//! placeholders of an image. An exception of the emulated code is [`MaskError::Python`]: a result to show,
+//! [`anatomy`] measures where every message lies in the rendered text and what each token of it is; on it,
+//! [`compare`] puts all strategies under one line of tokens, and [`overlay`] lays the generation prompt over it.
+//!
+//! [`image_tokens`] counts the placeholders of an image. An exception of the emulated code is
+//! [`MaskError::Python`]: a result to show,
 //! not a failure of ours. Labels are the id, or [`IGNORE_INDEX`], except where a strategy says that its
 //! labels differ from the ids (LLaMA-Factory's `efficient_eos`).
 

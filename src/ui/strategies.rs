@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! 5 messages · 61 tokens · strategies differ in 7 places     █ learned  · masked   ▓ ○ where they differ
-//! history  up to message 1 the text has "<think>…" at character 96, the whole has "Ten.…"
+//! history  strategies that subtract prefixes part from the others here: up to message 1 the text has “<think>…”
 //!                         ⟨|im_start|⟩assistant↵Ten.⟨|im_end|⟩↵⟨|im_start|⟩user↵
 //!                                                   ▾▾▾▾▾▾▾▾▾▾▾▾
 //! ▸ hf_generation     12  ··········································▓▓▓▓▓▓
@@ -80,7 +80,8 @@ fn head(canvas: &mut Canvas<'_>, area: Area, compared: &Compared) -> u16 {
     let sizes = if area.width >= 60 { sizes.as_str() } else { "" };
     canvas.spans(area.line(0), &[(sizes, Meaning::Quiet), (&what, meaning), (legend, Meaning::Quiet)]);
     let Some(parting) = comparison.parting() else { return 1 };
-    let lines = if area.height >= 16 { 2 } else { 1 };
+    let parting = format!("strategies that subtract prefixes (oi_…) part from the others here: {parting}");
+    let lines = if area.height >= 24 { 3 } else { 1 + u16::from(area.height >= 16) };
     canvas.text(area.line(1), "history ", Meaning::Warning);
     let rest = Area { x: area.x + 8, y: area.y + 1, width: area.width.saturating_sub(8), height: lines };
     1 + canvas.paragraph(rest, &parting, Meaning::Text).max(1)

@@ -8,7 +8,6 @@ mod real_templates;
 mod records;
 mod strategies;
 mod tokenizer;
-mod views;
 
 use std::collections::BTreeMap;
 use std::path::Path;

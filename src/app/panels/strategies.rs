@@ -13,7 +13,8 @@ use crate::app::state::{App, Load, Notice};
 use crate::app::update::job;
 use crate::app::view::SampleView;
 use crate::chat::Sample;
-use crate::masks::compare::{Comparison, End, Strip};
+use crate::masks::anatomy::Message;
+use crate::masks::compare::{Comparison, End, Run, Strip};
 use crate::masks::overlay::Overlay;
 use crate::setup::{Request, Setup};
 use crate::tokenizer::TokenId;
@@ -238,7 +239,12 @@ fn take(app: &mut App, compared: &Compared) -> Vec<Effect> {
 pub fn done(app: &mut App, outcome: Outcome) -> Vec<Effect> {
     match outcome {
         Outcome::Compared(compared) => {
-            let first = compared.comparison.differences.first().map_or(0, |run| run.tokens.start);
+            // What strategies make of an answer tells more than what one of them does to a question.
+            let in_answer = |run: &&Run| {
+                compared.comparison.turns.messages.get(run.place.message).is_some_and(Message::is_answer)
+            };
+            let runs = &compared.comparison.differences;
+            let first = runs.iter().find(in_answer).or(runs.first()).map_or(0, |run| run.tokens.start);
             let present = compared.setup.rule_name();
             let position = compared
                 .order

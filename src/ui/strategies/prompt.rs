@@ -205,7 +205,7 @@ fn remarks(compared: &Compared, answer: &Answer) -> Vec<(&'static str, String)> 
     let Some(prompt) = turns.messages.get(answer.message).and_then(|m| m.prompt.as_ref()) else { return remarks };
     if !prompt.missing.is_empty() {
         let text = format!(
-            "the prompt ends with {:?}, which the training text does not have there: the model answers from a seam that it \
+            "the prompt ends with “{}”, which the training text does not have there: the model answers from a seam that it \
              was not trained on",
             prompt.missing
         );
@@ -216,7 +216,7 @@ fn remarks(compared: &Compared, answer: &Answer) -> Vec<(&'static str, String)> 
     }
     if let Some(history) = &prompt.history {
         let text = format!(
-            "at inference the messages before read {:?} at character {}, in training {:?}",
+            "at inference the messages before read “{}” at character {}, in training “{}”",
             history.alone, history.at, history.whole
         );
         remarks.push(("history", text));
@@ -224,7 +224,7 @@ fn remarks(compared: &Compared, answer: &Answer) -> Vec<(&'static str, String)> 
     let parting = turns.messages.get(answer.message).and_then(|m| m.prefix.parting());
     if let Some(parting) = parting {
         let text = format!(
-            "while it is the last message this answer reads {:?} at character {}, as history {:?}",
+            "while it is the last message this answer reads “{}” at character {}, as history “{}”",
             parting.alone, parting.at, parting.whole
         );
         remarks.push(("rewritten", text));

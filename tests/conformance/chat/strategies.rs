@@ -3,8 +3,10 @@
 use std::path::Path;
 
 use maskscope::chat::jinja::ChatTemplate;
-use maskscope::masks::strategies::{Settings, Strategy};
-use maskscope::masks::{Chat, MaskError, Masked};
+use maskscope::masks::prefix::Turns;
+use maskscope::masks::{
+    Chat, MaskError, Masked, Sample, axolotl, hf_generation, markers, prefix, trl_collator, unsloth,
+};
 use serde_json::Value;
 
 use super::records::{Tally, json_lines, labels_of, u32s};
@@ -23,6 +25,55 @@ pub fn template(dir: &Path, name: &str) -> ChatTemplate {
 pub fn error_text(error: &MaskError) -> String {
     let text = error.exception().map(ToString::to_string).unwrap_or_else(|| error.to_string());
     text.chars().take(ERROR_CHARS).collect()
+}
+
+/// Runs the strategy that a golden names; `None` for a name that is not known here.
+fn run(name: &str, chat: &Chat, sample: &Sample, ids: &[u32]) -> Option<Result<Masked, MaskError>> {
+    let marks = || markers::detect(chat);
+    let unsloth = |last_response_only: bool| {
+        let marks = marks()?;
+        let options = unsloth::Options {
+            instruction_part: marks.instruction,
+            response_part: marks.response,
+            last_response_only,
+            mask_out_tokens: Vec::new(),
+        };
+        unsloth::label(chat.encoder, ids.to_vec(), &options)
+    };
+    let collator = |instruction: bool| {
+        let marks = marks()?;
+        let markers = trl_collator::Markers {
+            response: marks.response,
+            instruction: instruction.then_some(marks.instruction),
+        };
+        trl_collator::label(chat.encoder, ids.to_vec(), &markers)
+    };
+    let axolotl = |when: axolotl::EndTokens| {
+        let same = |key: &str| (key.to_string(), key.to_string());
+        let options = axolotl::Options {
+            train_on_eos: when,
+            eot_tokens: marks()?.end_of_turn.map(|token| vec![token]),
+            property_mappings: ["role", "content"].map(same).to_vec(),
+            remove_none_values: false,
+            ..axolotl::Options::default()
+        };
+        axolotl::label(chat, sample, &options)
+    };
+    Some(match name {
+        "hf_generation" => hf_generation::label(chat, sample, None),
+        "oi_prefix" => prefix::text_offsets(chat, sample, Turns::All),
+        "oi_prefix_last" => prefix::text_offsets(chat, sample, Turns::Last),
+        "oi_legacy_mask_labels" => prefix::token_counts(chat, sample),
+        "oi_mask_out_prompt" => prefix::prompt_completion(chat, sample),
+        "axolotl_turn" => axolotl(axolotl::EndTokens::Turn),
+        "axolotl_last" => axolotl(axolotl::EndTokens::Last),
+        "axolotl_all" => axolotl(axolotl::EndTokens::All),
+        "unsloth" => unsloth(false),
+        "unsloth_last" => unsloth(true),
+        "trl_collator_instr" => collator(true),
+        "trl_collator_resp" => collator(false),
+        _ => return None,
+    })
 }
 
 #[test]
@@ -44,11 +95,10 @@ fn labels_of_rendered_conversations() {
         let sample = &conversations[record["conv"].as_str().unwrap()];
         let ids = u32s(&record["input_ids"]);
         for (strategy, expected) in strategies {
-            let Some(known) = Strategy::named(strategy) else {
+            let Some(found) = run(strategy, &chat, sample, &ids) else {
                 tally.skip(strategy);
                 continue;
             };
-            let found = known.label(&chat, sample, &Settings::default());
             compare(&mut tally, strategy, id, found, expected, &ids);
         }
     }
