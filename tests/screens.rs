@@ -382,6 +382,7 @@ fn long_view(tokens: usize) -> SampleView {
             segment(answer..tokens, SegmentKind::Answer),
         ],
         input_ids: ids,
+        notes: Vec::new(),
     };
     let inspection = Inspection {
         id: "long".into(),
