@@ -8,8 +8,8 @@ use crate::chat::Template;
 use crate::cli::{Format, SharedOptions};
 use crate::error::Result;
 use crate::labels::Rule;
+use crate::masks::{KEYS, Strategy};
 use crate::report::{json as json_report, table};
-use crate::masks::Strategy;
 use crate::samples::{CHAT_TEMPLATES, CONVERSATIONS, MESSAGES, TOKENIZERS};
 use crate::setup::RECIPES;
 use crate::text;
@@ -28,10 +28,11 @@ pub fn templates(shared: &SharedOptions) -> Result<Outcome> {
         vec![t.name, t.version, style, quoted(&t.sep), t.sep2.as_deref().map_or(String::new(), quoted), rule]
     });
     let rules = Rule::ALL.iter().map(|r| vec![r.name().to_string(), r.summary().to_string()]);
-    let strategies = Strategy::ALL.into_iter().map(|strategy| {
+    let strategies = Strategy::ALL.iter().map(|strategy| {
         let origin = strategy.origin();
-        vec![origin.name.to_string(), origin.summary.to_string(), origin.source.to_string()]
+        [origin.name, origin.summary, origin.source].map(String::from).to_vec()
     });
+    let options = KEYS.iter().map(|(key, what)| vec![key.to_string(), what.to_string()]);
     let recipes =
         RECIPES.iter().map(|r| vec![r.name.to_string(), r.template.to_string(), r.summary.to_string()]);
     show(
@@ -43,7 +44,12 @@ pub fn templates(shared: &SharedOptions) -> Result<Outcome> {
                 rows: templates.collect(),
             },
             List { title: "rules", columns: &["name", "summary"], rows: rules.collect() },
-            List { title: "strategies", columns: &["name", "summary", "source"], rows: strategies.collect() },
+            List {
+                title: "strategies",
+                columns: &["name", "summary", "source"],
+                rows: strategies.collect(),
+            },
+            List { title: "strategy options", columns: &["key", "what it is"], rows: options.collect() },
             List { title: "recipes", columns: &["name", "template", "summary"], rows: recipes.collect() },
         ],
     )

@@ -24,9 +24,22 @@ impl Method {
             Body::PromptCompletion { prompt, .. } => prompt,
             _ => conversation.messages.len().saturating_sub(1),
         };
+        let label = || self.label(tokenizer, &conversation, prompt);
+        self.inspect_as(tokenizer, sample, self.strategy.name(), &conversation, label)
+    }
+
+    /// The labels that `label` gives for the conversation of a sample.
+    pub(super) fn inspect_as(
+        &self,
+        tokenizer: &Tokenizer,
+        sample: &chat::Sample,
+        preprocess: &str,
+        conversation: &Sample,
+        label: impl FnOnce() -> Result<Masked, MaskError>,
+    ) -> Inspection {
         let mut text = None;
-        let result = self.label(tokenizer, &conversation, prompt).map(|masked| {
-            let (shown, labelled) = self.labelled(tokenizer, &conversation, masked);
+        let result = label().map(|masked| {
+            let (shown, labelled) = self.labelled(tokenizer, conversation, masked);
             text = Some(shown);
             labelled
         });
@@ -34,7 +47,7 @@ impl Method {
             id: sample.id.clone(),
             has_image: sample.has_image,
             template: self.templates.name.clone(),
-            preprocess: self.strategy.name().to_string(),
+            preprocess: preprocess.to_string(),
             prompt: text,
             result: result.map_err(python_error),
         }

@@ -142,6 +142,11 @@ impl Method {
         Ok(self.markers.get_or_init(|| found).clone())
     }
 
+    /// True unless a generation prompt or an open last message was asked for.
+    pub fn renders_plainly(&self) -> bool {
+        !self.rendering.add_generation_prompt && self.rendering.continue_final_message.field().is_none()
+    }
+
     /// Labels of a conversation whose first `prompt` messages are the prompt; variables are put in before
     /// ([`Self::with_kwargs`]).
     ///

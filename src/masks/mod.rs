@@ -52,7 +52,7 @@ pub use crate::chat::Conversation as Sample;
 pub use crate::labels::{IGNORE_INDEX, Note};
 pub use method::{Method, Rendering, Templates};
 pub use own_division::inspect_own_division;
-pub use settings::Settings;
+pub use settings::{KEYS, Settings};
 pub use strategy::{Origin, Strategy};
 
 use self::encoder::{Encoded, Encoder};

@@ -1,8 +1,8 @@
 //! Records that say themselves what is learned: ids with labels, segments, text, prompt and completion.
 
 use super::inspect::{assembled, python_error, spelled};
-use super::{IGNORE_INDEX, MaskError, Masked, Method};
-use crate::chat::{Body, Sample, TextSegment};
+use super::{Call, IGNORE_INDEX, MaskError, Masked, Method, prefix};
+use crate::chat::{Body, Conversation, Sample, TextSegment};
 use crate::labels::{Inspection, Labelled, Note};
 use crate::tokenizer::{Role, Tokenizer};
 
@@ -18,7 +18,16 @@ pub fn inspect_own_division(
     method: Option<&Method>,
 ) -> Option<Inspection> {
     let (name, result) = match &sample.body {
-        Body::Turns | Body::Messages(_) | Body::PromptCompletion { .. } => return None,
+        Body::Turns | Body::Messages(_) => return None,
+        Body::PromptCompletion { conversation, prompt } => match method.filter(|m| m.auto && m.renders_plainly()) {
+            Some(method) => {
+                let conversation = method.with_kwargs(conversation.clone());
+                return Some(method.inspect_as(tokenizer, sample, "prompt_completion", &conversation, || {
+                    completion(method, tokenizer, &conversation, *prompt)
+                }));
+            }
+            None => return None,
+        },
         Body::Pretokenised { input_ids, labels } => {
             ("pretokenised", Ok(pretokenised(tokenizer, input_ids, labels)))
         }
@@ -94,7 +103,20 @@ fn searched(method: &Method, tokenizer: &Tokenizer, text: &str) -> Result<Shown,
     Ok((text.to_string(), super::inspect::labelled(masked, spans, &[])))
 }
 
-/// Both are encoded with the tokenizer's special tokens; the prompt's ids are counted off.
+/// TRL's prompt-completion of messages: the prompt ends with the header of an answer.
+fn completion(
+    method: &Method,
+    tokenizer: &Tokenizer,
+    conversation: &Conversation,
+    prompt: usize,
+) -> Result<Masked, MaskError> {
+    let chat = method.chat(tokenizer, conversation)?;
+    let whole = Call::whole(conversation);
+    let (text, head) = (chat.text(whole)?, chat.text(whole.prefix(prompt, true))?);
+    Ok(prefix::completion_only(chat.ids(&text)?, &chat.ids(&head)?).of_text(text))
+}
+
+/// Both are encoded with the tokenizer's special tokens.
 fn text_and_completion(tokenizer: &Tokenizer, prompt: &str, completion: &str) -> Result<Shown, MaskError> {
     let mut text = format!("{prompt}{completion}");
     if let Some(eos) = tokenizer.special.get(Role::Eos).filter(|eos| !completion.ends_with(&eos.content)) {
@@ -105,15 +127,6 @@ fn text_and_completion(tokenizer: &Tokenizer, prompt: &str, completion: &str) ->
         true => Vec::new(),
         false => tokenizer.encode(prompt, true)?.ids,
     };
-    let matches = encoding.ids.starts_with(&prompt_ids);
-    let mut masked = Masked::ignored(encoding.ids);
-    masked.supervise(prompt_ids.len()..masked.labels.len());
-    if !matches {
-        masked.note(
-            0..prompt_ids.len(),
-            "the ids of the prompt are not a prefix of all ids: TRL warns \"Mismatch between tokenized prompt and the \
-             start of tokenized prompt+completion\" and trains on",
-        );
-    }
+    let masked = prefix::completion_only(encoding.ids, &prompt_ids);
     Ok((text, super::inspect::labelled(masked, encoding.spans, &[])))
 }
