@@ -1,16 +1,19 @@
 //! The command line: arguments in, a [`Command`] out. No work is done here.
 
+mod chat;
 mod moe;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::chat::layout::Layout;
 use crate::error::{Error, Result};
 use crate::hub::{HubOptions, Token};
-use crate::setup::{AUTO, Request, TokenChoice};
+use crate::setup::{AUTO, Request, TokenChoice, wants_chat};
 use crate::tokenizer::{LoadOptions, Loader, Release, Role};
 
+pub use chat::ChatOptions;
 pub use moe::{
     BatchArgument, ConversionArguments, ConvertArguments, MoeCommand, NoiseArgument, RouteArguments,
     RouterInit,
@@ -46,18 +49,20 @@ pub struct SharedOptions {
     /// `compare` takes two.
     #[arg(short, long, global = true, value_name = "SPEC")]
     pub tokenizer: Vec<String>,
-    /// Conversations in LLaVA's layout, a JSON array or JSONL; - for standard input [default: the embedded ones].
+    /// Conversations: JSON array or JSONL, plain or compressed; - for standard input [default: the embedded ones].
     #[arg(short, long, global = true, value_name = "FILE")]
     pub data: Option<PathBuf>,
-    /// Layout of the conversations.
-    #[arg(long, global = true, value_enum)]
+    /// Layout of the conversations [default: recognised by their keys].
+    #[arg(long, global = true, value_name = "NAME", value_parser = layout)]
     pub layout: Option<Layout>,
-    /// Conversation template, see `maskscope templates` [default: auto].
+    /// LLaVA template, chat for the tokenizer's own, or a .jinja file; see `maskscope templates` [default: auto].
     #[arg(long, global = true, value_name = "NAME")]
     pub template: Option<String>,
-    /// Label rule (the preprocess function) [default: auto, as the training code chooses].
+    /// Label rule (the preprocess function), or mask strategy of a chat template [default: auto].
     #[arg(long, global = true, value_name = "NAME")]
     pub preprocess: Option<String>,
+    #[command(flatten)]
+    pub chat: ChatOptions,
     /// Set-up of a known backbone, auto, or none [default: auto].
     #[arg(long, global = true, value_name = "NAME")]
     pub recipe: Option<String>,
@@ -108,10 +113,8 @@ pub struct SharedOptions {
     pub color: Option<ColorChoice>,
 }
 
-/// Layouts of data files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Layout {
-    Llava,
+fn layout(word: &str) -> std::result::Result<Layout, String> {
+    Layout::of_word(word).ok_or_else(|| format!("known are {}", Layout::ALL.map(Layout::word).join(", ")))
 }
 
 /// The two Python class families.
@@ -430,10 +433,12 @@ impl SharedOptions {
         let tokens =
             [(Role::Unk, &self.unk), (Role::Eos, &self.eos), (Role::Bos, &self.bos), (Role::Pad, &self.pad)];
         let name = |option: &Option<String>| option.clone().unwrap_or_else(|| AUTO.to_string());
-        let request = Request {
+        let mut request = Request {
             tokenizer: own(&self.tokenizer, side).unwrap_or_else(|| Request::default().tokenizer),
             template: name(&self.template),
             preprocess: name(&self.preprocess),
+            chat: self.chat.wish()?,
+            layout: self.layout,
             recipe: name(&self.recipe),
             overrides: tokens
                 .into_iter()
@@ -446,6 +451,10 @@ impl SharedOptions {
             sep2: None,
             numbers: None,
         };
+        if self.transformers.is_empty() && wants_chat(&request) {
+            request.load.release = Release::V5;
+            notes.push(format!("transformers {} is assumed, as for chat templates", Release::V5.name()));
+        }
         Ok((request, notes))
     }
 }

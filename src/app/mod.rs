@@ -27,6 +27,8 @@ pub mod picker;
 mod setups;
 mod state;
 pub mod survey;
+pub mod template_editor;
+mod text_buffer;
 mod turns;
 mod update;
 mod view;

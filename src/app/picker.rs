@@ -8,9 +8,11 @@ use super::action::Action;
 use super::bindings::{Context, bindings, keys_of};
 use super::job::KnownTokenizer;
 use crate::chat::Template;
+use crate::chat::jinja::TemplateSet;
 use crate::labels::Rule;
-use crate::samples::TOKENIZERS;
-use crate::setup::{AUTO, NONE, RECIPES, Recipe, Request, SAMPLE_PREFIX, TokenChoice};
+use crate::masks::Strategy;
+use crate::samples::{CHAT_TEMPLATES, TOKENIZERS};
+use crate::setup::{AUTO, CHAT, NONE, RECIPES, Recipe, Request, SAMPLE_PREFIX, TokenChoice, wants_chat};
 use crate::tokenizer::{LoadOptions, Loader, Release, Role, TokenId, Tokenizer};
 
 /// What the list is about.
@@ -37,6 +39,8 @@ pub enum Choice {
     Loading(LoadOptions),
     /// `None` takes the override away.
     Token(Role, Option<TokenChoice>),
+    /// A built-in chat template with the built-in messages.
+    Messages(&'static str),
     /// Side B of screen Compare.
     Other(String, LoadOptions),
     Act(Action),
@@ -52,7 +56,14 @@ impl Choice {
                 let (load, hub) = (request.load, request.hub);
                 request = Request { tokenizer: spec.clone(), load, hub, ..Request::default() };
             }
-            Self::Template(name) => request.template = name.clone(),
+            Self::Template(name) => {
+                // A rule of one kind of template means nothing with the other, and an edited text is of the old one.
+                let was_chat = wants_chat(&request);
+                (request.template, request.chat.source) = (name.clone(), None);
+                if was_chat != wants_chat(&request) {
+                    request.preprocess = AUTO.to_string();
+                }
+            }
             Self::Rule(name) => request.preprocess = name.clone(),
             Self::Recipe(name) => {
                 request.recipe = name.clone();
@@ -67,6 +78,7 @@ impl Choice {
             Self::Token(role, None) => {
                 request.overrides.remove(role);
             }
+            Self::Messages(name) => return Some(messages_request(name, &request)),
             Self::Other(..) | Self::Act(_) => return None,
         }
         Some(request)
@@ -115,8 +127,10 @@ impl Picker {
             PickKind::Tokenizer => {
                 "tokenizer: recent, cached or a sample; or type a folder, a file, a hub id".to_string()
             }
-            PickKind::Template => "conversation template".to_string(),
-            PickKind::Rule => "label rule".to_string(),
+            PickKind::Template => {
+                "template: LLaVA's, the tokenizer's own, built-in; or type a .jinja file".to_string()
+            }
+            PickKind::Rule => "label rule, or mask strategy of a chat template".to_string(),
             PickKind::Recipe => "recipe: template, rule and overrides in one".to_string(),
             PickKind::Loading => "class family and release of transformers".to_string(),
             PickKind::Other(_) => {
@@ -205,6 +219,9 @@ impl Picker {
                 let choice = Choice::Token(role, Some(TokenChoice::Surface(query.to_string())));
                 Some(Entry::new(query, "a new token, as typed", choice))
             }
+            PickKind::Template if query.ends_with(".jinja") => {
+                Some(Entry::new(query, "a file with a chat template", Choice::Template(query.to_string())))
+            }
             _ => {
                 let choice = self.load_choice(query)?;
                 Some(Entry::new(query, "load this path or hub id", choice))
@@ -256,6 +273,30 @@ pub fn templates() -> Vec<Entry> {
     [auto].into_iter().chain(named).collect()
 }
 
+/// The tokenizer's own chat templates, and the built-in ones.
+pub fn chat_templates(tokenizer: &Tokenizer) -> Vec<Entry> {
+    let set = TemplateSet::discover(&tokenizer.files).unwrap_or_default();
+    let own = set.names().map(|name| {
+        let spec = if name == "default" { CHAT.to_string() } else { format!("{CHAT}:{name}") };
+        Entry::new(spec.clone(), "the tokenizer's own chat template", Choice::Template(spec))
+    });
+    let built_in = CHAT_TEMPLATES.iter().map(|template| {
+        let spec = format!("{SAMPLE_PREFIX}{}", template.name);
+        Entry::new(spec.clone(), template.summary, Choice::Template(spec))
+    });
+    own.chain(built_in).collect()
+}
+
+/// The mask strategies.
+pub fn strategies() -> Vec<Entry> {
+    let entry = |strategy: Strategy| {
+        let origin = strategy.origin();
+        let detail = format!("{} · {}", origin.summary, origin.source);
+        Entry::new(origin.name, detail, Choice::Rule(origin.name.to_string()))
+    };
+    Strategy::ALL.into_iter().map(entry).collect()
+}
+
 /// The label rules.
 pub fn rules() -> Vec<Entry> {
     let auto =
@@ -270,7 +311,33 @@ pub fn recipes() -> Vec<Entry> {
     [recipe(AUTO, "the one that fits the tokenizer"), recipe(NONE, "the tokenizer as loaded")]
         .into_iter()
         .chain(RECIPES.iter().map(|r| recipe(r.name, r.summary)))
+        .chain(
+            CHAT_TEMPLATES
+                .iter()
+                .map(|t| Entry::new(format!("{} (sample)", t.name), t.summary, Choice::Messages(t.name))),
+        )
         .collect()
+}
+
+/// What a built-in chat template is shown with: a tokenizer that takes its marks as bos and eos, as TRL's
+/// `setup_chat_format` gives them to a base model.
+pub fn messages_request(name: &str, now: &Request) -> Request {
+    let token = |text: &str| TokenChoice::Surface(text.to_string());
+    Request {
+        tokenizer: format!("{SAMPLE_PREFIX}phi-2"),
+        template: format!("{SAMPLE_PREFIX}{name}"),
+        recipe: NONE.to_string(),
+        overrides: [
+            (Role::Bos, token("<|im_start|>")),
+            (Role::Eos, token("<|im_end|>")),
+            (Role::Pad, token("<|endoftext|>")),
+        ]
+        .into(),
+        // A slow class cannot tell where its tokens are in the text, which most strategies need.
+        load: LoadOptions { loader: Some(Loader::Fast), legacy: None, ..now.load },
+        hub: now.hub.clone(),
+        ..Request::default()
+    }
 }
 
 /// Class family and release.
@@ -369,8 +436,12 @@ pub fn vocabulary(role: Role, tokens: &[(TokenId, String)]) -> impl Iterator<Ite
 /// Every act by name.
 pub fn commands() -> Vec<Entry> {
     let mut entries: Vec<Entry> = Vec::new();
-    let offered = bindings()
-        .filter(|b| !matches!(b.context, Context::Picker | Context::Editor | Context::Path | Context::Help));
+    let offered = bindings().filter(|b| {
+        !matches!(
+            b.context,
+            Context::Picker | Context::Editor | Context::Template | Context::Path | Context::Help
+        )
+    });
     for binding in offered.filter(|b| b.action != Action::Palette && b.action != Action::Accept) {
         if !entries.iter().any(|e| e.choice == Choice::Act(binding.action)) {
             entries.push(Entry::new(binding.help, keys_of(binding, ""), Choice::Act(binding.action)));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::{panels, recent};
+use super::{panels, recent, template};
 use crate::app::fix::find_fix;
 use crate::app::survey::{PREVIEW_LIMIT, SampleState, tally};
 use crate::app::{DataSource, KnownTokenizer, Outcome, Preview, SampleView, Wish, Work};
@@ -33,10 +33,11 @@ pub fn perform(work: Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Ou
             });
             emit(Outcome::Tokenizer(loaded.map_err(|e| e.to_string())));
         }
-        Work::LoadSamples(source) => {
+        Work::LoadSamples(source, layout) => {
             let read = match &source {
                 DataSource::Embedded => samples::conversations(),
-                DataSource::File(path) => read_samples(path),
+                DataSource::EmbeddedMessages => samples::messages(),
+                DataSource::File(path) => read_samples(path, layout).map(|file| file.samples),
             };
             emit(Outcome::Samples(read.map(Arc::new).map_err(|e| e.to_string())));
         }
@@ -55,6 +56,7 @@ pub fn perform(work: Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Ou
         Work::ListTokenizers(hub) => emit(Outcome::Known(known_tokenizers(&hub))),
         Work::Remember(tokenizer) => recent::remember(&tokenizer),
         Work::Explain { view, index } => emit(Outcome::Explained(explain(&view, index))),
+        Work::RenderTemplate(work) => emit(Outcome::Rendered(template::render(&work))),
         Work::Special(setup) => emit(Outcome::Special(Box::new(special_truth(&setup)))),
         Work::Panel(work) => panels::perform(work, cancelled, &mut |outcome| emit(Outcome::Panel(outcome))),
         Work::Vocabulary(tokenizer) => emit(Outcome::Vocabulary(Arc::new(tokenizer.vocabulary()))),

@@ -39,6 +39,7 @@ pub struct LoadOptions {
 pub fn load(name: &str, files: &FileSet, options: LoadOptions) -> Result<Tokenizer> {
     let mut tokenizer = load_class(name, files, options)?;
     tokenizer.embedding_rows = embedding_rows(files);
+    tokenizer.files = files.clone();
     Ok(tokenizer)
 }
 

@@ -9,6 +9,7 @@ use tokenizers::Model;
 use super::class::{ClassFacts, Loader, Release, Side};
 use super::core::{Core, encode_core};
 use super::encoding::{Encoding, Piece, TokenId};
+use super::files::FileSet;
 use super::slow::split::Splitter;
 use super::slow::{SlowClass, SlowState};
 use super::special::{AddedTokens, Role, SpecialToken, SpecialTokens};
@@ -35,6 +36,8 @@ pub struct Tokenizer {
     /// Things the user should know about how this was loaded.
     pub notes: Vec<String>,
     pub(super) engine: Engine,
+    /// Where it was read from; chat templates and processor settings lie there too.
+    pub files: FileSet,
     /// Rows of the model's embedding, from config.json where one lies beside the tokenizer.
     pub embedding_rows: Option<usize>,
     /// Tokens that 4.31 never splits (`unique_no_split_tokens`), in no other release used.
@@ -51,6 +54,7 @@ impl Tokenizer {
             added: AddedTokens::default(),
             notes: Vec::new(),
             engine,
+            files: FileSet::default(),
             embedding_rows: None,
             never_split: std::collections::BTreeSet::new(),
         }

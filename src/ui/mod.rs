@@ -17,7 +17,9 @@ mod prompt;
 mod samples;
 mod scan;
 mod special;
+mod strategies;
 mod table;
+mod template_editor;
 mod theme;
 
 use ratatui::buffer::Buffer;
@@ -124,6 +126,7 @@ fn panel(canvas: &mut Canvas<'_>, app: &App, panes: &Panes, screen: Screen) {
         Screen::Experts => experts::draw(canvas, app, panes),
         Screen::Compare => compare::draw(canvas, app, panes),
         Screen::Scan => scan::draw(canvas, app, panes),
+        Screen::Strategies => strategies::draw(canvas, app, panes),
         _ => {}
     }
 }

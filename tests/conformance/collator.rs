@@ -49,8 +49,9 @@ fn zeros(mask: &[bool], like: &Value) -> Value {
 fn collator() {
     let Some(root) = root("collator") else { return };
     let dir = root.join("golden/labels");
-    let samples: HashMap<String, Sample> = read_samples(&dir.join("conversations.json"))
+    let samples: HashMap<String, Sample> = read_samples(&dir.join("conversations.json"), None)
         .expect("the samples")
+        .samples
         .into_iter()
         .map(|s| (s.id.clone(), s))
         .collect();

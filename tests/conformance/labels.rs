@@ -188,7 +188,7 @@ fn read_prompts(dir: &Path) -> HashMap<String, String> {
 
 /// Checks the files of `dir` whose name contains `only`; tokenizers are found from `root`.
 fn check_folder(root: &Path, dir: &Path, only: &str) {
-    let samples = read_samples(&dir.join("conversations.json")).expect("the samples");
+    let samples = read_samples(&dir.join("conversations.json"), None).expect("the samples").samples;
     let samples: HashMap<String, Sample> = samples.into_iter().map(|s| (s.id.clone(), s)).collect();
     let prompts = read_prompts(dir);
     let (mut failed, mut checked) = (Vec::new(), 0);
