@@ -2,7 +2,7 @@
 //! gives what JSON gives; the page shows hostile text as text.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -43,7 +43,7 @@ fn record(n: usize) -> String {
         json!({"from": speaker, "value": format!("Question {n}?")}),
         json!({"from": "gpt", "value": answer}),
     ];
-    if n % 3 == 0 {
+    if n.is_multiple_of(3) {
         turns.extend([
             json!({"from": "human", "value": "And ASSISTANT: then?"}),
             json!({"from": "gpt", "value": "Then."}),
@@ -143,8 +143,9 @@ impl Files {
     }
 }
 
-/// Starts a scan and kills it (SIGKILL) once its state is behind record `after`; false where it ended before that.
-fn kill_behind(arguments: &[&str], state: &Path, after: u64) -> bool {
+/// Starts a scan and sends it a signal once its state is behind record `after`; gives how it ended, or `None` where it
+/// was done before that.
+fn end_behind(arguments: &[&str], state: &Path, after: u64, signal: &str) -> Option<ExitStatus> {
     let mut child = maskscope(&[&["scan", "-t", "sample:phi-2"], arguments].concat())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -156,20 +157,22 @@ fn kill_behind(arguments: &[&str], state: &Path, after: u64) -> bool {
             .ok()
             .and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok()?["position"]["number"].as_u64());
         if number >= Some(after) {
-            child.kill().expect("is killed");
-            child.wait().expect("ends");
-            return true;
+            let kill =
+                Command::new("kill").args([signal, &child.id().to_string()]).status().expect("kill runs");
+            assert!(kill.success());
+            return Some(child.wait().expect("ends"));
         }
         if child.try_wait().expect("is asked").is_some() {
-            return false;
+            return None;
         }
         assert!(begun.elapsed() < Duration::from_secs(300), "the state never came to record {after}");
         std::thread::sleep(Duration::from_millis(2));
     }
 }
 
+#[cfg(unix)]
 #[test]
-fn a_scan_that_is_killed_twice_goes_on_to_the_same_report_and_files() {
+fn a_scan_that_is_killed_and_stopped_goes_on_to_the_same_report_and_files() {
     let folder = tempfile::tempdir().expect("a folder");
     let inputs = data(folder.path(), 1500);
     let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
@@ -180,15 +183,14 @@ fn a_scan_that_is_killed_twice_goes_on_to_the_same_report_and_files() {
             inputs.iter().chain(&["--source-key", "source", "--format", "json", "--batch", "16"]).chain(more);
         all.map(ToString::to_string).chain(files.arguments()).collect()
     };
-    let words =
-        |arguments: &[String]| arguments.iter().map(String::as_str).map(String::from).collect::<Vec<_>>();
-    let run = |arguments: &[String]| scan(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
-    let whole = run(&words(&arguments(&once, &[])));
+    let at_once = arguments(&once, &[]);
+    let whole = scan(&at_once.iter().map(String::as_str).collect::<Vec<_>>());
     let resumed = arguments(&killed, &["--state-every", "0", "--resume"]);
     let resumed: Vec<&str> = resumed.iter().map(String::as_str).collect();
-    // In the first file, and in the second.
-    for after in [200, 1000] {
-        assert!(kill_behind(&resumed, &state, after), "the scan ended before it could be killed");
+    // In the first file, by Ctrl-C, and in the second file.
+    for (after, signal, code) in [(200, "-KILL", None), (500, "-INT", Some(1)), (1000, "-KILL", None)] {
+        let ended = end_behind(&resumed, &state, after, signal).expect("was not done before the signal");
+        assert_eq!(ended.code(), code, "{signal}");
         let written = std::fs::metadata(&killed.good).expect("there").len();
         assert!(written < std::fs::metadata(&once.good).expect("there").len(), "killed in the middle");
     }
@@ -199,12 +201,8 @@ fn a_scan_that_is_killed_twice_goes_on_to_the_same_report_and_files() {
         .and_then(|mut file| std::io::Write::write_all(&mut file, b"{\"half a rec"));
     torn.expect("written");
     // Another wish is refused, with what differs.
-    let other =
-        maskscope(&[&["scan", "-t", "sample:phi-2", "--model-max-length", "99"], &resumed[..]].concat());
-    let other = {
-        let mut other = other;
-        other.output().expect("runs")
-    };
+    let other = [&["scan", "-t", "sample:phi-2", "--model-max-length", "99"], &resumed[..]].concat();
+    let other = maskscope(&other).output().expect("runs");
     assert_eq!(other.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&other.stderr).contains("options was"), "{:?}", other.stderr);
     assert_eq!(scan(&resumed), whole, "the report, byte for byte");

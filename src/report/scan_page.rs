@@ -19,6 +19,14 @@ pub fn scan_page(report: &Report) -> String {
         "<div class=\"cards\">\n".to_string(),
         chart("by state", report.by_state.iter().map(|(k, n)| (k.clone(), k.clone(), *n)), report.samples),
         chart(
+            "by cause",
+            report
+                .causes()
+                .into_iter()
+                .map(|(id, cause)| (cause.verdict.clone(), id.to_string(), cause.samples)),
+            report.samples,
+        ),
+        chart(
             "by rounds",
             plain(report.by_rounds.iter().map(|(k, n)| (rounds_name(*k), *n))),
             report.samples,
