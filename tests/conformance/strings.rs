@@ -48,7 +48,7 @@ fn actual(tokenizer: &Tokenizer, record: &Value) -> maskscope::Result<Value> {
         "decoded_skip_special": tokenizer.decode(&encoding.ids, true)?,
     });
     if record.get("offsets").is_some() {
-        result["offsets"] = json!(encoding.char_offsets(text));
+        result["offsets"] = json!(tokenizer.char_offsets(text, true)?);
     }
     Ok(result)
 }
