@@ -27,6 +27,8 @@ pub struct LoadOptions {
     pub loader: Option<Loader>,
     pub legacy: Option<bool>,
     pub release: Release,
+    /// How a rank file of no known class cuts texts, over what its configuration says.
+    pub split_pattern: Option<&'static str>,
 }
 
 /// Loads a tokenizer from its files; `name` is what messages and screens call it.

@@ -24,7 +24,7 @@ pub fn load_named(root: &Path, name: &str) -> maskscope::Result<Tokenizer> {
     if convert.is_some() {
         files = files.without("tokenizer.json");
     }
-    load(tokenizer, &files, LoadOptions { loader: Some(loader), legacy, release })
+    load(tokenizer, &files, LoadOptions { loader: Some(loader), legacy, release, split_pattern: None })
 }
 
 fn piece(piece: Option<Piece>) -> Value {
