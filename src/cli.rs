@@ -87,6 +87,10 @@ pub struct SharedOptions {
     /// Release of transformers to reproduce: 4.31, 4.37 or 5 [default: 4.37].
     #[arg(long, global = true, value_name = "RELEASE")]
     pub transformers: Vec<String>,
+    /// How a tiktoken rank file of no known class cuts texts: a regular expression [default: `pat_str` or
+    /// `pattern` in tokenizer_config.json, else that of the published encoding with as many ranks].
+    #[arg(long, global = true, value_name = "REGEX")]
+    pub split_pattern: Option<String>,
     /// Length at which text prompts are cut [default: the tokenizer's own, at most 2048].
     #[arg(long, global = true, value_name = "N")]
     pub model_max_length: Option<usize>,
@@ -430,6 +434,8 @@ impl SharedOptions {
             LoaderArgument::Slow => Loader::Slow,
             LoaderArgument::Fast => Loader::Fast,
         });
+        // The options of a load are copied all over; the command line's one text lives as long as the program.
+        let split_pattern = self.split_pattern.as_deref().map(|text| &*String::from(text).leak());
         let tokens =
             [(Role::Unk, &self.unk), (Role::Eos, &self.eos), (Role::Bos, &self.bos), (Role::Pad, &self.pad)];
         let name = |option: &Option<String>| option.clone().unwrap_or_else(|| AUTO.to_string());
@@ -444,7 +450,7 @@ impl SharedOptions {
                 .into_iter()
                 .filter_map(|(role, token)| Some((role, TokenChoice::parse(role, token.as_deref()?))))
                 .collect(),
-            load: LoadOptions { loader, legacy: own(&self.legacy, side), release },
+            load: LoadOptions { loader, legacy: own(&self.legacy, side), release, split_pattern },
             hub: self.hub(),
             model_max_length: self.model_max_length,
             mm_use_im_start_end: self.mm_use_im_start_end,
@@ -478,7 +484,7 @@ mod tests {
         assert_eq!(request.tokenizer, "DIR");
         assert_eq!(request.overrides[&Role::Unk], TokenChoice::Surface("X".into()));
         assert_eq!(request.overrides[&Role::Pad], TokenChoice::CopyOf(Role::Unk));
-        assert_eq!(request.load, LoadOptions { loader: None, legacy: Some(false), release: Release::V4_37 });
+        assert_eq!(request.load, LoadOptions { legacy: Some(false), ..LoadOptions::default() });
         assert_eq!(notes.len(), 1, "4.36 is assumed, and that is said");
     }
 

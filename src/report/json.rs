@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::diagnose::{Reserved, SpecialTruth, special_truth};
 use crate::labels::Inspection;
 use crate::setup::{OverrideEffect, Setup};
-use crate::tokenizer::{Encoding, Loader, Piece, Role, SpecialToken, TokenId, Tokenizer};
+use crate::tokenizer::{Encoding, Piece, Role, SpecialToken, TokenId, Tokenizer};
 
 /// A round of [`SampleJson`].
 #[derive(Debug, Serialize)]
@@ -120,8 +120,13 @@ pub struct EncodeJson<'a> {
 }
 
 impl<'a> EncodeJson<'a> {
-    /// The JSON of an encoded text.
-    pub fn new(tokenizer: &Tokenizer, text: &'a str, encoding: &Encoding) -> Self {
+    /// The JSON of an encoded text; `offsets` as [`Tokenizer::char_offsets`] gives them, for fast classes.
+    pub fn new(
+        tokenizer: &Tokenizer,
+        text: &'a str,
+        encoding: &Encoding,
+        offsets: Option<Vec<(usize, usize)>>,
+    ) -> Self {
         let has_id = |i: &usize| !encoding.without_id.contains(i);
         let ids: Vec<Option<TokenId>> =
             encoding.ids.iter().enumerate().map(|(i, id)| has_id(&i).then_some(*id)).collect();
@@ -129,7 +134,6 @@ impl<'a> EncodeJson<'a> {
         let tokens = ids.iter().enumerate().map(|(i, id)| {
             surface(i).map(Piece::Text).or_else(|| tokenizer.piece((*id)?)).map(TokenJson::from)
         });
-        let offsets = (tokenizer.facts.loader == Loader::Fast).then(|| encoding.char_offsets(text));
         Self { text, tokens: tokens.collect(), ids, offsets }
     }
 }
