@@ -79,7 +79,10 @@ macro_rules! chat_template {
 
 /// The embedded chat templates; all write ChatML.
 pub const CHAT_TEMPLATES: &[SampleTemplate] = &[
-    chat_template!("chatml-think", "thoughts are kept behind the last question only: history reads otherwise"),
+    chat_template!(
+        "chatml-think",
+        "thoughts are kept behind the last question only: history reads otherwise"
+    ),
     chat_template!("chatml-late-stop", "the end of a turn stands behind the generation tag"),
     chat_template!("chatml-learned-header", "the generation tag begins before the header"),
     chat_template!("chatml-macro-tag", "the generation tag stands in a macro"),

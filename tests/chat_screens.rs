@@ -49,11 +49,19 @@ fn snapshots(app: &mut App, name: &str) {
 #[test]
 fn messages_on_the_screens() {
     let mut app = built_in("chatml-think");
-    let names: Vec<String> = app.shown().expect("a view").sections.iter().map(|section| section.name()).collect();
+    let names: Vec<String> =
+        app.shown().expect("a view").sections.iter().map(|section| section.name()).collect();
     let expected =
         ["round 1 USER", "round 1 CALL", "round 1 TOOL", "round 1 ANSWER", "round 2 USER", "round 2 ANSWER"];
     assert_eq!(names, expected);
-    for (name, key) in [("labels", "1"), ("lengths", "2"), ("prompt", "4"), ("strategies", "S"), ("over_prompt", "v"), ("doctor", "6")] {
+    for (name, key) in [
+        ("labels", "1"),
+        ("lengths", "2"),
+        ("prompt", "4"),
+        ("strategies", "S"),
+        ("over_prompt", "v"),
+        ("doctor", "6"),
+    ] {
         press(&mut app, key);
         snapshots(&mut app, name);
     }
@@ -164,7 +172,10 @@ fn the_template_is_edited_live() {
 fn a_hostile_template_in_the_editor_ends() {
     let mut app = built_in("chatml-no-tag");
     press(&mut app, "E");
-    type_text(&mut app, "{% for i in range(99999) %}{% for j in range(99999) %}{{ j }}{% endfor %}{% endfor %}");
+    type_text(
+        &mut app,
+        "{% for i in range(99999) %}{% for j in range(99999) %}{{ j }}{% endfor %}{% endfor %}",
+    );
     let problem = editor(&app).problem.clone().expect("a limit");
     assert!(problem.message.contains("stopped"), "{problem:?}");
 }

@@ -48,9 +48,12 @@ fn by_strategy(view: &SampleView) -> Option<Cause> {
         Err(error) => {
             Some(Cause::new(format!("{}: {}", error.kind, error.message.replace('\n', " ")), remedy))
         }
-        Ok(labelled) if labelled.supervised() == 0 && view.setup.chat.as_ref()?.strategy != Strategy::Render => {
+        Ok(labelled)
+            if labelled.supervised() == 0 && view.setup.chat.as_ref()?.strategy != Strategy::Render =>
+        {
             let note = labelled.notes.first().map(|note| note.text.clone());
-            let what = note.unwrap_or_else(|| format!("nothing of {} tokens is learned", labelled.input_ids.len()));
+            let what =
+                note.unwrap_or_else(|| format!("nothing of {} tokens is learned", labelled.input_ids.len()));
             Some(Cause::new(what, remedy))
         }
         Ok(_) => None,

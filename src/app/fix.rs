@@ -66,7 +66,8 @@ fn candidates(wish: &Wish) -> Vec<(String, Request)> {
 
 /// The other strategies, in the order of their list.
 fn strategies(request: &Request) -> Vec<(String, Request)> {
-    let others = Strategy::ALL.into_iter().filter(|s| *s != Strategy::Render && s.name() != request.preprocess);
+    let others =
+        Strategy::ALL.into_iter().filter(|s| *s != Strategy::Render && s.name() != request.preprocess);
     let change = |s: Strategy| Request { preprocess: s.name().to_string(), ..request.clone() };
     others.map(|s| (format!("strategy {}", s.name()), change(s))).collect()
 }

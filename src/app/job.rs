@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use super::action::Screen;
 use super::panels::{PanelOutcome, PanelWork};
-use super::template_editor::{RenderWork, Rendered};
 use super::survey::{SampleState, Tally};
+use super::template_editor::{RenderWork, Rendered};
 use super::view::SampleView;
 use crate::chat::Sample;
 use crate::chat::layout::Layout;

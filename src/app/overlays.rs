@@ -9,8 +9,8 @@ use super::job::{DataSource, Effect, JobKind, Work};
 use super::panels;
 use super::picker::{self, Choice, PickKind, Picker};
 use super::setups::change;
-use super::template_editor;
 use super::state::{App, Editor, Load, Overlay, PathPrompt, PathUse, Sheet};
+use super::template_editor;
 use super::update::{act, inspect, job, load_samples};
 
 /// A character for the open input, if there is one.

@@ -126,7 +126,9 @@ impl Picker {
             PickKind::Tokenizer => {
                 "tokenizer: recent, cached or a sample; or type a folder, a file, a hub id".to_string()
             }
-            PickKind::Template => "template: LLaVA's, the tokenizer's own, built-in; or type a .jinja file".to_string(),
+            PickKind::Template => {
+                "template: LLaVA's, the tokenizer's own, built-in; or type a .jinja file".to_string()
+            }
             PickKind::Rule => "label rule, or mask strategy of a chat template".to_string(),
             PickKind::Recipe => "recipe: template, rule and overrides in one".to_string(),
             PickKind::Loading => "class family and release of transformers".to_string(),
@@ -301,9 +303,11 @@ pub fn recipes() -> Vec<Entry> {
     [recipe(AUTO, "the one that fits the tokenizer"), recipe(NONE, "the tokenizer as loaded")]
         .into_iter()
         .chain(RECIPES.iter().map(|r| recipe(r.name, r.summary)))
-        .chain(CHAT_TEMPLATES.iter().map(|t| {
-            Entry::new(format!("{} (sample)", t.name), t.summary, Choice::Messages(t.name))
-        }))
+        .chain(
+            CHAT_TEMPLATES
+                .iter()
+                .map(|t| Entry::new(format!("{} (sample)", t.name), t.summary, Choice::Messages(t.name))),
+        )
         .collect()
 }
 
@@ -424,8 +428,12 @@ pub fn vocabulary(role: Role, tokens: &[(TokenId, String)]) -> impl Iterator<Ite
 /// Every act by name.
 pub fn commands() -> Vec<Entry> {
     let mut entries: Vec<Entry> = Vec::new();
-    let offered = bindings()
-        .filter(|b| !matches!(b.context, Context::Picker | Context::Editor | Context::Template | Context::Path | Context::Help));
+    let offered = bindings().filter(|b| {
+        !matches!(
+            b.context,
+            Context::Picker | Context::Editor | Context::Template | Context::Path | Context::Help
+        )
+    });
     for binding in offered.filter(|b| b.action != Action::Palette && b.action != Action::Accept) {
         if !entries.iter().any(|e| e.choice == Choice::Act(binding.action)) {
             entries.push(Entry::new(binding.help, keys_of(binding, ""), Choice::Act(binding.action)));

@@ -140,7 +140,11 @@ pub(super) fn rendered(app: &mut App, result: Rendered) {
 fn keep(app: &mut App) -> Vec<Effect> {
     let Some(Overlay::Template(editor)) = &app.overlay else { return Vec::new() };
     if editor.problem.is_some() || editor.waiting {
-        let text = if editor.waiting { "still rendering" } else { "a template with an error is not kept: esc leaves it" };
+        let text = if editor.waiting {
+            "still rendering"
+        } else {
+            "a template with an error is not kept: esc leaves it"
+        };
         app.notice = Some(Notice { text: text.to_string(), is_error: true });
         return Vec::new();
     }
@@ -150,7 +154,8 @@ fn keep(app: &mut App) -> Vec<Effect> {
     if !changed {
         return Vec::new();
     }
-    app.notice = Some(Notice { text: "template changed in memory; u undoes it".to_string(), is_error: false });
+    app.notice =
+        Some(Notice { text: "template changed in memory; u undoes it".to_string(), is_error: false });
     let mut request: Request = app.request.clone();
     request.chat.source = Some(source);
     change(app, request)

@@ -66,8 +66,12 @@ pub fn message_turns(sample: &Sample, labelled: &Labelled) -> Vec<PromptTurn> {
             _ => Speaker::Tool,
         };
         asked += usize::from(speaker == Speaker::User);
-        let content = labelled.segments.iter().filter(|s| s.round == Some(index) && s.kind == SegmentKind::Content);
-        let end = content.filter_map(|s| labelled.spans.get(s.tokens.end.checked_sub(1)?)).map(|span| span.end).max();
+        let content =
+            labelled.segments.iter().filter(|s| s.round == Some(index) && s.kind == SegmentKind::Content);
+        let end = content
+            .filter_map(|s| labelled.spans.get(s.tokens.end.checked_sub(1)?))
+            .map(|span| span.end)
+            .max();
         let start = round.instruction_text.end;
         let calls = conversation.messages.get(message.index).and_then(|m| m.get("tool_calls"));
         found.push(PromptTurn {

@@ -44,11 +44,7 @@ pub fn templates(shared: &SharedOptions) -> Result<Outcome> {
                 rows: templates.collect(),
             },
             List { title: "rules", columns: &["name", "summary"], rows: rules.collect() },
-            List {
-                title: "strategies",
-                columns: &["name", "summary", "source"],
-                rows: strategies.collect(),
-            },
+            List { title: "strategies", columns: &["name", "summary", "source"], rows: strategies.collect() },
             List { title: "strategy options", columns: &["key", "what it is"], rows: options.collect() },
             List { title: "recipes", columns: &["name", "template", "summary"], rows: recipes.collect() },
         ],

@@ -133,7 +133,10 @@ fn remarks(setup: &Setup, truth: &SpecialTruth) -> Vec<Remark> {
     if id(Role::Pad).is_some() && id(Role::Pad) == id(Role::Eos) {
         let pad = content(Role::Pad);
         match setup.chat {
-            Some(_) => say(Weight::Warn, format!("pad equals eos ({pad}): a collator that masks pad ids never teaches the stop")),
+            Some(_) => say(
+                Weight::Warn,
+                format!("pad equals eos ({pad}): a collator that masks pad ids never teaches the stop"),
+            ),
             None => say(Weight::Error, format!("pad equals eos ({pad}): stops are not counted in total_len")),
         }
     }

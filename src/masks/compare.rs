@@ -12,8 +12,8 @@
 
 use std::ops::Range;
 
-use super::encoder::Encoder;
 use super::anatomy::{Anatomy, Message, Part, Place, PrefixState};
+use super::encoder::Encoder;
 use super::llamafactory::slot_template;
 use super::{IGNORE_INDEX, MaskError, Masked, Method, Note, Sample, Settings, Strategy};
 use crate::tokenizer::TokenId;
@@ -201,7 +201,9 @@ fn strip(strategy: Strategy, outcome: Result<Masked, MaskError>, turns: &Anatomy
     let supervised = masked.labels.iter().filter(|label| **label != IGNORE_INDEX).count();
     let pairs = align(&turns.encoded.ids, &masked.input_ids);
     let placed = pairs.iter().flatten().count();
-    let cell = |at: &Option<usize>| match at.and_then(|at| Some((masked.input_ids.get(at)?, masked.labels.get(at)?))) {
+    let cell = |at: &Option<usize>| match at
+        .and_then(|at| Some((masked.input_ids.get(at)?, masked.labels.get(at)?)))
+    {
         None => Cell::Absent,
         Some((_, label)) if *label == IGNORE_INDEX => Cell::Masked,
         Some((id, label)) if *label == i64::from(*id) => Cell::Learned,
@@ -304,7 +306,8 @@ impl Reason<'_> {
             (_, Cell::Absent) => return "its own text has no such token here".to_string(),
         };
         let learned = verb == "learned";
-        let reason = self.noted(token).or_else(|| self.by_prefix()).unwrap_or_else(|| self.by_place(token, learned));
+        let reason =
+            self.noted(token).or_else(|| self.by_prefix()).unwrap_or_else(|| self.by_place(token, learned));
         format!("{verb}: {reason}")
     }
 
@@ -319,7 +322,8 @@ impl Reason<'_> {
     /// A note of the strategy on this very token, or on the sample where nothing is learned.
     fn noted(&self, token: usize) -> Option<String> {
         let on_token = self.strip.notes.iter().find(|note| note.tokens.contains(&token));
-        let on_all = || self.strip.notes.iter().find(|note| note.tokens.is_empty() && self.strip.supervised == 0);
+        let on_all =
+            || self.strip.notes.iter().find(|note| note.tokens.is_empty() && self.strip.supervised == 0);
         on_token.or_else(on_all).map(|note| note.text.clone())
     }
 
@@ -339,7 +343,9 @@ impl Reason<'_> {
         if !message.is_answer() {
             let role = if message.role.is_empty() { "unnamed" } else { &message.role };
             return match (learned, strategy.needs_template()) {
-                (true, false) => format!("it learns special tokens or whole messages wherever they stand, {role} turns too"),
+                (true, false) => format!(
+                    "it learns special tokens or whole messages wherever they stand, {role} turns too"
+                ),
                 (true, true) => format!("nothing in a {role} turn ends its span: only its own markers do"),
                 (false, _) => format!("a {role} turn"),
             };
@@ -360,5 +366,25 @@ impl Reason<'_> {
             Part::After => "what stands behind the end-of-turn token",
         };
         format!("{what}; {how}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_put_in_step_again() {
+        let own = [9, 9, 1, 2, 3, 7, 4, 5, 6];
+        let expected = [2, 3, 4, 6, 7, 8].map(Some).to_vec();
+        assert_eq!(align(&[1, 2, 3, 4, 5, 6], &own), expected);
+    }
+
+    #[test]
+    fn what_one_side_lacks_has_no_pair() {
+        assert_eq!(align(&[1, 2, 3, 4], &[3, 4]), [None, None, Some(0), Some(1)]);
+        assert_eq!(align(&[1, 2], &[1, 2, 3, 4]), [Some(0), Some(1)]);
+        assert_eq!(align(&[1, 2], &[8, 9]), [None, None]);
+        assert_eq!(align(&[], &[8]), []);
     }
 }

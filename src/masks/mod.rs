@@ -56,8 +56,8 @@ pub use settings::{KEYS, Settings};
 pub use strategy::{Origin, Strategy};
 
 use self::encoder::{Encoded, Encoder};
-pub(crate) use crate::chat::{content, role};
 use crate::chat::jinja::{ChatTemplate, Inputs, PythonException, Rendered, TemplateError};
+pub(crate) use crate::chat::{content, role};
 use crate::tokenizer::TokenId;
 
 /// Why a strategy gave no labels.

@@ -159,7 +159,8 @@ impl Labels<'_> {
 
     fn stop(&self, message: usize, tokens: &Range<usize>) -> (Stop, usize) {
         let ends: Vec<usize> = self.turns.tokens_of(message, Part::End).collect();
-        let stops = |token: &&usize| self.turns.encoded.ids.get(**token).is_some_and(|id| self.stops.contains(id));
+        let stops =
+            |token: &&usize| self.turns.encoded.ids.get(**token).is_some_and(|id| self.stops.contains(id));
         // The first stop token is where generation ends, whatever the template writes behind it.
         let Some(stop) = ends.iter().find(stops).copied() else {
             let kept = self.masked.input_ids.len();

@@ -95,9 +95,7 @@ impl Strategy {
                 "what a message adds to the rendered text, by positions in the text",
                 open_instruct,
             ),
-            Self::OiPrefixLast => {
-                origin("oi_prefix_last", "the same, last answer only", open_instruct)
-            }
+            Self::OiPrefixLast => origin("oi_prefix_last", "the same, last answer only", open_instruct),
             Self::OiLegacyMaskLabels => origin(
                 "oi_legacy_mask_labels",
                 "what a message adds, by token counts that nobody verifies",
@@ -217,10 +215,7 @@ impl Strategy {
 
     /// True for strategies that take the length of a rendered prefix for a position in the whole.
     pub fn subtracts_prefixes(self) -> bool {
-        matches!(
-            self,
-            Self::OiPrefix | Self::OiPrefixLast | Self::OiLegacyMaskLabels | Self::OiMaskOutPrompt
-        )
+        matches!(self, Self::OiPrefix | Self::OiPrefixLast | Self::OiLegacyMaskLabels | Self::OiMaskOutPrompt)
     }
 
     /// Why the strategy is no choice for a vocabulary, where it is none.

@@ -110,7 +110,10 @@ fn known_templates(base: &Tokenizer) -> Vec<KnownEntry> {
         KnownEntry { spec, detail: "the tokenizer's own chat template".to_string() }
     });
     let mut known: Vec<KnownEntry> = own.collect();
-    let entries = std::fs::read_dir(".").into_iter().flatten().filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let entries = std::fs::read_dir(".")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     let mut files: Vec<String> = entries.filter(|name| name.ends_with(".jinja")).collect();
     files.sort();
     let detail = "a file of the current folder";

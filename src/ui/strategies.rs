@@ -76,7 +76,8 @@ fn head(canvas: &mut Canvas<'_>, area: Area, compared: &Compared) -> u16 {
         format!("{} messages · {} tokens · ", comparison.turns.messages.len(), comparison.turns.places.len());
     let meaning = if differing == 0 { Meaning::Good } else { Meaning::Warning };
     let roomy = area.width >= 100;
-    let legend = if roomy { "   learned █ masked ·   where they differ ▓ ○" } else { "   █ · ▓ ○" };
+    let legend =
+        if roomy { "   learned █ masked ·   where they differ ▓ ○" } else { "   █ · ▓ ○" };
     let sizes = if area.width >= 60 { sizes.as_str() } else { "" };
     canvas.spans(area.line(0), &[(sizes, Meaning::Quiet), (&what, meaning), (legend, Meaning::Quiet)]);
     let Some(parting) = comparison.parting() else { return 1 };
@@ -252,7 +253,12 @@ fn reason(canvas: &mut Canvas<'_>, state: &State, area: Area, compared: &Compare
     let token = format!("token {} ", state.token);
     canvas.spans(
         area.line(0),
-        &[(&token, Meaning::Strong), (&at, Meaning::Text), (" · ", Meaning::Quiet), (&voices, Meaning::Warning)],
+        &[
+            (&token, Meaning::Strong),
+            (&at, Meaning::Text),
+            (" · ", Meaning::Quiet),
+            (&voices, Meaning::Warning),
+        ],
     );
     let Some((index, strip)) = compared.strip(state.strip) else { return };
     let why = comparison.why(index, state.token, &*compared.setup.tokenizer);

@@ -98,7 +98,8 @@ fn source_line(canvas: &mut Canvas<'_>, area: Area, line: &str, cursor: Option<u
         let style = canvas.style(Meaning::Text);
         let next = canvas.glyphs(x, area.y, end, &shown(c), style);
         if cursor == Some(at) {
-            canvas.tint(Area { x, width: next.saturating_sub(x).max(1).min(end - x), ..area }, Meaning::Cursor);
+            canvas
+                .tint(Area { x, width: next.saturating_sub(x).max(1).min(end - x), ..area }, Meaning::Cursor);
         }
         if next == x || next >= end {
             return;

@@ -171,7 +171,10 @@ pub fn act(app: &mut App, act: Act) -> Vec<Effect> {
                 return Vec::new();
             };
             if view.setup.chat.is_some() {
-                return say(app, "the search is for rules that count; S shows what every strategy makes of the sample");
+                return say(
+                    app,
+                    "the search is for rules that count; S shows what every strategy makes of the sample",
+                );
             }
             if !app.panels.doctor.report.ready().is_some_and(|_| true) {
                 return say(app, "the checks are still running");

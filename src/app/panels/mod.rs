@@ -131,8 +131,7 @@ fn broken(app: &mut App, screen: Screen, error: String) -> Vec<Effect> {
 }
 
 /// The keys of each panel.
-pub(super) const BINDINGS: &[&[Binding]] =
-    &[
+pub(super) const BINDINGS: &[&[Binding]] = &[
     doctor::BINDINGS,
     onboard::BINDINGS,
     experts::BINDINGS,

@@ -212,10 +212,12 @@ pub fn act(app: &mut App, act: Act) -> Vec<Effect> {
         }
         Act::NextDifference => {
             let mut runs = compared.comparison.differences.iter();
-            state.token = runs.find(|run| run.tokens.start > state.token).map_or(state.token, |run| run.tokens.start);
+            state.token =
+                runs.find(|run| run.tokens.start > state.token).map_or(state.token, |run| run.tokens.start);
         }
         Act::PreviousDifference => {
-            let runs = compared.comparison.differences.iter().take_while(|run| run.tokens.start < state.token);
+            let runs =
+                compared.comparison.differences.iter().take_while(|run| run.tokens.start < state.token);
             state.token = runs.last().map_or(state.token, |run| run.tokens.start);
         }
         Act::Take => return take(app, &compared),
@@ -246,10 +248,9 @@ pub fn done(app: &mut App, outcome: Outcome) -> Vec<Effect> {
             let runs = &compared.comparison.differences;
             let first = runs.iter().find(in_answer).or(runs.first()).map_or(0, |run| run.tokens.start);
             let present = compared.setup.rule_name();
-            let position = compared
-                .order
-                .iter()
-                .position(|at| compared.comparison.strips.get(*at).is_some_and(|s| s.strategy.name() == present));
+            let position = compared.order.iter().position(|at| {
+                compared.comparison.strips.get(*at).is_some_and(|s| s.strategy.name() == present)
+            });
             let state = &mut app.panels.strategies;
             let fresh = !matches!(state.result, Load::Ready(_));
             if fresh {

@@ -5,10 +5,10 @@ use std::sync::OnceLock;
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
-use crate::diagnose::fix::{Change, Fix};
-use crate::diagnose::what_if::Effect;
 use crate::chat::Conversation;
 use crate::chat::jinja::ChatTemplate;
+use crate::diagnose::fix::{Change, Fix};
+use crate::diagnose::what_if::Effect;
 use crate::masks::anatomy::Anatomy;
 use crate::masks::compare::attempt;
 use crate::masks::encoder::Encoder;
@@ -93,6 +93,9 @@ pub struct Facts {
     pub uncut: Option<Masked>,
 }
 
+/// What a plan makes of samples, by their indices.
+type Effects = Vec<(usize, Effect)>;
+
 /// All that a chat check may look at.
 #[derive(Debug)]
 pub struct ChatContext<'a> {
@@ -104,7 +107,7 @@ pub struct ChatContext<'a> {
     pub probes: Vec<(&'static str, Facts)>,
     given_samples: Vec<Conversation>,
     /// What each other strategy makes of the samples; found out on first use.
-    tried: OnceLock<Vec<(Strategy, Vec<(usize, Effect)>)>>,
+    tried: OnceLock<Vec<(Strategy, Effects)>>,
 }
 
 impl<'a> ChatContext<'a> {
@@ -112,10 +115,8 @@ impl<'a> ChatContext<'a> {
     pub fn new(plan: ChatPlan<'a>, samples: &[ChatSample]) -> Self {
         let first = samples.get(..MOST).unwrap_or(samples);
         let facts = first.par_iter().map(|s| facts(&plan, s.index, &s.id, &s.sample)).collect();
-        let probes = ANSWER_HEADS
-            .par_iter()
-            .map(|(name, head)| (*name, facts_of_head(&plan, head)))
-            .collect();
+        let probes =
+            ANSWER_HEADS.par_iter().map(|(name, head)| (*name, facts_of_head(&plan, head))).collect();
         let given_samples = first.iter().map(|s| s.sample.clone()).collect();
         Self { plan, samples: facts, given: samples.len(), probes, given_samples, tried: OnceLock::new() }
     }
@@ -128,7 +129,10 @@ impl<'a> ChatContext<'a> {
     /// The learned answers of all samples for which something holds.
     pub fn answers(&self, holds: impl Fn(&Answer) -> bool) -> Vec<(&Facts, &Answer)> {
         let all = self.samples.iter().flat_map(|facts| {
-            facts.overlay.iter().flat_map(move |overlay| overlay.answers.iter().map(move |answer| (facts, answer)))
+            facts
+                .overlay
+                .iter()
+                .flat_map(move |overlay| overlay.answers.iter().map(move |answer| (facts, answer)))
         });
         all.filter(|(_, answer)| holds(answer)).collect()
     }
@@ -167,7 +171,8 @@ impl<'a> ChatContext<'a> {
             others.map(|strategy| (strategy, self.effects(ChatPlan { strategy, ..self.plan }))).collect()
         });
         let asked = |index: &usize| samples.is_empty() || samples.contains(index);
-        let helps = |effects: &[(usize, Effect)]| effects.iter().any(|(index, e)| asked(index) && e.repaired > 0);
+        let helps =
+            |effects: &[(usize, Effect)]| effects.iter().any(|(index, e)| asked(index) && e.repaired > 0);
         let mut best: Option<(Strategy, Effect)> = None;
         for (strategy, effects) in tried.iter().filter(|(_, effects)| helps(effects)) {
             let effect = total(effects);
@@ -193,7 +198,7 @@ impl<'a> ChatContext<'a> {
     }
 
     /// What each of the first samples comes to under another plan.
-    fn effects(&self, plan: ChatPlan<'_>) -> Vec<(usize, Effect)> {
+    fn effects(&self, plan: ChatPlan<'_>) -> Effects {
         let pairs: Vec<_> = self.samples.iter().zip(&self.given_samples).take(TRIED).collect();
         pairs
             .par_iter()
@@ -240,10 +245,12 @@ fn facts(plan: &ChatPlan<'_>, index: usize, id: &str, sample: &Conversation) -> 
         _ => None,
     };
     let reaches_cap = |masked: &Masked| plan.max_length.is_some_and(|max| masked.input_ids.len() >= max);
-    let uncut = masked.as_ref().ok().filter(|masked| reaches_cap(masked)).and_then(|_| {
-        ChatPlan { max_length: None, ..*plan }.label(sample).ok()
-    });
-    let has_answer = sample.messages.iter().any(|message| says_something(message));
+    let uncut = masked
+        .as_ref()
+        .ok()
+        .filter(|masked| reaches_cap(masked))
+        .and_then(|_| ChatPlan { max_length: None, ..*plan }.label(sample).ok());
+    let has_answer = sample.messages.iter().any(says_something);
     Facts { index, id: id.to_string(), has_answer, turns, masked, overlay, uncut }
 }
 

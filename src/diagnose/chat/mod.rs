@@ -50,11 +50,15 @@ pub fn diagnose_chat(plan: &ChatPlan<'_>, samples: &[ChatSample]) -> Report {
 /// What no check looks at, in sentences.
 fn not_checked(context: &ChatContext<'_>) -> Vec<String> {
     let mut list = vec![
-        "the trainer's own set-up: the strategy stands for its release named in the list of strategies".to_string(),
+        "the trainer's own set-up: the strategy stands for its release named in the list of strategies"
+            .to_string(),
         "images: a placeholder counts as the one token that the template writes".to_string(),
     ];
     if !context.plan.knows_generation_config {
-        list.push("generation_config.json: there is none beside the tokenizer, so only eos stops generation".to_string());
+        list.push(
+            "generation_config.json: there is none beside the tokenizer, so only eos stops generation"
+                .to_string(),
+        );
     }
     if context.samples.len() < context.given {
         let (looked, given) = (context.samples.len(), context.given);

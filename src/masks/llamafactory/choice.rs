@@ -35,6 +35,8 @@ pub fn slot_template(chat: &Chat) -> Result<SlotTemplate, MaskError> {
     }
     let enough = ids.len() / 2;
     best.filter(|(score, _)| *score >= enough).map(|(_, template)| template).ok_or_else(|| {
-        MaskError::Unfit("none of LLaMA-Factory's slot templates known here writes turns like this template".into())
+        MaskError::Unfit(
+            "none of LLaMA-Factory's slot templates known here writes turns like this template".into(),
+        )
     })
 }

@@ -202,7 +202,9 @@ fn answer_text(
 fn remarks(compared: &Compared, answer: &Answer) -> Vec<(&'static str, String)> {
     let turns = &compared.comparison.turns;
     let mut remarks = Vec::new();
-    let Some(prompt) = turns.messages.get(answer.message).and_then(|m| m.prompt.as_ref()) else { return remarks };
+    let Some(prompt) = turns.messages.get(answer.message).and_then(|m| m.prompt.as_ref()) else {
+        return remarks;
+    };
     if !prompt.missing.is_empty() {
         let text = format!(
             "the prompt ends with “{}”, which the training text does not have there: the model answers from a seam that it \

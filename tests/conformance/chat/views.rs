@@ -58,7 +58,10 @@ fn comparisons_cover_every_token() {
                     assert_eq!(strip.cells.len(), len);
                 }
                 // axolotl renders messages of its own making; all others have the ids of the line.
-                if strip.end == End::Labels && strip.strategy.needs_template() && !strategy.starts_with("axolotl") {
+                if strip.end == End::Labels
+                    && strip.strategy.needs_template()
+                    && !strategy.starts_with("axolotl")
+                {
                     let learned = strip.cells.iter().filter(|cell| cell.is_learned()).count();
                     assert_eq!((strip.elsewhere, learned), (0, strip.supervised), "{name} {conv} {strategy}");
                 }
@@ -78,8 +81,12 @@ fn comparisons_cover_every_token() {
                     let id = turns.encoded.ids[*token];
                     Encoder::is_special(tokenizer, id) && !text.contains(&tokenizer.id_to_token(id).unwrap())
                 });
-                if let (true, Some(token), true) = (message.is_answer(), strange, value.get("tool_calls").is_none()) {
-                    bad.push(format!("{name} {conv} message {index}: token {token} is special and in the body"));
+                if let (true, Some(token), true) =
+                    (message.is_answer(), strange, value.get("tool_calls").is_none())
+                {
+                    bad.push(format!(
+                        "{name} {conv} message {index}: token {token} is special and in the body"
+                    ));
                 }
             }
         }
@@ -90,7 +97,11 @@ fn comparisons_cover_every_token() {
 
 fn show(name: &str, strategy: &str, finding: &Finding) {
     let (id, verdict, title) = (finding.id, finding.verdict.name(), finding.title);
-    eprintln!("{name} {strategy} {id} {verdict} {title} [{} samples]\n    {}", finding.samples.len(), finding.cause);
+    eprintln!(
+        "{name} {strategy} {id} {verdict} {title} [{} samples]\n    {}",
+        finding.samples.len(),
+        finding.cause
+    );
     for evidence in &finding.evidence {
         eprintln!("      {}: {}", evidence.what, evidence.value);
     }
@@ -118,7 +129,8 @@ fn doctor_of_real_templates() {
             let verdict = |id: &str| report.finding(id).unwrap().verdict;
             // What is known of these templates, whatever the strategy.
             assert!(verdict("MSK049") <= Verdict::Ok, "{name}: a vocabulary of bytes knows every text");
-            let untagged = strategy == "hf_generation" && name.ends_with(".base") && !name.starts_with("lfm2");
+            let untagged =
+                strategy == "hf_generation" && name.ends_with(".base") && !name.starts_with("lfm2");
             assert_eq!(verdict("MSK038") == Verdict::Error, untagged, "{name} {strategy}");
             let strips = ["qwen3.base", "qwen3.training", "lfm2_2_5.base"].contains(&name);
             if strips {

@@ -15,7 +15,9 @@ fn run(context: &ChatContext<'_>) -> Outcome {
     let heads: Vec<&str> = context
         .probes
         .iter()
-        .filter(|(_, facts)| facts.overlay.as_ref().is_some_and(|overlay| overlay.answers.iter().any(straddles)))
+        .filter(|(_, facts)| {
+            facts.overlay.as_ref().is_some_and(|overlay| overlay.answers.iter().any(straddles))
+        })
         .map(|(name, _)| *name)
         .collect();
     if found.is_empty() && heads.is_empty() {
@@ -35,7 +37,8 @@ fn run(context: &ChatContext<'_>) -> Outcome {
         ),
     };
     let shown = if lost.is_empty() { found } else { lost };
-    let mut outcome = Outcome::found(verdict, indices(shown.iter().map(|(facts, _)| *facts)), cause.to_string());
+    let mut outcome =
+        Outcome::found(verdict, indices(shown.iter().map(|(facts, _)| *facts)), cause.to_string());
     if !heads.is_empty() {
         outcome = outcome.evidence("answers that begin with", heads.join(", "));
     }

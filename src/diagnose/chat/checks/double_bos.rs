@@ -7,10 +7,11 @@ pub const CHECK: ChatCheck = ChatCheck { id: "MSK048", title: "bos stands twice 
 fn run(context: &ChatContext<'_>) -> Outcome {
     let encoder = context.plan.encoder;
     let Some(bos) = encoder.bos_id() else { return Outcome::skipped("the tokenizer has no bos") };
-    let doubled =
-        context.that(|facts| facts.masked.as_ref().is_ok_and(|masked| masked.input_ids.starts_with(&[bos, bos])));
+    let doubled = context
+        .that(|facts| facts.masked.as_ref().is_ok_and(|masked| masked.input_ids.starts_with(&[bos, bos])));
     if !doubled.is_empty() {
-        let cause = "the ids begin with two bos: the template writes one and the tokenizer, or the data, another";
+        let cause =
+            "the ids begin with two bos: the template writes one and the tokenizer, or the data, another";
         let fix = "tokenizer(text, add_special_tokens=False)";
         return Outcome::found(Verdict::Warn, indices(doubled), cause.to_string())
             .evidence("bos", context.token(bos))

@@ -8,7 +8,8 @@ pub const CHECK: ChatCheck =
 
 fn run(context: &ChatContext<'_>) -> Outcome {
     let found = context.that(|facts| first_missing(facts).is_some());
-    let Some((facts, (message, missing))) = found.first().and_then(|facts| Some((*facts, first_missing(facts)?)))
+    let Some((facts, (message, missing))) =
+        found.first().and_then(|facts| Some((*facts, first_missing(facts)?)))
     else {
         return Outcome::ok();
     };

@@ -13,7 +13,8 @@ fn run(context: &ChatContext<'_>) -> Outcome {
     let found = context.answers(|answer| matches!(answer.start, Start::Early(_)));
     let Some((facts, answer)) = found.first() else { return Outcome::ok() };
     let (Ok(turns), Start::Early(count)) = (&facts.turns, answer.start) else { return Outcome::ok() };
-    let ids = turns.encoded.ids.get(answer.generates.saturating_sub(count)..answer.generates).unwrap_or_default();
+    let ids =
+        turns.encoded.ids.get(answer.generates.saturating_sub(count)..answer.generates).unwrap_or_default();
     let tokens: Vec<String> = ids.iter().take(6).map(|id| context.token(*id)).collect();
     let cause = "learning begins before the generation prompt ends: the model is taught to write its own header, and may \
                  repeat it in its answers";

@@ -24,7 +24,9 @@ fn run(context: &ChatContext<'_>) -> Outcome {
 
 /// The learned text between prompt and content that is no thought of the data.
 fn first_inserted(facts: &Facts) -> Option<String> {
-    let (Ok(turns), Ok(masked), Some(overlay)) = (&facts.turns, &facts.masked, &facts.overlay) else { return None };
+    let (Ok(turns), Ok(masked), Some(overlay)) = (&facts.turns, &facts.masked, &facts.overlay) else {
+        return None;
+    };
     let learns = |token: &usize| masked.labels.get(*token).is_some_and(|label| *label != IGNORE_INDEX);
     overlay.answers.iter().find_map(|answer| {
         let here = Place { message: answer.message, part: Part::Inserted };

@@ -24,7 +24,8 @@ fn run(context: &ChatContext<'_>) -> Outcome {
         samples = indices(empty.iter().copied());
     }
     let first = [&empty, &full, &spilled].into_iter().flatten().next();
-    let note = first.and_then(|facts| facts.masked.as_ref().ok()?.notes.first()).map(|note| note.text.clone());
+    let note =
+        first.and_then(|facts| facts.masked.as_ref().ok()?.notes.first()).map(|note| note.text.clone());
     let outcome = Outcome::found(verdict, samples, cause.to_string())
         .evidence("nothing learned", format!("{} of {}", empty.len(), context.samples.len()))
         .evidence("all learned", full.len().to_string())
@@ -41,11 +42,17 @@ fn learned(facts: &Facts) -> Option<usize> {
 }
 
 fn fills(facts: &Facts) -> bool {
-    facts.masked.as_ref().is_ok_and(|masked| supervised(masked) == masked.labels.len() && !masked.labels.is_empty())
+    facts
+        .masked
+        .as_ref()
+        .is_ok_and(|masked| supervised(masked) == masked.labels.len() && !masked.labels.is_empty())
 }
 
 fn has_others(facts: &Facts) -> bool {
-    facts.turns.as_ref().is_ok_and(|turns| turns.messages.iter().any(|m| !m.is_answer() && !m.block.is_empty()))
+    facts
+        .turns
+        .as_ref()
+        .is_ok_and(|turns| turns.messages.iter().any(|m| !m.is_answer() && !m.block.is_empty()))
 }
 
 /// The last span covers the end and a whole message that is no answer.
@@ -57,5 +64,7 @@ fn runs_on(facts: &Facts) -> bool {
     let tail = masked.labels.iter().rev().take_while(|label| **label != IGNORE_INDEX).count();
     let from = masked.labels.len() - tail;
     let others = turns.messages.iter().filter(|message| !message.is_answer());
-    others.map(|message| turns.tokens(&message.block)).any(|tokens| !tokens.is_empty() && tokens.start >= from)
+    others
+        .map(|message| turns.tokens(&message.block))
+        .any(|tokens| !tokens.is_empty() && tokens.start >= from)
 }

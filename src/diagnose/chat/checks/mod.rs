@@ -84,7 +84,12 @@ fn first_of(context: &ChatContext<'_>, found: &[(&Facts, &Answer)]) -> String {
     let all = context.answers(|answer| answer.supervised > 0).len();
     match found.first() {
         Some((facts, answer)) => {
-            format!("{} of {all} learned answers; first: {}, message {}", found.len(), facts.id, answer.message)
+            format!(
+                "{} of {all} learned answers; first: {}, message {}",
+                found.len(),
+                facts.id,
+                answer.message
+            )
         }
         None => "none".to_string(),
     }

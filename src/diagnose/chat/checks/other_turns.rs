@@ -9,8 +9,10 @@ fn run(context: &ChatContext<'_>) -> Outcome {
     if let Some(skipped) = own_ids(context) {
         return skipped;
     }
-    let leaks = context.that(|facts| facts.overlay.as_ref().is_some_and(|overlay| !overlay.outside.is_empty()));
-    let Some((facts, overlay)) = leaks.first().and_then(|facts| Some((*facts, facts.overlay.as_ref()?))) else {
+    let leaks =
+        context.that(|facts| facts.overlay.as_ref().is_some_and(|overlay| !overlay.outside.is_empty()));
+    let Some((facts, overlay)) = leaks.first().and_then(|facts| Some((*facts, facts.overlay.as_ref()?)))
+    else {
         return Outcome::ok();
     };
     let roles = facts.turns.as_ref().map(|turns| &turns.messages);

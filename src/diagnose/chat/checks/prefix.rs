@@ -8,24 +8,35 @@ pub const CHECK: ChatCheck =
 
 fn run(context: &ChatContext<'_>) -> Outcome {
     let found = context.that(|facts| parting(facts).is_some());
-    let Some((facts, (message, first))) = found.first().and_then(|facts| Some((*facts, parting(facts)?))) else {
+    let Some((facts, (message, first))) = found.first().and_then(|facts| Some((*facts, parting(facts)?)))
+    else {
         return Outcome::ok();
     };
     let subtracts = context.plan.strategy.subtracts_prefixes();
     let wrong = subtracts.then(|| context.that(|facts| parting(facts).is_some() && is_wrong(facts)));
     let hurt = wrong.as_ref().is_some_and(|wrong| !wrong.is_empty());
     let thought = first.alone.contains("<think>") || first.whole.contains("<think>");
-    let what = if thought { "a thought of an earlier answer is left out of, or added to, the history" } else { "history is written differently" };
+    let what = if thought {
+        "a thought of an earlier answer is left out of, or added to, the history"
+    } else {
+        "history is written differently"
+    };
     let (verdict, cause) = match (hurt, subtracts) {
         (true, _) => (
             Verdict::Error,
-            format!("{what}, so the length of a prefix is no position in the whole, and this strategy takes it for one"),
+            format!(
+                "{what}, so the length of a prefix is no position in the whole, and this strategy takes it for one"
+            ),
         ),
-        (false, true) => (Verdict::Note, format!("{what}; this strategy got these samples right all the same")),
+        (false, true) => {
+            (Verdict::Note, format!("{what}; this strategy got these samples right all the same"))
+        }
         (false, false) => (
             Verdict::Note,
-            format!("{what}: earlier answers are trained in another form than the model gave them in; this strategy's mask \
-                     does not depend on prefixes"),
+            format!(
+                "{what}: earlier answers are trained in another form than the model gave them in; this strategy's mask \
+                     does not depend on prefixes"
+            ),
         ),
     };
     let samples = indices(wrong.filter(|wrong| !wrong.is_empty()).unwrap_or_else(|| found.clone()));

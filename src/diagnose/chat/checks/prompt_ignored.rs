@@ -31,5 +31,6 @@ fn run(context: &ChatContext<'_>) -> Outcome {
     }
     let cause = "add_generation_prompt changes nothing, but training text has a header before an answer: at inference \
                  the model must write it itself";
-    Outcome::found(Verdict::Warn, Vec::new(), cause.to_string()).evidence("missing at inference", format!("{text:?}"))
+    Outcome::found(Verdict::Warn, Vec::new(), cause.to_string())
+        .evidence("missing at inference", format!("{text:?}"))
 }

@@ -20,9 +20,12 @@ fn run(context: &ChatContext<'_>) -> Outcome {
         }
     };
     let alone = plan.encoder.ids(&found.response).unwrap_or_default();
-    let in_text = |facts: &Facts| facts.turns.as_ref().is_ok_and(|turns| turns.text.contains(&found.response));
+    let in_text =
+        |facts: &Facts| facts.turns.as_ref().is_ok_and(|turns| turns.text.contains(&found.response));
     let unlearned = |facts: &Facts| {
-        facts.has_answer && facts.uncut.is_none() && facts.masked.as_ref().is_ok_and(|m| super::supervised(m) == 0)
+        facts.has_answer
+            && facts.uncut.is_none()
+            && facts.masked.as_ref().is_ok_and(|m| super::supervised(m) == 0)
     };
     let lost = context.that(|facts| in_text(facts) && unlearned(facts));
     let Some(first) = lost.first() else { return Outcome::ok() };

@@ -9,9 +9,8 @@ fn run(context: &ChatContext<'_>) -> Outcome {
     if let Some(skipped) = own_ids(context) {
         return skipped;
     }
-    let found = context.answers(|answer| {
-        answer.supervised > 0 && matches!(answer.stop, Stop::Masked(_) | Stop::Absent)
-    });
+    let found = context
+        .answers(|answer| answer.supervised > 0 && matches!(answer.stop, Stop::Masked(_) | Stop::Absent));
     let Some((facts, answer)) = found.first() else { return Outcome::ok() };
     let Ok(turns) = &facts.turns else { return Outcome::ok() };
     let (what, cause) = match answer.stop {

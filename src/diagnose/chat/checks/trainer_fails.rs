@@ -8,7 +8,8 @@ pub const CHECK: ChatCheck =
 
 fn run(context: &ChatContext<'_>) -> Outcome {
     let failed = context.that(|facts| facts.masked.is_err());
-    let Some((facts, error)) = failed.first().and_then(|facts| Some((*facts, facts.masked.as_ref().err()?))) else {
+    let Some((facts, error)) = failed.first().and_then(|facts| Some((*facts, facts.masked.as_ref().err()?)))
+    else {
         return Outcome::ok();
     };
     let cause = match error {

@@ -21,17 +21,21 @@ fn run(context: &ChatContext<'_>) -> Outcome {
     if cut.is_empty() && emptied.is_empty() {
         return Outcome::ok();
     }
-    let longest = capped.iter().filter_map(|facts| Some(facts.uncut.as_ref()?.input_ids.len())).max().unwrap_or(max);
+    let longest =
+        capped.iter().filter_map(|facts| Some(facts.uncut.as_ref()?.input_ids.len())).max().unwrap_or(max);
     let change = Change::MaxLength(longest);
     let plan = ChatPlan { max_length: Some(longest), ..context.plan };
-    let fix = context.tried(plan, change, format!("max_length={longest}   # or leave out the longest samples"));
+    let fix =
+        context.tried(plan, change, format!("max_length={longest}   # or leave out the longest samples"));
     let (verdict, cause, samples) = match emptied.is_empty() {
         false => (
             Verdict::Error,
             "nothing is left to learn because the prompt fills max_length: the markers or tags are not at fault",
             emptied.clone(),
         ),
-        true => (Verdict::Warn, "an answer or its stop token lies behind max_length and is never learned", cut),
+        true => {
+            (Verdict::Warn, "an answer or its stop token lies behind max_length and is never learned", cut)
+        }
     };
     Outcome::found(verdict, indices(samples), cause.to_string())
         .evidence("at the cap", share)

@@ -7,7 +7,8 @@ pub const CHECK: ChatCheck = ChatCheck { id: "MSK049", title: "the rendered text
 
 fn run(context: &ChatContext<'_>) -> Outcome {
     let surface = context.plan.method.special_tokens.get("unk_token").and_then(serde_json::Value::as_str);
-    let Some((surface, unk)) = surface.and_then(|text| Some((text, context.plan.encoder.token_to_id(text)?))) else {
+    let Some((surface, unk)) = surface.and_then(|text| Some((text, context.plan.encoder.token_to_id(text)?)))
+    else {
         return Outcome::skipped("the tokenizer has no unk token");
     };
     let found = context.that(|facts| first_unknown(facts, unk).is_some());
