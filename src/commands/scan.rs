@@ -48,7 +48,7 @@ pub fn run(shared: &SharedOptions, arguments: &ScanArguments) -> Result<Outcome>
         Ok(())
     };
     let streams: Vec<Result<Records>> = match paths.as_slice() {
-        [] => vec![Ok(samples::conversation_records())],
+        [] => vec![Ok(samples::records(samples::CONVERSATIONS))],
         paths => sources(paths)?.iter().map(Records::open).collect(),
     };
     'files: for records in streams {

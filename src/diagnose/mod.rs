@@ -13,6 +13,7 @@
 
 mod alignment;
 mod cause;
+mod chat;
 mod checks;
 mod compare;
 mod content;
@@ -36,6 +37,7 @@ pub use alignment::{
     Difference, DifferenceKind, Pair, PairedRound, RoundAlignment, Token, align, align_tokens, alignment_line,
 };
 pub use cause::id;
+pub use chat::{CHAT_CHECKS, ChatCheck, ChatPlan, ChatSample, diagnose_chat};
 pub use checks::{CHECKS, Check};
 pub use compare::{CompareTotals, Comparison, Differs, Part, Stretch, share_vocabulary};
 pub use finding::{Evidence, Finding, Report, Verdict};
@@ -62,6 +64,9 @@ use context::Context;
 
 /// Every check on samples and their labels under a set-up (`inspections[i]` is the label of `samples[i]`).
 pub fn diagnose(setup: &Setup, samples: &[Sample], inspections: &[Inspection]) -> Report {
+    if let Some(method) = &setup.chat {
+        return chat::diagnose_setup(setup, method, samples);
+    }
     diagnose_plan(Plan::of(setup), samples, inspections)
 }
 

@@ -19,7 +19,7 @@ impl Encoded {
 }
 
 /// A tokenizer as the trainers use it.
-pub trait Encoder {
+pub trait Encoder: Sync {
     /// `tokenizer(text, add_special_tokens=…)`.
     fn encode(&self, text: &str, add_special_tokens: bool) -> Result<Encoded>;
 

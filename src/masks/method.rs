@@ -77,6 +77,19 @@ impl Method {
         }
     }
 
+    /// True where both label alike: the same template texts, strategy and settings.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let sources = |method: &Self| {
+            let templates = &method.templates;
+            let plain = templates.plain.as_ref().map(|t| t.source().to_string()).map_err(Clone::clone);
+            (plain, templates.tool_use.as_ref().map(|t| t.source().to_string()))
+        };
+        self.strategy == other.strategy
+            && self.settings == other.settings
+            && self.rendering == other.rendering
+            && sources(self) == sources(other)
+    }
+
     /// The template and tokenizer for a sample.
     ///
     /// # Errors
@@ -97,6 +110,14 @@ impl Method {
     /// # Errors
     /// What the template raises.
     pub fn text(&self, sample: &Sample) -> Result<String, MaskError> {
+        self.text_of(&self.templates, sample)
+    }
+
+    /// The same by other templates than the method's own.
+    ///
+    /// # Errors
+    /// As [`Self::text`].
+    pub fn text_of(&self, templates: &Templates, sample: &Sample) -> Result<String, MaskError> {
         let inputs = Inputs {
             messages: &sample.messages,
             tools: sample.tools.as_deref(),
@@ -106,7 +127,7 @@ impl Method {
             continue_final_message: self.rendering.continue_final_message.clone(),
             ..Inputs::default()
         };
-        Ok(self.templates.for_sample(sample)?.render(&inputs)?.text)
+        Ok(templates.for_sample(sample)?.render(&inputs)?.text)
     }
 
     /// The markers of the template.
@@ -132,7 +153,32 @@ impl Method {
     /// # Errors
     /// What the trainer's code raises, or why it drops the sample.
     pub fn label(&self, encoder: &dyn Encoder, sample: &Sample, prompt: usize) -> Result<Masked, MaskError> {
-        self.label_with(encoder, sample, prompt, &|| self.text(sample))
+        self.label_as(self.strategy, &self.settings, encoder, sample, prompt)
+    }
+
+    /// The same by another strategy or with other settings than the method's own.
+    ///
+    /// # Errors
+    /// As [`Self::label`].
+    pub fn label_as(
+        &self,
+        strategy: Strategy,
+        settings: &Settings,
+        encoder: &dyn Encoder,
+        sample: &Sample,
+        prompt: usize,
+    ) -> Result<Masked, MaskError> {
+        let given = Given {
+            encoder,
+            chat: &|| self.chat(encoder, sample),
+            input_ids: &|| {
+                let text = self.text(sample)?;
+                Ok((encoder.ids(&text)?, text))
+            },
+            markers: &|| self.markers(encoder),
+            settings,
+        };
+        run(strategy, &given, sample, prompt)
     }
 
     /// Labels by a strategy that searches in ids, for a text that no template made.
@@ -140,30 +186,22 @@ impl Method {
     /// # Errors
     /// As [`Self::label`].
     pub fn label_text(&self, encoder: &dyn Encoder, text: &str) -> Result<Masked, MaskError> {
-        self.label_with(encoder, &Sample::default(), 0, &|| Ok(text.to_string()))
-    }
-
-    fn label_with(
-        &self,
-        encoder: &dyn Encoder,
-        sample: &Sample,
-        prompt: usize,
-        text: &dyn Fn() -> Result<String, MaskError>,
-    ) -> Result<Masked, MaskError> {
+        let nothing = Sample::default();
         let given = Given {
             encoder,
-            chat: &|| self.chat(encoder, sample),
-            input_ids: &|| {
-                let text = text()?;
-                Ok((encoder.ids(&text)?, text))
-            },
+            chat: &|| self.chat(encoder, &nothing),
+            input_ids: &|| Ok((encoder.ids(text)?, text.to_string())),
             markers: &|| self.markers(encoder),
             settings: &self.settings,
         };
-        let mut masked = self.strategy.label(&given, sample, prompt)?;
-        truncate(&mut masked, self.settings.max_length);
-        Ok(masked)
+        run(self.strategy, &given, &nothing, 0)
     }
+}
+
+fn run(strategy: Strategy, given: &Given, sample: &Sample, prompt: usize) -> Result<Masked, MaskError> {
+    let mut masked = strategy.label(given, sample, prompt)?;
+    truncate(&mut masked, given.settings.max_length);
+    Ok(masked)
 }
 
 /// The trainers' own cut at the end, for strategies that have none in between.

@@ -13,21 +13,26 @@
 //! | LLaVA-NeXT's own preprocess functions | [`llava_next`] |
 //! | content found by dummy messages | [`axolotl::label`] |
 //!
-//! [`layout`] detects and reads the file layouts that trainers take, [`image_tokens`] counts the
-//! placeholders of an image. An exception of the emulated code is [`MaskError::Python`]: a result to show,
+//! [`anatomy`] measures where every message lies in the rendered text and what each token of it is; on it,
+//! [`compare`] puts all strategies under one line of tokens, and [`overlay`] lays the generation prompt over it.
+//!
+//! [`image_tokens`] counts the placeholders of an image. An exception of the emulated code is
+//! [`MaskError::Python`]: a result to show,
 //! not a failure of ours. Labels are the id, or [`IGNORE_INDEX`], except where a strategy says that its
 //! labels differ from the ids (LLaMA-Factory's `efficient_eos`).
 
+pub mod anatomy;
 pub mod axolotl;
+pub mod compare;
 pub mod encoder;
 pub mod hf_generation;
-
 pub mod image_tokens;
 mod inspect;
 pub mod llamafactory;
 pub mod llava_next;
 pub mod markers;
 mod method;
+pub mod overlay;
 mod own_division;
 pub mod prefix;
 mod settings;
@@ -51,8 +56,8 @@ pub use settings::{KEYS, Settings};
 pub use strategy::{Origin, Strategy};
 
 use self::encoder::{Encoded, Encoder};
-pub(crate) use crate::chat::{content, role};
 use crate::chat::jinja::{ChatTemplate, Inputs, PythonException, Rendered, TemplateError};
+pub(crate) use crate::chat::{content, role};
 use crate::tokenizer::TokenId;
 
 /// Why a strategy gave no labels.
@@ -61,6 +66,9 @@ pub enum MaskError {
     /// The trainer's code raises this.
     #[error("{0}")]
     Python(PythonException),
+    /// The strategy needs tokens or turns that are not there; its trainer would not be used here.
+    #[error("does not apply: {0}")]
+    Unfit(String),
     /// The trainer drops the row with a warning.
     #[error("the trainer drops this sample: {0}")]
     Dropped(String),
@@ -83,7 +91,7 @@ impl MaskError {
         match self {
             Self::Python(exception) => Some(exception),
             Self::Template(error) => error.exception(),
-            Self::Tokenizer(_) | Self::Dropped(_) => None,
+            Self::Tokenizer(_) | Self::Dropped(_) | Self::Unfit(_) => None,
         }
     }
 }

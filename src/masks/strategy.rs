@@ -95,9 +95,7 @@ impl Strategy {
                 "what a message adds to the rendered text, by positions in the text",
                 open_instruct,
             ),
-            Self::OiPrefixLast => {
-                origin("oi_prefix_last", "the same, last answer only", open_instruct)
-            }
+            Self::OiPrefixLast => origin("oi_prefix_last", "the same, last answer only", open_instruct),
             Self::OiLegacyMaskLabels => origin(
                 "oi_legacy_mask_labels",
                 "what a message adds, by token counts that nobody verifies",
@@ -208,6 +206,39 @@ impl Strategy {
             self,
             Self::TrlCollatorInstr | Self::TrlCollatorResp | Self::Unsloth | Self::UnslothLast | Self::Render
         )
+    }
+
+    /// True for strategies that learn the last answer only, by design.
+    pub fn last_only(self) -> bool {
+        matches!(self, Self::OiPrefixLast | Self::OiMaskOutPrompt | Self::TrlCollatorResp | Self::UnslothLast)
+    }
+
+    /// True for strategies that take the length of a rendered prefix for a position in the whole.
+    pub fn subtracts_prefixes(self) -> bool {
+        matches!(self, Self::OiPrefix | Self::OiPrefixLast | Self::OiLegacyMaskLabels | Self::OiMaskOutPrompt)
+    }
+
+    /// Why the strategy is no choice for a vocabulary, where it is none.
+    pub fn unfit(self, encoder: &dyn Encoder) -> Option<String> {
+        let llama3: &[&str] = &[
+            "<|begin_of_text|>",
+            "<|end_of_text|>",
+            "<|start_header_id|>",
+            "<|end_header_id|>",
+            "<|eot_id|>",
+        ];
+        let missing = |tokens: &[&str]| {
+            let token = tokens.iter().find(|token| encoder.token_to_id(token).is_none())?;
+            Some(format!("the vocabulary has no {token}"))
+        };
+        match self {
+            // SentencePiece marks where words begin.
+            Self::Torchtune if encoder.token_to_id("\u{2581}the").is_none() => missing(llama3),
+            Self::LlavaNextQwen => missing(&["<|im_start|>", "<|im_end|>"]),
+            Self::LlavaNextLlama3 => missing(llama3),
+            Self::LlavaNextGemma => missing(&["<start_of_turn>", "<end_of_turn>"]),
+            _ => None,
+        }
     }
 
     /// Runs the strategy on a conversation whose first `prompt` messages are the prompt.

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use super::{AUTO, Request};
+use super::{AUTO, Request, SAMPLE_PREFIX};
 use crate::chat::Template;
 use crate::chat::jinja::{ChatTemplate, Choice, Clock, TemplateSet};
 use crate::error::{Error, Result};
 use crate::labels::Rule;
 use crate::masks::{Method, Rendering, Settings, Strategy, Templates};
+use crate::samples::{CHAT_TEMPLATES, SampleTemplate};
 use crate::tokenizer::Tokenizer;
 
 /// The template that is the tokenizer's own.
@@ -28,7 +29,9 @@ pub struct ChatWish {
 
 /// True when a request is for a chat template or a strategy, and not for LLaVA's templates and rules.
 pub fn wants_chat(request: &Request) -> bool {
-    let by_template = own_template(&request.template).is_some() || is_template_file(&request.template);
+    let by_template = own_template(&request.template).is_some()
+        || request.template.starts_with(SAMPLE_PREFIX)
+        || is_template_file(&request.template);
     let by_strategy = request.template == AUTO && Strategy::named(&request.preprocess).is_some();
     by_template || by_strategy || request.chat.source.is_some()
 }
@@ -63,7 +66,8 @@ pub(super) fn method(tokenizer: &Tokenizer, request: &Request, notes: &mut Vec<S
         Some(strategy) => strategy,
         None => choose(tokenizer, &templates, &wish.rendering, notes),
     };
-    let renders = wish.rendering.add_generation_prompt || wish.rendering.continue_final_message.field().is_some();
+    let renders =
+        wish.rendering.add_generation_prompt || wish.rendering.continue_final_message.field().is_some();
     if renders && !strategy.searches_ids() {
         return Err(Error::Usage(format!(
             "{} renders the conversation in its own way; --add-generation-prompt and --continue-final-message go with \
@@ -99,15 +103,19 @@ fn choose(
     notes: &mut Vec<String>,
 ) -> Strategy {
     let tagged = templates.plain.as_ref().is_ok_and(ChatTemplate::has_generation_tags);
-    let (strategy, why) = if rendering.add_generation_prompt || rendering.continue_final_message.field().is_some() {
-        (Strategy::Render, "a generation prompt or an open last message is for inference")
-    } else if tokenizer.is_slow() {
-        (Strategy::OiLegacyMaskLabels, "a slow class cannot tell where its tokens are in the text")
-    } else if tagged {
-        (Strategy::HfGeneration, "the template has {% generation %} tags")
-    } else {
-        (Strategy::OiPrefix, "the template has no {% generation %} tag, so answers are found by prefix difference")
-    };
+    let (strategy, why) =
+        if rendering.add_generation_prompt || rendering.continue_final_message.field().is_some() {
+            (Strategy::Render, "a generation prompt or an open last message is for inference")
+        } else if tokenizer.is_slow() {
+            (Strategy::OiLegacyMaskLabels, "a slow class cannot tell where its tokens are in the text")
+        } else if tagged {
+            (Strategy::HfGeneration, "the template has {% generation %} tags")
+        } else {
+            (
+                Strategy::OiPrefix,
+                "the template has no {% generation %} tag, so answers are found by prefix difference",
+            )
+        };
     notes.push(format!("strategy {} chosen: {why}", strategy.name()));
     strategy
 }
@@ -125,6 +133,14 @@ fn templates(
     if let Some(source) = &wish.source {
         return Ok(Templates::one(compile("edited template", source)?));
     }
+    if let Some(name) = request.template.strip_prefix(SAMPLE_PREFIX) {
+        let sample = SampleTemplate::named(name).ok_or_else(|| Error::UnknownName {
+            kind: "built-in chat template",
+            name: name.to_string(),
+            known: CHAT_TEMPLATES.iter().map(|template| template.name.to_string()).collect(),
+        })?;
+        return Ok(Templates::one(compile(&request.template, sample.source)?));
+    }
     if is_template_file(&request.template) {
         let set = TemplateSet::from_jinja_file(Path::new(&request.template))?;
         let source = set.choose(&Choice::default()).map_err(|e| Error::Usage(e.to_string()))?;
@@ -137,9 +153,14 @@ fn templates(
         Ok(source) => Ok(compile(&source.path.display().to_string(), &source.text)?),
         // transformers has the same to say, for samples without tools at least.
         Err(_) if pick(true).is_err() && needed => {
-            let what = if set.is_empty() { "none of its files has a chat template" } else { "it has none by that name" };
+            let what = if set.is_empty() {
+                "none of its files has a chat template"
+            } else {
+                "it has none by that name"
+            };
             let names: Vec<&str> = set.names().collect();
-            let names = if names.is_empty() { String::new() } else { format!(" (there are {})", names.join(", ")) };
+            let names =
+                if names.is_empty() { String::new() } else { format!(" (there are {})", names.join(", ")) };
             return Err(Error::Usage(format!(
                 "{}: {what}{names}; give a .jinja file with --template FILE",
                 tokenizer.name
@@ -148,12 +169,15 @@ fn templates(
         Err(exception) => Err(exception),
     };
     let tool_use = match pick(true) {
-        Ok(source) if pick(false) != Ok(source) => Some(compile(&source.path.display().to_string(), &source.text)?),
+        Ok(source) if pick(false) != Ok(source) => {
+            Some(compile(&source.path.display().to_string(), &source.text)?)
+        }
         _ => None,
     };
     if let Ok(source) = pick(false) {
         let names: Vec<&str> = set.names().collect();
-        let others = if names.len() > 1 { format!("; its templates are {}", names.join(", ")) } else { String::new() };
+        let others =
+            if names.len() > 1 { format!("; its templates are {}", names.join(", ")) } else { String::new() };
         notes.push(format!("chat template from {}{others}", source.path.display()));
     }
     let title = name.map_or(CHAT.to_string(), |name| format!("{CHAT}:{name}"));

@@ -9,6 +9,7 @@ mod overrides;
 mod recipe;
 mod request;
 mod source;
+mod stop;
 
 pub use chat::{CHAT, ChatWish, wants_chat};
 pub use model::{ModelSource, SEEDED_PREFIX};
@@ -16,3 +17,4 @@ pub use overrides::{OverrideEffect, TokenChoice, apply};
 pub use recipe::{RECIPES, Recipe};
 pub use request::{AUTO, NONE, Request, Setup, TRAINING_MAX_LENGTH, resolve};
 pub use source::{SAMPLE_PREFIX, Watch, files_for, load_tokenizer};
+pub use stop::{StopTokens, stop_tokens};

@@ -3,7 +3,7 @@
 use super::canvas::Canvas;
 use super::theme::Meaning;
 use crate::app::flow::token_glyphs;
-use crate::app::{App, Area, Panes, SampleView, Speaker, Tier, TokenKind};
+use crate::app::{App, Area, Panes, SampleView, Tier, TokenKind};
 use crate::labels::{IMAGE_TOKEN_INDEX, Labelled, SegmentKind};
 use crate::text::plain;
 use crate::tokenizer::{Piece, TokenId};
@@ -88,11 +88,7 @@ fn label_meaning(view: &SampleView, index: usize) -> Meaning {
 }
 
 fn place(view: &SampleView, index: usize) -> String {
-    match view.section_at(index).map(|(_, s)| (s.speaker, s.round)) {
-        Some((Speaker::System, _)) | Some((_, None)) => "system".to_string(),
-        Some((speaker, Some(round))) => format!("round {} {}", round + 1, speaker.name()),
-        None => String::new(),
-    }
+    view.section_at(index).map_or(String::new(), |(_, section)| section.name())
 }
 
 fn label_line(view: &SampleView, index: usize) -> String {

@@ -10,6 +10,7 @@ mod records;
 mod setups;
 mod strategies;
 mod tokenizer;
+mod views;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -4,10 +4,12 @@
 //! The text need not equal that of the model's Jinja template. With `efficient_eos` the label of the first
 //! token of every later prompt is the eos id although the input there is another: labels are *not* the ids.
 
+mod choice;
 mod template;
 
 use serde_json::Value;
 
+pub use choice::slot_template;
 pub use template::{Fusion, SlotTemplate, TEMPLATES};
 
 use super::encoder::Encoder;

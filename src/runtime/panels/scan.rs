@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use crate::app::DataSource;
 use crate::app::panels::scan::{Outcome, Work};
 use crate::data::{Record, Records, Source};
 use crate::error::Result;
@@ -19,9 +20,10 @@ pub fn perform(work: Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Ou
 }
 
 fn scan(work: Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Outcome)) -> Result<()> {
-    let records = match work.file {
-        Some(path) => Records::open(&Source::File(path))?,
-        None => samples::conversation_records(),
+    let records = match work.source {
+        DataSource::File(path) => Records::open(&Source::File(path))?,
+        DataSource::Embedded => samples::records(samples::CONVERSATIONS),
+        DataSource::EmbeddedMessages => samples::records(samples::MESSAGES),
     };
     let scanner = Scanner::new(work.setup, None, None);
     let mut whole = scanner.empty();

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use maskscope::chat::{Sample, sample_of};
 use maskscope::labels::Inspection;
 use maskscope::masks::Settings;
-use maskscope::setup::{ChatWish, Request, load_tokenizer, resolve};
+use maskscope::setup::{ChatWish, Request, Setup, load_tokenizer, resolve};
 use maskscope::tokenizer::{LoadOptions, Release, Tokenizer};
 use serde_json::{Value, json};
 
@@ -73,6 +73,11 @@ impl Setups {
 
     /// One sample under a wish.
     pub fn inspect(&self, tokenizer: &str, wish: &Wish, sample: &Sample) -> Inspection {
+        self.setup(tokenizer, wish).inspect(sample)
+    }
+
+    /// What a wish comes to.
+    pub fn setup(&self, tokenizer: &str, wish: &Wish) -> Setup {
         let request = Request {
             template: if wish.template.is_empty() { "auto" } else { wish.template }.to_string(),
             preprocess: wish.preprocess.to_string(),
@@ -85,7 +90,7 @@ impl Setups {
             model_max_length: wish.model_max_length,
             ..Request::default()
         };
-        resolve(&self.tokenizer(tokenizer), &request).unwrap().inspect(sample)
+        resolve(&self.tokenizer(tokenizer), &request).unwrap()
     }
 }
 
