@@ -49,9 +49,19 @@ fn snapshots(app: &mut App, name: &str) {
 #[test]
 fn messages_on_the_screens() {
     let mut app = built_in("chatml-think");
-    for (name, key) in
-        [("labels", "1"), ("prompt", "4"), ("strategies", "S"), ("over_prompt", "v"), ("doctor", "6")]
-    {
+    let names: Vec<String> =
+        app.shown().expect("a view").sections.iter().map(|section| section.name()).collect();
+    let expected =
+        ["round 1 USER", "round 1 CALL", "round 1 TOOL", "round 1 ANSWER", "round 2 USER", "round 2 ANSWER"];
+    assert_eq!(names, expected);
+    for (name, key) in [
+        ("labels", "1"),
+        ("lengths", "2"),
+        ("prompt", "4"),
+        ("strategies", "S"),
+        ("over_prompt", "v"),
+        ("doctor", "6"),
+    ] {
         press(&mut app, key);
         snapshots(&mut app, name);
     }
@@ -131,8 +141,8 @@ fn the_template_is_edited_live() {
     press(&mut app, "n E");
     assert!(editor(&app).good.as_ref().is_some_and(|text| text.contains("The Loire.")));
     snapshots(&mut app, "editor");
-    type_text(&mut app, "HEAD ");
-    assert!(editor(&app).good.as_ref().is_some_and(|text| text.starts_with("HEAD ")));
+    type_text(&mut app, "HEAD");
+    assert!(editor(&app).good.as_ref().is_some_and(|text| text.starts_with("HEAD")));
     // An error keeps the last good result and names its line.
     press(&mut app, "down down end");
     type_text(&mut app, "{% if %}");
@@ -149,13 +159,13 @@ fn the_template_is_edited_live() {
     press(&mut app, "ctrl-s");
     assert!(app.overlay.is_none());
     let prompt = |app: &App| app.shown().and_then(|view| view.inspection.prompt.clone()).unwrap_or_default();
-    assert!(prompt(&app).starts_with("HEAD "));
+    assert!(prompt(&app).starts_with("HEAD"));
     press(&mut app, "u");
-    assert!(!prompt(&app).starts_with("HEAD "));
+    assert!(!prompt(&app).starts_with("HEAD"));
     press(&mut app, "E");
-    type_text(&mut app, "gone ");
+    type_text(&mut app, "gone");
     press(&mut app, "esc");
-    assert!(!prompt(&app).starts_with("gone "));
+    assert!(!prompt(&app).starts_with("gone"));
 }
 
 #[test]

@@ -160,7 +160,7 @@ fn the_prompt_lies_over_the_training_text() {
     let right = at("chatml-think");
     assert_eq!(right.start, Start::Exact);
     assert!(matches!(right.stop, Stop::Learned(_)) && right.is_right());
-    assert_eq!(at("chatml-learned-header").start, Start::Early(3));
+    assert_eq!(at("chatml-learned-header").start, Start::Early(4));
     assert!(matches!(at("chatml-late-stop").stop, Stop::Masked(_)));
 }
 

@@ -97,7 +97,7 @@ fn strategies_differ_and_their_settings_count() {
         learned(&records[0]).len()
     };
     let axolotl = with(&["--preprocess", "axolotl"]);
-    assert!(with(&["--preprocess", "trl_collator_resp"]) > axolotl, "the end of the turn is learned too");
+    assert!(with(&["--preprocess", "oi_prefix"]) > axolotl, "the end of the turn is learned too");
     assert_eq!(with(&["--preprocess", "axolotl", "--strategy-option", "roles_to_train=user"]), {
         let (records, _) =
             scene.inspect(&["-d", "rows.jsonl", "--template", "chatml.jinja", "--preprocess", "render"]);

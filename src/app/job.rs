@@ -36,7 +36,7 @@ pub enum JobKind {
     Vocabulary,
     /// What screen Special shows beyond the roles.
     Special,
-    /// Tokenizers in the cache and recent ones.
+    /// Tokenizers in the cache and recent ones, or templates.
     Known,
     /// Note a tokenizer as loaded lately.
     Remember,
@@ -109,6 +109,8 @@ pub enum Work {
     Special(Arc<Setup>),
     /// What the load dialog offers beyond the samples.
     ListTokenizers(Box<HubOptions>),
+    /// The tokenizer's own chat templates, and template files of the current folder.
+    ListTemplates(Arc<Tokenizer>),
     /// Note a tokenizer as loaded lately.
     Remember(String),
     /// Why token `index` of a sample is what it is.
@@ -139,17 +141,17 @@ pub enum Outcome {
     Special(Box<SpecialTruth>),
     /// How far a download is; the tokenizer follows.
     Progress(Box<Progress>),
-    Known(Vec<KnownTokenizer>),
+    Known(Vec<KnownEntry>),
     /// Lines for a sheet.
     Explained(Result<Vec<String>, String>),
     Rendered(Rendered),
     Panel(PanelOutcome),
 }
 
-/// A tokenizer that the load dialog offers.
+/// A tokenizer or a template that a list offers besides the built-in ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KnownTokenizer {
-    /// As `--tokenizer` takes it.
+pub struct KnownEntry {
+    /// As `--tokenizer` or `--template` takes it.
     pub spec: String,
     pub detail: String,
 }

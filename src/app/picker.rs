@@ -6,13 +6,12 @@ use tui_input::Input;
 
 use super::action::Action;
 use super::bindings::{Context, bindings, keys_of};
-use super::job::KnownTokenizer;
+use super::job::KnownEntry;
 use crate::chat::Template;
-use crate::chat::jinja::TemplateSet;
 use crate::labels::Rule;
 use crate::masks::Strategy;
 use crate::samples::{CHAT_TEMPLATES, TOKENIZERS};
-use crate::setup::{AUTO, CHAT, NONE, RECIPES, Recipe, Request, SAMPLE_PREFIX, TokenChoice, wants_chat};
+use crate::setup::{AUTO, NONE, RECIPES, Recipe, Request, SAMPLE_PREFIX, TokenChoice, wants_chat};
 use crate::tokenizer::{LoadOptions, Loader, Release, Role, TokenId, Tokenizer};
 
 /// What the list is about.
@@ -222,6 +221,7 @@ impl Picker {
             PickKind::Template if query.ends_with(".jinja") => {
                 Some(Entry::new(query, "a file with a chat template", Choice::Template(query.to_string())))
             }
+            PickKind::Template => None,
             _ => {
                 let choice = self.load_choice(query)?;
                 Some(Entry::new(query, "load this path or hub id", choice))
@@ -229,17 +229,19 @@ impl Picker {
         }
     }
 
-    /// What taking a tokenizer by name does here; `None` in a list of other things.
+    /// What taking a tokenizer or a template by name does here; `None` in a list of other things.
     fn load_choice(&self, spec: &str) -> Option<Choice> {
         match self.kind {
             PickKind::Tokenizer => Some(Choice::Tokenizer(spec.to_string())),
             PickKind::Other(load) => Some(Choice::Other(spec.to_string(), load)),
+            PickKind::Template => Some(Choice::Template(spec.to_string())),
             _ => None,
         }
     }
 
-    /// Adds recent and cached tokenizers to a list that loads one; any other list stays as it is.
-    pub fn add_known(&mut self, known: &[KnownTokenizer]) {
+    /// Adds recent and cached tokenizers to a list that loads one, and templates to theirs; any other list stays as it
+    /// is.
+    pub fn add_known(&mut self, known: &[KnownEntry]) {
         let entries: Vec<Entry> = known
             .iter()
             .filter_map(|k| Some(Entry::new(k.spec.clone(), k.detail.clone(), self.load_choice(&k.spec)?)))
@@ -259,7 +261,7 @@ pub fn tokenizers() -> Vec<Entry> {
     TOKENIZERS.iter().map(entry).collect()
 }
 
-/// The conversation templates.
+/// The conversation templates and the built-in chat templates.
 pub fn templates() -> Vec<Entry> {
     let auto =
         Entry::new(AUTO, "the recipe's, or by the tokenizer's eos", Choice::Template(AUTO.to_string()));
@@ -270,21 +272,11 @@ pub fn templates() -> Vec<Entry> {
         });
         Entry::new(name, detail, Choice::Template(name.to_string()))
     });
-    [auto].into_iter().chain(named).collect()
-}
-
-/// The tokenizer's own chat templates, and the built-in ones.
-pub fn chat_templates(tokenizer: &Tokenizer) -> Vec<Entry> {
-    let set = TemplateSet::discover(&tokenizer.files).unwrap_or_default();
-    let own = set.names().map(|name| {
-        let spec = if name == "default" { CHAT.to_string() } else { format!("{CHAT}:{name}") };
-        Entry::new(spec.clone(), "the tokenizer's own chat template", Choice::Template(spec))
-    });
     let built_in = CHAT_TEMPLATES.iter().map(|template| {
         let spec = format!("{SAMPLE_PREFIX}{}", template.name);
         Entry::new(spec.clone(), template.summary, Choice::Template(spec))
     });
-    own.chain(built_in).collect()
+    [auto].into_iter().chain(named).chain(built_in).collect()
 }
 
 /// The mask strategies.
@@ -459,7 +451,7 @@ mod tests {
         let load = LoadOptions { loader: Some(Loader::Slow), release: Release::V5, ..LoadOptions::default() };
         let request = Request { load, ..Request::default() };
         let mut picker = Picker::new(PickKind::Other(other_load(load)), others(&request));
-        picker.add_known(&[KnownTokenizer { spec: "org/cached".into(), detail: "in the cache".into() }]);
+        picker.add_known(&[KnownEntry { spec: "org/cached".into(), detail: "in the cache".into() }]);
         picker
     }
 
@@ -477,7 +469,7 @@ mod tests {
 
     #[test]
     fn known_tokenizers_enter_only_lists_that_load_one() {
-        let known = [KnownTokenizer { spec: "org/cached".into(), detail: String::new() }];
+        let known = [KnownEntry { spec: "org/cached".into(), detail: String::new() }];
         let mut rules = Picker::new(PickKind::Rule, rules());
         let before = rules.len();
         rules.add_known(&known);

@@ -305,9 +305,11 @@ fn command(app: &mut App, action: Action) -> Vec<Effect> {
         Action::Explain => return explain(app),
         Action::Back if matches!(app.base, Load::Loading) => return stop_loading(app),
         Action::PickTemplate => {
-            let own = app.base.ready().map(|base| picker::chat_templates(base)).unwrap_or_default();
-            let entries = picker::templates().into_iter().chain(own).collect();
-            return open(app, Picker::new(PickKind::Template, entries));
+            let mut effects = open(app, Picker::new(PickKind::Template, picker::templates()));
+            if let Some(base) = app.base.ready().cloned() {
+                effects.push(job(app, JobKind::Known, Work::ListTemplates(base)));
+            }
+            return effects;
         }
         Action::PickRule => {
             let entries = if wants_chat(&app.request) { picker::strategies() } else { picker::rules() };

@@ -14,6 +14,7 @@
 //!
 //! All positions are code points of the text unless a name says tokens.
 
+use std::cell::LazyCell;
 use std::ops::Range;
 
 use serde_json::Value;
@@ -241,37 +242,94 @@ impl Anatomy {
     }
 }
 
-fn messages(chat: &Chat, call: Call, whole: &str, encoded: &Encoded) -> Vec<Message> {
+/// Bytes of every message's block and of its own text in it, for a text that the template made of the sample. Costs
+/// a rendering a message; `None` where that would be too many.
+pub(super) fn spans(chat: &Chat, sample: &Sample, text: &str) -> Option<Vec<Located>> {
+    if sample.messages.len() > MAX_RENDERED || affordable(sample.messages.len(), text.len()).is_err() {
+        return None;
+    }
+    let call = Call::whole(sample);
+    let tokens = Tokens::of(text, || chat.encode(text).unwrap_or_default());
+    let mut located = locate(chat, call, text, &tokens);
+    for (index, message) in located.iter_mut().enumerate() {
+        // An answer of nothing but calls or thoughts: all behind its header.
+        let is_answer = call.messages.get(index).is_some_and(|m| role(m) == "assistant");
+        if message.content.is_none() && is_answer && !message.block.is_empty() {
+            let prompt = prompt_of(chat, call, index, text, message.block.start, &tokens);
+            let start = prompt.map_or(message.block.start, |prompt| tokens.byte(prompt.end));
+            let end = text.get(..message.block.end).unwrap_or_default().trim_end_matches(is_space).len();
+            message.content = (start < end).then_some(start..end);
+        }
+    }
+    Some(located)
+}
+
+/// Above this many messages, nobody waits for a rendering of each prefix.
+const MAX_RENDERED: usize = 200;
+
+/// A message in a text, in bytes.
+pub(super) struct Located {
+    pub block: Range<usize>,
+    pub content: Option<Range<usize>>,
+    prefix: PrefixState,
+}
+
+fn locate<'t>(chat: &Chat, call: Call, whole: &'t str, tokens: &Tokens<'t>) -> Vec<Located> {
     let last = call.messages.len().saturating_sub(1);
-    let tokens = Tokens { chars: Chars::new(whole), encoded };
-    let chars = &tokens.chars;
-    // In bytes of the text; turned into characters when a message is complete.
     let mut start = 0;
-    let mut messages = Vec::with_capacity(call.messages.len());
+    let mut located = Vec::with_capacity(call.messages.len());
     for (index, value) in call.messages.iter().enumerate() {
-        let name = role(value);
-        let prompt_text =
-            (name == "assistant" && index > 0).then(|| chat.text(call.prefix(index, true)).ok()).flatten();
-        let without = prompt_text.as_ref().and_then(|_| chat.text(call.prefix(index, false)).ok());
-        let prompt = prompt_text.map(|text| prompt(whole, start, &text, without.as_deref(), &tokens));
         let (end, prefix) = match index == last {
             true => (whole.len(), PrefixState::Whole),
             false => match chat.text(call.prefix(index + 1, false)) {
+                Ok(text) if whole.starts_with(&text) => (text.len().max(start), PrefixState::Whole),
                 Ok(text) => {
-                    let at = tokens.start_of(end_in(whole, &text, start).unwrap_or(start)).max(start);
-                    let state = parting(whole, &text, &tokens).map_or(PrefixState::Whole, PrefixState::Parts);
-                    (at, state)
+                    let end = tokens.start_of(end_in(whole, &text, start).unwrap_or(start)).max(start);
+                    let state = parting(whole, &text, tokens).map_or(PrefixState::Whole, PrefixState::Parts);
+                    (end, state)
                 }
                 Err(error) => (start, PrefixState::Raises(error.to_string())),
             },
         };
         let content = find_content(value, whole.get(start..end).unwrap_or_default())
-            .map(|found| chars.at(start + found.start)..chars.at(start + found.end));
-        let block = chars.at(start)..chars.at(end);
-        messages.push(Message { role: name.to_string(), block, content, prefix, prompt });
+            .map(|found| start + found.start..start + found.end);
+        located.push(Located { block: start..end, content, prefix });
         start = end;
     }
-    messages
+    located
+}
+
+fn messages(chat: &Chat, call: Call, whole: &str, encoded: &Encoded) -> Vec<Message> {
+    let tokens = Tokens::of(whole, || encoded.clone());
+    let chars = |bytes: &Range<usize>| tokens.chars.at(bytes.start)..tokens.chars.at(bytes.end);
+    let located = locate(chat, call, whole, &tokens);
+    let message = |(index, (value, located)): (usize, (&Value, Located))| {
+        let name = role(value);
+        let prompt = (name == "assistant" && index > 0)
+            .then(|| prompt_of(chat, call, index, whole, located.block.start, &tokens));
+        Message {
+            role: name.to_string(),
+            block: chars(&located.block),
+            content: located.content.as_ref().map(chars),
+            prefix: located.prefix,
+            prompt: prompt.flatten(),
+        }
+    };
+    call.messages.iter().zip(located).enumerate().map(message).collect()
+}
+
+/// The generation prompt of message `index`, whose block starts at byte `start`.
+fn prompt_of<'t>(
+    chat: &Chat,
+    call: Call,
+    index: usize,
+    whole: &'t str,
+    start: usize,
+    tokens: &Tokens<'t>,
+) -> Option<Prompt> {
+    let text = chat.text(call.prefix(index, true)).ok()?;
+    let without = chat.text(call.prefix(index, false)).ok();
+    Some(prompt(whole, start, &text, without.as_deref(), tokens))
 }
 
 /// The prompt for an answer whose block starts at `start`; `without` is the same call without the generation prompt.
@@ -361,20 +419,17 @@ fn content_text(message: &Value) -> Option<String> {
 }
 
 /// Bytes of a text to its characters.
-struct Chars {
+struct Chars<'t> {
     /// Byte of every [`Chars::STRIDE`]th character.
     marks: Vec<usize>,
-    text: String,
+    text: &'t str,
 }
 
-impl Chars {
+impl<'t> Chars<'t> {
     const STRIDE: usize = 64;
 
-    fn new(text: &str) -> Self {
-        Self {
-            marks: text.char_indices().step_by(Self::STRIDE).map(|(at, _)| at).collect(),
-            text: text.to_string(),
-        }
+    fn new(text: &'t str) -> Self {
+        Self { marks: text.char_indices().step_by(Self::STRIDE).map(|(at, _)| at).collect(), text }
     }
 
     /// The character that begins at a byte.
@@ -383,15 +438,30 @@ impl Chars {
         let from = self.marks.get(mark).copied().unwrap_or(0);
         mark * Self::STRIDE + self.text.get(from..byte).map_or(0, |text| text.chars().count())
     }
+
+    /// The byte at which a character begins.
+    fn byte(&self, character: usize) -> usize {
+        let from = self.marks.get(character / Self::STRIDE).copied().unwrap_or(self.text.len());
+        let rest = self.text.get(from..).unwrap_or_default();
+        rest.char_indices().nth(character % Self::STRIDE).map_or(self.text.len(), |(at, _)| from + at)
+    }
 }
 
-/// The whole text with its tokens.
-struct Tokens<'a> {
-    chars: Chars,
-    encoded: &'a Encoded,
+/// The whole text with its tokens, which are asked for only where a prefix is none.
+struct Tokens<'t> {
+    chars: Chars<'t>,
+    encoded: LazyCell<Encoded, Box<dyn FnOnce() -> Encoded + 't>>,
 }
 
-impl Tokens<'_> {
+impl<'t> Tokens<'t> {
+    fn of(text: &'t str, encode: impl FnOnce() -> Encoded + 't) -> Self {
+        Self { chars: Chars::new(text), encoded: LazyCell::new(Box::new(encode)) }
+    }
+
+    fn byte(&self, character: usize) -> usize {
+        self.chars.byte(character)
+    }
+
     /// Where two texts part that agree up to a byte: what two special tokens or tags share is no common text.
     fn seam(&self, byte: usize) -> usize {
         let start = self.start_of(byte);

@@ -368,3 +368,23 @@ impl Reason<'_> {
         format!("{what}; {how}")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_put_in_step_again() {
+        let own = [9, 9, 1, 2, 3, 7, 4, 5, 6];
+        let expected = [2, 3, 4, 6, 7, 8].map(Some).to_vec();
+        assert_eq!(align(&[1, 2, 3, 4, 5, 6], &own), expected);
+    }
+
+    #[test]
+    fn what_one_side_lacks_has_no_pair() {
+        assert_eq!(align(&[1, 2, 3, 4], &[3, 4]), [None, None, Some(0), Some(1)]);
+        assert_eq!(align(&[1, 2], &[1, 2, 3, 4]), [Some(0), Some(1)]);
+        assert_eq!(align(&[1, 2], &[8, 9]), [None, None]);
+        assert_eq!(align(&[], &[8]), []);
+    }
+}

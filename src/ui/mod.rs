@@ -21,6 +21,7 @@ mod strategies;
 mod table;
 mod template_editor;
 mod theme;
+mod turn_lengths;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

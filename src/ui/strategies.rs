@@ -57,7 +57,7 @@ fn strips(canvas: &mut Canvas<'_>, state: &State, area: Area, compared: &Compare
 /// How many cells names and counts take.
 fn names_width(width: u16) -> u16 {
     match width {
-        0..48 => 14,
+        0..48 => 18,
         48..90 => 25,
         _ => 30,
     }

@@ -93,6 +93,9 @@ pub struct Facts {
     pub uncut: Option<Masked>,
 }
 
+/// What a plan makes of samples, by their indices.
+type Effects = Vec<(usize, Effect)>;
+
 /// All that a chat check may look at.
 #[derive(Debug)]
 pub struct ChatContext<'a> {
@@ -104,7 +107,7 @@ pub struct ChatContext<'a> {
     pub probes: Vec<(&'static str, Facts)>,
     given_samples: Vec<Conversation>,
     /// What each other strategy makes of the samples; found out on first use.
-    tried: OnceLock<Vec<(Strategy, Vec<(usize, Effect)>)>>,
+    tried: OnceLock<Vec<(Strategy, Effects)>>,
 }
 
 impl<'a> ChatContext<'a> {
@@ -195,7 +198,7 @@ impl<'a> ChatContext<'a> {
     }
 
     /// What each of the first samples comes to under another plan.
-    fn effects(&self, plan: ChatPlan<'_>) -> Vec<(usize, Effect)> {
+    fn effects(&self, plan: ChatPlan<'_>) -> Effects {
         let pairs: Vec<_> = self.samples.iter().zip(&self.given_samples).take(TRIED).collect();
         pairs
             .par_iter()
@@ -247,7 +250,7 @@ fn facts(plan: &ChatPlan<'_>, index: usize, id: &str, sample: &Conversation) -> 
         .ok()
         .filter(|masked| reaches_cap(masked))
         .and_then(|_| ChatPlan { max_length: None, ..*plan }.label(sample).ok());
-    let has_answer = sample.messages.iter().any(|message| says_something(message));
+    let has_answer = sample.messages.iter().any(says_something);
     Facts { index, id: id.to_string(), has_answer, turns, masked, overlay, uncut }
 }
 
