@@ -1,16 +1,19 @@
 //! The command line: arguments in, a [`Command`] out. No work is done here.
 
+mod chat;
 mod moe;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::chat::layout::Layout;
 use crate::error::{Error, Result};
 use crate::hub::{HubOptions, Token};
-use crate::setup::{AUTO, Request, TokenChoice};
+use crate::setup::{AUTO, Request, TokenChoice, wants_chat};
 use crate::tokenizer::{LoadOptions, Loader, Release, Role};
 
+pub use chat::ChatOptions;
 pub use moe::{
     BatchArgument, ConversionArguments, ConvertArguments, MoeCommand, NoiseArgument, RouteArguments,
     RouterInit,
@@ -46,18 +49,20 @@ pub struct SharedOptions {
     /// `compare` takes two.
     #[arg(short, long, global = true, value_name = "SPEC")]
     pub tokenizer: Vec<String>,
-    /// Conversations in LLaVA's layout, a JSON array or JSONL; - for standard input [default: the embedded ones].
+    /// Conversations: JSON array or JSONL, plain or compressed; - for standard input [default: the embedded ones].
     #[arg(short, long, global = true, value_name = "FILE")]
     pub data: Option<PathBuf>,
-    /// Layout of the conversations.
-    #[arg(long, global = true, value_enum)]
+    /// Layout of the conversations [default: recognised by their keys].
+    #[arg(long, global = true, value_name = "NAME", value_parser = layout)]
     pub layout: Option<Layout>,
-    /// Conversation template, see `maskscope templates` [default: auto].
+    /// LLaVA template, chat for the tokenizer's own, or a .jinja file; see `maskscope templates` [default: auto].
     #[arg(long, global = true, value_name = "NAME")]
     pub template: Option<String>,
-    /// Label rule (the preprocess function) [default: auto, as the training code chooses].
+    /// Label rule (the preprocess function), or mask strategy of a chat template [default: auto].
     #[arg(long, global = true, value_name = "NAME")]
     pub preprocess: Option<String>,
+    #[command(flatten)]
+    pub chat: ChatOptions,
     /// Set-up of a known backbone, auto, or none [default: auto].
     #[arg(long, global = true, value_name = "NAME")]
     pub recipe: Option<String>,
@@ -82,6 +87,10 @@ pub struct SharedOptions {
     /// Release of transformers to reproduce: 4.31, 4.37 or 5 [default: 4.37].
     #[arg(long, global = true, value_name = "RELEASE")]
     pub transformers: Vec<String>,
+    /// How a tiktoken rank file of no known class cuts texts: a regular expression [default: `pat_str` or
+    /// `pattern` in tokenizer_config.json, else that of the published encoding with as many ranks].
+    #[arg(long, global = true, value_name = "REGEX")]
+    pub split_pattern: Option<String>,
     /// Length at which text prompts are cut [default: the tokenizer's own, at most 2048].
     #[arg(long, global = true, value_name = "N")]
     pub model_max_length: Option<usize>,
@@ -108,10 +117,8 @@ pub struct SharedOptions {
     pub color: Option<ColorChoice>,
 }
 
-/// Layouts of data files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Layout {
-    Llava,
+fn layout(word: &str) -> std::result::Result<Layout, String> {
+    Layout::of_word(word).ok_or_else(|| format!("known are {}", Layout::ALL.map(Layout::word).join(", ")))
 }
 
 /// The two Python class families.
@@ -427,25 +434,33 @@ impl SharedOptions {
             LoaderArgument::Slow => Loader::Slow,
             LoaderArgument::Fast => Loader::Fast,
         });
+        // The options of a load are copied all over; the command line's one text lives as long as the program.
+        let split_pattern = self.split_pattern.as_deref().map(|text| &*String::from(text).leak());
         let tokens =
             [(Role::Unk, &self.unk), (Role::Eos, &self.eos), (Role::Bos, &self.bos), (Role::Pad, &self.pad)];
         let name = |option: &Option<String>| option.clone().unwrap_or_else(|| AUTO.to_string());
-        let request = Request {
+        let mut request = Request {
             tokenizer: own(&self.tokenizer, side).unwrap_or_else(|| Request::default().tokenizer),
             template: name(&self.template),
             preprocess: name(&self.preprocess),
+            chat: self.chat.wish()?,
+            layout: self.layout,
             recipe: name(&self.recipe),
             overrides: tokens
                 .into_iter()
                 .filter_map(|(role, token)| Some((role, TokenChoice::parse(role, token.as_deref()?))))
                 .collect(),
-            load: LoadOptions { loader, legacy: own(&self.legacy, side), release },
+            load: LoadOptions { loader, legacy: own(&self.legacy, side), release, split_pattern },
             hub: self.hub(),
             model_max_length: self.model_max_length,
             mm_use_im_start_end: self.mm_use_im_start_end,
             sep2: None,
             numbers: None,
         };
+        if self.transformers.is_empty() && wants_chat(&request) {
+            request.load.release = Release::V5;
+            notes.push(format!("transformers {} is assumed, as for chat templates", Release::V5.name()));
+        }
         Ok((request, notes))
     }
 }
@@ -469,7 +484,7 @@ mod tests {
         assert_eq!(request.tokenizer, "DIR");
         assert_eq!(request.overrides[&Role::Unk], TokenChoice::Surface("X".into()));
         assert_eq!(request.overrides[&Role::Pad], TokenChoice::CopyOf(Role::Unk));
-        assert_eq!(request.load, LoadOptions { loader: None, legacy: Some(false), release: Release::V4_37 });
+        assert_eq!(request.load, LoadOptions { legacy: Some(false), ..LoadOptions::default() });
         assert_eq!(notes.len(), 1, "4.36 is assumed, and that is said");
     }
 

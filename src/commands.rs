@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 use crate::hub::{Progress, Stage};
 use crate::report::Paint;
 use crate::runtime::{RunOptions, run};
-use crate::setup::{Setup, load_tokenizer, resolve};
+use crate::setup::{SAMPLE_PREFIX, Setup, load_tokenizer, resolve};
 use crate::{samples, text};
 
 /// How a command ended, when it could be carried out.
@@ -115,12 +115,20 @@ fn report_progress(progress: Progress) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
-/// The conversations that the options name, or the embedded ones.
+/// The samples that the options name, or the embedded ones; says on stderr which layout a file has.
 fn conversations(shared: &SharedOptions) -> Result<Vec<Sample>> {
-    match &shared.data {
-        Some(path) => read_samples(path),
-        None => samples::conversations(),
+    let Some(path) = &shared.data else {
+        // A built-in chat template is shown on the built-in messages.
+        let built_in = shared.template.as_ref().is_some_and(|name| name.starts_with(SAMPLE_PREFIX));
+        return if built_in { samples::messages() } else { samples::conversations() };
+    };
+    let file = read_samples(path, shared.layout)?;
+    if let Some(found) = &file.detection {
+        let (rows, of) = found.votes;
+        let name = found.layout.name();
+        say(&format!("note: layout {name}: {} ({rows} of {of} records looked at)", found.rule));
     }
+    Ok(file.samples)
 }
 
 /// The format, checked against those that the command has.

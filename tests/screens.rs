@@ -79,9 +79,9 @@ fn steady(text: &str) -> String {
 #[test]
 fn every_screen_at_three_sizes() {
     let mut app = first_run();
-    for (n, screen) in Screen::ALL.into_iter().enumerate() {
-        press(&mut app, &((n + 1) % 10).to_string());
-        assert_eq!(app.screen, screen, "each tab has its digit");
+    for screen in Screen::ALL {
+        press(&mut app, tab(screen));
+        assert_eq!(app.screen, screen, "each tab has its key");
         for size in SIZES {
             let name = format!("{}_{}x{}", screen.name().to_lowercase(), size.0, size.1);
             insta::assert_snapshot!(name, text(&mut app, size));
@@ -382,6 +382,7 @@ fn long_view(tokens: usize) -> SampleView {
             segment(answer..tokens, SegmentKind::Answer),
         ],
         input_ids: ids,
+        notes: Vec::new(),
     };
     let inspection = Inspection {
         id: "long".into(),

@@ -5,6 +5,7 @@
 
 use super::view::SampleView;
 use crate::labels::{Labelled, Stop};
+use crate::masks::Strategy;
 use crate::tokenizer::Role;
 
 /// Why a sample is what it is.
@@ -24,8 +25,11 @@ impl Cause {
 
 /// The cause of a mismatch, of an exception, or of a sample that learns nothing; `None` for a sound sample.
 pub fn cause(view: &SampleView) -> Option<Cause> {
+    if view.setup.chat.is_some() {
+        return by_strategy(view);
+    }
     let labelled = match &view.inspection.result {
-        Err(error) => return Some(exception(view, error.kind, &error.message)),
+        Err(error) => return Some(exception(view, &error.kind, &error.message)),
         Ok(labelled) => labelled,
     };
     if !labelled.mismatch {
@@ -35,6 +39,25 @@ pub fn cause(view: &SampleView) -> Option<Cause> {
         .or_else(|| pads(view, labelled))
         .or_else(|| bos(view, labelled))
         .or_else(|| Some(pieces(view, labelled)))
+}
+
+/// With a chat template: what the trainer raises, or what its strategy notes where nothing is learned.
+fn by_strategy(view: &SampleView) -> Option<Cause> {
+    let remedy = "S shows what every other strategy makes of this sample, 6 what the doctor says";
+    match &view.inspection.result {
+        Err(error) => {
+            Some(Cause::new(format!("{}: {}", error.kind, error.message.replace('\n', " ")), remedy))
+        }
+        Ok(labelled)
+            if labelled.supervised() == 0 && view.setup.chat.as_ref()?.strategy != Strategy::Render =>
+        {
+            let note = labelled.notes.first().map(|note| note.text.clone());
+            let what =
+                note.unwrap_or_else(|| format!("nothing of {} tokens is learned", labelled.input_ids.len()));
+            Some(Cause::new(what, remedy))
+        }
+        Ok(_) => None,
+    }
 }
 
 fn exception(view: &SampleView, kind: &str, message: &str) -> Cause {

@@ -4,7 +4,8 @@ use super::job::{Fix, Wish};
 use super::survey::{PREVIEW_LIMIT, SampleState, tally};
 use crate::chat::Sample;
 use crate::labels::Rule;
-use crate::setup::{AUTO, Recipe, Request, resolve};
+use crate::masks::Strategy;
+use crate::setup::{AUTO, Recipe, Request, resolve, wants_chat};
 
 /// The first candidate that makes `sample` sound and loses the fewest samples; `None` where none helps.
 ///
@@ -38,6 +39,9 @@ pub fn find_fix(
 /// The whole recipe first, then one change at a time.
 fn candidates(wish: &Wish) -> Vec<(String, Request)> {
     let request = &wish.request;
+    if wants_chat(request) {
+        return strategies(request);
+    }
     let mut found = Vec::new();
     if let Some(recipe) = Recipe::for_tokenizer(&wish.base) {
         let whole = Request {
@@ -58,4 +62,12 @@ fn candidates(wish: &Wish) -> Vec<(String, Request)> {
     }
     found.retain(|(_, candidate)| candidate != request);
     found
+}
+
+/// The other strategies, in the order of their list.
+fn strategies(request: &Request) -> Vec<(String, Request)> {
+    let others =
+        Strategy::ALL.into_iter().filter(|s| *s != Strategy::Render && s.name() != request.preprocess);
+    let change = |s: Strategy| Request { preprocess: s.name().to_string(), ..request.clone() };
+    others.map(|s| (format!("strategy {}", s.name()), change(s))).collect()
 }

@@ -6,7 +6,7 @@ use super::{Outcome, conversations, format, paint, print, setup};
 use crate::chat::Sample;
 use crate::cli::{DoctorArguments, Format, SharedOptions};
 use crate::diagnose::{Plan, Report, Verdict, diagnose, fix_search, sarif};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::labels::Inspection;
 use crate::report::{doctor_text, fix_text, json};
 
@@ -14,6 +14,10 @@ pub fn run(shared: &SharedOptions, arguments: &DoctorArguments) -> Result<Outcom
     let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl, Format::Sarif])?;
     let samples = conversations(shared)?;
     let setup = setup(shared)?;
+    if arguments.fix_search && setup.chat.is_some() {
+        let text = "--fix-search is for rules that count; with a chat template each finding names the strategy that mends it";
+        return Err(Error::Usage(text.to_string()));
+    }
     if arguments.fix_search {
         return search(shared, form, &Plan::of(&setup), &samples);
     }

@@ -14,6 +14,7 @@
 mod alignment;
 mod attribution;
 mod cause;
+mod chat;
 mod checks;
 mod compare;
 mod content;
@@ -38,6 +39,7 @@ pub use alignment::{
 };
 pub use attribution::{Attribution, Concern};
 pub use cause::id;
+pub use chat::{CHAT_CHECKS, ChatCheck, ChatPlan, ChatSample, diagnose_chat};
 pub use checks::{CHECKS, Check};
 pub use compare::{CompareTotals, Comparison, Differs, Part, Stretch, share_vocabulary};
 pub use finding::{Evidence, Finding, Report, Verdict};
@@ -64,6 +66,9 @@ use context::{Context, Ground};
 
 /// Every check on samples and their labels under a set-up (`inspections[i]` is the label of `samples[i]`).
 pub fn diagnose(setup: &Setup, samples: &[Sample], inspections: &[Inspection]) -> Report {
+    if let Some(method) = &setup.chat {
+        return chat::diagnose_setup(setup, method, samples);
+    }
     diagnose_plan(Plan::of(setup), samples, inspections)
 }
 

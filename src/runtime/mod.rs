@@ -14,6 +14,7 @@ mod jobs;
 mod looping;
 mod panels;
 mod recent;
+mod template;
 mod terminal;
 mod work;
 
@@ -25,7 +26,7 @@ pub use work::perform;
 
 use crate::app::{App, DataSource};
 use crate::error::{Error, Result};
-use crate::setup::Request;
+use crate::setup::{Request, SAMPLE_PREFIX};
 
 /// How the screen is started.
 #[derive(Debug, Clone, Default)]
@@ -41,7 +42,11 @@ pub struct RunOptions {
 impl RunOptions {
     /// The state to begin with.
     fn app(&self) -> App {
-        let source = self.data.clone().map_or(DataSource::Embedded, DataSource::File);
+        let built_in = match self.request.template.starts_with(SAMPLE_PREFIX) {
+            true => DataSource::EmbeddedMessages,
+            false => DataSource::Embedded,
+        };
+        let source = self.data.clone().map_or(built_in, DataSource::File);
         App::new(self.request.clone(), source, self.first_run)
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::report::{Counted, Lengths, Report};
+use crate::chat::layout::Layout;
 use crate::chat::{Sample, sample_of};
 use crate::data::Record;
 use crate::diagnose::{Attribution, Concern, Plan};
@@ -69,6 +70,8 @@ pub struct Scanner {
     attribution: Arc<Attribution>,
     /// Key of a record whose values are counted one by one.
     source_key: Option<String>,
+    /// The layout of all records; `None` tells each by its keys.
+    layout: Option<Layout>,
 }
 
 /// A sample with everything that is counted of it.
@@ -81,9 +84,9 @@ struct Looked {
 
 impl Scanner {
     /// A scanner for a set-up.
-    pub fn new(setup: Arc<Setup>, source_key: Option<String>) -> Self {
+    pub fn new(setup: Arc<Setup>, source_key: Option<String>, layout: Option<Layout>) -> Self {
         let attribution = Arc::new(Attribution::new(Plan::of(&setup)));
-        Self { setup, attribution, source_key }
+        Self { setup, attribution, source_key, layout }
     }
 
     /// The set-up that samples are labelled under.
@@ -100,7 +103,8 @@ impl Scanner {
     pub fn empty(&self) -> Report {
         let setup = &self.setup;
         let most = setup.options.model_max_length;
-        Report::new(&setup.tokenizer.name, &setup.template.name, self.plan().counting.name(), most)
+        let rule = if setup.chat.is_some() { setup.rule_name() } else { self.plan().counting.name() };
+        Report::new(&setup.tokenizer.name, setup.template_name(), rule, most)
     }
 
     /// Parses, labels and diagnoses records on all cores; the result does not depend on how many there are, nor on
@@ -156,7 +160,7 @@ impl Scanner {
         let would = labelled.labels_before_check.iter().filter(|l| **l != IGNORE_INDEX).count();
         let most = i64::try_from(self.setup.options.model_max_length).unwrap_or(i64::MAX);
         let compared = labelled.cur_len.is_some_and(|cur| cur < most);
-        let compared = compared && self.plan().arithmetic(false).is_some();
+        let compared = compared && self.setup.chat.is_none() && self.plan().arithmetic(false).is_some();
         let delta = labelled.cur_len.zip(labelled.total_len).map(|(cur, total)| cur - total);
         Lengths {
             tokens: labelled.input_ids.len(),
@@ -175,7 +179,7 @@ impl Scanner {
         let line = usize::try_from(record.place.line).unwrap_or(usize::MAX);
         let index = usize::try_from(record.place.index).unwrap_or(usize::MAX);
         let file = std::path::Path::new(&record.place.file);
-        let sample = sample_of(&value, index, line, file).map_err(|e| e.to_string())?;
+        let sample = sample_of(&value, self.layout, index, line, file).map_err(|e| e.to_string())?;
         let source = self.source_key.as_ref().map(|key| match value.get(key) {
             Some(serde_json::Value::String(text)) => text.clone(),
             Some(value) => value.to_string(),

@@ -6,7 +6,7 @@
 
 use rayon::prelude::*;
 
-use super::drawn::{FixEffect, Lot};
+use super::drawn::{Drawn, FixEffect, Lot};
 use super::engine::Scanner;
 use super::example::{Example, Mask};
 use super::report::Report;
@@ -33,7 +33,12 @@ impl Scanner {
         report.settle();
     }
 
+    /// The proposals change LLaVA's templates and rules; for a chat template there are none to try.
     fn try_fixes(&self, report: &mut Report) {
+        if self.setup().chat.is_some() {
+            report.drawn = Drawn::default();
+            return;
+        }
         let plan = self.plan();
         let fixes: Vec<(Fix, Plan)> = proposals(plan)
             .into_iter()

@@ -84,7 +84,7 @@ fn check_file(root: &Path, path: &Path, data: &BTreeMap<String, Record>) -> (usi
             let base = load_for(root, first);
             Arc::new(apply(&base, &overrides_of(&base, first)).expect("the overrides apply").0)
         });
-        let scanner = Scanner::new(Arc::new(setup(tokenizer, first)), None);
+        let scanner = Scanner::new(Arc::new(setup(tokenizer, first)), None, None);
         let mut expected = Counts::default();
         records.iter().for_each(|record| expected.add(record));
         let samples: Vec<Record> =

@@ -6,6 +6,7 @@
 
 mod config;
 mod grids;
+pub mod ledger;
 
 use super::MaskError;
 
