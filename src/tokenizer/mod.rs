@@ -16,6 +16,7 @@ pub mod formats;
 mod gguf;
 mod load;
 mod loaded;
+mod quick;
 mod recognize;
 pub mod slow;
 mod special;
@@ -30,5 +31,6 @@ pub use encoding::{Encoding, IGNORE_INDEX, IMAGE_TOKEN_INDEX, NO_ID, Piece, Toke
 pub use files::FileSet;
 pub use load::{LoadOptions, load};
 pub use loaded::Tokenizer;
+pub use quick::{QuickEncoder, Unsure, Words};
 pub use special::{AddedTokens, Role, SpecialToken, SpecialTokens};
 pub use table::{RoleToken, SpecialTokenTable};
