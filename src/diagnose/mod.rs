@@ -12,6 +12,7 @@
 //! the data as they are; whoever shows them makes them safe.
 
 mod alignment;
+mod attribution;
 mod cause;
 mod checks;
 mod compare;
@@ -35,6 +36,7 @@ mod what_if;
 pub use alignment::{
     Difference, DifferenceKind, Pair, PairedRound, RoundAlignment, Token, align, align_tokens, alignment_line,
 };
+pub use attribution::{Attribution, Concern};
 pub use cause::id;
 pub use checks::{CHECKS, Check};
 pub use compare::{CompareTotals, Comparison, Differs, Part, Stretch, share_vocabulary};
@@ -58,7 +60,7 @@ pub use what_if::{Effect, Health, health, what_if};
 use crate::chat::Sample;
 use crate::labels::Inspection;
 use crate::setup::Setup;
-use context::Context;
+use context::{Context, Ground};
 
 /// Every check on samples and their labels under a set-up (`inspections[i]` is the label of `samples[i]`).
 pub fn diagnose(setup: &Setup, samples: &[Sample], inspections: &[Inspection]) -> Report {
@@ -67,7 +69,8 @@ pub fn diagnose(setup: &Setup, samples: &[Sample], inspections: &[Inspection]) -
 
 /// The same for a plan whose rule may be one of our own numbers.
 pub fn diagnose_plan(plan: Plan, samples: &[Sample], inspections: &[Inspection]) -> Report {
-    let context = Context::new(plan, samples, inspections);
+    let ground = Ground::new(plan);
+    let context = Context::new(&ground, samples, inspections);
     let findings = CHECKS.iter().map(|check| check.run(&context)).collect();
     Report { findings, laws: context.laws.clone(), not_checked: not_checked(&context) }
 }

@@ -5,6 +5,7 @@ mod compare;
 mod doctor;
 mod explain;
 pub mod json;
+mod mask;
 mod moe;
 mod paint;
 mod sample;
@@ -20,6 +21,7 @@ pub use compare::{
 pub use doctor::{doctor_text, fix_text};
 pub use explain::explanation_lines;
 pub use json::{EncodeJson, SampleJson, SpecialJson};
+pub use mask::{example_mask, look_at, state_text};
 pub use moe::{expert_name, moe_legend, moe_sample_text};
 pub use paint::Paint;
 pub use sample::{encoding_text, glyph_text, sample_text, summary_line, token_glyphs};

@@ -2,11 +2,13 @@
 
 use std::io::Write;
 
+use super::mask::{look_at, state_text};
 use super::paint::Meaning;
 use super::{Paint, aligned_lines};
 use crate::chat::Sample;
 use crate::diagnose::{Plan, align_tokens, alignment_line};
 use crate::labels::{IGNORE_INDEX, IMAGE_TOKEN_INDEX, Inspection, Labelled, Segment, SegmentKind, Stop};
+use crate::scan::Look;
 use crate::setup::Setup;
 use crate::text::{self, Spaces};
 use crate::tokenizer::{Encoding, Role, TokenId, Tokenizer};
@@ -38,7 +40,7 @@ pub fn sample_text(
             return writeln!(out, "  the training code replaces this sample by a random other one\n");
         }
     };
-    writeln!(out, "  {}", state_line(labelled, paint))?;
+    writeln!(out, "  {}", state_line(inspection, paint))?;
     for segment in &labelled.segments {
         writeln!(
             out,
@@ -69,22 +71,9 @@ pub fn sample_text(
 }
 
 /// `✓ cur_len 63 = total_len 63 · learns 24 of 63 tokens`.
-fn state_line(labelled: &Labelled, paint: Paint) -> String {
-    let learns = format!("learns {} of {} tokens", labelled.supervised(), labelled.labels.len());
-    match (labelled.cur_len, labelled.total_len) {
-        (Some(cur), Some(total)) if labelled.mismatch => {
-            let line = format!("✗ cur_len {cur} ≠ total_len {total}: this sample trains on nothing");
-            paint.paint(&line, Meaning::Bad, false)
-        }
-        (Some(cur), Some(total)) if cur == total => {
-            paint.paint(&format!("✓ cur_len {cur} = total_len {total} · {learns}"), Meaning::Good, false)
-        }
-        (Some(cur), Some(total)) => {
-            let line = format!("! not checked: cur_len {cur}, total_len {total} · {learns}");
-            paint.paint(&line, Meaning::Bad, false)
-        }
-        _ => paint.paint(&format!("✓ this rule checks no length · {learns}"), Meaning::Good, false),
-    }
+fn state_line(inspection: &Inspection, paint: Paint) -> String {
+    let line = state_text(inspection);
+    paint.paint(&line, if line.starts_with('✓') { Meaning::Good } else { Meaning::Bad }, false)
 }
 
 fn segment_heading(segment: &Segment, labelled: &Labelled) -> String {
@@ -107,15 +96,14 @@ fn segment_heading(segment: &Segment, labelled: &Labelled) -> String {
 
 fn segment_text(setup: &Setup, labelled: &Labelled, segment: &Segment, paint: Paint) -> String {
     let all: Vec<usize> = segment.tokens.clone().collect();
-    let masked = |i: usize| labelled.labels_before_check.get(i) == Some(&IGNORE_INDEX);
-    let foldable = all.len() > FOLD_ABOVE && all.iter().all(|i| masked(*i));
+    let foldable = all.len() > FOLD_ABOVE && all.iter().all(|i| look_at(labelled, *i) == Look::Masked);
     let show = |indices: &[usize]| {
         let tokens = indices.iter().map(|&i| {
             let id = labelled.input_ids.get(i).copied().unwrap_or_default();
-            let meaning = match (masked(i), labelled.mismatch) {
-                (true, _) => Meaning::Masked,
-                (false, true) => Meaning::Lost,
-                (false, false) => Meaning::Supervised,
+            let meaning = match look_at(labelled, i) {
+                Look::Masked => Meaning::Masked,
+                Look::Lost => Meaning::Lost,
+                Look::Learned => Meaning::Supervised,
             };
             paint.paint(&token_glyphs(&setup.tokenizer, id), meaning, i % 2 == 1)
         });

@@ -1,15 +1,16 @@
 //! The work on a batch of records: parse, label, diagnose, count. Nothing here reads or prints.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::report::{BadRecord, CauseCount, Example, Report, SourceCount};
+use super::report::{Counted, Lengths, Report};
 use crate::chat::{Sample, sample_of};
 use crate::data::Record;
-use crate::diagnose::{Plan, Verdict, diagnose_plan};
+use crate::diagnose::{Attribution, Concern, Plan};
 use crate::error::Result;
-use crate::labels::Inspection;
+use crate::labels::{IGNORE_INDEX, Inspection, Labelled};
 use crate::setup::Setup;
 
 /// What became of a sample.
@@ -65,96 +66,111 @@ pub struct Batch {
 #[derive(Debug, Clone)]
 pub struct Scanner {
     setup: Arc<Setup>,
+    attribution: Arc<Attribution>,
     /// Key of a record whose values are counted one by one.
     source_key: Option<String>,
+}
+
+/// A sample with everything that is counted of it.
+struct Looked {
+    sample: Sample,
+    source: Option<String>,
+    inspection: Inspection,
+    concerns: Vec<Concern>,
 }
 
 impl Scanner {
     /// A scanner for a set-up.
     pub fn new(setup: Arc<Setup>, source_key: Option<String>) -> Self {
-        Self { setup, source_key }
+        let attribution = Arc::new(Attribution::new(Plan::of(&setup)));
+        Self { setup, attribution, source_key }
+    }
+
+    /// The set-up that samples are labelled under.
+    pub fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
+    /// The same, open to change.
+    pub(super) fn plan(&self) -> &Plan {
+        self.attribution.plan()
     }
 
     /// A report without any sample.
     pub fn empty(&self) -> Report {
         let setup = &self.setup;
-        Report::new(&setup.tokenizer.name, &setup.template.name, setup.rule.name())
+        let most = setup.options.model_max_length;
+        Report::new(&setup.tokenizer.name, &setup.template.name, self.plan().counting.name(), most)
     }
 
-    /// Parses, labels and diagnoses records on all cores; the result does not depend on how many there are.
+    /// Parses, labels and diagnoses records on all cores; the result does not depend on how many there are, nor on
+    /// which records come together.
     ///
     /// # Errors
     /// None of the records': those are counted. Only reports that do not fit together, which is a bug.
     pub fn scan(&self, records: &[Record]) -> Result<Batch> {
-        let parsed: Vec<Parsed> = records.par_iter().map(|record| self.parse(record)).collect();
+        let looked: Vec<std::result::Result<Looked, String>> =
+            records.par_iter().map(|record| self.look(record)).collect();
         let mut report = self.empty();
-        let mut samples = Vec::new();
-        let mut places = Vec::new();
         let mut judged = Vec::with_capacity(records.len());
-        for (record, parsed) in records.iter().zip(parsed) {
-            match parsed {
-                Ok((sample, source)) => {
-                    judged.push(Judged { id: Some(sample.id.clone()), state: None });
-                    places.push((judged.len() - 1, &record.place, source));
-                    samples.push(sample);
+        for (record, looked) in records.iter().zip(looked) {
+            match looked {
+                Ok(looked) => {
+                    let state = State::of(&looked.inspection);
+                    self.count(&mut report, record, &looked, state);
+                    judged.push(Judged { id: Some(looked.sample.id), state: Some(state) });
                 }
                 Err(message) => {
+                    report.count_bad(&record.place, &message);
                     judged.push(Judged { id: None, state: None });
-                    report.bad_records += 1;
-                    let place = record.place.clone();
-                    report.bad.push(BadRecord {
-                        file: place.file,
-                        line: place.line,
-                        byte: place.byte,
-                        message,
-                    });
                 }
             }
         }
-        let inspections: Vec<Inspection> = samples.par_iter().map(|s| self.setup.inspect(s)).collect();
-        report.samples = u64::try_from(samples.len()).unwrap_or(u64::MAX);
-        for ((inspection, sample), (at, _, source)) in inspections.iter().zip(&samples).zip(&places) {
-            let state = State::of(inspection);
-            if let Some(judged) = judged.get_mut(*at) {
-                judged.state = Some(state);
-            }
-            *report.by_state.entry(state.name().to_string()).or_default() += 1;
-            let rounds = sample.conversations.iter().filter(|t| t.from == "gpt").count();
-            *report.by_rounds.entry(u64::try_from(rounds).unwrap_or(u64::MAX)).or_default() += 1;
-            if let Ok(labelled) = &inspection.result {
-                let would = labelled.labels_before_check.iter().filter(|l| **l >= 0).count();
-                let learned = labelled.supervised();
-                report.add_lengths(labelled.input_ids.len(), learned, would.saturating_sub(learned));
-            }
-            if let Some(source) = source {
-                let count = report.by_source.entry(source.clone()).or_default();
-                *count = SourceCount {
-                    samples: count.samples + 1,
-                    lost: count.lost + u64::from(state != State::Sound),
-                };
-            }
-        }
-        let found = diagnose_plan(Plan::of(&self.setup), &samples, &inspections);
-        for finding in found.findings.iter().filter(|f| f.verdict > Verdict::Ok && !f.samples.is_empty()) {
-            let example = |index: &usize| {
-                let (_, place, _) = places.get(*index)?;
-                let id = samples.get(*index)?.id.clone();
-                Some(Example { file: place.file.clone(), byte: place.byte, line: place.line, id })
-            };
-            let cause = CauseCount {
-                title: finding.title.to_string(),
-                verdict: finding.verdict.name().to_string(),
-                samples: u64::try_from(finding.samples.len()).unwrap_or(u64::MAX),
-                examples: finding.samples.iter().take(10).filter_map(example).collect(),
-            };
-            report.by_cause.insert(finding.id.to_string(), cause);
-        }
-        let mut whole = self.empty();
-        whole.merge(report)?;
-        Ok(Batch { report: whole, judged })
+        Ok(Batch { report, judged })
     }
 
-    fn parse(&self, record: &Record) -> Parsed {
+    fn look(&self, record: &Record) -> std::result::Result<Looked, String> {
+        let (sample, source) = self.parse(record)?;
+        let inspection = self.setup.inspect(&sample);
+        let concerns = self.attribution.of(&sample, &inspection);
+        Ok(Looked { sample, source, inspection, concerns })
+    }
+
+    fn count(&self, report: &mut Report, record: &Record, looked: &Looked, state: State) {
+        let labelled = looked.inspection.result.as_ref().ok();
+        let learned = labelled.map(|l| ranges(&l.labels)).unwrap_or_default();
+        let lengths = labelled.map(|l| self.lengths(l, &learned));
+        report.count(&Counted {
+            state,
+            place: &record.place,
+            id: &looked.sample.id,
+            record: &record.bytes,
+            rounds: looked.sample.conversations.iter().filter(|t| t.from == "gpt").count(),
+            source: looked.source.as_deref(),
+            lengths,
+            concerns: &looked.concerns,
+        });
+    }
+
+    fn lengths<'a>(&self, labelled: &Labelled, learned: &'a [Range<usize>]) -> Lengths<'a> {
+        let would = labelled.labels_before_check.iter().filter(|l| **l != IGNORE_INDEX).count();
+        let most = i64::try_from(self.setup.options.model_max_length).unwrap_or(i64::MAX);
+        let compared = labelled.cur_len.is_some_and(|cur| cur < most);
+        let compared = compared && self.plan().arithmetic(false).is_some();
+        let delta = labelled.cur_len.zip(labelled.total_len).map(|(cur, total)| cur - total);
+        Lengths {
+            tokens: labelled.input_ids.len(),
+            learned,
+            lost: would.saturating_sub(labelled.supervised()),
+            delta: delta.filter(|_| compared),
+        }
+    }
+
+    /// The sample that a record holds, and its value of the source key.
+    ///
+    /// # Errors
+    /// Why it is none.
+    pub(super) fn parse(&self, record: &Record) -> Parsed {
         let value: serde_json::Value = serde_json::from_slice(&record.bytes).map_err(|e| e.to_string())?;
         let line = usize::try_from(record.place.line).unwrap_or(usize::MAX);
         let index = usize::try_from(record.place.index).unwrap_or(usize::MAX);
@@ -171,3 +187,15 @@ impl Scanner {
 
 /// A sample with the value of the source key, or why the record is none.
 type Parsed = std::result::Result<(Sample, Option<String>), String>;
+
+/// Where labels are learned, as stretches.
+fn ranges(labels: &[i64]) -> Vec<Range<usize>> {
+    let mut ranges: Vec<Range<usize>> = Vec::new();
+    for (at, _) in labels.iter().enumerate().filter(|(_, label)| **label != IGNORE_INDEX) {
+        match ranges.last_mut() {
+            Some(last) if last.end == at => last.end = at + 1,
+            _ => ranges.push(at..at + 1),
+        }
+    }
+    ranges
+}

@@ -2,14 +2,23 @@
 //!
 //! ```text
 //! records ─► batch ─► parse, label, diagnose (all cores) ─► counts of the batch ─┐
-//!                                                                      merge ◄───┘ ─► Report
+//!                                                                      merge ◄───┘ ─► finish ─► Report
 //! ```
 //!
 //! [`Report`]s of parts of the data merge into the report of the whole: all of it is counts and sums, and lists cut
 //! to a length by an order that does not depend on who came first.
 
+mod drawn;
 mod engine;
+mod example;
+mod finish;
+mod law;
 mod report;
 
+pub use drawn::{DRAWN, Drawn, FixEffect, Lot};
 pub use engine::{Batch, Judged, Scanner, State};
-pub use report::{BadRecord, CauseCount, Example, Report, SCHEMA_VERSION, SourceCount, bucket};
+pub use example::{BadRecord, Example, Look, Mask, Stretch};
+pub use law::DeltaLaw;
+pub use report::{
+    CauseCount, Counted, CutLoss, Lengths, MOST_ROUNDS, MOST_SOURCES, Report, SCHEMA_VERSION, SourceCount, bucket,
+};
