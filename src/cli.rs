@@ -129,6 +129,10 @@ pub enum Format {
     Jsonl,
     /// Only of `frame`: text with terminal colours.
     Ansi,
+    /// Of `scan`, `inspect` and `frame`: one page that needs nothing else.
+    Html,
+    /// Of `inspect` and `frame`: a picture whose text can be selected.
+    Svg,
     /// Only of `doctor`: SARIF 2.1.0, for code-scanning tools.
     Sarif,
 }
@@ -201,7 +205,8 @@ pub enum Command {
 pub struct ScanArguments {
     #[command(subcommand)]
     pub command: Option<ScanCommand>,
-    /// Files (JSON array or lines, also .gz and .zst), folders, patterns, or - for standard input [default: --data].
+    /// Files (JSON array or lines, also .gz and .zst, or Parquet), folders, patterns, or - for standard input
+    /// [default: --data].
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Key of a record whose values are counted one by one.
@@ -219,6 +224,25 @@ pub struct ScanArguments {
     /// Take every n-th record only, beginning with the i-th: i/n.
     #[arg(long, value_name = "I/N")]
     pub shard: Option<String>,
+    /// Read standard input; the same as the file -.
+    #[arg(long)]
+    pub stdin: bool,
+    /// Every line is a record, so that a bracket left open spoils its own line only.
+    #[arg(long)]
+    pub jsonl: bool,
+    /// Keep the state of the scan in this file [default: the first output with .state behind its name].
+    #[arg(long, value_name = "FILE")]
+    pub state: Option<PathBuf>,
+    /// Go on from the state that a scan with the same options left when it was killed or stopped; begin where there is
+    /// none.
+    #[arg(long)]
+    pub resume: bool,
+    /// Seconds between two writings of the state.
+    #[arg(long, value_name = "SECONDS", default_value_t = 5.0)]
+    pub state_every: f64,
+    /// Records that are worked on at once: enough for all cores, little enough to keep memory flat.
+    #[arg(long, hide = true, default_value_t = 2048)]
+    pub batch: usize,
 }
 
 /// What else `scan` can do.
@@ -232,6 +256,26 @@ pub enum ScanCommand {
 }
 
 impl ScanArguments {
+    /// Where the state is kept; nowhere without an output and without `--state`.
+    ///
+    /// # Errors
+    /// `--resume` where no state was ever kept.
+    pub fn state_file(&self) -> Result<Option<PathBuf>> {
+        let output = [&self.bad_ids, &self.write_good, &self.write_bad].into_iter().flatten().next();
+        let beside = output.map(|path| {
+            let mut name = path.as_os_str().to_os_string();
+            name.push(".state");
+            PathBuf::from(name)
+        });
+        match self.state.clone().or(beside) {
+            None if self.resume => Err(Error::Usage(
+                "--resume needs the file that the state is kept in: --state FILE, or an output such as --bad-ids FILE"
+                    .to_string(),
+            )),
+            file => Ok(file),
+        }
+    }
+
     /// Which part of the records, from 1, and of how many.
     ///
     /// # Errors

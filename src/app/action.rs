@@ -68,6 +68,25 @@ impl Screen {
     }
 }
 
+/// What the present screen is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ExportForm {
+    /// HTML.
+    Page,
+    /// SVG.
+    Picture,
+}
+
+impl ExportForm {
+    /// Ending of the file's name.
+    pub fn ending(self) -> &'static str {
+        match self {
+            Self::Page => "html",
+            Self::Picture => "svg",
+        }
+    }
+}
+
 /// One act.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Action {
@@ -95,6 +114,8 @@ pub enum Action {
     Explain,
     ToggleTheme,
     ToggleImageMarks,
+    /// The present screen into a file.
+    Export(ExportForm),
     Left,
     Right,
     Up,

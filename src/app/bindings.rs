@@ -1,6 +1,6 @@
 //! The one table of keys: dispatch, help, footer, palette and the README's table all read it.
 
-use super::action::{Action, Screen};
+use super::action::{Action, ExportForm, Screen};
 use super::key::Key;
 
 /// Where a key has its meaning. Overlays take every key; a screen's keys win over the global ones.
@@ -120,6 +120,8 @@ const COMMON: &[Binding] = {
         bind(Global, &["R"], A::PickRule, "choose a label rule", Some("rule")),
         bind(Global, &["e"], A::Edit, "edit the turn under the cursor", Some("edit")),
         bind(Global, &["O", "ctrl-o"], A::OpenFile, "open a file of conversations", Some("open file")),
+        bind(Global, &["X"], A::Export(ExportForm::Page), "write this screen into a file, as a page (HTML)", None),
+        bind(Global, &[], A::Export(ExportForm::Picture), "write this screen into a file, as a picture (SVG)", None),
         bind(Global, &[], A::PickLoading, "slow or fast class, and the release of transformers", None),
         bind(Global, &[], A::ToggleImageMarks, "wrap images in <im_start> and <im_end>", None),
         bind(Global, &["1"], A::Open(Labels), "screen Labels", None),

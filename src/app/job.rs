@@ -9,7 +9,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::action::Screen;
+use super::action::{ExportForm, Screen};
 use super::panels::{PanelOutcome, PanelWork};
 use super::survey::{SampleState, Tally};
 use super::view::SampleView;
@@ -177,6 +177,8 @@ pub struct Job {
 pub enum Effect {
     Start(Box<Job>),
     Cancel(JobKind),
+    /// Write the screen as it is drawn now into a new file.
+    Export(ExportForm),
     Suspend,
     Quit,
 }

@@ -31,7 +31,7 @@ mod turns;
 mod update;
 mod view;
 
-pub use action::{Action, Screen};
+pub use action::{Action, ExportForm, Screen};
 pub use bindings::{Binding, Context, bindings, hints, keys_of, markdown, resolve};
 pub use cause::{Cause, cause};
 pub use geometry::{Area, MIN_SIZE, Panes, Tier, panes};

@@ -38,6 +38,8 @@ pub enum Msg {
     /// Lines, down is positive.
     Wheel(i16),
     Resize(u16, u16),
+    /// The file that a screen was written into, or why it was not.
+    Exported(Result<String, String>),
     Done {
         kind: JobKind,
         ticket: u64,
@@ -59,6 +61,12 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
         }
         Msg::Resize(width, height) => {
             app.size = (width, height);
+            Vec::new()
+        }
+        Msg::Exported(written) => {
+            let is_error = written.is_err();
+            let text = written.map_or_else(|error| error, |file| format!("written: {file}"));
+            app.notice = Some(Notice { text, is_error });
             Vec::new()
         }
         Msg::Done { kind, ticket, outcome } if app.tickets.get(&kind) == Some(&ticket) => done(app, outcome),
@@ -316,6 +324,7 @@ fn command(app: &mut App, action: Action) -> Vec<Effect> {
                 Background::Light => Background::Dark,
             }
         }
+        Action::Export(form) => return vec![Effect::Export(form)],
         Action::ToggleImageMarks => {
             let on = !app.request.mm_use_im_start_end;
             return change(app, Request { mm_use_im_start_end: on, ..app.request.clone() });

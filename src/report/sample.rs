@@ -76,7 +76,7 @@ fn state_line(inspection: &Inspection, paint: Paint) -> String {
     paint.paint(&line, if line.starts_with('✓') { Meaning::Good } else { Meaning::Bad }, false)
 }
 
-fn segment_heading(segment: &Segment, labelled: &Labelled) -> String {
+pub(super) fn segment_heading(segment: &Segment, labelled: &Labelled) -> String {
     let round = segment.round.map_or(String::new(), |r| format!("round {}", r + 1));
     let masked = labelled
         .labels_before_check
@@ -138,7 +138,7 @@ pub fn glyph_text(bytes: &[u8]) -> String {
 }
 
 /// Why the loop over the rounds ended before the prompt did.
-fn stop_line(setup: &Setup, labelled: &Labelled) -> Option<String> {
+pub(super) fn stop_line(setup: &Setup, labelled: &Labelled) -> Option<String> {
     match labelled.stop {
         Stop::Parts { round, parts } => {
             let mark = setup.rule.answer_mark(&setup.template);
@@ -152,7 +152,7 @@ fn stop_line(setup: &Setup, labelled: &Labelled) -> Option<String> {
 }
 
 /// The sum of lengths in numbers: how `cur_len` and `total_len` come about.
-fn length_lines(setup: &Setup, labelled: &Labelled) -> Vec<String> {
+pub(super) fn length_lines(setup: &Setup, labelled: &Labelled) -> Vec<String> {
     let (Some(cur), Some(total)) = (labelled.cur_len, labelled.total_len) else { return Vec::new() };
     let start = cur - labelled.rounds.iter().map(|r| r.round_len).sum::<i64>();
     let rounds: Vec<String> = labelled.rounds.iter().map(|r| r.round_len.to_string()).collect();

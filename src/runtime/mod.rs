@@ -8,6 +8,7 @@
 //! ```
 
 mod events;
+mod export;
 mod frame;
 mod jobs;
 mod looping;
@@ -19,7 +20,7 @@ mod work;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
-pub use frame::{FrameRequest, feed, frame};
+pub use frame::{FrameForm, FrameRequest, feed, frame};
 pub use work::perform;
 
 use crate::app::{App, DataSource};

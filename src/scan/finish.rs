@@ -69,6 +69,10 @@ fn example_place(example: &Example) -> Place {
 fn proposals(plan: &Plan) -> Vec<Fix> {
     let samples = conversations();
     let inspections: Vec<Inspection> = samples.iter().map(|sample| plan.inspect(sample)).collect();
+    let mut both = samples.iter().zip(&inspections);
+    if both.all(|(sample, inspection)| health(plan, sample, inspection).right) {
+        return Vec::new();
+    }
     let search = fix_search(plan, &[]);
     let searched = search.best.into_iter().chain(search.others);
     let found = diagnose_plan(plan.clone(), &samples, &inspections).findings;

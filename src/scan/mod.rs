@@ -8,6 +8,7 @@
 //! [`Report`]s of parts of the data merge into the report of the whole: all of it is counts and sums, and lists cut
 //! to a length by an order that does not depend on who came first.
 
+mod checkpoint;
 mod drawn;
 mod engine;
 mod example;
@@ -16,6 +17,7 @@ mod law;
 mod report;
 mod tally;
 
+pub use checkpoint::{Checkpoint, Position};
 pub use drawn::{DRAWN, Drawn, FixEffect, Lot};
 pub use engine::{Batch, Judged, Scanner, State, Way};
 pub use example::{BadRecord, Example, Look, Mask, Stretch};

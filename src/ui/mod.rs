@@ -3,6 +3,7 @@
 
 mod ansi;
 mod canvas;
+mod cells;
 mod chrome;
 mod compare;
 mod doctor;
@@ -23,6 +24,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 pub use ansi::{to_ansi, to_text};
+pub use cells::{to_html, to_svg};
 pub use theme::{Depth, Meaning, Theme};
 
 use crate::app::{App, Area, Load, MIN_SIZE, Panes, SampleView, Screen, Target, Tier};

@@ -4,7 +4,7 @@ use super::canvas::Canvas;
 use super::theme::Meaning;
 use crate::app::panels::scan::causes;
 use crate::app::{App, Area, Load, Panes};
-use crate::report::scan_lines;
+use crate::report::{scan_lines, share_and_left};
 use crate::scan::Report;
 
 /// Draws the screen.
@@ -29,7 +29,8 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
     let meaning = if lost == 0 { Meaning::Good } else { Meaning::Bad };
     canvas.spans(area.line(0), &[(&head, Meaning::Strong), (&text, meaning)]);
     if area.width >= 70 {
-        canvas.right(area.line(0), &format!(" {:>7} a second", state.rate), Meaning::Quiet);
+        let left = if state.done { String::new() } else { share_and_left(&state.pace) };
+        canvas.right(area.line(0), &format!(" {left}{:>7} a second", state.pace.rate()), Meaning::Quiet);
     }
     let list = Area { y: area.y + 2, height: area.height.saturating_sub(2), ..area };
     let used = cause_rows(canvas, state.row, list, report);

@@ -10,7 +10,8 @@ use crate::app::moves::{lines, step};
 use crate::app::panels::{PanelAct, PanelWork};
 use crate::app::state::{App, Load, Notice};
 use crate::app::update::{go_to_sample, job};
-use crate::scan::Report;
+use crate::report::Pace;
+use crate::scan::{Example, Report};
 use crate::setup::Setup;
 
 /// What the screen knows.
@@ -19,8 +20,8 @@ pub struct State {
     /// The report so far; `Loading` only until the first batch is done.
     pub report: Load<Box<Report>>,
     pub done: bool,
-    /// Samples a second.
-    pub rate: u64,
+    /// How far it is.
+    pub pace: Pace,
     /// Line under the cursor, among those of the report.
     pub row: usize,
     /// What it was made for.
@@ -50,7 +51,7 @@ pub enum Outcome {
     /// The report so far.
     Counted {
         report: Box<Report>,
-        rate: u64,
+        pace: Pace,
         done: bool,
     },
     Failed(String),
@@ -97,17 +98,14 @@ fn start(app: &mut App) -> Vec<Effect> {
     };
     let state = &mut app.panels.scan;
     state.made_for = Some((setup.clone(), app.source.clone()));
-    (state.report, state.done, state.rate, state.row) = (Load::Loading, false, 0, 0);
+    (state.report, state.done, state.pace, state.row) = (Load::Loading, false, Pace::default(), 0);
     let work = AppWork::Panel(PanelWork::Scan(Box::new(Work { setup, file })));
     vec![job(app, JobKind::Panel(Screen::Scan), work)]
 }
 
 /// Causes in the order of the screen: the most frequent first.
 pub fn causes(report: &Report) -> Vec<&str> {
-    let mut causes: Vec<(&str, u64)> =
-        report.by_cause.iter().map(|(id, c)| (id.as_str(), c.samples)).collect();
-    causes.sort_by_key(|(id, samples)| (std::cmp::Reverse(*samples), *id));
-    causes.into_iter().map(|(id, _)| id).collect()
+    report.causes().into_iter().map(|(id, _)| id).collect()
 }
 
 /// A general act on this screen.
@@ -142,8 +140,13 @@ fn example(app: &mut App) -> Vec<Effect> {
     };
     let examples = report.by_cause.get(&id).map(|c| c.examples.as_slice()).unwrap_or_default();
     let samples = app.samples.ready();
-    let place = |name: &str| samples.and_then(|all| all.iter().position(|s| s.id == name));
-    let places: Vec<usize> = examples.iter().filter_map(|e| place(&e.id)).collect();
+    // Ids need not differ: the position counts, unless records that are no samples have shifted it.
+    let place = |example: &Example| {
+        let all = samples?;
+        let at = usize::try_from(example.index).ok().filter(|at| all.get(*at).is_some_and(|s| s.id == example.id));
+        at.or_else(|| all.iter().position(|s| s.id == example.id))
+    };
+    let places: Vec<usize> = examples.iter().filter_map(place).collect();
     let next = places.iter().find(|at| **at > app.current).or(places.first()).copied();
     let Some(index) = next else {
         let text = "no example of this cause is among the samples that are loaded".to_string();
@@ -163,9 +166,9 @@ fn example(app: &mut App) -> Vec<Effect> {
 /// Takes what came of the work.
 pub fn done(app: &mut App, outcome: Outcome) -> Vec<Effect> {
     match outcome {
-        Outcome::Counted { report, rate, done } => {
+        Outcome::Counted { report, pace, done } => {
             let state = &mut app.panels.scan;
-            (state.report, state.rate, state.done) = (Load::Ready(report), rate, done);
+            (state.report, state.pace, state.done) = (Load::Ready(report), pace, done);
         }
         Outcome::Failed(error) => broken(app, error),
     }
