@@ -17,6 +17,8 @@ use maskscope::scan::{Scanner, Way};
 use maskscope::setup::{Request, load_tokenizer, resolve};
 use maskscope::tokenizer::{LoadOptions, Loader};
 
+/// Records of a batch.
+const BATCH: usize = 4096;
 /// Records of one measurement.
 const RECORDS: u64 = 100_000;
 /// Records of one measurement of the reference way.
@@ -65,7 +67,8 @@ fn report(what: &str, file: &str, scanner: &Scanner, most: u64) -> maskscope::Re
     let mut whole = scanner.empty();
     while whole.samples < most {
         let records = Records::open(&Source::File(PathBuf::from(file)))?;
-        whole.merge(scanner.scan_records(records.take(usize::try_from(most - whole.samples).unwrap_or(0)))?)?;
+        let left = usize::try_from(most - whole.samples).unwrap_or(0);
+        whole.merge(scanner.scan_all(records.take(left), BATCH)?)?;
     }
     let (wall, cpu) = (begun.elapsed().as_secs_f64(), cpu_seconds() - cpu);
     let rate = |seconds: f64| whole.samples as f64 / seconds;

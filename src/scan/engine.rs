@@ -215,6 +215,27 @@ impl Scanner {
         Ok(Batch { report, judged })
     }
 
+    /// The counts of records that are read from somewhere, a batch at a time: the next one is read while this one is
+    /// looked at.
+    ///
+    /// # Errors
+    /// As [`Self::scan`], and whatever the reading gives.
+    pub fn scan_all(
+        &self,
+        mut records: impl Iterator<Item = Result<Record>> + Send,
+        batch: usize,
+    ) -> Result<Report> {
+        let mut whole = self.empty();
+        let mut read = || records.by_ref().take(batch.max(1)).collect::<Result<Vec<Record>>>();
+        let mut now = read()?;
+        while !now.is_empty() {
+            let (done, next) = rayon::join(|| self.scan(&now), &mut read);
+            whole.merge(done?.report)?;
+            now = next?;
+        }
+        Ok(whole)
+    }
+
     fn part(&self, records: &[Record]) -> Result<Part> {
         let mut part = Part { seen: Vec::with_capacity(records.len()), ..Part::default() };
         let quick = self.quick.as_deref().ok();
