@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let text = format!(
         r#"{{"model_type": "mixtral", "vocab_size": {VOCAB}, "hidden_size": {HIDDEN}, "num_hidden_layers": {LAYERS},
             "num_attention_heads": 8, "num_key_value_heads": 8, "intermediate_size": {INTERMEDIATE},
-            "num_local_experts": {EXPERTS}, "num_experts_per_tok": 2, "rms_norm_eps": 1e-5}}"#
+            "num_local_experts": {EXPERTS}, "num_experts_per_tok": 2, "rms_norm_eps": 1e-5, "rope_theta": 10000.0}}"#
     );
     let config = Config::parse("config.json", &text)?;
     let start = Instant::now();

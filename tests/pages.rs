@@ -33,15 +33,18 @@ fn exports(folder: &Path) -> Vec<(&'static str, String)> {
     let path = data(folder);
     let samples = folder.join("samples.jsonl");
     let text = std::fs::read_to_string(&path).expect("the data");
-    std::fs::write(&samples, text.lines().filter(|l| !l.ends_with("no record")).collect::<Vec<_>>().join("\n"))
-        .expect("written");
+    std::fs::write(
+        &samples,
+        text.lines().filter(|l| !l.ends_with("no record")).collect::<Vec<_>>().join("\n"),
+    )
+    .expect("written");
     let samples = samples.to_str().expect("UTF-8");
     vec![
         ("scan.html", maskscope(&["scan", &path, "--source-key", "source", "--format", "html"])),
         ("inspect.html", maskscope(&["inspect", "-d", samples, "--format", "html"])),
         ("inspect.svg", maskscope(&["inspect", "-d", samples, "--format", "svg"])),
-        ("frame.html", maskscope(&["frame", "-d", samples, "--format", "html"])),
-        ("frame.svg", maskscope(&["frame", "-d", samples, "--format", "svg"])),
+        ("frame.html", maskscope(&["frame", "-d", samples, "--keys", "n", "--format", "html"])),
+        ("frame.svg", maskscope(&["frame", "-d", samples, "--keys", "n", "--format", "svg"])),
     ]
 }
 
@@ -64,14 +67,24 @@ fn masks_have_a_second_channel() {
     let folder = tempfile::tempdir().expect("a folder");
     let exports = exports(folder.path());
     let of = |name: &str| &exports.iter().find(|(n, _)| *n == name).expect("the export").1;
-    for class in ["class=\"t learned\"", "class=\"t masked\"", "class=\"t lost\""] {
-        assert!(of("inspect.html").contains(class) || class.contains("lost"), "{class}");
+    for class in ["class=\"t learned\"", "class=\"t masked\""] {
+        assert!(of("inspect.html").contains(class), "{class}");
     }
     assert!(of("inspect.html").contains("text-decoration: underline"));
-    assert!(of("inspect.svg").contains("class=\"learned\"") && of("inspect.svg").contains("text-decoration: underline"));
-    assert!(of("frame.svg").contains("text-decoration:underline") && of("frame.html").contains("text-decoration:underline"));
+    assert!(
+        of("inspect.svg").contains("class=\"learned\"")
+            && of("inspect.svg").contains("text-decoration: underline")
+    );
+    assert!(
+        of("frame.svg").contains("text-decoration:underline")
+            && of("frame.html").contains("text-decoration:underline")
+    );
     let scan = of("scan.html");
-    assert!(scan.contains("<svg") && scan.contains("class=\"tokens\"") && scan.contains("prefers-color-scheme: dark"));
+    assert!(
+        scan.contains("<svg")
+            && scan.contains("class=\"tokens\"")
+            && scan.contains("prefers-color-scheme: dark")
+    );
 }
 
 /// Runs a page in headless Chromium: its DOM, what its console said, and the addresses that it asked for.
@@ -95,7 +108,10 @@ fn browse(page: &Path, folder: &Path) -> (String, Vec<String>, Vec<String>) {
     let log: Value = serde_json::from_str(&text)
         .or_else(|_| serde_json::from_str(&format!("{}]}}", text.trim_end().trim_end_matches(','))))
         .expect("JSON");
-    let events = log["events"].as_array().expect("events").iter();
+    // What the browser asks for itself (updates, the time) has no page for an initiator.
+    let of_page =
+        |event: &&Value| event["params"]["initiator"].as_str().is_some_and(|i| i != "not an origin");
+    let events = log["events"].as_array().expect("events").iter().filter(of_page);
     let urls = events.filter_map(|event| event["params"]["url"].as_str().map(String::from)).collect();
     (String::from_utf8_lossy(&output.stdout).into_owned(), console, urls)
 }
@@ -108,15 +124,21 @@ fn a_browser_shows_the_pages_without_an_error_and_without_a_request() {
         return;
     }
     let folder = tempfile::tempdir().expect("a folder");
+    // First a page that does what ours must not: it has to be noticed.
+    let bad = folder.path().join("bad.html");
+    std::fs::write(&bad, "<img src='http://127.0.0.1:9/x.png'><script>console.error('boo')</script>")
+        .expect("written");
+    let (_, console, urls) = browse(&bad, folder.path());
+    assert!(console.iter().any(|line| line.contains("boo")), "{console:?}");
+    assert!(urls.iter().any(|url| url.contains("127.0.0.1:9")), "{urls:?}");
     for (name, text) in exports(folder.path()) {
         let page = folder.path().join(name);
         std::fs::write(&page, text).expect("written");
         let (dom, console, urls) = browse(&page, folder.path());
         assert_eq!(console, Vec::<String>::new(), "{name}: the console is silent");
-        let outside: Vec<&String> =
-            urls.iter().filter(|url| !["file://", "data:", "chrome://"].iter().any(|own| url.starts_with(own))).collect();
+        let outside: Vec<&String> = urls.iter().filter(|url| !url.starts_with("data:")).collect();
         assert!(outside.is_empty(), "{name} asks for {outside:?}");
-        assert!(!dom.contains("<script") && !dom.contains("<img") && !dom.contains("owned<"), "{name}");
+        assert!(!dom.contains("<script") && !dom.contains("<img") && !dom.contains("<title>owned"), "{name}");
         assert!(dom.contains("&lt;"), "{name}: hostile text is text");
         if name == "scan.html" {
             assert!(dom.matches("<rect").count() > 5 && dom.matches("<svg").count() > 5, "charts");

@@ -15,7 +15,8 @@ fn recipe(name: &str) -> String {
 fn data(folder: &Path) -> String {
     let record = |n: usize| {
         let answer = if n.is_multiple_of(5) { String::new() } else { format!("Answer {n}.") };
-        let turns = json!([{"from": "human", "value": format!("Is it {n}?")}, {"from": "gpt", "value": answer}]);
+        let turns =
+            json!([{"from": "human", "value": format!("Is it {n}?")}, {"from": "gpt", "value": answer}]);
         json!({"id": format!("s{n}"), "source": n % 3, "conversations": turns}).to_string()
     };
     let mut lines: Vec<String> = (0..60).map(record).collect();
@@ -55,7 +56,8 @@ fn the_tasks_of_a_slurm_array_add_up() {
         checked(done, &[0]);
     }
     let parts = ["1", "2", "3"].map(|task| out.join(format!("{task}.json")));
-    let merged = Command::new(PROGRAM).args(["scan", "merge"]).args(parts).args(["--format", "json"]).output();
+    let merged =
+        Command::new(PROGRAM).args(["scan", "merge"]).args(parts).args(["--format", "json"]).output();
     assert_eq!(checked(merged.expect("runs"), &[1]), scan(&path), "byte for byte");
 }
 
@@ -80,7 +82,9 @@ fn gnu_parallel_gives_the_report_of_one_run() {
 fn spark_counts_what_one_run_counts() {
     let python = std::env::var("MASKSCOPE_SPARK_PYTHON").unwrap_or_else(|_| "python3".to_string());
     if !is_there(&python, &["-c", "import pyspark"]) || !is_there("java", &["-version"]) {
-        eprintln!("SKIPPED Spark: needs Java and pyspark; MASKSCOPE_SPARK_PYTHON names the interpreter that has it");
+        eprintln!(
+            "SKIPPED Spark: needs Java and pyspark; MASKSCOPE_SPARK_PYTHON names the interpreter that has it"
+        );
         return;
     }
     let folder = tempfile::tempdir().expect("a folder");
@@ -95,11 +99,28 @@ fn spark_counts_what_one_run_counts() {
     checked(done, &[0]);
     let of = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
     let (spark, one) = (of(&std::fs::read_to_string(&out).expect("the report")), of(&scan(&path)));
-    for key in ["samples", "bad_records", "by_state", "by_rounds", "by_source", "delta_by_rounds", "tokens", "supervised", "lost", "by_length", "by_share"] {
+    for key in [
+        "samples",
+        "bad_records",
+        "by_state",
+        "by_rounds",
+        "by_source",
+        "delta_by_rounds",
+        "tokens",
+        "supervised",
+        "lost",
+        "by_length",
+        "by_share",
+    ] {
         assert_eq!(spark[key], one[key], "{key}");
     }
     let causes = |report: &Value| -> Vec<(String, Value)> {
-        report["by_cause"].as_object().expect("causes").iter().map(|(id, c)| (id.clone(), c["samples"].clone())).collect()
+        report["by_cause"]
+            .as_object()
+            .expect("causes")
+            .iter()
+            .map(|(id, c)| (id.clone(), c["samples"].clone()))
+            .collect()
     };
     assert_eq!(causes(&spark), causes(&one));
 }

@@ -2,7 +2,7 @@
 //! gives what JSON gives; the page shows hostile text as text.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -39,9 +39,15 @@ fn record(n: usize) -> String {
         _ => format!("Answer {n}, as asked. <img src=x onerror=alert(1)>\u{202e}"),
     };
     let speaker = if n % 13 == 12 { "system" } else { "human" };
-    let mut turns = vec![json!({"from": speaker, "value": format!("Question {n}?")}), json!({"from": "gpt", "value": answer})];
-    if n % 3 == 0 {
-        turns.extend([json!({"from": "human", "value": "And ASSISTANT: then?"}), json!({"from": "gpt", "value": "Then."})]);
+    let mut turns = vec![
+        json!({"from": speaker, "value": format!("Question {n}?")}),
+        json!({"from": "gpt", "value": answer}),
+    ];
+    if n.is_multiple_of(3) {
+        turns.extend([
+            json!({"from": "human", "value": "And ASSISTANT: then?"}),
+            json!({"from": "gpt", "value": "Then."}),
+        ]);
     }
     match n % 17 {
         9 => "{\"id\": oops".to_string(),
@@ -66,7 +72,8 @@ fn shards_of_any_number_merge_into_the_report_of_one_run() {
     let folder = tempfile::tempdir().expect("a folder");
     let files = data(folder.path(), 240);
     let parquet = "tests/parquet/rows.zstd.parquet";
-    let shared = [files[0].as_str(), files[1].as_str(), parquet, "--source-key", "source", "--format", "json"];
+    let shared =
+        [files[0].as_str(), files[1].as_str(), parquet, "--source-key", "source", "--format", "json"];
     let whole = scan(&shared);
     let report = json_of(&whole);
     assert!(report["samples"].as_u64() > Some(200), "{report}");
@@ -90,7 +97,11 @@ fn shards_of_any_number_merge_into_the_report_of_one_run() {
             .collect();
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
         let merge = |form: &str| {
-            text(maskscope(&[&["scan", "merge"], &parts[..], &["--format", form]].concat()).output().expect("runs"))
+            text(
+                maskscope(&[&["scan", "merge"], &parts[..], &["--format", form]].concat())
+                    .output()
+                    .expect("runs"),
+            )
         };
         assert_eq!(merge("json"), whole, "{shards} shards, byte for byte");
         if shards == 3 {
@@ -102,7 +113,8 @@ fn shards_of_any_number_merge_into_the_report_of_one_run() {
     let path = folder.path().join("other.json");
     std::fs::write(&path, other).expect("written");
     let one = folder.path().join("1-of-2.json");
-    let refused = maskscope(&["scan", "merge", one.to_str().unwrap(), path.to_str().unwrap()]).output().expect("runs");
+    let refused =
+        maskscope(&["scan", "merge", one.to_str().unwrap(), path.to_str().unwrap()]).output().expect("runs");
     assert_eq!(refused.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("do not belong together"));
 }
@@ -131,8 +143,9 @@ impl Files {
     }
 }
 
-/// Starts a scan and kills it (SIGKILL) once its state is behind record `after`; false where it ended before that.
-fn kill_behind(arguments: &[&str], state: &Path, after: u64) -> bool {
+/// Starts a scan and sends it a signal once its state is behind record `after`; gives how it ended, or `None` where it
+/// was done before that.
+fn end_behind(arguments: &[&str], state: &Path, after: u64, signal: &str) -> Option<ExitStatus> {
     let mut child = maskscope(&[&["scan", "-t", "sample:phi-2"], arguments].concat())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -140,52 +153,56 @@ fn kill_behind(arguments: &[&str], state: &Path, after: u64) -> bool {
         .expect("starts");
     let begun = Instant::now();
     loop {
-        let number = std::fs::read(state).ok().and_then(|bytes| {
-            serde_json::from_slice::<Value>(&bytes).ok()?["position"]["number"].as_u64()
-        });
+        let number = std::fs::read(state)
+            .ok()
+            .and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok()?["position"]["number"].as_u64());
         if number >= Some(after) {
-            child.kill().expect("is killed");
-            child.wait().expect("ends");
-            return true;
+            let kill =
+                Command::new("kill").args([signal, &child.id().to_string()]).status().expect("kill runs");
+            assert!(kill.success());
+            return Some(child.wait().expect("ends"));
         }
         if child.try_wait().expect("is asked").is_some() {
-            return false;
+            return None;
         }
         assert!(begun.elapsed() < Duration::from_secs(300), "the state never came to record {after}");
         std::thread::sleep(Duration::from_millis(2));
     }
 }
 
+#[cfg(unix)]
 #[test]
-fn a_scan_that_is_killed_twice_goes_on_to_the_same_report_and_files() {
+fn a_scan_that_is_killed_and_stopped_goes_on_to_the_same_report_and_files() {
     let folder = tempfile::tempdir().expect("a folder");
     let inputs = data(folder.path(), 1500);
     let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
     let (once, killed) = (Files::new(folder.path(), "once"), Files::new(folder.path(), "killed"));
     let state = folder.path().join("killed-bad.txt.state");
     let arguments = |files: &Files, more: &[&str]| -> Vec<String> {
-        let all = inputs.iter().chain(&["--source-key", "source", "--format", "json", "--batch", "16"]).chain(more);
+        let all =
+            inputs.iter().chain(&["--source-key", "source", "--format", "json", "--batch", "16"]).chain(more);
         all.map(ToString::to_string).chain(files.arguments()).collect()
     };
-    let words = |arguments: &[String]| arguments.iter().map(String::as_str).map(String::from).collect::<Vec<_>>();
-    let run = |arguments: &[String]| scan(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
-    let whole = run(&words(&arguments(&once, &[])));
+    let at_once = arguments(&once, &[]);
+    let whole = scan(&at_once.iter().map(String::as_str).collect::<Vec<_>>());
     let resumed = arguments(&killed, &["--state-every", "0", "--resume"]);
     let resumed: Vec<&str> = resumed.iter().map(String::as_str).collect();
-    // In the first file, and in the second.
-    for after in [200, 1000] {
-        assert!(kill_behind(&resumed, &state, after), "the scan ended before it could be killed");
+    // In the first file, by Ctrl-C, and in the second file.
+    for (after, signal, code) in [(200, "-KILL", None), (500, "-INT", Some(1)), (1000, "-KILL", None)] {
+        let ended = end_behind(&resumed, &state, after, signal).expect("was not done before the signal");
+        assert_eq!(ended.code(), code, "{signal}");
         let written = std::fs::metadata(&killed.good).expect("there").len();
         assert!(written < std::fs::metadata(&once.good).expect("there").len(), "killed in the middle");
     }
     // What was written behind the state is cut off.
-    let torn = std::fs::OpenOptions::new().append(true).open(&killed.good).and_then(|mut file| {
-        std::io::Write::write_all(&mut file, b"{\"half a rec")
-    });
+    let torn = std::fs::OpenOptions::new()
+        .append(true)
+        .open(&killed.good)
+        .and_then(|mut file| std::io::Write::write_all(&mut file, b"{\"half a rec"));
     torn.expect("written");
     // Another wish is refused, with what differs.
-    let other = maskscope(&[&["scan", "-t", "sample:phi-2", "--model-max-length", "99"], &resumed[..]].concat());
-    let other = { let mut other = other; other.output().expect("runs") };
+    let other = [&["scan", "-t", "sample:phi-2", "--model-max-length", "99"], &resumed[..]].concat();
+    let other = maskscope(&other).output().expect("runs");
     assert_eq!(other.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&other.stderr).contains("options was"), "{:?}", other.stderr);
     assert_eq!(scan(&resumed), whole, "the report, byte for byte");
@@ -204,9 +221,8 @@ fn parquet_gives_what_the_same_rows_give_as_json() {
         let arguments = files.arguments();
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let report = scan(&[&[file, "--source-key", "source", "--format", "json"], &arguments[..]].concat());
-        let rows = |bytes: &[u8]| -> Vec<Value> {
-            String::from_utf8_lossy(bytes).lines().map(json_of).collect()
-        };
+        let rows =
+            |bytes: &[u8]| -> Vec<Value> { String::from_utf8_lossy(bytes).lines().map(json_of).collect() };
         let [ids, good, bad] = files.contents();
         (json_of(&report), ids, rows(&good), rows(&bad))
     };
@@ -214,13 +230,27 @@ fn parquet_gives_what_the_same_rows_give_as_json() {
     assert_eq!(lines["samples"], 23);
     assert_eq!((lines["bad"][0]["line"].as_u64(), lines["bad"][0]["index"].as_u64()), (Some(8), Some(7)));
     for codec in ["snappy", "zstd"] {
-        let (rows, row_ids, row_good, row_bad) = sorted(codec, &format!("tests/parquet/rows.{codec}.parquet"));
-        for key in ["samples", "bad_records", "by_state", "by_rounds", "by_source", "by_length", "tokens", "supervised"] {
+        let (rows, row_ids, row_good, row_bad) =
+            sorted(codec, &format!("tests/parquet/rows.{codec}.parquet"));
+        for key in [
+            "samples",
+            "bad_records",
+            "by_state",
+            "by_rounds",
+            "by_source",
+            "by_length",
+            "tokens",
+            "supervised",
+        ] {
             assert_eq!(rows[key], lines[key], "{codec}: {key}");
         }
         assert_eq!((&row_ids, &row_good, &row_bad), (&ids, &good, &bad), "{codec}");
         let place = &rows["bad"][0];
-        assert_eq!((place["line"].as_u64(), place["index"].as_u64()), (Some(0), Some(7)), "row 7 has no turns");
+        assert_eq!(
+            (place["line"].as_u64(), place["index"].as_u64()),
+            (Some(0), Some(7)),
+            "row 7 has no turns"
+        );
     }
     let whole = std::fs::read("tests/parquet/rows.zstd.parquet").expect("the fixture");
     for (name, bytes) in [("cut", &whole[..whole.len() / 2]), ("head", &whole[..6])] {
@@ -237,12 +267,13 @@ fn parquet_gives_what_the_same_rows_give_as_json() {
 fn lines_from_standard_input_are_records_one_by_one() {
     let lines = format!("{}\n{{\"open\": [\n{}\n", record(1), record(2));
     for words in [["--stdin", "--jsonl"], ["-", "--jsonl"]] {
-        let mut child = maskscope(&[&["scan", "-t", "sample:phi-2", "--format", "json"], &words[..]].concat())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("starts");
+        let mut child =
+            maskscope(&[&["scan", "-t", "sample:phi-2", "--format", "json"], &words[..]].concat())
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .expect("starts");
         std::io::Write::write_all(child.stdin.as_mut().expect("a pipe"), lines.as_bytes()).expect("written");
         let report = json_of(&text(child.wait_with_output().expect("ends")));
         assert_eq!((&report["samples"], &report["bad_records"]), (&json!(2), &json!(1)));
@@ -256,7 +287,12 @@ fn the_report_tells_the_law_the_cuts_and_what_fixes_do() {
     let path = folder.path().join("data.jsonl");
     let turns = |n: usize| -> Vec<Value> {
         (0..n)
-            .flat_map(|i| [json!({"from": "human", "value": format!("What is {i}?")}), json!({"from": "gpt", "value": "A number."})])
+            .flat_map(|i| {
+                [
+                    json!({"from": "human", "value": format!("What is {i}?")}),
+                    json!({"from": "gpt", "value": "A number."}),
+                ]
+            })
             .collect()
     };
     let mut records: Vec<String> =
@@ -272,7 +308,11 @@ fn the_report_tells_the_law_the_cuts_and_what_fixes_do() {
     assert_eq!((law["slope"].as_i64(), law["samples"].as_u64()), (Some(1), Some(91)), "{law}");
     assert_eq!(report["delta_by_rounds"]["3"], json!({"3": 30}));
     let best = &report["fixes"][0];
-    assert_eq!((&best["repaired"], &best["lost_tried"], &best["broken"]), (&json!(64), &json!(64), &json!(0)), "{best}");
+    assert_eq!(
+        (&best["repaired"], &best["lost_tried"], &best["broken"]),
+        (&json!(64), &json!(64), &json!(0)),
+        "{best}"
+    );
     assert_eq!(best["repaired_estimate"], 91);
     assert!(best["supervised_after"].as_u64() > Some(64), "{best}");
     let lines = scan(&[&[path], &wrong[..]].concat());

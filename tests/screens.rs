@@ -472,3 +472,42 @@ fn every_size_is_drawn_without_a_panic() {
         press(&mut app, "esc");
     }
 }
+
+/// A scan under way: the counts so far with share and time left; Esc ends it and leaves the counts, and what was under
+/// way when it came does not begin it again.
+#[test]
+fn escape_ends_a_scan_and_leaves_its_counts() {
+    use maskscope::app::panels::scan::Outcome as Scanned;
+    use maskscope::app::panels::{PanelOutcome, PanelWork};
+    use maskscope::report::Pace;
+    let mut app = first_run();
+    let effects = update(&mut app, Msg::Key(Key::parse("0").expect("a key")));
+    let job = effects.into_iter().find_map(|effect| match effect {
+        Effect::Start(job) if matches!(&job.work, maskscope::app::Work::Panel(PanelWork::Scan(_))) => {
+            Some(job)
+        }
+        _ => None,
+    });
+    let job = job.expect("the scan starts");
+    let mut report = maskscope::scan::Report::new("sample:phi-2", "phi", "phi", 2048);
+    report.samples = 5;
+    report.by_state.insert("sound".to_string(), 5);
+    let elapsed = std::time::Duration::from_secs(4);
+    let pace = Pace { samples: 5, before: 0, elapsed, read: 50, total: Some(100) };
+    let counted = |samples: u64, done: bool| {
+        let report = Box::new(maskscope::scan::Report { samples, ..report.clone() });
+        let outcome = Outcome::Panel(PanelOutcome::Scan(Scanned::Counted { report, pace, done }));
+        Msg::Done { kind: job.kind, ticket: job.ticket, outcome }
+    };
+    update(&mut app, counted(5, false));
+    let shown = to_text(&frame(&mut app, (120, 40)).buffer);
+    assert!(
+        shown.contains("5 samples so far · esc ends it") && shown.contains("50 % · 0:04 left"),
+        "{shown}"
+    );
+    let effects = update(&mut app, Msg::Key(Key::parse("esc").expect("a key")));
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Cancel(kind) if *kind == job.kind)));
+    update(&mut app, counted(6, false));
+    let shown = to_text(&frame(&mut app, (120, 40)).buffer);
+    assert!(shown.contains("6 samples") && !shown.contains("so far") && !shown.contains("left"), "{shown}");
+}

@@ -24,4 +24,6 @@ status=0
     > "$out/$shard.new" || status=$?
 # 1 says that samples are lost: that is a result.
 [ "$status" -le 1 ] || exit "$status"
+# A task that was interrupted leaves its state: what it printed is no report of the whole share.
+[ ! -e "$out/$shard.state" ] || exit 75
 mv "$out/$shard.new" "$out/$shard.json"

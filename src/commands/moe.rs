@@ -1,5 +1,9 @@
 //! `maskscope moe`: routing of the samples' tokens, conversion of a dense checkpoint, devices.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
 use super::{Outcome, conversations, format, print, report_progress, say, setup};
@@ -10,7 +14,7 @@ use crate::cli::{
 use crate::error::{Error, Result};
 use crate::labels::{IGNORE_INDEX, Labelled};
 use crate::moe::backbone::{
-    Conversion, DeviceChoice, InputRow, LoadOptions, Model, NoiseSource, device_list,
+    Conversion, DeviceChoice, InputRow, LoadOptions, Model, NoiseSource, device_list, is_dense,
 };
 use crate::moe::checkpoint::Checkpoint;
 use crate::moe::config::Config;
@@ -148,16 +152,10 @@ fn model(
     let hub = shared.request()?.0.hub;
     let seed = arguments.conversion.seed;
     let opened = source.open(inputs.vocab_size(), seed, layers, &hub, &mut report_progress)?;
-    if is_dense(&opened.0) {
+    if is_dense(&opened.0)? {
         options.conversion = Some(conversion(&arguments.conversion, &opened, &sequences)?);
     }
     Ok(Model::load(&opened.0, &opened.1, &options)?)
-}
-
-/// True for a model that has neither MoE-LLaVA's `moe` nor experts of its own.
-fn is_dense(config: &Config) -> bool {
-    let keys = ["moe", "num_local_experts", "num_experts", "n_routed_experts", "text_config"];
-    !keys.iter().any(|key| config.has(key))
 }
 
 /// `0..K` or `K`.
@@ -187,10 +185,15 @@ fn conversion(
         None => Conversion::seeded(moe, arguments.seed),
     };
     if arguments.router_init == RouterInit::Kmeans {
-        let dense = Model::load(config, checkpoint, &LoadOptions::default())?;
         let rows: Vec<Vec<InputRow>> =
             sequences.iter().map(|ids| ids.iter().map(|id| InputRow::Token(*id)).collect()).collect();
-        conversion.gates = kmeans_gates(&dense, &rows, &conversion.moe, arguments.seed)?;
+        let mut report = Steps::new("k-means of what each gate sees");
+        let mut watch = |done, all| {
+            report.show(|| format!("layer {} of {all}", done + 1));
+            true
+        };
+        conversion.gates =
+            kmeans_gates(config, checkpoint, &rows, &conversion.moe, arguments.seed, &mut watch)?;
     }
     Ok(conversion)
 }
@@ -274,10 +277,44 @@ fn run_convert(shared: &SharedOptions, arguments: &ConvertArguments) -> Result<O
     let folder = &arguments.checkpoint;
     let opened = (Config::open(folder)?, Checkpoint::open(folder)?);
     let conversion = conversion(&arguments.conversion, &opened, &sequences)?;
-    let written = convert(&arguments.checkpoint, &conversion, &arguments.out)?;
+    // Ctrl-C ends the writing between two pieces, and what was written is removed.
+    let stopped = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(signal_hook::consts::SIGINT, stopped.clone())
+        .map_err(|e| Error::io("the signals", e))?;
+    let mut report = Steps::new("writing");
+    let mut watch = |done: usize, all: usize| {
+        report.show(|| format!("{} of {} MiB", done >> 20, all >> 20));
+        !stopped.load(Ordering::Relaxed)
+    };
+    let written = convert(&arguments.checkpoint, &conversion, &arguments.out, &mut watch)?;
+    for left in &written.leftovers {
+        let left = left.display();
+        say(&format!(
+            "note: {left} was left by a run that was killed (unless one is writing it now): delete it"
+        ));
+    }
     let files = written.files.len();
     say(&format!("wrote {} tensors in {files} files to {}", written.tensors, written.folder.display()));
     Ok(Outcome::Clean)
+}
+
+/// Progress of long work on stderr: a line at most every two seconds.
+struct Steps {
+    what: &'static str,
+    last: Instant,
+}
+
+impl Steps {
+    fn new(what: &'static str) -> Self {
+        Self { what, last: Instant::now() }
+    }
+
+    fn show(&mut self, text: impl FnOnce() -> String) {
+        if self.last.elapsed() >= Duration::from_secs(2) {
+            self.last = Instant::now();
+            say(&format!("{}: {}", self.what, text()));
+        }
+    }
 }
 
 fn devices(shared: &SharedOptions) -> Result<Outcome> {

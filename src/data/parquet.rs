@@ -34,7 +34,10 @@ pub struct ParquetRows {
 
 impl std::fmt::Debug for ParquetRows {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ParquetRows").field("path", &self.path).field("index", &self.index).finish_non_exhaustive()
+        f.debug_struct("ParquetRows")
+            .field("path", &self.path)
+            .field("index", &self.index)
+            .finish_non_exhaustive()
     }
 }
 
@@ -80,9 +83,10 @@ impl Iterator for ParquetRows {
 fn guarded<T>(path: &Path, step: impl FnOnce() -> ::parquet::errors::Result<T>) -> Result<T> {
     match catch_unwind(AssertUnwindSafe(step)) {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => {
-            Err(Error::format(path, format!("this Parquet file is broken or of a kind that is not read: {error}")))
-        }
+        Ok(Err(error)) => Err(Error::format(
+            path,
+            format!("this Parquet file is broken or of a kind that is not read: {error}"),
+        )),
         Err(_) => Err(Error::format(
             path,
             "a column of this Parquet file is of a kind that is not read; write the file as JSON lines",
@@ -105,7 +109,9 @@ fn value(field: &Field) -> Option<Value> {
         Field::Byte(n) => whole((*n).into()),
         Field::Short(n) => whole((*n).into()),
         Field::Int(n) | Field::Date(n) | Field::TimeMillis(n) => whole((*n).into()),
-        Field::Long(n) | Field::TimeMicros(n) | Field::TimestampMillis(n) | Field::TimestampMicros(n) => whole(*n),
+        Field::Long(n) | Field::TimeMicros(n) | Field::TimestampMillis(n) | Field::TimestampMicros(n) => {
+            whole(*n)
+        }
         Field::UByte(n) => whole((*n).into()),
         Field::UShort(n) => whole((*n).into()),
         Field::UInt(n) => whole((*n).into()),

@@ -11,8 +11,7 @@ use super::progress::{Meter, Metered};
 use crate::error::{Error, Result};
 
 /// Endings of data files in a folder.
-const ENDINGS: &[&str] =
-    &[".json", ".jsonl", ".json.gz", ".jsonl.gz", ".json.zst", ".jsonl.zst", ".parquet"];
+const ENDINGS: &[&str] = &[".json", ".jsonl", ".json.gz", ".jsonl.gz", ".json.zst", ".jsonl.zst", ".parquet"];
 
 /// One stream of records.
 #[derive(Debug, Clone, PartialEq, Eq)]

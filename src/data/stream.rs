@@ -197,7 +197,8 @@ impl Records {
         if len <= MAX_RECORD {
             return Ok(());
         }
-        let message = format!("a record of more than {MAX_RECORD} bytes begins here; is a bracket left open?");
+        let message =
+            format!("a record of more than {MAX_RECORD} bytes begins here; is a bracket left open?");
         let line = usize::try_from(place.line).unwrap_or(usize::MAX);
         Err(Error::Json { path: self.name.clone().into(), line, message })
     }

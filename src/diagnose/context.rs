@@ -84,7 +84,8 @@ impl Ground {
         let laws = Laws::measure(&plan);
         let spare = spare_tokens(&plan.setup.tokenizer).into_iter().map(|s| s.content).collect();
         let mut ground = Self { plan, probe, laws, hidden: BTreeSet::new(), spare, arithmetics };
-        let causes = conversations().into_iter().flat_map(|s| ground.facts(&s, &ground.plan.inspect(&s)).causes);
+        let causes =
+            conversations().into_iter().flat_map(|s| ground.facts(&s, &ground.plan.inspect(&s)).causes);
         ground.hidden = causes.collect();
         ground
     }

@@ -38,7 +38,8 @@ impl Pace {
 
 /// `12000 samples · 3400 a second · 41 % · 0:17 left`.
 pub fn pace_text(pace: &Pace) -> String {
-    let parts = [format!("{} samples", pace.samples), format!("{} a second", pace.rate()), share_and_left(pace)];
+    let parts =
+        [format!("{} samples", pace.samples), format!("{} a second", pace.rate()), share_and_left(pace)];
     parts.join(" · ").trim_end_matches(" · ").to_string()
 }
 

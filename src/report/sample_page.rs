@@ -60,7 +60,12 @@ pub fn samples_page(setup: &Setup, inspections: &[Inspection]) -> String {
                 );
                 for (glyphs, look, special, _) in tokens(setup, labelled, segment) {
                     let special = if special { " special" } else { "" };
-                    let _ = write!(body, "<span class=\"t {}{special}\">{}</span><wbr>", look.name(), escaped(&glyphs));
+                    let _ = write!(
+                        body,
+                        "<span class=\"t {}{special}\">{}</span><wbr>",
+                        look.name(),
+                        escaped(&glyphs)
+                    );
                 }
                 body += "</div></div>\n";
             }
@@ -98,7 +103,12 @@ fn words(text: &str, attributes: &str) -> Vec<Vec<Run>> {
     let mut lines: Vec<Vec<Run>> = Vec::new();
     for part in glyphs.chunks(COLUMNS + GUTTER) {
         let text: String = part.iter().map(|glyph| glyph.text.as_str()).collect();
-        lines.push(vec![Run { cells: text::width(&text), text, attributes: attributes.to_string(), ground: None }]);
+        lines.push(vec![Run {
+            cells: text::width(&text),
+            text,
+            attributes: attributes.to_string(),
+            ground: None,
+        }]);
     }
     lines
 }

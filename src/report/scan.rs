@@ -11,7 +11,12 @@ pub fn scan_lines(report: &Report) -> Vec<String> {
     let mut lines = head(report);
     chart(&mut lines, "by state", report.by_state.iter().map(|(k, n)| (k.clone(), *n)), report.samples);
     causes(&mut lines, report);
-    chart(&mut lines, "by rounds", report.by_rounds.iter().map(|(k, n)| (rounds_name(*k), *n)), report.samples);
+    chart(
+        &mut lines,
+        "by rounds",
+        report.by_rounds.iter().map(|(k, n)| (rounds_name(*k), *n)),
+        report.samples,
+    );
     law(&mut lines, report);
     chart(
         &mut lines,
@@ -131,11 +136,14 @@ fn fixes(lines: &mut Vec<String>, report: &Report) {
 
 /// What a fix did to the drawn samples, and about how many of all lost ones that is.
 pub fn fix_text(fix: &FixEffect) -> String {
+    let in_all = match fix.repaired_estimate {
+        exact if exact == fix.repaired => String::new(),
+        estimate => format!(" (about {estimate} in all)"),
+    };
     format!(
-        "repairs {} of {} lost (about {} in all), breaks {} of {} sound; learned tokens {} → {}",
+        "repairs {} of {} lost{in_all}, breaks {} of {} sound; learned tokens {} → {}",
         fix.repaired,
         fix.lost_tried,
-        fix.repaired_estimate,
         fix.broken,
         fix.sound_tried,
         fix.supervised_before,

@@ -11,13 +11,26 @@ const DELTAS: usize = 6;
 
 /// The report as a page.
 pub fn scan_page(report: &Report) -> String {
-    let title = format!("{}: {} samples under template {}", report.tokenizer, report.samples, report.template);
+    let title =
+        format!("{}: {} samples under template {}", report.tokenizer, report.samples, report.template);
     let sections = [
         heading(report),
         tiles(report),
         "<div class=\"cards\">\n".to_string(),
         chart("by state", report.by_state.iter().map(|(k, n)| (k.clone(), k.clone(), *n)), report.samples),
-        chart("by rounds", plain(report.by_rounds.iter().map(|(k, n)| (rounds_name(*k), *n))), report.samples),
+        chart(
+            "by cause",
+            report
+                .causes()
+                .into_iter()
+                .map(|(id, cause)| (cause.verdict.clone(), id.to_string(), cause.samples)),
+            report.samples,
+        ),
+        chart(
+            "by rounds",
+            plain(report.by_rounds.iter().map(|(k, n)| (rounds_name(*k), *n))),
+            report.samples,
+        ),
         chart(
             "by length in tokens",
             plain(report.by_length.iter().map(|(k, n)| (length_name(*k), *n))),
@@ -63,7 +76,8 @@ fn tiles(report: &Report) -> String {
         (report.lost.to_string(), "thrown away by the length check".to_string()),
         (report.bad_records.to_string(), "records are no samples".to_string()),
     ];
-    let tile = |(n, what): &(String, String)| format!("<div class=\"tile\"><b>{n}</b>{}</div>\n", escaped(what));
+    let tile =
+        |(n, what): &(String, String)| format!("<div class=\"tile\"><b>{n}</b>{}</div>\n", escaped(what));
     format!("<div class=\"tiles\">\n{}</div>\n", tiles.iter().map(tile).collect::<String>())
 }
 
@@ -106,9 +120,10 @@ fn law(report: &Report) -> String {
     for (rounds, deltas) in &report.delta_by_rounds {
         let mut common: Vec<(&i64, &u64)> = deltas.iter().collect();
         common.sort_by_key(|(delta, n)| (std::cmp::Reverse(**n), **delta));
-        let shown = common.iter().take(DELTAS).map(|(delta, n)| {
-            if **delta == 0 { format!("0: {n}") } else { format!("{delta:+}: {n}") }
-        });
+        let shown = common
+            .iter()
+            .take(DELTAS)
+            .map(|(delta, n)| if **delta == 0 { format!("0: {n}") } else { format!("{delta:+}: {n}") });
         let mut shown: Vec<String> = shown.collect();
         if common.len() > DELTAS {
             shown.push(format!("{} others", common.len() - DELTAS));
@@ -146,7 +161,9 @@ fn sources(report: &Report) -> String {
     if report.by_source.is_empty() {
         return String::new();
     }
-    let mut body = "<div class=\"scroll\"><table>\n<tr><th>source</th><th>samples</th><th>lost</th><th></th></tr>\n".to_string();
+    let mut body =
+        "<div class=\"scroll\"><table>\n<tr><th>source</th><th>samples</th><th>lost</th><th></th></tr>\n"
+            .to_string();
     let others = (report.other_sources.samples > 0).then_some(("(all others)", &report.other_sources));
     for (source, count) in report.worst_sources().into_iter().chain(others) {
         let _ = writeln!(
@@ -166,7 +183,9 @@ fn fixes(report: &Report) -> String {
     if report.fixes.is_empty() {
         return String::new();
     }
-    let mut body = "<p class=\"quiet\">Tried on samples drawn by lot; what they stand for is an estimate.</p>\n".to_string();
+    let mut body =
+        "<p class=\"quiet\">Tried on samples drawn by lot; what they stand for is an estimate.</p>\n"
+            .to_string();
     for fix in &report.fixes {
         let lines: Vec<String> = fix.code.lines().map(escaped).collect();
         let _ = writeln!(
@@ -203,16 +222,23 @@ fn causes(report: &Report) -> String {
 }
 
 fn examples(cause: &CauseCount) -> String {
-    let (shown, named): (Vec<&Example>, Vec<&Example>) = cause.examples.iter().partition(|e| e.mask.is_some());
+    let (shown, named): (Vec<&Example>, Vec<&Example>) =
+        cause.examples.iter().partition(|e| e.mask.is_some());
     let mut out = String::new();
     for example in shown {
-        let _ = writeln!(out, "<h3>{} <span class=\"quiet\">{}</span></h3>", escaped(&example.id), escaped(&example.place()));
+        let _ = writeln!(
+            out,
+            "<h3>{} <span class=\"quiet\">{}</span></h3>",
+            escaped(&example.id),
+            escaped(&example.place())
+        );
         if let Some(mask) = &example.mask {
             out += &mask_html(mask);
         }
     }
     if !named.is_empty() {
-        let places: Vec<String> = named.iter().map(|e| escaped(&format!("{} ({})", e.id, e.place()))).collect();
+        let places: Vec<String> =
+            named.iter().map(|e| escaped(&format!("{} ({})", e.id, e.place()))).collect();
         let _ = writeln!(out, "<p class=\"quiet\">further: {}</p>", places.join(", "));
     }
     out

@@ -51,7 +51,10 @@ impl Checkpoint {
         let keys = asked.keys().chain(state.asked.keys());
         let other = keys.into_iter().find(|key| asked.get(*key) != state.asked.get(*key));
         if state.schema_version != SCHEMA_VERSION {
-            return Err(Error::format(path, "this state was written by another release of maskscope; remove it"));
+            return Err(Error::format(
+                path,
+                "this state was written by another release of maskscope; remove it",
+            ));
         }
         match other {
             None => Ok(Some(state)),

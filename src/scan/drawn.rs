@@ -93,8 +93,7 @@ impl FixEffect {
         self.sound_tried = count(&drawn.sound, &|_| true);
         self.broken = count(&drawn.sound, &|lot| was_right(lot) && !right(lot));
         (self.supervised_before, self.supervised_after) = (sum(0), sum(index + 1));
-        self.repaired_estimate =
-            lost.saturating_mul(self.repaired).checked_div(self.lost_tried).unwrap_or(0);
+        self.repaired_estimate = lost.saturating_mul(self.repaired).checked_div(self.lost_tried).unwrap_or(0);
     }
 }
 

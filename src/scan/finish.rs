@@ -43,7 +43,9 @@ impl Scanner {
         let lots = [&mut report.drawn.lost, &mut report.drawn.sound];
         lots.into_iter().flatten().collect::<Vec<&mut Lot>>().into_par_iter().for_each(|lot| {
             let place = Place { file: String::new(), line: 1, byte: 0, index: 0 };
-            let Some(sample) = lot.record.take().and_then(|record| self.sample(place, record)) else { return };
+            let Some(sample) = lot.record.take().and_then(|record| self.sample(place, record)) else {
+                return;
+            };
             let judge = |plan: &&Plan| health(plan, &sample, &plan.inspect(&sample));
             let all: Vec<_> = plans.iter().map(judge).collect();
             lot.right = all.iter().map(|health| health.right).collect();

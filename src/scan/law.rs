@@ -78,7 +78,8 @@ mod tests {
 
     #[test]
     fn the_line_that_most_samples_lie_on_is_found_through_noise() {
-        let law = fit(&[(1, 0, 90), (2, -1, 50), (3, -2, 7), (3, 9, 8), (4, -3, 2), (1, 5, 3)]).expect("a law");
+        let law =
+            fit(&[(1, 0, 90), (2, -1, 50), (3, -2, 7), (3, 9, 8), (4, -3, 2), (1, 5, 3)]).expect("a law");
         assert_eq!((law.formula.as_str(), law.samples, law.of), ("Δ = 1 - n", 149, 160));
         let sound = fit(&[(1, 0, 10), (2, 0, 10), (5, -1, 1)]).expect("a law");
         assert_eq!((sound.intercept, sound.slope, sound.samples, sound.of), (0, 0, 20, 21));

@@ -23,5 +23,6 @@ pub use engine::{Batch, Judged, Scanner, State, Way};
 pub use example::{BadRecord, Example, Look, Mask, Stretch};
 pub use law::DeltaLaw;
 pub use report::{
-    CauseCount, Counted, CutLoss, Lengths, MOST_ROUNDS, MOST_SOURCES, Report, SCHEMA_VERSION, SourceCount, bucket,
+    CauseCount, Counted, CutLoss, Lengths, MOST_ROUNDS, MOST_SOURCES, Report, SCHEMA_VERSION, SourceCount,
+    bucket,
 };

@@ -166,9 +166,13 @@ impl Report {
     pub fn count(&mut self, sample: &Counted<'_>) {
         self.samples += 1;
         let state = sample.state.name();
-        *self.by_state.entry(state.to_string()).or_default() += 1;
-        let template = self.by_template.entry(self.template.clone()).or_default();
-        *template.entry(state.to_string()).or_default() += 1;
+        count_one(&mut self.by_state, state);
+        match self.by_template.get_mut(&self.template) {
+            Some(states) => count_one(states, state),
+            None => {
+                self.by_template.insert(self.template.clone(), BTreeMap::from([(state.to_string(), 1)]));
+            }
+        }
         let rounds = count(sample.rounds).min(MOST_ROUNDS);
         *self.by_rounds.entry(rounds).or_default() += 1;
         if let Some(lengths) = &sample.lengths {
@@ -313,7 +317,8 @@ impl Report {
 
     /// Causes, those of the most samples first.
     pub fn causes(&self) -> Vec<(&str, &CauseCount)> {
-        let mut all: Vec<(&str, &CauseCount)> = self.by_cause.iter().map(|(id, c)| (id.as_str(), c)).collect();
+        let mut all: Vec<(&str, &CauseCount)> =
+            self.by_cause.iter().map(|(id, c)| (id.as_str(), c)).collect();
         all.sort_by_key(|(id, cause)| (std::cmp::Reverse(cause.samples), *id));
         all
     }
@@ -353,8 +358,63 @@ impl CutLoss {
     }
 }
 
+/// One more of a name; most names are there already, and no text is made for those.
+fn count_one(counts: &mut BTreeMap<String, u64>, name: &str) {
+    match counts.get_mut(name) {
+        Some(count) => *count += 1,
+        None => {
+            counts.insert(name.to_string(), 1);
+        }
+    }
+}
+
 fn add<K: Ord>(mine: &mut BTreeMap<K, u64>, other: BTreeMap<K, u64>) {
     for (key, count) in other {
         *mine.entry(key).or_default() += count;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A report of sources `from`, each with one sample, named so that the order of the numbers is that of the alphabet.
+    fn sources(names: impl Iterator<Item = usize>) -> Report {
+        let mut report = Report::new("t", "phi", "phi", 2048);
+        names.for_each(|n| {
+            report.add_source(format!("{n:06}"), SourceCount { samples: 1, lost: n as u64 % 2 })
+        });
+        report
+    }
+
+    #[test]
+    fn too_many_sources_are_counted_together_whatever_their_order() {
+        let all = MOST_SOURCES + 500;
+        let whole = sources(0..all);
+        assert_eq!((whole.by_source.len(), whole.other_sources.samples), (MOST_SOURCES, 500));
+        assert_eq!(sources((0..all).rev()), whole);
+        let mut parts = sources((0..all).filter(|n| n % 3 == 0));
+        parts.merge(sources((0..all).filter(|n| n % 3 != 0))).expect("one set-up");
+        assert_eq!(parts, whole);
+    }
+
+    #[test]
+    fn a_cut_takes_what_lies_behind_it() {
+        let mut report = Report::new("t", "phi", "phi", 4096);
+        report.count_lengths(
+            &Lengths { tokens: 1100, learned: &[500..520, 1030..1050], lost: 0, delta: None },
+            2,
+        );
+        report.count_lengths(
+            &Lengths { tokens: 600, learned: &[550..555, 555..560], lost: 0, delta: Some(-1000) },
+            1,
+        );
+        let loss = |cut| report.at_length.get(&cut).copied();
+        let (at_512, at_1024) = (
+            CutLoss { samples: 2, tokens: 588 + 88, supervised: 8 + 20 + 10, answers_lost: 1 },
+            CutLoss { samples: 1, tokens: 76, supervised: 20, answers_lost: 0 },
+        );
+        assert_eq!((loss(512), loss(1024), loss(2048)), (Some(at_512), Some(at_1024), None));
+        assert_eq!(report.delta_by_rounds[&1], BTreeMap::from([(-MOST_DELTA, 1)]));
     }
 }

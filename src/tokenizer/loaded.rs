@@ -112,12 +112,13 @@ impl Tokenizer {
     /// `build_inputs_with_special_tokens` of the slow classes.
     fn with_bos_and_eos(&self, tokens: &Encoding, end: usize, adds_eos: bool) -> Encoding {
         let mut all = Encoding::default();
+        let [first, last] = self.facts.ends;
         if self.facts.adds_bos {
-            all.push_optional(self.role_id(Role::Bos), "None", 0..0);
+            all.push_optional(self.role_id(first), "None", 0..0);
         }
         all.extend_shifted(tokens, 0);
         if adds_eos {
-            all.push_optional(self.role_id(Role::Eos), "None", end..end);
+            all.push_optional(self.role_id(last), "None", end..end);
         }
         all
     }

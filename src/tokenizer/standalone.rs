@@ -4,7 +4,7 @@
 
 use tokenizers::AddedToken;
 
-use super::class::{ClassFacts, Loader, Profile, Release, Side, VERY_LARGE_INTEGER};
+use super::class::{ClassFacts, Loader, Release, Side, VERY_LARGE_INTEGER};
 use super::core::{AddedTokenWithId, CoreParts};
 use super::encoding::TokenId;
 use super::fast::{measure_bos_and_eos, rebuild_post_processor};
@@ -13,6 +13,7 @@ use super::formats::tiktoken::{self, KnownEncoding};
 use super::formats::{tekken, tokenizer_json};
 use super::load::LoadOptions;
 use super::loaded::{Engine, Tokenizer};
+use super::profile::Profile;
 use super::special::{Role, SpecialToken, SpecialTokens};
 use crate::error::Result;
 
@@ -76,6 +77,7 @@ fn finish(standalone: Standalone, release: Release) -> Result<Tokenizer> {
         legacy: None,
         adds_bos,
         adds_eos,
+        ends: [Role::Bos, Role::Eos],
         add_bos_token: None,
         add_eos_token: None,
         add_prefix_space: None,

@@ -4,18 +4,23 @@
 use std::collections::BTreeSet;
 
 use serde_json::json;
+use tokenizers::AddedToken;
 use tokenizers::models::ModelWrapper;
 
-use super::class::{ClassFacts, Loader, Profile, Release, SlowKind};
+use super::class::{ClassFacts, Loader, Release};
 use super::config::InitArguments;
-use super::convert::{byte_level_step, closing_token, convert, llama_decoder, part, qwen2_parts, reset_bpe};
-use super::core::CoreParts;
+use super::convert::{
+    bert_parts, byte_level_step, closing_token, convert, enclosing, llama_decoder, part, qwen2_parts,
+    reset_bpe, roberta_ends,
+};
+use super::core::{AddedTokenWithId, CoreParts};
 use super::fast::{add_tokens_to_core, measure_bos_and_eos, rebuild_post_processor};
 use super::files::FileSet;
-use super::formats::sentencepiece::{MergeOrder, ModelProto, build_bpe};
+use super::formats::sentencepiece::{MergeOrder, ModelProto, PieceKind, build_bpe};
 use super::formats::tokenizer_json;
 use super::load::LoadOptions;
 use super::loaded::{Engine, Tokenizer};
+use super::profile::{Profile, SlowKind};
 use super::special::{Role, SpecialToken};
 use crate::error::Result;
 
@@ -30,7 +35,9 @@ pub(super) fn load(class: &str, files: &FileSet, options: LoadOptions) -> Result
     };
     let base = class.strip_suffix("Fast").unwrap_or(class);
     let base = match base {
-        "PreTrainedTokenizer" => BACKEND,
+        "PreTrainedTokenizer" | "BloomTokenizer" => BACKEND,
+        // One class for the whole family.
+        "BartTokenizer" | "LEDTokenizer" | "LongformerTokenizer" => "RobertaTokenizer",
         "LlamaTokenizer" if parts.as_ref().is_some_and(is_byte_level) => BACKEND,
         _ => base,
     };
@@ -48,7 +55,7 @@ pub(super) fn load(class: &str, files: &FileSet, options: LoadOptions) -> Result
         None => from_slow_files(profile, files, &arguments)?,
     };
     let rebuilt = rebuild(profile, &mut parts, &arguments, legacy)?;
-    let file_tokens = if rebuilt { Vec::new() } else { std::mem::take(&mut parts.added_tokens) };
+    let file_tokens = if rebuilt && had_file { Vec::new() } else { std::mem::take(&mut parts.added_tokens) };
     let has_post_processor = parts.post_processor.is_some();
     let (mut core, _) = parts.assemble()?;
     tokenizer_json::add_tokens(&mut core, file_tokens)?;
@@ -56,13 +63,14 @@ pub(super) fn load(class: &str, files: &FileSet, options: LoadOptions) -> Result
     let mut tokenizer = Tokenizer::new(facts, arguments.special.clone(), Engine::Fast(Box::new(core)));
     tokenizer.read_added_from_core();
     add_tokens(&mut tokenizer, &arguments)?;
-    if profile.slow == Some(SlowKind::Qwen2) {
+    if profile.slow == Some(SlowKind::Qwen2) || profile.class == "CohereTokenizer" {
         let all: Vec<SpecialToken> = tokenizer.special.all().into_iter().cloned().collect();
         let all: Vec<_> = all.iter().map(|t| SpecialToken::added(&t.content, false, true)).collect();
         add_tokens_to_core(&mut tokenizer, &all)?;
     }
-    let explicit =
-        !had_file && (arguments.flag("add_bos_token").or(arguments.flag("add_eos_token"))).is_some();
+    let always = profile.class == "GPTNeoXTokenizer";
+    let explicit = always
+        || !had_file && (arguments.flag("add_bos_token").or(arguments.flag("add_eos_token"))).is_some();
     finish_post_processor(&mut tokenizer, profile, explicit || !has_post_processor)?;
     measure_bos_and_eos(&mut tokenizer)?;
     Ok(tokenizer)
@@ -77,6 +85,7 @@ fn facts(base: &str, profile: &Profile, arguments: &InitArguments, legacy: Optio
         legacy,
         adds_bos: false,
         adds_eos: false,
+        ends: [Role::Bos, Role::Eos],
         add_bos_token: Some(arguments.flag("add_bos_token").unwrap_or(false)),
         add_eos_token: Some(arguments.flag("add_eos_token").unwrap_or(false)),
         // Llama and Qwen-2 pass on `None` where nothing is configured.
@@ -101,16 +110,31 @@ fn is_byte_level(parts: &CoreParts) -> bool {
 
 /// Model and tokens from the files of a slow class.
 fn from_slow_files(profile: &Profile, files: &FileSet, arguments: &InitArguments) -> Result<CoreParts> {
-    if profile.slow == Some(SlowKind::Llama) {
+    if matches!(profile.slow, Some(SlowKind::Llama | SlowKind::CodeLlama | SlowKind::Gemma)) {
         let path = files.path_of("tokenizer.model");
         let model = ModelProto::read(&files.require("tokenizer.model")?, &path)?;
-        return Ok(CoreParts::bare(build_bpe(&model.scored_pieces(), MergeOrder::Id, &path)?));
+        let mut parts = CoreParts::bare(build_bpe(&model.scored_pieces(), MergeOrder::Id, &path)?);
+        parts.added_tokens = declared_pieces(&model);
+        return Ok(parts);
     }
     let mut parts = convert(profile, files, arguments, Release::V5)?;
     if matches!(profile.slow, Some(SlowKind::ByteLevel | SlowKind::Qwen2)) {
         parts.post_processor = None;
     }
     Ok(parts)
+}
+
+/// Pieces that the model declares: control and unknown ones are special, those of the user are not.
+fn declared_pieces(model: &ModelProto) -> Vec<AddedTokenWithId> {
+    let declared = model.entries().filter_map(|(text, id, _, kind)| {
+        let special = match kind {
+            PieceKind::Control | PieceKind::Unknown => true,
+            PieceKind::UserDefined => false,
+            _ => return None,
+        };
+        Some(AddedTokenWithId { id, token: AddedToken::from(text, special).normalized(false) })
+    });
+    declared.collect()
 }
 
 /// Puts the class's own pipeline around the model; false for classes that have none.
@@ -122,7 +146,7 @@ fn rebuild(
 ) -> Result<bool> {
     let add_prefix_space = arguments.flag("add_prefix_space");
     match (profile.slow, &mut parts.model) {
-        (Some(SlowKind::Llama), ModelWrapper::BPE(_)) => {
+        (Some(SlowKind::Llama | SlowKind::CodeLlama), ModelWrapper::BPE(_)) => {
             reset_bpe(&mut parts.model, true, true, None);
             let prefix = add_prefix_space.unwrap_or(true);
             let scheme = match (prefix, legacy) {
@@ -169,8 +193,58 @@ fn rebuild(
             ]}))?;
             parts.decoder = part(metaspace)?;
         }
+        (Some(SlowKind::Roberta), ModelWrapper::BPE(_)) => {
+            reset_bpe(&mut parts.model, false, false, None);
+            let prefix = add_prefix_space.unwrap_or(false);
+            parts.normalizer = None;
+            parts.pre_tokenizer = part(byte_level_step(prefix, true))?;
+            parts.decoder = part(byte_level_step(true, true))?;
+            let trim = arguments.flag("trim_offsets").unwrap_or(true);
+            parts.post_processor = roberta_ends(parts, arguments, trim, prefix)?;
+        }
+        (Some(SlowKind::Bert), ModelWrapper::WordPiece(_)) => {
+            bert_parts(parts, arguments)?;
+        }
+        (Some(SlowKind::XlmRoberta), ModelWrapper::Unigram(_)) => {
+            let scheme = if add_prefix_space.unwrap_or(true) { "always" } else { "never" };
+            parts.normalizer = keep_charsmap(parts)?;
+            let metaspace =
+                json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": scheme, "split": true});
+            parts.pre_tokenizer = part(json!({"type": "Sequence", "pretokenizers": [
+                {"type": "WhitespaceSplit"}, metaspace.clone(),
+            ]}))?;
+            parts.decoder = part(metaspace)?;
+            parts.post_processor = part(enclosing(("<s>", 0), ("</s>", 2), 0))?;
+        }
+        (None, ModelWrapper::BPE(_)) => return rebuild_without_slow(profile, parts, add_prefix_space),
         _ => return Ok(false),
     }
+    Ok(true)
+}
+
+/// The same for classes that never had a slow one.
+fn rebuild_without_slow(
+    profile: &Profile,
+    parts: &mut CoreParts,
+    add_prefix_space: Option<bool>,
+) -> Result<bool> {
+    let prefix = add_prefix_space.unwrap_or(false);
+    let bytes = byte_level_step(prefix, true);
+    match profile.class {
+        "GPTNeoXTokenizer" => {
+            parts.pre_tokenizer = part(bytes)?;
+            parts.decoder = part(byte_level_step(true, true))?;
+        }
+        "CohereTokenizer" => {
+            parts.pre_tokenizer = part(json!({"type": "Sequence", "pretokenizers": [
+                {"type": "Digits", "individual_digits": true}, bytes.clone(),
+            ]}))?;
+            parts.decoder = part(bytes)?;
+        }
+        _ => return Ok(false),
+    }
+    reset_bpe(&mut parts.model, false, false, None);
+    parts.normalizer = part(json!({"type": "NFC"}))?;
     Ok(true)
 }
 

@@ -36,7 +36,7 @@ struct Look {
 pub fn to_html(buffer: &Buffer, background: Background, title: &str) -> String {
     let (text, ground) = plain(background);
     let mut body = format!(
-        "<pre style=\"color:{};background:{};white-space:pre;overflow-x:auto;line-height:1.25;width:max-content;max-width:100%\">",
+        "<pre style=\"color:{};background:{};white-space:pre;overflow-x:auto;font-size:14px;line-height:1.3;width:max-content;max-width:100%\">",
         hex(text),
         hex(ground)
     );

@@ -25,9 +25,9 @@ struct Counts {
 
 impl Counts {
     fn add(&mut self, record: &Value) {
-        let supervised: u64 = record["supervised"].as_array().map_or(0, |spans| {
-            spans.iter().map(|s| s[1].as_u64().unwrap() - s[0].as_u64().unwrap()).sum()
-        });
+        let supervised: u64 = record["supervised"]
+            .as_array()
+            .map_or(0, |spans| spans.iter().map(|s| s[1].as_u64().unwrap() - s[0].as_u64().unwrap()).sum());
         let state = match record.get("error") {
             Some(error) if !error.is_null() => "raises",
             _ if record["mismatch"] == true => "mismatch",

@@ -143,7 +143,8 @@ fn example(app: &mut App) -> Vec<Effect> {
     // Ids need not differ: the position counts, unless records that are no samples have shifted it.
     let place = |example: &Example| {
         let all = samples?;
-        let at = usize::try_from(example.index).ok().filter(|at| all.get(*at).is_some_and(|s| s.id == example.id));
+        let at =
+            usize::try_from(example.index).ok().filter(|at| all.get(*at).is_some_and(|s| s.id == example.id));
         at.or_else(|| all.iter().position(|s| s.id == example.id))
     };
     let places: Vec<usize> = examples.iter().filter_map(place).collect();
@@ -168,7 +169,9 @@ pub fn done(app: &mut App, outcome: Outcome) -> Vec<Effect> {
     match outcome {
         Outcome::Counted { report, pace, done } => {
             let state = &mut app.panels.scan;
-            (state.report, state.pace, state.done) = (Load::Ready(report), pace, done);
+            (state.report, state.pace) = (Load::Ready(report), pace);
+            // A batch that was under way when Esc came is counted, but the scan stays ended.
+            state.done |= done;
         }
         Outcome::Failed(error) => broken(app, error),
     }

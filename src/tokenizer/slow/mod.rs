@@ -4,12 +4,14 @@
 //! added tokens) is [`tokenize_base`].
 
 mod aligned;
+pub mod bert;
 pub mod byte_level;
 mod merging;
 pub mod processor;
 pub mod sentencepiece;
 pub mod split;
 pub mod tiktoken;
+pub mod xlm_roberta;
 
 use super::core::Core;
 use super::encoding::{Encoding, Piece, TokenId};
@@ -79,6 +81,11 @@ pub trait SlowClass: Send + Sync + std::fmt::Debug {
     /// True for classes that do not add eos to a text that already ends with it.
     fn adds_eos_once(&self) -> bool {
         false
+    }
+
+    /// What stands between an added token and its neighbours in a decoded text.
+    fn decoded_separator(&self) -> &'static str {
+        " "
     }
 
     /// Classes that replace the base class's `_decode` altogether answer here.

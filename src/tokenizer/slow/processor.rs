@@ -246,10 +246,37 @@ impl Processor {
         made.then(|| self.scores.get(id).copied()).flatten()
     }
 
+    /// Unknown stretches cut into byte pieces, where the model has them all.
+    fn with_bytes(&self, text: &str, encoding: Encoding) -> Encoding {
+        let mut cut = Encoding::default();
+        for (id, span) in encoding.ids.into_iter().zip(encoding.spans) {
+            let unknown = text.get(span.clone()).filter(|_| id == self.unk);
+            let Some(unknown) = unknown else {
+                cut.push(id, span);
+                continue;
+            };
+            for (at, c) in unknown.char_indices() {
+                let from = span.start + at..span.start + at + c.len_utf8();
+                match self.bytes_of(c) {
+                    Some(bytes) => bytes.into_iter().for_each(|id| cut.push(id, from.clone())),
+                    None => cut.push(id, from),
+                }
+            }
+        }
+        cut
+    }
+
+    /// The byte pieces of a character.
+    fn bytes_of(&self, c: char) -> Option<Vec<TokenId>> {
+        let text = c.to_string();
+        text.bytes().map(|b| self.id_of(&format!("<0x{b:02X}>"))).collect()
+    }
+
     /// A stretch without declared pieces.
     fn encode_stretch(&self, text: &str) -> Result<Encoding> {
         if let Some(core) = &self.unigram {
-            return encode_core(core, text, false);
+            let encoding = encode_core(core, text, false)?;
+            return Ok(if self.byte_fallback { self.with_bytes(text, encoding) } else { encoding });
         }
         let mut encoding = Encoding::default();
         for range in merge_pieces(text, |piece| self.merged_score(piece)) {
@@ -296,7 +323,7 @@ fn build_unigram(model: &ModelProto, path: &Path) -> Result<Unigram> {
             _ => score,
         };
         let name = match kind {
-            PieceKind::Control | PieceKind::Unknown => format!("\0{id}"),
+            PieceKind::Control | PieceKind::Unknown | PieceKind::Byte => format!("\0{id}"),
             _ => text.to_string(),
         };
         if kind == PieceKind::Unknown {
@@ -304,7 +331,7 @@ fn build_unigram(model: &ModelProto, path: &Path) -> Result<Unigram> {
         }
         vocabulary.push((name, f64::from(score)));
     }
-    let byte_fallback = model.trainer_spec.as_ref().is_some_and(|t| t.byte_fallback());
-    Unigram::from(vocabulary, unk, byte_fallback)
+    // Bytes never match in a text, so what has no piece is cut into them afterwards.
+    Unigram::from(vocabulary, unk, false)
         .map_err(|e| Error::format(path, format!("the pieces do not make a Unigram model: {e}")))
 }
