@@ -247,6 +247,13 @@ pub struct ScanArguments {
     /// Seconds between two writings of the state.
     #[arg(long, value_name = "SECONDS", default_value_t = 5.0)]
     pub state_every: f64,
+    /// Label this share of the samples in full as well as the quick way, and fail on one difference: 5%, or 100% for all
+    /// [default: one sample in 4096].
+    #[arg(long, value_name = "PERCENT")]
+    pub verify: Option<String>,
+    /// Label every sample in full: the same report, in some twenty times the time.
+    #[arg(long, conflicts_with = "verify")]
+    pub reference: bool,
     /// Records that are worked on at once: enough for all cores, little enough to keep memory flat.
     #[arg(long, hide = true, default_value_t = 2048)]
     pub batch: usize,
@@ -280,6 +287,23 @@ impl ScanArguments {
                     .to_string(),
             )),
             file => Ok(file),
+        }
+    }
+
+    /// How samples are labelled.
+    ///
+    /// # Errors
+    /// A share that is none.
+    pub fn way(&self) -> Result<Way> {
+        let Some(text) = &self.verify else {
+            return Ok(if self.reference { Way::Reference } else { Way::default() });
+        };
+        let percent = text.trim_end_matches('%').trim().parse::<f64>().ok();
+        match percent.filter(|p| (0.0..=100.0).contains(p)) {
+            Some(percent) => Ok(Way::Quick { verify: percent / 100.0 }),
+            None => {
+                Err(Error::Usage(format!("--verify {text}: expected a share from 0% to 100%, such as 5%")))
+            }
         }
     }
 

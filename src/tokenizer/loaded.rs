@@ -60,6 +60,11 @@ impl Tokenizer {
         }
     }
 
+    /// What does the work underneath.
+    pub(super) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
     /// The ids of a text; `add_special_tokens` puts bos and eos where the class does.
     ///
     /// Spans are byte ranges of `text`.
