@@ -165,6 +165,16 @@ fn the_prompt_lies_over_the_training_text() {
 }
 
 #[test]
+fn a_strategy_that_learns_contents_only_leaves_calls_out() {
+    let found = finding("chatml-think", "axolotl_turn", "thoughts-and-tool", "MSK053");
+    assert!(found.verdict <= Verdict::Ok, "an empty content has no span at all: {found:?}");
+    // Token counts of prefixes shift the boundary into the answer.
+    let found = finding("chatml-think", "oi_legacy_mask_labels", "thoughts-and-tool", "MSK053");
+    assert_eq!(found.verdict, Verdict::Warn, "{found:?}");
+    assert!(found.evidence[0].value.contains("tokens: "), "{found:?}");
+}
+
+#[test]
 fn a_cap_that_cuts_the_answer_is_found() {
     let request = Request { model_max_length: Some(16), ..request("chatml-think", "hf_generation") };
     let setup = resolve(&tokenizer(), &request).unwrap();
