@@ -143,8 +143,9 @@ fn every_token_has_its_part() {
         turns.slice(start..turns.encoded.offsets[*tokens.last().unwrap()].1)
     };
     assert_eq!(text(5, Part::Header), "<|im_start|>assistant\n");
-    assert_eq!(text(5, Part::Inserted), "<think>\n4 degrees is cold.\n</think>\n\n");
-    assert_eq!(text(5, Part::Body), "Yes, take a warm one.");
+    // A thought of the data is the answer's own.
+    assert_eq!(text(5, Part::Body), "<think>\n4 degrees is cold.\n</think>\n\nYes, take a warm one.");
+    assert!(turns.places.iter().all(|place| place.part != Part::Inserted));
     assert_eq!(text(5, Part::End), "<|im_end|>");
     assert_eq!(text(5, Part::After), "\n");
     assert!(text(1, Part::Body).starts_with("<tool_call>"));
@@ -165,9 +166,9 @@ fn the_prompt_lies_over_the_training_text() {
 }
 
 #[test]
-fn a_strategy_that_learns_contents_only_leaves_calls_out() {
-    let found = finding("chatml-think", "axolotl_turn", "thoughts-and-tool", "MSK053");
-    assert!(found.verdict <= Verdict::Ok, "an empty content has no span at all: {found:?}");
+fn a_boundary_inside_an_answer_is_found() {
+    let found = finding("chatml-think", "hf_generation", "thoughts-and-tool", "MSK053");
+    assert!(found.verdict <= Verdict::Ok, "{found:?}");
     // Token counts of prefixes shift the boundary into the answer.
     let found = finding("chatml-think", "oi_legacy_mask_labels", "thoughts-and-tool", "MSK053");
     assert_eq!(found.verdict, Verdict::Warn, "{found:?}");
