@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use maskscope::app::picker::messages_request;
 use maskscope::chat::Sample;
-use maskscope::diagnose::{Finding, Report, Verdict, diagnose};
+use maskscope::diagnose::{Finding, Report, Verdict, diagnose, sarif};
 use maskscope::labels::Inspection;
 use maskscope::masks::Strategy;
 use maskscope::masks::anatomy::Part;
@@ -163,6 +163,16 @@ fn the_prompt_lies_over_the_training_text() {
     assert!(matches!(right.stop, Stop::Learned(_)) && right.is_right());
     assert_eq!(at("chatml-learned-header").start, Start::Early(4));
     assert!(matches!(at("chatml-late-stop").stop, Stop::Masked(_)));
+}
+
+#[test]
+fn findings_of_chat_templates_are_in_the_file_for_code_scanning() {
+    let report = report(&setup("chatml-late-stop", "hf_generation"), &[sample("two-rounds")]);
+    let file = sarif(&report, "data.json", &["two-rounds"]);
+    let run = &file["runs"][0];
+    let result = run["results"].as_array().unwrap().iter().find(|r| r["ruleId"] == "MSK036").expect("a result");
+    let index = result["ruleIndex"].as_u64().unwrap() as usize;
+    assert_eq!(run["tool"]["driver"]["rules"][index]["id"], "MSK036");
 }
 
 #[test]
