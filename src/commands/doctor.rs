@@ -21,7 +21,9 @@ pub fn run(shared: &SharedOptions, arguments: &DoctorArguments) -> Result<Outcom
     if arguments.fix_search {
         return search(shared, form, &Plan::of(&setup), &samples);
     }
-    let inspections: Vec<Inspection> = samples.par_iter().map(|s| setup.inspect(s)).collect();
+    // The chat checks label the samples by themselves.
+    let labelled = if setup.chat.is_none() { samples.as_slice() } else { &[] };
+    let inspections: Vec<Inspection> = labelled.par_iter().map(|s| setup.inspect(s)).collect();
     let report = diagnose(&setup, &samples, &inspections);
     let ids: Vec<String> = samples.iter().map(|s| s.id.clone()).collect();
     print(|out| match form {
