@@ -90,6 +90,8 @@ pub enum Action {
     Edit,
     ApplyFix,
     Undo,
+    /// The next stop of the tour.
+    Tour,
     Density,
     /// Why the token under the cursor is what it is.
     Explain,

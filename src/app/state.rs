@@ -215,6 +215,8 @@ pub struct App {
     pub panels: Panels,
     pub overlay: Option<Overlay>,
     pub notice: Option<Notice>,
+    /// The stop of the tour that is shown.
+    pub tour: Option<usize>,
     pub quit: bool,
     pub(super) tickets: BTreeMap<JobKind, u64>,
     pub(super) next_ticket: u64,
@@ -261,6 +263,7 @@ impl App {
             panels: Panels::default(),
             overlay: None,
             notice: None,
+            tour: None,
             quit: false,
             tickets: BTreeMap::new(),
             next_ticket: 0,

@@ -5,19 +5,20 @@ use std::sync::OnceLock;
 
 use rayon::prelude::*;
 
-use super::cause::{Circumstances, causes};
+use super::cause::{Circumstances, causes, raised};
 use super::content::{Content, answer_mark, closing};
 use super::fix::Fix;
-use super::law::{Laws, conversations};
+use super::law::{DataLaw, Laws, conversations};
 use super::layout::{MaskCheck, check_mask, turns};
 use super::plan::{Arithmetic, Plan};
 use super::probe::Probe;
 use super::search::{Search, smallest_fix};
 use super::terms::Terms;
 use super::tokens::spare_tokens;
+use super::twin::Twin;
 use super::what_if::{health, what_if_from};
 use crate::chat::Sample;
-use crate::labels::{Inspection, Labelled, PythonError};
+use crate::labels::{Inspection, Labelled};
 use crate::tokenizer::Role;
 
 /// A fix is tried on at most this many samples it is for, and as many others.
@@ -28,7 +29,7 @@ const TRIED: usize = 48;
 pub struct SampleFacts {
     pub content: Content,
     pub terms: Option<Terms>,
-    /// The checks that explain why the sample is lost; empty where it is not.
+    /// The checks that explain why the sample is lost or raises; empty where it does neither.
     pub causes: Vec<&'static str>,
     /// The mask before the length check; `None` where the sample raised or the rule has no turns.
     pub mask: Option<MaskCheck>,
@@ -42,6 +43,8 @@ pub struct Context<'a> {
     pub plan: Plan,
     pub samples: &'a [Sample],
     pub inspections: &'a [Inspection],
+    /// The same files loaded in other ways.
+    pub twins: &'a [Twin],
     pub facts: Vec<SampleFacts>,
     pub probe: Probe,
     pub laws: Laws,
@@ -55,15 +58,10 @@ pub struct Context<'a> {
 
 impl<'a> Context<'a> {
     /// Measures everything once. `inspections` are the labels of `samples` under `plan`, in their order.
-    pub fn new(plan: Plan, samples: &'a [Sample], inspections: &'a [Inspection]) -> Self {
-        let template = &plan.setup.template;
-        let opening = match template.roles.first() {
-            Some(name) => format!("{name}: What"),
-            None => "What".to_string(),
-        };
-        let probe = Probe::of(&plan.setup.tokenizer, closing(template), &opening);
+    pub fn new(plan: Plan, samples: &'a [Sample], inspections: &'a [Inspection], twins: &'a [Twin]) -> Self {
+        let probe = probe(&plan);
         let arithmetics = [plan.arithmetic(false), plan.arithmetic(true)];
-        let facts = samples
+        let facts: Vec<SampleFacts> = samples
             .par_iter()
             .zip(inspections)
             .map(|(sample, inspection)| {
@@ -71,7 +69,7 @@ impl<'a> Context<'a> {
                 sample_facts(&plan, sample, inspection, arithmetic, &probe)
             })
             .collect();
-        let laws = Laws::measure(&plan);
+        let laws = Laws { data: data_law(&plan, &facts, inspections), ..Laws::measure(&plan) };
         let hidden = conversations()
             .iter()
             .flat_map(|sample| {
@@ -84,6 +82,7 @@ impl<'a> Context<'a> {
             plan,
             samples,
             inspections,
+            twins,
             facts,
             probe,
             laws,
@@ -92,6 +91,12 @@ impl<'a> Context<'a> {
             search: OnceLock::new(),
             searched_fix: OnceLock::new(),
         }
+    }
+
+    /// Indices of at most so many samples, spread over all of them.
+    pub fn some_samples(&self, most: usize) -> Vec<usize> {
+        let all: Vec<usize> = (0..self.samples.len()).collect();
+        spread(&all, most)
     }
 
     /// Indices of the lost samples that a check explains.
@@ -105,9 +110,17 @@ impl<'a> Context<'a> {
         all.filter(|(_, (facts, inspection))| holds(facts, inspection)).map(|(i, _)| i).collect()
     }
 
-    /// Samples that raise an exception for which something holds.
-    pub fn raised(&self, holds: impl Fn(&PythonError) -> bool) -> Vec<usize> {
-        self.indices(|_, inspection| inspection.result.as_ref().is_err_and(&holds))
+    /// The exceptions of some samples, each kind once with its message: `KeyError: 'system'`.
+    pub fn exceptions(&self, indices: &[usize]) -> Vec<String> {
+        let raised = indices.iter().filter_map(|i| self.inspections.get(*i)?.result.as_ref().err());
+        let mut all: Vec<String> = Vec::new();
+        for error in raised {
+            let text = format!("{}: {}", error.kind, error.message);
+            if !all.contains(&text) {
+                all.push(text);
+            }
+        }
+        all
     }
 
     /// The labels of a sample that did not raise.
@@ -169,6 +182,39 @@ fn spread<T: Clone>(items: &[T], most: usize) -> Vec<T> {
     items.iter().step_by(step).cloned().collect()
 }
 
+/// The law over the samples that the length check reaches and whose rounds are cut where they should be.
+fn data_law(plan: &Plan, facts: &[SampleFacts], inspections: &[Inspection]) -> Option<DataLaw> {
+    let most = i64::try_from(plan.setup.options.model_max_length).unwrap_or(i64::MAX);
+    let checked = facts.iter().zip(inspections).filter_map(|(facts, inspection)| {
+        let labelled = inspection.result.as_ref().ok()?;
+        let (cur, total) = (labelled.cur_len?, labelled.total_len?);
+        let rounds = facts.terms.as_ref()?.rounds;
+        (facts.content.is_plain() && cur < most).then_some((rounds, cur - total))
+    });
+    DataLaw::over(&checked.collect::<Vec<_>>())
+}
+
+/// Asks the tokenizer of a plan about its separator and the words behind it.
+fn probe(plan: &Plan) -> Probe {
+    let template = &plan.setup.template;
+    let opening = match template.roles.first() {
+        Some(name) => format!("{name}: What"),
+        None => "What".to_string(),
+    };
+    Probe::of(&plan.setup.tokenizer, closing(template), &opening)
+}
+
+/// The checks that explain why one sample is lost or raises; empty for a kept one.
+///
+/// No law is measured and no fix is searched, so this is fast enough for every change on a screen.
+pub fn causes_of(plan: &Plan, sample: &Sample, inspection: &Inspection) -> Vec<&'static str> {
+    if inspection.result.as_ref().is_ok_and(|labelled| !labelled.mismatch) {
+        return Vec::new();
+    }
+    let arithmetic = plan.arithmetic(inspection.has_image);
+    sample_facts(plan, sample, inspection, arithmetic.as_ref(), &probe(plan)).causes
+}
+
 fn sample_facts(
     plan: &Plan,
     sample: &Sample,
@@ -180,7 +226,14 @@ fn sample_facts(
     let content = Content::of(sample, template);
     let answers = sample.conversations.iter().filter(|t| t.from == "gpt" && !t.value.is_empty()).count();
     let mut facts = SampleFacts { content, terms: None, causes: Vec::new(), mask: None, answers };
-    let (Ok(labelled), Some(prompt)) = (&inspection.result, &inspection.prompt) else { return facts };
+    let (labelled, prompt) = match (&inspection.result, &inspection.prompt) {
+        (Ok(labelled), Some(prompt)) => (labelled, prompt),
+        (Err(error), _) => {
+            facts.causes = vec![raised(error, content, probe)];
+            return facts;
+        }
+        _ => return facts,
+    };
     facts.mask = turns(plan, sample, prompt).map(|turns| check_mask(labelled, &turns));
     let Some(arithmetic) = arithmetic else { return facts };
     facts.terms = Terms::of(labelled, prompt, arithmetic, probe);

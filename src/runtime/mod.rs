@@ -35,13 +35,17 @@ pub struct RunOptions {
     /// Conversations; the built-in ones without it.
     pub data: Option<PathBuf>,
     pub no_mouse: bool,
+    /// Begin with the first stop of the tour.
+    pub tour: bool,
 }
 
 impl RunOptions {
     /// The state to begin with.
     fn app(&self) -> App {
         let source = self.data.clone().map_or(DataSource::Embedded, DataSource::File);
-        App::new(self.request.clone(), source, self.first_run)
+        let mut app = App::new(self.request.clone(), source, self.first_run);
+        app.tour = self.tour.then_some(0);
+        app
     }
 }
 

@@ -134,7 +134,7 @@ impl Scanner {
                 };
             }
         }
-        let found = diagnose_plan(Plan::of(&self.setup), &samples, &inspections);
+        let found = diagnose_plan(Plan::of(&self.setup), &samples, &inspections, &[]);
         for finding in found.findings.iter().filter(|f| f.verdict > Verdict::Ok && !f.samples.is_empty()) {
             let example = |index: &usize| {
                 let (_, place, _) = places.get(*index)?;
