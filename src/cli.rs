@@ -30,6 +30,9 @@ pub struct Arguments {
     /// Show the screen without the mouse.
     #[arg(long)]
     pub no_mouse: bool,
+    /// Begin with a tour of the four things to see.
+    #[arg(long)]
+    pub tour: bool,
     #[command(subcommand)]
     pub command: Option<Command>,
 }
@@ -121,6 +124,20 @@ fn layout(word: &str) -> std::result::Result<Layout, String> {
     Layout::of_word(word).ok_or_else(|| format!("known are {}", Layout::ALL.map(Layout::word).join(", ")))
 }
 
+/// Where a patch goes.
+#[derive(Debug, Clone, Args)]
+pub struct PatchArguments {
+    /// Name of the template and function in the patch.
+    #[arg(long, default_value = "backbone")]
+    pub name: String,
+    /// Write one file a piece into this folder instead of printing.
+    #[arg(long, value_name = "DIR", conflicts_with = "repo")]
+    pub out: Option<PathBuf>,
+    /// Print a unified diff against this training repository (for git apply, or patch -p1).
+    #[arg(long, value_name = "DIR")]
+    pub repo: Option<PathBuf>,
+}
+
 /// The two Python class families.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LoaderArgument {
@@ -170,23 +187,9 @@ pub enum Command {
     /// Every check, with evidence, cause and fix; exits with 1 when something is wrong.
     Doctor(DoctorArguments),
     /// A set-up for a tokenizer that no recipe knows: what kind it is, which tokens, which rule, proven.
-    Onboard {
-        /// Name of the template and function in the patch.
-        #[arg(long, default_value = "backbone")]
-        name: String,
-    },
+    Onboard(PatchArguments),
     /// The code to add to the training repository for this tokenizer.
-    Patch {
-        /// Name of the template and function.
-        #[arg(long, default_value = "backbone")]
-        name: String,
-        /// Write one file a piece into this folder instead of printing.
-        #[arg(long, value_name = "DIR", conflicts_with = "repo")]
-        out: Option<PathBuf>,
-        /// Print a unified diff against this training repository (for git apply, or patch -p1).
-        #[arg(long, value_name = "DIR")]
-        repo: Option<PathBuf>,
-    },
+    Patch(PatchArguments),
     /// The special-token table and what the overrides change.
     Special,
     /// A whole data set, streamed: states and causes counted; exits with 1 when samples are lost.

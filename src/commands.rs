@@ -54,10 +54,8 @@ fn dispatch(arguments: &Arguments) -> Result<Outcome> {
         Some(Command::Inspect { check }) => inspect::run(shared, *check),
         Some(Command::Encode { add_special_tokens }) => encode::run(shared, *add_special_tokens),
         Some(Command::Doctor(arguments)) => doctor::run(shared, arguments),
-        Some(Command::Onboard { name }) => onboard::run_onboard(shared, name),
-        Some(Command::Patch { name, out, repo }) => {
-            onboard::run_patch(shared, name, out.as_deref(), repo.as_deref())
-        }
+        Some(Command::Onboard(arguments)) => onboard::run_onboard(shared, arguments),
+        Some(Command::Patch(arguments)) => onboard::run_patch(shared, arguments),
         Some(Command::Scan(arguments)) => scan::run(shared, arguments),
         Some(Command::Compare) => compare::run(shared),
         Some(Command::Special) => special::run(shared),
@@ -81,6 +79,7 @@ fn start_screen(arguments: &Arguments) -> Result<Outcome> {
         request,
         data: arguments.shared.data.clone(),
         no_mouse: arguments.no_mouse,
+        tour: arguments.tour,
     };
     run(options).map(|()| Outcome::Clean)
 }

@@ -298,6 +298,22 @@ fn a_first_run_says_what_is_wrong_and_one_key_repairs_it() {
 }
 
 #[test]
+fn the_tour_goes_from_the_loss_to_the_cure_to_the_experts() {
+    let mut app = first_run();
+    let stops = ["tour 1/4  what is learned", "tour 2/4  why", "tour 3/4  the fix", "tour 4/4  the same"];
+    for stop in stops {
+        press(&mut app, ".");
+        let shown = text(&mut app, (120, 40));
+        assert!(shown.contains(stop) && shown.contains(". next"), "{shown}");
+    }
+    assert!(app.state().is_some_and(|state| state.is_sound()), "the third stop applied the fix");
+    press(&mut app, ".");
+    assert!(text(&mut app, (120, 40)).contains("the end of the tour"));
+    press(&mut app, ". esc");
+    assert!(app.tour.is_none());
+}
+
+#[test]
 fn an_unk_override_repairs_it_too() {
     let mut app = first_run();
     press(&mut app, "o down down enter");

@@ -20,6 +20,7 @@ pub fn run(shared: &SharedOptions, arguments: &FrameArguments) -> Result<Outcome
         request: shared.request()?.0,
         data: shared.data.clone(),
         no_mouse: true,
+        tour: false,
     };
     let plain = match shared.color {
         Some(ColorChoice::Never) => true,

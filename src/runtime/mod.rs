@@ -37,6 +37,8 @@ pub struct RunOptions {
     /// Conversations; the built-in ones without it.
     pub data: Option<PathBuf>,
     pub no_mouse: bool,
+    /// Begin with the first stop of the tour.
+    pub tour: bool,
 }
 
 impl RunOptions {
@@ -47,7 +49,9 @@ impl RunOptions {
             false => DataSource::Embedded,
         };
         let source = self.data.clone().map_or(built_in, DataSource::File);
-        App::new(self.request.clone(), source, self.first_run)
+        let mut app = App::new(self.request.clone(), source, self.first_run);
+        app.tour = self.tour.then_some(0);
+        app
     }
 }
 

@@ -16,5 +16,5 @@ pub use model::{ModelSource, SEEDED_PREFIX};
 pub use overrides::{OverrideEffect, TokenChoice, apply};
 pub use recipe::{RECIPES, Recipe};
 pub use request::{AUTO, NONE, Request, Setup, TRAINING_MAX_LENGTH, resolve};
-pub use source::{SAMPLE_PREFIX, Watch, files_for, load_tokenizer};
+pub use source::{SAMPLE_PREFIX, Watch, files_for, load_other_ways, load_tokenizer};
 pub use stop::{StopTokens, stop_tokens};
