@@ -81,6 +81,8 @@ fn start_screen(arguments: &Arguments) -> Result<Outcome> {
         request,
         data: arguments.shared.data.clone(),
         no_mouse: arguments.no_mouse,
+        device: arguments.shared.device()?,
+        image_tokens: arguments.shared.image_tokens,
     };
     run(options).map(|()| Outcome::Clean)
 }

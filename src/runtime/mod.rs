@@ -24,6 +24,7 @@ pub use work::perform;
 
 use crate::app::{App, DataSource};
 use crate::error::{Error, Result};
+use crate::moe::backbone::DeviceChoice;
 use crate::setup::Request;
 
 /// How the screen is started.
@@ -35,13 +36,20 @@ pub struct RunOptions {
     /// Conversations; the built-in ones without it.
     pub data: Option<PathBuf>,
     pub no_mouse: bool,
+    /// Where the experts' forward runs.
+    pub device: DeviceChoice,
+    /// Rows of one image in the experts' view; by the model's config without it.
+    pub image_tokens: Option<usize>,
 }
 
 impl RunOptions {
     /// The state to begin with.
     fn app(&self) -> App {
         let source = self.data.clone().map_or(DataSource::Embedded, DataSource::File);
-        App::new(self.request.clone(), source, self.first_run)
+        let mut app = App::new(self.request.clone(), source, self.first_run);
+        let settings = &mut app.panels.experts.settings;
+        (settings.device, settings.image_tokens) = (self.device, self.image_tokens);
+        app
     }
 }
 

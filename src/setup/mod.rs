@@ -9,7 +9,7 @@ mod recipe;
 mod request;
 mod source;
 
-pub use model::{ModelSource, SEEDED_PREFIX};
+pub use model::{ModelSource, SEEDED_PREFIX, layer_bytes};
 pub use overrides::{OverrideEffect, TokenChoice, apply};
 pub use recipe::{RECIPES, Recipe};
 pub use request::{AUTO, NONE, Request, Setup, TRAINING_MAX_LENGTH, resolve};
