@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::chat::layout::Layout;
 use crate::error::{Error, Result};
 use crate::hub::{HubOptions, Token};
+use crate::moe::backbone::DeviceChoice;
 use crate::setup::{AUTO, Request, TokenChoice, wants_chat};
 use crate::tokenizer::{LoadOptions, Loader, Release, Role};
 
@@ -112,6 +113,12 @@ pub struct SharedOptions {
     /// Token for gated and private repositories [default: HF_TOKEN, or Python's token file].
     #[arg(long, global = true, value_name = "TOKEN")]
     pub hub_token: Option<HubToken>,
+    /// Positions that one image placeholder takes in the experts' view [default: by the model's config, else 576].
+    #[arg(long, global = true, value_name = "N")]
+    pub image_tokens: Option<usize>,
+    /// Where the experts' forward runs: auto, cpu, cuda, cuda:N or metal [default: auto].
+    #[arg(long, global = true, value_name = "DEVICE")]
+    pub device: Option<String>,
     /// Form of the output [default: text].
     #[arg(long, global = true, value_enum)]
     pub format: Option<Format>,
@@ -394,6 +401,14 @@ impl SharedOptions {
             Some(token) => hub.token(Some(token.0.clone())),
             None => hub,
         }
+    }
+
+    /// Where the experts' forward runs.
+    ///
+    /// # Errors
+    /// A word that is no device.
+    pub fn device(&self) -> Result<DeviceChoice> {
+        Ok(self.device.as_deref().map_or(Ok(DeviceChoice::Auto), DeviceChoice::parse)?)
     }
 
     /// The request that these options make, with notes on what is assumed.

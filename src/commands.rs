@@ -80,6 +80,8 @@ fn start_screen(arguments: &Arguments) -> Result<Outcome> {
         data: arguments.shared.data.clone(),
         no_mouse: arguments.no_mouse,
         tour: arguments.tour,
+        device: arguments.shared.device()?,
+        image_tokens: arguments.shared.image_tokens,
     };
     run(options).map(|()| Outcome::Clean)
 }

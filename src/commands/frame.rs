@@ -21,6 +21,8 @@ pub fn run(shared: &SharedOptions, arguments: &FrameArguments) -> Result<Outcome
         data: shared.data.clone(),
         no_mouse: true,
         tour: false,
+        device: shared.device()?,
+        image_tokens: shared.image_tokens,
     };
     let plain = match shared.color {
         Some(ColorChoice::Never) => true,

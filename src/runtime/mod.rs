@@ -26,6 +26,7 @@ pub use work::perform;
 
 use crate::app::{App, DataSource};
 use crate::error::{Error, Result};
+use crate::moe::backbone::DeviceChoice;
 use crate::setup::{Request, SAMPLE_PREFIX};
 
 /// How the screen is started.
@@ -39,6 +40,10 @@ pub struct RunOptions {
     pub no_mouse: bool,
     /// Begin with the first stop of the tour.
     pub tour: bool,
+    /// Where the experts' forward runs.
+    pub device: DeviceChoice,
+    /// Rows of one image in the experts' view; by the model's config without it.
+    pub image_tokens: Option<usize>,
 }
 
 impl RunOptions {
@@ -51,6 +56,8 @@ impl RunOptions {
         let source = self.data.clone().map_or(built_in, DataSource::File);
         let mut app = App::new(self.request.clone(), source, self.first_run);
         app.tour = self.tour.then_some(0);
+        let settings = &mut app.panels.experts.settings;
+        (settings.device, settings.image_tokens) = (self.device, self.image_tokens);
         app
     }
 }

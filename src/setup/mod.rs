@@ -12,7 +12,7 @@ mod source;
 mod stop;
 
 pub use chat::{CHAT, ChatWish, wants_chat};
-pub use model::{ModelSource, SEEDED_PREFIX};
+pub use model::{ModelSource, SEEDED_PREFIX, layer_bytes};
 pub use overrides::{OverrideEffect, TokenChoice, apply};
 pub use recipe::{RECIPES, Recipe};
 pub use request::{AUTO, NONE, Request, Setup, TRAINING_MAX_LENGTH, resolve};
