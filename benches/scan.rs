@@ -52,7 +52,12 @@ fn measure(file: &str, spec: &str) -> maskscope::Result<()> {
     let begun = Instant::now();
     let scanner = Scanner::new(setup.clone(), None);
     let probed = begun.elapsed();
-    println!("{spec}: template {}, rule {}, class {}", setup.template.name, setup.rule.name(), setup.tokenizer.facts.name);
+    println!(
+        "{spec}: template {}, rule {}, class {}",
+        setup.template.name,
+        setup.rule.name(),
+        setup.tokenizer.facts.name
+    );
     if let Some(reason) = scanner.slow_because() {
         println!("  no quick way: {reason}");
     }

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::error::{Error, Result};
 use crate::hub::{HubOptions, Token};
+use crate::scan::Way;
 use crate::setup::{AUTO, Request, TokenChoice};
 use crate::tokenizer::{LoadOptions, Loader, Release, Role};
 
@@ -294,7 +295,9 @@ impl ScanArguments {
         let percent = text.trim_end_matches('%').trim().parse::<f64>().ok();
         match percent.filter(|p| (0.0..=100.0).contains(p)) {
             Some(percent) => Ok(Way::Quick { verify: percent / 100.0 }),
-            None => Err(Error::Usage(format!("--verify {text}: expected a share from 0% to 100%, such as 5%"))),
+            None => {
+                Err(Error::Usage(format!("--verify {text}: expected a share from 0% to 100%, such as 5%")))
+            }
         }
     }
 

@@ -87,7 +87,8 @@ impl<'de: 'a, 'a> Visitor<'de> for RecordVisitor<'a> {
             }
         }
         record.id = id.and_then(|id| id.0);
-        record.turns = turns.ok_or_else(|| M::Error::missing_field("conversations"))?.into_iter().map(|t| t.0).collect();
+        record.turns =
+            turns.ok_or_else(|| M::Error::missing_field("conversations"))?.into_iter().map(|t| t.0).collect();
         record.has_image = image.is_some() || video.is_some();
         record.media = [image, video].iter().flatten().map(|any| any.media).sum();
         Ok(record)

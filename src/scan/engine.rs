@@ -127,7 +127,11 @@ struct Part {
 /// One record.
 #[derive(Debug)]
 enum Seen {
-    Tallied { id: String, source: Option<String>, tally: Tally },
+    Tallied {
+        id: String,
+        source: Option<String>,
+        tally: Tally,
+    },
     Looked(Box<Looked>),
     /// The record is no sample.
     Bad(String),

@@ -105,7 +105,9 @@ impl Tallier {
         if !encoder.behind().is_empty() || !(around.is_empty() || around == [bos]) {
             return Err("its class puts other tokens around a text than bos".to_string());
         }
-        if !encoder.is_joint_behind(mark.trim_end_matches(' ')) || holds_placeholder(&opening, &names, &template.sep, &sep2) {
+        if !encoder.is_joint_behind(mark.trim_end_matches(' '))
+            || holds_placeholder(&opening, &names, &template.sep, &sep2)
+        {
             return Err(format!("texts of the template {} cannot be taken apart", template.name));
         }
         let pad = tokenizer.role_id(Role::Pad).ok_or("there is no pad token")?;
@@ -140,7 +142,10 @@ impl Tallier {
     /// The counts of a record; `None` where it must be labelled in full.
     pub fn tally(&self, scratch: &mut Scratch, record: &PlainRecord<'_>) -> Option<Tally> {
         let rounds = record.turns.chunks_exact(2);
-        if record.turns.is_empty() || !rounds.remainder().is_empty() || (record.has_image && !self.takes_images) {
+        if record.turns.is_empty()
+            || !rounds.remainder().is_empty()
+            || (record.has_image && !self.takes_images)
+        {
             return None;
         }
         self.render(scratch, &record.turns)?;
@@ -185,7 +190,8 @@ impl Tallier {
         scratch.images.clear();
         scratch.images.extend(self.find_image.find_iter(prompt));
         let images = scratch.images.len();
-        let fits = if record.has_image { images == record.media && images <= MAX_IMAGES } else { images == 0 };
+        let fits =
+            if record.has_image { images == record.media && images <= MAX_IMAGES } else { images == 0 };
         fits.then_some(())
     }
 

@@ -13,8 +13,8 @@ mod words;
 
 use std::sync::Arc;
 
-pub use joint::Joints;
 use joint::Family;
+pub use joint::Joints;
 pub use words::Words;
 
 use super::encoding::{Encoding, TokenId};
@@ -209,7 +209,8 @@ mod tests {
     fn the_samples_are_encoded_as_their_classes_do() {
         for sample in crate::samples::TOKENIZERS {
             let files = SampleTokenizer::named(sample.name).expect("the sample").files();
-            let tokenizer = Arc::new(crate::tokenizer::load(sample.name, &files, Default::default()).expect("loads"));
+            let tokenizer =
+                Arc::new(crate::tokenizer::load(sample.name, &files, Default::default()).expect("loads"));
             let encoder = QuickEncoder::new(&tokenizer).expect("an encoder");
             let mut words = Words::default();
             for text in ["Two cats on a red sofa.", " 3 d\u{e9}j\u{e0} vu  \n\n x", "\u{4f60}\u{597d} a"] {

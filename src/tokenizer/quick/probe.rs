@@ -66,7 +66,8 @@ fn compare(encoder: &QuickEncoder, words: &mut Words, text: &str) -> Result<(), 
     if encoder.encode(words, text, false, &mut ids).is_err() {
         return Ok(());
     }
-    let own = |special: bool| encoder.tokenizer.encode(text, special).map(|e| e.ids).map_err(|e| e.to_string());
+    let own =
+        |special: bool| encoder.tokenizer.encode(text, special).map(|e| e.ids).map_err(|e| e.to_string());
     if ids != own(false)? {
         return Err(format!("cutting {text:?} into words gives other ids"));
     }
