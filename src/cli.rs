@@ -11,6 +11,7 @@ use crate::chat::layout::Layout;
 use crate::error::{Error, Result};
 use crate::hub::{HubOptions, Token};
 use crate::moe::backbone::DeviceChoice;
+use crate::scan::Way;
 use crate::setup::{AUTO, Request, TokenChoice, wants_chat};
 use crate::tokenizer::{LoadOptions, Loader, Release, Role};
 

@@ -98,9 +98,9 @@ impl SlowClass for ByteLevelClass {
     }
 
     fn joints(&self) -> std::result::Result<Joints, String> {
-        match self.add_prefix_space {
-            true => Err("its class puts a space before every text".to_string()),
-            false => Joints::of_core(&self.core),
+        match self.prefix_space {
+            PrefixSpace::Never => Joints::of_core(&self.core),
+            _ => Err("its class puts a space before texts".to_string()),
         }
     }
 
