@@ -10,6 +10,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::chat::layout::Layout;
 use crate::error::{Error, Result};
 use crate::hub::{HubOptions, Token};
+use crate::masks::image_tokens::ImageSize;
+use crate::moe::backbone::DeviceChoice;
+use crate::scan::Way;
 use crate::setup::{AUTO, Request, TokenChoice, wants_chat};
 use crate::tokenizer::{LoadOptions, Loader, Release, Role};
 
@@ -30,6 +33,9 @@ pub struct Arguments {
     /// Show the screen without the mouse.
     #[arg(long)]
     pub no_mouse: bool,
+    /// Begin with a tour of the four things to see.
+    #[arg(long)]
+    pub tour: bool,
     #[command(subcommand)]
     pub command: Option<Command>,
 }
@@ -109,6 +115,12 @@ pub struct SharedOptions {
     /// Token for gated and private repositories [default: HF_TOKEN, or Python's token file].
     #[arg(long, global = true, value_name = "TOKEN")]
     pub hub_token: Option<HubToken>,
+    /// Positions that one image placeholder takes in the experts' view [default: by the model's config, else 576].
+    #[arg(long, global = true, value_name = "N")]
+    pub image_tokens: Option<usize>,
+    /// Where the experts' forward runs: auto, cpu, cuda, cuda:N or metal [default: auto].
+    #[arg(long, global = true, value_name = "DEVICE")]
+    pub device: Option<String>,
     /// Form of the output [default: text].
     #[arg(long, global = true, value_enum)]
     pub format: Option<Format>,
@@ -119,6 +131,20 @@ pub struct SharedOptions {
 
 fn layout(word: &str) -> std::result::Result<Layout, String> {
     Layout::of_word(word).ok_or_else(|| format!("known are {}", Layout::ALL.map(Layout::word).join(", ")))
+}
+
+/// Where a patch goes.
+#[derive(Debug, Clone, Args)]
+pub struct PatchArguments {
+    /// Name of the template and function in the patch.
+    #[arg(long, default_value = "backbone")]
+    pub name: String,
+    /// Write one file a piece into this folder instead of printing.
+    #[arg(long, value_name = "DIR", conflicts_with = "repo")]
+    pub out: Option<PathBuf>,
+    /// Print a unified diff against this training repository (for git apply, or patch -p1).
+    #[arg(long, value_name = "DIR")]
+    pub repo: Option<PathBuf>,
 }
 
 /// The two Python class families.
@@ -170,30 +196,24 @@ pub enum Command {
     /// Every check, with evidence, cause and fix; exits with 1 when something is wrong.
     Doctor(DoctorArguments),
     /// A set-up for a tokenizer that no recipe knows: what kind it is, which tokens, which rule, proven.
-    Onboard {
-        /// Name of the template and function in the patch.
-        #[arg(long, default_value = "backbone")]
-        name: String,
-    },
+    Onboard(PatchArguments),
     /// The code to add to the training repository for this tokenizer.
-    Patch {
-        /// Name of the template and function.
-        #[arg(long, default_value = "backbone")]
-        name: String,
-        /// Write one file a piece into this folder instead of printing.
-        #[arg(long, value_name = "DIR", conflicts_with = "repo")]
-        out: Option<PathBuf>,
-        /// Print a unified diff against this training repository (for git apply, or patch -p1).
-        #[arg(long, value_name = "DIR")]
-        repo: Option<PathBuf>,
-    },
+    Patch(PatchArguments),
     /// The special-token table and what the overrides change.
     Special,
     /// A whole data set, streamed: states and causes counted; exits with 1 when samples are lost.
     Scan(ScanArguments),
     /// Two tokenizers (-t A -t B), or two classes of one (--loader slow --loader fast), on the same samples.
     Compare,
-    /// Conversation templates, label rules and recipes.
+    /// Every mask strategy on each sample, side by side, and where they differ.
+    Strategies {
+        /// Only the sample with this id.
+        #[arg(long, value_name = "ID")]
+        sample: Option<String>,
+    },
+    /// How many tokens images take, from the processor beside the tokenizer; with --data, placeholder by placeholder.
+    Images(ImagesArguments),
+    /// Conversation templates, label rules, mask strategies and recipes.
     Templates,
     /// Embedded tokenizers and conversations.
     Samples,
@@ -247,6 +267,13 @@ pub struct ScanArguments {
     /// Seconds between two writings of the state.
     #[arg(long, value_name = "SECONDS", default_value_t = 5.0)]
     pub state_every: f64,
+    /// Label this share of the samples in full as well as the quick way, and fail on one difference: 5%, or 100% for all
+    /// [default: one sample in 4096].
+    #[arg(long, value_name = "PERCENT")]
+    pub verify: Option<String>,
+    /// Label every sample in full: the same report, in some twenty times the time.
+    #[arg(long, conflicts_with = "verify")]
+    pub reference: bool,
     /// Records that are worked on at once: enough for all cores, little enough to keep memory flat.
     #[arg(long, hide = true, default_value_t = 2048)]
     pub batch: usize,
@@ -283,6 +310,23 @@ impl ScanArguments {
         }
     }
 
+    /// How samples are labelled.
+    ///
+    /// # Errors
+    /// A share that is none.
+    pub fn way(&self) -> Result<Way> {
+        let Some(text) = &self.verify else {
+            return Ok(if self.reference { Way::Reference } else { Way::default() });
+        };
+        let percent = text.trim_end_matches('%').trim().parse::<f64>().ok();
+        match percent.filter(|p| (0.0..=100.0).contains(p)) {
+            Some(percent) => Ok(Way::Quick { verify: percent / 100.0 }),
+            None => {
+                Err(Error::Usage(format!("--verify {text}: expected a share from 0% to 100%, such as 5%")))
+            }
+        }
+    }
+
     /// Which part of the records, from 1, and of how many.
     ///
     /// # Errors
@@ -293,6 +337,37 @@ impl ScanArguments {
         parts
             .filter(|(i, n): &(u64, u64)| (1..=*n).contains(i))
             .ok_or_else(|| Error::Usage(format!("--shard {text}: expected I/N, such as 1/4")))
+    }
+}
+
+/// Arguments of `images`.
+#[derive(Debug, Clone, Args)]
+pub struct ImagesArguments {
+    /// Size of an image in pixels; several for the images of a sample in order, the last for all that are left.
+    #[arg(long, value_name = "WIDTHxHEIGHT", required = true)]
+    pub image_size: Vec<String>,
+}
+
+impl ImagesArguments {
+    /// The sizes.
+    ///
+    /// # Errors
+    /// A size that is not two numbers.
+    pub fn sizes(&self) -> Result<Vec<ImageSize>> {
+        let size = |text: &String| {
+            let parts = text.split_once(['x', 'X', '×']);
+            parts.and_then(|(width, height)| {
+                Some(ImageSize { width: width.trim().parse().ok()?, height: height.trim().parse().ok()? })
+            })
+        };
+        let read = |text: &String| {
+            size(text).ok_or_else(|| {
+                Error::Usage(format!(
+                    "--image-size {text}: expected WIDTHxHEIGHT in pixels, such as 1344x672"
+                ))
+            })
+        };
+        self.image_size.iter().map(read).collect()
     }
 }
 
@@ -367,6 +442,14 @@ impl SharedOptions {
             Some(token) => hub.token(Some(token.0.clone())),
             None => hub,
         }
+    }
+
+    /// Where the experts' forward runs.
+    ///
+    /// # Errors
+    /// A word that is no device.
+    pub fn device(&self) -> Result<DeviceChoice> {
+        Ok(self.device.as_deref().map_or(Ok(DeviceChoice::Auto), DeviceChoice::parse)?)
     }
 
     /// The request that these options make, with notes on what is assumed.

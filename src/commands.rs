@@ -4,12 +4,14 @@ mod compare;
 mod doctor;
 mod encode;
 mod frame;
+mod images;
 mod inspect;
 mod lists;
 mod moe;
 mod onboard;
 mod scan;
 mod special;
+mod strategies;
 
 use std::io::{BufWriter, IsTerminal, Write};
 use std::ops::ControlFlow;
@@ -54,13 +56,13 @@ fn dispatch(arguments: &Arguments) -> Result<Outcome> {
         Some(Command::Inspect { check }) => inspect::run(shared, *check),
         Some(Command::Encode { add_special_tokens }) => encode::run(shared, *add_special_tokens),
         Some(Command::Doctor(arguments)) => doctor::run(shared, arguments),
-        Some(Command::Onboard { name }) => onboard::run_onboard(shared, name),
-        Some(Command::Patch { name, out, repo }) => {
-            onboard::run_patch(shared, name, out.as_deref(), repo.as_deref())
-        }
+        Some(Command::Onboard(arguments)) => onboard::run_onboard(shared, arguments),
+        Some(Command::Patch(arguments)) => onboard::run_patch(shared, arguments),
         Some(Command::Scan(arguments)) => scan::run(shared, arguments),
         Some(Command::Compare) => compare::run(shared),
         Some(Command::Special) => special::run(shared),
+        Some(Command::Strategies { sample }) => strategies::run(shared, sample.as_deref()),
+        Some(Command::Images(arguments)) => images::run(shared, arguments),
         Some(Command::Templates) => lists::templates(shared),
         Some(Command::Samples) => lists::samples(shared),
         Some(Command::Keys) => lists::keys(shared),
@@ -81,6 +83,9 @@ fn start_screen(arguments: &Arguments) -> Result<Outcome> {
         request,
         data: arguments.shared.data.clone(),
         no_mouse: arguments.no_mouse,
+        tour: arguments.tour,
+        device: arguments.shared.device()?,
+        image_tokens: arguments.shared.image_tokens,
     };
     run(options).map(|()| Outcome::Clean)
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use maskscope::app::picker::messages_request;
 use maskscope::chat::Sample;
-use maskscope::diagnose::{Finding, Report, Verdict, diagnose};
+use maskscope::diagnose::{Finding, Report, Verdict, diagnose, sarif};
 use maskscope::labels::Inspection;
 use maskscope::masks::Strategy;
 use maskscope::masks::anatomy::Part;
@@ -143,8 +143,9 @@ fn every_token_has_its_part() {
         turns.slice(start..turns.encoded.offsets[*tokens.last().unwrap()].1)
     };
     assert_eq!(text(5, Part::Header), "<|im_start|>assistant\n");
-    assert_eq!(text(5, Part::Inserted), "<think>\n4 degrees is cold.\n</think>\n\n");
-    assert_eq!(text(5, Part::Body), "Yes, take a warm one.");
+    // A thought of the data is the answer's own.
+    assert_eq!(text(5, Part::Body), "<think>\n4 degrees is cold.\n</think>\n\nYes, take a warm one.");
+    assert!(turns.places.iter().all(|place| place.part != Part::Inserted));
     assert_eq!(text(5, Part::End), "<|im_end|>");
     assert_eq!(text(5, Part::After), "\n");
     assert!(text(1, Part::Body).starts_with("<tool_call>"));
@@ -162,6 +163,27 @@ fn the_prompt_lies_over_the_training_text() {
     assert!(matches!(right.stop, Stop::Learned(_)) && right.is_right());
     assert_eq!(at("chatml-learned-header").start, Start::Early(4));
     assert!(matches!(at("chatml-late-stop").stop, Stop::Masked(_)));
+}
+
+#[test]
+fn findings_of_chat_templates_are_in_the_file_for_code_scanning() {
+    let report = report(&setup("chatml-late-stop", "hf_generation"), &[sample("two-rounds")]);
+    let file = sarif(&report, "data.json", &["two-rounds"]);
+    let run = &file["runs"][0];
+    let result =
+        run["results"].as_array().unwrap().iter().find(|r| r["ruleId"] == "MSK036").expect("a result");
+    let index = result["ruleIndex"].as_u64().unwrap() as usize;
+    assert_eq!(run["tool"]["driver"]["rules"][index]["id"], "MSK036");
+}
+
+#[test]
+fn a_boundary_inside_an_answer_is_found() {
+    let found = finding("chatml-think", "hf_generation", "thoughts-and-tool", "MSK053");
+    assert!(found.verdict <= Verdict::Ok, "{found:?}");
+    // Token counts of prefixes shift the boundary into the answer.
+    let found = finding("chatml-think", "oi_legacy_mask_labels", "thoughts-and-tool", "MSK053");
+    assert_eq!(found.verdict, Verdict::Warn, "{found:?}");
+    assert!(found.evidence[0].value.contains("tokens: "), "{found:?}");
 }
 
 #[test]

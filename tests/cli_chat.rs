@@ -108,6 +108,19 @@ fn strategies_differ_and_their_settings_count() {
 }
 
 #[test]
+fn a_processors_path_expands_images_before_it_masks() {
+    let row = r#"{"id": "m", "messages": [{"role": "user", "content": "<image> What?"},
+        {"role": "assistant", "content": "Four."}]}"#;
+    let scene = Scene::new(&[("chatml.jinja", CHATML), ("rows.json", row)]);
+    let base = ["-d", "rows.json", "--template", "chatml.jinja", "--preprocess", "hf_generation"];
+    let (plain, _) = scene.inspect(&base);
+    let options = ["--strategy-option", "image_token=<image>", "--strategy-option", "image_tokens=3"];
+    let (expanded, _) = scene.inspect(&[&base[..], &options].concat());
+    assert!(expanded[0]["prompt"].as_str().expect("a prompt").contains("<image><image><image> What?"));
+    assert_eq!(learned(&expanded[0]), learned(&plain[0]), "the mask moves with the text");
+}
+
+#[test]
 fn what_inference_sees() {
     let scene = Scene::chat();
     let base = ["-d", "rows.jsonl", "--template", "chatml.jinja"];
@@ -268,4 +281,72 @@ fn what_cannot_be_done_is_said() {
     assert!(records[0]["error"]["message"].as_str().expect("why").contains("line 1"));
     let error = scene.failure(&["-d", "rows.jsonl", "--template", "chat"]);
     assert!(error.contains("--template FILE"), "{error}");
+}
+
+#[test]
+fn all_strategies_stand_side_by_side() {
+    let scene = Scene::chat();
+    let run = |form: &str| {
+        let arguments =
+            ["strategies", "-t", "sample:mistral", "-d", "rows.jsonl", "--template", "chatml.jinja"];
+        let (code, out, err) = scene.run(&[&arguments[..], &["--format", form]].concat());
+        assert_eq!(code, Some(0), "{err}");
+        out
+    };
+    let all: Value = serde_json::from_str(&run("json")).expect("JSON");
+    let strategies = all[0]["strategies"].as_array().expect("strategies");
+    let named = |name: &str| strategies.iter().find(|s| s["name"] == name).expect("listed");
+    assert!(named("hf_generation")["supervised"].as_u64() > named("axolotl_turn")["supervised"].as_u64());
+    assert!(named("preprocess_qwen")["unfit"].as_str().is_some_and(|why| why.contains("<|im_start|>")));
+    assert!(strategies.iter().all(|s| s["name"] != "render"));
+    let differences = all[0]["differences"].as_array().expect("differences");
+    let apart = |run: &&Value| {
+        let lists = |key: &str, name: &str| run[key].as_array().is_some_and(|all| all.contains(&name.into()));
+        lists("learned_by", "hf_generation") && lists("masked_by", "axolotl_turn")
+    };
+    assert!(differences.iter().any(|run| apart(&run)), "{differences:?}");
+    let text = run("text");
+    assert!(text.contains("hf_generation") && text.contains("places where they differ"), "{text}");
+    let (code, _, err) = scene.run(&["strategies", "-d", "rows.jsonl", "--template", "v1"]);
+    assert_eq!(code, Some(2));
+    assert!(err.contains("strategies work on chat templates"), "{err}");
+}
+
+#[test]
+fn images_are_followed_from_placeholder_to_tokens() {
+    let config = r#"{"processor_class": "LlavaProcessor", "patch_size": 14, "vision_feature_select_strategy": "default",
+        "num_additional_image_tokens": 1}"#;
+    let scene = tokenizer_with(&[
+        ("tok/processor_config.json", config),
+        ("tok/preprocessor_config.json", r#"{"crop_size": {"height": 336, "width": 336}}"#),
+        (
+            "rows.json",
+            r#"[{"id": "i", "image": "a.jpg", "conversations": [{"from": "human", "value": "<image>\nHi"},
+                {"from": "gpt", "value": "Yes."}]}]"#,
+        ),
+    ]);
+    let arguments = ["images", "-t", "tok", "--image-size", "640x480", "-d", "rows.json", "--template", "v1"];
+    let (code, out, err) =
+        scene.run(&[&arguments[..], &["--model-max-length", "500", "--format", "json"]].concat());
+    assert_eq!(code, Some(0), "{err}");
+    let report: Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!(
+        (&report["placeholder"], &report["sizes"][0]["image_tokens"]),
+        (&"<image>".into(), &576.into())
+    );
+    let sample = &report["samples"][0];
+    let number = |key: &str| sample[key].as_u64().expect("a number");
+    assert_eq!(number("expanded"), number("written") + 575);
+    assert_eq!((number("left"), &sample["images"][0]["learned"]), (500, &false.into()));
+    let (_, text, _) = scene.run(&arguments);
+    assert!(
+        text.contains("640") && text.contains("576 image tokens") && text.contains("→ 576 tokens"),
+        "{text}"
+    );
+    let (code, _, err) = scene.run(&["images", "-t", "sample:mistral", "--image-size", "640x480"]);
+    assert_eq!(code, Some(2));
+    assert!(err.contains("preprocessor_config.json"), "{err}");
+    let (code, _, err) = scene.run(&["images", "-t", "tok", "--image-size", "big"]);
+    assert_eq!(code, Some(2));
+    assert!(err.contains("WIDTHxHEIGHT"), "{err}");
 }

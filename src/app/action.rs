@@ -114,6 +114,8 @@ pub enum Action {
     EditTemplate,
     ApplyFix,
     Undo,
+    /// The next stop of the tour.
+    Tour,
     Density,
     /// Why the token under the cursor is what it is.
     Explain,

@@ -129,6 +129,7 @@ const COMMON: &[Binding] = {
         bind(Global, &[], A::Export(ExportForm::Picture), "write this screen into a file, as a picture (SVG)", None),
         bind(Global, &[], A::PickLoading, "slow or fast class, and the release of transformers", None),
         bind(Global, &[], A::ToggleImageMarks, "wrap images in <im_start> and <im_end>", None),
+        bind(Global, &["."], A::Tour, "the tour: four things to see, a key from one to the next", None),
         bind(Global, &["1"], A::Open(Labels), "screen Labels", None),
         bind(Global, &["2"], A::Open(Lengths), "screen Lengths", None),
         bind(Global, &["3"], A::Open(Special), "screen Special tokens", None),

@@ -7,6 +7,7 @@
 //!          ├ moves      arrows and Enter on each screen
 //!          ├ overlays   lists, editor, paths, sheets
 //!          ├ setups     changing the set-up, and undoing it
+//!          ├ tour       four stops that show a visitor around
 //!          ├ panels     the screens that work out what they show: doctor, experts, scan …
 //!          ├ flow       the token stream as rows, only the window
 //!          └ view       one inspected sample: sections, rounds as they really are, the first difference
@@ -29,6 +30,7 @@ mod state;
 pub mod survey;
 pub mod template_editor;
 mod text_buffer;
+pub mod tour;
 mod turns;
 mod update;
 mod view;

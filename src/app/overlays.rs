@@ -93,7 +93,7 @@ pub(super) fn preview(app: &mut App) -> Vec<Effect> {
     let Some(Overlay::Picker(picker)) = &app.overlay else { return Vec::new() };
     let reloads = matches!(
         picker.kind,
-        PickKind::Tokenizer | PickKind::Loading | PickKind::Other(_) | PickKind::Palette
+        PickKind::Tokenizer | PickKind::Loading | PickKind::Other(_) | PickKind::Model | PickKind::Palette
     );
     let wish = picker.chosen().filter(|_| !reloads).and_then(|e| e.choice.apply(&app.request));
     let (Some(request), Some(mut wish)) = (wish, app.wish()) else {
@@ -150,6 +150,7 @@ fn choose(app: &mut App, choice: &Choice) -> Vec<Effect> {
             }
             return effects.into_iter().chain([load_samples(app, DataSource::EmbeddedMessages)]).collect();
         }
+        Choice::Model(model) => return panels::experts::choose(app, model.clone()),
         Choice::Other(tokenizer, load) => return panels::compare::choose(app, tokenizer.clone(), *load),
         _ => {}
     }

@@ -7,6 +7,7 @@ use tui_input::Input;
 use super::action::Action;
 use super::bindings::{Context, bindings, keys_of};
 use super::job::KnownEntry;
+use super::panels::experts::settings::ModelPick;
 use crate::chat::Template;
 use crate::labels::Rule;
 use crate::masks::Strategy;
@@ -25,6 +26,8 @@ pub enum PickKind {
     /// Side B of screen Compare; another tokenizer is loaded by this release.
     Other(LoadOptions),
     Token(Role),
+    /// The model of screen Experts.
+    Model,
     Palette,
 }
 
@@ -42,6 +45,8 @@ pub enum Choice {
     Messages(&'static str),
     /// Side B of screen Compare.
     Other(String, LoadOptions),
+    /// The model of screen Experts.
+    Model(ModelPick),
     Act(Action),
 }
 
@@ -78,7 +83,7 @@ impl Choice {
                 request.overrides.remove(role);
             }
             Self::Messages(name) => return Some(messages_request(name, &request)),
-            Self::Other(..) | Self::Act(_) => return None,
+            Self::Other(..) | Self::Model(_) | Self::Act(_) => return None,
         }
         Some(request)
     }
@@ -136,6 +141,10 @@ impl Picker {
                 "side B: another class or release, another tokenizer, or type one".to_string()
             }
             PickKind::Token(role) => format!("token for {}", role.name()),
+            PickKind::Model => {
+                "model of experts: one of these, or type a folder or a hub id, then 0..K for its first layers"
+                    .to_string()
+            }
             PickKind::Palette => "commands".to_string(),
         }
     }
@@ -222,6 +231,10 @@ impl Picker {
                 Some(Entry::new(query, "a file with a chat template", Choice::Template(query.to_string())))
             }
             PickKind::Template => None,
+            PickKind::Model => {
+                let choice = Choice::Model(ModelPick::typed(query));
+                Some(Entry::new(query, "load this folder or hub id", choice))
+            }
             _ => {
                 let choice = self.load_choice(query)?;
                 Some(Entry::new(query, "load this path or hub id", choice))
@@ -259,6 +272,12 @@ pub fn tokenizers() -> Vec<Entry> {
         Entry::new(spec.clone(), t.summary, Choice::Tokenizer(spec))
     };
     TOKENIZERS.iter().map(entry).collect()
+}
+
+/// The built-in models of screen Experts.
+pub fn models() -> Vec<Entry> {
+    let entry = |pick: ModelPick| Entry::new(pick.name(), pick.caveat(), Choice::Model(pick));
+    ModelPick::all().into_iter().map(entry).collect()
 }
 
 /// The conversation templates and the built-in chat templates.

@@ -217,6 +217,8 @@ pub struct App {
     pub panels: Panels,
     pub overlay: Option<Overlay>,
     pub notice: Option<Notice>,
+    /// The stop of the tour that is shown.
+    pub tour: Option<usize>,
     pub quit: bool,
     pub(super) tickets: BTreeMap<JobKind, u64>,
     pub(super) next_ticket: u64,
@@ -263,6 +265,7 @@ impl App {
             panels: Panels::default(),
             overlay: None,
             notice: None,
+            tour: None,
             quit: false,
             tickets: BTreeMap::new(),
             next_ticket: 0,

@@ -324,6 +324,8 @@ fn command(app: &mut App, action: Action) -> Vec<Effect> {
         Action::EditTemplate => return template_editor::open(app),
         Action::ApplyFix => return apply_fix(app),
         Action::Undo => return undo(app),
+        Action::Tour => return super::tour::go_on(app),
+        Action::Back if app.tour.is_some() => app.tour = None,
         Action::Open(screen) => app.screen = screen,
         Action::NextScreen => app.screen = app.screen.step(1),
         Action::PreviousScreen => app.screen = app.screen.step(-1),

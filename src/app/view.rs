@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use super::turns::{PromptTurn, Speaker, message_turns, prompt_turns};
 use crate::chat::Sample;
-use crate::diagnose::{PairedRound, Plan, align_tokens};
-use crate::labels::{IGNORE_INDEX, IMAGE_TOKEN_INDEX, Inspection, Labelled};
+use crate::diagnose::{PairedRound, Plan, align_tokens, causes_of, tokens_before};
+use crate::labels::{IGNORE_INDEX, IMAGE_TOKEN_INDEX, Inspection, Labelled, Stop};
 use crate::setup::Setup;
 use crate::tokenizer::{Role, TokenId};
 
@@ -85,6 +85,8 @@ pub struct SampleView {
     pub real_start: usize,
     /// The first token at which the rule's claim and what is there part.
     pub parts_at: Option<usize>,
+    /// The checks of the doctor that explain why the sample is lost or raises; empty for a kept one.
+    pub causes: Vec<&'static str>,
     /// Ids that equal pad, inside the prompt.
     pub pads: Vec<usize>,
     /// Long masked stretches, each inside one section, in order.
@@ -117,6 +119,7 @@ impl SampleView {
             real_answers: Vec::new(),
             real_start: 0,
             parts_at: None,
+            causes: causes_of(&Plan::of(&setup), sample, &inspection),
             pads: Vec::new(),
             folds: Vec::new(),
             paired: Vec::new(),
@@ -130,7 +133,9 @@ impl SampleView {
             let pads: Vec<usize> = ids.filter(|(_, id)| Some(**id) == pad).map(|(i, _)| i).collect();
             let sections = sections(&view.turns, labelled);
             let (start, rounds, answers) = real_rounds(labelled);
-            let parts_at = if labelled.mismatch {
+            // The ### rule compares nothing, so that its lengths can differ in a sample that is kept.
+            let unchecked = labelled.stop == Stop::NoLoop && labelled.cur_len != labelled.total_len;
+            let parts_at = if labelled.mismatch || unchecked {
                 first_difference(labelled, start, &rounds, &answers).or_else(|| pads.first().copied())
             } else {
                 None
@@ -213,7 +218,7 @@ fn token_at(labelled: &Labelled, at: usize) -> usize {
     if at == 0 {
         return 0;
     }
-    labelled.spans.partition_point(|s| s.end <= at)
+    tokens_before(&labelled.spans, at)
 }
 
 fn sections(turns: &[PromptTurn], labelled: &Labelled) -> Vec<Section> {
@@ -286,7 +291,9 @@ fn first_difference(
         boundaries.push((first.start, start));
     }
     for ((round, real), answer) in labelled.rounds.iter().zip(real).zip(answers) {
-        boundaries.push((round.start + round.instruction_len, *answer));
+        if labelled.stop != Stop::NoLoop {
+            boundaries.push((round.start + round.instruction_len, *answer));
+        }
         boundaries.push((round.end, real.end));
     }
     if labelled.rounds.is_empty() {

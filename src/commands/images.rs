@@ -7,8 +7,8 @@ use super::{Outcome, conversations, format, print, setup};
 use crate::cli::{Format, ImagesArguments, SharedOptions};
 use crate::error::{Error, Result};
 use crate::labels::{IGNORE_INDEX, Inspection};
-use crate::masks::image_tokens::{ImageSize, Processor};
 use crate::masks::image_tokens::ledger::{Ledger, Placeholders};
+use crate::masks::image_tokens::{ImageSize, Processor};
 use crate::report::{ImagesJson, images_text, json};
 use crate::setup::Setup;
 use crate::tokenizer::IMAGE_TOKEN_INDEX;
@@ -52,9 +52,11 @@ fn processor(setup: &Setup) -> Result<(Processor, String)> {
             files.label()
         )));
     }
-    let rule = Processor::from_configs(&processor, &preprocessor, &model).map_err(|e| Error::Usage(e.to_string()))?;
+    let rule = Processor::from_configs(&processor, &preprocessor, &model)
+        .map_err(|e| Error::Usage(e.to_string()))?;
     let tokenizer_config = config("tokenizer_config.json")?;
-    let named = [&processor, &tokenizer_config].into_iter().find_map(|config| config.get("image_token")?.as_str());
+    let named =
+        [&processor, &tokenizer_config].into_iter().find_map(|config| config.get("image_token")?.as_str());
     let token = named.unwrap_or(rule.placeholder()).to_string();
     Ok((rule, token))
 }
@@ -73,8 +75,13 @@ fn ledger(
     };
     let id = setup.tokenizer.token_to_id(placeholder).map(i64::from);
     let is_image = |found: &i64| *found == IMAGE_TOKEN_INDEX || Some(*found) == id;
-    let positions: Vec<usize> =
-        labelled.input_ids.iter().enumerate().filter(|(_, found)| is_image(found)).map(|(at, _)| at).collect();
+    let positions: Vec<usize> = labelled
+        .input_ids
+        .iter()
+        .enumerate()
+        .filter(|(_, found)| is_image(found))
+        .map(|(at, _)| at)
+        .collect();
     let learned: Vec<bool> = labelled.labels.iter().map(|label| *label != IGNORE_INDEX).collect();
     let size_of = |index: usize| sizes.get(index).or(sizes.last()).copied();
     let images: Vec<ImageSize> = (0..positions.len()).filter_map(size_of).collect();

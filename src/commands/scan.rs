@@ -2,6 +2,7 @@
 
 mod outputs;
 mod progress;
+mod reading;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,14 +13,15 @@ use std::time::{Duration, Instant};
 use super::{Outcome, format, print, say, setup};
 use crate::chat::layout::Layout;
 use crate::cli::{Format, ScanArguments, ScanCommand, SharedOptions};
-use crate::data::{Meter, Record, Records, Source, sources};
+use crate::data::{Meter, Records, Source, sources};
 use crate::error::{Error, Result};
 use crate::report::{example_mask, json, scan_lines, scan_page};
 use crate::samples;
-use crate::scan::{Checkpoint, Position, Report, SCHEMA_VERSION, Scanner};
+use crate::scan::{Batch, Checkpoint, Position, Report, SCHEMA_VERSION, Scanner};
 use crate::setup::Setup;
 use outputs::Outputs;
 use progress::Progress;
+use reading::{Filled, Reading, Wanted};
 
 pub fn run(shared: &SharedOptions, arguments: &ScanArguments) -> Result<Outcome> {
     let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl, Format::Html])?;
@@ -112,12 +114,9 @@ struct Scan {
     outputs: Outputs,
     progress: Progress,
     meter: Meter,
-    batch: Vec<Record>,
-    /// Records of a full batch.
-    most: usize,
+    wanted: Wanted,
+    /// Behind the last record that was counted.
     position: Position,
-    shard: (u64, u64),
-    by_line: bool,
     keeper: Option<Keeper>,
 }
 
@@ -145,7 +144,10 @@ impl Scan {
             _ => None,
         };
         let outputs = Outputs::open(arguments, earlier.as_ref().map(|e| &e.outputs))?;
-        let scanner = Scanner::new(setup, arguments.source_key.clone(), layout);
+        let scanner = Scanner::new(setup, arguments.source_key.clone(), layout).with_way(arguments.way()?);
+        if let (Some(reason), false) = (scanner.slow_because(), arguments.reference) {
+            say(&format!("note: every sample is labelled in full, which takes longer: {reason}"));
+        }
         if let Some(earlier) = &earlier {
             say(&format!("note: going on behind record {}", earlier.position.number));
         }
@@ -164,51 +166,35 @@ impl Scan {
             outputs,
             progress,
             meter,
-            batch: Vec::new(),
-            most: arguments.batch.max(1),
+            wanted: Wanted { shard, by_line: arguments.jsonl, most: arguments.batch.max(1) },
             position,
-            shard,
-            by_line: arguments.jsonl,
             keeper,
         })
     }
 
-    /// Reads everything that was not read yet, until `stopped`.
+    /// Reads and counts everything that was not read yet, until `stopped`: a batch while the next one is read.
     fn read(&mut self, inputs: &[Input], stopped: &AtomicBool) -> Result<()> {
-        let from = self.position;
-        for (index, input) in inputs.iter().enumerate().skip(from.source) {
-            let taken = if index == from.source { from.record } else { 0 };
-            (self.position.source, self.position.record) = (index, taken);
-            let mut records = input.open(&self.meter)?.by_line(self.by_line);
-            for _ in 0..taken {
-                records.next().transpose()?;
+        let mut reading = Reading::new(inputs, self.meter.clone(), self.wanted, self.position, stopped);
+        let mut now = reading.fill()?;
+        loop {
+            let scanner = &self.scanner;
+            let (done, next) = rayon::join(
+                || scanner.scan(&now.records),
+                || if now.last { Ok(Filled::default()) } else { reading.fill() },
+            );
+            self.count(&now, done?)?;
+            if now.last {
+                return Ok(());
             }
-            for record in records {
-                let record = record?;
-                let (shard, shards) = self.shard;
-                let mine = self.position.number % shards == shard - 1;
-                self.position.record += 1;
-                self.position.number += 1;
-                if mine {
-                    self.batch.push(record);
-                }
-                if self.batch.len() >= self.most {
-                    self.work()?;
-                }
-                if stopped.load(Ordering::Relaxed) {
-                    return self.work();
-                }
-            }
+            now = next?;
         }
-        self.work()
     }
 
-    /// Labels and counts what was read; keeps the state where it is time.
-    fn work(&mut self) -> Result<()> {
-        let done = self.scanner.scan(&self.batch)?;
-        self.outputs.write(&self.batch, &done)?;
+    /// Takes in what was found of a batch; keeps the state where it is time.
+    fn count(&mut self, filled: &Filled, done: Batch) -> Result<()> {
+        self.outputs.write(&filled.records, &done)?;
         self.whole.merge(done.report)?;
-        self.batch.clear();
+        self.position = filled.position;
         self.progress.show(&self.whole);
         match &self.keeper {
             Some(keeper) if keeper.last.elapsed() >= keeper.every => self.keep(),

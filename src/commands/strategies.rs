@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{Outcome, conversations, format, paint, print, setup_of};
+use super::{Outcome, conversations, format, paint, print, setup};
 use crate::cli::{Format, SharedOptions};
 use crate::error::{Error, Result};
 use crate::masks::MaskError;
@@ -13,18 +13,16 @@ use crate::setup::{AUTO, CHAT, wants_chat};
 /// Works on every sample, or on the one that `only` names.
 pub fn run(shared: &SharedOptions, only: Option<&str>) -> Result<Outcome> {
     let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
-    let (mut request, mut notes) = shared.request()?;
-    if !wants_chat(&request) {
-        if request.template != AUTO {
+    let (request, _) = shared.request()?;
+    let setup = match (wants_chat(&request), request.template.as_str()) {
+        (true, _) => setup(shared)?,
+        (false, AUTO) => setup(&SharedOptions { template: Some(CHAT.to_string()), ..shared.clone() })?,
+        (false, other) => {
             return Err(Error::Usage(format!(
-                "strategies work on chat templates: take --template {CHAT}, or a .jinja file, in place of {}",
-                request.template
+                "strategies work on chat templates: take --template {CHAT}, or a .jinja file, in place of {other}"
             )));
         }
-        request.template = CHAT.to_string();
-        notes.push("the tokenizer's own chat template is taken".to_string());
-    }
-    let setup = setup_of(&request, notes)?;
+    };
     let mut samples = conversations(shared)?;
     if let Some(only) = only {
         samples.retain(|sample| sample.id == only);

@@ -8,6 +8,7 @@
 //!
 //! A record that is no JSON is given as an error with its place; the stream goes on behind it where it can.
 
+mod cutter;
 mod parquet;
 mod progress;
 mod sources;

@@ -5,6 +5,7 @@
 
 use std::io::Read;
 
+use super::cutter::{Cutter, Pause};
 use super::parquet::ParquetRows;
 use super::progress::Meter;
 use super::sources::{Opened, Source};
@@ -44,6 +45,8 @@ pub struct Records {
     byte: u64,
     index: u64,
     ended: bool,
+    /// Length of the last record: the next one is likely to be about as long.
+    usual: usize,
     /// Every line is a record, whatever stands on it.
     by_line: bool,
     /// Rows of a Parquet file in place of bytes.
@@ -96,6 +99,7 @@ impl Records {
             byte: 0,
             index: 0,
             ended: false,
+            usual: 0,
             by_line: false,
             rows: None,
         }
@@ -150,7 +154,7 @@ impl Records {
         let Some(first) = self.skip_between()? else { return Ok(None) };
         let place = Place { file: self.name.clone(), line: self.line, byte: self.byte, index: self.index };
         self.index += 1;
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity((self.usual + self.usual / 8).min(1 << 16));
         if self.by_line {
             while let Some(byte) = self.peek()?.filter(|b| *b != b'\n') {
                 self.take()?;
@@ -169,29 +173,23 @@ impl Records {
             }
             return Ok(Some(Record { place, bytes }));
         }
-        let (mut depth, mut in_string, mut escaped) = (0_u64, false, false);
-        while let Some(byte) = self.take()? {
-            bytes.push(byte);
-            match (in_string, byte) {
-                // No string of JSON holds a bare line break: the record is broken, and ends with its line.
-                (true, b'\n') => break,
-                (true, _) if escaped => escaped = false,
-                (true, b'\\') => escaped = true,
-                (true, b'"') => in_string = false,
-                (true, _) => {}
-                (false, b'"') => in_string = true,
-                (false, b'{' | b'[') => depth += 1,
-                (false, b'}' | b']') => {
-                    depth = depth.saturating_sub(1);
-                    if depth == 0 {
-                        break;
-                    }
-                }
-                (false, b'\n') if self.peek()? == Some(b'{') && !stands_alone(&bytes) => break,
-                (false, _) => {}
-            }
+        let mut cutter = Cutter::default();
+        while self.peek()?.is_some() {
+            let piece = self.buffer.get(self.at..).unwrap_or_default();
+            let (used, pause) = cutter.advance(piece);
+            let piece = piece.get(..used).unwrap_or_default();
+            bytes.extend_from_slice(piece);
+            self.line += u64::from(piece.ends_with(b"\n"));
+            self.at += used;
+            self.byte += u64::try_from(used).unwrap_or(u64::MAX);
             self.refuse_huge(&place, bytes.len())?;
+            match pause {
+                Pause::End => break,
+                Pause::Line if self.peek()? == Some(b'{') && !stands_alone(&bytes) => break,
+                Pause::Line | Pause::More => {}
+            }
         }
+        self.usual = bytes.len();
         Ok(Some(Record { place, bytes }))
     }
 

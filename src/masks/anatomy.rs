@@ -37,14 +37,27 @@ const THOUGHT_END: &str = "</think>";
 pub enum Part {
     /// Before the text of the message: its role, and what stands in front of the conversation.
     Header,
-    /// Of an answer: written by the template or as thought, before the content.
+    /// Of an answer: written by the template before the answer's own text.
     Inserted,
-    /// The content, tool calls included.
+    /// The message's own text: content, thoughts of the data, tool calls.
     Body,
     /// The special token that ends the turn.
     End,
     /// White space and whatever else follows that.
     After,
+}
+
+impl Part {
+    /// As reports and screens name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Header => "header",
+            Self::Inserted => "before the content",
+            Self::Body => "content",
+            Self::End => "end of turn",
+            Self::After => "behind the end of turn",
+        }
+    }
 }
 
 /// Where a token lies.
@@ -88,7 +101,7 @@ pub struct Message {
     pub role: String,
     /// Everything that it added; empty where the template merges it into the next one or leaves it out.
     pub block: Range<usize>,
-    /// Its content as far as it is found in the block.
+    /// Its content as far as it is found in the block, with the thought of the data before it.
     pub content: Option<Range<usize>>,
     /// `R(messages up to this one)` is no prefix of the whole, or raises.
     pub prefix: PrefixState,
@@ -405,8 +418,23 @@ fn find_content(message: &Value, block: &str) -> Option<Range<usize>> {
     [text.as_str(), trimmed, said].into_iter().filter(|text| !text.is_empty()).find_map(|text| {
         // What is written last is the content: role names and tools stand before it.
         let at = block.rfind(text)?;
-        Some(at..at + text.len())
+        Some(with_thought(message, block, at)..at + text.len())
     })
+}
+
+/// The byte at which a message's thought begins, its opening tag included, where the block has it before the content.
+fn with_thought(message: &Value, block: &str, content: usize) -> usize {
+    let head = block.get(..content).unwrap_or_default();
+    let thought =
+        ["reasoning_content", "thinking", "reasoning"].iter().find_map(|key| message.get(key)?.as_str());
+    let Some(at) =
+        thought.map(|text| text.trim_matches(is_space)).filter(|t| !t.is_empty()).and_then(|t| head.rfind(t))
+    else {
+        return content;
+    };
+    let before = head.get(..at).unwrap_or_default().trim_end_matches(is_space);
+    let tag = before.ends_with('>').then(|| before.rfind('<')).flatten();
+    tag.unwrap_or(at)
 }
 
 /// The text of a message, parts put together.

@@ -59,13 +59,18 @@ pub struct Answer {
     pub stop: Stop,
     /// Learned tokens behind the stop token (a newline, mostly).
     pub beyond_stop: usize,
+    /// Tokens of the answer's own text that are not learned, although others are.
+    pub body_masked: usize,
     pub supervised: usize,
 }
 
 impl Answer {
-    /// True where a model trained on it answers as the prompt asks and stops.
+    /// True where a model trained on it answers as the prompt asks and stops. Text that the template puts before the
+    /// content may be left out: what counts is the answer's own.
     pub fn is_right(&self) -> bool {
-        matches!(self.start, Start::Exact | Start::Straddles(true)) && matches!(self.stop, Stop::Learned(_))
+        matches!(self.start, Start::Exact | Start::Straddles(true) | Start::Late(_))
+            && matches!(self.stop, Stop::Learned(_))
+            && self.body_masked == 0
     }
 }
 
@@ -132,7 +137,13 @@ impl Labels<'_> {
         let generates = straddling.unwrap_or_else(|| turns.tokens(&(seam..usize::MAX)).start);
         let start = self.start(&tokens, generates, straddling.is_some());
         let (stop, beyond_stop) = self.stop(message, &tokens);
-        Answer { message, tokens, generates, start, stop, beyond_stop, supervised }
+        let body = turns.tokens_of(message, Part::Body);
+        let kept = self.masked.input_ids.len();
+        let body_masked = match supervised {
+            0 => 0,
+            _ => body.filter(|token| *token < kept && !self.learns(*token)).count(),
+        };
+        Answer { message, tokens, generates, start, stop, beyond_stop, body_masked, supervised }
     }
 
     fn start(&self, tokens: &Range<usize>, generates: usize, straddles: bool) -> Start {

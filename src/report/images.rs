@@ -87,7 +87,9 @@ fn size_json(size: ImageSize, tokens: &Result<ImageTokens, MaskError>) -> SizeJs
 
 fn ledger_json<'a>(id: &'a str, ledger: &'a Result<Ledger, String>) -> LedgerJson<'a> {
     match ledger {
-        Err(error) => LedgerJson { id, written: 0, expanded: 0, left: 0, images: Vec::new(), error: Some(error) },
+        Err(error) => {
+            LedgerJson { id, written: 0, expanded: 0, left: 0, images: Vec::new(), error: Some(error) }
+        }
         Ok(ledger) => {
             let row = |row: &crate::masks::image_tokens::ledger::Row| RowJson {
                 position: row.position,

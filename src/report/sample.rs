@@ -6,7 +6,7 @@ use super::mask::{look_at, state_text};
 use super::paint::Meaning;
 use super::{Paint, aligned_lines};
 use crate::chat::Sample;
-use crate::diagnose::{Plan, align_tokens, alignment_line};
+use crate::diagnose::{PairedRound, Plan, align_tokens, alignment_line};
 use crate::labels::{IGNORE_INDEX, IMAGE_TOKEN_INDEX, Inspection, Labelled, Segment, SegmentKind, Stop};
 use crate::scan::Look;
 use crate::setup::Setup;
@@ -62,9 +62,10 @@ pub fn sample_text(
         };
         writeln!(out, "  {}", text::plain(&line))?;
     }
-    if labelled.mismatch {
+    if labelled.mismatch || labelled.cur_len != labelled.total_len {
         let parted = align_tokens(&Plan::of(setup), inspection).into_iter();
-        for round in parted.filter(|r| r.alignment.off != 0 || r.alignment.difference.is_some()) {
+        let differs = |r: &PairedRound| r.alignment.off != 0 || r.alignment.difference.is_some();
+        for round in parted.filter(differs) {
             writeln!(out, "  aligned    {}", text::plain(&alignment_line(&round.alignment)))?;
             let [alone, here, marks] = aligned_lines(&round, ALIGNED_CELLS);
             writeln!(

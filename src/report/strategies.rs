@@ -38,7 +38,9 @@ pub fn strategies_text(
     };
     for strip in &comparison.strips {
         let (line, meaning) = match &strip.end {
-            End::Labels if strip.supervised == 0 => (format!("learns 0 of {} tokens", strip.len), Meaning::Bad),
+            End::Labels if strip.supervised == 0 => {
+                (format!("learns 0 of {} tokens", strip.len), Meaning::Bad)
+            }
             End::Labels if strip.elsewhere > 0 => (
                 format!(
                     "learns {} of {} tokens of its own text, {} of which have no place in this one",
@@ -46,7 +48,9 @@ pub fn strategies_text(
                 ),
                 Meaning::Supervised,
             ),
-            End::Labels => (format!("learns {} of {} tokens", strip.supervised, strip.len), Meaning::Supervised),
+            End::Labels => {
+                (format!("learns {} of {} tokens", strip.supervised, strip.len), Meaning::Supervised)
+            }
             End::Fails(error) => (format!("✗ gives no labels: {error}"), Meaning::Bad),
             End::Unfit(why) => (format!("does not apply: {why}"), Meaning::Masked),
         };
@@ -71,7 +75,8 @@ pub fn strategies_text(
 
 fn run_line(tokenizer: &Tokenizer, comparison: &Comparison, run: &Run) -> String {
     let ids = comparison.turns.encoded.ids.get(run.tokens.clone()).unwrap_or_default();
-    let shown: Vec<String> = ids.iter().take(SHOWN).map(|id| token_glyphs(tokenizer, i64::from(*id))).collect();
+    let shown: Vec<String> =
+        ids.iter().take(SHOWN).map(|id| token_glyphs(tokenizer, i64::from(*id))).collect();
     let more = if ids.len() > SHOWN { format!(" … {} tokens", ids.len()) } else { String::new() };
     let role = comparison.turns.messages.get(run.place.message).map_or("", |message| message.role.as_str());
     text::plain(&format!(

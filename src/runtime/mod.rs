@@ -26,6 +26,7 @@ pub use work::perform;
 
 use crate::app::{App, DataSource};
 use crate::error::{Error, Result};
+use crate::moe::backbone::DeviceChoice;
 use crate::setup::{Request, SAMPLE_PREFIX};
 
 /// How the screen is started.
@@ -37,6 +38,12 @@ pub struct RunOptions {
     /// Conversations; the built-in ones without it.
     pub data: Option<PathBuf>,
     pub no_mouse: bool,
+    /// Begin with the first stop of the tour.
+    pub tour: bool,
+    /// Where the experts' forward runs.
+    pub device: DeviceChoice,
+    /// Rows of one image in the experts' view; by the model's config without it.
+    pub image_tokens: Option<usize>,
 }
 
 impl RunOptions {
@@ -47,7 +54,11 @@ impl RunOptions {
             false => DataSource::Embedded,
         };
         let source = self.data.clone().map_or(built_in, DataSource::File);
-        App::new(self.request.clone(), source, self.first_run)
+        let mut app = App::new(self.request.clone(), source, self.first_run);
+        app.tour = self.tour.then_some(0);
+        let settings = &mut app.panels.experts.settings;
+        (settings.device, settings.image_tokens) = (self.device, self.image_tokens);
+        app
     }
 }
 

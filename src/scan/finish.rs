@@ -82,7 +82,7 @@ fn proposals(plan: &Plan) -> Vec<Fix> {
     }
     let search = fix_search(plan, &[]);
     let searched = search.best.into_iter().chain(search.others);
-    let found = diagnose_plan(plan.clone(), &samples, &inspections).findings;
+    let found = diagnose_plan(plan.clone(), &samples, &inspections, &[]).findings;
     let mut fixes: Vec<Fix> = Vec::new();
     for fix in searched.chain(found.into_iter().filter_map(|finding| finding.fix)) {
         let of_data = fix.changes.iter().any(|change| matches!(change, Change::Drop(_)));

@@ -16,11 +16,12 @@ mod example;
 mod finish;
 mod law;
 mod report;
+mod tally;
 
 pub use checkpoint::{Checkpoint, Position};
 pub use counts::{CauseCount, CutLoss, SourceCount};
 pub use drawn::{DRAWN, Drawn, FixEffect, Lot};
-pub use engine::{Batch, Judged, Scanner, State};
+pub use engine::{Batch, Judged, Scanner, State, Way};
 pub use example::{BadRecord, Example, Look, Mask, Stretch};
 pub use law::DeltaLaw;
 pub use report::{Counted, Lengths, MOST_ROUNDS, MOST_SOURCES, Report, SCHEMA_VERSION, bucket};

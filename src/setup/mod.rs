@@ -12,9 +12,9 @@ mod source;
 mod stop;
 
 pub use chat::{CHAT, ChatWish, wants_chat};
-pub use model::{ModelSource, SEEDED_PREFIX};
+pub use model::{ModelSource, SEEDED_PREFIX, layer_bytes};
 pub use overrides::{OverrideEffect, TokenChoice, apply};
 pub use recipe::{RECIPES, Recipe};
 pub use request::{AUTO, NONE, Request, Setup, TRAINING_MAX_LENGTH, resolve};
-pub use source::{SAMPLE_PREFIX, Watch, files_for, load_tokenizer};
+pub use source::{SAMPLE_PREFIX, Watch, files_for, load_other_ways, load_tokenizer};
 pub use stop::{StopTokens, stop_tokens};

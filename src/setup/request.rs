@@ -228,25 +228,31 @@ fn choose_template(
     let name = match (request.template.as_str(), recipe) {
         (AUTO, Some(recipe)) => recipe.template,
         (AUTO, None) => {
-            let name = template_for_eos(tokenizer);
-            notes.push(format!("template {name} chosen: its separator fits the tokenizer best"));
-            name
+            let found = template_for_eos(tokenizer);
+            notes.push(match found {
+                Some(name) => format!("template {name} chosen: it ends answers with this tokenizer's eos"),
+                None => format!("template {FALLBACK} chosen, the training script's default: no template ends answers with this tokenizer's eos"),
+            });
+            found.unwrap_or(FALLBACK)
         }
         (name, _) => name,
     };
     Template::named(name).ok_or_else(|| Error::UnknownName {
-        kind: "template",
+        kind: "template; MoE-LLaVA's train.py would take vicuna_v1 without a word for --version",
         name: name.to_string(),
         known: Template::names().into_iter().map(String::from).collect(),
     })
 }
 
-/// The first two-separator template that ends answers with the tokenizer's eos, else the script's default.
-fn template_for_eos(tokenizer: &Tokenizer) -> &'static str {
-    let Some(eos) = tokenizer.special.get(Role::Eos) else { return "vicuna_v1" };
+/// What the training script takes where it knows no template.
+const FALLBACK: &str = "vicuna_v1";
+
+/// The first two-separator template that ends answers with the tokenizer's eos.
+fn template_for_eos(tokenizer: &Tokenizer) -> Option<&'static str> {
+    let eos = tokenizer.special.get(Role::Eos)?;
     let fits = |name: &&str| {
         Template::named(name)
             .is_some_and(|t| t.style == SeparatorStyle::Two && t.sep2.as_deref() == Some(&eos.content))
     };
-    Template::names().into_iter().find(fits).unwrap_or("vicuna_v1")
+    Template::names().into_iter().find(fits)
 }

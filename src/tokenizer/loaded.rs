@@ -60,6 +60,11 @@ impl Tokenizer {
         }
     }
 
+    /// What does the work underneath.
+    pub(super) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
     /// The ids of a text; `add_special_tokens` puts bos and eos where the class does.
     ///
     /// Spans are byte ranges of `text`.
@@ -94,11 +99,15 @@ impl Tokenizer {
     /// The ids of a text, cut so that they and the special tokens fit in `max_length`.
     pub fn encode_truncated(&self, text: &str, max_length: usize) -> Result<Encoding> {
         let whole = self.encode(text, true)?;
-        if whole.len() <= max_length {
+        let inner = self.encode(text, false)?;
+        // Python makes room for eos even where the class leaves it out because the text ends with one.
+        let around = match self.is_slow() {
+            true => usize::from(self.facts.adds_bos) + usize::from(self.facts.adds_eos),
+            false => whole.len().saturating_sub(inner.len()),
+        };
+        if inner.len() + around <= max_length {
             return Ok(whole);
         }
-        let inner = self.encode(text, false)?;
-        let around = whole.len().saturating_sub(inner.len());
         let before = around.min(usize::from(self.facts.adds_bos));
         let keep = max_length.saturating_sub(around);
         let mut cut = whole.clone();
@@ -111,7 +120,11 @@ impl Tokenizer {
             }
             Side::Left => cut.extend_shifted(&inner.without_head(inner.len().saturating_sub(keep), 0), 0),
         }
-        let after = whole.without_head(whole.len() - (around - before), 0);
+        let once = matches!(&self.engine, Engine::Slow(class, _) if class.adds_eos_once());
+        if once && cut.ids.last().copied() == self.role_id(Role::Eos) {
+            return Ok(cut);
+        }
+        let after = whole.without_head(whole.len().saturating_sub(around - before), 0);
         cut.extend_shifted(&after, 0);
         Ok(cut)
     }

@@ -197,11 +197,33 @@ pub fn read(layout: Layout, row: &Value, id: String) -> Result<Sample, RowError>
     Ok(Sample { id, body, ..Sample::default() })
 }
 
+/// Keys that hold a row's id, the first one that is there.
+const ID_KEYS: [&str; 8] =
+    ["id", "conv", "conversation_id", "sample_id", "prompt_id", "uuid", "uid", "question_id"];
+
+/// Keys by which a row with `conversations` may have another layout, another id, or more than turns and images.
+pub(super) const LAYOUT_KEYS: [&str; 16] = [
+    "messages",
+    "input_ids",
+    "conversation",
+    "images",
+    "system",
+    "tools",
+    "documents",
+    "kwargs",
+    "chat_template_kwargs",
+    "conv",
+    "conversation_id",
+    "sample_id",
+    "prompt_id",
+    "uuid",
+    "uid",
+    "question_id",
+];
+
 /// The id that a row gives itself.
 pub fn id_of(row: &Value) -> Option<String> {
-    const KEYS: [&str; 8] =
-        ["id", "conv", "conversation_id", "sample_id", "prompt_id", "uuid", "uid", "question_id"];
-    KEYS.iter().find_map(|key| match row.get(*key)? {
+    ID_KEYS.iter().find_map(|key| match row.get(*key)? {
         Value::String(id) => Some(id.clone()),
         id @ Value::Number(_) => Some(id.to_string()),
         _ => None,

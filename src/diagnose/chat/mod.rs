@@ -44,7 +44,11 @@ pub fn diagnose_setup(setup: &Setup, method: &Method, samples: &[Sample]) -> Rep
 pub fn diagnose_chat(plan: &ChatPlan<'_>, samples: &[ChatSample]) -> Report {
     let context = ChatContext::new(*plan, samples);
     let findings = CHAT_CHECKS.iter().map(|check| check.run(&context)).collect();
-    Report { findings, laws: Laws { text: None, image: None }, not_checked: not_checked(&context) }
+    Report {
+        findings,
+        laws: Laws { text: None, image: None, data: None },
+        not_checked: not_checked(&context),
+    }
 }
 
 /// What no check looks at, in sentences.

@@ -1,6 +1,8 @@
 //! The checks, one a file, and what they share.
 
+mod answer_shapes;
 mod bare_space;
+mod cannot_encode;
 mod closing_uncounted;
 mod count_term;
 mod counted_bos;
@@ -12,14 +14,17 @@ mod ends_on_user;
 mod image_behind_cut;
 mod image_chunks;
 mod image_count;
+mod image_in_answer;
 mod join;
 mod legacy_correction;
 mod length_guard;
 mod literal_mark;
 mod literal_separator;
 mod loaded_twice;
+mod loading;
 mod missing_bos;
 mod new_rows;
+mod other_loaders;
 mod pad_in_text;
 mod pad_is_a_word;
 mod pad_is_eos;
@@ -34,6 +39,7 @@ mod stop_token;
 mod style;
 mod template_name;
 mod turn_boundaries;
+mod vocabulary;
 
 use super::context::Context;
 use super::finding::{Evidence, Finding, Verdict};
@@ -84,6 +90,12 @@ pub const CHECKS: &[Check] = &[
     bare_space::CHECK,
     double_bos::CHECK,
     pieces_differ::CHECK,
+    cannot_encode::CHECK,
+    answer_shapes::CHECK,
+    image_in_answer::CHECK,
+    vocabulary::CHECK,
+    other_loaders::CHECK,
+    loading::CHECK,
 ];
 
 impl Check {
@@ -157,6 +169,9 @@ impl Context<'_> {
                 outcome = outcome.evidence(what, law.formula());
             }
         }
+        if let Some(law) = &self.laws.data {
+            outcome = outcome.evidence("your samples", law.formula());
+        }
         outcome.searched(self)
     }
 
@@ -171,7 +186,7 @@ impl Context<'_> {
             (false, _) => Verdict::Error,
         };
         let fix = self.tried(Fix::new(vec![Change::Drop(lost.clone())]), &lost);
-        let first = self.first_mismatch(&lost).unwrap_or_default();
+        let first = self.first_mismatch(&lost).unwrap_or_else(|| self.exceptions(&lost).join(", "));
         Outcome::found(verdict, lost, cause.to_string()).evidence("first", first).with_fix(fix)
     }
 

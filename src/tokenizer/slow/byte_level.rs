@@ -12,6 +12,7 @@ use crate::tokenizer::byte_alphabet;
 use crate::tokenizer::convert::qwen2_parts;
 use crate::tokenizer::core::{Core, CoreParts, encode_core};
 use crate::tokenizer::encoding::{Encoding, Piece, TokenId};
+use crate::tokenizer::quick::Joints;
 use crate::tokenizer::special::SpecialTokens;
 
 /// When a text is encoded as if a space stood before it.
@@ -94,6 +95,13 @@ impl SlowClass for ByteLevelClass {
 
     fn cutter(&self) -> Cutter<'_> {
         Cutter::Pipeline(&self.core)
+    }
+
+    fn joints(&self) -> std::result::Result<Joints, String> {
+        match self.prefix_space {
+            PrefixSpace::Never => Joints::of_core(&self.core),
+            _ => Err("its class puts a space before texts".to_string()),
+        }
     }
 
     fn vocab_size(&self) -> usize {

@@ -15,6 +15,7 @@ pub mod xlm_roberta;
 
 use super::core::Core;
 use super::encoding::{Encoding, Piece, TokenId};
+use super::quick::Joints;
 use super::special::{AddedTokens, SpecialTokens};
 use crate::error::Result;
 use split::Splitter;
@@ -63,6 +64,14 @@ pub trait SlowClass: Send + Sync + std::fmt::Debug {
 
     /// What cuts a stretch between added tokens, for explanations.
     fn cutter(&self) -> Cutter<'_>;
+
+    /// Where texts may be cut without a change of ids, or why that is not known.
+    ///
+    /// # Errors
+    /// The reason.
+    fn joints(&self) -> std::result::Result<Joints, String> {
+        Err("it is not known where texts of its class may be cut".to_string())
+    }
 
     /// Special tokens of a closed list, which stand in no table of added tokens.
     fn closed_tokens(&self) -> &[(String, TokenId)] {

@@ -15,6 +15,7 @@ use crate::tokenizer::core::{Core, CoreParts, encode_core};
 use crate::tokenizer::encoding::{Encoding, TokenId};
 use crate::tokenizer::formats::charsmap::CharsMap;
 use crate::tokenizer::formats::sentencepiece::{ModelProto, PieceKind};
+use crate::tokenizer::quick::Joints;
 
 /// SentencePiece's visible space.
 pub const UNDERLINE: char = '▁';
@@ -72,6 +73,24 @@ impl Processor {
             remove_extra_whitespaces: spec.remove_extra_whitespaces(),
             escape_whitespaces: spec.escape_whitespaces(),
         })
+    }
+
+    /// Where texts may be cut: known for BPE that only makes spaces visible and puts one in front.
+    ///
+    /// # Errors
+    /// The reason why that is not known.
+    pub fn joints(&self) -> std::result::Result<Joints, String> {
+        let plain = self.charsmap.is_empty()
+            && self.declared.is_empty()
+            && self.add_dummy_prefix
+            && self.escape_whitespaces
+            && !self.remove_extra_whitespaces;
+        // A space must be a piece: unknown neighbours melt into one.
+        let knows_space = self.merged_score(UNDERLINE.encode_utf8(&mut [0; 4])).is_some();
+        if self.unigram.is_some() || !plain || !knows_space {
+            return Err("its model file is no BPE that changes nothing in texts but their spaces".to_string());
+        }
+        Ok(Joints::dummy_space(self.pieces.iter().map(|(text, _)| text.as_str())))
     }
 
     /// Number of pieces.

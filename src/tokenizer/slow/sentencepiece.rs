@@ -14,6 +14,7 @@ use crate::python::is_python_space;
 use crate::tokenizer::class::Release;
 use crate::tokenizer::encoding::{Encoding, Piece, TokenId};
 use crate::tokenizer::formats::sentencepiece::PieceKind;
+use crate::tokenizer::quick::Joints;
 use crate::tokenizer::special::{Role, SpecialTokens};
 
 /// How text after a special token is joined.
@@ -169,6 +170,13 @@ impl SlowClass for SentencePieceClass {
 
     fn cutter(&self) -> Cutter<'_> {
         Cutter::SentencePiece(&self.processor)
+    }
+
+    fn joints(&self) -> std::result::Result<Joints, String> {
+        match self.joining {
+            Joining::Legacy => self.processor.joints(),
+            _ => Err("its class (legacy=False) encodes the beginning of a text in another way".to_string()),
+        }
     }
 
     fn vocab_size(&self) -> usize {

@@ -64,8 +64,12 @@ fn rows(canvas: &mut Canvas<'_>, state: &State, area: Area, compared: &Compared,
             (_, true) => ("✓", Meaning::Good),
             _ => ("✗", Meaning::Bad),
         };
+        let hidden = match answer.body_masked {
+            0 => String::new(),
+            n => format!(" · {n} of the answer masked"),
+        };
         let text = format!(
-            " message {}  {} · {} · {} tokens",
+            " message {}  {} · {} · {} tokens{hidden}",
             answer.message,
             start_text(answer.start),
             stop_text(compared, answer),

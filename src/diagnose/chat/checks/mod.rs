@@ -1,5 +1,6 @@
 //! The chat checks, one a file. Their ids go on from those of the LLaVA checks.
 
+mod answer_parts;
 mod answer_seam;
 mod double_bos;
 mod generation_prompt;
@@ -53,6 +54,7 @@ pub const CHAT_CHECKS: &[ChatCheck] = &[
     prompt_ignored::CHECK,
     generation_prompt::CHECK,
     trainer_fails::CHECK,
+    answer_parts::CHECK,
 ];
 
 impl ChatCheck {
