@@ -227,7 +227,9 @@ fn remarks(compared: &Compared, answer: &Answer) -> Vec<(&'static str, String)> 
         );
         remarks.push(("history", text));
     }
-    let parting = turns.messages.get(answer.message).and_then(|m| m.prefix.parting());
+    // What parts further up is history, not this answer.
+    let message = turns.messages.get(answer.message);
+    let parting = message.and_then(|m| m.prefix.parting().filter(|parting| parting.at >= m.block.start));
     if let Some(parting) = parting {
         let text = format!(
             "while it is the last message this answer reads “{}” at character {}, as history “{}”",
