@@ -311,7 +311,7 @@ fn build_unigram(model: &ModelProto, path: &Path) -> Result<Unigram> {
     for (text, id, score, kind) in model.entries() {
         let score = match kind {
             // The library's own bonus: a declared piece beats every way of cutting it.
-            PieceKind::UserDefined => text.chars().count() as f32 * best - 0.1,
+            PieceKind::UserDefined => text.len() as f32 * best - 0.1,
             _ => score,
         };
         let name = match kind {
