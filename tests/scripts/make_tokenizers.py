@@ -257,7 +257,7 @@ def sentence_piece(out, lines):
     unigram_llama = train("unigram_llama", model_type="unigram", byte_fallback=True, user_defined_symbols=["<image>", "▁▁", "\n"])
     put(unigram_llama, "llama_unigram", "tokenizer.model", {**base, "legacy": True, "add_eos_token": True})
     put(llama, "llama_odd", "tokenizer.model", {**base, "legacy": False, "add_bos_token": False, "add_eos_token": True, "additional_special_tokens": ["<image>", "<a b>"]},
-        added={"<image>": top, "<a b>": top + 1, "extra": top + 2}, map={"bos_token": "<s>", "eos_token": token("</s>", rstrip=True), "unk_token": "<unk>", "pad_token": "<unk>"})
+        added={"<image>": top, "<a b>": top + 1, "extra": top + 2}, map={"bos_token": "<s>", "eos_token": {k: v for k, v in token("</s>", rstrip=True).items() if k != "special"}, "unk_token": "<unk>", "pad_token": "<unk>"})
     put(llama, "llama_bare", "tokenizer.model", None, model_config={"model_type": "llama"})
     code = train("code", **llama_options, user_defined_symbols=["▁<PRE>", "▁<SUF>", "▁<MID>", "▁<EOT>"])
     put(code, "code_llama", "tokenizer.model", {**base, "tokenizer_class": "CodeLlamaTokenizer", "fill_token": "<FILL_ME>", "prefix_token": "▁<PRE>", "middle_token": "▁<MID>", "suffix_token": "▁<SUF>", "eot_token": "▁<EOT>"})
