@@ -35,7 +35,9 @@ fn model(canvas: &mut Canvas<'_>, app: &App, area: Area, roomy: bool) {
         let x = canvas.right(area, &format!("  {text}"), meaning);
         area.width = x.saturating_sub(area.x);
     }
-    let run = state.routed.as_ref().map(|r| &r.run);
+    // What is on screen may still be the routing of the model before.
+    let shown = state.routed.as_ref().filter(|r| r.settings.model.name() == name);
+    let run = shown.map(|r| &r.run);
     let facts = run.map_or(String::new(), |run| {
         let memory = megabytes(run.weight_bytes);
         let forward = run.forward.as_secs_f64() * 1e3;
