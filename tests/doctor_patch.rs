@@ -211,7 +211,7 @@ fn compare(plan: &Plan, patch: &Patch, samples: &[Sample]) -> usize {
 fn samples() -> Vec<Sample> {
     let golden = std::env::var_os("MASKSCOPE_CONFORMANCE").map(PathBuf::from);
     match golden.map(|dir| dir.join("golden/labels/conversations.json")) {
-        Some(path) if path.exists() => read_samples(&path).expect("the samples"),
+        Some(path) if path.exists() => read_samples(&path, None).expect("the samples").samples,
         _ => conversations().expect("the embedded samples"),
     }
 }

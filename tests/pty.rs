@@ -4,6 +4,7 @@
 
 use std::io::{Read, Write};
 use std::num::NonZero;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -29,9 +30,14 @@ fn cells(n: u16) -> NonZero<u16> {
 
 impl Terminal {
     fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::start_in(None, arguments, variables)
+    }
+
+    fn start_in(folder: Option<&Path>, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let pty = native_pty_system().openpty(size(120, 40)).expect("pty");
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_maskscope"));
         command.args(arguments);
+        folder.iter().for_each(|folder| command.cwd(folder));
         command.env("RUST_BACKTRACE", "0");
         command.env("TERM", "xterm-256color");
         command.env_remove("NO_COLOR");
@@ -209,6 +215,28 @@ fn a_broken_file_is_said_on_the_screen() {
     std::fs::write(&path, "{\"conversations\": 1}").expect("write");
     let mut terminal = Terminal::start(&["--data", &path.to_string_lossy()], &[]);
     terminal.wait("is not a list");
+    terminal.keys("q");
+    assert_eq!(terminal.exit(), 0);
+}
+
+#[test]
+fn one_key_writes_the_screen_into_a_new_file_and_names_it() {
+    let folder = tempfile::tempdir().expect("folder");
+    std::fs::write(folder.path().join("maskscope-labels-1.html"), "mine").expect("write");
+    let mut terminal = Terminal::start_in(Some(folder.path()), &[], &[]);
+    terminal.wait("press f to try recipe phi");
+    terminal.keys("X");
+    terminal.wait("written: maskscope-labels-2.html");
+    terminal.keys("2");
+    terminal.wait("cur_len");
+    terminal.keys("X");
+    terminal.wait("written: maskscope-lengths-1.html");
+    terminal.keys(":picture\r");
+    terminal.wait("written: maskscope-lengths-1.svg");
+    let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).expect("the file");
+    assert_eq!(read("maskscope-labels-1.html"), "mine", "nothing is written over");
+    assert!(read("maskscope-labels-2.html").contains("trains on nothing"));
+    assert!(read("maskscope-lengths-1.svg").starts_with("<svg"));
     terminal.keys("q");
     assert_eq!(terminal.exit(), 0);
 }

@@ -79,9 +79,9 @@ fn steady(text: &str) -> String {
 #[test]
 fn every_screen_at_three_sizes() {
     let mut app = first_run();
-    for (n, screen) in Screen::ALL.into_iter().enumerate() {
-        press(&mut app, &((n + 1) % 10).to_string());
-        assert_eq!(app.screen, screen, "each tab has its digit");
+    for screen in Screen::ALL {
+        press(&mut app, tab(screen));
+        assert_eq!(app.screen, screen, "each tab has its key");
         for size in SIZES {
             let name = format!("{}_{}x{}", screen.name().to_lowercase(), size.0, size.1);
             insta::assert_snapshot!(name, text(&mut app, size));
@@ -154,8 +154,7 @@ fn a_smaller_capacity_drops_choices_and_says_why() {
     assert_eq!(dropped(&app), 0);
     press(&mut app, "- - - - - -");
     let routed = app.panels.experts.routed.clone().expect("a routing");
-    let settings = routed.settings;
-    assert_eq!(settings.capacity_factor, Some(1.0), "4, 3, 2, 1.5, 1.25, 1");
+    assert_eq!(routed.settings.capacity_factor, Some(1.0), "4, 3, 2, 1.5, 1.25, 1");
     assert!(dropped(&app) > 0);
     let screen = text(&mut app, (120, 40));
     assert!(screen.contains("✂") && screen.contains("choices dropped in all layers"), "{screen}");
@@ -209,6 +208,62 @@ fn a_converted_model_expands_images_and_its_dials_turn() {
     assert!(app.notice.as_ref().is_some_and(|n| n.text.contains("trained and fixed")), "{:?}", app.notice);
     press(&mut app, "n");
     assert_eq!(app.panels.experts.routed.as_ref().unwrap().view.index, 1, "the next sample is routed too");
+}
+
+/// A seeded model as files on disk.
+fn model_folder(name: &str, vocab_size: usize) -> tempfile::TempDir {
+    use maskscope::moe::checkpoint::{TensorSource, write_safetensors};
+    let (config, weights) = maskscope::moe::seeded::seeded(name, vocab_size, 1).expect("a model");
+    let tensors: Vec<_> = weights
+        .names()
+        .map(|name| {
+            let shape = weights.info(name).expect("a tensor").shape.clone();
+            let values = weights.f32(name, &shape).expect("values");
+            (name.to_string(), TensorSource::F32 { shape, values })
+        })
+        .collect();
+    let folder = tempfile::tempdir().expect("a folder");
+    let keys = serde_json::Value::Object(config.keys().clone()).to_string();
+    std::fs::write(folder.path().join("config.json"), keys).expect("a config");
+    write_safetensors(&folder.path().join("model.safetensors"), &tensors).expect("weights");
+    folder
+}
+
+#[test]
+fn a_model_of_ones_own_is_typed_loaded_and_its_dials_turn() {
+    use maskscope::app::panels::experts::settings::{ModelPick, OwnKind};
+    let folder = model_folder("llama", 51_200);
+    let mut app = experts("L");
+    let load = |app: &mut App, text: &str| {
+        feed(app, Msg::Paste(text.to_string()));
+        press(app, "enter");
+    };
+    load(&mut app, &format!("{} 0..3", folder.path().display()));
+    let state = &app.panels.experts;
+    assert_eq!(state.error, None);
+    let ModelPick::Own(own) = &state.settings.model else { panic!("{:?}", state.settings) };
+    assert_eq!((own.kind, own.layers), (Some(OwnKind::Dense), Some(3)));
+    let layers: Vec<usize> = state.routed.as_ref().unwrap().layers.iter().map(|l| l.routing.layer).collect();
+    assert_eq!(layers, [0, 2], "sparse, and the fourth layer is not read");
+    press(&mut app, "d -");
+    let routed = app.panels.experts.routed.clone().unwrap();
+    assert_eq!(routed.layers[0].routing.decision.top_k, 1);
+    let screen = text(&mut app, (120, 40));
+    assert!(screen.contains("dense, converted here") && screen.contains("llama on cpu"), "{screen}");
+
+    // What cannot be loaded is an error on the screen, and the routing before it stays.
+    press(&mut app, "L");
+    load(&mut app, "/no/such/folder");
+    assert!(app.panels.experts.error.as_ref().is_some_and(|e| e.contains("no such folder")));
+    assert!(Arc::ptr_eq(app.panels.experts.routed.as_ref().unwrap(), &routed));
+    let small = model_folder("phi", 300);
+    press(&mut app, "L");
+    load(&mut app, &small.path().display().to_string());
+    let error = app.panels.experts.error.clone().unwrap_or_default();
+    assert!(error.contains("token id") && error.contains("300 embeddings"), "{error}");
+    press(&mut app, "L");
+    load(&mut app, "byte-moe");
+    assert_eq!((&app.panels.experts.settings.model, &app.panels.experts.error), (&ModelPick::Bytes, &None));
 }
 
 #[test]
@@ -398,6 +453,7 @@ fn long_view(tokens: usize) -> SampleView {
             segment(answer..tokens, SegmentKind::Answer),
         ],
         input_ids: ids,
+        notes: Vec::new(),
     };
     let inspection = Inspection {
         id: "long".into(),
@@ -487,4 +543,43 @@ fn every_size_is_drawn_without_a_panic() {
         }
         press(&mut app, "esc");
     }
+}
+
+/// A scan under way: the counts so far with share and time left; Esc ends it and leaves the counts, and what was under
+/// way when it came does not begin it again.
+#[test]
+fn escape_ends_a_scan_and_leaves_its_counts() {
+    use maskscope::app::panels::scan::Outcome as Scanned;
+    use maskscope::app::panels::{PanelOutcome, PanelWork};
+    use maskscope::report::Pace;
+    let mut app = first_run();
+    let effects = update(&mut app, Msg::Key(Key::parse("0").expect("a key")));
+    let job = effects.into_iter().find_map(|effect| match effect {
+        Effect::Start(job) if matches!(&job.work, maskscope::app::Work::Panel(PanelWork::Scan(_))) => {
+            Some(job)
+        }
+        _ => None,
+    });
+    let job = job.expect("the scan starts");
+    let mut report = maskscope::scan::Report::new("sample:phi-2", "phi", "phi", 2048);
+    report.samples = 5;
+    report.by_state.insert("sound".to_string(), 5);
+    let elapsed = std::time::Duration::from_secs(4);
+    let pace = Pace { samples: 5, before: 0, elapsed, read: 50, total: Some(100) };
+    let counted = |samples: u64, done: bool| {
+        let report = Box::new(maskscope::scan::Report { samples, ..report.clone() });
+        let outcome = Outcome::Panel(PanelOutcome::Scan(Scanned::Counted { report, pace, done }));
+        Msg::Done { kind: job.kind, ticket: job.ticket, outcome }
+    };
+    update(&mut app, counted(5, false));
+    let shown = to_text(&frame(&mut app, (120, 40)).buffer);
+    assert!(
+        shown.contains("5 samples so far · esc ends it") && shown.contains("50 % · 0:04 left"),
+        "{shown}"
+    );
+    let effects = update(&mut app, Msg::Key(Key::parse("esc").expect("a key")));
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Cancel(kind) if *kind == job.kind)));
+    update(&mut app, counted(6, false));
+    let shown = to_text(&frame(&mut app, (120, 40)).buffer);
+    assert!(shown.contains("6 samples") && !shown.contains("so far") && !shown.contains("left"), "{shown}");
 }

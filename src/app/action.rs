@@ -16,11 +16,12 @@ pub enum Screen {
     Experts,
     Compare,
     Scan,
+    Strategies,
 }
 
 impl Screen {
     /// All screens, in the order of their tabs.
-    pub const ALL: [Screen; 10] = [
+    pub const ALL: [Screen; 11] = [
         Self::Labels,
         Self::Lengths,
         Self::Special,
@@ -31,6 +32,7 @@ impl Screen {
         Self::Experts,
         Self::Compare,
         Self::Scan,
+        Self::Strategies,
     ];
 
     /// True for a screen that works out what it shows when it is opened ([`super::panels`]).
@@ -51,6 +53,7 @@ impl Screen {
             Self::Experts => "Experts",
             Self::Compare => "Compare",
             Self::Scan => "Scan",
+            Self::Strategies => "Strategies",
         }
     }
 
@@ -65,6 +68,25 @@ impl Screen {
         let len = isize::try_from(Self::ALL.len()).unwrap_or(1);
         let next = (isize::try_from(at).unwrap_or(0) + by).rem_euclid(len);
         usize::try_from(next).ok().and_then(|at| Self::ALL.get(at)).copied().unwrap_or_default()
+    }
+}
+
+/// What the present screen is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ExportForm {
+    /// HTML.
+    Page,
+    /// SVG.
+    Picture,
+}
+
+impl ExportForm {
+    /// Ending of the file's name.
+    pub fn ending(self) -> &'static str {
+        match self {
+            Self::Page => "html",
+            Self::Picture => "svg",
+        }
     }
 }
 
@@ -88,6 +110,8 @@ pub enum Action {
     PickLoading,
     OpenFile,
     Edit,
+    /// The chat template, with the result beside it.
+    EditTemplate,
     ApplyFix,
     Undo,
     /// The next stop of the tour.
@@ -97,6 +121,8 @@ pub enum Action {
     Explain,
     ToggleTheme,
     ToggleImageMarks,
+    /// The present screen into a file.
+    Export(ExportForm),
     Left,
     Right,
     Up,

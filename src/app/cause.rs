@@ -6,6 +6,7 @@
 use super::view::SampleView;
 use crate::diagnose::{CHECKS, id};
 use crate::labels::{Labelled, Rule, Stop};
+use crate::masks::Strategy;
 use crate::tokenizer::Role;
 
 /// Why a sample is what it is.
@@ -25,6 +26,9 @@ impl Cause {
 
 /// The cause of a mismatch, of an exception, or of a sample that learns nothing; `None` for a sound sample.
 pub fn cause(view: &SampleView) -> Option<Cause> {
+    if view.setup.chat.is_some() {
+        return by_strategy(view);
+    }
     let (first, others) = match view.causes.split_first() {
         Some(causes) => causes,
         None => {
@@ -33,13 +37,32 @@ pub fn cause(view: &SampleView) -> Option<Cause> {
         }
     };
     let mut cause = match &view.inspection.result {
-        Err(error) => exception(view, first, error.kind, &error.message),
+        Err(error) => exception(view, first, &error.kind, &error.message),
         Ok(labelled) => mismatch(view, first, labelled),
     };
     if let Some(other) = others.first() {
         cause.what += &format!("; also {}", title(other));
     }
     Some(cause)
+}
+
+/// With a chat template: what the trainer raises, or what its strategy notes where nothing is learned.
+fn by_strategy(view: &SampleView) -> Option<Cause> {
+    let remedy = "S shows what every other strategy makes of this sample, 6 what the doctor says";
+    match &view.inspection.result {
+        Err(error) => {
+            Some(Cause::new(format!("{}: {}", error.kind, error.message.replace('\n', " ")), remedy))
+        }
+        Ok(labelled)
+            if labelled.supervised() == 0 && view.setup.chat.as_ref()?.strategy != Strategy::Render =>
+        {
+            let note = labelled.notes.first().map(|note| note.text.clone());
+            let what =
+                note.unwrap_or_else(|| format!("nothing of {} tokens is learned", labelled.input_ids.len()));
+            Some(Cause::new(what, remedy))
+        }
+        Ok(_) => None,
+    }
 }
 
 /// The doctor's own title of a check.

@@ -4,7 +4,8 @@ use super::job::{Fix, Wish};
 use super::survey::{PREVIEW_LIMIT, SampleState, tally};
 use crate::chat::Sample;
 use crate::diagnose::{Plan, quick_fix};
-use crate::setup::{AUTO, Recipe, Request, resolve};
+use crate::masks::Strategy;
+use crate::setup::{AUTO, Recipe, Request, resolve, wants_chat};
 
 /// The doctor's search tries hundreds of set-ups: so many samples are enough to rule out what does not work.
 const SEARCHED: usize = 24;
@@ -27,6 +28,13 @@ pub fn find_fix(
         let tally = if current.is_sound() { tally(&setup, samples) } else { return None };
         (tally.sound > now.sound).then_some(Fix { label, request, tally, current })
     };
+    if wants_chat(&wish.request) {
+        let found = strategies(&wish.request).into_iter().filter_map(|(label, request)| match cancelled() {
+            true => None,
+            false => tried(label, request),
+        });
+        return found.max_by_key(|fix| fix.tally.sound);
+    }
     if let Some(recipe) = Recipe::for_tokenizer(&wish.base) {
         let whole = Request {
             template: AUTO.to_string(),
@@ -45,4 +53,12 @@ pub fn find_fix(
     let found = quick_fix(&Plan::of(&before), &some, cancelled)?;
     let (request, _) = found.request(&wish.request, &before);
     tried(found.summary, request)
+}
+
+/// The other strategies, in the order of their list.
+fn strategies(request: &Request) -> Vec<(String, Request)> {
+    let others =
+        Strategy::ALL.into_iter().filter(|s| *s != Strategy::Render && s.name() != request.preprocess);
+    let change = |s: Strategy| Request { preprocess: s.name().to_string(), ..request.clone() };
+    others.map(|s| (format!("strategy {}", s.name()), change(s))).collect()
 }

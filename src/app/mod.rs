@@ -28,16 +28,18 @@ pub mod picker;
 mod setups;
 mod state;
 pub mod survey;
+pub mod template_editor;
+mod text_buffer;
 pub mod tour;
 mod turns;
 mod update;
 mod view;
 
-pub use action::{Action, Screen};
+pub use action::{Action, ExportForm, Screen};
 pub use bindings::{Binding, Context, bindings, hints, keys_of, markdown, resolve};
 pub use cause::{Cause, cause};
 pub use geometry::{Area, MIN_SIZE, Panes, Tier, panes};
-pub use job::{DataSource, Effect, Fix, Job, JobKind, KnownTokenizer, Outcome, Preview, Wish, Work};
+pub use job::{DataSource, Effect, Fix, Job, JobKind, KnownEntry, Outcome, Preview, Wish, Work};
 pub use key::{Code, Key};
 pub use state::{
     App, Background, Editor, Eye, Load, Notice, Overlay, PathPrompt, PathUse, Sheet, SpecialTable, Step,

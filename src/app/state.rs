@@ -13,6 +13,7 @@ use super::job::{DataSource, Fix, JobKind, Preview, Vocabulary, Wish};
 use super::panels::Panels;
 use super::picker::Picker;
 use super::survey::{SampleState, Tally};
+use super::template_editor::TemplateEditor;
 use super::view::SampleView;
 use crate::chat::Sample;
 use crate::diagnose::{ListedToken, SpecialTruth};
@@ -45,6 +46,7 @@ impl<T> Load<T> {
 pub enum Overlay {
     Picker(Box<Picker>),
     Editor(Box<Editor>),
+    Template(Box<TemplateEditor>),
     Path(PathPrompt),
     /// First line shown.
     Help(usize),

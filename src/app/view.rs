@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::turns::{PromptTurn, Speaker, prompt_turns};
+use super::turns::{PromptTurn, Speaker, message_turns, prompt_turns};
 use crate::chat::Sample;
 use crate::diagnose::{PairedRound, Plan, align_tokens, causes_of, tokens_before};
 use crate::labels::{IGNORE_INDEX, IMAGE_TOKEN_INDEX, Inspection, Labelled, Stop};
@@ -22,11 +22,24 @@ pub struct Section {
     pub round: Option<usize>,
     /// Index of the turn in the sample's conversation.
     pub turn: Option<usize>,
+    /// An answer that calls tools.
+    pub calls: bool,
     pub tokens: Range<usize>,
     /// Tokens that the loss sees.
     pub learns: usize,
     /// Tokens that it would see if the length check had not thrown them away.
     pub would_learn: usize,
+}
+
+impl Section {
+    /// As screens name it: `system`, `round 1 USER`, `round 1 CALL`.
+    pub fn name(&self) -> String {
+        let speaker = if self.calls { "CALL" } else { self.speaker.name() };
+        match (self.speaker, self.round) {
+            (Speaker::System, _) | (_, None) => speaker.to_string(),
+            (_, Some(round)) => format!("round {} {speaker}", round + 1),
+        }
+    }
 }
 
 /// Longer samples are not aligned: encoding every round once more would show.
@@ -93,7 +106,11 @@ impl SampleView {
     /// The same for an inspection that is there already.
     pub fn of(setup: Arc<Setup>, index: usize, sample: &Sample, inspection: Inspection) -> Self {
         let prompt = inspection.prompt.as_deref().unwrap_or("");
-        let turns = prompt_turns(&setup, sample, prompt);
+        let turns = match (&setup.chat, &inspection.result) {
+            (Some(_), Ok(labelled)) => message_turns(sample, labelled),
+            (Some(_), Err(_)) => Vec::new(),
+            (None, _) => prompt_turns(&setup, sample, prompt),
+        };
         let mut view = Self {
             index,
             sections: Vec::new(),
@@ -123,7 +140,7 @@ impl SampleView {
             } else {
                 None
             };
-            if labelled.input_ids.len() <= PAIRED_UP_TO {
+            if labelled.input_ids.len() <= PAIRED_UP_TO && view.setup.chat.is_none() {
                 view.paired = align_tokens(&Plan::of(&view.setup), &view.inspection);
             }
             view.folds = folds(&sections, labelled);
@@ -205,15 +222,10 @@ fn token_at(labelled: &Labelled, at: usize) -> usize {
 }
 
 fn sections(turns: &[PromptTurn], labelled: &Labelled) -> Vec<Section> {
-    let mut starts = vec![(0, Speaker::System, None, None)];
-    let mut round = 0;
+    let mut starts = vec![(0, Speaker::System, None, None, false)];
     for turn in turns {
-        let at = match turn.speaker {
-            Speaker::Assistant => turn.message.start,
-            _ => turn.whole.start,
-        };
-        starts.push((token_at(labelled, at), turn.speaker, Some(round), Some(turn.turn)));
-        round += usize::from(turn.speaker == Speaker::Assistant);
+        let at = token_at(labelled, turn.section_start);
+        starts.push((at, turn.speaker, Some(turn.round), Some(turn.turn), turn.calls));
     }
     let ends: Vec<usize> =
         starts.iter().skip(1).map(|(start, ..)| *start).chain([labelled.input_ids.len()]).collect();
@@ -224,11 +236,11 @@ fn sections(turns: &[PromptTurn], labelled: &Labelled) -> Vec<Section> {
         .into_iter()
         .zip(ends)
         .filter(|((start, ..), end)| start < end)
-        .map(|((start, speaker, round, turn), end)| {
+        .map(|((start, speaker, round, turn, calls), end)| {
             let tokens = start..end;
             let learns = count(&labelled.labels, &tokens);
             let would_learn = count(&labelled.labels_before_check, &tokens);
-            Section { speaker, round, turn, learns, would_learn, tokens }
+            Section { speaker, round, turn, calls, learns, would_learn, tokens }
         })
         .collect()
 }

@@ -4,11 +4,11 @@ use super::{Outcome, format, is_bare, no_color, print};
 use crate::app::Screen;
 use crate::cli::{ColorChoice, Format, FrameArguments, SharedOptions};
 use crate::error::{Error, Result};
-use crate::runtime::{FrameRequest, RunOptions, frame};
+use crate::runtime::{FrameForm, FrameRequest, RunOptions, frame};
 use crate::ui::Depth;
 
 pub fn run(shared: &SharedOptions, arguments: &FrameArguments) -> Result<Outcome> {
-    let form = format(shared, &[Format::Text, Format::Ansi])?;
+    let form = format(shared, &[Format::Text, Format::Ansi, Format::Html, Format::Svg])?;
     let (width, height) = arguments.dimensions()?;
     let screen = Screen::named(&arguments.screen).ok_or_else(|| Error::UnknownName {
         kind: "screen",
@@ -21,6 +21,8 @@ pub fn run(shared: &SharedOptions, arguments: &FrameArguments) -> Result<Outcome
         data: shared.data.clone(),
         no_mouse: true,
         tour: false,
+        device: shared.device()?,
+        image_tokens: shared.image_tokens,
     };
     let plain = match shared.color {
         Some(ColorChoice::Never) => true,
@@ -33,7 +35,12 @@ pub fn run(shared: &SharedOptions, arguments: &FrameArguments) -> Result<Outcome
         width,
         height,
         keys: arguments.keys.clone(),
-        ansi: form == Format::Ansi,
+        form: match form {
+            Format::Ansi => FrameForm::Ansi,
+            Format::Html => FrameForm::Html,
+            Format::Svg => FrameForm::Svg,
+            _ => FrameForm::Text,
+        },
         depth: if plain { Depth::Mono } else { Depth::True },
     };
     let text = frame(&request)?;

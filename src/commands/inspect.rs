@@ -6,10 +6,10 @@ use super::{Outcome, conversations, format, paint, print, setup};
 use crate::cli::{Format, SharedOptions};
 use crate::error::Result;
 use crate::labels::Inspection;
-use crate::report::{SampleJson, json, sample_text, summary_line};
+use crate::report::{SampleJson, json, sample_text, samples_page, samples_picture, summary_line};
 
 pub fn run(shared: &SharedOptions, check: bool) -> Result<Outcome> {
-    let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
+    let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl, Format::Html, Format::Svg])?;
     let samples = conversations(shared)?;
     let setup = setup(shared)?;
     let inspections: Vec<Inspection> = samples.par_iter().map(|s| setup.inspect(s)).collect();
@@ -24,6 +24,8 @@ pub fn run(shared: &SharedOptions, check: bool) -> Result<Outcome> {
                     writeln!(out, "{}", json::to_line(&SampleJson::from(inspection), false)?)?;
                 }
             }
+            Format::Html => write!(out, "{}", samples_page(&setup, &inspections))?,
+            Format::Svg => write!(out, "{}", samples_picture(&setup, &inspections))?,
             _ => {
                 for (sample, inspection) in samples.iter().zip(&inspections) {
                     sample_text(out, &setup, sample, inspection, paint(shared))?;

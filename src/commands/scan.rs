@@ -1,76 +1,51 @@
 //! `maskscope scan`: a whole data set, streamed, with the causes counted; `scan merge` puts reports of shards together.
 
-use std::fs::File;
-use std::io::{BufWriter, IsTerminal, Write};
+mod outputs;
+mod progress;
+mod reading;
+
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::{Outcome, format, print, say, setup};
+use crate::chat::layout::Layout;
 use crate::cli::{Format, ScanArguments, ScanCommand, SharedOptions};
-use crate::data::{Record, Records, sources};
+use crate::data::{Meter, Records, Source, sources};
 use crate::error::{Error, Result};
-use crate::report::{json, scan_lines};
+use crate::report::{example_mask, json, scan_lines, scan_page};
 use crate::samples;
-use crate::scan::{Batch, Report, Scanner, State};
-
-/// Records that are worked on at once: enough for all cores, little enough to keep memory flat.
-const BATCH: usize = 2048;
-
-/// Time between two lines of progress.
-const PROGRESS: Duration = Duration::from_millis(500);
+use crate::scan::{Batch, Checkpoint, Position, Report, SCHEMA_VERSION, Scanner};
+use crate::setup::Setup;
+use outputs::Outputs;
+use progress::Progress;
+use reading::{Filled, Reading, Wanted};
 
 pub fn run(shared: &SharedOptions, arguments: &ScanArguments) -> Result<Outcome> {
-    let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
+    let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl, Format::Html])?;
     if let Some(ScanCommand::Merge { reports }) = &arguments.command {
         return show(&merge(reports)?, form);
     }
-    let (shard, shards) = arguments.shard()?;
-    let paths: Vec<PathBuf> = arguments.files.iter().chain(&shared.data).cloned().collect();
-    let setup = Arc::new(setup(shared)?);
-    let scanner = Scanner::new(setup, arguments.source_key.clone());
-    let mut outputs = Outputs::open(arguments)?;
-    let mut whole = scanner.empty();
+    let mut paths: Vec<PathBuf> = arguments.files.iter().chain(&shared.data).cloned().collect();
+    if arguments.stdin {
+        paths.push(PathBuf::from("-"));
+    }
+    let inputs: Vec<Input> = match paths.as_slice() {
+        [] => vec![Input::Embedded],
+        paths => sources(paths)?.into_iter().map(Input::Source).collect(),
+    };
     let stopped = Arc::new(AtomicBool::new(false));
     // Ctrl-C ends the reading; the report of what was read is printed all the same.
     signal_hook::flag::register(signal_hook::consts::SIGINT, stopped.clone())
         .map_err(|e| Error::io("the signals", e))?;
-    let mut progress = Progress::new();
-    let mut batch: Vec<Record> = Vec::with_capacity(BATCH);
-    let mut number: u64 = 0;
-    let mut work = |batch: &mut Vec<Record>, whole: &mut Report, outputs: &mut Outputs| -> Result<()> {
-        let done = scanner.scan(batch)?;
-        outputs.write(batch, &done)?;
-        whole.merge(done.report)?;
-        batch.clear();
-        progress.show(whole);
-        Ok(())
-    };
-    let streams: Vec<Result<Records>> = match paths.as_slice() {
-        [] => vec![Ok(samples::conversation_records())],
-        paths => sources(paths)?.iter().map(Records::open).collect(),
-    };
-    'files: for records in streams {
-        for record in records? {
-            let record = record?;
-            number += 1;
-            if (number - 1) % shards != shard - 1 {
-                continue;
-            }
-            batch.push(record);
-            if batch.len() >= BATCH {
-                work(&mut batch, &mut whole, &mut outputs)?;
-            }
-            if stopped.load(Ordering::Relaxed) {
-                break 'files;
-            }
-        }
-    }
-    work(&mut batch, &mut whole, &mut outputs)?;
-    progress.end();
-    outputs.finish()?;
-    if stopped.load(Ordering::Relaxed) {
+    let setup = Arc::new(setup(shared)?);
+    let mut scan = Scan::begin(setup, arguments, shared.layout, &inputs)?;
+    scan.read(&inputs, &stopped)?;
+    let stopped = stopped.load(Ordering::Relaxed);
+    let whole = scan.end(stopped)?;
+    if stopped {
         say(&format!("note: stopped after {} samples; the report is of these", whole.samples));
     }
     show(&whole, form)
@@ -79,6 +54,7 @@ pub fn run(shared: &SharedOptions, arguments: &ScanArguments) -> Result<Outcome>
 fn show(report: &Report, form: Format) -> Result<Outcome> {
     print(|out| match form {
         Format::Text => scan_lines(report).iter().try_for_each(|line| writeln!(out, "{line}")),
+        Format::Html => write!(out, "{}", scan_page(report)),
         form => writeln!(out, "{}", json::to_line(report, form == Format::Json)?),
     })?;
     Ok(if report.lost_samples() + report.bad_records > 0 { Outcome::Found } else { Outcome::Clean })
@@ -94,104 +70,201 @@ fn merge(paths: &[PathBuf]) -> Result<Report> {
             None => whole = Some(report),
         }
     }
-    whole.ok_or_else(|| {
+    let mut whole = whole.ok_or_else(|| {
         Error::Usage("scan merge needs reports, as scan --format json writes them".to_string())
-    })
+    })?;
+    whole.settle();
+    Ok(whole)
 }
 
-/// The files that records and ids are sorted into.
-struct Outputs {
-    bad_ids: Option<Output>,
-    good: Option<Output>,
-    bad: Option<Output>,
+/// What records are read from.
+enum Input {
+    /// The conversations in the binary.
+    Embedded,
+    Source(Source),
 }
 
-struct Output {
+impl Input {
+    fn open(&self, meter: &Meter) -> Result<Records> {
+        match self {
+            Self::Embedded => Ok(samples::records(samples::CONVERSATIONS)),
+            Self::Source(source) => Records::metered(source, meter),
+        }
+    }
+
+    fn size(&self) -> Option<u64> {
+        match self {
+            Self::Embedded => None,
+            Self::Source(source) => source.size(),
+        }
+    }
+
+    fn name(&self) -> String {
+        match self {
+            Self::Embedded => "embedded".to_string(),
+            Self::Source(source) => source.name(),
+        }
+    }
+}
+
+/// A scan under way.
+struct Scan {
+    scanner: Scanner,
+    whole: Report,
+    outputs: Outputs,
+    progress: Progress,
+    meter: Meter,
+    wanted: Wanted,
+    /// Behind the last record that was counted.
+    position: Position,
+    keeper: Option<Keeper>,
+}
+
+/// Writes the state every few seconds.
+struct Keeper {
     path: PathBuf,
-    file: BufWriter<File>,
+    asked: BTreeMap<String, String>,
+    every: Duration,
+    last: Instant,
 }
 
-impl Output {
-    fn open(path: &Option<PathBuf>) -> Result<Option<Self>> {
-        let Some(path) = path else { return Ok(None) };
-        let file = File::create(path).map_err(|e| Error::io(path, e))?;
-        Ok(Some(Self { path: path.clone(), file: BufWriter::new(file) }))
-    }
-
-    fn line(&mut self, bytes: &[u8]) -> Result<()> {
-        let written = self.file.write_all(bytes).and_then(|()| self.file.write_all(b"\n"));
-        written.map_err(|e| Error::io(&self.path, e))
-    }
-}
-
-impl Outputs {
-    fn open(arguments: &ScanArguments) -> Result<Self> {
+impl Scan {
+    /// Opens the outputs, and takes up the state of an earlier run where that is asked for.
+    fn begin(
+        setup: Arc<Setup>,
+        arguments: &ScanArguments,
+        layout: Option<Layout>,
+        inputs: &[Input],
+    ) -> Result<Self> {
+        let shard = arguments.shard()?;
+        let asked = asked(&setup, arguments, layout, inputs);
+        let path = arguments.state_file()?;
+        let earlier = match &path {
+            Some(path) if arguments.resume => Checkpoint::load(path, &asked)?,
+            _ => None,
+        };
+        let outputs = Outputs::open(arguments, earlier.as_ref().map(|e| &e.outputs))?;
+        let scanner = Scanner::new(setup, arguments.source_key.clone(), layout).with_way(arguments.way()?);
+        if let (Some(reason), false) = (scanner.slow_because(), arguments.reference) {
+            say(&format!("note: every sample is labelled in full, which takes longer: {reason}"));
+        }
+        if let Some(earlier) = &earlier {
+            say(&format!("note: going on behind record {}", earlier.position.number));
+        }
+        let (position, whole) = match earlier {
+            Some(earlier) => (earlier.position, earlier.report),
+            None => (Position::default(), scanner.empty()),
+        };
+        let every = Duration::try_from_secs_f64(arguments.state_every).unwrap_or(Duration::MAX);
+        let keeper = path.map(|path| Keeper { path, asked, every, last: Instant::now() });
+        let meter = Meter::default();
+        let total = inputs.iter().map(Input::size).sum();
+        let progress = Progress::new(meter.clone(), total, whole.samples);
         Ok(Self {
-            bad_ids: Output::open(&arguments.bad_ids)?,
-            good: Output::open(&arguments.write_good)?,
-            bad: Output::open(&arguments.write_bad)?,
+            scanner,
+            whole,
+            outputs,
+            progress,
+            meter,
+            wanted: Wanted { shard, by_line: arguments.jsonl, most: arguments.batch.max(1) },
+            position,
+            keeper,
         })
     }
 
-    fn write(&mut self, records: &[Record], batch: &Batch) -> Result<()> {
-        for (record, judged) in records.iter().zip(&batch.judged) {
-            let sound = judged.state == Some(State::Sound);
-            if let (Some(output), Some(id), false) = (&mut self.bad_ids, &judged.id, sound) {
-                // An id with a line break in it would be two lines.
-                output.line(id.replace(['\n', '\r'], " ").as_bytes())?;
+    /// Reads and counts everything that was not read yet, until `stopped`: a batch while the next one is read.
+    fn read(&mut self, inputs: &[Input], stopped: &AtomicBool) -> Result<()> {
+        let mut reading = Reading::new(inputs, self.meter.clone(), self.wanted, self.position, stopped);
+        let mut now = reading.fill()?;
+        loop {
+            let scanner = &self.scanner;
+            let (done, next) = rayon::join(
+                || scanner.scan(&now.records),
+                || if now.last { Ok(Filled::default()) } else { reading.fill() },
+            );
+            self.count(&now, done?)?;
+            if now.last {
+                return Ok(());
             }
-            let target = if sound { &mut self.good } else { &mut self.bad };
-            if let Some(output) = target {
-                // JSON has line breaks between its parts only, where a blank says the same.
-                let line: Vec<u8> =
-                    record.bytes.iter().map(|b| if matches!(b, b'\n' | b'\r') { b' ' } else { *b }).collect();
-                output.line(&line)?;
-            }
+            now = next?;
         }
+    }
+
+    /// Takes in what was found of a batch; keeps the state where it is time.
+    fn count(&mut self, filled: &Filled, done: Batch) -> Result<()> {
+        self.outputs.write(&filled.records, &done)?;
+        self.whole.merge(done.report)?;
+        self.position = filled.position;
+        self.progress.show(&self.whole);
+        match &self.keeper {
+            Some(keeper) if keeper.last.elapsed() >= keeper.every => self.keep(),
+            _ => Ok(()),
+        }
+    }
+
+    fn keep(&mut self) -> Result<()> {
+        let Some(keeper) = &mut self.keeper else { return Ok(()) };
+        let state = Checkpoint {
+            schema_version: SCHEMA_VERSION,
+            asked: keeper.asked.clone(),
+            position: self.position,
+            outputs: self.outputs.sync()?,
+            report: self.whole.clone(),
+        };
+        state.save(&keeper.path)?;
+        keeper.last = Instant::now();
         Ok(())
     }
 
-    fn finish(self) -> Result<()> {
-        for mut output in [self.bad_ids, self.good, self.bad].into_iter().flatten() {
-            output.file.flush().map_err(|e| Error::io(&output.path, e))?;
+    /// Completes outputs and report. The state stays only where the scan was stopped.
+    fn end(mut self, stopped: bool) -> Result<Report> {
+        self.progress.end();
+        if stopped {
+            self.keep()?;
         }
-        Ok(())
+        self.outputs.sync()?;
+        self.scanner.finish(&mut self.whole, &example_mask);
+        if let (Some(keeper), false) = (&self.keeper, stopped) {
+            match std::fs::remove_file(&keeper.path) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(Error::io(&keeper.path, e)),
+                _ => {}
+            }
+        }
+        Ok(self.whole)
     }
 }
 
-/// A line on stderr that is written over; nothing where stderr is no terminal.
-struct Progress {
-    begun: Instant,
-    shown: Option<Instant>,
-    visible: bool,
-}
-
-impl Progress {
-    fn new() -> Self {
-        Self { begun: Instant::now(), shown: None, visible: std::io::stderr().is_terminal() }
-    }
-
-    fn show(&mut self, report: &Report) {
-        if !self.visible || self.shown.is_some_and(|shown| shown.elapsed() < PROGRESS) {
-            return;
-        }
-        self.shown = Some(Instant::now());
-        let rate = report.samples.saturating_mul(1000)
-            / u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
-        let states: Vec<String> =
-            report.by_state.iter().map(|(state, count)| format!("{state} {count}")).collect();
-        // A terminal that is gone is no reason to end the scan.
-        let _ = write!(
-            std::io::stderr(),
-            "\r{} samples · {rate} a second · {}  ",
-            report.samples,
-            states.join(" · ")
-        );
-    }
-
-    fn end(&self) {
-        if self.shown.is_some() {
-            let _ = writeln!(std::io::stderr());
-        }
-    }
+/// What decides the report and the outputs, in words.
+fn asked(
+    setup: &Setup,
+    arguments: &ScanArguments,
+    layout: Option<Layout>,
+    inputs: &[Input],
+) -> BTreeMap<String, String> {
+    let file = |input: &Input| match input.size() {
+        Some(size) => format!("{} ({size} bytes)", input.name()),
+        None => input.name(),
+    };
+    let files: Vec<String> = inputs.iter().map(file).collect();
+    let path = |path: &Option<PathBuf>| path.as_ref().map_or(String::new(), |p| p.display().to_string());
+    let tokenizer = &setup.tokenizer;
+    [
+        ("tokenizer", format!("{} {:?}", tokenizer.name, tokenizer.facts)),
+        ("overrides", format!("{:?}", setup.overrides)),
+        ("template", format!("{:?}", setup.template)),
+        ("rule", format!("{:?} {:?}", setup.rule, setup.numbers)),
+        ("options", format!("{:?}", setup.options)),
+        ("chat", format!("{:?}", setup.chat)),
+        ("--layout", format!("{layout:?}")),
+        ("files", files.join(", ")),
+        ("--jsonl", arguments.jsonl.to_string()),
+        ("--shard", arguments.shard.clone().unwrap_or_default()),
+        ("--source-key", arguments.source_key.clone().unwrap_or_default()),
+        ("--bad-ids", path(&arguments.bad_ids)),
+        ("--write-good", path(&arguments.write_good)),
+        ("--write-bad", path(&arguments.write_bad)),
+    ]
+    .into_iter()
+    .map(|(key, value)| (key.to_string(), value))
+    .collect()
 }

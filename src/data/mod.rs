@@ -1,13 +1,19 @@
-//! Records of a data set, one after another and never all in memory: JSON arrays and lines, plain, `.gz` or `.zst`.
+//! Records of a data set, one after another and never all in memory: JSON arrays and lines, plain, `.gz` or `.zst`, and
+//! the rows of Parquet files.
 //!
 //! ```text
-//! paths, folders, globs, - ─► sources ─► decompressed bytes ─► stream: one record as text ─► place in its file
+//! paths, folders, globs, - ─► sources ─┬─► decompressed bytes ─► stream: one record as text ─► place in its file
+//!                                      └─► parquet: one row as a record
 //! ```
 //!
 //! A record that is no JSON is given as an error with its place; the stream goes on behind it where it can.
 
+mod cutter;
+mod parquet;
+mod progress;
 mod sources;
 mod stream;
 
+pub use progress::Meter;
 pub use sources::{Source, sources};
 pub use stream::{Place, Record, Records};

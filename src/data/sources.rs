@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 
+use super::parquet::{MAGIC, ParquetRows};
+use super::progress::{Meter, Metered};
 use crate::error::{Error, Result};
 
 /// Endings of data files in a folder.
-const ENDINGS: &[&str] = &[".json", ".jsonl", ".json.gz", ".jsonl.gz", ".json.zst", ".jsonl.zst"];
+const ENDINGS: &[&str] = &[".json", ".jsonl", ".json.gz", ".jsonl.gz", ".json.zst", ".jsonl.zst", ".parquet"];
 
 /// One stream of records.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,13 +29,25 @@ impl Source {
         }
     }
 
-    /// The decompressed bytes. Compression is told from the first bytes, not from the name.
+    /// Bytes of the file as it lies on the disk; `None` where that is not known.
+    pub fn size(&self) -> Option<u64> {
+        match self {
+            Self::File(path) => std::fs::metadata(path).ok().filter(|m| m.is_file()).map(|m| m.len()),
+            Self::Stdin => None,
+        }
+    }
+
+    /// Opens the source; what is read is counted by `meter`. The kind of a file is told from its first bytes, not from
+    /// its name.
     ///
     /// # Errors
     /// A file that cannot be opened or read.
-    pub fn open(&self) -> Result<Box<dyn Read + Send>> {
-        let Self::File(path) = self else { return Ok(Box::new(std::io::stdin())) };
-        let mut file = File::open(path).map_err(|e| Error::io(path, e))?;
+    pub(super) fn open(&self, meter: &Meter) -> Result<Opened> {
+        let Self::File(path) = self else {
+            return Ok(Opened::Json(Box::new(Metered { inner: std::io::stdin(), meter: meter.clone() })));
+        };
+        let file = File::open(path).map_err(|e| Error::io(path, e))?;
+        let mut file = Metered { inner: file, meter: meter.clone() };
         let mut head = [0; 4];
         let mut got = 0;
         while got < head.len() {
@@ -43,19 +57,26 @@ impl Source {
                 n => got += n,
             }
         }
+        if head == MAGIC {
+            return Ok(Opened::Parquet(ParquetRows::open(path, meter.clone())?));
+        }
         let whole = std::io::Cursor::new(head.get(..got).unwrap_or_default().to_vec()).chain(file);
         let whole = BufReader::with_capacity(1 << 18, whole);
-        Ok(match head {
+        Ok(Opened::Json(match head {
             [0x1F, 0x8B, ..] => Box::new(MultiGzDecoder::new(whole)),
             [0x28, 0xB5, 0x2F, 0xFD] => {
                 Box::new(zstd::stream::read::Decoder::with_buffer(whole).map_err(|e| Error::io(path, e))?)
             }
-            [b'P', b'A', b'R', b'1'] => {
-                return Err(Error::format(path, "Parquet is not read; write it as JSON lines first"));
-            }
             _ => Box::new(whole),
-        })
+        }))
     }
+}
+
+/// What a source turned out to be.
+pub(super) enum Opened {
+    /// Bytes of JSON, decompressed.
+    Json(Box<dyn Read + Send>),
+    Parquet(ParquetRows),
 }
 
 /// The sources that arguments name, in their order; files of a folder or a pattern by name.

@@ -5,7 +5,10 @@
 
 use std::io::Read;
 
-use super::sources::Source;
+use super::cutter::{Cutter, Pause};
+use super::parquet::ParquetRows;
+use super::progress::Meter;
+use super::sources::{Opened, Source};
 use crate::error::{Error, Result};
 
 /// A record larger than this is refused: a bracket that never closes would take all memory.
@@ -16,7 +19,7 @@ const MAX_RECORD: usize = 256 << 20;
 pub struct Place {
     /// Name of the source.
     pub file: String,
-    /// Line, from 1, and byte, from 0, of the decompressed text.
+    /// Line, from 1, and byte, from 0, of the decompressed text; both 0 in Parquet, which has rows only.
     pub line: u64,
     pub byte: u64,
     /// Position among the records of the source, from 0.
@@ -42,6 +45,12 @@ pub struct Records {
     byte: u64,
     index: u64,
     ended: bool,
+    /// Length of the last record: the next one is likely to be about as long.
+    usual: usize,
+    /// Every line is a record, whatever stands on it.
+    by_line: bool,
+    /// Rows of a Parquet file in place of bytes.
+    rows: Option<Box<ParquetRows>>,
 }
 
 impl std::fmt::Debug for Records {
@@ -56,12 +65,44 @@ impl Records {
     /// # Errors
     /// A file that cannot be opened.
     pub fn open(source: &Source) -> Result<Self> {
-        Ok(Self::new(source.name(), source.open()?))
+        Self::metered(source, &Meter::default())
+    }
+
+    /// The same, with what is read counted by `meter`.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn metered(source: &Source, meter: &Meter) -> Result<Self> {
+        Ok(match source.open(meter)? {
+            Opened::Json(reader) => Self::new(source.name(), reader),
+            Opened::Parquet(rows) => {
+                let rows = Some(Box::new(rows));
+                Self { rows, ..Self::new(source.name(), Box::new(std::io::empty())) }
+            }
+        })
+    }
+
+    /// Takes every line for a record, so that a bracket left open spoils its own line only.
+    pub fn by_line(mut self, by_line: bool) -> Self {
+        self.by_line = by_line;
+        self
     }
 
     /// The records of bytes.
     pub fn new(name: String, reader: Box<dyn Read + Send>) -> Self {
-        Self { name, reader, buffer: Vec::new(), at: 0, line: 1, byte: 0, index: 0, ended: false }
+        Self {
+            name,
+            reader,
+            buffer: Vec::new(),
+            at: 0,
+            line: 1,
+            byte: 0,
+            index: 0,
+            ended: false,
+            usual: 0,
+            by_line: false,
+            rows: None,
+        }
     }
 
     /// The next byte without taking it; `None` at the end.
@@ -113,7 +154,15 @@ impl Records {
         let Some(first) = self.skip_between()? else { return Ok(None) };
         let place = Place { file: self.name.clone(), line: self.line, byte: self.byte, index: self.index };
         self.index += 1;
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity((self.usual + self.usual / 8).min(1 << 16));
+        if self.by_line {
+            while let Some(byte) = self.peek()?.filter(|b| *b != b'\n') {
+                self.take()?;
+                bytes.push(byte);
+                self.refuse_huge(&place, bytes.len())?;
+            }
+            return Ok(Some(Record { place, bytes: bytes.trim_ascii_end().to_vec() }));
+        }
         if first != b'{' {
             // No record begins like this: take the line, so that the next one is found.
             while let Some(byte) = self.peek()?.filter(|b| *b != b'\n') {
@@ -124,40 +173,42 @@ impl Records {
             }
             return Ok(Some(Record { place, bytes }));
         }
-        let (mut depth, mut in_string, mut escaped) = (0_u64, false, false);
-        while let Some(byte) = self.take()? {
-            bytes.push(byte);
-            match (in_string, byte) {
-                (true, _) if escaped => escaped = false,
-                (true, b'\\') => escaped = true,
-                (true, b'"') => in_string = false,
-                (true, _) => {}
-                (false, b'"') => in_string = true,
-                (false, b'{' | b'[') => depth += 1,
-                (false, b'}' | b']') => {
-                    depth = depth.saturating_sub(1);
-                    if depth == 0 {
-                        break;
-                    }
-                }
-                (false, _) => {}
-            }
-            if bytes.len() > MAX_RECORD {
-                let message =
-                    format!("a record of more than {MAX_RECORD} bytes begins here; is a bracket left open?");
-                return Err(Error::Json {
-                    path: self.name.clone().into(),
-                    line: self.line_of(&place),
-                    message,
-                });
+        let mut cutter = Cutter::default();
+        while self.peek()?.is_some() {
+            let piece = self.buffer.get(self.at..).unwrap_or_default();
+            let (used, pause) = cutter.advance(piece);
+            let piece = piece.get(..used).unwrap_or_default();
+            bytes.extend_from_slice(piece);
+            self.line += u64::from(piece.ends_with(b"\n"));
+            self.at += used;
+            self.byte += u64::try_from(used).unwrap_or(u64::MAX);
+            self.refuse_huge(&place, bytes.len())?;
+            match pause {
+                Pause::End => break,
+                Pause::Line if self.peek()? == Some(b'{') && !stands_alone(&bytes) => break,
+                Pause::Line | Pause::More => {}
             }
         }
+        self.usual = bytes.len();
         Ok(Some(Record { place, bytes }))
     }
 
-    fn line_of(&self, place: &Place) -> usize {
-        usize::try_from(place.line).unwrap_or(usize::MAX)
+    fn refuse_huge(&self, place: &Place, len: usize) -> Result<()> {
+        if len <= MAX_RECORD {
+            return Ok(());
+        }
+        let message =
+            format!("a record of more than {MAX_RECORD} bytes begins here; is a bracket left open?");
+        let line = usize::try_from(place.line).unwrap_or(usize::MAX);
+        Err(Error::Json { path: self.name.clone().into(), line, message })
     }
+}
+
+/// True for a record whose first line is a bracket and nothing else: written over many lines, perhaps without
+/// indentation. In any other one a bracket at the beginning of a line opens the next record, and this one was never
+/// closed.
+fn stands_alone(bytes: &[u8]) -> bool {
+    bytes.split(|b| *b == b'\n').next().is_some_and(|line| line.trim_ascii() == b"{")
 }
 
 impl Iterator for Records {
@@ -165,6 +216,14 @@ impl Iterator for Records {
 
     /// An error ends the stream: what follows it cannot be told apart.
     fn next(&mut self) -> Option<Self::Item> {
+        if let Some(rows) = &mut self.rows {
+            let next = rows.next();
+            if matches!(next, Some(Err(_))) {
+                self.rows = None;
+                self.ended = true;
+            }
+            return next;
+        }
         let next = self.next_record().transpose();
         if matches!(next, Some(Err(_))) {
             (self.ended, self.at) = (true, self.buffer.len());
@@ -199,5 +258,24 @@ mod tests {
         let all = records("{\"a\": 1}\noops {\n{\"b\": 2}\n");
         let texts: Vec<String> = all.iter().map(|r| String::from_utf8_lossy(&r.bytes).into_owned()).collect();
         assert_eq!(texts, ["{\"a\": 1}", "oops {", "{\"b\": 2}"]);
+    }
+    #[test]
+    fn an_open_bracket_or_string_spoils_its_own_record_only() {
+        let wide = "{\n\"a\": [\n{\n\"b\": 1\n}\n]\n}";
+        let all = records(&format!("{{\"a\": [1,\n{{\"b\": \"x\n{{\"c\": 3}}\n{wide}\n{{\"d\":\n 4}}\n"));
+        let texts: Vec<String> = all.iter().map(|r| String::from_utf8_lossy(&r.bytes).into_owned()).collect();
+        assert_eq!(texts, ["{\"a\": [1,\n", "{\"b\": \"x\n", "{\"c\": 3}", wide, "{\"d\":\n 4}"]);
+        assert_eq!(all.iter().map(|r| r.place.line).collect::<Vec<_>>(), [1, 2, 3, 4, 11]);
+    }
+
+    #[test]
+    fn line_by_line_an_open_bracket_spoils_its_own_line_only() {
+        let reader = Box::new(std::io::Cursor::new(b"{\"a\": [1\r\n\n{\"b\": 2}\n".to_vec()));
+        let records = Records::new("x".into(), reader).by_line(true);
+        let texts: Vec<(u64, String)> = records
+            .map(|r| r.expect("a record"))
+            .map(|r| (r.place.line, String::from_utf8_lossy(&r.bytes).into_owned()))
+            .collect();
+        assert_eq!(texts, [(1, "{\"a\": [1".to_string()), (3, "{\"b\": 2}".to_string())]);
     }
 }

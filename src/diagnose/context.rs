@@ -37,59 +37,98 @@ pub struct SampleFacts {
     pub answers: usize,
 }
 
-/// All that a check may look at.
+/// What is measured of a plan alone, whatever the samples are.
 #[derive(Debug)]
-pub struct Context<'a> {
+pub struct Ground {
     pub plan: Plan,
-    pub samples: &'a [Sample],
-    pub inspections: &'a [Inspection],
-    /// The same files loaded in other ways.
-    pub twins: &'a [Twin],
-    pub facts: Vec<SampleFacts>,
     pub probe: Probe,
     pub laws: Laws,
     /// Causes that show in plain conversations of 1 to 5 rounds, whether or not this data has such.
     pub hidden: BTreeSet<&'static str>,
     /// Tokens that could be pad.
     pub spare: Vec<String>,
+    /// What the rule takes for granted in text samples and in samples with an image.
+    arithmetics: [Option<Arithmetic>; 2],
+}
+
+/// All that a check may look at; the fields of its [`Ground`] are its own too.
+#[derive(Debug)]
+pub struct Context<'a> {
+    ground: &'a Ground,
+    pub samples: &'a [Sample],
+    pub inspections: &'a [Inspection],
+    /// The same files loaded in other ways.
+    pub twins: &'a [Twin],
+    pub facts: Vec<SampleFacts>,
+    /// The ground's, and the law over these samples.
+    pub laws: Laws,
+    /// Whether fixes are looked for.
+    tries_fixes: bool,
     search: OnceLock<Search>,
     searched_fix: OnceLock<Option<Fix>>,
 }
 
-impl<'a> Context<'a> {
-    /// Measures everything once. `inspections` are the labels of `samples` under `plan`, in their order.
-    pub fn new(plan: Plan, samples: &'a [Sample], inspections: &'a [Inspection], twins: &'a [Twin]) -> Self {
+impl std::ops::Deref for Context<'_> {
+    type Target = Ground;
+
+    fn deref(&self) -> &Ground {
+        self.ground
+    }
+}
+
+impl Ground {
+    /// Measures a plan.
+    pub fn new(plan: Plan) -> Self {
         let probe = probe(&plan);
         let arithmetics = [plan.arithmetic(false), plan.arithmetic(true)];
-        let facts: Vec<SampleFacts> = samples
-            .par_iter()
-            .zip(inspections)
-            .map(|(sample, inspection)| {
-                let arithmetic = arithmetics.get(usize::from(sample.has_image)).and_then(Option::as_ref);
-                sample_facts(&plan, sample, inspection, arithmetic, &probe)
-            })
-            .collect();
-        let laws = Laws { data: data_law(&plan, &facts, inspections), ..Laws::measure(&plan) };
-        let hidden = conversations()
-            .iter()
-            .flat_map(|sample| {
-                let arithmetic = arithmetics.get(usize::from(sample.has_image)).and_then(Option::as_ref);
-                sample_facts(&plan, sample, &plan.inspect(sample), arithmetic, &probe).causes
-            })
-            .collect();
+        let laws = Laws::measure(&plan);
         let spare = spare_tokens(&plan.setup.tokenizer).into_iter().map(|s| s.content).collect();
+        let mut ground = Self { plan, probe, laws, hidden: BTreeSet::new(), spare, arithmetics };
+        let causes =
+            conversations().into_iter().flat_map(|s| ground.facts(&s, &ground.plan.inspect(&s)).causes);
+        ground.hidden = causes.collect();
+        ground
+    }
+
+    /// What is known of one sample.
+    fn facts(&self, sample: &Sample, inspection: &Inspection) -> SampleFacts {
+        let arithmetic = self.arithmetics.get(usize::from(sample.has_image)).and_then(Option::as_ref);
+        sample_facts(&self.plan, sample, inspection, arithmetic, &self.probe)
+    }
+}
+
+impl<'a> Context<'a> {
+    /// Measures the samples. `inspections` are their labels under the ground's plan, in their order.
+    pub fn new(
+        ground: &'a Ground,
+        samples: &'a [Sample],
+        inspections: &'a [Inspection],
+        twins: &'a [Twin],
+    ) -> Self {
+        let both = samples.par_iter().zip(inspections);
+        let facts: Vec<SampleFacts> =
+            both.map(|(sample, inspection)| ground.facts(sample, inspection)).collect();
+        let laws = Laws { data: data_law(&ground.plan, &facts, inspections), ..ground.laws.clone() };
+        let (search, searched_fix) = (OnceLock::new(), OnceLock::new());
+        Self { ground, samples, inspections, twins, facts, laws, tries_fixes: true, search, searched_fix }
+    }
+
+    /// The same for one sample, without looking for fixes: cheap enough for every sample of a data set.
+    pub fn of_one(ground: &'a Ground, sample: &'a Sample, inspection: &'a Inspection) -> Self {
+        let facts = vec![ground.facts(sample, inspection)];
+        let (samples, inspections) = (std::slice::from_ref(sample), std::slice::from_ref(inspection));
+        let (search, searched_fix) = (OnceLock::new(), OnceLock::new());
+        let laws = ground.laws.clone();
         Self {
-            plan,
+            ground,
             samples,
             inspections,
-            twins,
+            twins: &[],
             facts,
-            probe,
             laws,
-            hidden,
-            spare,
-            search: OnceLock::new(),
-            searched_fix: OnceLock::new(),
+            tries_fixes: false,
+            search,
+            searched_fix,
         }
     }
 
@@ -152,6 +191,9 @@ impl<'a> Context<'a> {
 
     /// The fix that the search found, with its effect; `None` where nothing better was found.
     pub fn searched_fix(&self) -> Option<Fix> {
+        if !self.tries_fixes {
+            return None;
+        }
         let found = self.searched_fix.get_or_init(|| {
             let fix = self.search().best.clone().filter(|fix| !fix.changes.is_empty())?;
             let wrong = self.indices(|facts, i| i.result.is_err() || !facts.causes.is_empty());
@@ -162,6 +204,9 @@ impl<'a> Context<'a> {
 
     /// A fix with what it does to the samples it is for and to others; `None` where it does not help.
     pub fn tried(&self, mut fix: Fix, samples: &[usize]) -> Option<Fix> {
+        if !self.tries_fixes {
+            return None;
+        }
         let mut indices = spread(samples, TRIED);
         let others: Vec<usize> =
             (0..self.samples.len()).filter(|i| samples.binary_search(i).is_err()).collect();

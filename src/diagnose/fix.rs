@@ -23,6 +23,8 @@ pub enum Change {
     Sep2(String),
     /// Another of the known functions.
     Rule(Rule),
+    /// Another mask strategy, by its name.
+    Strategy(&'static str),
     /// A function with these numbers.
     Numbers(TwoRule),
     /// Longer samples are let through.
@@ -74,8 +76,11 @@ impl Fix {
         let mut request = request.clone();
         let mut dropped = Vec::new();
         // A plan keeps its rule whatever its template; a request would let `auto` follow the new one.
-        request.preprocess = setup.rule.name().to_string();
-        request.template = setup.template.name.clone();
+        // With a chat template, rule and template of LLaVA play no part.
+        if setup.chat.is_none() {
+            request.preprocess = setup.rule.name().to_string();
+            request.template = setup.template.name.clone();
+        }
         for change in &self.changes {
             match change {
                 Change::Token(role, choice) => {
@@ -84,6 +89,7 @@ impl Fix {
                 Change::Template(name) => (request.template, request.sep2) = (name.clone(), None),
                 Change::Sep2(text) => request.sep2 = Some(text.clone()),
                 Change::Rule(rule) => (request.preprocess, request.numbers) = (rule.name().to_string(), None),
+                Change::Strategy(name) => request.preprocess = (*name).to_string(),
                 Change::Numbers(two) => request.numbers = Some(*two),
                 Change::MaxLength(length) => request.model_max_length = Some(*length),
                 Change::Drop(samples) => dropped.extend(samples),
@@ -135,7 +141,8 @@ impl Change {
             }
             Self::Numbers(two) => plan.counting = Counting::Two(*two),
             Self::MaxLength(length) => plan.setup.options.model_max_length = *length,
-            Self::Drop(_) => {}
+            // A plan counts; strategies are tried by the chat checks themselves.
+            Self::Strategy(_) | Self::Drop(_) => {}
         }
         Ok(plan)
     }
@@ -148,6 +155,7 @@ impl Change {
             Self::Template(name) => format!("template {name}"),
             Self::Sep2(text) => format!("sep2 = {text}"),
             Self::Rule(rule) => format!("rule {}", rule.name()),
+            Self::Strategy(name) => format!("strategy {name}"),
             Self::Numbers(two) => format!(
                 "a rule that starts at {} with round {:+} and instruction {:+}",
                 two.start, two.text.round, two.text.instruction

@@ -12,7 +12,9 @@
 //! the data as they are; whoever shows them makes them safe.
 
 mod alignment;
+mod attribution;
 mod cause;
+mod chat;
 mod checks;
 mod code;
 mod compare;
@@ -37,7 +39,9 @@ mod what_if;
 pub use alignment::{
     Difference, DifferenceKind, Pair, PairedRound, RoundAlignment, Token, align, align_tokens, alignment_line,
 };
+pub use attribution::{Attribution, Concern};
 pub use cause::id;
+pub use chat::{CHAT_CHECKS, ChatCheck, ChatPlan, ChatSample, diagnose_chat};
 pub use checks::{CHECKS, Check};
 pub use compare::{CompareTotals, Comparison, Differs, Part, Stretch, share_vocabulary};
 pub use context::causes_of;
@@ -62,17 +66,30 @@ pub use what_if::{Effect, Health, health, what_if};
 use crate::chat::Sample;
 use crate::labels::Inspection;
 use crate::setup::Setup;
-use context::Context;
+use context::{Context, Ground};
 
 /// Every check on samples and their labels under a set-up (`inspections[i]` is the label of `samples[i]`).
 pub fn diagnose(setup: &Setup, samples: &[Sample], inspections: &[Inspection]) -> Report {
-    diagnose_plan(Plan::of(setup), samples, inspections, &[])
+    diagnose_with(setup, samples, inspections, &[])
 }
 
-/// The same for a plan whose rule may be one of our own numbers, with the same files loaded in other ways to
-/// compare with.
+/// The same, with the same files loaded in other ways to compare with.
+pub fn diagnose_with(
+    setup: &Setup,
+    samples: &[Sample],
+    inspections: &[Inspection],
+    twins: &[Twin],
+) -> Report {
+    if let Some(method) = &setup.chat {
+        return chat::diagnose_setup(setup, method, samples);
+    }
+    diagnose_plan(Plan::of(setup), samples, inspections, twins)
+}
+
+/// The same for a plan whose rule may be one of our own numbers.
 pub fn diagnose_plan(plan: Plan, samples: &[Sample], inspections: &[Inspection], twins: &[Twin]) -> Report {
-    let context = Context::new(plan, samples, inspections, twins);
+    let ground = Ground::new(plan);
+    let context = Context::new(&ground, samples, inspections, twins);
     let findings = CHECKS.iter().map(|check| check.run(&context)).collect();
     Report { findings, laws: context.laws.clone(), not_checked: not_checked(&context) }
 }

@@ -47,6 +47,21 @@ impl Config {
         Ok(Self { path, keys })
     }
 
+    /// The same with `defaults` (a JSON object) for keys that the file leaves out; an explicit `null` stays `null`.
+    ///
+    /// # Errors
+    /// `defaults` is no JSON object.
+    pub fn with_defaults(&self, defaults: &str) -> MoeResult<Self> {
+        let mut all = self.clone();
+        for (key, value) in Self::parse(&self.path, defaults)?.keys {
+            // A file of transformers 4 says in `rope_scaling` what 5 says in `rope_parameters`.
+            if !(self.keys.contains_key(&key) || key == "rope_parameters" && self.has("rope_scaling")) {
+                all.keys.insert(key, value);
+            }
+        }
+        Ok(all)
+    }
+
     /// Where the config came from.
     pub fn path(&self) -> &Path {
         &self.path

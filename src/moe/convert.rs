@@ -2,7 +2,8 @@
 //! tensor.
 //!
 //! Everything goes to a temporary folder beside the target, which is renamed at the very end: a full disk
-//! or a Ctrl-C leaves no half checkpoint under the wanted name.
+//! or a kill leaves no half checkpoint under the wanted name. In that folder config.json comes last, so that not even
+//! what a kill leaves there loads as a model.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 
 use super::backbone::{Conversion, Upcycling, default_bias, default_linear, gate_rows, upcycling};
-use super::checkpoint::{Checkpoint, TensorSource, write_safetensors};
+use super::checkpoint::{Checkpoint, TensorSource, write_watched};
 use super::config::Config;
 use super::error::{MoeError, MoeResult};
 use super::seed::Rng;
@@ -30,16 +31,27 @@ pub struct Written {
     /// Weight files, in order.
     pub files: Vec<PathBuf>,
     pub tensors: usize,
+    /// Folders that earlier runs to the same target left behind when they were killed (or that others write now).
+    pub leftovers: Vec<PathBuf>,
 }
+
+/// Called with (written, all) bytes; its `false` ends the conversion and removes what was written.
+pub type ConvertWatch<'a> = &'a mut dyn FnMut(usize, usize) -> bool;
 
 /// Converts the dense checkpoint in `dir` and writes it to `out`.
 ///
 /// Experts are copies of the dense MLP unless the conversion brings them, gates are f32. Side files
-/// (tokenizer, generation config) are copied, scripts and other weights are not.
+/// (tokenizer, generation config) are copied, scripts and other weights are not. Tensors are copied piece by piece.
 ///
 /// # Errors
-/// `out` exists, the model is a mixture already, missing tensors, and what the file system refuses.
-pub fn convert(dir: &Path, conversion: &Conversion, out: &Path) -> MoeResult<Written> {
+/// `out` exists, the model is a mixture already, missing tensors, [`MoeError::Cancelled`], and what the file system
+/// refuses.
+pub fn convert(
+    dir: &Path,
+    conversion: &Conversion,
+    out: &Path,
+    watch: ConvertWatch<'_>,
+) -> MoeResult<Written> {
     let config = Config::open(dir)?;
     let checkpoint = Checkpoint::open(dir)?;
     let upcycling = upcycling(&config)?;
@@ -50,9 +62,13 @@ pub fn convert(dir: &Path, conversion: &Conversion, out: &Path) -> MoeResult<Wri
         return Err(MoeError::Request(format!("{} exists; name a folder that does not", out.display())));
     }
     let entries = Plan { config: &config, checkpoint: &checkpoint, conversion, upcycling }.entries()?;
+    let leftovers = leftovers(out)?;
     let temporary = temporary(out)?;
     std::fs::create_dir_all(&temporary).map_err(|e| MoeError::io(&temporary, e))?;
-    let written = write_all(dir, &config, conversion, upcycling, &entries, &temporary).and_then(|files| {
+    let written = write_weights(&entries, &temporary, watch).and_then(|files| {
+        copy_side_files(dir, &temporary)?;
+        let config = converted_config(&config, conversion, upcycling);
+        write_json(&temporary.join("config.json"), &config)?;
         std::fs::rename(&temporary, out).map_err(|e| MoeError::io(out, e))?;
         Ok(files)
     });
@@ -61,6 +77,7 @@ pub fn convert(dir: &Path, conversion: &Conversion, out: &Path) -> MoeResult<Wri
             folder: out.to_path_buf(),
             files: files.iter().map(|name| out.join(name)).collect(),
             tensors: entries.len(),
+            leftovers,
         }),
         Err(error) => {
             // The first error is the one to report.
@@ -72,26 +89,63 @@ pub fn convert(dir: &Path, conversion: &Conversion, out: &Path) -> MoeResult<Wri
 
 /// A name beside `out` that no other run uses.
 fn temporary(out: &Path) -> MoeResult<PathBuf> {
-    let name =
-        out.file_name().ok_or_else(|| MoeError::Request(format!("{} is no folder name", out.display())))?;
-    Ok(out.with_file_name(format!(".{}.{}.part", name.to_string_lossy(), std::process::id())))
+    Ok(out.with_file_name(format!("{}{}{PART}", part_prefix(out)?, std::process::id())))
 }
 
-fn write_all(
-    dir: &Path,
-    config: &Config,
-    conversion: &Conversion,
-    upcycling: Upcycling,
-    entries: &[Entry<'_>],
-    folder: &Path,
-) -> MoeResult<Vec<String>> {
-    copy_side_files(dir, folder)?;
+/// End of the name of a folder that is being written.
+const PART: &str = ".part";
+
+/// Beginning of the name of a folder that is being written for `out`.
+fn part_prefix(out: &Path) -> MoeResult<String> {
+    let name =
+        out.file_name().ok_or_else(|| MoeError::Request(format!("{} is no folder name", out.display())))?;
+    Ok(format!(".{}.", name.to_string_lossy()))
+}
+
+/// What killed runs to `out` left beside it.
+fn leftovers(out: &Path) -> MoeResult<Vec<PathBuf>> {
+    let prefix = part_prefix(out)?;
+    let parent = out.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let names = std::fs::read_dir(parent).into_iter().flatten().flatten().map(|e| e.path());
+    let is_part = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.strip_prefix(&prefix)
+            .and_then(|rest| rest.strip_suffix(PART))
+            .is_some_and(|id| id.parse::<u32>().is_ok())
+    };
+    Ok(names.filter(is_part).collect())
+}
+
+/// config.json as MoE-LLaVA's class reads it: its model_type, the `moe` object, and the keys of transformers 4, which
+/// knows neither `rope_parameters` nor `dtype`.
+fn converted_config(config: &Config, conversion: &Conversion, upcycling: Upcycling) -> Value {
     let mut keys = config.keys().clone();
+    if let Some(Value::Object(mut rope)) = keys.remove("rope_parameters") {
+        for key in ["rope_theta", "partial_rotary_factor"] {
+            keys.extend(rope.remove(key).map(|value| (key.to_owned(), value)));
+        }
+        let kind = rope.remove("rope_type").unwrap_or(json!("default"));
+        rope.insert("type".into(), kind.clone());
+        let scaling = if kind == "default" { Value::Null } else { Value::Object(rope) };
+        keys.insert("rope_scaling".into(), scaling);
+    }
+    if let Some(dtype) = keys.remove("dtype") {
+        keys.insert("torch_dtype".into(), dtype);
+    }
     keys.insert("model_type".into(), json!(upcycling.model_type));
     keys.insert("architectures".into(), json!([upcycling.class]));
     keys.insert("moe".into(), conversion.moe.to_json());
-    write_json(&folder.join("config.json"), &Value::Object(keys))?;
+    Value::Object(keys)
+}
 
+/// Writes the weight files and their index; gives the files' names.
+fn write_weights(entries: &[Entry<'_>], folder: &Path, watch: ConvertWatch<'_>) -> MoeResult<Vec<String>> {
+    let total = entries.iter().map(|(_, source)| source.bytes()).sum::<MoeResult<usize>>()?;
+    let mut done = 0;
+    let mut count_bytes = |bytes| {
+        done += bytes;
+        watch(done, total)
+    };
     let shards = shards(entries)?;
     let mut names = Vec::new();
     let mut weight_map = Map::new();
@@ -103,12 +157,11 @@ fn write_all(
             1 => "model.safetensors".to_owned(),
             total => format!("model-{:05}-of-{total:05}.safetensors", n + 1),
         };
-        write_safetensors(&folder.join(&name), part)?;
+        write_watched(&folder.join(&name), part, &mut count_bytes)?;
         weight_map.extend(part.iter().map(|(tensor, _)| (tensor.clone(), json!(name))));
         names.push(name);
     }
     if names.len() > 1 {
-        let total: usize = entries.iter().map(|(_, source)| source.bytes()).sum::<MoeResult<usize>>()?;
         let index = json!({"metadata": {"total_size": total}, "weight_map": weight_map});
         write_json(&folder.join("model.safetensors.index.json"), &index)?;
     }

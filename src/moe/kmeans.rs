@@ -3,51 +3,59 @@
 
 use std::collections::BTreeMap;
 
-use super::backbone::{ForwardOptions, InputRow, Model};
+use super::backbone::{InputRow, for_each_feed_input};
+use super::checkpoint::Checkpoint;
+use super::config::Config;
 use super::error::{MoeError, MoeResult};
 use super::moe_llava::MoeConfig;
 use super::seed::Rng;
 
 /// Most points used a layer; more are thinned out evenly.
 const MAX_POINTS: usize = 8192;
+/// Rows run through the model: enough points, and a residual stream of at most 300 MB for a model of 7 B parameters.
+const MAX_ROWS: usize = 2 * MAX_POINTS;
 /// Lloyd steps at most; it ends earlier when no point moves.
 const MAX_STEPS: usize = 50;
 
 /// Gates `[E, H]` by layer, from a dense model's feed-forward inputs over `sequences`.
 ///
 /// A row is its cluster's centroid scaled to length 1: wg has no bias, so centroids of different lengths
-/// would let the longest one win everywhere.
+/// would let the longest one win everywhere. The model is read layer by layer, never whole; of many sequences an even
+/// choice with [`MAX_ROWS`] rows is run. `watch` is called with (done, all) layers, its `false` ends the work.
 ///
 /// # Errors
-/// What [`Model::forward`] refuses, and fewer tokens than experts.
+/// What the model refuses, fewer tokens than experts, [`MoeError::Cancelled`].
 pub fn kmeans_gates(
-    dense: &Model,
+    config: &Config,
+    checkpoint: &Checkpoint,
     sequences: &[Vec<InputRow>],
     moe: &MoeConfig,
     seed: u64,
+    watch: &mut dyn FnMut(usize, usize) -> bool,
 ) -> MoeResult<BTreeMap<usize, Vec<f32>>> {
-    let options = ForwardOptions { feed_inputs: true, ..ForwardOptions::default() };
-    let mut points: BTreeMap<usize, Vec<f32>> = BTreeMap::new();
-    for sequence in sequences {
-        let run = dense.forward(std::slice::from_ref(sequence), &options)?;
-        for (layer, values) in run.feed_inputs {
-            if moe.experts_of(layer).is_some() {
-                points.entry(layer).or_default().extend(values);
-            }
-        }
-    }
+    let width = config.size("hidden_size")?;
+    let layers = moe.moe_layers_idx.iter().max().map_or(0, |last| last + 1);
     let mut gates = BTreeMap::new();
-    for &layer in &moe.moe_layers_idx {
-        let num_experts = moe.experts_of(layer).unwrap_or(0);
-        let values = points.remove(&layer).unwrap_or_default();
-        let mut centroids = kmeans(&values, dense.hidden_size(), num_experts, seed ^ layer as u64)?;
-        for row in centroids.chunks_exact_mut(dense.hidden_size().max(1)) {
+    for_each_feed_input(config, checkpoint, &even_choice(sequences), layers, &mut |layer, points| {
+        if !watch(layer, layers) {
+            return Err(MoeError::Cancelled);
+        }
+        let Some(num_experts) = moe.experts_of(layer) else { return Ok(()) };
+        let mut centroids = kmeans(&points, width, num_experts, seed ^ layer as u64)?;
+        for row in centroids.chunks_exact_mut(width) {
             let length = row.iter().map(|v| v * v).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
             row.iter_mut().for_each(|v| *v /= length);
         }
         gates.insert(layer, centroids);
-    }
+        Ok(())
+    })?;
     Ok(gates)
+}
+
+/// Every n-th sequence, so that there are about [`MAX_ROWS`] rows; one at least.
+fn even_choice(sequences: &[Vec<InputRow>]) -> Vec<Vec<InputRow>> {
+    let rows: usize = sequences.iter().map(Vec::len).sum();
+    sequences.iter().step_by(rows.div_ceil(MAX_ROWS).max(1)).cloned().collect()
 }
 
 /// Lloyd's algorithm with k-means++ seeding: `points` is `[n, width]`, the result `[k, width]`.

@@ -4,11 +4,13 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::backbone::{Conversion, ForwardOptions, InputRow, LoadOptions, Model, NoiseSource};
+use super::backbone::{
+    Conversion, ForwardOptions, InputRow, LoadOptions, Model, NoiseSource, for_each_feed_input,
+};
 use super::checkpoint::{Checkpoint, TensorSource, write_safetensors};
 use super::config::Config;
 use super::convert::convert;
-use super::error::MoeResult;
+use super::error::{MoeError, MoeResult};
 use super::image::{ImageOptions, expand};
 use super::kmeans::kmeans_gates;
 use super::moe_llava::{MoeConfig, MoeMode, MoeRequest};
@@ -87,7 +89,7 @@ fn a_written_conversion_routes_as_the_one_in_memory() {
     for (n, use_residual) in [false, true].into_iter().enumerate() {
         let conversion = Conversion::seeded(request(MoeMode::Dense, use_residual), 5);
         let out = dir.path().join(format!("out{n}"));
-        let written = convert(dir.path(), &conversion, &out).unwrap();
+        let written = convert(dir.path(), &conversion, &out, &mut |_, _| true).unwrap();
         assert_eq!(written.files, [out.join("model.safetensors")]);
         assert!(out.join("tokenizer.json").exists() && !out.join("modeling.py").exists());
         let saved = load(&out, None).unwrap();
@@ -96,8 +98,8 @@ fn a_written_conversion_routes_as_the_one_in_memory() {
         assert_eq!(run(&saved), run(&memory));
         assert_eq!(saved.config().model_type().unwrap(), "moe_llava_llama");
         // Nothing is overwritten, and no part of a run is left behind.
-        assert!(convert(dir.path(), &conversion, &out).is_err());
-        assert!(convert(&out, &conversion, &dir.path().join("twice")).is_err());
+        assert!(convert(dir.path(), &conversion, &out, &mut |_, _| true).is_err());
+        assert!(convert(&out, &conversion, &dir.path().join("twice"), &mut |_, _| true).is_err());
         let parts = |e: &std::fs::DirEntry| e.file_name().to_string_lossy().ends_with(".part");
         assert!(!std::fs::read_dir(dir.path()).unwrap().any(|e| parts(&e.unwrap())));
     }
@@ -116,18 +118,91 @@ fn copies_without_drops_equal_the_dense_model() {
 }
 
 #[test]
+fn a_cancelled_conversion_leaves_nothing_and_a_killed_one_nothing_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), &config(), tensors());
+    let conversion = Conversion::seeded(request(MoeMode::Dense, false), 0);
+    let out = dir.path().join("out");
+    let entries = || std::fs::read_dir(dir.path()).unwrap().count();
+    let before = entries();
+    let mut calls = Vec::new();
+    let mut stop = |done, all| {
+        // What a kill would leave now: weights at most, and no config.json.
+        let part = dir.path().join(format!(".out.{}.part", std::process::id()));
+        assert!(part.exists() && !part.join("config.json").exists() && !out.exists());
+        calls.push((done, all));
+        calls.len() < 3
+    };
+    let error = convert(dir.path(), &conversion, &out, &mut stop).unwrap_err();
+    assert!(matches!(error, MoeError::Cancelled), "{error}");
+    assert_eq!((calls.len(), entries()), (3, before));
+    assert!(calls[0].0 < calls[1].0 && calls[1].0 < calls[1].1);
+
+    std::fs::create_dir(dir.path().join(".out.4.part")).unwrap();
+    std::fs::create_dir(dir.path().join(".out.4.parts")).unwrap();
+    let written = convert(dir.path(), &conversion, &out, &mut |_, _| true).unwrap();
+    assert_eq!(written.leftovers, [dir.path().join(".out.4.part")]);
+}
+
+#[test]
+fn a_config_of_transformers_5_is_written_as_4_reads_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = config();
+    config["rope_theta"].take();
+    config["torch_dtype"].take();
+    config["rope_parameters"] = json!({"rope_type": "linear", "factor": 2.0, "rope_theta": 500.0});
+    config["dtype"] = json!("bfloat16");
+    write(dir.path(), &config, tensors());
+    let mut moe = request(MoeMode::Dense, false);
+    moe.eval_capacity_factor = 4.0;
+    let out = dir.path().join("out");
+    convert(dir.path(), &Conversion::seeded(moe, 0), &out, &mut |_, _| true).unwrap();
+    let text = std::fs::read_to_string(out.join("config.json")).unwrap();
+    let keys: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((&keys["rope_theta"], &keys["torch_dtype"]), (&json!(500.0), &json!("bfloat16")));
+    assert_eq!(keys["rope_scaling"], json!({"type": "linear", "factor": 2.0}));
+    assert!(keys.get("rope_parameters").is_none() && keys.get("dtype").is_none());
+    let run = |m: Model| m.forward(&[ids()], &ForwardOptions::default()).unwrap().hidden;
+    let (dense, converted) = (run(load(dir.path(), None).unwrap()), run(load(&out, None).unwrap()));
+    assert!(dense.iter().zip(&converted).all(|(a, b)| (a - b).abs() < 1e-4));
+}
+
+#[test]
 fn kmeans_gates_fit_the_model() {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), &config(), tensors());
     let moe = request(MoeMode::SecondHalf, false);
-    let dense = load(dir.path(), None).unwrap();
-    let gates = kmeans_gates(&dense, &[ids()], &moe, 1).unwrap();
+    let kmeans_gates = |rows: &[InputRow], moe: &MoeConfig| {
+        let (config, checkpoint) = (Config::open(dir.path())?, Checkpoint::open(dir.path())?);
+        kmeans_gates(&config, &checkpoint, &[rows.to_vec()], moe, 1, &mut |_, _| true)
+    };
+    let gates = kmeans_gates(&ids(), &moe).unwrap();
     assert_eq!(gates.keys().copied().collect::<Vec<_>>(), [1]);
     assert_eq!(gates[&1].len(), 4 * 8);
     let conversion = Conversion { gates, ..Conversion::seeded(moe.clone(), 0) };
     let run = load(dir.path(), Some(conversion)).unwrap().forward(&[ids()], &ForwardOptions::default());
     assert_eq!(run.unwrap().routings[0].layer, 1);
-    assert!(kmeans_gates(&dense, &[ids()[..3].to_vec()], &moe, 1).is_err());
+    assert!(kmeans_gates(&ids()[..3], &moe).is_err());
+}
+
+#[test]
+fn one_layer_at_a_time_sees_what_the_whole_model_sees() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), &config(), tensors());
+    let (config, checkpoint) = (Config::open(dir.path()).unwrap(), Checkpoint::open(dir.path()).unwrap());
+    let options = ForwardOptions { feed_inputs: true, ..ForwardOptions::default() };
+    let run =
+        |rows: Vec<InputRow>| load(dir.path(), None).unwrap().forward(&[rows], &options).unwrap().feed_inputs;
+    let (a, b) = (run(ids()), run(ids()[3..].to_vec()));
+    let mut seen = Vec::new();
+    let sequences = [ids(), ids()[3..].to_vec()];
+    for_each_feed_input(&config, &checkpoint, &sequences, 2, &mut |layer, values| {
+        assert_eq!(values, [a[&layer].clone(), b[&layer].clone()].concat());
+        seen.push(layer);
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(seen, [0, 1]);
 }
 
 #[test]
@@ -221,7 +296,7 @@ fn lying_mixtures_are_errors_that_name_the_key() {
         ("sliding_window", json!(-1), "sliding_window"),
         ("intermediate_size", json!(255), "experts.0.w1"),
         ("rope_parameters", json!({"rope_type": "magic"}), "rope_parameters.rope_type"),
-        ("model_type", json!("deepseek_v3"), "moe_intermediate_size"),
+        ("model_type", json!("deepseek_v3"), "mlp.gate_proj"),
         ("model_type", json!("gpt_oss"), "q_proj.bias"),
     ] {
         let mut config: Value = serde_json::from_str(&text).unwrap();

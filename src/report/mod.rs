@@ -1,16 +1,24 @@
-//! The same results without a screen: JSON for programs, text for people.
+//! The same results without a screen: JSON for programs, text, pages and pictures for people.
 
 mod alignment;
 mod compare;
 mod doctor;
 mod explain;
+mod images;
 pub mod json;
+mod mask;
 mod moe;
 mod onboard;
+mod pace;
+mod page;
 mod paint;
 mod sample;
+mod sample_page;
 mod scan;
+mod scan_page;
 mod special;
+mod strategies;
+mod svg;
 mod table;
 
 pub use alignment::aligned_lines;
@@ -20,11 +28,19 @@ pub use compare::{
 };
 pub use doctor::{doctor_text, fix_text};
 pub use explain::explanation_lines;
+pub use images::{ImagesJson, images_text};
 pub use json::{EncodeJson, SampleJson, SpecialJson};
+pub use mask::{example_mask, look_at, state_text};
 pub use moe::{expert_name, moe_legend, moe_sample_text};
 pub use onboard::{StepLine, effect_text, onboarding_lines};
+pub use pace::{Pace, pace_text, share_and_left};
+pub use page::{escaped, page};
 pub use paint::{Meaning, Paint};
 pub use sample::{encoding_text, glyph_text, sample_text, summary_line, token_glyphs};
+pub use sample_page::{samples_page, samples_picture};
 pub use scan::scan_lines;
+pub use scan_page::scan_page;
 pub use special::special_text;
+pub use strategies::{StrategiesJson, strategies_text};
+pub use svg::{Run, picture};
 pub use table::table;

@@ -2,11 +2,13 @@
 
 use std::io::Write;
 
+use super::mask::{look_at, state_text};
 use super::paint::Meaning;
 use super::{Paint, aligned_lines};
 use crate::chat::Sample;
 use crate::diagnose::{PairedRound, Plan, align_tokens, alignment_line};
 use crate::labels::{IGNORE_INDEX, IMAGE_TOKEN_INDEX, Inspection, Labelled, Segment, SegmentKind, Stop};
+use crate::scan::Look;
 use crate::setup::Setup;
 use crate::text::{self, Spaces};
 use crate::tokenizer::{Encoding, Role, TokenId, Tokenizer};
@@ -35,10 +37,13 @@ pub fn sample_text(
         Err(error) => {
             let line = text::plain(&format!("✗ {}: {}", error.kind, error.message));
             writeln!(out, "  {}", paint.paint(&line, Meaning::Bad, false))?;
-            return writeln!(out, "  the training code replaces this sample by a random other one\n");
+            return match setup.chat {
+                Some(_) => writeln!(out),
+                None => writeln!(out, "  the training code replaces this sample by a random other one\n"),
+            };
         }
     };
-    writeln!(out, "  {}", state_line(labelled, paint))?;
+    writeln!(out, "  {}", state_line(inspection, paint))?;
     for segment in &labelled.segments {
         writeln!(
             out,
@@ -48,6 +53,13 @@ pub fn sample_text(
         )?;
     }
     for line in stop_line(setup, labelled).into_iter().chain(length_lines(setup, labelled)) {
+        writeln!(out, "  {}", text::plain(&line))?;
+    }
+    for note in &labelled.notes {
+        let line = match note.tokens.is_empty() {
+            true => format!("note: {}", note.text),
+            false => format!("note: tokens {} to {}: {}", note.tokens.start, note.tokens.end, note.text),
+        };
         writeln!(out, "  {}", text::plain(&line))?;
     }
     if labelled.mismatch || labelled.cur_len != labelled.total_len {
@@ -70,26 +82,18 @@ pub fn sample_text(
 }
 
 /// `✓ cur_len 63 = total_len 63 · learns 24 of 63 tokens`.
-fn state_line(labelled: &Labelled, paint: Paint) -> String {
-    let learns = format!("learns {} of {} tokens", labelled.supervised(), labelled.labels.len());
-    match (labelled.cur_len, labelled.total_len) {
-        (Some(cur), Some(total)) if labelled.mismatch => {
-            let line = format!("✗ cur_len {cur} ≠ total_len {total}: this sample trains on nothing");
-            paint.paint(&line, Meaning::Bad, false)
-        }
-        (Some(cur), Some(total)) if cur == total => {
-            paint.paint(&format!("✓ cur_len {cur} = total_len {total} · {learns}"), Meaning::Good, false)
-        }
-        (Some(cur), Some(total)) => {
-            let line = format!("! not checked: cur_len {cur}, total_len {total} · {learns}");
-            paint.paint(&line, Meaning::Bad, false)
-        }
-        _ => paint.paint(&format!("✓ this rule checks no length · {learns}"), Meaning::Good, false),
-    }
+fn state_line(inspection: &Inspection, paint: Paint) -> String {
+    let line = state_text(inspection);
+    paint.paint(&line, if line.starts_with('✓') { Meaning::Good } else { Meaning::Bad }, false)
 }
 
-fn segment_heading(segment: &Segment, labelled: &Labelled) -> String {
-    let round = segment.round.map_or(String::new(), |r| format!("round {}", r + 1));
+pub(super) fn segment_heading(segment: &Segment, labelled: &Labelled) -> String {
+    let message = segment.round.and_then(|r| labelled.rounds.get(r)?.message.as_ref());
+    let round = match (segment.round, message) {
+        (_, Some(message)) => format!("{} {}", message.index + 1, text::plain(&message.role)),
+        (Some(round), None) => format!("round {}", round + 1),
+        (None, None) => String::new(),
+    };
     let masked = labelled
         .labels_before_check
         .get(segment.tokens.clone())
@@ -103,20 +107,20 @@ fn segment_heading(segment: &Segment, labelled: &Labelled) -> String {
         (_, false) if labelled.mismatch => "lost",
         (_, false) => "learns",
     };
-    format!("{round:<9}{what:<8}{:>5} ", segment.tokens.len())
+    let width = if message.is_some() { 13 } else { 9 };
+    format!("{round:<width$}{what:<8}{:>5} ", segment.tokens.len())
 }
 
 fn segment_text(setup: &Setup, labelled: &Labelled, segment: &Segment, paint: Paint) -> String {
     let all: Vec<usize> = segment.tokens.clone().collect();
-    let masked = |i: usize| labelled.labels_before_check.get(i) == Some(&IGNORE_INDEX);
-    let foldable = all.len() > FOLD_ABOVE && all.iter().all(|i| masked(*i));
+    let foldable = all.len() > FOLD_ABOVE && all.iter().all(|i| look_at(labelled, *i) == Look::Masked);
     let show = |indices: &[usize]| {
         let tokens = indices.iter().map(|&i| {
             let id = labelled.input_ids.get(i).copied().unwrap_or_default();
-            let meaning = match (masked(i), labelled.mismatch) {
-                (true, _) => Meaning::Masked,
-                (false, true) => Meaning::Lost,
-                (false, false) => Meaning::Supervised,
+            let meaning = match look_at(labelled, i) {
+                Look::Masked => Meaning::Masked,
+                Look::Lost => Meaning::Lost,
+                Look::Learned => Meaning::Supervised,
             };
             paint.paint(&token_glyphs(&setup.tokenizer, id), meaning, i % 2 == 1)
         });
@@ -151,7 +155,7 @@ pub fn glyph_text(bytes: &[u8]) -> String {
 }
 
 /// Why the loop over the rounds ended before the prompt did.
-fn stop_line(setup: &Setup, labelled: &Labelled) -> Option<String> {
+pub(super) fn stop_line(setup: &Setup, labelled: &Labelled) -> Option<String> {
     match labelled.stop {
         Stop::Parts { round, parts } => {
             let mark = setup.rule.answer_mark(&setup.template);
@@ -165,7 +169,7 @@ fn stop_line(setup: &Setup, labelled: &Labelled) -> Option<String> {
 }
 
 /// The sum of lengths in numbers: how `cur_len` and `total_len` come about.
-fn length_lines(setup: &Setup, labelled: &Labelled) -> Vec<String> {
+pub(super) fn length_lines(setup: &Setup, labelled: &Labelled) -> Vec<String> {
     let (Some(cur), Some(total)) = (labelled.cur_len, labelled.total_len) else { return Vec::new() };
     let start = cur - labelled.rounds.iter().map(|r| r.round_len).sum::<i64>();
     let rounds: Vec<String> = labelled.rounds.iter().map(|r| r.round_len.to_string()).collect();

@@ -1,6 +1,6 @@
 //! The report of a scan as lines with small bars.
 
-use crate::scan::Report;
+use crate::scan::{DeltaLaw, FixEffect, MOST_ROUNDS, Report};
 use crate::text;
 
 /// Cells of a full bar.
@@ -8,87 +8,177 @@ const BAR: usize = 30;
 
 /// The report as lines of text.
 pub fn scan_lines(report: &Report) -> Vec<String> {
-    let mut lines =
-        vec![format!("{} · template {} · rule {}", report.tokenizer, report.template, report.preprocess)];
-    lines.push(format!(
-        "{} samples, {} train on nothing or are replaced · {} records are no samples",
-        report.samples,
-        report.lost_samples(),
-        report.bad_records
-    ));
-    lines.push(format!(
-        "{} tokens, {} learned ({}), {} thrown away by the length check",
-        report.tokens,
-        report.supervised,
-        percent(report.supervised, report.tokens),
-        report.lost
-    ));
+    let mut lines = head(report);
     chart(&mut lines, "by state", report.by_state.iter().map(|(k, n)| (k.clone(), *n)), report.samples);
-    if !report.by_cause.is_empty() {
-        lines.push(String::new());
-        lines.push("by cause".to_string());
-        let mut causes: Vec<_> = report.by_cause.iter().collect();
-        causes.sort_by_key(|(id, cause)| (std::cmp::Reverse(cause.samples), id.as_str()));
-        for (id, cause) in causes {
-            lines.push(format!(
-                "  {id} {:<6}{:>9} {:>6}  {}",
-                cause.verdict,
-                cause.samples,
-                percent(cause.samples, report.samples),
-                cause.title
-            ));
-            if let Some(example) = cause.examples.first() {
-                lines.push(format!("         such as {}:{} {}", example.file, example.line, example.id));
-            }
-        }
-    }
-    chart(&mut lines, "by rounds", report.by_rounds.iter().map(|(k, n)| (k.to_string(), *n)), report.samples);
-    let length = |start: u64| match start {
-        0 => "0".to_string(),
-        start => format!("{start}–{}", start * 2 - 1),
-    };
+    causes(&mut lines, report);
+    chart(
+        &mut lines,
+        "by rounds",
+        report.by_rounds.iter().map(|(k, n)| (rounds_name(*k), *n)),
+        report.samples,
+    );
+    law(&mut lines, report);
     chart(
         &mut lines,
         "by length in tokens",
-        report.by_length.iter().map(|(k, n)| (length(*k), *n)),
+        report.by_length.iter().map(|(k, n)| (length_name(*k), *n)),
         report.samples,
     );
-    let share = |tenth: u64| {
-        if tenth >= 10 { "all".to_string() } else { format!("{}–{} %", tenth * 10, tenth * 10 + 10) }
-    };
     chart(
         &mut lines,
         "by share of learned tokens",
-        report.by_share.iter().map(|(k, n)| (share(*k), *n)),
+        report.by_share.iter().map(|(k, n)| (share_name(*k), *n)),
         report.samples,
     );
-    if report.beyond_length.values().any(|n| *n > 0) {
-        lines.push(String::new());
-        lines.push("tokens beyond a model_max_length of".to_string());
-        for (cut, tokens) in &report.beyond_length {
-            lines.push(format!("  {cut:>6}  {tokens:>12} {:>6}", percent(*tokens, report.tokens)));
-        }
-    }
-    if !report.by_source.is_empty() {
-        lines.push(String::new());
-        lines.push("sources that lose the most".to_string());
-        for (source, count) in report.worst_sources() {
-            lines.push(format!(
-                "  {:>9} of {:>9} {:>6}  {source}",
-                count.lost,
-                count.samples,
-                percent(count.lost, count.samples)
-            ));
-        }
-    }
+    cuts(&mut lines, report);
+    fixes(&mut lines, report);
+    sources(&mut lines, report);
     if !report.bad.is_empty() {
-        lines.push(String::new());
-        lines.push("records that are no samples, the first".to_string());
+        titled(&mut lines, "records that are no samples, the first");
         for bad in &report.bad {
-            lines.push(format!("  {}:{} (byte {}): {}", bad.file, bad.line, bad.byte, bad.message));
+            lines.push(format!("  {} (byte {}): {}", bad.place(), bad.byte, bad.message));
         }
     }
     lines.iter().map(|line| text::plain(line)).collect()
+}
+
+fn head(report: &Report) -> Vec<String> {
+    vec![
+        format!(
+            "{} · template {} · rule {} · model_max_length {}",
+            report.tokenizer, report.template, report.preprocess, report.model_max_length
+        ),
+        format!(
+            "{} samples, {} train on nothing or are replaced · {} records are no samples",
+            report.samples,
+            report.lost_samples(),
+            report.bad_records
+        ),
+        format!(
+            "{} tokens, {} learned ({}), {} thrown away by the length check",
+            report.tokens,
+            report.supervised,
+            percent(report.supervised, report.tokens),
+            report.lost
+        ),
+    ]
+}
+
+fn titled(lines: &mut Vec<String>, title: &str) {
+    lines.extend([String::new(), title.to_string()]);
+}
+
+fn causes(lines: &mut Vec<String>, report: &Report) {
+    if report.by_cause.is_empty() {
+        return;
+    }
+    titled(lines, "by cause");
+    for (id, cause) in report.causes() {
+        lines.push(format!(
+            "  {id} {:<6}{:>9} {:>6}  {}",
+            cause.verdict,
+            cause.samples,
+            percent(cause.samples, report.samples),
+            cause.title
+        ));
+        if let Some(example) = cause.examples.first() {
+            lines.push(format!("         such as {} {}", example.place(), example.id));
+        }
+    }
+}
+
+fn law(lines: &mut Vec<String>, report: &Report) {
+    let Some(law) = &report.delta_law else { return };
+    titled(lines, "Δ = cur_len - total_len by rounds n");
+    lines.push(format!("  {}", law_text(law)));
+}
+
+/// The line and how many samples it holds for.
+pub fn law_text(law: &DeltaLaw) -> String {
+    let holds = format!("{} of {} samples ({})", law.samples, law.of, percent(law.samples, law.of));
+    match (law.intercept, law.slope) {
+        (0, 0) => format!("lengths agree (Δ = 0) in {holds}"),
+        _ => format!("{} in {holds}", law.formula),
+    }
+}
+
+fn cuts(lines: &mut Vec<String>, report: &Report) {
+    if report.at_length.is_empty() {
+        return;
+    }
+    titled(lines, "what a cut takes: samples, tokens, learned tokens, samples whose answers are all gone");
+    for (cut, loss) in &report.at_length {
+        lines.push(format!(
+            "  {cut:>6}  {:>9} {:>12} {:>12} {:>9}",
+            loss.samples, loss.tokens, loss.supervised, loss.answers_lost
+        ));
+    }
+    lines.push(format!("  {}", cut_note(report)));
+}
+
+/// What the table of cuts cannot see.
+pub fn cut_note(report: &Report) -> String {
+    let most = report.model_max_length;
+    format!(
+        "an image is one token here; text is cut at {most} already: a larger --model-max-length shows what lies behind"
+    )
+}
+
+fn fixes(lines: &mut Vec<String>, report: &Report) {
+    if report.fixes.is_empty() {
+        return;
+    }
+    titled(lines, "what each fix would do, tried on samples drawn by lot");
+    for fix in &report.fixes {
+        lines.push(format!("  {}: {}", fix.summary, fix_text(fix)));
+    }
+}
+
+/// What a fix did to the drawn samples, and about how many of all lost ones that is.
+pub fn fix_text(fix: &FixEffect) -> String {
+    let in_all = match fix.repaired_estimate {
+        exact if exact == fix.repaired => String::new(),
+        estimate => format!(" (about {estimate} in all)"),
+    };
+    format!(
+        "repairs {} of {} lost{in_all}, breaks {} of {} sound; learned tokens {} → {}",
+        fix.repaired,
+        fix.lost_tried,
+        fix.broken,
+        fix.sound_tried,
+        fix.supervised_before,
+        fix.supervised_after
+    )
+}
+
+fn sources(lines: &mut Vec<String>, report: &Report) {
+    if report.by_source.is_empty() {
+        return;
+    }
+    titled(lines, "sources that lose the most");
+    let others = (report.other_sources.samples > 0).then_some(("(all others)", &report.other_sources));
+    for (source, count) in report.worst_sources().into_iter().chain(others) {
+        let share = percent(count.lost, count.samples);
+        lines.push(format!("  {:>9} of {:>9} {share:>6}  {source}", count.lost, count.samples));
+    }
+}
+
+/// `3`, or `256+` where larger numbers are counted together.
+pub fn rounds_name(rounds: u64) -> String {
+    if rounds >= MOST_ROUNDS { format!("{rounds}+") } else { rounds.to_string() }
+}
+
+/// `64–127` for the bucket that begins at 64.
+pub fn length_name(start: u64) -> String {
+    match start {
+        0 | 1 => start.to_string(),
+        start => format!("{start}–{}", start * 2 - 1),
+    }
+}
+
+/// `20–30 %` for the third tenth.
+pub fn share_name(tenth: u64) -> String {
+    if tenth >= 10 { "all".to_string() } else { format!("{}–{} %", tenth * 10, tenth * 10 + 10) }
 }
 
 fn chart(lines: &mut Vec<String>, title: &str, rows: impl Iterator<Item = (String, u64)>, of: u64) {
@@ -109,7 +199,7 @@ fn chart(lines: &mut Vec<String>, title: &str, rows: impl Iterator<Item = (Strin
 }
 
 /// `12.3%` in whole arithmetic, so that every machine prints the same.
-fn percent(part: u64, of: u64) -> String {
+pub fn percent(part: u64, of: u64) -> String {
     match part.saturating_mul(1000).checked_div(of) {
         Some(thousandths) => format!("{}.{}%", thousandths / 10, thousandths % 10),
         None => "–".to_string(),

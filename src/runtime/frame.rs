@@ -6,7 +6,17 @@ use super::RunOptions;
 use super::work::perform;
 use crate::app::{App, Effect, Key, Load, Msg, Screen, update};
 use crate::error::{Error, Result};
-use crate::ui::{Depth, Frame, render, to_ansi, to_text};
+use crate::ui::{Depth, Frame, render, to_ansi, to_html, to_svg, to_text};
+
+/// What a frame is printed as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FrameForm {
+    Text,
+    /// Text with terminal colours.
+    Ansi,
+    Html,
+    Svg,
+}
 
 /// Which frame.
 #[derive(Debug, Clone)]
@@ -17,8 +27,7 @@ pub struct FrameRequest {
     pub height: u16,
     /// Keys pressed before the frame is taken, as [`Key::parse_list`] reads them.
     pub keys: String,
-    /// With terminal colours.
-    pub ansi: bool,
+    pub form: FrameForm,
     /// Which colours.
     pub depth: Depth,
 }
@@ -38,7 +47,13 @@ pub fn frame(request: &FrameRequest) -> Result<String> {
     }
     keys.into_iter().for_each(|key| feed(&mut app, Msg::Key(key)));
     let Frame { buffer, .. } = render(&app, request.depth);
-    Ok(if request.ansi { to_ansi(&buffer) } else { to_text(&buffer) })
+    let title = format!("maskscope · {}", app.screen.name());
+    Ok(match request.form {
+        FrameForm::Text => to_text(&buffer),
+        FrameForm::Ansi => to_ansi(&buffer),
+        FrameForm::Html => to_html(&buffer, app.background, &title),
+        FrameForm::Svg => to_svg(&buffer, app.background, &title),
+    })
 }
 
 fn failed<T>(load: &Load<T>) -> Load<()> {

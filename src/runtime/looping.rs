@@ -1,11 +1,12 @@
 //! The loop: wait, update, carry out effects, draw.
 
 use std::io;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use super::RunOptions;
 use super::events::{Incoming, read_input, read_signals};
+use super::export::export;
 use super::jobs::Jobs;
 use super::terminal::Screen;
 use crate::app::{App, Background, Effect, Msg, update};
@@ -20,6 +21,8 @@ struct Loop {
     jobs: Jobs,
     depth: Depth,
     frame: Option<Frame>,
+    /// To itself, for what is done off the loop.
+    to: Sender<Incoming>,
 }
 
 /// Runs until the user quits or the terminal is gone.
@@ -30,7 +33,7 @@ pub fn run(options: &RunOptions) -> io::Result<()> {
     app.remembers = true;
     app.background = background();
     let depth = Depth::detect(|name| std::env::var(name).ok());
-    let mut this = Loop { app, screen, jobs: Jobs::new(to.clone()), depth, frame: None };
+    let mut this = Loop { app, screen, jobs: Jobs::new(to.clone()), depth, frame: None, to: to.clone() };
     this.draw()?;
     read_signals(to.clone())?;
     read_input(to);
@@ -120,6 +123,10 @@ impl Loop {
             match effect {
                 Effect::Start(job) => self.jobs.start(*job)?,
                 Effect::Cancel(kind) => self.jobs.cancel(kind),
+                Effect::Export(form) => {
+                    let buffer = render(&self.app, self.depth).buffer;
+                    export(self.to.clone(), buffer, self.app.background, self.app.screen, form)?;
+                }
                 Effect::Suspend => self.screen.suspend()?,
                 Effect::Quit => {}
             }

@@ -1,16 +1,33 @@
 //! The work on a batch of records: parse, label, diagnose, count. Nothing here reads or prints.
+//!
+//! ```text
+//! record ─► ordinary and surely sound ─► tally: ids alone, each text once
+//!      └──► anything else ─────────────► labels and diagnosis in full: the reference way
+//! ```
+//!
+//! Both give the same counts. A share of what was tallied is labelled the reference way as well, and one difference
+//! ends the scan.
 
-use std::sync::Arc;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
 
-use super::report::{BadRecord, CauseCount, Example, Report, SourceCount};
-use crate::chat::{Sample, sample_of};
+use super::report::{Counted, Lengths, Report};
+use super::tally::{Scratch, Tallier, Tally};
+use crate::chat::layout::Layout;
+use crate::chat::{PlainRecord, Sample, sample_of};
 use crate::data::Record;
-use crate::diagnose::{Plan, Verdict, diagnose_plan};
-use crate::error::Result;
-use crate::labels::Inspection;
+use crate::diagnose::{Attribution, CHECKS, Concern, Plan, Verdict};
+use crate::error::{Error, Result};
+use crate::labels::{IGNORE_INDEX, Inspection, Labelled};
 use crate::setup::Setup;
+
+/// Records that one core takes at a time.
+const PART: usize = 64;
+
+/// The check for answers that a lone space opens: the one that can concern a sample that was tallied.
+const BARE_SPACE: &str = "MSK032";
 
 /// What became of a sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,105 +78,308 @@ pub struct Batch {
     pub judged: Vec<Judged>,
 }
 
+/// How a scan goes about its samples.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Way {
+    /// Tally what is surely sound; this share of it, from 0 to 1, is labelled the reference way too and compared.
+    Quick { verify: f64 },
+    /// Label every sample in full.
+    Reference,
+}
+
+impl Default for Way {
+    /// One sample in some thousands is compared, which costs some hundredths of the time.
+    fn default() -> Self {
+        Self::Quick { verify: 1.0 / 4096.0 }
+    }
+}
+
 /// Scans batches under one set-up.
 #[derive(Debug, Clone)]
 pub struct Scanner {
     setup: Arc<Setup>,
+    attribution: Arc<Attribution>,
     /// Key of a record whose values are counted one by one.
     source_key: Option<String>,
+    /// The layout of all records; `None` tells each by its keys.
+    layout: Option<Layout>,
+    /// The quick way, or why it is not gone.
+    quick: std::result::Result<Arc<Quick>, String>,
+}
+
+/// What the quick way needs.
+#[derive(Debug)]
+struct Quick {
+    tallier: Tallier,
+    /// Share of tallied samples that is compared.
+    verify: f64,
+    /// The concern of a sample whose answer a lone space opens.
+    bare_space: Option<Concern>,
+    /// One for each thread of the pool, and one for a caller outside of it.
+    scratch: Vec<Mutex<Scratch>>,
+}
+
+/// What was found of some records, in their order.
+#[derive(Debug, Default)]
+struct Part {
+    seen: Vec<Seen>,
+    /// Stretches that tallied samples learn, one sample behind the other.
+    learned: Vec<Range<usize>>,
+}
+
+/// One record.
+#[derive(Debug)]
+enum Seen {
+    Tallied {
+        id: String,
+        source: Option<String>,
+        tally: Tally,
+    },
+    Looked(Box<Looked>),
+    /// The record is no sample.
+    Bad(String),
+}
+
+/// A sample with everything that is counted of it.
+#[derive(Debug)]
+struct Looked {
+    sample: Sample,
+    source: Option<String>,
+    inspection: Inspection,
+    concerns: Vec<Concern>,
 }
 
 impl Scanner {
-    /// A scanner for a set-up.
-    pub fn new(setup: Arc<Setup>, source_key: Option<String>) -> Self {
-        Self { setup, source_key }
+    /// A scanner for a set-up. Encodes some hundred texts to see whether the quick way can be gone.
+    pub fn new(setup: Arc<Setup>, source_key: Option<String>, layout: Option<Layout>) -> Self {
+        let attribution = Arc::new(Attribution::new(Plan::of(&setup)));
+        Self { setup, attribution, source_key, layout, quick: Err(String::new()) }.with_way(Way::default())
+    }
+
+    /// The same, going another way.
+    pub fn with_way(self, way: Way) -> Self {
+        let quick = match (way, self.layout) {
+            (Way::Reference, _) => Err("the reference way was asked for".to_string()),
+            (Way::Quick { verify }, None | Some(Layout::Llava | Layout::ShareGpt)) => {
+                Quick::new(&self.setup, verify).map(Arc::new)
+            }
+            (Way::Quick { .. }, Some(layout)) => Err(format!("the layout is {}", layout.name())),
+        };
+        Self { quick, ..self }
+    }
+
+    /// Why every sample is labelled in full, which takes some twenty times as long; `None` where the quick way is gone.
+    pub fn slow_because(&self) -> Option<&str> {
+        self.quick.as_ref().err().map(String::as_str)
+    }
+
+    /// The set-up that samples are labelled under.
+    pub fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
+    /// The same, open to change.
+    pub(super) fn plan(&self) -> &Plan {
+        self.attribution.plan()
     }
 
     /// A report without any sample.
     pub fn empty(&self) -> Report {
         let setup = &self.setup;
-        Report::new(&setup.tokenizer.name, &setup.template.name, setup.rule.name())
+        let most = setup.options.model_max_length;
+        let rule = if setup.chat.is_some() { setup.rule_name() } else { self.plan().counting.name() };
+        Report::new(&setup.tokenizer.name, setup.template_name(), rule, most)
     }
 
-    /// Parses, labels and diagnoses records on all cores; the result does not depend on how many there are.
+    /// Parses, labels and diagnoses records on all cores; the result does not depend on how many there are, nor on
+    /// which records come together.
     ///
     /// # Errors
-    /// None of the records': those are counted. Only reports that do not fit together, which is a bug.
+    /// None of the records': those are counted. Only a sample on which the two ways differ, which is a bug.
     pub fn scan(&self, records: &[Record]) -> Result<Batch> {
-        let parsed: Vec<Parsed> = records.par_iter().map(|record| self.parse(record)).collect();
+        let parts: Vec<Part> =
+            records.par_chunks(PART).map(|records| self.part(records)).collect::<Result<_>>()?;
         let mut report = self.empty();
-        let mut samples = Vec::new();
-        let mut places = Vec::new();
         let mut judged = Vec::with_capacity(records.len());
-        for (record, parsed) in records.iter().zip(parsed) {
-            match parsed {
-                Ok((sample, source)) => {
-                    judged.push(Judged { id: Some(sample.id.clone()), state: None });
-                    places.push((judged.len() - 1, &record.place, source));
-                    samples.push(sample);
-                }
-                Err(message) => {
-                    judged.push(Judged { id: None, state: None });
-                    report.bad_records += 1;
-                    let place = record.place.clone();
-                    report.bad.push(BadRecord {
-                        file: place.file,
-                        line: place.line,
-                        byte: place.byte,
-                        message,
-                    });
-                }
+        for (records, part) in records.chunks(PART).zip(parts) {
+            let mut learned = part.learned.as_slice();
+            for (record, seen) in records.iter().zip(part.seen) {
+                judged.push(match seen {
+                    Seen::Tallied { id, source, tally } => {
+                        let (own, rest) = learned.split_at_checked(tally.rounds).unwrap_or_default();
+                        learned = rest;
+                        self.count_tallied(&mut report, record, (&id, source.as_deref()), tally, own);
+                        Judged { id: Some(id), state: Some(State::Sound) }
+                    }
+                    Seen::Looked(looked) => {
+                        let state = State::of(&looked.inspection);
+                        self.count(&mut report, record, &looked, state);
+                        Judged { id: Some(looked.sample.id), state: Some(state) }
+                    }
+                    Seen::Bad(message) => {
+                        report.count_bad(&record.place, &message);
+                        Judged { id: None, state: None }
+                    }
+                });
             }
         }
-        let inspections: Vec<Inspection> = samples.par_iter().map(|s| self.setup.inspect(s)).collect();
-        report.samples = u64::try_from(samples.len()).unwrap_or(u64::MAX);
-        for ((inspection, sample), (at, _, source)) in inspections.iter().zip(&samples).zip(&places) {
-            let state = State::of(inspection);
-            if let Some(judged) = judged.get_mut(*at) {
-                judged.state = Some(state);
-            }
-            *report.by_state.entry(state.name().to_string()).or_default() += 1;
-            let rounds = sample.conversations.iter().filter(|t| t.from == "gpt").count();
-            *report.by_rounds.entry(u64::try_from(rounds).unwrap_or(u64::MAX)).or_default() += 1;
-            if let Ok(labelled) = &inspection.result {
-                let would = labelled.labels_before_check.iter().filter(|l| **l >= 0).count();
-                let learned = labelled.supervised();
-                report.add_lengths(labelled.input_ids.len(), learned, would.saturating_sub(learned));
-            }
-            if let Some(source) = source {
-                let count = report.by_source.entry(source.clone()).or_default();
-                *count = SourceCount {
-                    samples: count.samples + 1,
-                    lost: count.lost + u64::from(state != State::Sound),
-                };
-            }
-        }
-        let found = diagnose_plan(Plan::of(&self.setup), &samples, &inspections, &[]);
-        for finding in found.findings.iter().filter(|f| f.verdict > Verdict::Ok && !f.samples.is_empty()) {
-            let example = |index: &usize| {
-                let (_, place, _) = places.get(*index)?;
-                let id = samples.get(*index)?.id.clone();
-                Some(Example { file: place.file.clone(), byte: place.byte, line: place.line, id })
-            };
-            let cause = CauseCount {
-                title: finding.title.to_string(),
-                verdict: finding.verdict.name().to_string(),
-                samples: u64::try_from(finding.samples.len()).unwrap_or(u64::MAX),
-                examples: finding.samples.iter().take(10).filter_map(example).collect(),
-            };
-            report.by_cause.insert(finding.id.to_string(), cause);
-        }
-        let mut whole = self.empty();
-        whole.merge(report)?;
-        Ok(Batch { report: whole, judged })
+        Ok(Batch { report, judged })
     }
 
-    fn parse(&self, record: &Record) -> Parsed {
+    /// The counts of records that are read from somewhere, a batch at a time: the next one is read while this one is
+    /// looked at.
+    ///
+    /// # Errors
+    /// As [`Self::scan`], and whatever the reading gives.
+    pub fn scan_all(
+        &self,
+        mut records: impl Iterator<Item = Result<Record>> + Send,
+        batch: usize,
+    ) -> Result<Report> {
+        let mut whole = self.empty();
+        let mut read = || records.by_ref().take(batch.max(1)).collect::<Result<Vec<Record>>>();
+        let mut now = read()?;
+        while !now.is_empty() {
+            let (done, next) = rayon::join(|| self.scan(&now), &mut read);
+            whole.merge(done?.report)?;
+            now = next?;
+        }
+        Ok(whole)
+    }
+
+    fn part(&self, records: &[Record]) -> Result<Part> {
+        let mut part = Part { seen: Vec::with_capacity(records.len()), ..Part::default() };
+        let quick = self.quick.as_deref().ok();
+        let mut scratch = quick.and_then(Quick::scratch);
+        for record in records {
+            let tallied = match (quick, &mut scratch) {
+                (Some(quick), Some(scratch)) => self.tally(quick, scratch, record, &mut part.learned)?,
+                _ => None,
+            };
+            let looked = || self.look(record).map_or_else(Seen::Bad, |looked| Seen::Looked(Box::new(looked)));
+            part.seen.push(tallied.unwrap_or_else(looked));
+        }
+        Ok(part)
+    }
+
+    /// A record that is an ordinary one and surely sound; `None` for every other.
+    fn tally(
+        &self,
+        quick: &Quick,
+        scratch: &mut Scratch,
+        record: &Record,
+        learned: &mut Vec<Range<usize>>,
+    ) -> Result<Option<Seen>> {
+        let Some(plain) = PlainRecord::read(&record.bytes) else { return Ok(None) };
+        let Some(tally) = quick.tallier.tally(scratch, &plain) else { return Ok(None) };
+        if is_drawn(record.place.index, quick.verify) {
+            self.compare(scratch, record, tally.bare_spaces > 0)?;
+        }
+        learned.extend_from_slice(scratch.learned());
+        // A value of the source key may be anything: the whole record is read for it.
+        let source = match &self.source_key {
+            Some(_) => self.parse(record).ok().and_then(|(_, source)| source),
+            None => None,
+        };
+        let id = plain.id.unwrap_or_else(|| record.place.index.to_string());
+        Ok(Some(Seen::Tallied { id, source, tally }))
+    }
+
+    /// Labels the sample that was tallied last the reference way too.
+    ///
+    /// # Errors
+    /// A difference, with its place.
+    fn compare(&self, scratch: &Scratch, record: &Record, bare_space: bool) -> Result<()> {
+        let looked = self.look(record);
+        let id = looked.as_ref().map_or_else(|_| record.place.index.to_string(), |l| l.sample.id.clone());
+        let compared = looked.and_then(|looked| {
+            let concerns: Vec<&str> = looked.concerns.iter().map(|c| c.id).collect();
+            let expected: &[&str] = if bare_space { &[BARE_SPACE] } else { &[] };
+            match looked.inspection.result {
+                Err(e) => Err(format!("{}: {}", e.kind, e.message)),
+                Ok(_) if concerns != expected => Err(format!("the doctor says {}", concerns.join(", "))),
+                Ok(labelled) => scratch.compare(&labelled),
+            }
+        });
+        compared.map_err(|difference| Error::Sample {
+            path: record.place.file.clone().into(),
+            line: usize::try_from(record.place.line).unwrap_or(usize::MAX),
+            sample: id,
+            message: format!(
+                "the quick way of scanning takes this sample for sound, the reference way differs ({difference});                  scan with --reference, and please report the tokenizer and this sample"
+            ),
+        })
+    }
+
+    fn count_tallied(
+        &self,
+        report: &mut Report,
+        record: &Record,
+        (id, source): (&str, Option<&str>),
+        tally: Tally,
+        learned: &[Range<usize>],
+    ) {
+        let concern = self.quick.as_ref().ok().and_then(|quick| quick.bare_space.as_ref());
+        let concerns = concern.filter(|_| tally.bare_spaces > 0).map(std::slice::from_ref);
+        report.count(&Counted {
+            state: State::Sound,
+            place: &record.place,
+            id,
+            record: &record.bytes,
+            rounds: tally.rounds,
+            source,
+            lengths: Some(Lengths { tokens: tally.tokens, learned, lost: 0, delta: Some(0) }),
+            concerns: concerns.unwrap_or_default(),
+        });
+    }
+
+    fn look(&self, record: &Record) -> std::result::Result<Looked, String> {
+        let (sample, source) = self.parse(record)?;
+        let inspection = self.setup.inspect(&sample);
+        let concerns = self.attribution.of(&sample, &inspection);
+        Ok(Looked { sample, source, inspection, concerns })
+    }
+
+    fn count(&self, report: &mut Report, record: &Record, looked: &Looked, state: State) {
+        let labelled = looked.inspection.result.as_ref().ok();
+        let learned = labelled.map(|l| ranges(&l.labels)).unwrap_or_default();
+        let lengths = labelled.map(|l| self.lengths(l, &learned));
+        report.count(&Counted {
+            state,
+            place: &record.place,
+            id: &looked.sample.id,
+            record: &record.bytes,
+            rounds: looked.sample.conversations.iter().filter(|t| t.from == "gpt").count(),
+            source: looked.source.as_deref(),
+            lengths,
+            concerns: &looked.concerns,
+        });
+    }
+
+    fn lengths<'a>(&self, labelled: &Labelled, learned: &'a [Range<usize>]) -> Lengths<'a> {
+        let would = labelled.labels_before_check.iter().filter(|l| **l != IGNORE_INDEX).count();
+        let most = i64::try_from(self.setup.options.model_max_length).unwrap_or(i64::MAX);
+        let compared = labelled.cur_len.is_some_and(|cur| cur < most);
+        let compared = compared && self.setup.chat.is_none() && self.plan().arithmetic(false).is_some();
+        let delta = labelled.cur_len.zip(labelled.total_len).map(|(cur, total)| cur - total);
+        Lengths {
+            tokens: labelled.input_ids.len(),
+            learned,
+            lost: would.saturating_sub(labelled.supervised()),
+            delta: delta.filter(|_| compared),
+        }
+    }
+
+    /// The sample that a record holds, and its value of the source key.
+    ///
+    /// # Errors
+    /// Why it is none.
+    pub(super) fn parse(&self, record: &Record) -> Parsed {
         let value: serde_json::Value = serde_json::from_slice(&record.bytes).map_err(|e| e.to_string())?;
         let line = usize::try_from(record.place.line).unwrap_or(usize::MAX);
         let index = usize::try_from(record.place.index).unwrap_or(usize::MAX);
         let file = std::path::Path::new(&record.place.file);
-        let sample = sample_of(&value, index, line, file).map_err(|e| e.to_string())?;
+        let sample = sample_of(&value, self.layout, index, line, file).map_err(|e| e.to_string())?;
         let source = self.source_key.as_ref().map(|key| match value.get(key) {
             Some(serde_json::Value::String(text)) => text.clone(),
             Some(value) => value.to_string(),
@@ -169,5 +389,40 @@ impl Scanner {
     }
 }
 
+impl Quick {
+    fn new(setup: &Setup, verify: f64) -> std::result::Result<Self, String> {
+        let check = CHECKS.iter().find(|check| check.id == BARE_SPACE);
+        Ok(Self {
+            tallier: Tallier::new(setup)?,
+            verify: verify.clamp(0.0, 1.0),
+            bare_space: check.map(|c| Concern { id: c.id, title: c.title, verdict: Verdict::Note }),
+            scratch: (0..=rayon::current_num_threads()).map(|_| Mutex::default()).collect(),
+        })
+    }
+
+    fn scratch(&self) -> Option<std::sync::MutexGuard<'_, Scratch>> {
+        let own = rayon::current_thread_index().map_or(0, |n| n + 1);
+        Some(self.scratch.get(own)?.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// True for the records of a share, evenly spread over the input: 0.05 takes every twentieth.
+fn is_drawn(index: u64, share: f64) -> bool {
+    let before = |index: u64| (index as f64 * share).ceil();
+    before(index + 1) > before(index)
+}
+
 /// A sample with the value of the source key, or why the record is none.
 type Parsed = std::result::Result<(Sample, Option<String>), String>;
+
+/// Where labels are learned, as stretches.
+fn ranges(labels: &[i64]) -> Vec<Range<usize>> {
+    let mut ranges: Vec<Range<usize>> = Vec::new();
+    for (at, _) in labels.iter().enumerate().filter(|(_, label)| **label != IGNORE_INDEX) {
+        match ranges.last_mut() {
+            Some(last) if last.end == at => last.end = at + 1,
+            _ => ranges.push(at..at + 1),
+        }
+    }
+    ranges
+}

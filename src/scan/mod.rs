@@ -2,14 +2,26 @@
 //!
 //! ```text
 //! records ─► batch ─► parse, label, diagnose (all cores) ─► counts of the batch ─┐
-//!                                                                      merge ◄───┘ ─► Report
+//!                                                                      merge ◄───┘ ─► finish ─► Report
 //! ```
 //!
 //! [`Report`]s of parts of the data merge into the report of the whole: all of it is counts and sums, and lists cut
 //! to a length by an order that does not depend on who came first.
 
+mod checkpoint;
+mod counts;
+mod drawn;
 mod engine;
+mod example;
+mod finish;
+mod law;
 mod report;
+mod tally;
 
-pub use engine::{Batch, Judged, Scanner, State};
-pub use report::{BadRecord, CauseCount, Example, Report, SCHEMA_VERSION, SourceCount, bucket};
+pub use checkpoint::{Checkpoint, Position};
+pub use counts::{CauseCount, CutLoss, SourceCount};
+pub use drawn::{DRAWN, Drawn, FixEffect, Lot};
+pub use engine::{Batch, Judged, Scanner, State, Way};
+pub use example::{BadRecord, Example, Look, Mask, Stretch};
+pub use law::DeltaLaw;
+pub use report::{Counted, Lengths, MOST_ROUNDS, MOST_SOURCES, Report, SCHEMA_VERSION, bucket};

@@ -1,59 +1,55 @@
 //! What a scan found: counts that add up, so that reports of parts merge into the report of the whole.
+//!
+//! # The JSON (`scan --format json`), `schema_version` 2
+//!
+//! | key | what |
+//! | --- | --- |
+//! | `tokenizer`, `template`, `preprocess`, `model_max_length` | the set-up; only reports of one set-up merge |
+//! | `samples`, `bad_records` | records that are samples, and those that are none; `bad` holds the first of these |
+//! | `by_state` | samples that are `sound`, `silent` (nothing learned, no warning), `mismatch` or `raises` |
+//! | `by_template` | the same by the name of the template |
+//! | `by_cause` | by the doctor's rule id: title, verdict, samples, and the first examples with place and mask |
+//! | `by_rounds` | samples by assistant turns; [`MOST_ROUNDS`] stands for that many and more |
+//! | `delta_by_rounds` | samples by assistant turns and by `cur_len - total_len`, where the rule compares them |
+//! | `delta_law` | the straight line through those; made anew after a merge |
+//! | `tokens`, `supervised`, `lost` | ids in all, learned ids, ids that the length check threw away |
+//! | `by_length`, `by_share` | samples by ids (powers of two) and by the share of learned ids (tenths) |
+//! | `at_length` | what a cut at these lengths takes: [`CutLoss`] |
+//! | `by_source`, `other_sources` | by the value of `--source-key`; the first [`MOST_SOURCES`] names, the rest together |
+//! | `drawn`, `fixes` | samples drawn by lot, and what each proposed fix makes of them: [`Drawn`], [`FixEffect`] |
+//!
+//! Lists are cut by an order that does not depend on who came first (the place, or a number drawn from it).
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use super::counts::{CauseCount, CutLoss, SourceCount, add, count_one};
+use super::drawn::{Drawn, FixEffect};
+use super::engine::State;
+use super::example::{BadRecord, Example, clipped, keep_first};
+use super::law::DeltaLaw;
+use crate::data::Place;
+use crate::diagnose::Concern;
 use crate::error::{Error, Result};
 
 /// Version of the JSON; another one is refused when reports are merged.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
-/// Examples and bad records that are kept, the first by place.
-const KEPT: usize = 10;
+/// Names of sources that are counted one by one, the first in alphabetical order: a key that differs in every record
+/// must not fill the memory.
+pub const MOST_SOURCES: usize = 10_000;
 
-/// Sources that are kept, those with the most lost samples.
+/// Sources that are shown, those with the most lost samples.
 const SOURCES_SHOWN: usize = 20;
 
+/// More rounds, and a larger difference, are counted as this many.
+pub const MOST_ROUNDS: u64 = 256;
+const MOST_DELTA: i64 = 256;
+
 /// Lengths at which a cut is counted.
-const CUTS: [usize; 4] = [1024, 2048, 4096, 8192];
-
-/// A record that is no sample.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct BadRecord {
-    pub file: String,
-    pub line: u64,
-    pub byte: u64,
-    pub message: String,
-}
-
-/// A sample with its place.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Example {
-    pub file: String,
-    /// Byte of the decompressed text, from 0.
-    pub byte: u64,
-    pub line: u64,
-    pub id: String,
-}
-
-/// A cause by the doctor's rule id.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CauseCount {
-    pub title: String,
-    pub verdict: String,
-    pub samples: u64,
-    /// The first ones, by file and place.
-    pub examples: Vec<Example>,
-}
-
-/// Samples of one value of the source key.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SourceCount {
-    pub samples: u64,
-    /// Of these, samples that train on nothing.
-    pub lost: u64,
-}
+const CUTS: [u64; 7] = [512, 1024, 2048, 4096, 8192, 16_384, 32_768];
 
 /// The counts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,18 +58,16 @@ pub struct Report {
     pub tokenizer: String,
     pub template: String,
     pub preprocess: String,
-    /// Records that are samples.
+    pub model_max_length: u64,
     pub samples: u64,
-    /// Records that are none, and the first of them.
     pub bad_records: u64,
     pub bad: Vec<BadRecord>,
-    /// `sound`, `silent`, `mismatch`, `raises`.
     pub by_state: BTreeMap<String, u64>,
-    /// By the doctor's rule id.
+    pub by_template: BTreeMap<String, BTreeMap<String, u64>>,
     pub by_cause: BTreeMap<String, CauseCount>,
-    /// By the number of assistant turns.
     pub by_rounds: BTreeMap<u64, u64>,
-    /// Ids in all samples, those that are learned, and those that the length check threw away.
+    pub delta_by_rounds: BTreeMap<u64, BTreeMap<i64, u64>>,
+    pub delta_law: Option<DeltaLaw>,
     pub tokens: u64,
     pub supervised: u64,
     pub lost: u64,
@@ -81,10 +75,40 @@ pub struct Report {
     pub by_length: BTreeMap<u64, u64>,
     /// Samples by the share of learned ids, in tenths: 0 is below 10 %, 10 is all of it.
     pub by_share: BTreeMap<u64, u64>,
-    /// Ids beyond these lengths, summed over the samples.
-    pub beyond_length: BTreeMap<u64, u64>,
-    /// By the value of the source key, where one was named.
+    pub at_length: BTreeMap<u64, CutLoss>,
     pub by_source: BTreeMap<String, SourceCount>,
+    pub other_sources: SourceCount,
+    pub fixes: Vec<FixEffect>,
+    pub drawn: Drawn,
+}
+
+/// One sample on its way into the counts.
+#[derive(Debug, Clone, Copy)]
+pub struct Counted<'a> {
+    pub state: State,
+    pub place: &'a Place,
+    pub id: &'a str,
+    /// The record as JSON.
+    pub record: &'a [u8],
+    /// Assistant turns.
+    pub rounds: usize,
+    /// Value of the source key, where one was named.
+    pub source: Option<&'a str>,
+    /// `None` for a sample that raises.
+    pub lengths: Option<Lengths<'a>>,
+    pub concerns: &'a [Concern],
+}
+
+/// Lengths of one labelled sample, in ids.
+#[derive(Debug, Clone, Copy)]
+pub struct Lengths<'a> {
+    pub tokens: usize,
+    /// Positions of the ids that are learned.
+    pub learned: &'a [Range<usize>],
+    /// Ids that the length check threw away.
+    pub lost: usize,
+    /// `cur_len - total_len`, where the rule compares the two.
+    pub delta: Option<i64>,
 }
 
 /// The smallest number of the bucket that `n` falls in: 0, 1, 2, 4, 8 …
@@ -92,81 +116,165 @@ pub fn bucket(n: u64) -> u64 {
     n.checked_ilog2().map_or(0, |log| 1 << log)
 }
 
+fn count(n: usize) -> u64 {
+    u64::try_from(n).unwrap_or(u64::MAX)
+}
+
 impl Report {
     /// An empty report of a set-up.
-    pub fn new(tokenizer: &str, template: &str, preprocess: &str) -> Self {
+    pub fn new(tokenizer: &str, template: &str, preprocess: &str, model_max_length: usize) -> Self {
         Self {
             schema_version: SCHEMA_VERSION,
             tokenizer: tokenizer.to_string(),
             template: template.to_string(),
             preprocess: preprocess.to_string(),
+            model_max_length: count(model_max_length),
             ..Self::default()
         }
     }
 
-    /// Counts the lengths of one labelled sample.
-    pub fn add_lengths(&mut self, tokens: usize, supervised: usize, lost: usize) {
-        let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-        self.tokens += count(tokens);
-        self.supervised += count(supervised);
-        self.lost += count(lost);
-        *self.by_length.entry(bucket(count(tokens))).or_default() += 1;
-        let share = (supervised * 10).checked_div(tokens).unwrap_or(0);
-        *self.by_share.entry(count(share)).or_default() += 1;
-        for cut in CUTS {
-            *self.beyond_length.entry(count(cut)).or_default() += count(tokens.saturating_sub(cut));
+    /// Counts one sample.
+    pub fn count(&mut self, sample: &Counted<'_>) {
+        self.samples += 1;
+        let state = sample.state.name();
+        count_one(&mut self.by_state, state);
+        match self.by_template.get_mut(&self.template) {
+            Some(states) => count_one(states, state),
+            None => {
+                self.by_template.insert(self.template.clone(), BTreeMap::from([(state.to_string(), 1)]));
+            }
+        }
+        let rounds = count(sample.rounds).min(MOST_ROUNDS);
+        *self.by_rounds.entry(rounds).or_default() += 1;
+        if let Some(lengths) = &sample.lengths {
+            self.count_lengths(lengths, rounds);
+        }
+        let lost = sample.state != State::Sound;
+        if let Some(source) = sample.source {
+            let one = SourceCount { samples: 1, lost: u64::from(lost) };
+            self.add_source(clipped(source), one);
+        }
+        for concern in sample.concerns {
+            let cause = self.by_cause.entry(concern.id.to_string()).or_default();
+            cause.title = concern.title.to_string();
+            cause.worsen(concern.verdict.name());
+            cause.samples += 1;
+            keep_first(&mut cause.examples, || Example::of(sample), sample.place);
+        }
+        self.drawn.offer(sample, lost);
+    }
+
+    /// Counts a record that is no sample.
+    pub fn count_bad(&mut self, place: &Place, message: &str) {
+        self.bad_records += 1;
+        self.bad.push(BadRecord::new(place, message));
+        BadRecord::keep_first(&mut self.bad);
+    }
+
+    fn count_lengths(&mut self, lengths: &Lengths<'_>, rounds: u64) {
+        let tokens = count(lengths.tokens);
+        let learned: u64 = lengths.learned.iter().map(|r| count(r.len())).sum();
+        self.tokens += tokens;
+        self.supervised += learned;
+        self.lost += count(lengths.lost);
+        *self.by_length.entry(bucket(tokens)).or_default() += 1;
+        *self.by_share.entry((learned * 10).checked_div(tokens).unwrap_or(0)).or_default() += 1;
+        if let Some(delta) = lengths.delta {
+            let deltas = self.delta_by_rounds.entry(rounds).or_default();
+            *deltas.entry(delta.clamp(-MOST_DELTA, MOST_DELTA)).or_default() += 1;
+        }
+        for cut in CUTS.into_iter().filter(|cut| tokens > *cut) {
+            let kept = |r: &Range<usize>| count(r.end).min(cut).saturating_sub(count(r.start));
+            let kept: u64 = lengths.learned.iter().map(kept).sum();
+            let loss = self.at_length.entry(cut).or_default();
+            loss.add(CutLoss {
+                samples: 1,
+                tokens: tokens - cut,
+                supervised: learned - kept,
+                answers_lost: u64::from(learned > 0 && kept == 0),
+            });
         }
     }
 
     /// Adds the counts of another part of the same data set.
     ///
     /// # Errors
-    /// A report of another version, tokenizer, template or rule.
+    /// A report of another version, tokenizer, template, rule or length.
     pub fn merge(&mut self, other: Report) -> Result<()> {
-        let of =
-            |r: &Report| (r.schema_version, r.tokenizer.clone(), r.template.clone(), r.preprocess.clone());
-        if of(self) != of(&other) {
-            return Err(Error::Usage(format!(
-                "these reports do not belong together: {:?} and {:?}",
-                of(self),
-                of(&other)
-            )));
-        }
+        self.same_set_up(&other)?;
         self.samples += other.samples;
         self.bad_records += other.bad_records;
         self.tokens += other.tokens;
         self.supervised += other.supervised;
         self.lost += other.lost;
         self.bad.extend(other.bad);
-        self.bad.sort();
-        self.bad.truncate(KEPT);
+        BadRecord::keep_first(&mut self.bad);
         add(&mut self.by_state, other.by_state);
+        for (template, states) in other.by_template {
+            add(self.by_template.entry(template).or_default(), states);
+        }
         add(&mut self.by_rounds, other.by_rounds);
+        for (rounds, deltas) in other.delta_by_rounds {
+            add(self.delta_by_rounds.entry(rounds).or_default(), deltas);
+        }
         add(&mut self.by_length, other.by_length);
         add(&mut self.by_share, other.by_share);
-        add(&mut self.beyond_length, other.beyond_length);
-        for (id, cause) in other.by_cause {
-            let mine = self.by_cause.entry(id).or_default();
-            mine.samples += cause.samples;
-            if rank(&cause.verdict) > rank(&mine.verdict) {
-                mine.verdict = cause.verdict;
-            }
-            mine.title = cause.title;
-            mine.examples.extend(cause.examples);
-            mine.examples.sort();
-            mine.examples.truncate(KEPT);
+        for (cut, loss) in other.at_length {
+            self.at_length.entry(cut).or_default().add(loss);
         }
+        for (id, cause) in other.by_cause {
+            self.by_cause.entry(id).or_default().merge(cause);
+        }
+        self.other_sources.add(other.other_sources);
         for (source, count) in other.by_source {
-            let mine = self.by_source.entry(source).or_default();
-            mine.samples += count.samples;
-            mine.lost += count.lost;
+            self.add_source(source, count);
+        }
+        self.drawn.merge(other.drawn);
+        if self.fixes.is_empty() {
+            self.fixes = other.fixes;
         }
         Ok(())
     }
 
+    fn same_set_up(&self, other: &Report) -> Result<()> {
+        let of = |r: &Report| {
+            format!(
+                "schema {}, tokenizer {}, template {}, rule {}, model_max_length {}",
+                r.schema_version, r.tokenizer, r.template, r.preprocess, r.model_max_length
+            )
+        };
+        if of(self) == of(other) {
+            return Ok(());
+        }
+        Err(Error::Usage(format!(
+            "these reports do not belong together: one is of {}; the other of {}",
+            of(self),
+            of(other)
+        )))
+    }
+
+    /// Works out anew what follows from the counts: the law of the difference, and what fixes do.
+    pub fn settle(&mut self) {
+        self.delta_law = DeltaLaw::fit(&self.delta_by_rounds);
+        let lost = self.lost_samples();
+        for (index, fix) in self.fixes.iter_mut().enumerate() {
+            fix.measure(index, &self.drawn, lost);
+        }
+    }
+
+    /// The same name is kept or not whatever the order in which names come: the first ones in the alphabet stay.
+    fn add_source(&mut self, source: String, count: SourceCount) {
+        self.by_source.entry(source).or_default().add(count);
+        if self.by_source.len() > MOST_SOURCES
+            && let Some((_, last)) = self.by_source.pop_last()
+        {
+            self.other_sources.add(last);
+        }
+    }
+
     /// Samples that train on nothing or are replaced.
     pub fn lost_samples(&self) -> u64 {
-        self.samples - self.by_state.get("sound").copied().unwrap_or(0)
+        self.samples.saturating_sub(self.by_state.get("sound").copied().unwrap_or(0))
     }
 
     /// The sources that lose the most samples, the worst first.
@@ -177,15 +285,57 @@ impl Report {
         all.truncate(SOURCES_SHOWN);
         all
     }
+
+    /// Causes, those of the most samples first.
+    pub fn causes(&self) -> Vec<(&str, &CauseCount)> {
+        let mut all: Vec<(&str, &CauseCount)> =
+            self.by_cause.iter().map(|(id, c)| (id.as_str(), c)).collect();
+        all.sort_by_key(|(id, cause)| (std::cmp::Reverse(cause.samples), *id));
+        all
+    }
 }
 
-/// How bad a verdict is.
-fn rank(verdict: &str) -> usize {
-    ["note", "warn", "error"].iter().position(|v| *v == verdict).map_or(0, |at| at + 1)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn add<K: Ord>(mine: &mut BTreeMap<K, u64>, other: BTreeMap<K, u64>) {
-    for (key, count) in other {
-        *mine.entry(key).or_default() += count;
+    /// A report of sources `from`, each with one sample, named so that the order of the numbers is that of the alphabet.
+    fn sources(names: impl Iterator<Item = usize>) -> Report {
+        let mut report = Report::new("t", "phi", "phi", 2048);
+        names.for_each(|n| {
+            report.add_source(format!("{n:06}"), SourceCount { samples: 1, lost: n as u64 % 2 })
+        });
+        report
+    }
+
+    #[test]
+    fn too_many_sources_are_counted_together_whatever_their_order() {
+        let all = MOST_SOURCES + 500;
+        let whole = sources(0..all);
+        assert_eq!((whole.by_source.len(), whole.other_sources.samples), (MOST_SOURCES, 500));
+        assert_eq!(sources((0..all).rev()), whole);
+        let mut parts = sources((0..all).filter(|n| n % 3 == 0));
+        parts.merge(sources((0..all).filter(|n| n % 3 != 0))).expect("one set-up");
+        assert_eq!(parts, whole);
+    }
+
+    #[test]
+    fn a_cut_takes_what_lies_behind_it() {
+        let mut report = Report::new("t", "phi", "phi", 4096);
+        report.count_lengths(
+            &Lengths { tokens: 1100, learned: &[500..520, 1030..1050], lost: 0, delta: None },
+            2,
+        );
+        report.count_lengths(
+            &Lengths { tokens: 600, learned: &[550..555, 555..560], lost: 0, delta: Some(-1000) },
+            1,
+        );
+        let loss = |cut| report.at_length.get(&cut).copied();
+        let (at_512, at_1024) = (
+            CutLoss { samples: 2, tokens: 588 + 88, supervised: 8 + 20 + 10, answers_lost: 1 },
+            CutLoss { samples: 1, tokens: 76, supervised: 20, answers_lost: 0 },
+        );
+        assert_eq!((loss(512), loss(1024), loss(2048)), (Some(at_512), Some(at_1024), None));
+        assert_eq!(report.delta_by_rounds[&1], BTreeMap::from([(-MOST_DELTA, 1)]));
     }
 }

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::class::{Profile, Release, Side, VERY_LARGE_INTEGER};
+use super::class::{Release, Side, VERY_LARGE_INTEGER};
 use super::encoding::TokenId;
 use super::files::FileSet;
+use super::profile::Profile;
 use super::special::{Role, SpecialToken, SpecialTokens};
 use crate::error::{Error, Result};
 
@@ -36,6 +37,7 @@ impl InitArguments {
         if release == Release::V4_31 {
             arguments.assigned_later = roles_in(&map, true);
             arguments.read_additional(&map);
+            arguments.wrap_mask(profile);
             return Ok(arguments);
         }
         if let Some(Value::Object(decoder)) = arguments.values.get("added_tokens_decoder") {
@@ -54,8 +56,17 @@ impl InitArguments {
             arguments.merge_legacy(files, &map)?;
         }
         arguments.prefer_added();
-        arguments.wrap_strings(profile);
+        // 5.x makes the same of every string, when it is added.
+        if release != Release::V5 {
+            arguments.wrap_mask(profile);
+            arguments.wrap_strings(profile);
+        }
         Ok(arguments)
+    }
+
+    /// True where the configuration has this key, a null included.
+    pub fn names(&self, key: &str) -> bool {
+        self.values.contains_key(key)
     }
 
     /// A string value of the configuration.
@@ -165,6 +176,40 @@ impl InitArguments {
                 self.special.set(role, added);
             }
         }
+    }
+
+    /// Classes whose mask token takes the white space to its left when it is given as a string.
+    fn wrap_mask(&mut self, profile: &Profile) {
+        let mask = self.special.get(Role::Mask).filter(|t| t.plain_str);
+        if let (Some(normalized), Some(mask)) = (profile.mask, mask) {
+            let token = SpecialToken { lstrip: true, ..SpecialToken::added(&mask.content, normalized, true) };
+            self.special.set(Role::Mask, Some(token));
+        }
+    }
+
+    /// CodeLlama: the tokens of its middle-filling are additional special ones.
+    pub fn add_infilling_tokens(&mut self, release: Release) {
+        let mut names =
+            vec![("prefix", "▁<PRE>"), ("middle", "▁<MID>"), ("suffix", "▁<SUF>"), ("eot", "▁<EOT>")];
+        if release == Release::V5 {
+            names.push(("fill", "<FILL_ME>"));
+        }
+        for (name, default) in names {
+            let content = match self.values.get(&format!("{name}_token")) {
+                Some(Value::Null) => continue,
+                Some(value) => SpecialToken::from_json(value, true).map(|t| t.content),
+                None => None,
+            };
+            let content = content.unwrap_or_else(|| default.to_string());
+            self.special.additional.retain(|t| t.content != content);
+            self.special.additional.push(SpecialToken::from_str(&content));
+        }
+    }
+
+    /// A list of texts of the configuration; empty where there is none.
+    pub fn texts(&self, key: &str) -> Vec<String> {
+        let list = self.values.get(key).and_then(Value::as_array).into_iter().flatten();
+        list.filter_map(|v| v.as_str().map(str::to_string)).collect()
     }
 
     /// Classes that turn a string into an `AddedToken` as soon as they get it.

@@ -28,6 +28,19 @@ impl SharedModel {
         &self.0
     }
 
+    /// True for byte-pair encoding without dropout or marks on words, so that a text always gives the same ids.
+    pub fn is_plain_bpe(&self) -> bool {
+        let bare = |affix: &Option<String>| affix.as_ref().is_none_or(String::is_empty);
+        match &*self.0 {
+            ModelWrapper::BPE(bpe) => {
+                bpe.dropout.is_none_or(|p| p == 0.0)
+                    && bare(&bpe.continuing_subword_prefix)
+                    && bare(&bpe.end_of_word_suffix)
+            }
+            _ => false,
+        }
+    }
+
     /// True for byte-pair encoding.
     pub fn is_bpe(&self) -> bool {
         matches!(*self.0, ModelWrapper::BPE(_))

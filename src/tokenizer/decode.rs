@@ -88,7 +88,7 @@ impl Tokenizer {
         if !run.is_empty() {
             parts.push(class.tokens_to_string(&run, &self.special));
         }
-        Ok(parts.join(" "))
+        Ok(parts.join(class.decoded_separator()))
     }
 
     /// Whether an added token is kept apart from its neighbours: every one in 4.31; later those that are not

@@ -1,15 +1,18 @@
 //! The fast Python classes: a `tokenizer.json` pipeline plus what the class changes in it on loading.
 
 use tokenizers::AddedToken;
+use tokenizers::Model;
 use tokenizers::processors::template::TemplateProcessing;
 
-use super::class::{ClassFacts, Loader, Profile, SlowKind};
+use super::class::{ClassFacts, Loader, Release};
 use super::config::InitArguments;
 use super::convert::convert;
+use super::fast_change;
 use super::files::FileSet;
 use super::formats::tokenizer_json;
 use super::load::{LoadOptions, fast_padding_side};
 use super::loaded::{Engine, Tokenizer};
+use super::profile::{FastChange, Profile, SlowKind};
 use super::special::{Role, SpecialToken};
 use crate::error::{Error, Result};
 
@@ -21,6 +24,9 @@ pub(super) fn load(
     options: LoadOptions,
 ) -> Result<Tokenizer> {
     let mut arguments = InitArguments::read(files, profile, options.release)?;
+    if profile.slow == Some(SlowKind::CodeLlama) {
+        arguments.add_infilling_tokens(options.release);
+    }
     for (role, token) in std::mem::take(&mut arguments.assigned_later) {
         arguments.special.set(role, Some(token));
     }
@@ -32,9 +38,15 @@ pub(super) fn load(
         Some(bytes) => tokenizer_json::read(&bytes, &path)?,
         None => convert(profile, files, &arguments, options.release)?,
     };
-    let (mut core, added) = parts.assemble()?;
+    let mut parts = parts;
+    fast_change::apply(profile, &mut parts, &arguments, options.release)?;
+    let (mut core, mut added) = parts.assemble()?;
+    if options.release == Release::V4_31 {
+        // The library of 4.31 does not look for ordinary tokens that the model has already.
+        added.retain(|t| t.token.special || core.get_model().token_to_id(&t.token.content).is_none());
+    }
     tokenizer_json::add_tokens(&mut core, added)?;
-    let base = class.strip_suffix("Fast").unwrap_or(class);
+    let base = Profile::base(class);
     let attribute = |index: usize, key: &str, default: bool| {
         let has = profile.attributes.get(index).is_some_and(|h| h.is_in(Loader::Fast));
         has.then(|| arguments.flag(key).unwrap_or(default))
@@ -49,6 +61,7 @@ pub(super) fn load(
         add_prefix_space: attribute(2, "add_prefix_space", false),
         adds_bos: arguments.flag("add_bos_token").unwrap_or(profile.adds_bos),
         adds_eos: arguments.flag("add_eos_token").unwrap_or(profile.adds_eos),
+        ends: [Role::Bos, Role::Eos],
         can_add_tokens: true,
         model_max_length: arguments.model_max_length(),
         padding_side: fast_padding_side(profile, &arguments),
@@ -59,8 +72,11 @@ pub(super) fn load(
     };
     let mut tokenizer = Tokenizer::new(facts, arguments.special.clone(), Engine::Fast(Box::new(core)));
     tokenizer.read_added_from_core();
-    add_missing(&mut tokenizer, &arguments)?;
-    if profile.class == "LlamaTokenizer" {
+    match options.release {
+        Release::V4_31 => add_on_loading_4_31(&mut tokenizer, &arguments)?,
+        _ => add_missing(&mut tokenizer, &arguments)?,
+    }
+    if profile.fast_change == FastChange::BosAndEos {
         rebuild_post_processor(&mut tokenizer)?;
     } else {
         measure_bos_and_eos(&mut tokenizer)?;
@@ -68,20 +84,34 @@ pub(super) fn load(
     Ok(tokenizer)
 }
 
+/// 4.31: the tokens of `added_tokens.json` in their order, then all special tokens again, flags included.
+fn add_on_loading_4_31(tokenizer: &mut Tokenizer, arguments: &InitArguments) -> Result<()> {
+    let special = |content: &str| tokenizer.special.contains(content);
+    let tokens: Vec<(SpecialToken, bool)> =
+        arguments.added_file.iter().map(|(t, _)| (SpecialToken::from_str(t), special(t))).collect();
+    for run in tokens.chunk_by(|a, b| a.1 == b.1) {
+        let is_special = run.first().is_some_and(|t| t.1);
+        tokenizer.add_tokens(&run.iter().map(|t| t.0.clone()).collect::<Vec<_>>(), is_special)?;
+    }
+    let all: Vec<SpecialToken> = tokenizer.special.all().into_iter().cloned().collect();
+    tokenizer.add_tokens(&all, true)
+}
+
 /// Tokens of the configuration that `tokenizer.json` lacks, then special tokens without an entry.
 fn add_missing(tokenizer: &mut Tokenizer, arguments: &InitArguments) -> Result<()> {
-    let mut wanted: Vec<SpecialToken> =
-        arguments.added.values().filter(|t| !tokenizer.added.has(t)).cloned().collect();
+    // 4.37 adds all of them again; those that are additional special tokens become special by it.
+    let mut wanted: Vec<SpecialToken> = arguments.added.values().cloned().collect();
     for token in tokenizer.special.all() {
         let known = tokenizer.added.id_of(&token.content).is_some();
         if !known && !wanted.iter().any(|t| t.content == token.content) {
             wanted.push(token.clone());
         }
     }
+    let roles = tokenizer.special.clone();
     // Runs of special and ordinary tokens are added together, as ids depend on the order only.
-    for run in wanted.chunk_by(|a, b| a.special == b.special) {
-        let special = run.first().is_some_and(|t| t.special || tokenizer.special.contains(&t.content));
-        tokenizer.add_tokens(run, special)?;
+    let is_special = |t: &SpecialToken| (t.special && !t.plain_str) || roles.contains(&t.content);
+    for run in wanted.chunk_by(|a, b| is_special(a) == is_special(b)) {
+        tokenizer.add_tokens(run, run.first().is_some_and(is_special))?;
     }
     Ok(())
 }

@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 
-use super::class::{ClassFacts, Loader, Profile, Release, Side, SlowKind};
+use super::class::{ClassFacts, Loader, Release, Side};
 use super::config::InitArguments;
 use super::encoding::TokenId;
 use super::files::FileSet;
 use super::formats::{bpe_files, sentencepiece, tiktoken, tokenizer_json};
 use super::loaded::{Engine, Tokenizer};
+use super::profile::{Profile, SlowKind};
 use super::recognize::recognize;
-use super::slow::byte_level::ByteLevelClass;
+use super::slow::bert::{BertClass, BertOptions};
+use super::slow::byte_level::{ByteLevelClass, PrefixSpace};
 use super::slow::processor::Processor;
 use super::slow::sentencepiece::{Joining, SentencePieceClass, SentencePieceFlavor};
 use super::slow::tiktoken::{TiktokenClass, TiktokenClassKind};
+use super::slow::xlm_roberta::XlmRobertaClass;
 use super::slow::{SlowClass, split::Splitter};
 use super::special::{Role, SpecialToken};
 use super::{fast, standalone, v5};
@@ -24,6 +27,8 @@ pub struct LoadOptions {
     pub loader: Option<Loader>,
     pub legacy: Option<bool>,
     pub release: Release,
+    /// How a rank file of no known class cuts texts, over what its configuration says.
+    pub split_pattern: Option<&'static str>,
 }
 
 /// Loads a tokenizer from its files; `name` is what messages and screens call it.
@@ -36,6 +41,7 @@ pub struct LoadOptions {
 pub fn load(name: &str, files: &FileSet, options: LoadOptions) -> Result<Tokenizer> {
     let mut tokenizer = load_class(name, files, options)?;
     tokenizer.embedding_rows = embedding_rows(files);
+    tokenizer.files = files.clone();
     Ok(tokenizer)
 }
 
@@ -93,7 +99,8 @@ fn too_new_for(class: &str, files: &FileSet, release: Release) -> Result<Option<
         return Ok(None);
     }
     let name = release.name();
-    if class.starts_with("GemmaTokenizer") {
+    let first = Profile::of(class).first_release();
+    if first.is_some_and(|first| first > name) {
         return Ok(Some(format!(
             "transformers {name} has no class {class}; it is loaded as newer releases do"
         )));
@@ -113,6 +120,9 @@ fn class_name(files: &FileSet) -> Result<String> {
     let named = config.as_ref().and_then(|c| c.get("tokenizer_class")).and_then(|v| v.as_str());
     if let Some(class) = named {
         return Ok(class.to_string());
+    }
+    if let Some(class) = class_of_model(files)? {
+        return Ok(class);
     }
     let guess = if files.has("vocab.json") && files.has("merges.txt") {
         "GPT2Tokenizer"
@@ -134,16 +144,26 @@ fn class_name(files: &FileSet) -> Result<String> {
     Ok(guess.to_string())
 }
 
+/// The class that config.json names or that goes with its kind of model. A broken one is no obstacle.
+fn class_of_model(files: &FileSet) -> Result<Option<String>> {
+    let Some(config) = files.json("config.json").ok().flatten() else { return Ok(None) };
+    let text = |key: &str| config.get(key).and_then(|v| v.as_str());
+    let named = text("tokenizer_class").map(str::to_string);
+    Ok(named.or_else(|| Profile::class_of_model(text("model_type")?).map(str::to_string)))
+}
+
 /// The first file that a slow class of this kind needs and that is not there.
 fn slow_files_missing(kind: SlowKind, files: &FileSet) -> Option<&'static str> {
     let missing = |name: &'static str| (!files.has(name)).then_some(name);
     match kind {
-        SlowKind::ByteLevel | SlowKind::Qwen2 => missing("vocab.json").or_else(|| missing("merges.txt")),
+        SlowKind::ByteLevel | SlowKind::Roberta | SlowKind::Qwen2 => {
+            missing("vocab.json").or_else(|| missing("merges.txt"))
+        }
         SlowKind::T5 => missing("spiece.model"),
-        SlowKind::Gemma => Some("tokenizer.json"),
+        SlowKind::Gemma => missing("tokenizer.model"),
         SlowKind::Bert => missing("vocab.txt"),
         SlowKind::XlmRoberta => missing("sentencepiece.bpe.model"),
-        SlowKind::Llama => missing("tokenizer.model"),
+        SlowKind::Llama | SlowKind::CodeLlama => missing("tokenizer.model"),
         SlowKind::Tiktoken(_) => files.find_suffix(".tiktoken").is_none().then_some("*.tiktoken"),
     }
 }
@@ -168,8 +188,12 @@ fn nothing_to_load(class: &str, profile: &Profile, files: &FileSet, wish: Option
 
 fn load_slow(profile: &Profile, kind: SlowKind, files: &FileSet, options: LoadOptions) -> Result<Tokenizer> {
     let mut arguments = InitArguments::read(files, profile, options.release)?;
-    if options.release == Release::V4_31 {
+    // T5 began to wrap its tokens later.
+    if options.release == Release::V4_31 && kind != SlowKind::T5 {
         arguments.wrap_strings(profile);
+    }
+    if kind == SlowKind::CodeLlama {
+        arguments.add_infilling_tokens(options.release);
     }
     let legacy = match kind {
         SlowKind::Llama | SlowKind::T5 => {
@@ -182,6 +206,7 @@ fn load_slow(profile: &Profile, kind: SlowKind, files: &FileSet, options: LoadOp
         let has = profile.attributes.get(index).is_some_and(|h| h.is_in(Loader::Slow));
         has.then(|| arguments.flag(key).unwrap_or(default))
     };
+    let own_flag = |key: &str| arguments.flag(key).filter(|_| !kind.is_between_cls_and_sep());
     let facts = ClassFacts {
         name: profile.class.to_string(),
         loader: Loader::Slow,
@@ -190,8 +215,9 @@ fn load_slow(profile: &Profile, kind: SlowKind, files: &FileSet, options: LoadOp
         add_bos_token: attribute(0, "add_bos_token", profile.adds_bos),
         add_eos_token: attribute(1, "add_eos_token", profile.adds_eos),
         add_prefix_space: attribute(2, "add_prefix_space", false),
-        adds_bos: arguments.flag("add_bos_token").unwrap_or(profile.adds_bos),
-        adds_eos: arguments.flag("add_eos_token").unwrap_or(profile.adds_eos),
+        adds_bos: own_flag("add_bos_token").unwrap_or(profile.adds_bos),
+        adds_eos: own_flag("add_eos_token").unwrap_or(profile.adds_eos),
+        ends: profile.ends(),
         can_add_tokens: !matches!(kind, SlowKind::Tiktoken(_)),
         model_max_length: arguments.model_max_length(),
         padding_side: arguments.side("padding_side").unwrap_or_default(),
@@ -228,8 +254,14 @@ fn build_slow(
 ) -> Result<Arc<dyn SlowClass>> {
     match kind {
         SlowKind::ByteLevel => {
-            let add_prefix_space = arguments.flag("add_prefix_space").unwrap_or(false);
-            Ok(Arc::new(ByteLevelClass::new(bpe_files::read_set(files)?, add_prefix_space)?))
+            let prefix = arguments.flag("add_prefix_space").unwrap_or(false);
+            let prefix = if prefix { PrefixSpace::Always } else { PrefixSpace::Never };
+            Ok(Arc::new(ByteLevelClass::new(bpe_files::read_set(files)?, prefix)?))
+        }
+        SlowKind::Roberta => {
+            let prefix = arguments.flag("add_prefix_space").unwrap_or(false);
+            let prefix = if prefix { PrefixSpace::UnlessSpace } else { PrefixSpace::Never };
+            Ok(Arc::new(ByteLevelClass::new(bpe_files::read_set(files)?, prefix)?))
         }
         SlowKind::Qwen2 => Ok(Arc::new(ByteLevelClass::qwen2(bpe_files::read_set(files)?)?)),
         SlowKind::T5 => {
@@ -241,13 +273,33 @@ fn build_slow(
             let sentinels = if release == Release::V4_31 { arguments.extra_ids() } else { 0 };
             Ok(Arc::new(class.with_sentinels(sentinels)))
         }
-        SlowKind::Gemma | SlowKind::Bert | SlowKind::XlmRoberta => {
+        SlowKind::Gemma => {
             Err(Error::format(files.label(), "the slow class is not reproduced here; try --loader fast"))
         }
-        SlowKind::Llama => {
+        SlowKind::Bert => {
+            let path = files.path_of("vocab.txt");
+            let unk = arguments.special.get(Role::Unk).map_or("[UNK]", |t| t.content.as_str());
+            let options = BertOptions {
+                lowercase: arguments.flag("do_lower_case").unwrap_or(true),
+                strip_accents: arguments.flag("strip_accents"),
+                spaces_chinese: arguments.flag("tokenize_chinese_chars").unwrap_or(true),
+                splits_words: arguments.flag("do_basic_tokenize").unwrap_or(true),
+                never_split: arguments.texts("never_split").into_iter().collect(),
+            };
+            Ok(Arc::new(BertClass::new(&files.require("vocab.txt")?, &path, unk, options)?))
+        }
+        SlowKind::XlmRoberta => {
+            let path = files.path_of("sentencepiece.bpe.model");
+            let model = sentencepiece::ModelProto::read(&files.require("sentencepiece.bpe.model")?, &path)?;
+            Ok(Arc::new(XlmRobertaClass::new(Processor::new(&model, &path)?)))
+        }
+        SlowKind::Llama | SlowKind::CodeLlama => {
             let path = files.path_of("tokenizer.model");
             let model = sentencepiece::ModelProto::read(&files.require("tokenizer.model")?, &path)?;
-            let joining = Joining::of(legacy.unwrap_or(true), release);
+            let joining = match kind {
+                SlowKind::CodeLlama => Joining::BehindUnknown,
+                _ => Joining::of(legacy.unwrap_or(true), release),
+            };
             let processor = Processor::new(&model, &path)?;
             Ok(Arc::new(SentencePieceClass::new(processor, joining, SentencePieceFlavor::Llama, release)))
         }

@@ -9,11 +9,12 @@ use tokenizers::Model;
 use super::class::{ClassFacts, Loader, Release, Side};
 use super::core::{Core, encode_core};
 use super::encoding::{Encoding, Piece, TokenId};
+use super::files::FileSet;
 use super::slow::split::Splitter;
 use super::slow::{SlowClass, SlowState};
 use super::special::{AddedTokens, Role, SpecialToken, SpecialTokens};
 use super::{added, byte_alphabet};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// What does the work underneath.
 #[derive(Debug, Clone)]
@@ -35,6 +36,8 @@ pub struct Tokenizer {
     /// Things the user should know about how this was loaded.
     pub notes: Vec<String>,
     pub(super) engine: Engine,
+    /// Where it was read from; chat templates and processor settings lie there too.
+    pub files: FileSet,
     /// Rows of the model's embedding, from config.json where one lies beside the tokenizer.
     pub embedding_rows: Option<usize>,
     /// Tokens that 4.31 never splits (`unique_no_split_tokens`), in no other release used.
@@ -51,9 +54,15 @@ impl Tokenizer {
             added: AddedTokens::default(),
             notes: Vec::new(),
             engine,
+            files: FileSet::default(),
             embedding_rows: None,
             never_split: std::collections::BTreeSet::new(),
         }
+    }
+
+    /// What does the work underneath.
+    pub(super) fn engine(&self) -> &Engine {
+        &self.engine
     }
 
     /// The ids of a text; `add_special_tokens` puts bos and eos where the class does.
@@ -71,6 +80,19 @@ impl Tokenizer {
                 let ends = class.adds_eos_once() && tokens.ids.last().copied() == self.role_id(Role::Eos);
                 Ok(self.with_bos_and_eos(&tokens, text.len(), self.facts.adds_eos && !ends))
             }
+        }
+    }
+
+    /// Python's `offset_mapping` of a text: characters from and to, one pair a token.
+    ///
+    /// The library cuts white space off offsets after it has made characters of them, so a fast class is asked again.
+    pub fn char_offsets(&self, text: &str, add_special_tokens: bool) -> Result<Vec<(usize, usize)>> {
+        match &self.engine {
+            Engine::Fast(core) => {
+                let encoded = core.encode_char_offsets(text, add_special_tokens);
+                Ok(encoded.map_err(|e| Error::Encode(e.to_string()))?.get_offsets().to_vec())
+            }
+            Engine::Slow(..) => Ok(self.encode(text, add_special_tokens)?.char_offsets(text)),
         }
     }
 
@@ -115,12 +137,13 @@ impl Tokenizer {
     /// `build_inputs_with_special_tokens` of the slow classes.
     fn with_bos_and_eos(&self, tokens: &Encoding, end: usize, adds_eos: bool) -> Encoding {
         let mut all = Encoding::default();
+        let [first, last] = self.facts.ends;
         if self.facts.adds_bos {
-            all.push_optional(self.role_id(Role::Bos), "None", 0..0);
+            all.push_optional(self.role_id(first), "None", 0..0);
         }
         all.extend_shifted(tokens, 0);
         if adds_eos {
-            all.push_optional(self.role_id(Role::Eos), "None", end..end);
+            all.push_optional(self.role_id(last), "None", end..end);
         }
         all
     }
@@ -173,7 +196,10 @@ impl Tokenizer {
 
     /// The token at an id, as the class names it.
     pub fn piece(&self, id: TokenId) -> Option<Piece> {
-        if let Some(token) = self.added.get(id) {
+        // The library of 5.x gives the normalized form of an added token.
+        if let Some(token) = self.added.get(id)
+            && self.facts.release != Release::V5
+        {
             return Some(Piece::Text(token.content.clone()));
         }
         match &self.engine {

@@ -6,16 +6,20 @@ use std::collections::BTreeSet;
 use serde_json::json;
 use tokenizers::models::ModelWrapper;
 
-use super::class::{ClassFacts, Loader, Profile, Release, SlowKind};
+use super::class::{ClassFacts, Loader, Release};
 use super::config::InitArguments;
-use super::convert::{byte_level_step, closing_token, convert, llama_decoder, part, qwen2_parts, reset_bpe};
+use super::convert::{
+    bert_parts, byte_level_step, closing_token, convert, enclosing, llama_decoder, part, qwen2_parts,
+    reset_bpe, roberta_ends,
+};
 use super::core::CoreParts;
 use super::fast::{add_tokens_to_core, measure_bos_and_eos, rebuild_post_processor};
 use super::files::FileSet;
-use super::formats::sentencepiece::{MergeOrder, ModelProto, build_bpe};
+use super::formats::sentencepiece::{MergeOrder, ModelProto, PieceKind, build_bpe};
 use super::formats::tokenizer_json;
 use super::load::LoadOptions;
 use super::loaded::{Engine, Tokenizer};
+use super::profile::{Profile, SlowKind};
 use super::special::{Role, SpecialToken};
 use crate::error::Result;
 
@@ -28,14 +32,24 @@ pub(super) fn load(class: &str, files: &FileSet, options: LoadOptions) -> Result
         Some(bytes) => Some(tokenizer_json::read(&bytes, &files.path_of("tokenizer.json"))?),
         None => None,
     };
-    let base = class.strip_suffix("Fast").unwrap_or(class);
+    let base = Profile::base(class);
     let base = match base {
-        "PreTrainedTokenizer" => BACKEND,
+        "PreTrainedTokenizer" | "BloomTokenizer" => BACKEND,
+        // One class for the whole family.
+        "BartTokenizer" | "LEDTokenizer" | "LongformerTokenizer" | "MvpTokenizer" => "RobertaTokenizer",
+        "ElectraTokenizer" | "MobileBertTokenizer" => "BertTokenizer",
+        "MT5Tokenizer" => "T5Tokenizer",
         "LlamaTokenizer" if parts.as_ref().is_some_and(is_byte_level) => BACKEND,
         _ => base,
     };
     let profile = Profile::of(base);
     let mut arguments = InitArguments::read(files, profile, Release::V5)?;
+    if base == "GPTNeoXTokenizer" && !arguments.names("pad_token") {
+        arguments.special.set(Role::Pad, Some(SpecialToken::from_str("<|padding|>")));
+    }
+    if profile.slow == Some(SlowKind::T5) {
+        arguments.add_sentinels();
+    }
     if parts.is_some() {
         // The file's post-processor decides.
         arguments.forget(&["add_bos_token", "add_eos_token"]);
@@ -45,10 +59,10 @@ pub(super) fn load(class: &str, files: &FileSet, options: LoadOptions) -> Result
     let had_file = parts.is_some();
     let mut parts = match parts {
         Some(parts) => parts,
-        None => from_slow_files(profile, files, &arguments)?,
+        None => from_slow_files(profile, files, &mut arguments)?,
     };
     let rebuilt = rebuild(profile, &mut parts, &arguments, legacy)?;
-    let file_tokens = if rebuilt { Vec::new() } else { std::mem::take(&mut parts.added_tokens) };
+    let file_tokens = if rebuilt && had_file { Vec::new() } else { std::mem::take(&mut parts.added_tokens) };
     let has_post_processor = parts.post_processor.is_some();
     let (mut core, _) = parts.assemble()?;
     tokenizer_json::add_tokens(&mut core, file_tokens)?;
@@ -56,13 +70,14 @@ pub(super) fn load(class: &str, files: &FileSet, options: LoadOptions) -> Result
     let mut tokenizer = Tokenizer::new(facts, arguments.special.clone(), Engine::Fast(Box::new(core)));
     tokenizer.read_added_from_core();
     add_tokens(&mut tokenizer, &arguments)?;
-    if profile.slow == Some(SlowKind::Qwen2) {
+    if profile.slow == Some(SlowKind::Qwen2) || profile.class == "CohereTokenizer" {
         let all: Vec<SpecialToken> = tokenizer.special.all().into_iter().cloned().collect();
         let all: Vec<_> = all.iter().map(|t| SpecialToken::added(&t.content, false, true)).collect();
         add_tokens_to_core(&mut tokenizer, &all)?;
     }
-    let explicit =
-        !had_file && (arguments.flag("add_bos_token").or(arguments.flag("add_eos_token"))).is_some();
+    let always = profile.class == "GPTNeoXTokenizer" || profile.slow == Some(SlowKind::CodeLlama);
+    let explicit = always
+        || !had_file && (arguments.flag("add_bos_token").or(arguments.flag("add_eos_token"))).is_some();
     finish_post_processor(&mut tokenizer, profile, explicit || !has_post_processor)?;
     measure_bos_and_eos(&mut tokenizer)?;
     Ok(tokenizer)
@@ -70,6 +85,7 @@ pub(super) fn load(class: &str, files: &FileSet, options: LoadOptions) -> Result
 
 fn facts(base: &str, profile: &Profile, arguments: &InitArguments, legacy: Option<bool>) -> ClassFacts {
     let prefix = arguments.flag("add_prefix_space");
+    let always_bos = profile.slow == Some(SlowKind::CodeLlama);
     ClassFacts {
         name: base.to_string(),
         loader: Loader::Fast,
@@ -77,11 +93,13 @@ fn facts(base: &str, profile: &Profile, arguments: &InitArguments, legacy: Optio
         legacy,
         adds_bos: false,
         adds_eos: false,
-        add_bos_token: Some(arguments.flag("add_bos_token").unwrap_or(false)),
+        ends: [Role::Bos, Role::Eos],
+        add_bos_token: Some(arguments.flag("add_bos_token").unwrap_or(always_bos)),
         add_eos_token: Some(arguments.flag("add_eos_token").unwrap_or(false)),
         // Llama and Qwen-2 pass on `None` where nothing is configured.
         add_prefix_space: match profile.slow {
             Some(SlowKind::Llama | SlowKind::Qwen2) => prefix,
+            Some(SlowKind::CodeLlama | SlowKind::XlmRoberta) => Some(prefix.unwrap_or(true)),
             _ => Some(prefix.unwrap_or(false)),
         },
         can_add_tokens: true,
@@ -100,10 +118,14 @@ fn is_byte_level(parts: &CoreParts) -> bool {
 }
 
 /// Model and tokens from the files of a slow class.
-fn from_slow_files(profile: &Profile, files: &FileSet, arguments: &InitArguments) -> Result<CoreParts> {
-    if profile.slow == Some(SlowKind::Llama) {
+fn from_slow_files(profile: &Profile, files: &FileSet, arguments: &mut InitArguments) -> Result<CoreParts> {
+    if matches!(profile.slow, Some(SlowKind::Llama | SlowKind::CodeLlama | SlowKind::Gemma)) {
         let path = files.path_of("tokenizer.model");
         let model = ModelProto::read(&files.require("tokenizer.model")?, &path)?;
+        arguments.special.additional = declared_pieces(&model);
+        if profile.slow == Some(SlowKind::CodeLlama) {
+            arguments.add_infilling_tokens(Release::V5);
+        }
         return Ok(CoreParts::bare(build_bpe(&model.scored_pieces(), MergeOrder::Id, &path)?));
     }
     let mut parts = convert(profile, files, arguments, Release::V5)?;
@@ -111,6 +133,17 @@ fn from_slow_files(profile: &Profile, files: &FileSet, arguments: &InitArguments
         parts.post_processor = None;
     }
     Ok(parts)
+}
+
+/// Pieces that the model declares take the place of additional special tokens: control ones are special, those of the
+/// user are not.
+fn declared_pieces(model: &ModelProto) -> Vec<SpecialToken> {
+    let declared = model.entries().filter_map(|(text, _, _, kind)| match kind {
+        PieceKind::Control => Some(SpecialToken::added(text, false, true)),
+        PieceKind::UserDefined => Some(SpecialToken::added(text, false, false)),
+        _ => None,
+    });
+    declared.collect()
 }
 
 /// Puts the class's own pipeline around the model; false for classes that have none.
@@ -122,10 +155,11 @@ fn rebuild(
 ) -> Result<bool> {
     let add_prefix_space = arguments.flag("add_prefix_space");
     match (profile.slow, &mut parts.model) {
-        (Some(SlowKind::Llama), ModelWrapper::BPE(_)) => {
-            reset_bpe(&mut parts.model, true, true, None);
+        (Some(kind @ (SlowKind::Llama | SlowKind::CodeLlama)), ModelWrapper::BPE(_)) => {
+            let unk = arguments.special.get(Role::Unk).filter(|_| kind == SlowKind::CodeLlama);
+            reset_bpe(&mut parts.model, true, true, unk.map(|t| t.content.clone()));
             let prefix = add_prefix_space.unwrap_or(true);
-            let scheme = match (prefix, legacy) {
+            let scheme = match (prefix, legacy.or((kind == SlowKind::CodeLlama).then_some(false))) {
                 (false, _) => "never",
                 (true, Some(false)) => "first",
                 (true, _) => "always",
@@ -169,8 +203,57 @@ fn rebuild(
             ]}))?;
             parts.decoder = part(metaspace)?;
         }
+        (Some(SlowKind::Roberta), ModelWrapper::BPE(_)) => {
+            reset_bpe(&mut parts.model, false, false, None);
+            let prefix = add_prefix_space.unwrap_or(false);
+            parts.normalizer = None;
+            parts.pre_tokenizer = part(byte_level_step(prefix, true))?;
+            parts.decoder = part(byte_level_step(true, true))?;
+            let trim = arguments.flag("trim_offsets").unwrap_or(true);
+            parts.post_processor = roberta_ends(parts, arguments, trim, prefix)?;
+        }
+        (Some(SlowKind::Bert), ModelWrapper::WordPiece(_)) => {
+            bert_parts(parts, arguments)?;
+        }
+        (Some(SlowKind::XlmRoberta), ModelWrapper::Unigram(_)) => {
+            let scheme = if add_prefix_space.unwrap_or(true) { "always" } else { "never" };
+            parts.normalizer = keep_charsmap(parts)?;
+            let metaspace =
+                json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": scheme, "split": true});
+            parts.pre_tokenizer = part(json!({"type": "Sequence", "pretokenizers": [
+                {"type": "WhitespaceSplit"}, metaspace.clone(),
+            ]}))?;
+            parts.decoder = part(metaspace)?;
+        }
+        (None, ModelWrapper::BPE(_)) => return rebuild_without_slow(profile, parts, add_prefix_space),
         _ => return Ok(false),
     }
+    Ok(true)
+}
+
+/// The same for classes that never had a slow one.
+fn rebuild_without_slow(
+    profile: &Profile,
+    parts: &mut CoreParts,
+    add_prefix_space: Option<bool>,
+) -> Result<bool> {
+    let prefix = add_prefix_space.unwrap_or(false);
+    let bytes = byte_level_step(prefix, true);
+    match profile.class {
+        "GPTNeoXTokenizer" => {
+            parts.pre_tokenizer = part(bytes)?;
+            parts.decoder = part(byte_level_step(true, true))?;
+        }
+        "CohereTokenizer" => {
+            parts.pre_tokenizer = part(json!({"type": "Sequence", "pretokenizers": [
+                {"type": "Digits", "individual_digits": true}, bytes.clone(),
+            ]}))?;
+            parts.decoder = part(bytes)?;
+        }
+        _ => return Ok(false),
+    }
+    reset_bpe(&mut parts.model, false, false, None);
+    parts.normalizer = part(json!({"type": "NFC"}))?;
     Ok(true)
 }
 
@@ -219,6 +302,9 @@ fn finish_post_processor(tokenizer: &mut Tokenizer, profile: &Profile, from_flag
         }
         return Ok(());
     }
+    if profile.slow == Some(SlowKind::XlmRoberta) {
+        return between_bos_and_eos(tokenizer);
+    }
     if !from_flags {
         return Ok(());
     }
@@ -232,4 +318,18 @@ fn finish_post_processor(tokenizer: &mut Tokenizer, profile: &Profile, from_flag
     tokenizer.facts.adds_bos = tokenizer.facts.add_bos_token.unwrap_or(false);
     tokenizer.facts.adds_eos = tokenizer.facts.add_eos_token.unwrap_or(false);
     rebuild_post_processor(tokenizer)
+}
+
+/// XLM-R: bos and eos by the ids that their tokens have here.
+fn between_bos_and_eos(tokenizer: &mut Tokenizer) -> Result<()> {
+    let end = |role: Role| {
+        let token = tokenizer.special.get(role)?.content.clone();
+        Some((token, usize::try_from(tokenizer.role_id(role)?).ok()?))
+    };
+    let (Some(bos), Some(eos)) = (end(Role::Bos), end(Role::Eos)) else { return Ok(()) };
+    let processor = part::<tokenizers::PostProcessorWrapper>(enclosing((&bos.0, bos.1), (&eos.0, eos.1), 0))?;
+    if let Engine::Fast(core) = &mut tokenizer.engine {
+        core.with_post_processor(processor);
+    }
+    Ok(())
 }

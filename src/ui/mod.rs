@@ -3,6 +3,7 @@
 
 mod ansi;
 mod canvas;
+mod cells;
 mod chrome;
 mod compare;
 mod doctor;
@@ -16,13 +17,17 @@ mod prompt;
 mod samples;
 mod scan;
 mod special;
+mod strategies;
 mod table;
+mod template_editor;
 mod theme;
+mod turn_lengths;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 pub use ansi::{to_ansi, to_text};
+pub use cells::{to_html, to_svg};
 pub use theme::{Depth, Meaning, Theme};
 
 use crate::app::{App, Area, Load, MIN_SIZE, Panes, SampleView, Screen, Target, Tier};
@@ -122,6 +127,7 @@ fn panel(canvas: &mut Canvas<'_>, app: &App, panes: &Panes, screen: Screen) {
         Screen::Experts => experts::draw(canvas, app, panes),
         Screen::Compare => compare::draw(canvas, app, panes),
         Screen::Scan => scan::draw(canvas, app, panes),
+        Screen::Strategies => strategies::draw(canvas, app, panes),
         _ => {}
     }
 }

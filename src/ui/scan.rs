@@ -4,7 +4,7 @@ use super::canvas::Canvas;
 use super::theme::Meaning;
 use crate::app::panels::scan::causes;
 use crate::app::{App, Area, Load, Panes};
-use crate::report::scan_lines;
+use crate::report::{scan_lines, share_and_left};
 use crate::scan::Report;
 
 /// Draws the screen.
@@ -28,8 +28,12 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
     let text = format!("{lost} train on nothing or are replaced");
     let meaning = if lost == 0 { Meaning::Good } else { Meaning::Bad };
     canvas.spans(area.line(0), &[(&head, Meaning::Strong), (&text, meaning)]);
-    if area.width >= 70 {
-        canvas.right(area.line(0), &format!(" {:>7} a second", state.rate), Meaning::Quiet);
+    let rate = format!("{:>7} a second", state.pace.rate());
+    if !state.done {
+        let pace = format!("{}{}", share_and_left(&state.pace), rate.trim_start());
+        canvas.text(area.line(1), &pace, Meaning::Quiet);
+    } else if area.width >= 70 {
+        canvas.right(area.line(0), &format!(" {rate}"), Meaning::Quiet);
     }
     let list = Area { y: area.y + 2, height: area.height.saturating_sub(2), ..area };
     let used = cause_rows(canvas, state.row, list, report);

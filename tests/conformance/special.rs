@@ -1,7 +1,7 @@
 //! `golden/special_tokens.json.gz` and `golden/loads.json.gz`: special-token tables as loaded, and after overrides.
 
 use maskscope::setup::apply;
-use maskscope::tokenizer::{Release, Role, SpecialToken, SpecialTokenTable, TokenId, Tokenizer};
+use maskscope::tokenizer::{Release, SpecialToken, SpecialTokenTable, TokenId, Tokenizer};
 use serde_json::{Value, json};
 
 use crate::labels::{load_for, overrides_of};
@@ -34,9 +34,7 @@ fn golden_form(table: &SpecialTokenTable, release: Release) -> Value {
         "clean_up_tokenization_spaces": table.clean_up_tokenization_spaces,
         "len": table.len, "class": table.class, "added_tokens": shown, "n_added_tokens": added.len(),
     });
-    for (role, token) in
-        table.roles.iter().filter(|(r, _)| matches!(r, Role::Bos | Role::Eos | Role::Unk | Role::Pad))
-    {
+    for (role, token) in &table.roles {
         form[role.attribute()] = json!(token.as_ref().map(|t| &t.content));
         form[format!("{}_id", role.attribute())] = json!(token.as_ref().and_then(|t| t.id));
     }

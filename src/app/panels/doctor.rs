@@ -126,6 +126,10 @@ fn is_same_setup(a: &Setup, b: &Setup) -> bool {
         && a.numbers == b.numbers
         && a.overrides == b.overrides
         && a.options == b.options
+        && match (&a.chat, &b.chat) {
+            (Some(a), Some(b)) => a.is_same(b),
+            (a, b) => a.is_none() && b.is_none(),
+        }
 }
 
 fn start(app: &mut App, work: Work) -> Effect {
@@ -182,6 +186,12 @@ pub fn act(app: &mut App, act: Act) -> Vec<Effect> {
             let (Some(view), Some(samples)) = (app.shown().cloned(), app.samples.ready().cloned()) else {
                 return Vec::new();
             };
+            if view.setup.chat.is_some() {
+                return say(
+                    app,
+                    "the search is for rules that count; S shows what every strategy makes of the sample",
+                );
+            }
             if !app.panels.doctor.report.ready().is_some_and(|_| true) {
                 return say(app, "the checks are still running");
             }

@@ -1,6 +1,5 @@
 //! Screen Scan: the whole file of conversations under the present set-up, with the causes counted as they come in.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::app::action::{Action, Screen};
@@ -10,7 +9,8 @@ use crate::app::moves::{lines, step};
 use crate::app::panels::{PanelAct, PanelWork};
 use crate::app::state::{App, Load, Notice};
 use crate::app::update::{go_to_sample, job};
-use crate::scan::Report;
+use crate::report::Pace;
+use crate::scan::{Example, Report};
 use crate::setup::Setup;
 
 /// What the screen knows.
@@ -19,8 +19,8 @@ pub struct State {
     /// The report so far; `Loading` only until the first batch is done.
     pub report: Load<Box<Report>>,
     pub done: bool,
-    /// Samples a second.
-    pub rate: u64,
+    /// How far it is.
+    pub pace: Pace,
     /// Line under the cursor, among those of the report.
     pub row: usize,
     /// What it was made for.
@@ -40,8 +40,7 @@ pub enum Act {
 #[derive(Debug, Clone)]
 pub struct Work {
     pub setup: Arc<Setup>,
-    /// `None` for the embedded conversations.
-    pub file: Option<PathBuf>,
+    pub source: DataSource,
 }
 
 /// What came of it.
@@ -50,7 +49,7 @@ pub enum Outcome {
     /// The report so far.
     Counted {
         report: Box<Report>,
-        rate: u64,
+        pace: Pace,
         done: bool,
     },
     Failed(String),
@@ -91,23 +90,17 @@ pub fn refresh(app: &mut App) -> Vec<Effect> {
 
 fn start(app: &mut App) -> Vec<Effect> {
     let Some(setup) = app.shown().map(|view| view.setup.clone()) else { return Vec::new() };
-    let file = match &app.source {
-        DataSource::Embedded => None,
-        DataSource::File(path) => Some(path.clone()),
-    };
+    let source = app.source.clone();
     let state = &mut app.panels.scan;
     state.made_for = Some((setup.clone(), app.source.clone()));
-    (state.report, state.done, state.rate, state.row) = (Load::Loading, false, 0, 0);
-    let work = AppWork::Panel(PanelWork::Scan(Box::new(Work { setup, file })));
+    (state.report, state.done, state.pace, state.row) = (Load::Loading, false, Pace::default(), 0);
+    let work = AppWork::Panel(PanelWork::Scan(Box::new(Work { setup, source })));
     vec![job(app, JobKind::Panel(Screen::Scan), work)]
 }
 
 /// Causes in the order of the screen: the most frequent first.
 pub fn causes(report: &Report) -> Vec<&str> {
-    let mut causes: Vec<(&str, u64)> =
-        report.by_cause.iter().map(|(id, c)| (id.as_str(), c.samples)).collect();
-    causes.sort_by_key(|(id, samples)| (std::cmp::Reverse(*samples), *id));
-    causes.into_iter().map(|(id, _)| id).collect()
+    report.causes().into_iter().map(|(id, _)| id).collect()
 }
 
 /// A general act on this screen.
@@ -142,8 +135,14 @@ fn example(app: &mut App) -> Vec<Effect> {
     };
     let examples = report.by_cause.get(&id).map(|c| c.examples.as_slice()).unwrap_or_default();
     let samples = app.samples.ready();
-    let place = |name: &str| samples.and_then(|all| all.iter().position(|s| s.id == name));
-    let places: Vec<usize> = examples.iter().filter_map(|e| place(&e.id)).collect();
+    // Ids need not differ: the position counts, unless records that are no samples have shifted it.
+    let place = |example: &Example| {
+        let all = samples?;
+        let at =
+            usize::try_from(example.index).ok().filter(|at| all.get(*at).is_some_and(|s| s.id == example.id));
+        at.or_else(|| all.iter().position(|s| s.id == example.id))
+    };
+    let places: Vec<usize> = examples.iter().filter_map(place).collect();
     let next = places.iter().find(|at| **at > app.current).or(places.first()).copied();
     let Some(index) = next else {
         let text = "no example of this cause is among the samples that are loaded".to_string();
@@ -163,9 +162,11 @@ fn example(app: &mut App) -> Vec<Effect> {
 /// Takes what came of the work.
 pub fn done(app: &mut App, outcome: Outcome) -> Vec<Effect> {
     match outcome {
-        Outcome::Counted { report, rate, done } => {
+        Outcome::Counted { report, pace, done } => {
             let state = &mut app.panels.scan;
-            (state.report, state.rate, state.done) = (Load::Ready(report), rate, done);
+            (state.report, state.pace) = (Load::Ready(report), pace);
+            // A batch that was under way when Esc came is counted, but the scan stays ended.
+            state.done |= done;
         }
         Outcome::Failed(error) => broken(app, error),
     }

@@ -108,33 +108,33 @@ impl Check {
 
 /// What a check found, without its name.
 #[derive(Debug)]
-struct Outcome {
-    verdict: Verdict,
-    samples: Vec<usize>,
-    evidence: Vec<Evidence>,
-    cause: String,
-    fix: Option<Fix>,
+pub(super) struct Outcome {
+    pub verdict: Verdict,
+    pub samples: Vec<usize>,
+    pub evidence: Vec<Evidence>,
+    pub cause: String,
+    pub fix: Option<Fix>,
 }
 
 impl Outcome {
-    fn ok() -> Self {
+    pub fn ok() -> Self {
         Self::found(Verdict::Ok, Vec::new(), String::new())
     }
 
-    fn skipped(reason: &str) -> Self {
+    pub fn skipped(reason: &str) -> Self {
         Self::found(Verdict::Skipped, Vec::new(), reason.to_string())
     }
 
-    fn found(verdict: Verdict, samples: Vec<usize>, cause: String) -> Self {
+    pub fn found(verdict: Verdict, samples: Vec<usize>, cause: String) -> Self {
         Self { verdict, samples, evidence: Vec::new(), cause, fix: None }
     }
 
-    fn evidence(mut self, what: &str, value: impl Into<String>) -> Self {
+    pub fn evidence(mut self, what: &str, value: impl Into<String>) -> Self {
         self.evidence.push(Evidence { what: what.to_string(), value: value.into() });
         self
     }
 
-    fn with_fix(mut self, fix: Option<Fix>) -> Self {
+    pub fn with_fix(mut self, fix: Option<Fix>) -> Self {
         self.fix = fix;
         self
     }

@@ -7,8 +7,15 @@ use super::{Family, MoeResult, llama, qwen2_moe};
 use crate::moe::rope::Rope;
 use crate::moe::router::{Groups, Router};
 
-pub(super) const FAMILY: Family =
-    Family { name: "deepseek_v2", model_types: &["deepseek_v2"], block, upcycling: None, ..llama::FAMILY };
+pub(super) const FAMILY: Family = Family {
+    name: "deepseek_v2",
+    model_types: &["deepseek_v2"],
+    block,
+    upcycling: None,
+    defaults: r#"{"n_routed_experts": 64, "n_shared_experts": 2, "moe_intermediate_size": 1407,
+        "kv_lora_rank": 512, "q_lora_rank": 1536, "qk_nope_head_dim": 128, "qk_rope_head_dim": 64, "v_head_dim": 128}"#,
+    ..llama::FAMILY
+};
 
 fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
     let router = |source: &Source<'_>| {

@@ -6,8 +6,17 @@ use super::source::Source;
 use super::{Family, MoeResult, deepseek_v2, llama};
 use crate::moe::router::Router;
 
-pub(super) const FAMILY: Family =
-    Family { name: "deepseek_v3", model_types: &["deepseek_v3"], block, upcycling: None, ..llama::FAMILY };
+pub(super) const FAMILY: Family = Family {
+    name: "deepseek_v3",
+    model_types: &["deepseek_v3"],
+    block,
+    upcycling: None,
+    defaults: r#"{"n_routed_experts": 256, "n_shared_experts": 1, "num_experts_per_tok": 8,
+        "moe_intermediate_size": 2048, "n_group": 8, "topk_group": 4, "first_k_dense_replace": 3,
+        "routed_scaling_factor": 2.5, "kv_lora_rank": 512, "q_lora_rank": 1536, "qk_nope_head_dim": 128,
+        "qk_rope_head_dim": 64, "v_head_dim": 128, "max_position_embeddings": 4096}"#,
+    ..llama::FAMILY
+};
 
 fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
     let config = source.config;

@@ -8,8 +8,17 @@ use super::source::Source;
 use super::{Family, MoeResult, llama};
 use crate::moe::router::Router;
 
-pub(super) const FAMILY: Family =
-    Family { name: "gpt_oss", model_types: &["gpt_oss"], block, upcycling: None, ..llama::FAMILY };
+pub(super) const FAMILY: Family = Family {
+    name: "gpt_oss",
+    model_types: &["gpt_oss"],
+    block,
+    upcycling: None,
+    defaults: r#"{"num_local_experts": 128, "num_experts_per_tok": 4, "head_dim": 64, "sliding_window": 128,
+        "rope_theta": 150000.0, "max_position_embeddings": 131072, "rope_parameters": {"rope_type": "yarn",
+        "factor": 32.0, "beta_fast": 32.0, "beta_slow": 1.0, "truncate": false,
+        "original_max_position_embeddings": 4096}}"#,
+    ..llama::FAMILY
+};
 
 fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
     let config = source.config;

@@ -15,6 +15,7 @@ pub(super) const FAMILY: Family = Family {
     block,
     ends,
     upcycling: None,
+    defaults: r#"{"num_local_experts": 8, "num_experts_per_tok": 2}"#,
     ..llama::FAMILY
 };
 

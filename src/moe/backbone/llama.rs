@@ -16,6 +16,7 @@ pub(super) const FAMILY: Family = Family {
     embedding: "model.embed_tokens.weight",
     block,
     ends,
+    defaults: "{}",
 };
 
 fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {

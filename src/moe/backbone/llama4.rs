@@ -14,6 +14,8 @@ pub(super) const FAMILY: Family = Family {
     model_types: &["llama4_text", "llama4"],
     block,
     upcycling: None,
+    defaults: r#"{"num_local_experts": 16, "num_experts_per_tok": 1, "intermediate_size_mlp": 16384,
+        "head_dim": 128, "rope_theta": 500000.0, "attention_chunk_size": 8192, "max_position_embeddings": 131072}"#,
     ..llama::FAMILY
 };
 
@@ -68,7 +70,7 @@ fn attention(source: &Source<'_>, layer: usize) -> MoeResult<Attention> {
         None => rotary,
     };
     if chunked {
-        attention.visible.chunk = Some(config.opt_size("attention_chunk_size")?.unwrap_or(8192));
+        attention.visible.chunk = config.opt_size("attention_chunk_size")?;
     }
     if rotary {
         attention.rope = attention.rope.take().map(|(rope, _)| (rope, Pairing::Neighbours));

@@ -13,6 +13,7 @@ pub(super) const FAMILY: Family = Family {
         model_type: "moe_llava_mistral",
         class: "MoELLaVAMistralForCausalLM",
     }),
+    defaults: r#"{"sliding_window": 4096, "max_position_embeddings": 131072}"#,
     ..llama::FAMILY
 };
 

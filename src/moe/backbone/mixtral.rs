@@ -8,8 +8,14 @@ use super::source::Source;
 use super::{Family, MoeResult, llama};
 use crate::moe::router::Router;
 
-pub(super) const FAMILY: Family =
-    Family { name: "mixtral", model_types: &["mixtral"], block, upcycling: None, ..llama::FAMILY };
+pub(super) const FAMILY: Family = Family {
+    name: "mixtral",
+    model_types: &["mixtral"],
+    block,
+    upcycling: None,
+    defaults: r#"{"num_local_experts": 8, "num_experts_per_tok": 2, "rope_theta": 1e6, "max_position_embeddings": 131072}"#,
+    ..llama::FAMILY
+};
 
 fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
     let config = source.config;

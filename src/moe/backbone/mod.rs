@@ -12,6 +12,7 @@ mod layers;
 mod model;
 mod pass;
 mod source;
+mod stream;
 mod vector;
 
 mod deepseek_v2;
@@ -37,9 +38,11 @@ pub use model::{Forward, ForwardOptions, Gates, InputRow, LoadOptions, Model, Wa
 pub use pass::{LayerRouting, NoiseSource};
 pub use source::Conversion;
 pub(super) use source::{default_bias, default_linear, gate_rows};
+pub use stream::for_each_feed_input;
 
 use super::config::Config;
 use super::error::{MoeError, MoeResult};
+use super::moe_llava::MoeConfig;
 use block::Block;
 use model::Ends;
 use source::Source;
@@ -50,6 +53,9 @@ struct Family {
     name: &'static str,
     /// Values of `model_type` that mean it.
     model_types: &'static [&'static str],
+    /// What the class of transformers assumes of keys that a config.json leaves out, as a JSON object. Sizes that
+    /// every file states are not among them: their absence is an error.
+    defaults: &'static str,
     /// What MoE-LLaVA makes of it; absent for models that are mixtures already.
     upcycling: Option<Upcycling>,
     /// The tensor of the token embeddings.
@@ -105,6 +111,14 @@ fn family(config: &Config) -> MoeResult<&'static Family> {
         config
             .error("model_type", format!("{model_type:?} is not known here; known are {}", known.join(", ")))
     })
+}
+
+/// True for a model that MoE-LLaVA could convert: a backbone of the guide without `config.moe`.
+///
+/// # Errors
+/// An unknown `model_type`, a broken `moe`.
+pub fn is_dense(config: &Config) -> MoeResult<bool> {
+    Ok(family(config)?.upcycling.is_some() && MoeConfig::read(config)?.is_none())
 }
 
 /// How a dense model is converted.

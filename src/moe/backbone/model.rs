@@ -103,7 +103,7 @@ pub struct Model {
     checkpoint: Checkpoint,
     device: Device,
     family: &'static Family,
-    moe: Option<MoeConfig>,
+    upcycled: Upcycled,
     root: String,
     num_layers: usize,
     blocks: Vec<Block>,
@@ -112,7 +112,7 @@ pub struct Model {
     tail: Option<(Norm, String)>,
     head_bias: Option<Vec<f32>>,
     kept_head: OnceLock<Linear>,
-    weight_bytes: usize,
+    weight_bytes: Cell<usize>,
     /// What it was loaded with, for loading it again elsewhere.
     options: LoadOptions,
     /// Gates other than those of the checkpoint, see [`Model::regate`].
@@ -147,11 +147,22 @@ impl Model {
     /// An unknown `model_type`, keys and tensors that are missing or do not fit (by name), weights that
     /// are not finite, a conversion of a model that is a mixture already.
     pub fn load(config: &Config, checkpoint: &Checkpoint, options: &LoadOptions) -> MoeResult<Self> {
+        Self::load_watched(config, checkpoint, options, &mut |_, _| true)
+    }
+
+    /// The same; `watch` is called with (done, all) layers before each layer, and its `false` ends the loading with
+    /// [`MoeError::Cancelled`].
+    pub fn load_watched(
+        config: &Config,
+        checkpoint: &Checkpoint,
+        options: &LoadOptions,
+        watch: &mut dyn FnMut(usize, usize) -> bool,
+    ) -> MoeResult<Self> {
         let device = Device::open(options.device);
         let on_cpu = device.is_cpu();
-        match Self::load_on(device, config, checkpoint, options) {
+        match Self::load_on(device, config, checkpoint, options, watch) {
             Err(MoeError::Compute { message, .. }) if !on_cpu => {
-                Self::load_on(Device::cpu(Some(message)), config, checkpoint, options)
+                Self::load_on(Device::cpu(Some(message)), config, checkpoint, options, watch)
             }
             result => result,
         }
@@ -162,10 +173,43 @@ impl Model {
         config: &Config,
         checkpoint: &Checkpoint,
         options: &LoadOptions,
+        watch: &mut dyn FnMut(usize, usize) -> bool,
+    ) -> MoeResult<Self> {
+        let mut this = Self::without_layers(device, config, checkpoint, options)?;
+        let count = options.layers.unwrap_or(this.num_layers);
+        if count == 0 || count > this.num_layers {
+            let all = this.num_layers;
+            return Err(MoeError::Request(format!("layers 0..{count}: the model has {all} layers")));
+        }
+        for layer in 0..count {
+            if !watch(layer, count) {
+                return Err(MoeError::Cancelled);
+            }
+            let block = this.block(layer)?;
+            this.blocks.push(block);
+        }
+        if count == this.num_layers {
+            let (hidden, vocab) = (this.config.size("hidden_size")?, this.config.size("vocab_size")?);
+            let source = this.source();
+            let head = head_name(&source, this.family)?;
+            expect_embedding(&source, &head, vocab, hidden)?;
+            let bias = this.ends.head_bias.then(|| source.vector("lm_head.bias", vocab)).transpose()?;
+            let tail = ((this.ends.norm)(&source)?, source.name(&head));
+            (this.head_bias, this.tail) = (bias, Some(tail));
+        }
+        Ok(this)
+    }
+
+    /// The model's ends without any layer in between.
+    pub(super) fn without_layers(
+        device: Device,
+        config: &Config,
+        checkpoint: &Checkpoint,
+        options: &LoadOptions,
     ) -> MoeResult<Self> {
         let family = family(config)?;
-        let num_layers = config.layers()?;
-        let upcycled = upcycled(config, family, options)?;
+        let config = config.with_defaults(family.defaults)?;
+        let upcycled = upcycled(&config, family, options)?;
         let root = if checkpoint.contains(&format!("language_model.{}", family.embedding)) {
             "language_model.".to_owned()
         } else {
@@ -173,49 +217,50 @@ impl Model {
         };
         let weight_bytes = Cell::new(0);
         let source = Source {
-            config,
+            config: &config,
             checkpoint,
             device: &device,
             upcycled: &upcycled,
             root: root.clone(),
             weight_bytes: &weight_bytes,
         };
-        let count = options.layers.unwrap_or(num_layers);
-        if count == 0 || count > num_layers {
-            return Err(MoeError::Request(format!("layers 0..{count}: the model has {num_layers} layers")));
-        }
-        let blocks = (0..count).map(|n| (family.block)(&source, n)).collect::<MoeResult<Vec<_>>>()?;
         let ends = (family.ends)(&source)?;
         let (hidden, vocab) = (config.size("hidden_size")?, config.size("vocab_size")?);
         expect_embedding(&source, family.embedding, vocab, hidden)?;
-        let (mut tail, mut head_bias) = (None, None);
-        if count == num_layers {
-            let head = head_name(&source, family)?;
-            expect_embedding(&source, &head, vocab, hidden)?;
-            if ends.head_bias {
-                head_bias = Some(source.vector("lm_head.bias", vocab)?);
-            }
-            tail = Some(((ends.norm)(&source)?, source.name(&head)));
-        }
-        let moe = upcycled.moe().cloned();
         Ok(Self {
-            config: config.clone(),
+            num_layers: config.layers()?,
+            config,
             checkpoint: checkpoint.clone(),
             family,
-            moe,
+            upcycled,
             root,
-            num_layers,
-            blocks,
+            blocks: Vec::new(),
             ends,
-            tail,
-            head_bias,
+            tail: None,
+            head_bias: None,
             kept_head: OnceLock::new(),
-            weight_bytes: weight_bytes.get(),
+            weight_bytes,
             options: options.clone(),
             gates: None,
             spare: OnceLock::new(),
             device,
         })
+    }
+
+    fn source(&self) -> Source<'_> {
+        Source {
+            config: &self.config,
+            checkpoint: &self.checkpoint,
+            device: &self.device,
+            upcycled: &self.upcycled,
+            root: self.root.clone(),
+            weight_bytes: &self.weight_bytes,
+        }
+    }
+
+    /// Reads one layer.
+    pub(super) fn block(&self, layer: usize) -> MoeResult<Block> {
+        (self.family.block)(&self.source(), layer)
     }
 
     /// Gives every mixture other gates: what another k or a capacity would do to the same weights.
@@ -233,9 +278,17 @@ impl Model {
         Ok(())
     }
 
+    /// Experts and k of the first loaded mixture.
+    pub fn gate_sizes(&self) -> Option<(usize, usize)> {
+        self.blocks.iter().find_map(|block| match &block.feed {
+            Feed::Mixture(mixture) => Some((mixture.experts.len(), mixture.top_k())),
+            Feed::Dense(_) => None,
+        })
+    }
+
     /// Bytes of the weights in memory, as f32.
     pub fn weight_bytes(&self) -> usize {
-        self.weight_bytes
+        self.weight_bytes.get()
     }
 
     /// The backbone's name, e.g. `mixtral`.
@@ -250,7 +303,7 @@ impl Model {
 
     /// The MoE-LLaVA plan, for a converted model.
     pub fn moe(&self) -> Option<&MoeConfig> {
-        self.moe.as_ref()
+        self.upcycled.moe()
     }
 
     pub fn config(&self) -> &Config {
@@ -316,7 +369,8 @@ impl Model {
             Err(MoeError::Compute { while_doing, message }) if !self.device.is_cpu() => {
                 let reason = format!("{} failed: {while_doing}: {message}", self.device.name());
                 let cpu = Device::cpu(Some(reason));
-                let mut spare = Self::load_on(cpu, &self.config, &self.checkpoint, &self.options)?;
+                let mut spare =
+                    Self::load_on(cpu, &self.config, &self.checkpoint, &self.options, &mut |_, _| true)?;
                 if let Some(gates) = self.gates {
                     spare.regate(gates)?;
                 }
@@ -382,7 +436,12 @@ impl Model {
         })
     }
 
-    fn embed(&self, sequences: &[Vec<InputRow>], seq: usize, pad_id: TokenId) -> MoeResult<Tensor> {
+    pub(super) fn embed(
+        &self,
+        sequences: &[Vec<InputRow>],
+        seq: usize,
+        pad_id: TokenId,
+    ) -> MoeResult<Tensor> {
         let hidden = self.hidden_size();
         let mut values = Vec::with_capacity(sequences.len() * seq * hidden);
         for rows in sequences {

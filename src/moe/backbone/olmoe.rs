@@ -6,8 +6,14 @@ use super::source::Source;
 use super::{Family, MoeResult, llama, qwen2_moe};
 use crate::moe::router::Router;
 
-pub(super) const FAMILY: Family =
-    Family { name: "olmoe", model_types: &["olmoe"], block, upcycling: None, ..llama::FAMILY };
+pub(super) const FAMILY: Family = Family {
+    name: "olmoe",
+    model_types: &["olmoe"],
+    block,
+    upcycling: None,
+    defaults: r#"{"num_experts": 64, "num_experts_per_tok": 8, "max_position_embeddings": 4096}"#,
+    ..llama::FAMILY
+};
 
 fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
     let config = source.config;

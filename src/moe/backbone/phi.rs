@@ -18,6 +18,7 @@ pub(super) const FAMILY: Family = Family {
     embedding: "model.embed_tokens.weight",
     block,
     ends,
+    defaults: r#"{"hidden_act": "gelu_new"}"#,
 };
 
 fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {

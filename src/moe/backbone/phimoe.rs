@@ -6,8 +6,16 @@ use super::source::Source;
 use super::{Family, MoeResult, llama, mixtral};
 use crate::moe::router::Router;
 
-pub(super) const FAMILY: Family =
-    Family { name: "phimoe", model_types: &["phimoe"], block, ends, upcycling: None, ..llama::FAMILY };
+pub(super) const FAMILY: Family = Family {
+    name: "phimoe",
+    model_types: &["phimoe"],
+    block,
+    ends,
+    upcycling: None,
+    defaults: r#"{"num_local_experts": 16, "num_experts_per_tok": 2, "rope_theta": 1e6,
+        "max_position_embeddings": 131072}"#,
+    ..llama::FAMILY
+};
 
 fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
     let config = source.config;

@@ -19,6 +19,7 @@ pub(super) const FAMILY: Family = Family {
     embedding: "transformer.wte.weight",
     block,
     ends,
+    defaults: "{}",
 };
 
 fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {

@@ -13,6 +13,7 @@ pub(super) const FAMILY: Family = Family {
         model_type: "moe_llava_qwen1_5",
         class: "MoELLaVAQwen1_5ForCausalLM",
     }),
+    defaults: r#"{"sliding_window": 4096, "max_window_layers": 28, "max_position_embeddings": 32768}"#,
     ..llama::FAMILY
 };
 
@@ -32,7 +33,6 @@ fn window(source: &Source<'_>, layer: usize) -> MoeResult<Option<usize>> {
     }
     let sliding = match config.text_at("layer_types", layer)? {
         Some(kind) => kind == "sliding_attention",
-        None if !config.has("max_window_layers") => layer >= 28,
         None => layer >= config.index_or_zero("max_window_layers")?,
     };
     if sliding { config.opt_size("sliding_window") } else { Ok(None) }

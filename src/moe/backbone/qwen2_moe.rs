@@ -8,8 +8,16 @@ use super::source::Source;
 use super::{Family, MoeResult, llama};
 use crate::moe::router::Router;
 
-pub(super) const FAMILY: Family =
-    Family { name: "qwen2_moe", model_types: &["qwen2_moe"], block, upcycling: None, ..llama::FAMILY };
+pub(super) const FAMILY: Family = Family {
+    name: "qwen2_moe",
+    model_types: &["qwen2_moe"],
+    block,
+    upcycling: None,
+    defaults: r#"{"num_experts": 60, "num_experts_per_tok": 4, "moe_intermediate_size": 1408,
+        "shared_expert_intermediate_size": 5632, "sliding_window": 4096, "max_window_layers": 28,
+        "max_position_embeddings": 32768}"#,
+    ..llama::FAMILY
+};
 
 fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
     let config = source.config;
@@ -17,9 +25,12 @@ fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
     let (hidden, eps) = (config.size("hidden_size")?, config.float_or("rms_norm_eps", 1e-6)?);
     let bias = config.flag_or("qkv_bias", true)?;
     let mut attention = source.attention(&format!("{prefix}.self_attn"), "o_proj", bias, false)?;
-    if config.flag_or("use_sliding_window", false)?
-        && config.text_at("layer_types", layer)? == Some("sliding_attention")
-    {
+    // Without `layer_types` every other layer below max_window_layers has the window.
+    let sliding = match config.text_at("layer_types", layer)? {
+        Some(kind) => kind == "sliding_attention",
+        None => layer.is_multiple_of(2) && layer < config.index_or_zero("max_window_layers")?,
+    };
+    if sliding && config.flag_or("use_sliding_window", false)? {
         attention.visible.window = config.opt_size("sliding_window")?;
     }
     let beside = |source: &Source<'_>, prefix: &str| {

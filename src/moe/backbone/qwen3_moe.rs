@@ -5,8 +5,15 @@ use super::layers::{Beside, HeadNorm};
 use super::source::Source;
 use super::{Family, MoeResult, llama, qwen2_moe};
 
-pub(super) const FAMILY: Family =
-    Family { name: "qwen3_moe", model_types: &["qwen3_moe"], block, upcycling: None, ..llama::FAMILY };
+pub(super) const FAMILY: Family = Family {
+    name: "qwen3_moe",
+    model_types: &["qwen3_moe"],
+    block,
+    upcycling: None,
+    defaults: r#"{"num_experts": 128, "num_experts_per_tok": 8, "moe_intermediate_size": 768,
+        "sliding_window": 4096, "max_position_embeddings": 32768}"#,
+    ..llama::FAMILY
+};
 
 fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
     let config = source.config;

@@ -19,6 +19,7 @@ pub(super) const FAMILY: Family = Family {
     embedding: "model.embed_tokens.weight",
     block,
     ends,
+    defaults: r#"{"max_position_embeddings": 4096}"#,
 };
 
 /// `norm_eps` in the hub's class, `layer_norm_eps` in transformers'.
@@ -36,7 +37,9 @@ fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
     let prefix = format!("model.layers.{layer}");
     let (hidden, eps) = (config.size("hidden_size")?, eps(source)?);
     let intermediate = config.size("intermediate_size")?;
-    let bias = config.flag_or("use_qkv_bias", false)?;
+    // The hub's class and transformers' own differ in the default; the tensors tell.
+    let has_bias = source.has(&format!("{prefix}.self_attn.q_proj.bias"));
+    let bias = config.flag_or("use_qkv_bias", has_bias)?;
     let mut attention = source.attention(&format!("{prefix}.self_attn"), "o_proj", bias, false)?;
     attention.rope = Some((Rope::read(config, 0.25)?, Pairing::Halves));
     let feed = source.feed(layer, &format!("{prefix}.mlp"), |s, p| s.gated_mlp(p, intermediate))?;

@@ -12,14 +12,18 @@ mod writer;
 
 pub use generated::Fill;
 pub use header::{Dtype, TensorInfo};
-pub use writer::{TensorSource, write_safetensors};
+pub use writer::{TensorSource, Watch, write_safetensors, write_watched};
 
 use std::collections::BTreeMap;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::error::{MoeError, MoeResult};
 use generated::Generator;
+
+/// Bytes that a copy holds in memory.
+const PIECE: usize = 1 << 20;
 
 /// Where the bytes of a file live.
 #[derive(Debug)]
@@ -137,6 +141,30 @@ impl Checkpoint {
         let (file, info) = self.tensors.get(name).ok_or_else(missing)?;
         let file = self.files.get(*file).ok_or_else(missing)?;
         file.bytes().get(info.bytes.clone()).ok_or_else(|| self.error(name, "lies outside its file"))
+    }
+
+    /// The raw bytes of a tensor in pieces of at most [`PIECE`], read from the file and not through the map: whoever
+    /// copies a checkpoint holds one piece in memory, whatever its size.
+    pub fn pieces(&self, name: &str, take: &mut dyn FnMut(&[u8]) -> MoeResult<()>) -> MoeResult<()> {
+        let mapped = self.bytes(name)?;
+        let (file, info) = self.tensors.get(name).ok_or_else(|| self.error(name, "is missing"))?;
+        let path = match self.files.get(*file).map(AsRef::as_ref) {
+            Some(File { path, bytes: Bytes::Mapped(_) }) => path,
+            _ => return mapped.chunks(PIECE).try_for_each(take),
+        };
+        let io = |e| MoeError::io(path, e);
+        let mut file = std::fs::File::open(path).map_err(io)?;
+        file.seek(SeekFrom::Start(info.bytes.start as u64)).map_err(io)?;
+        let mut piece = vec![0; PIECE.min(info.bytes.len())];
+        let mut left = info.bytes.len();
+        while left > 0 {
+            let len = left.min(PIECE);
+            let piece = piece.get_mut(..len).unwrap_or_default();
+            file.read_exact(piece).map_err(io)?;
+            take(piece)?;
+            left -= len;
+        }
+        Ok(())
     }
 
     /// A whole floating-point tensor as f32, row-major.

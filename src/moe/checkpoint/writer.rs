@@ -37,20 +37,29 @@ impl TensorSource<'_> {
         })
     }
 
-    fn write(&self, out: &mut impl Write) -> MoeResult<std::io::Result<()>> {
-        Ok(match self {
-            Self::Copy { from, name } => out.write_all(from.bytes(name)?),
-            Self::F32 { values, .. } => values.iter().try_for_each(|v| out.write_all(&v.to_le_bytes())),
-            Self::I64 { values, .. } => values.iter().try_for_each(|v| out.write_all(&v.to_le_bytes())),
-        })
+    /// Hands the bytes to `take`, piece by piece.
+    fn pieces(&self, take: &mut dyn FnMut(&[u8]) -> MoeResult<()>) -> MoeResult<()> {
+        match self {
+            Self::Copy { from, name } => from.pieces(name, take),
+            Self::F32 { values, .. } => values.iter().try_for_each(|v| take(&v.to_le_bytes())),
+            Self::I64 { values, .. } => values.iter().try_for_each(|v| take(&v.to_le_bytes())),
+        }
     }
 }
+
+/// Called with the number of bytes written since the last call; its `false` ends the writing.
+pub type Watch<'a> = &'a mut dyn FnMut(usize) -> bool;
 
 /// Writes one safetensors file with the tensors in the given order.
 ///
 /// # Errors
 /// A source that is missing, a shape that does not fit its values, and what the file system refuses.
 pub fn write_safetensors(path: &Path, tensors: &[(String, TensorSource<'_>)]) -> MoeResult<()> {
+    write_watched(path, tensors, &mut |_| true)
+}
+
+/// The same, watched: [`MoeError::Cancelled`] leaves an unfinished file behind.
+pub fn write_watched(path: &Path, tensors: &[(String, TensorSource<'_>)], watch: Watch<'_>) -> MoeResult<()> {
     let mut header = Map::new();
     header.insert("__metadata__".into(), json!({"format": "pt"}));
     let mut at = 0usize;
@@ -74,7 +83,10 @@ pub fn write_safetensors(path: &Path, tensors: &[(String, TensorSource<'_>)]) ->
     out.write_all(&(header.len() as u64).to_le_bytes()).map_err(io)?;
     out.write_all(&header).map_err(io)?;
     for (_, source) in tensors {
-        source.write(&mut out)?.map_err(io)?;
+        source.pieces(&mut |piece| {
+            out.write_all(piece).map_err(io)?;
+            if watch(piece.len()) { Ok(()) } else { Err(MoeError::Cancelled) }
+        })?;
     }
     out.into_inner().map_err(|e| io(e.into_error()))?.sync_all().map_err(io)
 }

@@ -21,7 +21,9 @@ pub fn perform(work: Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Ou
     match work {
         Work::Report { setup, request, samples } => {
             let mut inspections: Vec<Inspection> = Vec::with_capacity(samples.len());
-            for batch in samples.chunks(BATCH) {
+            // The chat checks label the samples by themselves.
+            let labelled = if setup.chat.is_none() { samples.as_slice() } else { &[] };
+            for batch in labelled.chunks(BATCH) {
                 if cancelled() {
                     return;
                 }

@@ -2,9 +2,11 @@
 
 use std::time::Instant;
 
+use crate::app::DataSource;
 use crate::app::panels::scan::{Outcome, Work};
-use crate::data::{Record, Records, Source};
+use crate::data::{Meter, Record, Records, Source};
 use crate::error::Result;
+use crate::report::{Pace, example_mask};
 use crate::samples;
 use crate::scan::{Report, Scanner};
 
@@ -19,16 +21,22 @@ pub fn perform(work: Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Ou
 }
 
 fn scan(work: Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Outcome)) -> Result<()> {
-    let records = match work.file {
-        Some(path) => Records::open(&Source::File(path))?,
-        None => samples::conversation_records(),
+    let meter = Meter::default();
+    let (records, total) = match work.source {
+        DataSource::File(path) => {
+            let source = Source::File(path);
+            (Records::metered(&source, &meter)?, source.size())
+        }
+        DataSource::Embedded => (samples::records(samples::CONVERSATIONS), None),
+        DataSource::EmbeddedMessages => (samples::records(samples::MESSAGES), None),
     };
-    let scanner = Scanner::new(work.setup, None);
+    let scanner = Scanner::new(work.setup, None, None);
     let mut whole = scanner.empty();
     let begun = Instant::now();
-    let rate = |report: &Report| {
-        let elapsed = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
-        report.samples.saturating_mul(1000) / elapsed
+    let counted = |report: &Report, done: bool| {
+        let (read, elapsed) = (meter.read(), begun.elapsed());
+        let pace = Pace { samples: report.samples, before: 0, elapsed, read, total };
+        Outcome::Counted { report: Box::new(report.clone()), pace, done }
     };
     let mut batch: Vec<Record> = Vec::with_capacity(BATCH);
     for record in records {
@@ -39,10 +47,14 @@ fn scan(work: Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Outcome))
             }
             whole.merge(scanner.scan(&batch)?.report)?;
             batch.clear();
-            emit(Outcome::Counted { report: Box::new(whole.clone()), rate: rate(&whole), done: false });
+            emit(counted(&whole, false));
         }
     }
     whole.merge(scanner.scan(&batch)?.report)?;
-    emit(Outcome::Counted { report: Box::new(whole.clone()), rate: rate(&whole), done: true });
+    emit(counted(&whole, false));
+    if !cancelled() {
+        scanner.finish(&mut whole, &example_mask);
+        emit(counted(&whole, true));
+    }
     Ok(())
 }

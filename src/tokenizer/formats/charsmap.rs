@@ -34,6 +34,11 @@ impl Unit {
 }
 
 impl CharsMap {
+    /// True without any rule.
+    pub fn is_empty(&self) -> bool {
+        self.units.is_empty()
+    }
+
     /// Reads the rules; an empty blob has none.
     ///
     /// # Errors

@@ -7,34 +7,46 @@ use tokenizers::{Model, models::bpe::BPE};
 
 use super::{Cutter, SlowClass, SlowState, tokenize_base};
 use crate::error::Result;
+use crate::python::is_python_space;
 use crate::tokenizer::byte_alphabet;
 use crate::tokenizer::convert::qwen2_parts;
 use crate::tokenizer::core::{Core, CoreParts, encode_core};
 use crate::tokenizer::encoding::{Encoding, Piece, TokenId};
+use crate::tokenizer::quick::Joints;
 use crate::tokenizer::special::SpecialTokens;
+
+/// When a text is encoded as if a space stood before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PrefixSpace {
+    Never,
+    /// GPT-2 with `add_prefix_space`.
+    Always,
+    /// RoBERTa with `add_prefix_space`: not before white space, and not before nothing.
+    UnlessSpace,
+}
 
 /// A byte-level BPE class.
 #[derive(Debug)]
 pub struct ByteLevelClass {
     core: Core,
-    add_prefix_space: bool,
+    prefix_space: PrefixSpace,
     /// Qwen-2: the class normalises a whole text before it looks for added tokens.
     normalizes: bool,
 }
 
 impl ByteLevelClass {
-    /// A class over this model. With `add_prefix_space` a text is encoded as if a space stood before it.
-    pub fn new(model: BPE, add_prefix_space: bool) -> Result<Self> {
+    /// A class over this model.
+    pub fn new(model: BPE, prefix_space: PrefixSpace) -> Result<Self> {
         let mut parts = CoreParts::bare(model);
         parts.pre_tokenizer = Some(ByteLevel::new(false, true, true).into());
-        Ok(Self { core: parts.assemble()?.0, add_prefix_space, normalizes: false })
+        Ok(Self { core: parts.assemble()?.0, prefix_space, normalizes: false })
     }
 
     /// Qwen-2's class: NFC and its own split pattern.
     pub fn qwen2(model: BPE) -> Result<Self> {
         let mut parts = CoreParts::bare(model);
         qwen2_parts(&mut parts, false)?;
-        Ok(Self { core: parts.assemble()?.0, add_prefix_space: false, normalizes: true })
+        Ok(Self { core: parts.assemble()?.0, prefix_space: PrefixSpace::Never, normalizes: true })
     }
 }
 
@@ -57,7 +69,12 @@ impl SlowClass for ByteLevelClass {
         if self.normalizes {
             return self.tokenize_normalized(text, state);
         }
-        if !self.add_prefix_space {
+        let prefixed = match self.prefix_space {
+            PrefixSpace::Never => false,
+            PrefixSpace::Always => true,
+            PrefixSpace::UnlessSpace => text.chars().next().is_some_and(|c| !is_python_space(c)),
+        };
+        if !prefixed {
             return tokenize_base(self, text, state);
         }
         let mut encoding = tokenize_base(self, &format!(" {text}"), state)?;
@@ -71,8 +88,20 @@ impl SlowClass for ByteLevelClass {
         encode_core(&self.core, text, false)
     }
 
+    fn decoded_separator(&self) -> &'static str {
+        // Qwen-2 decodes with `spaces_between_special_tokens=False`.
+        if self.normalizes { "" } else { " " }
+    }
+
     fn cutter(&self) -> Cutter<'_> {
         Cutter::Pipeline(&self.core)
+    }
+
+    fn joints(&self) -> std::result::Result<Joints, String> {
+        match self.prefix_space {
+            PrefixSpace::Never => Joints::of_core(&self.core),
+            _ => Err("its class puts a space before texts".to_string()),
+        }
     }
 
     fn vocab_size(&self) -> usize {

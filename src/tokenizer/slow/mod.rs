@@ -4,15 +4,18 @@
 //! added tokens) is [`tokenize_base`].
 
 mod aligned;
+pub mod bert;
 pub mod byte_level;
 mod merging;
 pub mod processor;
 pub mod sentencepiece;
 pub mod split;
 pub mod tiktoken;
+pub mod xlm_roberta;
 
 use super::core::Core;
 use super::encoding::{Encoding, Piece, TokenId};
+use super::quick::Joints;
 use super::special::{AddedTokens, SpecialTokens};
 use crate::error::Result;
 use split::Splitter;
@@ -62,6 +65,14 @@ pub trait SlowClass: Send + Sync + std::fmt::Debug {
     /// What cuts a stretch between added tokens, for explanations.
     fn cutter(&self) -> Cutter<'_>;
 
+    /// Where texts may be cut without a change of ids, or why that is not known.
+    ///
+    /// # Errors
+    /// The reason.
+    fn joints(&self) -> std::result::Result<Joints, String> {
+        Err("it is not known where texts of its class may be cut".to_string())
+    }
+
     /// Special tokens of a closed list, which stand in no table of added tokens.
     fn closed_tokens(&self) -> &[(String, TokenId)] {
         &[]
@@ -70,6 +81,11 @@ pub trait SlowClass: Send + Sync + std::fmt::Debug {
     /// True for classes that do not add eos to a text that already ends with it.
     fn adds_eos_once(&self) -> bool {
         false
+    }
+
+    /// What stands between an added token and its neighbours in a decoded text.
+    fn decoded_separator(&self) -> &'static str {
+        " "
     }
 
     /// Classes that replace the base class's `_decode` altogether answer here.

@@ -15,6 +15,7 @@ use crate::tokenizer::core::{Core, CoreParts, encode_core};
 use crate::tokenizer::encoding::{Encoding, TokenId};
 use crate::tokenizer::formats::charsmap::CharsMap;
 use crate::tokenizer::formats::sentencepiece::{ModelProto, PieceKind};
+use crate::tokenizer::quick::Joints;
 
 /// SentencePiece's visible space.
 pub const UNDERLINE: char = '▁';
@@ -74,6 +75,24 @@ impl Processor {
         })
     }
 
+    /// Where texts may be cut: known for BPE that only makes spaces visible and puts one in front.
+    ///
+    /// # Errors
+    /// The reason why that is not known.
+    pub fn joints(&self) -> std::result::Result<Joints, String> {
+        let plain = self.charsmap.is_empty()
+            && self.declared.is_empty()
+            && self.add_dummy_prefix
+            && self.escape_whitespaces
+            && !self.remove_extra_whitespaces;
+        // A space must be a piece: unknown neighbours melt into one.
+        let knows_space = self.merged_score(UNDERLINE.encode_utf8(&mut [0; 4])).is_some();
+        if self.unigram.is_some() || !plain || !knows_space {
+            return Err("its model file is no BPE that changes nothing in texts but their spaces".to_string());
+        }
+        Ok(Joints::dummy_space(self.pieces.iter().map(|(text, _)| text.as_str())))
+    }
+
     /// Number of pieces.
     pub fn piece_count(&self) -> usize {
         self.pieces.len()
@@ -121,9 +140,11 @@ impl Processor {
     pub fn encode(&self, text: &str) -> Result<Encoding> {
         let aligned = self.normalize(text);
         let mut encoding = Encoding::default();
-        for part in self.declared.split(aligned.as_str()) {
+        // Unigram weighs declared pieces like others, only heavier; BPE cuts them out first.
+        let declared = if self.is_bpe() { &self.declared } else { &Splitter::default() };
+        for part in declared.split(aligned.as_str()) {
             let stretch = aligned.as_str().get(part.range.clone()).unwrap_or("");
-            match part.token.and_then(|t| self.id_of(self.declared.token(t))) {
+            match part.token.and_then(|t| self.id_of(declared.token(t))) {
                 Some(id) => encoding.push(id, part.range),
                 None => encoding.extend_shifted(&self.encode_stretch(stretch)?, part.range.start),
             }
@@ -149,6 +170,10 @@ impl Processor {
         while let Some((len, replaced)) = self.next_prefix(text, at) {
             let source = at..at + len;
             at += len;
+            // A unit of which nothing is left begins a text, unless the dummy space would be cut off as a trailing one.
+            if !started && !self.remove_extra_whitespaces {
+                started = self.begin(&mut aligned);
+            }
             for c in replaced.chars() {
                 if c == ' ' && self.remove_extra_whitespaces {
                     if !after_space {
@@ -157,10 +182,7 @@ impl Processor {
                     after_space = true;
                     continue;
                 }
-                if !started && self.add_dummy_prefix {
-                    aligned.push(self.space(), 0..0);
-                }
-                started = true;
+                started = started || self.begin(&mut aligned);
                 for space in trailing.drain(..) {
                     aligned.push(self.space(), space);
                 }
@@ -169,6 +191,14 @@ impl Processor {
             }
         }
         aligned
+    }
+
+    /// The dummy space in front of a text; true, for "it has begun".
+    fn begin(&self, aligned: &mut AlignedText) -> bool {
+        if self.add_dummy_prefix {
+            aligned.push(self.space(), 0..0);
+        }
+        true
     }
 
     fn space(&self) -> char {
@@ -227,10 +257,37 @@ impl Processor {
         made.then(|| self.scores.get(id).copied()).flatten()
     }
 
+    /// Unknown stretches cut into byte pieces, where the model has them all.
+    fn with_bytes(&self, text: &str, encoding: Encoding) -> Encoding {
+        let mut cut = Encoding::default();
+        for (id, span) in encoding.ids.into_iter().zip(encoding.spans) {
+            let unknown = text.get(span.clone()).filter(|_| id == self.unk);
+            let Some(unknown) = unknown else {
+                cut.push(id, span);
+                continue;
+            };
+            for (at, c) in unknown.char_indices() {
+                let from = span.start + at..span.start + at + c.len_utf8();
+                match self.bytes_of(c) {
+                    Some(bytes) => bytes.into_iter().for_each(|id| cut.push(id, from.clone())),
+                    None => cut.push(id, from),
+                }
+            }
+        }
+        cut
+    }
+
+    /// The byte pieces of a character.
+    fn bytes_of(&self, c: char) -> Option<Vec<TokenId>> {
+        let text = c.to_string();
+        text.bytes().map(|b| self.id_of(&format!("<0x{b:02X}>"))).collect()
+    }
+
     /// A stretch without declared pieces.
     fn encode_stretch(&self, text: &str) -> Result<Encoding> {
         if let Some(core) = &self.unigram {
-            return encode_core(core, text, false);
+            let encoding = encode_core(core, text, false)?;
+            return Ok(if self.byte_fallback { self.with_bytes(text, encoding) } else { encoding });
         }
         let mut encoding = Encoding::default();
         for range in merge_pieces(text, |piece| self.merged_score(piece)) {
@@ -277,7 +334,7 @@ fn build_unigram(model: &ModelProto, path: &Path) -> Result<Unigram> {
             _ => score,
         };
         let name = match kind {
-            PieceKind::Control | PieceKind::Unknown => format!("\0{id}"),
+            PieceKind::Control | PieceKind::Unknown | PieceKind::Byte => format!("\u{FFFF}\0{id}\0"),
             _ => text.to_string(),
         };
         if kind == PieceKind::Unknown {
@@ -285,7 +342,7 @@ fn build_unigram(model: &ModelProto, path: &Path) -> Result<Unigram> {
         }
         vocabulary.push((name, f64::from(score)));
     }
-    let byte_fallback = model.trainer_spec.as_ref().is_some_and(|t| t.byte_fallback());
-    Unigram::from(vocabulary, unk, byte_fallback)
+    // Bytes never match in a text, so what has no piece is cut into them afterwards.
+    Unigram::from(vocabulary, unk, false)
         .map_err(|e| Error::format(path, format!("the pieces do not make a Unigram model: {e}")))
 }

@@ -14,6 +14,7 @@ use crate::python::is_python_space;
 use crate::tokenizer::class::Release;
 use crate::tokenizer::encoding::{Encoding, Piece, TokenId};
 use crate::tokenizer::formats::sentencepiece::PieceKind;
+use crate::tokenizer::quick::Joints;
 use crate::tokenizer::special::{Role, SpecialTokens};
 
 /// How text after a special token is joined.
@@ -84,6 +85,17 @@ impl SentencePieceClass {
         self.processor.encode(text)
     }
 
+    /// The token at a position as Python holds it: what an unknown piece stands for, else the piece.
+    fn token_at(&self, encoding: &Encoding, index: usize, state: SlowState<'_>) -> Option<String> {
+        let surface = encoding.surfaces.iter().find(|(at, _)| *at == index).map(|(_, s)| s.clone());
+        let id = *encoding.ids.get(index)?;
+        let added = || state.added.get(id).map(|t| t.content.clone());
+        surface.or_else(added).or_else(|| match self.piece(id) {
+            Some(Piece::Text(text)) => Some(text),
+            _ => None,
+        })
+    }
+
     /// 4.31: a stretch that does not begin the text loses the dummy space of its first piece.
     fn strip_first_piece(&self, text: &str) -> Result<Encoding> {
         if let Some(rest) = text.strip_prefix(UNDERLINE) {
@@ -137,11 +149,8 @@ impl SlowClass for SentencePieceClass {
         let mut encoding = tokenize_base(self, marked.as_str(), state)?;
         let first_is_bare =
             encoding.ids.first().and_then(|id| self.piece(*id)) == Some(Piece::Text("▁".into()));
-        let second = encoding.ids.get(1).and_then(|id| self.piece(*id));
-        let second_is_special = matches!(second, Some(Piece::Text(t)) if state.special.contains(&t));
-        let added_second = encoding.ids.get(1).and_then(|id| state.added.get(*id));
-        let second_is_special =
-            second_is_special || added_second.is_some_and(|t| state.special.contains(&t.content));
+        let second = self.token_at(&encoding, 1, state);
+        let second_is_special = second.is_some_and(|t| state.special.contains(&t));
         if self.joining == Joining::BehindUnknown && first_is_bare && second_is_special {
             encoding.remove_first();
         }
@@ -161,6 +170,13 @@ impl SlowClass for SentencePieceClass {
 
     fn cutter(&self) -> Cutter<'_> {
         Cutter::SentencePiece(&self.processor)
+    }
+
+    fn joints(&self) -> std::result::Result<Joints, String> {
+        match self.joining {
+            Joining::Legacy => self.processor.joints(),
+            _ => Err("its class (legacy=False) encodes the beginning of a text in another way".to_string()),
+        }
     }
 
     fn vocab_size(&self) -> usize {

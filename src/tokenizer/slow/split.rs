@@ -53,6 +53,16 @@ impl Splitter {
         self.tokens.get(index).map_or("", |(t, _)| t)
     }
 
+    /// All tokens with their habits.
+    pub fn tokens(&self) -> impl Iterator<Item = (&str, Neighbours)> {
+        self.tokens.iter().map(|(t, n)| (t.as_str(), *n))
+    }
+
+    /// True without any token.
+    pub fn is_empty(&self) -> bool {
+        self.tokens.is_empty()
+    }
+
     /// The longest token that `text` begins with.
     pub fn prefix_of(&self, text: &str) -> Option<&str> {
         let found = self.tokens.iter().map(|(t, _)| t.as_str()).filter(|t| text.starts_with(t));

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::tokenizer::byte_alphabet;
 use crate::tokenizer::core::{Core, CoreParts, encode_core};
 use crate::tokenizer::encoding::{Encoding, Piece, TokenId};
+use crate::tokenizer::quick::Joints;
 use crate::tokenizer::special::SpecialTokens;
 
 /// Which of the two classes.
@@ -142,6 +143,10 @@ impl SlowClass for TiktokenClass {
 
     fn cutter(&self) -> Cutter<'_> {
         Cutter::Pipeline(&self.core)
+    }
+
+    fn joints(&self) -> std::result::Result<Joints, String> {
+        Joints::of_core(&self.core)
     }
 
     fn vocab_size(&self) -> usize {

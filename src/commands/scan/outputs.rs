@@ -1,0 +1,101 @@
+//! The files that a scan sorts records and ids into.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{BufWriter, Seek, SeekFrom, Write};
+use std::path::PathBuf;
+
+use crate::cli::ScanArguments;
+use crate::data::Record;
+use crate::error::{Error, Result};
+use crate::scan::{Batch, State};
+
+/// Those that were asked for.
+pub struct Outputs {
+    bad_ids: Option<Output>,
+    good: Option<Output>,
+    bad: Option<Output>,
+}
+
+struct Output {
+    path: PathBuf,
+    file: BufWriter<File>,
+}
+
+impl Output {
+    /// Opens a file: empty, or with as many bytes as it had when the state was written.
+    fn open(path: &Option<PathBuf>, lengths: Option<&BTreeMap<String, u64>>) -> Result<Option<Self>> {
+        let Some(path) = path else { return Ok(None) };
+        let io = |e| Error::io(path, e);
+        let Some(lengths) = lengths else {
+            let file = File::create(path).map_err(io)?;
+            return Ok(Some(Self { path: path.clone(), file: BufWriter::new(file) }));
+        };
+        let length = lengths.get(&name(path)).copied().unwrap_or(0);
+        let mut file = OpenOptions::new().write(true).open(path).map_err(io)?;
+        let has = file.metadata().map_err(io)?.len();
+        if has < length {
+            return Err(Error::Usage(format!(
+                "{}: {has} bytes are left of the {length} that were written; begin anew without --resume",
+                path.display()
+            )));
+        }
+        file.set_len(length).and_then(|()| file.seek(SeekFrom::End(0))).map_err(io)?;
+        Ok(Some(Self { path: path.clone(), file: BufWriter::new(file) }))
+    }
+
+    fn line(&mut self, bytes: &[u8]) -> Result<()> {
+        let written = self.file.write_all(bytes).and_then(|()| self.file.write_all(b"\n"));
+        written.map_err(|e| Error::io(&self.path, e))
+    }
+
+    /// Brings everything to the disk; gives the length.
+    fn sync(&mut self) -> Result<u64> {
+        let synced = self.file.flush().and_then(|()| {
+            let file = self.file.get_mut();
+            file.sync_data()?;
+            file.stream_position()
+        });
+        synced.map_err(|e| Error::io(&self.path, e))
+    }
+}
+
+fn name(path: &std::path::Path) -> String {
+    path.display().to_string()
+}
+
+impl Outputs {
+    /// Opens what was asked for; `lengths` are those of a state that is gone on from.
+    pub fn open(arguments: &ScanArguments, lengths: Option<&BTreeMap<String, u64>>) -> Result<Self> {
+        Ok(Self {
+            bad_ids: Output::open(&arguments.bad_ids, lengths)?,
+            good: Output::open(&arguments.write_good, lengths)?,
+            bad: Output::open(&arguments.write_bad, lengths)?,
+        })
+    }
+
+    /// Sorts a batch.
+    pub fn write(&mut self, records: &[Record], batch: &Batch) -> Result<()> {
+        for (record, judged) in records.iter().zip(&batch.judged) {
+            let sound = judged.state == Some(State::Sound);
+            if let (Some(output), Some(id), false) = (&mut self.bad_ids, &judged.id, sound) {
+                // An id with a line break in it would be two lines.
+                output.line(id.replace(['\n', '\r'], " ").as_bytes())?;
+            }
+            let target = if sound { &mut self.good } else { &mut self.bad };
+            if let Some(output) = target {
+                // JSON has line breaks between its parts only, where a blank says the same.
+                let line: Vec<u8> =
+                    record.bytes.iter().map(|b| if matches!(b, b'\n' | b'\r') { b' ' } else { *b }).collect();
+                output.line(&line)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings everything to the disk; gives the length of each file.
+    pub fn sync(&mut self) -> Result<BTreeMap<String, u64>> {
+        let all = [&mut self.bad_ids, &mut self.good, &mut self.bad].into_iter().flatten();
+        all.map(|output| Ok((name(&output.path), output.sync()?))).collect()
+    }
+}

@@ -1,0 +1,181 @@
+//! Rows of a Parquet file as records: what a row holds, as JSON.
+//!
+//! Parquet has a column for every key that any row has; what a row lacks reads as null. Such nulls are left out again, as
+//! the training code sees a key or does not. Lists of structs, structs and maps become arrays and objects, dates and times
+//! their numbers, bytes that are no text a note of their length.
+
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use ::parquet::file::reader::{FileReader, SerializedFileReader};
+use ::parquet::record::reader::RowIter;
+use ::parquet::record::{Field, Row};
+use serde_json::{Map, Number, Value};
+
+use super::progress::Meter;
+use super::stream::{Place, Record};
+use crate::error::{Error, Result};
+
+/// The first four bytes of every Parquet file.
+pub const MAGIC: [u8; 4] = *b"PAR1";
+
+/// The rows of one file, one after another; a page of each column is in memory at a time.
+pub struct ParquetRows {
+    path: PathBuf,
+    rows: RowIter<'static>,
+    index: u64,
+    /// Rows of the file, its bytes, and those of them that were reported as read.
+    count: u64,
+    bytes: u64,
+    reported: u64,
+    meter: Meter,
+}
+
+impl std::fmt::Debug for ParquetRows {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ParquetRows")
+            .field("path", &self.path)
+            .field("index", &self.index)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ParquetRows {
+    /// Reads the footer of a file.
+    ///
+    /// # Errors
+    /// A file that cannot be opened, or is no whole Parquet file.
+    pub fn open(path: &Path, meter: Meter) -> Result<Self> {
+        let file = File::open(path).map_err(|e| Error::io(path, e))?;
+        let bytes = file.metadata().map_err(|e| Error::io(path, e))?.len();
+        let reader = guarded(path, || SerializedFileReader::new(file))?;
+        let count = u64::try_from(reader.metadata().file_metadata().num_rows()).unwrap_or(0);
+        let rows = RowIter::from_file_into(Box::new(reader));
+        Ok(Self { path: path.to_path_buf(), rows, index: 0, count, bytes, reported: 0, meter })
+    }
+
+    fn next_record(&mut self) -> Result<Option<Record>> {
+        let rows = &mut self.rows;
+        let Some(row) = guarded(&self.path, || rows.next().transpose())? else { return Ok(None) };
+        let value = guarded(&self.path, || Ok(object(row)))?;
+        let file = self.path.display().to_string();
+        let place = Place { file, line: 0, byte: 0, index: self.index };
+        self.index += 1;
+        // Pages are fetched where they lie, so what was read is told by the rows.
+        let read = u128::from(self.bytes) * u128::from(self.index) / u128::from(self.count.max(1));
+        let read = u64::try_from(read).unwrap_or(u64::MAX);
+        self.meter.add(read.saturating_sub(self.reported));
+        self.reported = read;
+        Ok(Some(Record { place, bytes: value.to_string().into_bytes() }))
+    }
+}
+
+impl Iterator for ParquetRows {
+    type Item = Result<Record>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.next_record().transpose()
+    }
+}
+
+/// Runs a step of the Parquet reader, which panics on columns that it has no way to read.
+fn guarded<T>(path: &Path, step: impl FnOnce() -> ::parquet::errors::Result<T>) -> Result<T> {
+    match catch_unwind(AssertUnwindSafe(step)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(Error::format(
+            path,
+            format!("this Parquet file is broken or of a kind that is not read: {error}"),
+        )),
+        Err(_) => Err(Error::format(
+            path,
+            "a column of this Parquet file is of a kind that is not read; write the file as JSON lines",
+        )),
+    }
+}
+
+fn object(row: Row) -> Value {
+    let fields = row.into_columns().into_iter().filter_map(|(key, field)| Some((key, value(&field)?)));
+    Value::Object(fields.collect())
+}
+
+/// `None` for what the row does not have.
+fn value(field: &Field) -> Option<Value> {
+    let whole = |n: i64| Some(Value::Number(n.into()));
+    let real = |n: f64| Some(Number::from_f64(n).map_or(Value::Null, Value::Number));
+    match field {
+        Field::Null => None,
+        Field::Bool(b) => Some(Value::Bool(*b)),
+        Field::Byte(n) => whole((*n).into()),
+        Field::Short(n) => whole((*n).into()),
+        Field::Int(n) | Field::Date(n) | Field::TimeMillis(n) => whole((*n).into()),
+        Field::Long(n) | Field::TimeMicros(n) | Field::TimestampMillis(n) | Field::TimestampMicros(n) => {
+            whole(*n)
+        }
+        Field::UByte(n) => whole((*n).into()),
+        Field::UShort(n) => whole((*n).into()),
+        Field::UInt(n) => whole((*n).into()),
+        Field::ULong(n) => Some(Value::Number((*n).into())),
+        Field::Float16(n) => real(f64::from(*n)),
+        Field::Float(n) => real(f64::from(*n)),
+        Field::Double(n) => real(*n),
+        Field::Decimal(_) => Some(Value::String(field.to_string())),
+        Field::Str(text) => Some(Value::String(text.clone())),
+        Field::Bytes(bytes) => Some(Value::String(match std::str::from_utf8(bytes.data()) {
+            Ok(text) => text.to_string(),
+            Err(_) => format!("<{} bytes>", bytes.data().len()),
+        })),
+        Field::Group(row) => Some(object(row.clone())),
+        Field::ListInternal(list) => {
+            Some(list.elements().iter().map(|field| value(field).unwrap_or(Value::Null)).collect())
+        }
+        Field::MapInternal(map) => {
+            let entries = map.entries().iter().filter_map(|(key, field)| {
+                let key = match key {
+                    Field::Str(text) => text.clone(),
+                    key => key.to_string(),
+                };
+                Some((key, value(field)?))
+            });
+            Some(Value::Object(entries.collect::<Map<String, Value>>()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rows of bytes, or the error that ends them.
+    fn rows(bytes: &[u8]) -> (usize, Option<String>) {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("x.parquet");
+        std::fs::write(&path, bytes).expect("written");
+        let mut read = 0;
+        let result = ParquetRows::open(&path, Meter::default()).and_then(|rows| {
+            for row in rows {
+                row?;
+                read += 1;
+            }
+            Ok(())
+        });
+        (read, result.err().map(|e| e.to_string()))
+    }
+
+    #[test]
+    fn damage_ends_in_an_error_or_in_rows_never_in_a_panic() {
+        for codec in ["snappy", "zstd"] {
+            let whole = std::fs::read(format!("tests/parquet/rows.{codec}.parquet")).expect("the fixture");
+            assert_eq!(rows(&whole), (24, None));
+            let mut errors = 0;
+            for at in (4..whole.len()).step_by(61) {
+                let mut bytes = whole.clone();
+                bytes[at] ^= 0x55;
+                errors += usize::from(rows(&bytes).1.is_some());
+                let (_, error) = rows(&whole[..at]);
+                assert!(error.is_some_and(|e| e.contains("Parquet")), "cut at {at}");
+            }
+            assert!(errors > 10, "{codec}: {errors} damages were noticed");
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Inspected samples as they look on screen, for sharing: one page, or one picture.
+
+use std::fmt::Write;
+
+use super::mask::{look_at, state_text};
+use super::page::{LEGEND, escaped, page};
+use super::sample::{length_lines, segment_heading, stop_line, token_glyphs};
+use super::svg::{Run, picture};
+use crate::labels::{IMAGE_TOKEN_INDEX, Inspection, Labelled, Segment};
+use crate::scan::Look;
+use crate::setup::Setup;
+use crate::text;
+use crate::tokenizer::TokenId;
+
+/// Cells of a line of tokens in a picture, and of what stands before it.
+const COLUMNS: usize = 96;
+const GUTTER: usize = 24;
+
+/// Colours of a picture, for light and dark surroundings.
+const STYLE: &str = "rect { fill: #fff; } rect.s { fill: #e4e7eb; } text { fill: #1b1f24; } .h { font-weight: bold; } .q { fill: #5a6168; } \
+    .masked { fill: #5a6168; } .learned { fill: #005b96; font-weight: bold; text-decoration: underline; } \
+    .lost { fill: #b04200; text-decoration: line-through; } \
+    @media (prefers-color-scheme: dark) { rect { fill: #14171b; } rect.s { fill: #2b3037; } text { fill: #e6e9ec; } .q, .masked { fill: #a2a9b0; } \
+    .learned { fill: #6cc0f0; } .lost { fill: #f58a45; } }";
+
+fn title(inspection: &Inspection) -> String {
+    format!("{} · template {} · rule {}", inspection.id, inspection.template, inspection.preprocess)
+}
+
+/// Tokens of a stretch: text, look, whether it is special, and whether its position is odd.
+fn tokens<'a>(
+    setup: &'a Setup,
+    labelled: &'a Labelled,
+    segment: &Segment,
+) -> impl Iterator<Item = (String, Look, bool, bool)> + 'a {
+    segment.tokens.clone().filter_map(move |at| {
+        let id = *labelled.input_ids.get(at)?;
+        let special = TokenId::try_from(id).is_ok_and(|id| setup.tokenizer.is_special(id));
+        let glyphs = token_glyphs(&setup.tokenizer, id);
+        Some((glyphs, look_at(labelled, at), special || id == IMAGE_TOKEN_INDEX, at % 2 == 1))
+    })
+}
+
+/// Samples on one page.
+pub fn samples_page(setup: &Setup, inspections: &[Inspection]) -> String {
+    let mut body = format!("<h1>{}</h1>\n{LEGEND}", escaped(&setup.tokenizer.name));
+    for inspection in inspections {
+        let _ = writeln!(
+            body,
+            "<section class=\"whole\">\n<h2>{}</h2>\n<p>{}</p>",
+            escaped(&title(inspection)),
+            escaped(&state_text(inspection))
+        );
+        if let Ok(labelled) = &inspection.result {
+            for segment in &labelled.segments {
+                let _ = write!(
+                    body,
+                    "<div class=\"round\"><span class=\"quiet\">{}</span><div class=\"tokens\">",
+                    escaped(segment_heading(segment, labelled).trim())
+                );
+                for (glyphs, look, special, _) in tokens(setup, labelled, segment) {
+                    let special = if special { " special" } else { "" };
+                    let _ = write!(
+                        body,
+                        "<span class=\"t {}{special}\">{}</span><wbr>",
+                        look.name(),
+                        escaped(&glyphs)
+                    );
+                }
+                body += "</div></div>\n";
+            }
+            for line in stop_line(setup, labelled).into_iter().chain(length_lines(setup, labelled)) {
+                let _ = writeln!(body, "<p class=\"quiet\">{}</p>", escaped(&line));
+            }
+        }
+        body += "</section>\n";
+    }
+    page(&format!("{}: {} samples", setup.tokenizer.name, inspections.len()), &body)
+}
+
+/// Samples in one picture, below each other.
+pub fn samples_picture(setup: &Setup, inspections: &[Inspection]) -> String {
+    let mut lines: Vec<Vec<Run>> = Vec::new();
+    for inspection in inspections {
+        lines.extend(words(&title(inspection), "class=\"h\""));
+        lines.extend(words(&state_text(inspection), ""));
+        if let Ok(labelled) = &inspection.result {
+            for segment in &labelled.segments {
+                lines.extend(stretch(setup, labelled, segment));
+            }
+            for line in stop_line(setup, labelled).into_iter().chain(length_lines(setup, labelled)) {
+                lines.extend(words(&line, "class=\"q\""));
+            }
+        }
+        lines.push(Vec::new());
+    }
+    picture(&setup.tokenizer.name, &lines, STYLE, "")
+}
+
+/// A text in lines that fit.
+fn words(text: &str, attributes: &str) -> Vec<Vec<Run>> {
+    let glyphs = text::glyphs(text, text::Spaces::Blank);
+    let mut lines: Vec<Vec<Run>> = Vec::new();
+    for part in glyphs.chunks(COLUMNS + GUTTER) {
+        let text: String = part.iter().map(|glyph| glyph.text.as_str()).collect();
+        lines.push(vec![Run {
+            cells: text::width(&text),
+            text,
+            attributes: attributes.to_string(),
+            ground: None,
+        }]);
+    }
+    lines
+}
+
+/// The tokens of a stretch, broken between tokens, with its heading before the first line.
+fn stretch(setup: &Setup, labelled: &Labelled, segment: &Segment) -> Vec<Vec<Run>> {
+    let gutter = |text: &str| {
+        let text = format!("{text:<GUTTER$}");
+        Run { cells: text::width(&text), text, attributes: "class=\"q\"".to_string(), ground: None }
+    };
+    let mut line = vec![gutter(segment_heading(segment, labelled).trim_end())];
+    let (mut lines, mut used) = (Vec::new(), 0);
+    for (glyphs, look, _, odd) in tokens(setup, labelled, segment) {
+        let cells = text::width(&glyphs);
+        if used + cells > COLUMNS && used > 0 {
+            lines.push(std::mem::replace(&mut line, vec![gutter("")]));
+            used = 0;
+        }
+        let attributes = format!("class=\"{}\"", look.name());
+        line.push(Run { text: glyphs, cells, attributes, ground: odd.then(|| "class=\"s\"".to_string()) });
+        used += cells;
+    }
+    lines.push(line);
+    lines
+}

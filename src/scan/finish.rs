@@ -1,0 +1,95 @@
+//! The end of a scan: proposed fixes are tried on the drawn samples, and the first examples get their masks.
+//!
+//! Which fixes are tried follows from the set-up alone (conversations made on the spot, as the doctor has them), so that
+//! parts of a data set try the same ones. A fault of the data itself has no such fix: its samples can be left out, and
+//! how many they are is counted.
+
+use rayon::prelude::*;
+
+use super::drawn::{Drawn, FixEffect, Lot};
+use super::engine::Scanner;
+use super::example::{Example, Mask};
+use super::report::Report;
+use crate::chat::Sample;
+use crate::data::{Place, Record};
+use crate::diagnose::{Change, Fix, Plan, conversations, diagnose_plan, fix_search, health};
+use crate::labels::Inspection;
+use crate::setup::Setup;
+
+/// Fixes that are tried at most.
+const MOST_FIXES: usize = 5;
+
+/// How the tokens of a sample become glyphs: the caller's, as that is a matter of showing.
+pub type MaskOf = dyn Fn(&Setup, &Inspection) -> Mask + Sync;
+
+impl Scanner {
+    /// Completes a report once all batches are merged. Records that were kept for it leave the report.
+    pub fn finish(&self, report: &mut Report, mask_of: &MaskOf) {
+        self.try_fixes(report);
+        for example in report.by_cause.values_mut().flat_map(|cause| &mut cause.examples) {
+            let sample = example.record.take().and_then(|record| self.sample(example_place(example), record));
+            example.mask = sample.map(|s| mask_of(self.setup(), &self.setup().inspect(&s)));
+        }
+        report.settle();
+    }
+
+    /// The proposals change LLaVA's templates and rules; for a chat template there are none to try.
+    fn try_fixes(&self, report: &mut Report) {
+        if self.setup().chat.is_some() {
+            report.drawn = Drawn::default();
+            return;
+        }
+        let plan = self.plan();
+        let fixes: Vec<(Fix, Plan)> = proposals(plan)
+            .into_iter()
+            .filter_map(|fix| fix.apply(plan, &[]).ok().map(|(changed, _)| (fix, changed)))
+            .collect();
+        let plans: Vec<&Plan> = std::iter::once(plan).chain(fixes.iter().map(|(_, plan)| plan)).collect();
+        let lots = [&mut report.drawn.lost, &mut report.drawn.sound];
+        lots.into_iter().flatten().collect::<Vec<&mut Lot>>().into_par_iter().for_each(|lot| {
+            let place = Place { file: String::new(), line: 1, byte: 0, index: 0 };
+            let Some(sample) = lot.record.take().and_then(|record| self.sample(place, record)) else {
+                return;
+            };
+            let judge = |plan: &&Plan| health(plan, &sample, &plan.inspect(&sample));
+            let all: Vec<_> = plans.iter().map(judge).collect();
+            lot.right = all.iter().map(|health| health.right).collect();
+            lot.supervised =
+                all.iter().map(|health| u64::try_from(health.supervised).unwrap_or(u64::MAX)).collect();
+        });
+        report.fixes = fixes
+            .into_iter()
+            .map(|(fix, _)| FixEffect { summary: fix.summary, code: fix.code, ..FixEffect::default() })
+            .collect();
+    }
+
+    fn sample(&self, place: Place, record: String) -> Option<Sample> {
+        self.parse(&Record { place, bytes: record.into_bytes() }).ok().map(|(sample, _)| sample)
+    }
+}
+
+fn example_place(example: &Example) -> Place {
+    Place { file: example.file.clone(), line: example.line, byte: example.byte, index: example.index }
+}
+
+/// Changes of the set-up that the doctor proposes for conversations made on the spot, the smallest working one first.
+fn proposals(plan: &Plan) -> Vec<Fix> {
+    let samples = conversations();
+    let inspections: Vec<Inspection> = samples.iter().map(|sample| plan.inspect(sample)).collect();
+    let mut both = samples.iter().zip(&inspections);
+    if both.all(|(sample, inspection)| health(plan, sample, inspection).right) {
+        return Vec::new();
+    }
+    let search = fix_search(plan, &[]);
+    let searched = search.best.into_iter().chain(search.others);
+    let found = diagnose_plan(plan.clone(), &samples, &inspections).findings;
+    let mut fixes: Vec<Fix> = Vec::new();
+    for fix in searched.chain(found.into_iter().filter_map(|finding| finding.fix)) {
+        let of_data = fix.changes.iter().any(|change| matches!(change, Change::Drop(_)));
+        let known = fixes.iter().any(|known| known.summary == fix.summary);
+        if !(of_data || known || fix.changes.is_empty()) && fixes.len() < MOST_FIXES {
+            fixes.push(fix);
+        }
+    }
+    fixes
+}
