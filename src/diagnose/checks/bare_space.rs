@@ -11,7 +11,8 @@ fn run(context: &Context<'_>) -> Outcome {
     if spaces.is_empty() {
         return Outcome::ok();
     }
-    let cause = "the answer begins with a digit, an emoji or the like, so the space before it is a supervised token of \
-                 its own; inference prompts end before that space, so this is as it should be";
+    let cause = "the space before the answer is a supervised token of its own (before a digit, an emoji and the like, or \
+                 where the vocabulary has no token that begins with it); inference prompts end before that space, so this \
+                 is as it should be";
     Outcome::found(Verdict::Note, spaces, cause.to_string())
 }
