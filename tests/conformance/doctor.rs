@@ -63,7 +63,6 @@ fn combinations(root: &Path, path: &Path, bases: &mut BTreeMap<String, Arc<Token
             base,
             template,
             rule,
-            chat: None,
             numbers: None,
             recipe: None,
             overrides: wanted,
