@@ -7,7 +7,7 @@ use std::sync::Arc;
 use maskscope::chat::Template;
 use maskscope::data::{Record, Records, Source};
 use maskscope::labels::{PromptOptions, Rule};
-use maskscope::scan::Scanner;
+use maskscope::scan::{Scanner, Way};
 use maskscope::setup::{Setup, apply};
 use maskscope::tokenizer::Tokenizer;
 use serde_json::Value;
@@ -84,7 +84,8 @@ fn check_file(root: &Path, path: &Path, data: &BTreeMap<String, Record>) -> (usi
             let base = load_for(root, first);
             Arc::new(apply(&base, &overrides_of(&base, first)).expect("the overrides apply").0)
         });
-        let scanner = Scanner::new(Arc::new(setup(tokenizer, first)), None);
+        let scanner =
+            Scanner::new(Arc::new(setup(tokenizer, first)), None).with_way(Way::Quick { verify: 1.0 });
         let mut expected = Counts::default();
         records.iter().for_each(|record| expected.add(record));
         let samples: Vec<Record> =
