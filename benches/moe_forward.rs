@@ -1,10 +1,15 @@
 //! Wall time of the MoE forward pass: the 43.7 M-parameter Mixtral of spec moe.md section 7 (H 256, 8
 //! layers, 8 heads, 8 experts top-2, I 512, vocabulary 32,000) with random weights.
 //!
-//! `cargo bench --bench moe_forward` prints the best of five runs, backbone only and with
+//! `cargo bench --bench moe_forward` prints the best of seven runs, backbone only and with
 //! logits of all positions, for 128, 512 and 2048 tokens; then the built-in byte model, loaded and run on a prompt of
-//! 300 tokens (1,300 bytes), as screen Experts does it. `RAYON_NUM_THREADS=1` takes one thread. Nothing is asserted.
+//! 300 tokens (1,300 bytes), as screen Experts does it. `RAYON_NUM_THREADS=1` takes one thread. CPU time is that of all
+//! threads (Linux only): on a machine with other work it is the figure to compare.
+//!
+//! `MASKSCOPE_BENCH_CHECKPOINT=DIR` takes the model that `tests/scripts/moe_forward_torch.py` wrote, times and ran: the
+//! same weights in PyTorch and here, and the last logits of both are compared.
 
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use maskscope::moe::backbone::{ForwardOptions, InputRow, LoadOptions, Model, WantedLogits};
@@ -18,8 +23,15 @@ const LAYERS: usize = 8;
 const EXPERTS: usize = 8;
 const INTERMEDIATE: usize = 512;
 const VOCAB: usize = 32_000;
+const LENGTHS: [usize; 3] = [128, 512, 2048];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
+    if let Some(folder) = std::env::var_os("MASKSCOPE_BENCH_CHECKPOINT").map(PathBuf::from) {
+        let model =
+            Model::load(&Config::open(&folder)?, &Checkpoint::open(&folder)?, &LoadOptions::default())?;
+        forward(&model)?;
+        return compare(&model, &folder.join("last_logits.safetensors"));
+    }
     let folder = std::env::temp_dir().join(format!("maskscope-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
     let file = folder.join("model.safetensors");
@@ -33,16 +45,39 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let start = Instant::now();
     let model = Model::load(&config, &Checkpoint::open(&file)?, &LoadOptions::default())?;
     println!("load {:.0} ms", start.elapsed().as_secs_f64() * 1e3);
-    for seq in [128usize, 512, 2048] {
-        let ids: Vec<InputRow> =
-            (0..seq).map(|i| InputRow::Token(((i * 7919 + 13) % VOCAB) as u32)).collect();
-        let backbone = best(&model, &ids, WantedLogits::None)?;
-        let head = best(&model, &ids, WantedLogits::All)?;
-        let ms = |d: Duration| d.as_secs_f64() * 1e3;
-        println!("S={seq}: backbone {:.0} ms, with head {:.0} ms", ms(backbone), ms(head));
-    }
+    forward(&model)?;
     std::fs::remove_dir_all(&folder)?;
     byte_model()
+}
+
+fn ids(seq: usize) -> Vec<InputRow> {
+    (0..seq).map(|i| InputRow::Token(((i * 7919 + 13) % VOCAB) as u32)).collect()
+}
+
+fn forward(model: &Model) -> Result<(), Box<dyn std::error::Error>> {
+    for seq in LENGTHS {
+        for (what, logits) in [("backbone", WantedLogits::None), ("with head", WantedLogits::All)] {
+            let (wall, cpu) = best(model, &ids(seq), logits)?;
+            let ms = |d: Duration| d.as_secs_f64() * 1e3;
+            let (wall, cpu, per_1k) = (ms(wall), ms(cpu), ms(cpu) * 1000.0 / seq as f64);
+            println!("S={seq}: {what} wall {wall:.0} ms, CPU {cpu:.0} ms, CPU per 1k tokens {per_1k:.0} ms");
+        }
+    }
+    Ok(())
+}
+
+/// The largest difference of the last logits from PyTorch's.
+fn compare(model: &Model, file: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    let theirs = Checkpoint::open(file)?;
+    let options = ForwardOptions { logits: WantedLogits::Last, ..ForwardOptions::default() };
+    for seq in LENGTHS {
+        let run = model.forward(&[ids(seq)], &options)?;
+        let theirs = theirs.f32(&format!("last_logits/{seq}"), &[VOCAB])?;
+        let pairs = run.logits.as_deref().unwrap_or_default().iter().zip(&theirs);
+        let diff = pairs.map(|(a, b)| (a - b).abs()).fold(0f32, f32::max);
+        println!("S={seq}: last logits differ from PyTorch's by {diff:.1e} at most");
+    }
+    Ok(())
 }
 
 fn byte_model() -> Result<(), Box<dyn std::error::Error>> {
@@ -68,15 +103,25 @@ fn best(
     model: &Model,
     ids: &[InputRow],
     logits: WantedLogits,
-) -> Result<Duration, Box<dyn std::error::Error>> {
+) -> Result<(Duration, Duration), Box<dyn std::error::Error>> {
     let options = ForwardOptions { logits, ..ForwardOptions::default() };
-    let mut best = Duration::MAX;
-    for _ in 0..5 {
-        let start = Instant::now();
+    let mut best = (Duration::MAX, Duration::MAX);
+    for _ in 0..7 {
+        let (start, cpu) = (Instant::now(), cpu_time());
         model.forward(&[ids.to_vec()], &options)?;
-        best = best.min(start.elapsed());
+        best = (best.0.min(start.elapsed()), best.1.min(cpu_time().saturating_sub(cpu)));
     }
     Ok(best)
+}
+
+/// What all threads of the process have used, from the scheduler; zero where there is no /proc.
+fn cpu_time() -> Duration {
+    let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let used = tasks.filter_map(|task| {
+        let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+        text.split(' ').next()?.parse().ok()
+    });
+    Duration::from_nanos(used.sum())
 }
 
 fn tensors() -> Vec<(String, TensorSource<'static>)> {

@@ -50,7 +50,7 @@ fn measure(file: &str, spec: &str) -> maskscope::Result<()> {
     let base = load_tokenizer(&request, &mut watch)?;
     let setup = Arc::new(resolve(&base, &request)?);
     let begun = Instant::now();
-    let scanner = Scanner::new(setup.clone(), None);
+    let scanner = Scanner::new(setup.clone(), None, None);
     let probed = begun.elapsed();
     println!(
         "{spec}: template {}, rule {}, class {}",

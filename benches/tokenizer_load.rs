@@ -50,7 +50,7 @@ fn main() {
             tokenizers::Tokenizer::from_file(&file).expect("loads");
         });
         for release in [Release::V4_37, Release::V5] {
-            let options = LoadOptions { loader: Some(Loader::Fast), legacy: None, release };
+            let options = LoadOptions { loader: Some(Loader::Fast), release, ..LoadOptions::default() };
             let ours = load(&folder.to_string_lossy(), options);
             println!(
                 "{name:12} transformers {:5} {ours:7.1?}   Tokenizer::from_file {reference:7.1?}   ratio {:.2}",

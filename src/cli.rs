@@ -1,17 +1,22 @@
 //! The command line: arguments in, a [`Command`] out. No work is done here.
 
+mod chat;
 mod moe;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::chat::layout::Layout;
 use crate::error::{Error, Result};
 use crate::hub::{HubOptions, Token};
+use crate::masks::image_tokens::ImageSize;
+use crate::moe::backbone::DeviceChoice;
 use crate::scan::Way;
-use crate::setup::{AUTO, Request, TokenChoice};
+use crate::setup::{AUTO, Request, TokenChoice, wants_chat};
 use crate::tokenizer::{LoadOptions, Loader, Release, Role};
 
+pub use chat::ChatOptions;
 pub use moe::{
     BatchArgument, ConversionArguments, ConvertArguments, MoeCommand, NoiseArgument, RouteArguments,
     RouterInit,
@@ -28,6 +33,9 @@ pub struct Arguments {
     /// Show the screen without the mouse.
     #[arg(long)]
     pub no_mouse: bool,
+    /// Begin with a tour of the four things to see.
+    #[arg(long)]
+    pub tour: bool,
     #[command(subcommand)]
     pub command: Option<Command>,
 }
@@ -47,18 +55,20 @@ pub struct SharedOptions {
     /// `compare` takes two.
     #[arg(short, long, global = true, value_name = "SPEC")]
     pub tokenizer: Vec<String>,
-    /// Conversations in LLaVA's layout, a JSON array or JSONL; - for standard input [default: the embedded ones].
+    /// Conversations: JSON array or JSONL, plain or compressed; - for standard input [default: the embedded ones].
     #[arg(short, long, global = true, value_name = "FILE")]
     pub data: Option<PathBuf>,
-    /// Layout of the conversations.
-    #[arg(long, global = true, value_enum)]
+    /// Layout of the conversations [default: recognised by their keys].
+    #[arg(long, global = true, value_name = "NAME", value_parser = layout)]
     pub layout: Option<Layout>,
-    /// Conversation template, see `maskscope templates` [default: auto].
+    /// LLaVA template, chat for the tokenizer's own, or a .jinja file; see `maskscope templates` [default: auto].
     #[arg(long, global = true, value_name = "NAME")]
     pub template: Option<String>,
-    /// Label rule (the preprocess function) [default: auto, as the training code chooses].
+    /// Label rule (the preprocess function), or mask strategy of a chat template [default: auto].
     #[arg(long, global = true, value_name = "NAME")]
     pub preprocess: Option<String>,
+    #[command(flatten)]
+    pub chat: ChatOptions,
     /// Set-up of a known backbone, auto, or none [default: auto].
     #[arg(long, global = true, value_name = "NAME")]
     pub recipe: Option<String>,
@@ -83,6 +93,10 @@ pub struct SharedOptions {
     /// Release of transformers to reproduce: 4.31, 4.37 or 5 [default: 4.37].
     #[arg(long, global = true, value_name = "RELEASE")]
     pub transformers: Vec<String>,
+    /// How a tiktoken rank file of no known class cuts texts: a regular expression [default: `pat_str` or
+    /// `pattern` in tokenizer_config.json, else that of the published encoding with as many ranks].
+    #[arg(long, global = true, value_name = "REGEX")]
+    pub split_pattern: Option<String>,
     /// Length at which text prompts are cut [default: the tokenizer's own, at most 2048].
     #[arg(long, global = true, value_name = "N")]
     pub model_max_length: Option<usize>,
@@ -101,6 +115,12 @@ pub struct SharedOptions {
     /// Token for gated and private repositories [default: HF_TOKEN, or Python's token file].
     #[arg(long, global = true, value_name = "TOKEN")]
     pub hub_token: Option<HubToken>,
+    /// Positions that one image placeholder takes in the experts' view [default: by the model's config, else 576].
+    #[arg(long, global = true, value_name = "N")]
+    pub image_tokens: Option<usize>,
+    /// Where the experts' forward runs: auto, cpu, cuda, cuda:N or metal [default: auto].
+    #[arg(long, global = true, value_name = "DEVICE")]
+    pub device: Option<String>,
     /// Form of the output [default: text].
     #[arg(long, global = true, value_enum)]
     pub format: Option<Format>,
@@ -109,10 +129,22 @@ pub struct SharedOptions {
     pub color: Option<ColorChoice>,
 }
 
-/// Layouts of data files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Layout {
-    Llava,
+fn layout(word: &str) -> std::result::Result<Layout, String> {
+    Layout::of_word(word).ok_or_else(|| format!("known are {}", Layout::ALL.map(Layout::word).join(", ")))
+}
+
+/// Where a patch goes.
+#[derive(Debug, Clone, Args)]
+pub struct PatchArguments {
+    /// Name of the template and function in the patch.
+    #[arg(long, default_value = "backbone")]
+    pub name: String,
+    /// Write one file a piece into this folder instead of printing.
+    #[arg(long, value_name = "DIR", conflicts_with = "repo")]
+    pub out: Option<PathBuf>,
+    /// Print a unified diff against this training repository (for git apply, or patch -p1).
+    #[arg(long, value_name = "DIR")]
+    pub repo: Option<PathBuf>,
 }
 
 /// The two Python class families.
@@ -164,30 +196,24 @@ pub enum Command {
     /// Every check, with evidence, cause and fix; exits with 1 when something is wrong.
     Doctor(DoctorArguments),
     /// A set-up for a tokenizer that no recipe knows: what kind it is, which tokens, which rule, proven.
-    Onboard {
-        /// Name of the template and function in the patch.
-        #[arg(long, default_value = "backbone")]
-        name: String,
-    },
+    Onboard(PatchArguments),
     /// The code to add to the training repository for this tokenizer.
-    Patch {
-        /// Name of the template and function.
-        #[arg(long, default_value = "backbone")]
-        name: String,
-        /// Write one file a piece into this folder instead of printing.
-        #[arg(long, value_name = "DIR", conflicts_with = "repo")]
-        out: Option<PathBuf>,
-        /// Print a unified diff against this training repository (for git apply, or patch -p1).
-        #[arg(long, value_name = "DIR")]
-        repo: Option<PathBuf>,
-    },
+    Patch(PatchArguments),
     /// The special-token table and what the overrides change.
     Special,
     /// A whole data set, streamed: states and causes counted; exits with 1 when samples are lost.
     Scan(ScanArguments),
     /// Two tokenizers (-t A -t B), or two classes of one (--loader slow --loader fast), on the same samples.
     Compare,
-    /// Conversation templates, label rules and recipes.
+    /// Every mask strategy on each sample, side by side, and where they differ.
+    Strategies {
+        /// Only the sample with this id.
+        #[arg(long, value_name = "ID")]
+        sample: Option<String>,
+    },
+    /// How many tokens images take, from the processor beside the tokenizer; with --data, placeholder by placeholder.
+    Images(ImagesArguments),
+    /// Conversation templates, label rules, mask strategies and recipes.
     Templates,
     /// Embedded tokenizers and conversations.
     Samples,
@@ -314,6 +340,37 @@ impl ScanArguments {
     }
 }
 
+/// Arguments of `images`.
+#[derive(Debug, Clone, Args)]
+pub struct ImagesArguments {
+    /// Size of an image in pixels; several for the images of a sample in order, the last for all that are left.
+    #[arg(long, value_name = "WIDTHxHEIGHT", required = true)]
+    pub image_size: Vec<String>,
+}
+
+impl ImagesArguments {
+    /// The sizes.
+    ///
+    /// # Errors
+    /// A size that is not two numbers.
+    pub fn sizes(&self) -> Result<Vec<ImageSize>> {
+        let size = |text: &String| {
+            let parts = text.split_once(['x', 'X', '×']);
+            parts.and_then(|(width, height)| {
+                Some(ImageSize { width: width.trim().parse().ok()?, height: height.trim().parse().ok()? })
+            })
+        };
+        let read = |text: &String| {
+            size(text).ok_or_else(|| {
+                Error::Usage(format!(
+                    "--image-size {text}: expected WIDTHxHEIGHT in pixels, such as 1344x672"
+                ))
+            })
+        };
+        self.image_size.iter().map(read).collect()
+    }
+}
+
 /// Arguments of `doctor`.
 #[derive(Debug, Clone, Args)]
 pub struct DoctorArguments {
@@ -387,6 +444,14 @@ impl SharedOptions {
         }
     }
 
+    /// Where the experts' forward runs.
+    ///
+    /// # Errors
+    /// A word that is no device.
+    pub fn device(&self) -> Result<DeviceChoice> {
+        Ok(self.device.as_deref().map_or(Ok(DeviceChoice::Auto), DeviceChoice::parse)?)
+    }
+
     /// The request that these options make, with notes on what is assumed.
     ///
     /// # Errors
@@ -452,25 +517,33 @@ impl SharedOptions {
             LoaderArgument::Slow => Loader::Slow,
             LoaderArgument::Fast => Loader::Fast,
         });
+        // The options of a load are copied all over; the command line's one text lives as long as the program.
+        let split_pattern = self.split_pattern.as_deref().map(|text| &*String::from(text).leak());
         let tokens =
             [(Role::Unk, &self.unk), (Role::Eos, &self.eos), (Role::Bos, &self.bos), (Role::Pad, &self.pad)];
         let name = |option: &Option<String>| option.clone().unwrap_or_else(|| AUTO.to_string());
-        let request = Request {
+        let mut request = Request {
             tokenizer: own(&self.tokenizer, side).unwrap_or_else(|| Request::default().tokenizer),
             template: name(&self.template),
             preprocess: name(&self.preprocess),
+            chat: self.chat.wish()?,
+            layout: self.layout,
             recipe: name(&self.recipe),
             overrides: tokens
                 .into_iter()
                 .filter_map(|(role, token)| Some((role, TokenChoice::parse(role, token.as_deref()?))))
                 .collect(),
-            load: LoadOptions { loader, legacy: own(&self.legacy, side), release },
+            load: LoadOptions { loader, legacy: own(&self.legacy, side), release, split_pattern },
             hub: self.hub(),
             model_max_length: self.model_max_length,
             mm_use_im_start_end: self.mm_use_im_start_end,
             sep2: None,
             numbers: None,
         };
+        if self.transformers.is_empty() && wants_chat(&request) {
+            request.load.release = Release::V5;
+            notes.push(format!("transformers {} is assumed, as for chat templates", Release::V5.name()));
+        }
         Ok((request, notes))
     }
 }
@@ -494,7 +567,7 @@ mod tests {
         assert_eq!(request.tokenizer, "DIR");
         assert_eq!(request.overrides[&Role::Unk], TokenChoice::Surface("X".into()));
         assert_eq!(request.overrides[&Role::Pad], TokenChoice::CopyOf(Role::Unk));
-        assert_eq!(request.load, LoadOptions { loader: None, legacy: Some(false), release: Release::V4_37 });
+        assert_eq!(request.load, LoadOptions { legacy: Some(false), ..LoadOptions::default() });
         assert_eq!(notes.len(), 1, "4.36 is assumed, and that is said");
     }
 

@@ -4,12 +4,14 @@ mod compare;
 mod doctor;
 mod encode;
 mod frame;
+mod images;
 mod inspect;
 mod lists;
 mod moe;
 mod onboard;
 mod scan;
 mod special;
+mod strategies;
 
 use std::io::{BufWriter, IsTerminal, Write};
 use std::ops::ControlFlow;
@@ -21,7 +23,7 @@ use crate::error::{Error, Result};
 use crate::hub::{Progress, Stage};
 use crate::report::Paint;
 use crate::runtime::{RunOptions, run};
-use crate::setup::{Setup, load_tokenizer, resolve};
+use crate::setup::{SAMPLE_PREFIX, Setup, load_tokenizer, resolve};
 use crate::{samples, text};
 
 /// How a command ended, when it could be carried out.
@@ -54,13 +56,13 @@ fn dispatch(arguments: &Arguments) -> Result<Outcome> {
         Some(Command::Inspect { check }) => inspect::run(shared, *check),
         Some(Command::Encode { add_special_tokens }) => encode::run(shared, *add_special_tokens),
         Some(Command::Doctor(arguments)) => doctor::run(shared, arguments),
-        Some(Command::Onboard { name }) => onboard::run_onboard(shared, name),
-        Some(Command::Patch { name, out, repo }) => {
-            onboard::run_patch(shared, name, out.as_deref(), repo.as_deref())
-        }
+        Some(Command::Onboard(arguments)) => onboard::run_onboard(shared, arguments),
+        Some(Command::Patch(arguments)) => onboard::run_patch(shared, arguments),
         Some(Command::Scan(arguments)) => scan::run(shared, arguments),
         Some(Command::Compare) => compare::run(shared),
         Some(Command::Special) => special::run(shared),
+        Some(Command::Strategies { sample }) => strategies::run(shared, sample.as_deref()),
+        Some(Command::Images(arguments)) => images::run(shared, arguments),
         Some(Command::Templates) => lists::templates(shared),
         Some(Command::Samples) => lists::samples(shared),
         Some(Command::Keys) => lists::keys(shared),
@@ -81,6 +83,9 @@ fn start_screen(arguments: &Arguments) -> Result<Outcome> {
         request,
         data: arguments.shared.data.clone(),
         no_mouse: arguments.no_mouse,
+        tour: arguments.tour,
+        device: arguments.shared.device()?,
+        image_tokens: arguments.shared.image_tokens,
     };
     run(options).map(|()| Outcome::Clean)
 }
@@ -115,12 +120,20 @@ fn report_progress(progress: Progress) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
-/// The conversations that the options name, or the embedded ones.
+/// The samples that the options name, or the embedded ones; says on stderr which layout a file has.
 fn conversations(shared: &SharedOptions) -> Result<Vec<Sample>> {
-    match &shared.data {
-        Some(path) => read_samples(path),
-        None => samples::conversations(),
+    let Some(path) = &shared.data else {
+        // A built-in chat template is shown on the built-in messages.
+        let built_in = shared.template.as_ref().is_some_and(|name| name.starts_with(SAMPLE_PREFIX));
+        return if built_in { samples::messages() } else { samples::conversations() };
+    };
+    let file = read_samples(path, shared.layout)?;
+    if let Some(found) = &file.detection {
+        let (rows, of) = found.votes;
+        let name = found.layout.name();
+        say(&format!("note: layout {name}: {} ({rows} of {of} records looked at)", found.rule));
     }
+    Ok(file.samples)
 }
 
 /// The format, checked against those that the command has.

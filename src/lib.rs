@@ -25,15 +25,15 @@
 //!           │
 //!     labels    masks            the LLaVA family's label rules · the mask strategies of other trainers
 //!           │
-//!      chat ─ data               conversations, LLaVA and Jinja templates · records, one after another
+//!         chat ───────── data    layouts, conversations, LLaVA and Jinja templates · records, one after another
 //!           │
 //!       tokenizer ─────── moe    files → a tokenizer that behaves like its Python class · experts, routing
 //!           │
 //!   text · python · error        safe display · the bits of Python that results depend on · typed errors
 //! ```
 //!
-//! One sample on its way: [`chat::Sample`] → [`labels::inspect`] (turns rewritten for images, prompt, ids, rule) →
-//! [`labels::Inspection`] → [`report`] or the screen. Everything before the last step is plain data.
+//! One sample on its way: [`chat::Sample`] → [`labels::inspect`] (turns rewritten for images, prompt, ids, rule) or
+//! [`masks::Method::inspect`] (chat template, strategy) → [`labels::Inspection`] → [`report`] or the screen. Everything before the last step is plain data.
 //!
 //! Text that came from outside (tokens, data, file names, errors) meets a terminal only through [`text`].
 #![deny(unsafe_code)]

@@ -1,18 +1,20 @@
 //! The bits of Python that results of the training code depend on: exceptions, `repr`, slices, white space.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// An exception that the emulated Python code would raise: its type and its message.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{kind}: {message}")]
 pub struct PythonError {
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     pub message: String,
 }
 
 impl PythonError {
     /// An exception of type `kind`.
-    pub fn new(kind: &'static str, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
+    pub fn new(kind: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+        Self { kind: kind.into(), message: message.into() }
     }
 }
 

@@ -58,23 +58,78 @@ impl SampleTokenizer {
     }
 }
 
+/// An embedded chat template.
+#[derive(Debug, Clone, Copy)]
+pub struct SampleTemplate {
+    pub name: &'static str,
+    /// The fault planted in it.
+    pub summary: &'static str,
+    pub source: &'static str,
+}
+
+macro_rules! chat_template {
+    ($name:literal, $summary:literal) => {
+        SampleTemplate {
+            name: $name,
+            summary: $summary,
+            source: include_str!(concat!("../samples/templates/", $name, ".jinja")),
+        }
+    };
+}
+
+/// The embedded chat templates; all write ChatML.
+pub const CHAT_TEMPLATES: &[SampleTemplate] = &[
+    chat_template!(
+        "chatml-think",
+        "thoughts are kept behind the last question only: history reads otherwise"
+    ),
+    chat_template!("chatml-late-stop", "the end of a turn stands behind the generation tag"),
+    chat_template!("chatml-learned-header", "the generation tag begins before the header"),
+    chat_template!("chatml-macro-tag", "the generation tag stands in a macro"),
+    chat_template!("chatml-no-tag", "there is no generation tag"),
+    chat_template!("chatml-forced-think", "the generation prompt opens a thought that answers lack"),
+    chat_template!("chatml-no-prompt", "add_generation_prompt is not looked at"),
+];
+
+impl SampleTemplate {
+    /// The template of that name.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        CHAT_TEMPLATES.iter().find(|template| template.name == name)
+    }
+}
+
 /// An embedded data file.
 #[derive(Debug, Clone, Copy)]
 pub struct SampleConversation {
-    /// File name under `samples/conversations/`.
+    /// Folder under `samples/`.
+    folder: &'static str,
+    /// File name in it.
     pub file: &'static str,
     /// The feature or fault planted in it.
     pub summary: &'static str,
     json: &'static [u8],
 }
 
-macro_rules! conversation {
-    ($file:literal, $summary:literal) => {
+macro_rules! data_file {
+    ($folder:literal, $file:literal, $summary:literal) => {
         SampleConversation {
+            folder: $folder,
             file: $file,
             summary: $summary,
-            json: include_bytes!(concat!("../samples/conversations/", $file)),
+            json: include_bytes!(concat!("../samples/", $folder, "/", $file)),
         }
+    };
+}
+
+macro_rules! conversation {
+    ($file:literal, $summary:literal) => {
+        data_file!("conversations", $file, $summary)
+    };
+}
+
+macro_rules! messages {
+    ($file:literal, $summary:literal) => {
+        data_file!("chat", $file, $summary)
     };
 }
 
@@ -99,7 +154,7 @@ pub const CONVERSATIONS: &[SampleConversation] = &[
 impl SampleConversation {
     /// The conversations of this file.
     pub fn samples(&self) -> Result<Vec<Sample>> {
-        parse_samples(self.json, &Path::new("samples/conversations").join(self.file))
+        parse_samples(self.json, &Path::new("samples").join(self.folder).join(self.file))
     }
 }
 
@@ -112,9 +167,25 @@ pub fn conversations() -> Result<Vec<Sample>> {
     Ok(all)
 }
 
-/// The embedded conversations as a stream of records: each file is an array, one behind the other.
-pub fn conversation_records() -> Records {
-    let bytes: Vec<u8> =
-        CONVERSATIONS.iter().flat_map(|file| file.json.iter().copied().chain([b'\n'])).collect();
-    Records::new("samples/conversations".to_string(), Box::new(std::io::Cursor::new(bytes)))
+/// The embedded conversations of messages, for chat templates.
+pub const MESSAGES: &[SampleConversation] = &[
+    messages!("01-thoughts-and-tool.json", "thoughts, a tool call and its answer"),
+    messages!("02-two-rounds.json", "a system text and two rounds; an answer begins with a digit"),
+    messages!("03-line-break-first.json", "an answer begins with a line break, which joins the header"),
+];
+
+/// All embedded conversations of messages, in order.
+pub fn messages() -> Result<Vec<Sample>> {
+    let mut all = Vec::new();
+    for file in MESSAGES {
+        all.extend(file.samples()?);
+    }
+    Ok(all)
+}
+
+/// Embedded conversations as a stream of records: each file is an array, one behind the other.
+pub fn records(files: &[SampleConversation]) -> Records {
+    let bytes: Vec<u8> = files.iter().flat_map(|file| file.json.iter().copied().chain([b'\n'])).collect();
+    let folder = files.first().map_or("", |file| file.folder);
+    Records::new(format!("samples/{folder}"), Box::new(std::io::Cursor::new(bytes)))
 }

@@ -12,8 +12,8 @@ const ORDER: &[&str] = &[
     "text",
     "tokenizer",
     "moe",
-    "chat",
     "data",
+    "chat",
     "samples",
     "labels",
     "masks",
@@ -45,7 +45,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("flate2::", &["data"]),
     ("zstd::", &["data"]),
     ("glob::", &["data"]),
-    ("parquet::file", &["data"]),
+    ("parquet::", &["data"]),
 ];
 
 fn sources(dir: &Path, found: &mut Vec<PathBuf>) {

@@ -236,6 +236,24 @@ fn moe_route_shows_the_samples_experts() {
 }
 
 #[test]
+fn moe_route_takes_ids_with_images_and_shared_options_anywhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let ids = folder.path().join("ids.json");
+    std::fs::write(&ids, "[[5, -200, 6], [7]]").unwrap();
+    let ids = ids.to_str().unwrap();
+    let route = ["--device", "cpu", "--image-tokens", "4", "moe", "route", "--moe-sample", "seeded:llama"];
+    let records = records(&stdout(&[&route[..], &["--ids", ids, "--format", "jsonl"]].concat()));
+    let modality = |n: usize| records[n]["modality"].clone();
+    assert_eq!(modality(0), serde_json::json!(["text", "image", "image", "image", "image", "text"]));
+    assert_eq!(
+        (modality(1), &records[1]["tokens"]),
+        (serde_json::json!(["text"]), &serde_json::json!(["7"]))
+    );
+    std::fs::write(ids, "[[5, -7]]").unwrap();
+    assert!(failure(&[&route[..], &["--ids", ids]].concat()).contains("-7"));
+}
+
+#[test]
 fn moe_route_converts_a_seeded_model_of_every_backbone() {
     let one = "samples/conversations/02-one-round.json";
     for name in maskscope::moe::seeded::SEEDED {

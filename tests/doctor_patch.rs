@@ -211,7 +211,7 @@ fn compare(plan: &Plan, patch: &Patch, samples: &[Sample]) -> usize {
 fn samples() -> Vec<Sample> {
     let golden = std::env::var_os("MASKSCOPE_CONFORMANCE").map(PathBuf::from);
     match golden.map(|dir| dir.join("golden/labels/conversations.json")) {
-        Some(path) if path.exists() => read_samples(&path).expect("the samples"),
+        Some(path) if path.exists() => read_samples(&path, None).expect("the samples").samples,
         _ => conversations().expect("the embedded samples"),
     }
 }
@@ -242,6 +242,29 @@ fn the_function_gives_the_labels_that_are_shown() {
     }
 }
 
+/// What is learned, read from the prompt by the spans of the supervised tokens: each answer and its stop, in its round.
+fn answers_are_learned(plan: &Plan, sample: &Sample, tokenizer: &str) {
+    let inspection = plan.inspect(sample);
+    let labelled = inspection.result.expect("labels");
+    let prompt = inspection.prompt.expect("a prompt");
+    let stop = plan.setup.template.sep2.clone().expect("sep2");
+    let mut learned: Vec<String> = Vec::new();
+    let mut before = false;
+    for (label, span) in labelled.labels.iter().zip(&labelled.spans) {
+        if *label >= 0 {
+            match learned.last_mut() {
+                Some(run) if before => run.push_str(&prompt[span.clone()]),
+                _ => learned.push(prompt[span.clone()].to_string()),
+            }
+        }
+        before = *label >= 0;
+    }
+    let learned: Vec<&str> = learned.iter().map(|run| run.trim_start()).collect();
+    let answers = sample.conversations.iter().filter(|t| t.from == "gpt");
+    let expected: Vec<String> = answers.map(|t| format!("{}{stop}", t.value)).collect();
+    assert_eq!(learned, expected, "{tokenizer}");
+}
+
 /// A tokenizer that no recipe knows is brought in, patched, and its function run.
 fn bring_in(tokenizer: &str, expected: TokenizerKind, samples: &[Sample]) -> Map<String, Value> {
     let setup = setup(tokenizer, NONE);
@@ -251,6 +274,9 @@ fn bring_in(tokenizer: &str, expected: TokenizerKind, samples: &[Sample]) -> Map
         assert!(law.as_ref().expect("a law").holds(), "{tokenizer}: {:?}", found.laws);
     }
     assert_eq!(found.effect.broken, 0, "{tokenizer}");
+    for rounds in 1..=5 {
+        answers_are_learned(&found.plan, &conversation(rounds, rounds % 2 == 0), tokenizer);
+    }
     let tokens = token_changes(&found.fix);
     let patch = patch(&found.plan, "mine", &tokens).expect("a patch");
     if python3() {
@@ -287,4 +313,5 @@ fn tokenizers_without_a_recipe_can_be_brought_in() {
     bring_in(&folder("gpt2"), TokenizerKind::CanAdd, &samples);
     bring_in(&folder("gemma3"), TokenizerKind::LlamaLike, &samples);
     bring_in(&folder("deepseek_v3"), TokenizerKind::CanAdd, &samples);
+    bring_in(&folder("t5_seqio"), TokenizerKind::CanAdd, &samples);
 }

@@ -252,6 +252,17 @@ fn parquet_gives_what_the_same_rows_give_as_json() {
             "row 7 has no turns"
         );
     }
+    let text_of = std::fs::read_to_string("tests/parquet/rows.jsonl").expect("the rows");
+    let first: Vec<&str> = text_of.lines().take(6).collect();
+    let path = folder.path().join("first.jsonl");
+    std::fs::write(&path, first.join("\n")).expect("written");
+    let inspect =
+        |path: &str| text(maskscope(&["inspect", "-d", path, "--format", "jsonl"]).output().expect("runs"));
+    assert_eq!(
+        inspect("tests/parquet/first.parquet"),
+        inspect(path.to_str().unwrap()),
+        "inspect reads it as well"
+    );
     let whole = std::fs::read("tests/parquet/rows.zstd.parquet").expect("the fixture");
     for (name, bytes) in [("cut", &whole[..whole.len() / 2]), ("head", &whole[..6])] {
         let path = folder.path().join(format!("{name}.parquet"));

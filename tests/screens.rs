@@ -79,9 +79,9 @@ fn steady(text: &str) -> String {
 #[test]
 fn every_screen_at_three_sizes() {
     let mut app = first_run();
-    for (n, screen) in Screen::ALL.into_iter().enumerate() {
-        press(&mut app, &((n + 1) % 10).to_string());
-        assert_eq!(app.screen, screen, "each tab has its digit");
+    for screen in Screen::ALL {
+        press(&mut app, tab(screen));
+        assert_eq!(app.screen, screen, "each tab has its key");
         for size in SIZES {
             let name = format!("{}_{}x{}", screen.name().to_lowercase(), size.0, size.1);
             insta::assert_snapshot!(name, text(&mut app, size));
@@ -154,8 +154,7 @@ fn a_smaller_capacity_drops_choices_and_says_why() {
     assert_eq!(dropped(&app), 0);
     press(&mut app, "- - - - - -");
     let routed = app.panels.experts.routed.clone().expect("a routing");
-    let settings = routed.settings;
-    assert_eq!(settings.capacity_factor, Some(1.0), "4, 3, 2, 1.5, 1.25, 1");
+    assert_eq!(routed.settings.capacity_factor, Some(1.0), "4, 3, 2, 1.5, 1.25, 1");
     assert!(dropped(&app) > 0);
     let screen = text(&mut app, (120, 40));
     assert!(screen.contains("✂") && screen.contains("choices dropped in all layers"), "{screen}");
@@ -209,6 +208,62 @@ fn a_converted_model_expands_images_and_its_dials_turn() {
     assert!(app.notice.as_ref().is_some_and(|n| n.text.contains("trained and fixed")), "{:?}", app.notice);
     press(&mut app, "n");
     assert_eq!(app.panels.experts.routed.as_ref().unwrap().view.index, 1, "the next sample is routed too");
+}
+
+/// A seeded model as files on disk.
+fn model_folder(name: &str, vocab_size: usize) -> tempfile::TempDir {
+    use maskscope::moe::checkpoint::{TensorSource, write_safetensors};
+    let (config, weights) = maskscope::moe::seeded::seeded(name, vocab_size, 1).expect("a model");
+    let tensors: Vec<_> = weights
+        .names()
+        .map(|name| {
+            let shape = weights.info(name).expect("a tensor").shape.clone();
+            let values = weights.f32(name, &shape).expect("values");
+            (name.to_string(), TensorSource::F32 { shape, values })
+        })
+        .collect();
+    let folder = tempfile::tempdir().expect("a folder");
+    let keys = serde_json::Value::Object(config.keys().clone()).to_string();
+    std::fs::write(folder.path().join("config.json"), keys).expect("a config");
+    write_safetensors(&folder.path().join("model.safetensors"), &tensors).expect("weights");
+    folder
+}
+
+#[test]
+fn a_model_of_ones_own_is_typed_loaded_and_its_dials_turn() {
+    use maskscope::app::panels::experts::settings::{ModelPick, OwnKind};
+    let folder = model_folder("llama", 51_200);
+    let mut app = experts("L");
+    let load = |app: &mut App, text: &str| {
+        feed(app, Msg::Paste(text.to_string()));
+        press(app, "enter");
+    };
+    load(&mut app, &format!("{} 0..3", folder.path().display()));
+    let state = &app.panels.experts;
+    assert_eq!(state.error, None);
+    let ModelPick::Own(own) = &state.settings.model else { panic!("{:?}", state.settings) };
+    assert_eq!((own.kind, own.layers), (Some(OwnKind::Dense), Some(3)));
+    let layers: Vec<usize> = state.routed.as_ref().unwrap().layers.iter().map(|l| l.routing.layer).collect();
+    assert_eq!(layers, [0, 2], "sparse, and the fourth layer is not read");
+    press(&mut app, "d -");
+    let routed = app.panels.experts.routed.clone().unwrap();
+    assert_eq!(routed.layers[0].routing.decision.top_k, 1);
+    let screen = text(&mut app, (120, 40));
+    assert!(screen.contains("dense, converted here") && screen.contains("llama on cpu"), "{screen}");
+
+    // What cannot be loaded is an error on the screen, and the routing before it stays.
+    press(&mut app, "L");
+    load(&mut app, "/no/such/folder");
+    assert!(app.panels.experts.error.as_ref().is_some_and(|e| e.contains("no such folder")));
+    assert!(Arc::ptr_eq(app.panels.experts.routed.as_ref().unwrap(), &routed));
+    let small = model_folder("phi", 300);
+    press(&mut app, "L");
+    load(&mut app, &small.path().display().to_string());
+    let error = app.panels.experts.error.clone().unwrap_or_default();
+    assert!(error.contains("token id") && error.contains("300 embeddings"), "{error}");
+    press(&mut app, "L");
+    load(&mut app, "byte-moe");
+    assert_eq!((&app.panels.experts.settings.model, &app.panels.experts.error), (&ModelPick::Bytes, &None));
 }
 
 #[test]
@@ -298,6 +353,22 @@ fn a_first_run_says_what_is_wrong_and_one_key_repairs_it() {
 }
 
 #[test]
+fn the_tour_goes_from_the_loss_to_the_cure_to_the_experts() {
+    let mut app = first_run();
+    let stops = ["tour 1/4  what is learned", "tour 2/4  why", "tour 3/4  the fix", "tour 4/4  the same"];
+    for stop in stops {
+        press(&mut app, ".");
+        let shown = text(&mut app, (120, 40));
+        assert!(shown.contains(stop) && shown.contains(". next"), "{shown}");
+    }
+    assert!(app.state().is_some_and(|state| state.is_sound()), "the third stop applied the fix");
+    press(&mut app, ".");
+    assert!(text(&mut app, (120, 40)).contains("the end of the tour"));
+    press(&mut app, ". esc");
+    assert!(app.tour.is_none());
+}
+
+#[test]
 fn an_unk_override_repairs_it_too() {
     let mut app = first_run();
     press(&mut app, "o down down enter");
@@ -382,6 +453,7 @@ fn long_view(tokens: usize) -> SampleView {
             segment(answer..tokens, SegmentKind::Answer),
         ],
         input_ids: ids,
+        notes: Vec::new(),
     };
     let inspection = Inspection {
         id: "long".into(),

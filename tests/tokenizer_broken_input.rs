@@ -231,7 +231,7 @@ fn try_all(dir: &Path) -> bool {
     let mut loaded = false;
     for release in [Release::V4_31, Release::V4_37, Release::V5] {
         for loader in [None, Some(Loader::Slow), Some(Loader::Fast)] {
-            let options = LoadOptions { loader, legacy: None, release };
+            let options = LoadOptions { loader, release, ..LoadOptions::default() };
             let Ok(tokenizer) = load("mutant", &files, options) else { continue };
             loaded = true;
             if let Ok(encoding) = tokenizer.encode("ab abc <tag>é\u{0}👍  x", true) {

@@ -16,11 +16,12 @@ pub enum Screen {
     Experts,
     Compare,
     Scan,
+    Strategies,
 }
 
 impl Screen {
     /// All screens, in the order of their tabs.
-    pub const ALL: [Screen; 10] = [
+    pub const ALL: [Screen; 11] = [
         Self::Labels,
         Self::Lengths,
         Self::Special,
@@ -31,6 +32,7 @@ impl Screen {
         Self::Experts,
         Self::Compare,
         Self::Scan,
+        Self::Strategies,
     ];
 
     /// True for a screen that works out what it shows when it is opened ([`super::panels`]).
@@ -51,6 +53,7 @@ impl Screen {
             Self::Experts => "Experts",
             Self::Compare => "Compare",
             Self::Scan => "Scan",
+            Self::Strategies => "Strategies",
         }
     }
 
@@ -107,8 +110,12 @@ pub enum Action {
     PickLoading,
     OpenFile,
     Edit,
+    /// The chat template, with the result beside it.
+    EditTemplate,
     ApplyFix,
     Undo,
+    /// The next stop of the tour.
+    Tour,
     Density,
     /// Why the token under the cursor is what it is.
     Explain,

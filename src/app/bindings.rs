@@ -10,13 +10,14 @@ pub enum Context {
     On(Screen),
     Picker,
     Editor,
+    Template,
     Path,
     Help,
 }
 
 impl Context {
     /// All contexts, in the order of the help.
-    pub const ALL: [Context; 15] = [
+    pub const ALL: [Context; 17] = [
         Self::Global,
         Self::On(Screen::Labels),
         Self::On(Screen::Lengths),
@@ -28,8 +29,10 @@ impl Context {
         Self::On(Screen::Experts),
         Self::On(Screen::Compare),
         Self::On(Screen::Scan),
+        Self::On(Screen::Strategies),
         Self::Picker,
         Self::Editor,
+        Self::Template,
         Self::Path,
         Self::Help,
     ];
@@ -41,13 +44,14 @@ impl Context {
             Self::On(screen) => screen.name(),
             Self::Picker => "Lists",
             Self::Editor => "Editor",
+            Self::Template => "Template editor",
             Self::Path => "Open a file",
             Self::Help => "Help",
         }
     }
 
     fn is_overlay(self) -> bool {
-        matches!(self, Self::Picker | Self::Editor | Self::Path | Self::Help)
+        matches!(self, Self::Picker | Self::Editor | Self::Template | Self::Path | Self::Help)
     }
 }
 
@@ -91,8 +95,8 @@ pub(super) const fn bind(
 #[rustfmt::skip]
 const COMMON: &[Binding] = {
     use Action as A;
-    use Context::{Editor, Global, Help, On, Path, Picker};
-    use Screen::{Compare, Doctor, Experts, Labels, Lengths, Onboard, Prompt, Samples, Scan, Special};
+    use Context::{Editor, Global, Help, On, Path, Picker, Template};
+    use Screen::{Compare, Doctor, Experts, Labels, Lengths, Onboard, Prompt, Samples, Scan, Special, Strategies};
     &[
         bind(On(Labels), &["left", "h"], A::Left, "token to the left", Some("token")),
         bind(On(Labels), &["right", "l"], A::Right, "token to the right", Some("token")),
@@ -119,11 +123,13 @@ const COMMON: &[Binding] = {
         bind(Global, &["c"], A::PickTemplate, "choose a conversation template", Some("template")),
         bind(Global, &["R"], A::PickRule, "choose a label rule", Some("rule")),
         bind(Global, &["e"], A::Edit, "edit the turn under the cursor", Some("edit")),
+        bind(Global, &["E"], A::EditTemplate, "edit the chat template, with what it renders beside it", Some("edit template")),
         bind(Global, &["O", "ctrl-o"], A::OpenFile, "open a file of conversations", Some("open file")),
         bind(Global, &["X"], A::Export(ExportForm::Page), "write this screen into a file, as a page (HTML)", None),
         bind(Global, &[], A::Export(ExportForm::Picture), "write this screen into a file, as a picture (SVG)", None),
         bind(Global, &[], A::PickLoading, "slow or fast class, and the release of transformers", None),
         bind(Global, &[], A::ToggleImageMarks, "wrap images in <im_start> and <im_end>", None),
+        bind(Global, &["."], A::Tour, "the tour: four things to see, a key from one to the next", None),
         bind(Global, &["1"], A::Open(Labels), "screen Labels", None),
         bind(Global, &["2"], A::Open(Lengths), "screen Lengths", None),
         bind(Global, &["3"], A::Open(Special), "screen Special tokens", None),
@@ -134,6 +140,7 @@ const COMMON: &[Binding] = {
         bind(Global, &["8"], A::Open(Experts), "screen Experts", None),
         bind(Global, &["9"], A::Open(Compare), "screen Compare", None),
         bind(Global, &["0"], A::Open(Scan), "screen Scan", None),
+        bind(Global, &["S"], A::Open(Strategies), "screen Strategies", None),
         bind(Global, &["tab"], A::NextScreen, "next screen", None),
         bind(Global, &["shift-tab"], A::PreviousScreen, "previous screen", None),
         bind(Global, &["up", "k"], A::Up, "line up", None),
@@ -170,6 +177,22 @@ const COMMON: &[Binding] = {
         bind(Editor, &["ctrl-u"], A::ClearLine, "clear the text", None),
         bind(Editor, &["esc"], A::Back, "close, nothing changes", Some("cancel")),
         bind(Editor, &["ctrl-c"], A::Quit, "quit", None),
+        bind(Template, &["ctrl-s"], A::Accept, "label with the edited template; u undoes it", Some("keep")),
+        bind(Template, &["enter", "alt-enter"], A::LineBreak, "line break", None),
+        bind(Template, &["left"], A::Left, "character to the left", None),
+        bind(Template, &["right"], A::Right, "character to the right", None),
+        bind(Template, &["up"], A::Up, "line up", Some("move")),
+        bind(Template, &["down"], A::Down, "line down", Some("move")),
+        bind(Template, &["pgup", "ctrl-b"], A::PageUp, "ten lines up", None),
+        bind(Template, &["pgdn", "ctrl-f"], A::PageDown, "ten lines down", None),
+        bind(Template, &["home", "ctrl-a"], A::First, "to the beginning of the line", None),
+        bind(Template, &["end", "ctrl-e"], A::Last, "to the end of the line", None),
+        bind(Template, &["backspace", "ctrl-h"], A::DeleteBack, "delete the character before", None),
+        bind(Template, &["delete", "ctrl-d"], A::DeleteForward, "delete the character behind", None),
+        bind(Template, &["ctrl-w"], A::DeleteWord, "delete a word", None),
+        bind(Template, &["ctrl-u"], A::ClearLine, "clear the line", None),
+        bind(Template, &["esc"], A::Back, "close, nothing changes", Some("cancel")),
+        bind(Template, &["ctrl-c"], A::Quit, "quit", None),
         bind(Path, &["enter"], A::Accept, "open", Some("open")),
         bind(Path, &["left"], A::Left, "character to the left", None),
         bind(Path, &["right"], A::Right, "character to the right", None),

@@ -1,10 +1,12 @@
-//! One plain sentence for why a sample's lengths differ, from the evidence of that sample alone.
+//! One plain sentence for why a sample is lost, and what to do: the doctor's causes in words that fit one line.
 //!
-//! Source of the arithmetic: Δ = cur_len − total_len = (start − b) + n · (b + radd − s), with b = 1 for a
-//! tokenizer that puts bos first and s the ids that one stop really adds; ids that equal pad are not counted.
+//! Which cause it is says [`crate::diagnose::causes_of`], so that the frame and screen Doctor never disagree; only
+//! the wording is here.
 
 use super::view::SampleView;
-use crate::labels::{Labelled, Stop};
+use crate::diagnose::{CHECKS, id};
+use crate::labels::{Labelled, Rule, Stop};
+use crate::masks::Strategy;
 use crate::tokenizer::Role;
 
 /// Why a sample is what it is.
@@ -24,41 +26,83 @@ impl Cause {
 
 /// The cause of a mismatch, of an exception, or of a sample that learns nothing; `None` for a sound sample.
 pub fn cause(view: &SampleView) -> Option<Cause> {
-    let labelled = match &view.inspection.result {
-        Err(error) => return Some(exception(view, error.kind, &error.message)),
-        Ok(labelled) => labelled,
-    };
-    if !labelled.mismatch {
-        return (labelled.supervised() == 0 && !labelled.input_ids.is_empty()).then(|| silent(labelled));
+    if view.setup.chat.is_some() {
+        return by_strategy(view);
     }
-    early_stop(view, labelled)
-        .or_else(|| pads(view, labelled))
-        .or_else(|| bos(view, labelled))
-        .or_else(|| Some(pieces(view, labelled)))
+    let (first, others) = match view.causes.split_first() {
+        Some(causes) => causes,
+        None => {
+            let labelled = view.labelled()?;
+            return (labelled.supervised() == 0 && !labelled.input_ids.is_empty()).then(|| silent(labelled));
+        }
+    };
+    let mut cause = match &view.inspection.result {
+        Err(error) => exception(view, first, &error.kind, &error.message),
+        Ok(labelled) => mismatch(view, first, labelled),
+    };
+    if let Some(other) = others.first() {
+        cause.what += &format!("; also {}", title(other));
+    }
+    Some(cause)
 }
 
-fn exception(view: &SampleView, kind: &str, message: &str) -> Cause {
-    let no_pad = view.setup.tokenizer.role_id(Role::Pad).is_none();
-    if no_pad && matches!(kind, "TypeError" | "ValueError") {
-        return Cause::new(
+/// With a chat template: what the trainer raises, or what its strategy notes where nothing is learned.
+fn by_strategy(view: &SampleView) -> Option<Cause> {
+    let remedy = "S shows what every other strategy makes of this sample, 6 what the doctor says";
+    match &view.inspection.result {
+        Err(error) => {
+            Some(Cause::new(format!("{}: {}", error.kind, error.message.replace('\n', " ")), remedy))
+        }
+        Ok(labelled)
+            if labelled.supervised() == 0 && view.setup.chat.as_ref()?.strategy != Strategy::Render =>
+        {
+            let note = labelled.notes.first().map(|note| note.text.clone());
+            let what =
+                note.unwrap_or_else(|| format!("nothing of {} tokens is learned", labelled.input_ids.len()));
+            Some(Cause::new(what, remedy))
+        }
+        Ok(_) => None,
+    }
+}
+
+/// The doctor's own title of a check.
+fn title(id: &str) -> &'static str {
+    CHECKS.iter().find(|check| check.id == id).map_or("", |check| check.title)
+}
+
+const REPAIR: &str = "repair the data, or leave the sample out: screen 6 does";
+const OTHER_RULE: &str = "choose the rule that fits the tokenizer (recipe auto)";
+
+fn exception(view: &SampleView, id: &str, kind: &str, message: &str) -> Cause {
+    match (id, kind) {
+        (id::PAD_MISSING, _) => Cause::new(
             "no token has the role pad, and the training code compares every id with it",
             "give pad a token; where pad = unk, give unk one first",
-        );
-    }
-    match kind {
-        "KeyError" => Cause::new(
+        ),
+        (id::REFUSED, "KeyError") => Cause::new(
             format!("the speaker {message} is neither human nor gpt"),
             "rename the speaker in the data; the loader swaps in a random other sample meanwhile",
         ),
-        "AssertionError" if message == "0" => Cause::new(
+        (id::REFUSED, "AssertionError") => Cause::new(
             "two turns of the same speaker follow each other",
             "repair the data: turns must alternate",
         ),
-        "AssertionError" => {
+        (id::STYLE, _) if view.setup.rule == Rule::Plain => Cause::new(
+            "plain takes only samples of two turns with <image> in the first",
+            "plain is for stage 1; choose the template of stages 2 and 3",
+        ),
+        (id::STYLE, _) => {
             Cause::new("this rule does not fit this template or sample", "choose the rule auto")
         }
-        "AttributeError" => Cause::new(message, "choose another rule: this one asks for `legacy`"),
-        _ => Cause::new(message, "the loader swaps in a random other sample when this happens"),
+        (id::LEGACY_CORRECTION, _) => {
+            let class = &view.setup.tokenizer.facts.name;
+            let text = format!("the rule asks for tokenizer.legacy, which {class} does not have");
+            Cause::new(text, "choose another rule")
+        }
+        _ => Cause::new(
+            format!("{}: {message}", title(id)),
+            "the loader swaps in a random other sample when this happens",
+        ),
     }
 }
 
@@ -73,78 +117,70 @@ fn silent(labelled: &Labelled) -> Cause {
     )
 }
 
-fn early_stop(view: &SampleView, labelled: &Labelled) -> Option<Cause> {
-    let answers = view.sections.iter().filter(|s| s.speaker == super::turns::Speaker::Assistant).count();
-    match labelled.stop {
-        Stop::Parts { round, parts: 1 } => Some(Cause::new(
-            format!("round {} has no answer to split off: the loop stops there", round + 1),
-            "an empty answer, a last turn of the user, or a separator inside a turn: repair the data",
-        )),
-        Stop::Parts { round, parts } => Some(Cause::new(
-            format!("round {} splits into {parts} parts instead of 2: the loop stops there", round + 1),
-            "the text of a turn contains the mark of the answer: repair the data",
-        )),
-        Stop::EmptyRound { round } if round < answers => Some(Cause::new(
-            format!("round {} is empty: the loop stops there", round + 1),
-            "the separator stands twice in a row in a turn: repair the data",
-        )),
-        _ => None,
-    }
-}
-
-fn pads(view: &SampleView, labelled: &Labelled) -> Option<Cause> {
-    let tokenizer = &view.setup.tokenizer;
-    let count = i64::try_from(view.pads.len()).ok().filter(|n| *n > 0)?;
-    let delta = labelled.cur_len? - labelled.total_len?;
-    let pad = &tokenizer.special.get(Role::Pad)?.content;
-    let eos = tokenizer.role_id(Role::Eos) == tokenizer.role_id(Role::Pad);
-    if eos && delta == count {
-        let stops = if count == 1 { "its stop".to_string() } else { format!("all {count} stops") };
-        return Some(Cause::new(
-            format!("pad equals eos, {pad}: total_len leaves out {stops}"),
-            "give unk, and so pad, a token of its own",
-        ));
-    }
-    (delta == count).then(|| {
-        Cause::new(
-            format!("the pad token {pad} stands {count} times in the text and is not counted"),
-            "take the literal token out of the data",
-        )
-    })
-}
-
-fn bos(view: &SampleView, labelled: &Labelled) -> Option<Cause> {
-    let start = labelled.rounds.first()?.start;
-    let real = i64::try_from(view.real_start).ok()?;
+fn mismatch(view: &SampleView, id: &str, labelled: &Labelled) -> Cause {
     let rule = view.setup.rule.name();
-    if start > real {
-        Some(Cause::new(
-            format!("rule {rule} starts at {start}, but this tokenizer puts no bos first"),
-            "choose the rule that fits the tokenizer (recipe auto)",
-        ))
-    } else if start < real {
-        Some(Cause::new(
+    let start = labelled.rounds.first().map_or(0, |r| r.start);
+    match id {
+        id::EMPTY_TURN | id::LITERAL_SEPARATOR | id::LITERAL_MARK | id::ENDS_ON_USER => {
+            Cause::new(format!("{}: {}", title(id), stopped(&labelled.stop)), REPAIR)
+        }
+        id::COUNTED_BOS => Cause::new(
             format!(
-                "rule {rule} starts at {start}, but {real} bos stands in front, also of each round alone"
+                "rule {rule} starts at {start}, but {} bos stands in front, also of each round alone",
+                view.real_start
             ),
-            "choose the rule that fits the tokenizer (recipe auto)",
-        ))
-    } else {
-        None
+            OTHER_RULE,
+        ),
+        id::MISSING_BOS | id::START => Cause::new(
+            format!("rule {rule} starts at {start}, but this tokenizer puts {} ids first", view.real_start),
+            OTHER_RULE,
+        ),
+        id::PAD_IS_SEPARATOR => {
+            let count = view.pads.len();
+            let stops = if count == 1 { "its stop".to_string() } else { format!("all {count} stops") };
+            Cause::new(
+                format!("pad equals eos, {}: total_len leaves out {stops}", pad(view)),
+                "give unk, and so pad, a token of its own",
+            )
+        }
+        id::PAD_IN_TEXT => Cause::new(
+            format!(
+                "the pad token {} stands {} times in the text and is not counted",
+                pad(view),
+                view.pads.len()
+            ),
+            "take the literal token out of the data",
+        ),
+        id => Cause::new(
+            format!("{}{}", title(id), off_round(view, labelled)),
+            "screen 6 has the evidence, 2 the count",
+        ),
     }
 }
 
-/// Rounds encoded alone give other lengths than in the prompt.
-fn pieces(view: &SampleView, labelled: &Labelled) -> Cause {
-    let differs = labelled.rounds.iter().zip(&view.real_rounds).enumerate().find_map(|(i, (round, real))| {
-        let there = i64::try_from(real.len()).ok()?;
-        (round.round_len != there).then_some((i, round.round_len, there))
-    });
-    match differs {
-        Some((round, claims, there)) => Cause::new(
-            format!("round {} counts {claims} but takes {there} tokens in the prompt", round + 1),
-            "its text is split differently alone than in the prompt, or another rule fits: see Lengths",
-        ),
-        None => Cause::new("the counts differ in no single round", "see Lengths"),
+fn pad(view: &SampleView) -> &str {
+    view.setup.tokenizer.special.get(Role::Pad).map_or("", |token| token.content.as_str())
+}
+
+/// Where the loop over the rounds ended.
+fn stopped(stop: &Stop) -> String {
+    match stop {
+        Stop::Parts { round, parts: 1 } => format!("round {} has no answer to split off", round + 1),
+        Stop::Parts { round, parts } => format!("round {} splits into {parts} parts instead of 2", round + 1),
+        Stop::EmptyRound { round } => format!("the loop stops at round {}, which is empty", round + 1),
+        Stop::End | Stop::NoLoop => "its rounds are cut at other places".to_string(),
+    }
+}
+
+/// The first round whose length alone is not the one in the prompt.
+fn off_round(view: &SampleView, labelled: &Labelled) -> String {
+    let rounds = labelled.rounds.iter().zip(&view.real_rounds).zip(1..);
+    let off = rounds.map(|((round, real), n)| (n, round.round_len, real.len()));
+    let differs = |(_, claims, there): &(i32, i64, usize)| i64::try_from(*there) != Ok(*claims);
+    match off.into_iter().find(differs) {
+        Some((n, claims, there)) => {
+            format!(": round {n} counts {claims} but takes {there} tokens in the prompt")
+        }
+        None => String::new(),
     }
 }

@@ -1,14 +1,18 @@
-//! The suggested fix: set-ups that a person would try first, each really tried on the samples.
+//! The suggested fix: the backbone's whole recipe where it helps, else the smallest change that the doctor finds.
 
 use super::job::{Fix, Wish};
 use super::survey::{PREVIEW_LIMIT, SampleState, tally};
 use crate::chat::Sample;
-use crate::labels::Rule;
-use crate::setup::{AUTO, Recipe, Request, resolve};
+use crate::diagnose::{Plan, quick_fix};
+use crate::masks::Strategy;
+use crate::setup::{AUTO, Recipe, Request, resolve, wants_chat};
 
-/// The first candidate that makes `sample` sound and loses the fewest samples; `None` where none helps.
+/// The doctor's search tries hundreds of set-ups: so many samples are enough to rule out what does not work.
+const SEARCHED: usize = 24;
+
+/// A change of the set-up that makes `sample` sound and loses fewer samples than now; `None` where there is none.
 ///
-/// `cancelled` is asked between candidates.
+/// `cancelled` is asked between set-ups.
 pub fn find_fix(
     wish: &Wish,
     sample: &Sample,
@@ -16,46 +20,45 @@ pub fn find_fix(
     cancelled: &dyn Fn() -> bool,
 ) -> Option<Fix> {
     let samples = samples.get(..PREVIEW_LIMIT).unwrap_or(samples);
-    let mut best: Option<Fix> = None;
-    for (label, request) in candidates(wish) {
-        if cancelled() {
-            return None;
-        }
-        let Ok(setup) = resolve(&wish.base, &request) else { continue };
+    let before = resolve(&wish.base, &wish.request).ok()?;
+    let now = tally(&before, samples);
+    let tried = |label: String, request: Request| {
+        let setup = resolve(&wish.base, &request).ok()?;
         let current = SampleState::of(&setup.inspect(sample));
-        if !current.is_sound() {
-            continue;
-        }
-        let tally = tally(&setup, samples);
-        if best.as_ref().is_none_or(|b| tally.sound > b.tally.sound) {
-            best = Some(Fix { label, request, tally, current });
-        }
+        let tally = if current.is_sound() { tally(&setup, samples) } else { return None };
+        (tally.sound > now.sound).then_some(Fix { label, request, tally, current })
+    };
+    if wants_chat(&wish.request) {
+        let found = strategies(&wish.request).into_iter().filter_map(|(label, request)| match cancelled() {
+            true => None,
+            false => tried(label, request),
+        });
+        return found.max_by_key(|fix| fix.tally.sound);
     }
-    let now = resolve(&wish.base, &wish.request).map(|s| tally(&s, samples)).unwrap_or_default();
-    best.filter(|fix| fix.tally.sound > now.sound)
-}
-
-/// The whole recipe first, then one change at a time.
-fn candidates(wish: &Wish) -> Vec<(String, Request)> {
-    let request = &wish.request;
-    let mut found = Vec::new();
     if let Some(recipe) = Recipe::for_tokenizer(&wish.base) {
         let whole = Request {
             template: AUTO.to_string(),
             preprocess: AUTO.to_string(),
             recipe: recipe.name.to_string(),
             overrides: Default::default(),
-            ..request.clone()
+            sep2: None,
+            numbers: None,
+            ..wish.request.clone()
         };
-        found.push((format!("recipe {}", recipe.name), whole));
+        if let Some(fix) = tried(format!("recipe {}", recipe.name), whole) {
+            return Some(fix);
+        }
     }
-    if request.preprocess != AUTO {
-        found.push(("rule auto".to_string(), Request { preprocess: AUTO.to_string(), ..request.clone() }));
-    }
-    for rule in [Rule::Phi, Rule::V1, Rule::LlavaV1] {
-        let change = Request { preprocess: rule.name().to_string(), ..request.clone() };
-        found.push((format!("rule {}", rule.name()), change));
-    }
-    found.retain(|(_, candidate)| candidate != request);
-    found
+    let some: Vec<&Sample> = samples.iter().take(SEARCHED).collect();
+    let found = quick_fix(&Plan::of(&before), &some, cancelled)?;
+    let (request, _) = found.request(&wish.request, &before);
+    tried(found.summary, request)
+}
+
+/// The other strategies, in the order of their list.
+fn strategies(request: &Request) -> Vec<(String, Request)> {
+    let others =
+        Strategy::ALL.into_iter().filter(|s| *s != Strategy::Render && s.name() != request.preprocess);
+    let change = |s: Strategy| Request { preprocess: s.name().to_string(), ..request.clone() };
+    others.map(|s| (format!("strategy {}", s.name()), change(s))).collect()
 }

@@ -15,7 +15,7 @@ use std::ops::Range;
 use super::view::{SampleView, TokenKind};
 use crate::labels::IMAGE_TOKEN_INDEX;
 use crate::text::{Glyph, Spaces, glyphs, glyphs_of_bytes, glyphs_width};
-use crate::tokenizer::TokenId;
+use crate::tokenizer::{TokenId, Tokenizer};
 
 /// Rows break at multiples of this many tokens in a section.
 pub const CHUNK: usize = 512;
@@ -335,15 +335,23 @@ pub fn token_glyphs(view: &SampleView, index: usize) -> Vec<Glyph> {
     if token.id == IMAGE_TOKEN_INDEX {
         return glyphs("⟦image⟧", Spaces::Shown);
     }
-    let bytes = TokenId::try_from(token.id).ok().and_then(|id| view.setup.tokenizer.token_bytes(id));
-    let bytes = bytes.unwrap_or_default();
+    match TokenId::try_from(token.id) {
+        Ok(id) => {
+            let special = matches!(token.kind, TokenKind::Special | TokenKind::Overridden);
+            glyphs_of_id(&view.setup.tokenizer, id, special)
+        }
+        Err(_) => glyphs("⟨⟩", Spaces::Shown),
+    }
+}
+
+/// The same for an id by itself.
+pub fn glyphs_of_id(tokenizer: &Tokenizer, id: TokenId, special: bool) -> Vec<Glyph> {
+    let bytes = tokenizer.token_bytes(id).unwrap_or_default();
     if bytes.is_empty() {
         return glyphs("⟨⟩", Spaces::Shown);
     }
-    match (token.kind, std::str::from_utf8(&bytes)) {
-        (TokenKind::Special | TokenKind::Overridden, Ok(content)) => {
-            glyphs(&bracketed(content), Spaces::Shown)
-        }
+    match std::str::from_utf8(&bytes) {
+        Ok(content) if special => glyphs(&bracketed(content), Spaces::Shown),
         _ => glyphs_of_bytes(&bytes, Spaces::Shown),
     }
 }

@@ -12,8 +12,10 @@ use std::sync::Arc;
 use super::action::{ExportForm, Screen};
 use super::panels::{PanelOutcome, PanelWork};
 use super::survey::{SampleState, Tally};
+use super::template_editor::{RenderWork, Rendered};
 use super::view::SampleView;
 use crate::chat::Sample;
+use crate::chat::layout::Layout;
 use crate::diagnose::SpecialTruth;
 use crate::hub::{HubOptions, Progress};
 use crate::setup::{Request, Setup};
@@ -34,11 +36,13 @@ pub enum JobKind {
     Vocabulary,
     /// What screen Special shows beyond the roles.
     Special,
-    /// Tokenizers in the cache and recent ones.
+    /// Tokenizers in the cache and recent ones, or templates.
     Known,
     /// Note a tokenizer as loaded lately.
     Remember,
     Explain,
+    /// The template in the editor.
+    Template,
     /// The work of a panel.
     Panel(Screen),
 }
@@ -48,6 +52,8 @@ pub enum JobKind {
 pub enum DataSource {
     /// Those that are built in.
     Embedded,
+    /// Those of messages, for chat templates.
+    EmbeddedMessages,
     File(PathBuf),
 }
 
@@ -56,6 +62,7 @@ impl DataSource {
     pub fn name(&self) -> String {
         match self {
             Self::Embedded => "built-in samples".to_string(),
+            Self::EmbeddedMessages => "built-in messages".to_string(),
             Self::File(path) => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
         }
     }
@@ -72,7 +79,7 @@ pub struct Wish {
 #[derive(Debug, Clone)]
 pub enum Work {
     LoadTokenizer(Box<Request>),
-    LoadSamples(DataSource),
+    LoadSamples(DataSource, Option<Layout>),
     /// Resolve the wish and inspect one sample.
     Inspect {
         wish: Wish,
@@ -102,6 +109,8 @@ pub enum Work {
     Special(Arc<Setup>),
     /// What the load dialog offers beyond the samples.
     ListTokenizers(Box<HubOptions>),
+    /// The tokenizer's own chat templates, and template files of the current folder.
+    ListTemplates(Arc<Tokenizer>),
     /// Note a tokenizer as loaded lately.
     Remember(String),
     /// Why token `index` of a sample is what it is.
@@ -109,6 +118,8 @@ pub enum Work {
         view: Arc<SampleView>,
         index: usize,
     },
+    /// The text that an edited template makes of a sample.
+    RenderTemplate(Box<RenderWork>),
     Panel(PanelWork),
 }
 
@@ -130,16 +141,17 @@ pub enum Outcome {
     Special(Box<SpecialTruth>),
     /// How far a download is; the tokenizer follows.
     Progress(Box<Progress>),
-    Known(Vec<KnownTokenizer>),
+    Known(Vec<KnownEntry>),
     /// Lines for a sheet.
     Explained(Result<Vec<String>, String>),
+    Rendered(Rendered),
     Panel(PanelOutcome),
 }
 
-/// A tokenizer that the load dialog offers.
+/// A tokenizer or a template that a list offers besides the built-in ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KnownTokenizer {
-    /// As `--tokenizer` takes it.
+pub struct KnownEntry {
+    /// As `--tokenizer` or `--template` takes it.
     pub spec: String,
     pub detail: String,
 }

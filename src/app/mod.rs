@@ -7,6 +7,7 @@
 //!          ├ moves      arrows and Enter on each screen
 //!          ├ overlays   lists, editor, paths, sheets
 //!          ├ setups     changing the set-up, and undoing it
+//!          ├ tour       four stops that show a visitor around
 //!          ├ panels     the screens that work out what they show: doctor, experts, scan …
 //!          ├ flow       the token stream as rows, only the window
 //!          └ view       one inspected sample: sections, rounds as they really are, the first difference
@@ -27,6 +28,9 @@ pub mod picker;
 mod setups;
 mod state;
 pub mod survey;
+pub mod template_editor;
+mod text_buffer;
+pub mod tour;
 mod turns;
 mod update;
 mod view;
@@ -35,7 +39,7 @@ pub use action::{Action, ExportForm, Screen};
 pub use bindings::{Binding, Context, bindings, hints, keys_of, markdown, resolve};
 pub use cause::{Cause, cause};
 pub use geometry::{Area, MIN_SIZE, Panes, Tier, panes};
-pub use job::{DataSource, Effect, Fix, Job, JobKind, KnownTokenizer, Outcome, Preview, Wish, Work};
+pub use job::{DataSource, Effect, Fix, Job, JobKind, KnownEntry, Outcome, Preview, Wish, Work};
 pub use key::{Code, Key};
 pub use state::{
     App, Background, Editor, Eye, Load, Notice, Overlay, PathPrompt, PathUse, Sheet, SpecialTable, Step,

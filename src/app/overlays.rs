@@ -10,10 +10,14 @@ use super::panels;
 use super::picker::{self, Choice, PickKind, Picker};
 use super::setups::change;
 use super::state::{App, Editor, Load, Overlay, PathPrompt, PathUse, Sheet};
+use super::template_editor;
 use super::update::{act, inspect, job, load_samples};
 
 /// A character for the open input, if there is one.
 pub(super) fn typed(app: &mut App, c: char) -> Vec<Effect> {
+    if matches!(app.overlay, Some(Overlay::Template(_))) {
+        return template_editor::typed(app, c);
+    }
     edit_input(app, InputRequest::InsertChar(c))
 }
 
@@ -40,14 +44,15 @@ fn edit_input(app: &mut App, request: InputRequest) -> Vec<Effect> {
 /// Shows a turn with another text.
 fn redraft(app: &mut App, turn: usize, text: String) -> Vec<Effect> {
     let Some(mut sample) = app.sample().cloned() else { return Vec::new() };
-    if let Some(turn) = sample.conversations.get_mut(turn) {
-        turn.value = text;
-    }
+    sample.set_turn(turn, &text);
     app.draft = Some(sample);
     inspect(app)
 }
 
 pub(super) fn in_overlay(app: &mut App, action: Action) -> Vec<Effect> {
+    if matches!(app.overlay, Some(Overlay::Template(_))) {
+        return template_editor::act(app, action);
+    }
     let request = match action {
         Action::DeleteBack => InputRequest::DeletePrevChar,
         Action::DeleteForward => InputRequest::DeleteNextChar,
@@ -88,7 +93,7 @@ pub(super) fn preview(app: &mut App) -> Vec<Effect> {
     let Some(Overlay::Picker(picker)) = &app.overlay else { return Vec::new() };
     let reloads = matches!(
         picker.kind,
-        PickKind::Tokenizer | PickKind::Loading | PickKind::Other(_) | PickKind::Palette
+        PickKind::Tokenizer | PickKind::Loading | PickKind::Other(_) | PickKind::Model | PickKind::Palette
     );
     let wish = picker.chosen().filter(|_| !reloads).and_then(|e| e.choice.apply(&app.request));
     let (Some(request), Some(mut wish)) = (wish, app.wish()) else {
@@ -136,6 +141,16 @@ pub(super) fn accept(app: &mut App) -> Vec<Effect> {
 fn choose(app: &mut App, choice: &Choice) -> Vec<Effect> {
     match choice {
         Choice::Act(action) => return act(app, *action),
+        Choice::Messages(name) => {
+            let samples = app.samples.ready().cloned();
+            let effects = change(app, picker::messages_request(name, &app.request));
+            // Undo brings the conversations back too.
+            if let Some(step) = app.history.last_mut() {
+                step.samples = samples;
+            }
+            return effects.into_iter().chain([load_samples(app, DataSource::EmbeddedMessages)]).collect();
+        }
+        Choice::Model(model) => return panels::experts::choose(app, model.clone()),
         Choice::Other(tokenizer, load) => return panels::compare::choose(app, tokenizer.clone(), *load),
         _ => {}
     }

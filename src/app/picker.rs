@@ -6,11 +6,13 @@ use tui_input::Input;
 
 use super::action::Action;
 use super::bindings::{Context, bindings, keys_of};
-use super::job::KnownTokenizer;
+use super::job::KnownEntry;
+use super::panels::experts::settings::ModelPick;
 use crate::chat::Template;
 use crate::labels::Rule;
-use crate::samples::TOKENIZERS;
-use crate::setup::{AUTO, NONE, RECIPES, Recipe, Request, SAMPLE_PREFIX, TokenChoice};
+use crate::masks::Strategy;
+use crate::samples::{CHAT_TEMPLATES, TOKENIZERS};
+use crate::setup::{AUTO, NONE, RECIPES, Recipe, Request, SAMPLE_PREFIX, TokenChoice, wants_chat};
 use crate::tokenizer::{LoadOptions, Loader, Release, Role, TokenId, Tokenizer};
 
 /// What the list is about.
@@ -24,6 +26,8 @@ pub enum PickKind {
     /// Side B of screen Compare; another tokenizer is loaded by this release.
     Other(LoadOptions),
     Token(Role),
+    /// The model of screen Experts.
+    Model,
     Palette,
 }
 
@@ -37,8 +41,12 @@ pub enum Choice {
     Loading(LoadOptions),
     /// `None` takes the override away.
     Token(Role, Option<TokenChoice>),
+    /// A built-in chat template with the built-in messages.
+    Messages(&'static str),
     /// Side B of screen Compare.
     Other(String, LoadOptions),
+    /// The model of screen Experts.
+    Model(ModelPick),
     Act(Action),
 }
 
@@ -52,7 +60,14 @@ impl Choice {
                 let (load, hub) = (request.load, request.hub);
                 request = Request { tokenizer: spec.clone(), load, hub, ..Request::default() };
             }
-            Self::Template(name) => request.template = name.clone(),
+            Self::Template(name) => {
+                // A rule of one kind of template means nothing with the other, and an edited text is of the old one.
+                let was_chat = wants_chat(&request);
+                (request.template, request.chat.source) = (name.clone(), None);
+                if was_chat != wants_chat(&request) {
+                    request.preprocess = AUTO.to_string();
+                }
+            }
             Self::Rule(name) => request.preprocess = name.clone(),
             Self::Recipe(name) => {
                 request.recipe = name.clone();
@@ -67,7 +82,8 @@ impl Choice {
             Self::Token(role, None) => {
                 request.overrides.remove(role);
             }
-            Self::Other(..) | Self::Act(_) => return None,
+            Self::Messages(name) => return Some(messages_request(name, &request)),
+            Self::Other(..) | Self::Model(_) | Self::Act(_) => return None,
         }
         Some(request)
     }
@@ -115,14 +131,20 @@ impl Picker {
             PickKind::Tokenizer => {
                 "tokenizer: recent, cached or a sample; or type a folder, a file, a hub id".to_string()
             }
-            PickKind::Template => "conversation template".to_string(),
-            PickKind::Rule => "label rule".to_string(),
+            PickKind::Template => {
+                "template: LLaVA's, the tokenizer's own, built-in; or type a .jinja file".to_string()
+            }
+            PickKind::Rule => "label rule, or mask strategy of a chat template".to_string(),
             PickKind::Recipe => "recipe: template, rule and overrides in one".to_string(),
             PickKind::Loading => "class family and release of transformers".to_string(),
             PickKind::Other(_) => {
                 "side B: another class or release, another tokenizer, or type one".to_string()
             }
             PickKind::Token(role) => format!("token for {}", role.name()),
+            PickKind::Model => {
+                "model of experts: one of these, or type a folder or a hub id, then 0..K for its first layers"
+                    .to_string()
+            }
             PickKind::Palette => "commands".to_string(),
         }
     }
@@ -205,6 +227,14 @@ impl Picker {
                 let choice = Choice::Token(role, Some(TokenChoice::Surface(query.to_string())));
                 Some(Entry::new(query, "a new token, as typed", choice))
             }
+            PickKind::Template if query.ends_with(".jinja") => {
+                Some(Entry::new(query, "a file with a chat template", Choice::Template(query.to_string())))
+            }
+            PickKind::Template => None,
+            PickKind::Model => {
+                let choice = Choice::Model(ModelPick::typed(query));
+                Some(Entry::new(query, "load this folder or hub id", choice))
+            }
             _ => {
                 let choice = self.load_choice(query)?;
                 Some(Entry::new(query, "load this path or hub id", choice))
@@ -212,17 +242,19 @@ impl Picker {
         }
     }
 
-    /// What taking a tokenizer by name does here; `None` in a list of other things.
+    /// What taking a tokenizer or a template by name does here; `None` in a list of other things.
     fn load_choice(&self, spec: &str) -> Option<Choice> {
         match self.kind {
             PickKind::Tokenizer => Some(Choice::Tokenizer(spec.to_string())),
             PickKind::Other(load) => Some(Choice::Other(spec.to_string(), load)),
+            PickKind::Template => Some(Choice::Template(spec.to_string())),
             _ => None,
         }
     }
 
-    /// Adds recent and cached tokenizers to a list that loads one; any other list stays as it is.
-    pub fn add_known(&mut self, known: &[KnownTokenizer]) {
+    /// Adds recent and cached tokenizers to a list that loads one, and templates to theirs; any other list stays as it
+    /// is.
+    pub fn add_known(&mut self, known: &[KnownEntry]) {
         let entries: Vec<Entry> = known
             .iter()
             .filter_map(|k| Some(Entry::new(k.spec.clone(), k.detail.clone(), self.load_choice(&k.spec)?)))
@@ -242,7 +274,13 @@ pub fn tokenizers() -> Vec<Entry> {
     TOKENIZERS.iter().map(entry).collect()
 }
 
-/// The conversation templates.
+/// The built-in models of screen Experts.
+pub fn models() -> Vec<Entry> {
+    let entry = |pick: ModelPick| Entry::new(pick.name(), pick.caveat(), Choice::Model(pick));
+    ModelPick::all().into_iter().map(entry).collect()
+}
+
+/// The conversation templates and the built-in chat templates.
 pub fn templates() -> Vec<Entry> {
     let auto =
         Entry::new(AUTO, "the recipe's, or by the tokenizer's eos", Choice::Template(AUTO.to_string()));
@@ -253,7 +291,21 @@ pub fn templates() -> Vec<Entry> {
         });
         Entry::new(name, detail, Choice::Template(name.to_string()))
     });
-    [auto].into_iter().chain(named).collect()
+    let built_in = CHAT_TEMPLATES.iter().map(|template| {
+        let spec = format!("{SAMPLE_PREFIX}{}", template.name);
+        Entry::new(spec.clone(), template.summary, Choice::Template(spec))
+    });
+    [auto].into_iter().chain(named).chain(built_in).collect()
+}
+
+/// The mask strategies.
+pub fn strategies() -> Vec<Entry> {
+    let entry = |strategy: Strategy| {
+        let origin = strategy.origin();
+        let detail = format!("{} · {}", origin.summary, origin.source);
+        Entry::new(origin.name, detail, Choice::Rule(origin.name.to_string()))
+    };
+    Strategy::ALL.into_iter().map(entry).collect()
 }
 
 /// The label rules.
@@ -270,7 +322,33 @@ pub fn recipes() -> Vec<Entry> {
     [recipe(AUTO, "the one that fits the tokenizer"), recipe(NONE, "the tokenizer as loaded")]
         .into_iter()
         .chain(RECIPES.iter().map(|r| recipe(r.name, r.summary)))
+        .chain(
+            CHAT_TEMPLATES
+                .iter()
+                .map(|t| Entry::new(format!("{} (sample)", t.name), t.summary, Choice::Messages(t.name))),
+        )
         .collect()
+}
+
+/// What a built-in chat template is shown with: a tokenizer that takes its marks as bos and eos, as TRL's
+/// `setup_chat_format` gives them to a base model.
+pub fn messages_request(name: &str, now: &Request) -> Request {
+    let token = |text: &str| TokenChoice::Surface(text.to_string());
+    Request {
+        tokenizer: format!("{SAMPLE_PREFIX}phi-2"),
+        template: format!("{SAMPLE_PREFIX}{name}"),
+        recipe: NONE.to_string(),
+        overrides: [
+            (Role::Bos, token("<|im_start|>")),
+            (Role::Eos, token("<|im_end|>")),
+            (Role::Pad, token("<|endoftext|>")),
+        ]
+        .into(),
+        // A slow class cannot tell where its tokens are in the text, which most strategies need.
+        load: LoadOptions { loader: Some(Loader::Fast), legacy: None, ..now.load },
+        hub: now.hub.clone(),
+        ..Request::default()
+    }
 }
 
 /// Class family and release.
@@ -369,8 +447,12 @@ pub fn vocabulary(role: Role, tokens: &[(TokenId, String)]) -> impl Iterator<Ite
 /// Every act by name.
 pub fn commands() -> Vec<Entry> {
     let mut entries: Vec<Entry> = Vec::new();
-    let offered = bindings()
-        .filter(|b| !matches!(b.context, Context::Picker | Context::Editor | Context::Path | Context::Help));
+    let offered = bindings().filter(|b| {
+        !matches!(
+            b.context,
+            Context::Picker | Context::Editor | Context::Template | Context::Path | Context::Help
+        )
+    });
     for binding in offered.filter(|b| b.action != Action::Palette && b.action != Action::Accept) {
         if !entries.iter().any(|e| e.choice == Choice::Act(binding.action)) {
             entries.push(Entry::new(binding.help, keys_of(binding, ""), Choice::Act(binding.action)));
@@ -388,7 +470,7 @@ mod tests {
         let load = LoadOptions { loader: Some(Loader::Slow), release: Release::V5, ..LoadOptions::default() };
         let request = Request { load, ..Request::default() };
         let mut picker = Picker::new(PickKind::Other(other_load(load)), others(&request));
-        picker.add_known(&[KnownTokenizer { spec: "org/cached".into(), detail: "in the cache".into() }]);
+        picker.add_known(&[KnownEntry { spec: "org/cached".into(), detail: "in the cache".into() }]);
         picker
     }
 
@@ -406,7 +488,7 @@ mod tests {
 
     #[test]
     fn known_tokenizers_enter_only_lists_that_load_one() {
-        let known = [KnownTokenizer { spec: "org/cached".into(), detail: String::new() }];
+        let known = [KnownEntry { spec: "org/cached".into(), detail: String::new() }];
         let mut rules = Picker::new(PickKind::Rule, rules());
         let before = rules.len();
         rules.add_known(&known);

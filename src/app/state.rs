@@ -13,6 +13,7 @@ use super::job::{DataSource, Fix, JobKind, Preview, Vocabulary, Wish};
 use super::panels::Panels;
 use super::picker::Picker;
 use super::survey::{SampleState, Tally};
+use super::template_editor::TemplateEditor;
 use super::view::SampleView;
 use crate::chat::Sample;
 use crate::diagnose::{ListedToken, SpecialTruth};
@@ -45,6 +46,7 @@ impl<T> Load<T> {
 pub enum Overlay {
     Picker(Box<Picker>),
     Editor(Box<Editor>),
+    Template(Box<TemplateEditor>),
     Path(PathPrompt),
     /// First line shown.
     Help(usize),
@@ -215,6 +217,8 @@ pub struct App {
     pub panels: Panels,
     pub overlay: Option<Overlay>,
     pub notice: Option<Notice>,
+    /// The stop of the tour that is shown.
+    pub tour: Option<usize>,
     pub quit: bool,
     pub(super) tickets: BTreeMap<JobKind, u64>,
     pub(super) next_ticket: u64,
@@ -261,6 +265,7 @@ impl App {
             panels: Panels::default(),
             overlay: None,
             notice: None,
+            tour: None,
             quit: false,
             tickets: BTreeMap::new(),
             next_ticket: 0,

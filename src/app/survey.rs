@@ -1,5 +1,7 @@
 //! The state of every sample in a word and two numbers, and how many are in which.
 
+use std::borrow::Cow;
+
 use crate::chat::Sample;
 use crate::labels::Inspection;
 use crate::setup::Setup;
@@ -24,7 +26,7 @@ pub enum SampleState {
     },
     /// The exception of the training code.
     Raises {
-        kind: &'static str,
+        kind: Cow<'static, str>,
         message: String,
     },
 }
@@ -33,7 +35,7 @@ impl SampleState {
     /// The state that an inspection ended in.
     pub fn of(inspection: &Inspection) -> Self {
         match &inspection.result {
-            Err(error) => Self::Raises { kind: error.kind, message: error.message.clone() },
+            Err(error) => Self::Raises { kind: error.kind.clone(), message: error.message.clone() },
             Ok(l) if l.mismatch => Self::Mismatch {
                 cur_len: l.cur_len.unwrap_or_default(),
                 total_len: l.total_len.unwrap_or_default(),
@@ -56,7 +58,7 @@ impl SampleState {
             Self::Sound { learns, tokens } => format!("learns {learns} of {tokens} tokens"),
             Self::Silent { tokens } => format!("learns nothing of {tokens} tokens, no warning"),
             Self::Mismatch { cur_len, total_len } => format!("cur {cur_len} ≠ total {total_len}"),
-            Self::Raises { kind, message } if message.is_empty() => (*kind).to_string(),
+            Self::Raises { kind, message } if message.is_empty() => kind.to_string(),
             Self::Raises { kind, message } => format!("{kind}: {message}"),
         }
     }

@@ -11,9 +11,10 @@ use super::panels;
 use super::picker::{self, PickKind, Picker};
 use super::setups::{apply_fix, change, refuse, stop_loading, undo};
 use super::state::{App, Background, Load, Notice, Overlay, PathPrompt, PathUse, Sheet};
+use super::template_editor;
 use super::view::SampleView;
 use crate::chat::Sample;
-use crate::setup::{Request, SAMPLE_PREFIX};
+use crate::setup::{Request, SAMPLE_PREFIX, wants_chat};
 
 /// What a click can hit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,7 +128,7 @@ pub(super) fn load_tokenizer(app: &mut App) -> Effect {
 pub(super) fn load_samples(app: &mut App, source: DataSource) -> Effect {
     app.source = source.clone();
     app.samples = Load::Loading;
-    job(app, JobKind::Samples, Work::LoadSamples(source))
+    job(app, JobKind::Samples, Work::LoadSamples(source, app.request.layout))
 }
 
 /// Inspects the sample on screen again; the other samples follow when that is there.
@@ -205,6 +206,10 @@ fn done(app: &mut App, outcome: Outcome) -> Vec<Effect> {
             app.truth = app.shown().map(|view| (view.setup.clone(), truth));
             Vec::new()
         }
+        Outcome::Rendered(result) => {
+            template_editor::rendered(app, result);
+            Vec::new()
+        }
         Outcome::Panel(outcome) => panels::done(app, outcome),
         Outcome::Vocabulary(tokens) => {
             if let Some(base) = app.base.ready() {
@@ -258,6 +263,7 @@ pub fn context(app: &App) -> Context {
     match &app.overlay {
         Some(Overlay::Picker(_)) => Context::Picker,
         Some(Overlay::Editor(_)) => Context::Editor,
+        Some(Overlay::Template(_)) => Context::Template,
         Some(Overlay::Path(_)) => Context::Path,
         Some(Overlay::Help(_) | Overlay::Sheet(_)) => Context::Help,
         None => Context::On(app.screen),
@@ -298,16 +304,28 @@ fn command(app: &mut App, action: Action) -> Vec<Effect> {
         }
         Action::Explain => return explain(app),
         Action::Back if matches!(app.base, Load::Loading) => return stop_loading(app),
-        Action::PickTemplate => return open(app, Picker::new(PickKind::Template, picker::templates())),
-        Action::PickRule => return open(app, Picker::new(PickKind::Rule, picker::rules())),
+        Action::PickTemplate => {
+            let mut effects = open(app, Picker::new(PickKind::Template, picker::templates()));
+            if let Some(base) = app.base.ready().cloned() {
+                effects.push(job(app, JobKind::Known, Work::ListTemplates(base)));
+            }
+            return effects;
+        }
+        Action::PickRule => {
+            let entries = if wants_chat(&app.request) { picker::strategies() } else { picker::rules() };
+            return open(app, Picker::new(PickKind::Rule, entries));
+        }
         Action::PickRecipe => return open(app, Picker::new(PickKind::Recipe, picker::recipes())),
         Action::PickLoading => {
             return open(app, Picker::new(PickKind::Loading, picker::loadings(app.request.load)));
         }
         Action::OpenFile => app.overlay = Some(Overlay::Path(PathPrompt::new(PathUse::Data))),
         Action::Edit => edit(app),
+        Action::EditTemplate => return template_editor::open(app),
         Action::ApplyFix => return apply_fix(app),
         Action::Undo => return undo(app),
+        Action::Tour => return super::tour::go_on(app),
+        Action::Back if app.tour.is_some() => app.tour = None,
         Action::Open(screen) => app.screen = screen,
         Action::NextScreen => app.screen = app.screen.step(1),
         Action::PreviousScreen => app.screen = app.screen.step(-1),

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::turns::{PromptTurn, Speaker, prompt_turns};
+use super::turns::{PromptTurn, Speaker, message_turns, prompt_turns};
 use crate::chat::Sample;
-use crate::diagnose::{PairedRound, Plan, align_tokens};
-use crate::labels::{IGNORE_INDEX, IMAGE_TOKEN_INDEX, Inspection, Labelled};
+use crate::diagnose::{PairedRound, Plan, align_tokens, causes_of, tokens_before};
+use crate::labels::{IGNORE_INDEX, IMAGE_TOKEN_INDEX, Inspection, Labelled, Stop};
 use crate::setup::Setup;
 use crate::tokenizer::{Role, TokenId};
 
@@ -22,11 +22,24 @@ pub struct Section {
     pub round: Option<usize>,
     /// Index of the turn in the sample's conversation.
     pub turn: Option<usize>,
+    /// An answer that calls tools.
+    pub calls: bool,
     pub tokens: Range<usize>,
     /// Tokens that the loss sees.
     pub learns: usize,
     /// Tokens that it would see if the length check had not thrown them away.
     pub would_learn: usize,
+}
+
+impl Section {
+    /// As screens name it: `system`, `round 1 USER`, `round 1 CALL`.
+    pub fn name(&self) -> String {
+        let speaker = if self.calls { "CALL" } else { self.speaker.name() };
+        match (self.speaker, self.round) {
+            (Speaker::System, _) | (_, None) => speaker.to_string(),
+            (_, Some(round)) => format!("round {} {speaker}", round + 1),
+        }
+    }
 }
 
 /// Longer samples are not aligned: encoding every round once more would show.
@@ -72,6 +85,8 @@ pub struct SampleView {
     pub real_start: usize,
     /// The first token at which the rule's claim and what is there part.
     pub parts_at: Option<usize>,
+    /// The checks of the doctor that explain why the sample is lost or raises; empty for a kept one.
+    pub causes: Vec<&'static str>,
     /// Ids that equal pad, inside the prompt.
     pub pads: Vec<usize>,
     /// Long masked stretches, each inside one section, in order.
@@ -91,7 +106,11 @@ impl SampleView {
     /// The same for an inspection that is there already.
     pub fn of(setup: Arc<Setup>, index: usize, sample: &Sample, inspection: Inspection) -> Self {
         let prompt = inspection.prompt.as_deref().unwrap_or("");
-        let turns = prompt_turns(&setup, sample, prompt);
+        let turns = match (&setup.chat, &inspection.result) {
+            (Some(_), Ok(labelled)) => message_turns(sample, labelled),
+            (Some(_), Err(_)) => Vec::new(),
+            (None, _) => prompt_turns(&setup, sample, prompt),
+        };
         let mut view = Self {
             index,
             sections: Vec::new(),
@@ -100,6 +119,7 @@ impl SampleView {
             real_answers: Vec::new(),
             real_start: 0,
             parts_at: None,
+            causes: causes_of(&Plan::of(&setup), sample, &inspection),
             pads: Vec::new(),
             folds: Vec::new(),
             paired: Vec::new(),
@@ -113,12 +133,14 @@ impl SampleView {
             let pads: Vec<usize> = ids.filter(|(_, id)| Some(**id) == pad).map(|(i, _)| i).collect();
             let sections = sections(&view.turns, labelled);
             let (start, rounds, answers) = real_rounds(labelled);
-            let parts_at = if labelled.mismatch {
+            // The ### rule compares nothing, so that its lengths can differ in a sample that is kept.
+            let unchecked = labelled.stop == Stop::NoLoop && labelled.cur_len != labelled.total_len;
+            let parts_at = if labelled.mismatch || unchecked {
                 first_difference(labelled, start, &rounds, &answers).or_else(|| pads.first().copied())
             } else {
                 None
             };
-            if labelled.input_ids.len() <= PAIRED_UP_TO {
+            if labelled.input_ids.len() <= PAIRED_UP_TO && view.setup.chat.is_none() {
                 view.paired = align_tokens(&Plan::of(&view.setup), &view.inspection);
             }
             view.folds = folds(&sections, labelled);
@@ -196,19 +218,14 @@ fn token_at(labelled: &Labelled, at: usize) -> usize {
     if at == 0 {
         return 0;
     }
-    labelled.spans.partition_point(|s| s.end <= at)
+    tokens_before(&labelled.spans, at)
 }
 
 fn sections(turns: &[PromptTurn], labelled: &Labelled) -> Vec<Section> {
-    let mut starts = vec![(0, Speaker::System, None, None)];
-    let mut round = 0;
+    let mut starts = vec![(0, Speaker::System, None, None, false)];
     for turn in turns {
-        let at = match turn.speaker {
-            Speaker::Assistant => turn.message.start,
-            _ => turn.whole.start,
-        };
-        starts.push((token_at(labelled, at), turn.speaker, Some(round), Some(turn.turn)));
-        round += usize::from(turn.speaker == Speaker::Assistant);
+        let at = token_at(labelled, turn.section_start);
+        starts.push((at, turn.speaker, Some(turn.round), Some(turn.turn), turn.calls));
     }
     let ends: Vec<usize> =
         starts.iter().skip(1).map(|(start, ..)| *start).chain([labelled.input_ids.len()]).collect();
@@ -219,11 +236,11 @@ fn sections(turns: &[PromptTurn], labelled: &Labelled) -> Vec<Section> {
         .into_iter()
         .zip(ends)
         .filter(|((start, ..), end)| start < end)
-        .map(|((start, speaker, round, turn), end)| {
+        .map(|((start, speaker, round, turn, calls), end)| {
             let tokens = start..end;
             let learns = count(&labelled.labels, &tokens);
             let would_learn = count(&labelled.labels_before_check, &tokens);
-            Section { speaker, round, turn, learns, would_learn, tokens }
+            Section { speaker, round, turn, calls, learns, would_learn, tokens }
         })
         .collect()
 }
@@ -274,7 +291,9 @@ fn first_difference(
         boundaries.push((first.start, start));
     }
     for ((round, real), answer) in labelled.rounds.iter().zip(real).zip(answers) {
-        boundaries.push((round.start + round.instruction_len, *answer));
+        if labelled.stop != Stop::NoLoop {
+            boundaries.push((round.start + round.instruction_len, *answer));
+        }
         boundaries.push((round.end, real.end));
     }
     if labelled.rounds.is_empty() {

@@ -1,12 +1,15 @@
-//! Conversations as data: samples, the files they come in, and the templates that turn them into prompts.
+//! Conversations as data: samples, the layouts of the files they come in, and the templates that turn them into prompts.
 
+mod conversation;
 pub mod jinja;
+pub mod layout;
 mod llava;
 mod plain_record;
 mod reader;
 mod sample;
 
+pub use conversation::{Conversation, content, role};
 pub use llava::{SeparatorStyle, Template, build_messages, speaker_prompt};
 pub use plain_record::{PlainRecord, PlainTurn};
-pub use reader::{parse_samples, read_samples, sample_of};
-pub use sample::{Sample, Turn};
+pub use reader::{SampleFile, parse_samples, read_samples, sample_of};
+pub use sample::{Body, Sample, TextSegment, Turn};

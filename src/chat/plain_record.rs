@@ -9,6 +9,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
+use super::layout;
 use super::sample::Sample;
 
 /// A turn of `human` or `gpt`.
@@ -105,9 +106,9 @@ fn once<T, E: Error>(slot: &mut Option<T>, value: T) -> Result<(), E> {
 
 /// Reads past a value that means nothing, as strictly as if it were kept.
 fn other_value<'de, M: MapAccess<'de>>(key: &str, map: &mut M) -> Result<(), M::Error> {
-    // serde_json reads a key of its own in another way.
-    if key.starts_with('$') {
-        return Err(M::Error::custom("a reserved key"));
+    // serde_json reads a key of its own in another way; other layouts have keys that come before or add to LLaVA's.
+    if key.starts_with('$') || layout::LAYOUT_KEYS.contains(&key) {
+        return Err(M::Error::custom("a key that says more"));
     }
     map.next_value::<Any>().map(|_| ())
 }
@@ -247,7 +248,7 @@ mod tests {
     fn check(text: &str) -> bool {
         let Some(plain) = PlainRecord::read(text.as_bytes()) else { return false };
         let value: serde_json::Value = serde_json::from_str(text).expect("is JSON");
-        let sample = sample_of(&value, 7, 1, Path::new("x")).expect("is a sample");
+        let sample = sample_of(&value, None, 7, 1, Path::new("x")).expect("is a sample");
         let id = plain.id.clone().unwrap_or_else(|| "7".to_string());
         let own = PlainRecord { id: Some(id), ..plain };
         assert_eq!(own, PlainRecord::of(&sample).expect("is plain"), "{text}");
@@ -280,6 +281,8 @@ mod tests {
         for text in [
             "{}",
             "[]",
+            r#"{"conversations": [{"from": "human", "value": "x"}], "messages": [{"role": "user", "content": "y"}]}"#,
+            r#"{"conversations": [], "images": ["a.jpg"]}"#,
             r#"{"conversations": [{"from": "system", "value": "x"}]}"#,
             r#"{"conversations": [{"from": "human"}]}"#,
             r#"{"conversations": [{"from": "human", "value": 1}]}"#,

@@ -1,119 +1,114 @@
-//! LLaVA data files: a JSON array of records, or one record a line. Errors name the line and the sample.
+//! Files of samples, read whole: every layout, plain or compressed. Errors name the line and the sample.
 
-use std::io::Read;
 use std::path::Path;
 
 use serde_json::Value;
-use serde_json::value::RawValue;
 
-use super::sample::{Sample, Turn};
+use super::layout::{self, Detection, Layout};
+use super::sample::Sample;
+use crate::data::{Record, Records, sources};
 use crate::error::{Error, Result};
 
-/// Reads a data file; `-` reads standard input.
-pub fn read_samples(path: &Path) -> Result<Vec<Sample>> {
-    let mut bytes = Vec::new();
-    if path == Path::new("-") {
-        std::io::stdin().lock().read_to_end(&mut bytes).map_err(|e| Error::io(path, e))?;
-    } else {
-        bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
+/// Rows that detection looks at: the first and others spread over the file.
+const LOOKED_AT: usize = 64;
+
+/// The samples of a file, and which layout they have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SampleFile {
+    pub samples: Vec<Sample>,
+    /// `None` where the layout was given, or no rule fits any row.
+    pub detection: Option<Detection>,
+}
+
+/// Reads a data file (a folder or a pattern: all of its files); `-` reads standard input. `layout` forces one.
+///
+/// # Errors
+/// What cannot be read, and rows that are not as their layout says.
+pub fn read_samples(path: &Path, layout: Option<Layout>) -> Result<SampleFile> {
+    let mut records = Vec::new();
+    for source in sources(&[path.to_path_buf()])? {
+        for record in Records::open(&source)? {
+            records.push(record?);
+        }
     }
-    parse_samples(&bytes, path)
+    samples_of(&records, layout, path)
 }
 
 /// Reads the bytes of a data file; `path` only names it in errors.
+///
+/// # Errors
+/// As [`read_samples`].
 pub fn parse_samples(bytes: &[u8], path: &Path) -> Result<Vec<Sample>> {
-    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-    let text = std::str::from_utf8(bytes).map_err(|e| {
-        let before = bytes.get(..e.valid_up_to()).unwrap_or_default();
-        let line = 1 + before.iter().filter(|b| **b == b'\n').count();
-        Error::Json { path: path.to_path_buf(), line, message: "the text is not valid UTF-8".to_string() }
-    })?;
-    let records = if text.trim_start().starts_with('[') { array(text, path)? } else { lines(text, path)? };
+    let reader = Box::new(std::io::Cursor::new(bytes.to_vec()));
+    let records: Vec<Record> = Records::new(path.display().to_string(), reader).collect::<Result<_>>()?;
+    Ok(samples_of(&records, None, path)?.samples)
+}
+
+fn samples_of(records: &[Record], layout: Option<Layout>, path: &Path) -> Result<SampleFile> {
     if records.is_empty() {
         let message = "there is no conversation in this file".to_string();
         return Err(Error::Json { path: path.to_path_buf(), line: 1, message });
     }
-    records.iter().enumerate().map(|(i, (line, value))| sample_of(value, i, *line, path)).collect()
-}
-
-/// The elements of a JSON array with the lines they begin on.
-fn array(text: &str, path: &Path) -> Result<Vec<(usize, Value)>> {
-    let raw: Vec<&RawValue> = serde_json::from_str(text).map_err(|e| Error::json(path, &e))?;
-    let (mut line, mut at) = (1, 0);
-    let mut records = Vec::with_capacity(raw.len());
-    for element in raw {
-        let start = (element.get().as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
-        line += text.get(at..start).unwrap_or("").matches('\n').count();
-        at = start;
-        let value = serde_json::from_str(element.get()).map_err(|e| shifted(path, &e, line))?;
-        records.push((line, value));
-    }
-    Ok(records)
-}
-
-/// One record a line (blank lines are skipped), or several records one after another.
-fn lines(text: &str, path: &Path) -> Result<Vec<(usize, Value)>> {
-    let mut stream = serde_json::Deserializer::from_str(text).into_iter::<Value>();
-    let (mut line, mut at) = (1, 0);
-    let mut records = Vec::new();
-    loop {
-        let rest = text.get(stream.byte_offset()..).unwrap_or("");
-        let start = text.len() - rest.trim_start().len();
-        line += text.get(at..start).unwrap_or("").matches('\n').count();
-        at = start;
-        match stream.next() {
-            None => return Ok(records),
-            Some(Ok(value)) => records.push((line, value)),
-            Some(Err(e)) => return Err(Error::json(path, &e)),
+    let rows: Vec<Value> = records.iter().map(row_of).collect::<Result<_>>()?;
+    let detection = match layout {
+        Some(_) => None,
+        None => {
+            let step = rows.len().div_ceil(LOOKED_AT);
+            let some: Vec<&Value> = rows.iter().step_by(step).collect();
+            layout::detect(&some)
         }
-    }
+    };
+    let samples = rows.iter().zip(records).enumerate().map(|(index, (row, record))| {
+        let line = usize::try_from(record.place.line).unwrap_or(usize::MAX);
+        sample_of(row, layout, index, line, Path::new(&record.place.file))
+    });
+    Ok(SampleFile { samples: samples.collect::<Result<_>>()?, detection })
 }
 
-fn shifted(path: &Path, error: &serde_json::Error, first_line: usize) -> Error {
-    let line = first_line + error.line().saturating_sub(1);
-    Error::Json { path: path.to_path_buf(), line, message: error.to_string() }
+fn row_of(record: &Record) -> Result<Value> {
+    let first_line = usize::try_from(record.place.line).unwrap_or(usize::MAX);
+    serde_json::from_slice(&record.bytes).map_err(|e| Error::Json {
+        path: record.place.file.clone().into(),
+        line: first_line + e.line().saturating_sub(1),
+        message: e.to_string(),
+    })
 }
 
-/// The sample that a record holds; `index`, `line` and `path` name it in errors.
+/// The sample that a row holds, by the rule that it satisfies unless a layout is forced; `index`, `line` and `path`
+/// name it in errors.
 ///
 /// # Errors
-/// A record that is no object, or whose turns are not as LLaVA writes them.
-pub fn sample_of(value: &Value, index: usize, line: usize, path: &Path) -> Result<Sample> {
-    let id = match value.get("id") {
-        Some(Value::String(id)) => id.clone(),
-        Some(id @ Value::Number(_)) => id.to_string(),
-        _ => index.to_string(),
-    };
-    let broken = |message: &str| Error::Sample {
-        path: path.to_path_buf(),
-        line,
-        sample: id.clone(),
-        message: message.to_string(),
-    };
-    let record = value.as_object().ok_or_else(|| broken("expected a JSON object with \"conversations\""))?;
-    let turns = record.get("conversations").ok_or_else(|| {
-        broken("the key \"conversations\" is missing (LLaVA layout: a list of {\"from\", \"value\"})")
-    })?;
-    let turns = turns.as_array().ok_or_else(|| broken("\"conversations\" is not a list"))?;
-    let mut conversations = Vec::with_capacity(turns.len());
-    for (n, turn) in turns.iter().enumerate() {
-        let text = |key: &str| {
-            let found = turn.get(key).and_then(Value::as_str);
-            found.ok_or_else(|| broken(&format!("turn {}: {key:?} is missing or not a string", n + 1)))
-        };
-        conversations.push(Turn::new(text("from")?, text("value")?));
+/// A row that is no object, that no rule fits, or that is not as its layout says.
+pub fn sample_of(
+    row: &Value,
+    layout: Option<Layout>,
+    index: usize,
+    line: usize,
+    path: &Path,
+) -> Result<Sample> {
+    let id = layout::id_of(row).unwrap_or_else(|| index.to_string());
+    let broken =
+        |message: String| Error::Sample { path: path.to_path_buf(), line, sample: id.clone(), message };
+    if !row.is_object() {
+        return Err(broken("expected a JSON object".to_string()));
     }
-    let media = ["image", "video"].iter().filter_map(|key| record.get(*key)).map(count_media).sum();
-    let has_image = record.contains_key("image") || record.contains_key("video");
-    Ok(Sample { id, conversations, has_image, media })
-}
-
-fn count_media(value: &Value) -> usize {
-    match value {
-        Value::Array(list) => list.len(),
-        Value::Null => 0,
-        _ => 1,
-    }
+    let layout = match layout.or_else(|| Layout::of_row(row)) {
+        Some(layout) => layout,
+        // A row that is nearly LLaVA's gets the error that says what is missing.
+        None if row.get("conversations").is_some() => Layout::Llava,
+        None => {
+            let keys: Vec<&str> =
+                row.as_object().into_iter().flatten().map(|(key, _)| key.as_str()).collect();
+            let rules: Vec<String> =
+                Layout::ALL.iter().map(|layout| format!("{} ({})", layout.word(), layout.rule())).collect();
+            return Err(broken(format!(
+                "no layout fits its keys [{}]; known are {}",
+                keys.join(", "),
+                rules.join(", ")
+            )));
+        }
+    };
+    layout::read(layout, row, id.clone()).map_err(|e| broken(e.to_string()))
 }
 
 #[cfg(test)]
@@ -131,15 +126,16 @@ mod tests {
         let array = parse(&format!("[{one},\n{two}]")).expect("array");
         assert_eq!(array, parse(&format!("{one}\n\n{two}\n")).expect("lines"));
         assert_eq!(array[0].id, "a");
-        assert_eq!(array[1], Sample { id: "1".into(), conversations: vec![], has_image: true, media: 2 });
+        assert_eq!(array[1], Sample { id: "1".into(), has_image: true, media: 2, ..Sample::default() });
     }
 
     #[test]
     fn errors_name_line_and_sample() {
-        let error = parse("[\n{\"conversations\": []},\n\n{\"id\": \"b\"}]").expect_err("no conversations");
+        let error =
+            parse("[\n{\"conversations\": []},\n\n{\"id\": \"b\", \"turns\": 1}]").expect_err("no layout");
         let text = error.to_string();
         assert!(
-            text.starts_with("data.json, line 4, sample b: the key \"conversations\" is missing"),
+            text.starts_with("data.json, line 4, sample b: no layout fits its keys [id, turns]"),
             "{text}"
         );
         let error =
@@ -148,6 +144,40 @@ mod tests {
         let error = parse("{\"conversations\": []}\n{oops").expect_err("broken");
         assert!(error.to_string().contains("line 2"), "{error}");
         assert!(parse("").is_err() && parse("[]").is_err());
+    }
+
+    #[test]
+    fn compressed_files_and_layouts_are_recognised() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("rows.jsonl.gz");
+        let rows = "{\"conv\": \"c\", \"messages\": [{\"role\": \"user\", \"content\": \"a\"}]}\n";
+        // A stored block: gzip without compressing.
+        std::fs::write(&path, stored_gzip(rows.as_bytes())).expect("written");
+        let file = read_samples(&path, None).expect("reads");
+        assert_eq!(
+            (file.samples[0].id.as_str(), file.detection.map(|d| d.layout)),
+            ("c", Some(Layout::OpenAi))
+        );
+        assert!(read_samples(&path, Some(Layout::Alpaca)).is_err());
+    }
+
+    /// The bytes of a gzip file with one stored block.
+    fn stored_gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut crc = !0_u32;
+        for byte in bytes {
+            crc ^= u32::from(*byte);
+            for _ in 0..8 {
+                crc = if crc & 1 == 1 { crc >> 1 ^ 0xEDB8_8320 } else { crc >> 1 };
+            }
+        }
+        let len = u16::try_from(bytes.len()).expect("short");
+        let mut out = vec![0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 255, 1];
+        out.extend(len.to_le_bytes());
+        out.extend((!len).to_le_bytes());
+        out.extend(bytes);
+        out.extend((!crc).to_le_bytes());
+        out.extend(u32::from(len).to_le_bytes());
+        out
     }
 
     #[test]

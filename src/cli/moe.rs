@@ -85,12 +85,6 @@ pub struct RouteArguments {
     /// Only the layers 0..K; the rest is not read.
     #[arg(long, value_name = "0..K")]
     pub layers: Option<String>,
-    /// Positions that one image placeholder takes.
-    #[arg(long, value_name = "N", default_value_t = 576)]
-    pub image_tokens: usize,
-    /// Where the forward runs: auto, cpu, cuda, cuda:N or metal.
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
-    pub device: String,
     /// Leave the big arrays in the JSON.
     #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
     pub logits: bool,

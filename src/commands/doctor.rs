@@ -5,20 +5,28 @@ use rayon::prelude::*;
 use super::{Outcome, conversations, format, paint, print, setup};
 use crate::chat::Sample;
 use crate::cli::{DoctorArguments, Format, SharedOptions};
-use crate::diagnose::{Plan, Report, Verdict, diagnose, fix_search, sarif};
-use crate::error::Result;
+use crate::diagnose::{Plan, Report, Twin, Verdict, diagnose_with, fix_search, sarif};
+use crate::error::{Error, Result};
 use crate::labels::Inspection;
 use crate::report::{doctor_text, fix_text, json};
+use crate::setup::load_other_ways;
 
 pub fn run(shared: &SharedOptions, arguments: &DoctorArguments) -> Result<Outcome> {
     let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl, Format::Sarif])?;
     let samples = conversations(shared)?;
     let setup = setup(shared)?;
+    if arguments.fix_search && setup.chat.is_some() {
+        let text = "--fix-search is for rules that count; with a chat template each finding names the strategy that mends it";
+        return Err(Error::Usage(text.to_string()));
+    }
     if arguments.fix_search {
         return search(shared, form, &Plan::of(&setup), &samples);
     }
-    let inspections: Vec<Inspection> = samples.par_iter().map(|s| setup.inspect(s)).collect();
-    let report = diagnose(&setup, &samples, &inspections);
+    // The chat checks label the samples by themselves.
+    let labelled = if setup.chat.is_none() { samples.as_slice() } else { &[] };
+    let inspections: Vec<Inspection> = labelled.par_iter().map(|s| setup.inspect(s)).collect();
+    let twins = Twin::all(&setup, &load_other_ways(&shared.request()?.0, &setup.base));
+    let report = diagnose_with(&setup, &samples, &inspections, &twins);
     let ids: Vec<String> = samples.iter().map(|s| s.id.clone()).collect();
     print(|out| match form {
         Format::Text => doctor_text(out, &report, &ids, arguments.all, paint(shared)),

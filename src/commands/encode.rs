@@ -7,6 +7,7 @@ use super::{Outcome, format, print, setup};
 use crate::cli::{Format, SharedOptions};
 use crate::error::{Error, Result};
 use crate::report::{EncodeJson, encoding_text, json};
+use crate::tokenizer::Loader;
 
 pub fn run(shared: &SharedOptions, add_special_tokens: bool) -> Result<Outcome> {
     let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
@@ -22,18 +23,23 @@ pub fn run(shared: &SharedOptions, add_special_tokens: bool) -> Result<Outcome> 
         let text =
             json::text_of_line(&line).map_err(|message| Error::Json { path, line: index + 1, message })?;
         let encoding = tokenizer.encode(&text, add_special_tokens)?;
+        let offsets = match tokenizer.facts.loader {
+            Loader::Fast => Some(tokenizer.char_offsets(&text, add_special_tokens)?),
+            Loader::Slow => None,
+        };
         if form == Format::Jsonl {
             // A line at a time, so that another program can ask and read in turn.
-            let record = EncodeJson::new(tokenizer, &text, &encoding);
+            let record = EncodeJson::new(tokenizer, &text, &encoding, offsets);
             print(|out| writeln!(out, "{}", json::to_line(&record, false)?))?;
         } else {
-            texts.push((text, encoding));
+            texts.push((text, encoding, offsets));
         }
     }
-    let records: Vec<EncodeJson> = texts.iter().map(|(t, e)| EncodeJson::new(tokenizer, t, e)).collect();
+    let records: Vec<EncodeJson> =
+        texts.iter().map(|(t, e, o)| EncodeJson::new(tokenizer, t, e, o.clone())).collect();
     print(|out| match form {
         Format::Json => writeln!(out, "{}", json::to_line(&records, true)?),
-        Format::Text => texts.iter().try_for_each(|(t, e)| encoding_text(out, tokenizer, t, e)),
+        Format::Text => texts.iter().try_for_each(|(t, e, _)| encoding_text(out, tokenizer, t, e)),
         _ => Ok(()),
     })?;
     Ok(Outcome::Clean)

@@ -20,6 +20,9 @@ pub fn run(shared: &SharedOptions, arguments: &FrameArguments) -> Result<Outcome
         request: shared.request()?.0,
         data: shared.data.clone(),
         no_mouse: true,
+        tour: false,
+        device: shared.device()?,
+        image_tokens: shared.image_tokens,
     };
     let plain = match shared.color {
         Some(ColorChoice::Never) => true,

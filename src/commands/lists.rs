@@ -8,8 +8,9 @@ use crate::chat::Template;
 use crate::cli::{Format, SharedOptions};
 use crate::error::Result;
 use crate::labels::Rule;
+use crate::masks::{KEYS, Strategy};
 use crate::report::{json as json_report, table};
-use crate::samples::{CONVERSATIONS, TOKENIZERS};
+use crate::samples::{CHAT_TEMPLATES, CONVERSATIONS, MESSAGES, TOKENIZERS};
 use crate::setup::RECIPES;
 use crate::text;
 
@@ -27,6 +28,11 @@ pub fn templates(shared: &SharedOptions) -> Result<Outcome> {
         vec![t.name, t.version, style, quoted(&t.sep), t.sep2.as_deref().map_or(String::new(), quoted), rule]
     });
     let rules = Rule::ALL.iter().map(|r| vec![r.name().to_string(), r.summary().to_string()]);
+    let strategies = Strategy::ALL.iter().map(|strategy| {
+        let origin = strategy.origin();
+        [origin.name, origin.summary, origin.source].map(String::from).to_vec()
+    });
+    let options = KEYS.iter().map(|(key, what)| vec![key.to_string(), what.to_string()]);
     let recipes =
         RECIPES.iter().map(|r| vec![r.name.to_string(), r.template.to_string(), r.summary.to_string()]);
     show(
@@ -38,6 +44,8 @@ pub fn templates(shared: &SharedOptions) -> Result<Outcome> {
                 rows: templates.collect(),
             },
             List { title: "rules", columns: &["name", "summary"], rows: rules.collect() },
+            List { title: "strategies", columns: &["name", "summary", "source"], rows: strategies.collect() },
+            List { title: "strategy options", columns: &["key", "what it is"], rows: options.collect() },
             List { title: "recipes", columns: &["name", "template", "summary"], rows: recipes.collect() },
         ],
     )
@@ -46,11 +54,16 @@ pub fn templates(shared: &SharedOptions) -> Result<Outcome> {
 pub fn samples(shared: &SharedOptions) -> Result<Outcome> {
     let tokenizers = TOKENIZERS.iter().map(|t| vec![format!("sample:{}", t.name), t.summary.to_string()]);
     let conversations = CONVERSATIONS.iter().map(|c| vec![c.file.to_string(), c.summary.to_string()]);
+    let chat_templates =
+        CHAT_TEMPLATES.iter().map(|t| vec![format!("sample:{}", t.name), t.summary.to_string()]);
+    let messages = MESSAGES.iter().map(|c| vec![c.file.to_string(), c.summary.to_string()]);
     show(
         shared,
         &[
             List { title: "tokenizers", columns: &["name", "summary"], rows: tokenizers.collect() },
             List { title: "conversations", columns: &["file", "summary"], rows: conversations.collect() },
+            List { title: "chat_templates", columns: &["name", "summary"], rows: chat_templates.collect() },
+            List { title: "messages", columns: &["file", "summary"], rows: messages.collect() },
         ],
     )
 }

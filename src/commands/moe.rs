@@ -13,13 +13,11 @@ use crate::cli::{
 };
 use crate::error::{Error, Result};
 use crate::labels::{IGNORE_INDEX, Labelled};
-use crate::moe::backbone::{
-    Conversion, DeviceChoice, InputRow, LoadOptions, Model, NoiseSource, device_list, is_dense,
-};
+use crate::moe::backbone::{Conversion, InputRow, LoadOptions, Model, NoiseSource, device_list, is_dense};
 use crate::moe::checkpoint::Checkpoint;
 use crate::moe::config::Config;
 use crate::moe::convert::convert;
-use crate::moe::image::{ImageOptions, Origin, expand};
+use crate::moe::image::{ImageOptions, Origin, expand, rows_per_image};
 use crate::moe::kmeans::kmeans_gates;
 use crate::moe::moe_llava::{MoeConfig, MoeMode, MoeRequest};
 use crate::moe::route::{BatchMode, RouteOptions, RouteSample, route};
@@ -38,7 +36,8 @@ pub fn run(shared: &SharedOptions, command: &MoeCommand) -> Result<Outcome> {
 
 /// What the samples' rows are made of: the checkpoint's own token ids, or the bytes of the prompts.
 enum Inputs {
-    Ids(Vec<Vec<TokenId>>),
+    /// With −200 for an image.
+    Ids(Vec<Vec<i64>>),
     Labelled(Box<Setup>, Vec<(String, String, Labelled)>),
 }
 
@@ -46,8 +45,8 @@ impl Inputs {
     /// The token ids of every sample, without image placeholders.
     fn token_ids(&self) -> Vec<Vec<TokenId>> {
         match self {
-            Self::Ids(ids) => ids.clone(),
-            Self::Labelled(_, labelled) => labelled.iter().map(|(_, _, l)| text_ids(l)).collect(),
+            Self::Ids(all) => all.iter().map(|ids| text_ids(ids)).collect(),
+            Self::Labelled(_, labelled) => labelled.iter().map(|(_, _, l)| text_ids(&l.input_ids)).collect(),
         }
     }
 
@@ -66,7 +65,8 @@ fn run_route(shared: &SharedOptions, arguments: &RouteArguments) -> Result<Outco
     let inputs = inputs(shared, arguments)?;
     let source = source(arguments)?;
     let model = model(shared, arguments, &source, &inputs)?;
-    let samples = route_samples(&inputs, &model, &source, arguments)?;
+    let rows_per_image = rows_per_image(shared.image_tokens, model.config());
+    let samples = route_samples(&inputs, &model, &source, (rows_per_image, arguments.conversion.seed))?;
     let options = RouteOptions {
         batch: match arguments.batch {
             BatchArgument::Single => BatchMode::Single,
@@ -145,7 +145,7 @@ fn model(
     source: &ModelSource,
     inputs: &Inputs,
 ) -> Result<Model> {
-    let device = DeviceChoice::parse(&arguments.device)?;
+    let device = shared.device()?;
     let layers = arguments.layers.as_deref().map(parse_layers).transpose()?;
     let mut options = LoadOptions { layers, device, conversion: None };
     let sequences = inputs.token_ids();
@@ -199,27 +199,36 @@ fn conversion(
 }
 
 /// The ids of a sample without its image placeholders.
-fn text_ids(labelled: &Labelled) -> Vec<TokenId> {
-    labelled.input_ids.iter().filter_map(|id| TokenId::try_from(*id).ok()).collect()
+fn text_ids(input_ids: &[i64]) -> Vec<TokenId> {
+    input_ids.iter().filter_map(|id| TokenId::try_from(*id).ok()).collect()
 }
 
+/// The samples as rows of the model; `images` are the rows of one image and the seed of its features.
 fn route_samples(
     inputs: &Inputs,
     model: &Model,
     source: &ModelSource,
-    arguments: &RouteArguments,
+    images: (usize, u64),
 ) -> Result<Vec<RouteSample>> {
     match inputs {
-        Inputs::Ids(all) => Ok(all
-            .iter()
-            .enumerate()
-            .map(|(i, ids)| RouteSample::of_ids(json!(i.to_string()), ids))
-            .collect()),
+        Inputs::Ids(all) => {
+            let sample = |(n, ids): (usize, &Vec<i64>)| {
+                let name = |id: TokenId| id.to_string();
+                token_sample(json!(n.to_string()), (ids, &[]), (images, None), &name, model)
+            };
+            all.iter().enumerate().map(sample).collect()
+        }
         Inputs::Labelled(_, all) if source.reads_bytes() => {
             Ok(all.iter().map(|(id, prompt, labelled)| byte_sample(id, prompt, labelled)).collect())
         }
         Inputs::Labelled(setup, all) => {
-            all.iter().map(|(id, _, labelled)| token_sample(setup, id, labelled, model, arguments)).collect()
+            let limit = Some(setup.options.model_max_length);
+            let name = |id: TokenId| token_glyphs(&setup.tokenizer, i64::from(id));
+            let sample = |(id, _, labelled): &(String, String, Labelled)| {
+                let ids = (labelled.input_ids.as_slice(), labelled.labels.as_slice());
+                token_sample(json!(id), ids, (images, limit), &name, model)
+            };
+            all.iter().map(sample).collect()
         }
     }
 }
@@ -240,26 +249,22 @@ fn byte_sample(id: &str, prompt: &str, labelled: &Labelled) -> RouteSample {
     }
 }
 
-/// A row a token, with each image expanded.
+/// A row a token, with each image expanded, cut at a length.
 fn token_sample(
-    setup: &Setup,
-    id: &str,
-    labelled: &Labelled,
+    id: Value,
+    (input_ids, labels): (&[i64], &[i64]),
+    ((rows_per_image, seed), max_length): ((usize, u64), Option<usize>),
+    name: &dyn Fn(TokenId) -> String,
     model: &Model,
-    arguments: &RouteArguments,
 ) -> Result<RouteSample> {
-    let options = ImageOptions {
-        rows_per_image: arguments.image_tokens,
-        max_length: Some(setup.options.model_max_length),
-    };
-    let expanded = expand(&labelled.input_ids, &labelled.labels, &options, 0)?;
+    let expanded = expand(input_ids, labels, &ImageOptions { rows_per_image, max_length }, 0)?;
     let name = |row: &Origin| match row {
-        Origin::Token { id, .. } => token_glyphs(&setup.tokenizer, i64::from(*id)),
+        Origin::Token { id, .. } => name(*id),
         Origin::Image { image, row, column, .. } => format!("⟦image {image} {row},{column}⟧"),
     };
     Ok(RouteSample {
-        id: Value::from(id),
-        rows: expanded.input_rows(model, arguments.conversion.seed)?,
+        id,
+        rows: expanded.input_rows(model, seed)?,
         tokens: expanded.rows.iter().map(name).collect(),
         modality: expanded.rows.iter().map(Origin::modality).collect(),
         supervised: expanded.labels.iter().map(|l| *l != IGNORE_INDEX).collect(),
@@ -270,7 +275,7 @@ fn run_convert(shared: &SharedOptions, arguments: &ConvertArguments) -> Result<O
     let sequences: Vec<Vec<TokenId>> = if arguments.conversion.router_init == RouterInit::Kmeans {
         let setup = setup(shared)?;
         let results = conversations(shared)?.iter().map(|s| setup.inspect(s).result).collect::<Vec<_>>();
-        results.iter().flatten().map(text_ids).collect()
+        results.iter().flatten().map(|l| text_ids(&l.input_ids)).collect()
     } else {
         Vec::new()
     };

@@ -4,21 +4,38 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 
 use super::{Outcome, conversations, format, paint, print, say, setup};
-use crate::cli::{Format, SharedOptions};
-use crate::diagnose::{
-    Onboarding, Patch, Plan, TokenizerKind, onboard, patch, proposal_tokens, repository_patch, write_patch,
-};
-use crate::error::Result;
-use crate::report::{fix_text, json};
+use crate::cli::{Format, PatchArguments, SharedOptions};
+use crate::diagnose::{Patch, Plan, Verdict, onboard, patch, proposal_tokens, repository_patch, write_patch};
+use crate::error::{Error, Result};
+use crate::report::{Meaning, Paint, StepLine, json, onboarding_lines};
+use crate::setup::Setup;
 use crate::text;
 
-pub fn run_onboard(shared: &SharedOptions, name: &str) -> Result<Outcome> {
+/// The set-up, refused where a chat template was asked for: the guide and the patch are of LLaVA's code.
+fn llava_setup(shared: &SharedOptions) -> Result<Setup> {
+    let setup = setup(shared)?;
+    match setup.chat {
+        None => Ok(setup),
+        Some(_) => Err(Error::Usage(format!(
+            "onboard and patch write LLaVA's templates and rules; with {} there is nothing to write",
+            setup.template_name()
+        ))),
+    }
+}
+
+pub fn run_onboard(shared: &SharedOptions, arguments: &PatchArguments) -> Result<Outcome> {
     let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
     let samples = conversations(shared)?;
-    let setup = setup(shared)?;
+    let setup = llava_setup(shared)?;
     let onboarding = onboard(&setup, &samples)?;
     let tokens = proposal_tokens(&setup, &onboarding);
-    let patch = patch(&onboarding.plan, name, &tokens)?;
+    let patch = patch(&onboarding.plan, &arguments.name, &tokens)?;
+    let steps = onboarding_lines(&onboarding, &patch, &samples);
+    if let Some(root) = &arguments.repo {
+        // The diff alone goes to standard output, for git.
+        steps.iter().for_each(|step| say(&format!("{}{}", if step.heading { "" } else { "   " }, step.text)));
+        return print_diff(root, &patch);
+    }
     print(|out| {
         if form != Format::Text {
             let record = serde_json::json!({
@@ -28,56 +45,43 @@ pub fn run_onboard(shared: &SharedOptions, name: &str) -> Result<Outcome> {
             });
             return writeln!(out, "{}", json::to_line(&record, form == Format::Json)?);
         }
-        onboarding_text(out, &onboarding, shared)?;
-        patch_text(out, &patch)
+        onboarding_text(out, &steps, paint(shared))?;
+        if arguments.out.is_none() { patch_text(out, &patch) } else { Ok(()) }
     })?;
+    if let Some(folder) = &arguments.out {
+        write_pieces(folder, &patch)?;
+    }
     Ok(Outcome::Clean)
 }
 
-fn onboarding_text(
-    out: &mut dyn Write,
-    onboarding: &Onboarding,
-    shared: &SharedOptions,
-) -> std::io::Result<()> {
-    let kind = match onboarding.kind {
-        TokenizerKind::CanAdd => "can add special tokens",
-        TokenizerKind::CannotAdd => "cannot add tokens: an existing one gets the role",
-        TokenizerKind::LlamaLike => "behaves like Llama's: nothing to add",
-    };
-    writeln!(out, "kind      {kind}")?;
-    for reason in &onboarding.reasons {
-        writeln!(out, "          {}", text::plain(reason))?;
+/// The steps of the guide; a step's own lines are indented under its heading.
+fn onboarding_text(out: &mut dyn Write, lines: &[StepLine], paint: Paint) -> std::io::Result<()> {
+    for line in lines {
+        let meaning = match line.verdict {
+            _ if line.heading => Meaning::Heading,
+            Verdict::Ok => Meaning::Good,
+            Verdict::Warn | Verdict::Error => Meaning::Bad,
+            _ => Meaning::Masked,
+        };
+        let shown = text::plain(&line.text);
+        match line.heading {
+            true => writeln!(out, "{}", paint.paint(&shown, meaning, false))?,
+            false if line.verdict == Verdict::Note => writeln!(out, "   {shown}")?,
+            false => writeln!(out, "   {}", paint.paint(&shown, meaning, false))?,
+        }
     }
-    for token in &onboarding.tokens {
-        let id = token.id.map_or("none".to_string(), |id| id.to_string());
-        let new = if token.new { "new: needs an embedding row" } else { "exists" };
-        writeln!(out, "token     {} = {} (id {id}, {new})", token.role, text::plain(&token.content))?;
-    }
-    for warning in &onboarding.warnings {
-        writeln!(out, "warning   {}", text::plain(warning))?;
-    }
-    fix_text(out, &onboarding.fix, paint(shared))?;
-    let effect = &onboarding.effect;
-    writeln!(out, "proven    on {} samples: {} still wrong", effect.tried, effect.remaining)?;
     Ok(())
 }
 
-pub fn run_patch(
-    shared: &SharedOptions,
-    name: &str,
-    folder: Option<&Path>,
-    repository: Option<&Path>,
-) -> Result<Outcome> {
+pub fn run_patch(shared: &SharedOptions, arguments: &PatchArguments) -> Result<Outcome> {
     let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
-    let setup = setup(shared)?;
-    let patch = patch(&Plan::of(&setup), name, &setup.overrides)?;
-    if let Some(root) = repository {
+    let setup = llava_setup(shared)?;
+    let patch = patch(&Plan::of(&setup), &arguments.name, &setup.overrides)?;
+    if let Some(root) = &arguments.repo {
         return print_diff(root, &patch);
     }
-    if let Some(folder) = folder {
-        for (path, place) in write_patch(folder, &patch, true)? {
-            say(&format!("wrote {} (for {place})", path.display()));
-        }
+    if let Some(folder) = &arguments.out {
+        write_pieces(folder, &patch)?;
         return Ok(Outcome::Clean);
     }
     print(|out| match form {
@@ -85,6 +89,14 @@ pub fn run_patch(
         form => writeln!(out, "{}", json::to_line(&patch, form == Format::Json)?),
     })?;
     Ok(Outcome::Clean)
+}
+
+/// Writes the pieces and says where each belongs.
+fn write_pieces(folder: &Path, patch: &Patch) -> Result<()> {
+    for (path, place) in write_patch(folder, patch, true)? {
+        say(&format!("wrote {} (for {place})", path.display()));
+    }
+    Ok(())
 }
 
 /// Prints the pieces. Code may hold a tokenizer's own texts: characters that steer a terminal are escaped in it.

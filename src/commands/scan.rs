@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::{Outcome, format, print, say, setup};
+use crate::chat::layout::Layout;
 use crate::cli::{Format, ScanArguments, ScanCommand, SharedOptions};
 use crate::data::{Meter, Records, Source, sources};
 use crate::error::{Error, Result};
@@ -40,7 +41,7 @@ pub fn run(shared: &SharedOptions, arguments: &ScanArguments) -> Result<Outcome>
     signal_hook::flag::register(signal_hook::consts::SIGINT, stopped.clone())
         .map_err(|e| Error::io("the signals", e))?;
     let setup = Arc::new(setup(shared)?);
-    let mut scan = Scan::begin(setup, arguments, &inputs)?;
+    let mut scan = Scan::begin(setup, arguments, shared.layout, &inputs)?;
     scan.read(&inputs, &stopped)?;
     let stopped = stopped.load(Ordering::Relaxed);
     let whole = scan.end(stopped)?;
@@ -86,7 +87,7 @@ enum Input {
 impl Input {
     fn open(&self, meter: &Meter) -> Result<Records> {
         match self {
-            Self::Embedded => Ok(samples::conversation_records()),
+            Self::Embedded => Ok(samples::records(samples::CONVERSATIONS)),
             Self::Source(source) => Records::metered(source, meter),
         }
     }
@@ -129,16 +130,21 @@ struct Keeper {
 
 impl Scan {
     /// Opens the outputs, and takes up the state of an earlier run where that is asked for.
-    fn begin(setup: Arc<Setup>, arguments: &ScanArguments, inputs: &[Input]) -> Result<Self> {
+    fn begin(
+        setup: Arc<Setup>,
+        arguments: &ScanArguments,
+        layout: Option<Layout>,
+        inputs: &[Input],
+    ) -> Result<Self> {
         let shard = arguments.shard()?;
-        let asked = asked(&setup, arguments, inputs);
+        let asked = asked(&setup, arguments, layout, inputs);
         let path = arguments.state_file()?;
         let earlier = match &path {
             Some(path) if arguments.resume => Checkpoint::load(path, &asked)?,
             _ => None,
         };
         let outputs = Outputs::open(arguments, earlier.as_ref().map(|e| &e.outputs))?;
-        let scanner = Scanner::new(setup, arguments.source_key.clone()).with_way(arguments.way()?);
+        let scanner = Scanner::new(setup, arguments.source_key.clone(), layout).with_way(arguments.way()?);
         if let (Some(reason), false) = (scanner.slow_because(), arguments.reference) {
             say(&format!("note: every sample is labelled in full, which takes longer: {reason}"));
         }
@@ -229,7 +235,12 @@ impl Scan {
 }
 
 /// What decides the report and the outputs, in words.
-fn asked(setup: &Setup, arguments: &ScanArguments, inputs: &[Input]) -> BTreeMap<String, String> {
+fn asked(
+    setup: &Setup,
+    arguments: &ScanArguments,
+    layout: Option<Layout>,
+    inputs: &[Input],
+) -> BTreeMap<String, String> {
     let file = |input: &Input| match input.size() {
         Some(size) => format!("{} ({size} bytes)", input.name()),
         None => input.name(),
@@ -243,6 +254,8 @@ fn asked(setup: &Setup, arguments: &ScanArguments, inputs: &[Input]) -> BTreeMap
         ("template", format!("{:?}", setup.template)),
         ("rule", format!("{:?} {:?}", setup.rule, setup.numbers)),
         ("options", format!("{:?}", setup.options)),
+        ("chat", format!("{:?}", setup.chat)),
+        ("--layout", format!("{layout:?}")),
         ("files", files.join(", ")),
         ("--jsonl", arguments.jsonl.to_string()),
         ("--shard", arguments.shard.clone().unwrap_or_default()),

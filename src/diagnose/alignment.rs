@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use serde::Serialize;
 
-use super::layout::tokens_before;
+use super::layout::{tokens_before, tokens_in_front};
 use super::plan::{Counting, Plan};
 use crate::labels::{Inspection, Labelled, Rule, image_ids};
 use crate::tokenizer::Tokenizer;
@@ -33,6 +33,8 @@ pub enum DifferenceKind {
     OnlyInPrompt,
     /// As many tokens, but others: the count is right all the same.
     Replaced,
+    /// A token of the prompt holds the end of the piece and the beginning of what follows.
+    OverEnd,
 }
 
 /// The first stretch in which two token rows differ.
@@ -87,8 +89,11 @@ pub fn align(plan: &Plan, inspection: &Inspection) -> Vec<RoundAlignment> {
             let actual_start = i64::try_from(start).ok()?;
             let text = prompt.get(round.text.clone())?;
             let (added, alone) = encode_alone(tokenizer, text, inspection.has_image)?;
-            let body = tokens_before(&labelled.spans, round.text.start);
-            let in_prompt = body..tokens_before(&labelled.spans, round.text.end);
+            let body = match round.text.start {
+                0 => tokens_in_front(tokenizer, &labelled.input_ids, &labelled.spans),
+                start => tokens_before(&labelled.spans, start),
+            };
+            let in_prompt = body..tokens_reaching(&labelled.spans, round.text.end);
             Some(RoundAlignment {
                 round: index,
                 claimed: round.round_len,
@@ -97,11 +102,17 @@ pub fn align(plan: &Plan, inspection: &Inspection) -> Vec<RoundAlignment> {
                 claimed_start: round.start,
                 actual_start,
                 drift: round.start - actual_start,
-                difference: first_difference(tokenizer, labelled, &alone, in_prompt),
+                difference: first_difference(tokenizer, labelled, &alone, in_prompt, round.text.end),
                 added: tokens_of(tokenizer, &added),
             })
         })
         .collect()
+}
+
+/// Number of tokens that begin before a byte of the prompt: a token that lies across it counts.
+fn tokens_reaching(spans: &[Range<usize>], byte: usize) -> usize {
+    let before = tokens_before(spans, byte);
+    before + usize::from(spans.get(before).is_some_and(|span| span.start < byte))
 }
 
 /// Ids of a lone piece: those that stand in front for no text, and the others.
@@ -113,7 +124,7 @@ fn encode_alone(tokenizer: &Tokenizer, text: &str, image: bool) -> Option<(Vec<i
         let encoding = tokenizer.encode(text, true).ok()?;
         (encoding.ids.iter().map(|id| i64::from(*id)).collect(), encoding.spans)
     };
-    let front = spans.iter().take_while(|s| s.end == 0).count();
+    let front = tokens_in_front(tokenizer, &ids, &spans);
     let (added, body) = ids.split_at_checked(front)?;
     Some((added.to_vec(), body.to_vec()))
 }
@@ -123,6 +134,7 @@ fn first_difference(
     labelled: &Labelled,
     alone: &[i64],
     in_prompt: Range<usize>,
+    end: usize,
 ) -> Option<Difference> {
     let here = labelled.input_ids.get(in_prompt.clone())?;
     let at = alone.iter().zip(here).take_while(|(a, b)| a == b).count();
@@ -131,7 +143,9 @@ fn first_difference(
         return None;
     }
     let (a, b) = resynchronise(alone_rest, here_rest);
+    let last = (in_prompt.start + at + b).checked_sub(1).and_then(|last| labelled.spans.get(last));
     let kind = match (a, b) {
+        (_, 1..) if last.is_some_and(|span| span.end > end) => DifferenceKind::OverEnd,
         (_, 0) => DifferenceKind::OnlyAlone,
         (0, _) => DifferenceKind::OnlyInPrompt,
         (a, b) if a > b => DifferenceKind::Merged,
@@ -201,8 +215,11 @@ pub fn align_tokens(plan: &Plan, inspection: &Inspection) -> Vec<PairedRound> {
             let round = labelled.rounds.get(alignment.round)?;
             let text = prompt.get(round.text.clone())?;
             let (added, alone) = encode_alone(tokenizer, text, inspection.has_image)?;
-            let from = tokens_before(&labelled.spans, round.text.start);
-            let here = labelled.input_ids.get(from..tokens_before(&labelled.spans, round.text.end))?;
+            let from = match round.text.start {
+                0 => tokens_in_front(tokenizer, &labelled.input_ids, &labelled.spans),
+                start => tokens_before(&labelled.spans, start),
+            };
+            let here = labelled.input_ids.get(from..tokens_reaching(&labelled.spans, round.text.end))?;
             let front = tokens_of(tokenizer, &added).into_iter();
             // The first round's bos is in the prompt too; a later one is in the lone piece only.
             let in_front = if from == added.len() { labelled.input_ids.get(..from)? } else { &[] };
@@ -274,6 +291,10 @@ pub fn alignment_line(alignment: &RoundAlignment) -> String {
         DifferenceKind::OnlyAlone => format!("{} that only the lone piece has", count(&difference.alone)),
         DifferenceKind::OnlyInPrompt => format!("{} that only the prompt has", count(&difference.in_prompt)),
         DifferenceKind::Replaced => "other tokens, as many".to_string(),
+        DifferenceKind::OverEnd => {
+            let joined = difference.in_prompt.last().map_or("", |token| token.text.as_str());
+            format!("in the prompt the piece's end melts with what follows into {joined:?}")
+        }
     };
     format!("round {round} {off} · first part at token {}: {what}", difference.token)
 }

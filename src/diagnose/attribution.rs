@@ -3,9 +3,10 @@
 //! A check on many samples may report on those it finds lost and leave out others that merely have the fault; on one
 //! sample there is no such choice. So counts of parts of a data set add up to the counts of the whole.
 
+use super::chat;
 use super::checks::CHECKS;
 use super::context::{Context, Ground};
-use super::finding::Verdict;
+use super::finding::{Finding, Verdict};
 use super::plan::Plan;
 use crate::chat::Sample;
 use crate::labels::Inspection;
@@ -38,9 +39,16 @@ impl Attribution {
 
     /// The checks that concern a sample, by id. `inspection` is its label under the plan.
     pub fn of(&self, sample: &Sample, inspection: &Inspection) -> Vec<Concern> {
-        let context = Context::of_one(&self.ground, sample, inspection);
-        let findings = CHECKS.iter().map(|check| check.run(&context));
+        let setup = &self.plan().setup;
+        let findings: Vec<Finding> = match &setup.chat {
+            Some(method) => chat::diagnose_setup(setup, method, std::slice::from_ref(sample)).findings,
+            None => {
+                let context = Context::of_one(&self.ground, sample, inspection);
+                CHECKS.iter().map(|check| check.run(&context)).collect()
+            }
+        };
         findings
+            .iter()
             .filter(|finding| finding.verdict > Verdict::Ok && !finding.samples.is_empty())
             .map(|finding| Concern { id: finding.id, title: finding.title, verdict: finding.verdict })
             .collect()

@@ -7,6 +7,7 @@ use super::content::Content;
 use super::plan::{Arithmetic, Plan};
 use super::probe::Probe;
 use super::terms::Terms;
+use crate::labels::PythonError;
 
 /// Stable ids of the checks that a lost sample can be laid to.
 pub mod id {
@@ -20,6 +21,7 @@ pub mod id {
     pub const LITERAL_SEPARATOR: &str = "MSK013";
     pub const LITERAL_MARK: &str = "MSK014";
     pub const ENDS_ON_USER: &str = "MSK015";
+    pub const REFUSED: &str = "MSK016";
     pub const PAD_IN_TEXT: &str = "MSK017";
     pub const JOIN: &str = "MSK020";
     pub const LEGACY_CORRECTION: &str = "MSK021";
@@ -27,7 +29,9 @@ pub mod id {
     pub const START: &str = "MSK025";
     pub const EATEN_SPACE: &str = "MSK026";
     pub const CLOSING_UNCOUNTED: &str = "MSK029";
+    pub const STYLE: &str = "MSK031";
     pub const PIECES_DIFFER: &str = "MSK034";
+    pub const CANNOT_ENCODE: &str = "MSK060";
 }
 
 /// What is known besides the terms.
@@ -39,6 +43,20 @@ pub struct Circumstances<'a> {
     pub content: Content,
     /// The prompt begins with the literal text of bos.
     pub begins_with_bos: bool,
+}
+
+/// The check that explains an exception of the training code.
+pub fn raised(error: &PythonError, content: Content, probe: &Probe) -> &'static str {
+    match error.kind.as_ref() {
+        // An assertion without a message is about the template's style, or plain's about the shape of a sample.
+        "AssertionError" if error.message.is_empty() => id::STYLE,
+        _ if content.refused => id::REFUSED,
+        "TypeError" | "ValueError" if probe.pad.is_none() => id::PAD_MISSING,
+        "AttributeError" => id::LEGACY_CORRECTION,
+        // llama_2's template asserts that the first turn says something.
+        "AssertionError" => id::EMPTY_TURN,
+        _ => id::CANNOT_ENCODE,
+    }
 }
 
 /// The checks that explain a difference, at least one wherever it is not zero.

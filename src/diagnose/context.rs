@@ -5,19 +5,20 @@ use std::sync::OnceLock;
 
 use rayon::prelude::*;
 
-use super::cause::{Circumstances, causes};
+use super::cause::{Circumstances, causes, raised};
 use super::content::{Content, answer_mark, closing};
 use super::fix::Fix;
-use super::law::{Laws, conversations};
+use super::law::{DataLaw, Laws, conversations};
 use super::layout::{MaskCheck, check_mask, turns};
 use super::plan::{Arithmetic, Plan};
 use super::probe::Probe;
 use super::search::{Search, smallest_fix};
 use super::terms::Terms;
 use super::tokens::spare_tokens;
+use super::twin::Twin;
 use super::what_if::{health, what_if_from};
 use crate::chat::Sample;
-use crate::labels::{Inspection, Labelled, PythonError};
+use crate::labels::{Inspection, Labelled};
 use crate::tokenizer::Role;
 
 /// A fix is tried on at most this many samples it is for, and as many others.
@@ -28,7 +29,7 @@ const TRIED: usize = 48;
 pub struct SampleFacts {
     pub content: Content,
     pub terms: Option<Terms>,
-    /// The checks that explain why the sample is lost; empty where it is not.
+    /// The checks that explain why the sample is lost or raises; empty where it does neither.
     pub causes: Vec<&'static str>,
     /// The mask before the length check; `None` where the sample raised or the rule has no turns.
     pub mask: Option<MaskCheck>,
@@ -56,7 +57,11 @@ pub struct Context<'a> {
     ground: &'a Ground,
     pub samples: &'a [Sample],
     pub inspections: &'a [Inspection],
+    /// The same files loaded in other ways.
+    pub twins: &'a [Twin],
     pub facts: Vec<SampleFacts>,
+    /// The ground's, and the law over these samples.
+    pub laws: Laws,
     /// Whether fixes are looked for.
     tries_fixes: bool,
     search: OnceLock<Search>,
@@ -74,12 +79,7 @@ impl std::ops::Deref for Context<'_> {
 impl Ground {
     /// Measures a plan.
     pub fn new(plan: Plan) -> Self {
-        let template = &plan.setup.template;
-        let opening = match template.roles.first() {
-            Some(name) => format!("{name}: What"),
-            None => "What".to_string(),
-        };
-        let probe = Probe::of(&plan.setup.tokenizer, closing(template), &opening);
+        let probe = probe(&plan);
         let arithmetics = [plan.arithmetic(false), plan.arithmetic(true)];
         let laws = Laws::measure(&plan);
         let spare = spare_tokens(&plan.setup.tokenizer).into_iter().map(|s| s.content).collect();
@@ -99,11 +99,18 @@ impl Ground {
 
 impl<'a> Context<'a> {
     /// Measures the samples. `inspections` are their labels under the ground's plan, in their order.
-    pub fn new(ground: &'a Ground, samples: &'a [Sample], inspections: &'a [Inspection]) -> Self {
+    pub fn new(
+        ground: &'a Ground,
+        samples: &'a [Sample],
+        inspections: &'a [Inspection],
+        twins: &'a [Twin],
+    ) -> Self {
         let both = samples.par_iter().zip(inspections);
-        let facts = both.map(|(sample, inspection)| ground.facts(sample, inspection)).collect();
+        let facts: Vec<SampleFacts> =
+            both.map(|(sample, inspection)| ground.facts(sample, inspection)).collect();
+        let laws = Laws { data: data_law(&ground.plan, &facts, inspections), ..ground.laws.clone() };
         let (search, searched_fix) = (OnceLock::new(), OnceLock::new());
-        Self { ground, samples, inspections, facts, tries_fixes: true, search, searched_fix }
+        Self { ground, samples, inspections, twins, facts, laws, tries_fixes: true, search, searched_fix }
     }
 
     /// The same for one sample, without looking for fixes: cheap enough for every sample of a data set.
@@ -111,7 +118,24 @@ impl<'a> Context<'a> {
         let facts = vec![ground.facts(sample, inspection)];
         let (samples, inspections) = (std::slice::from_ref(sample), std::slice::from_ref(inspection));
         let (search, searched_fix) = (OnceLock::new(), OnceLock::new());
-        Self { ground, samples, inspections, facts, tries_fixes: false, search, searched_fix }
+        let laws = ground.laws.clone();
+        Self {
+            ground,
+            samples,
+            inspections,
+            twins: &[],
+            facts,
+            laws,
+            tries_fixes: false,
+            search,
+            searched_fix,
+        }
+    }
+
+    /// Indices of at most so many samples, spread over all of them.
+    pub fn some_samples(&self, most: usize) -> Vec<usize> {
+        let all: Vec<usize> = (0..self.samples.len()).collect();
+        spread(&all, most)
     }
 
     /// Indices of the lost samples that a check explains.
@@ -125,9 +149,17 @@ impl<'a> Context<'a> {
         all.filter(|(_, (facts, inspection))| holds(facts, inspection)).map(|(i, _)| i).collect()
     }
 
-    /// Samples that raise an exception for which something holds.
-    pub fn raised(&self, holds: impl Fn(&PythonError) -> bool) -> Vec<usize> {
-        self.indices(|_, inspection| inspection.result.as_ref().is_err_and(&holds))
+    /// The exceptions of some samples, each kind once with its message: `KeyError: 'system'`.
+    pub fn exceptions(&self, indices: &[usize]) -> Vec<String> {
+        let raised = indices.iter().filter_map(|i| self.inspections.get(*i)?.result.as_ref().err());
+        let mut all: Vec<String> = Vec::new();
+        for error in raised {
+            let text = format!("{}: {}", error.kind, error.message);
+            if !all.contains(&text) {
+                all.push(text);
+            }
+        }
+        all
     }
 
     /// The labels of a sample that did not raise.
@@ -195,6 +227,39 @@ fn spread<T: Clone>(items: &[T], most: usize) -> Vec<T> {
     items.iter().step_by(step).cloned().collect()
 }
 
+/// The law over the samples that the length check reaches and whose rounds are cut where they should be.
+fn data_law(plan: &Plan, facts: &[SampleFacts], inspections: &[Inspection]) -> Option<DataLaw> {
+    let most = i64::try_from(plan.setup.options.model_max_length).unwrap_or(i64::MAX);
+    let checked = facts.iter().zip(inspections).filter_map(|(facts, inspection)| {
+        let labelled = inspection.result.as_ref().ok()?;
+        let (cur, total) = (labelled.cur_len?, labelled.total_len?);
+        let rounds = facts.terms.as_ref()?.rounds;
+        (facts.content.is_plain() && cur < most).then_some((rounds, cur - total))
+    });
+    DataLaw::over(&checked.collect::<Vec<_>>())
+}
+
+/// Asks the tokenizer of a plan about its separator and the words behind it.
+fn probe(plan: &Plan) -> Probe {
+    let template = &plan.setup.template;
+    let opening = match template.roles.first() {
+        Some(name) => format!("{name}: What"),
+        None => "What".to_string(),
+    };
+    Probe::of(&plan.setup.tokenizer, closing(template), &opening)
+}
+
+/// The checks that explain why one sample is lost or raises; empty for a kept one.
+///
+/// No law is measured and no fix is searched, so this is fast enough for every change on a screen.
+pub fn causes_of(plan: &Plan, sample: &Sample, inspection: &Inspection) -> Vec<&'static str> {
+    if inspection.result.as_ref().is_ok_and(|labelled| !labelled.mismatch) {
+        return Vec::new();
+    }
+    let arithmetic = plan.arithmetic(inspection.has_image);
+    sample_facts(plan, sample, inspection, arithmetic.as_ref(), &probe(plan)).causes
+}
+
 fn sample_facts(
     plan: &Plan,
     sample: &Sample,
@@ -206,7 +271,14 @@ fn sample_facts(
     let content = Content::of(sample, template);
     let answers = sample.conversations.iter().filter(|t| t.from == "gpt" && !t.value.is_empty()).count();
     let mut facts = SampleFacts { content, terms: None, causes: Vec::new(), mask: None, answers };
-    let (Ok(labelled), Some(prompt)) = (&inspection.result, &inspection.prompt) else { return facts };
+    let (labelled, prompt) = match (&inspection.result, &inspection.prompt) {
+        (Ok(labelled), Some(prompt)) => (labelled, prompt),
+        (Err(error), _) => {
+            facts.causes = vec![raised(error, content, probe)];
+            return facts;
+        }
+        _ => return facts,
+    };
     facts.mask = turns(plan, sample, prompt).map(|turns| check_mask(labelled, &turns));
     let Some(arithmetic) = arithmetic else { return facts };
     facts.terms = Terms::of(labelled, prompt, arithmetic, probe);

@@ -2,6 +2,7 @@
 
 use serde::{Serialize, Serializer};
 
+use super::code::code;
 use super::plan::{Counting, Plan};
 use super::what_if::Effect;
 use crate::chat::{Sample, Template};
@@ -22,6 +23,8 @@ pub enum Change {
     Sep2(String),
     /// Another of the known functions.
     Rule(Rule),
+    /// Another mask strategy, by its name.
+    Strategy(&'static str),
     /// A function with these numbers.
     Numbers(TwoRule),
     /// Longer samples are let through.
@@ -44,24 +47,27 @@ pub struct Fix {
 }
 
 impl Fix {
-    /// A fix that was not tried yet.
+    /// A fix of the data that was not tried yet.
     pub fn new(changes: Vec<Change>) -> Self {
-        let describe: Vec<String> = changes.iter().map(Change::summary).collect();
-        let code: Vec<String> = changes.iter().map(|change| change.in_place(change.code())).collect();
-        Self { summary: describe.join("; "), code: code.join("\n"), changes, effect: None }
+        Self::with_code(changes, &|_| false, "")
     }
 
-    /// A fix for a plan: its code adds a token that the vocabulary lacks, where [`Fix::new`] could only assign it.
+    /// A fix for a plan, not tried yet: its code adds a token that the vocabulary lacks, and names the version of the
+    /// template that it ends up with.
     pub fn proposed(plan: &Plan, changes: Vec<Change>) -> Self {
         let tokenizer = &plan.setup.tokenizer;
-        let code = |change: &Change| match change {
-            Change::Token(role, TokenChoice::Surface(text)) if tokenizer.token_to_id(text).is_none() => {
-                super::patch::python_added(*role, text)
-            }
-            change => change.code(),
-        };
-        let code: Vec<String> = changes.iter().map(|change| change.in_place(code(change))).collect();
-        Self { code: code.join("\n"), ..Self::new(changes) }
+        let named = changes.iter().rev().find_map(|change| match change {
+            Change::Template(name) => Template::named(name),
+            _ => None,
+        });
+        let template = named.unwrap_or_else(|| plan.setup.template.clone());
+        Self::with_code(changes, &|text| tokenizer.token_to_id(text).is_none(), &template.version)
+    }
+
+    fn with_code(changes: Vec<Change>, is_new: &dyn Fn(&str) -> bool, version: &str) -> Self {
+        let describe: Vec<String> = changes.iter().map(Change::summary).collect();
+        let code: Vec<String> = changes.iter().map(|change| code(change, is_new, version)).collect();
+        Self { summary: describe.join("; "), code: code.join("\n"), changes, effect: None }
     }
 
     /// The request that asks for this fix, and the samples (by index) that it takes out of the data. `setup` is
@@ -70,8 +76,11 @@ impl Fix {
         let mut request = request.clone();
         let mut dropped = Vec::new();
         // A plan keeps its rule whatever its template; a request would let `auto` follow the new one.
-        request.preprocess = setup.rule.name().to_string();
-        request.template = setup.template.name.clone();
+        // With a chat template, rule and template of LLaVA play no part.
+        if setup.chat.is_none() {
+            request.preprocess = setup.rule.name().to_string();
+            request.template = setup.template.name.clone();
+        }
         for change in &self.changes {
             match change {
                 Change::Token(role, choice) => {
@@ -80,6 +89,7 @@ impl Fix {
                 Change::Template(name) => (request.template, request.sep2) = (name.clone(), None),
                 Change::Sep2(text) => request.sep2 = Some(text.clone()),
                 Change::Rule(rule) => (request.preprocess, request.numbers) = (rule.name().to_string(), None),
+                Change::Strategy(name) => request.preprocess = (*name).to_string(),
                 Change::Numbers(two) => request.numbers = Some(*two),
                 Change::MaxLength(length) => request.model_max_length = Some(*length),
                 Change::Drop(samples) => dropped.extend(samples),
@@ -131,7 +141,8 @@ impl Change {
             }
             Self::Numbers(two) => plan.counting = Counting::Two(*two),
             Self::MaxLength(length) => plan.setup.options.model_max_length = *length,
-            Self::Drop(_) => {}
+            // A plan counts; strategies are tried by the chat checks themselves.
+            Self::Strategy(_) | Self::Drop(_) => {}
         }
         Ok(plan)
     }
@@ -144,6 +155,7 @@ impl Change {
             Self::Template(name) => format!("template {name}"),
             Self::Sep2(text) => format!("sep2 = {text}"),
             Self::Rule(rule) => format!("rule {}", rule.name()),
+            Self::Strategy(name) => format!("strategy {name}"),
             Self::Numbers(two) => format!(
                 "a rule that starts at {} with round {:+} and instruction {:+}",
                 two.start, two.text.round, two.text.instruction
@@ -153,49 +165,6 @@ impl Change {
                 1 => "leave out 1 sample".to_string(),
                 n => format!("leave out {n} samples"),
             },
-        }
-    }
-
-    /// Code with a word on its place, where that matters: MoE-LLaVA's train.py copies unk to pad after the tokenizer is
-    /// made, and so undoes another pad that was set before.
-    fn in_place(&self, code: String) -> String {
-        match self {
-            Self::Token(Role::Pad, TokenChoice::CopyOf(Role::Unk)) => code,
-            Self::Token(Role::Pad, _) => {
-                format!("# behind the script's own `tokenizer.pad_token = tokenizer.unk_token`\n{code}")
-            }
-            _ => code,
-        }
-    }
-
-    fn code(&self) -> String {
-        match self {
-            Self::Token(role, TokenChoice::CopyOf(from)) => {
-                format!("tokenizer.{} = tokenizer.{}", role.attribute(), from.attribute())
-            }
-            Self::Token(role, TokenChoice::Surface(text)) => {
-                format!("tokenizer.{} = {}", role.attribute(), super::patch::python_string(text))
-            }
-            Self::Token(role, TokenChoice::Object(text)) => {
-                format!("tokenizer.{} = {}", role.attribute(), super::patch::python_object(text))
-            }
-            Self::Template(name) => format!("--version {name}"),
-            Self::Sep2(text) => format!("sep2={},", super::patch::python_string(text)),
-            Self::Rule(rule) => {
-                format!("# dispatch this template's version to the function with the rule {}", rule.name())
-            }
-            Self::Numbers(two) => format!(
-                "cur_len = {}\nround_len = len(ids_of_round) + {}\ninstruction_len = len(ids_of_instruction) + {}",
-                two.start, two.text.round, two.text.instruction
-            ),
-            Self::MaxLength(length) => format!("--model_max_length {length}"),
-            Self::Drop(samples) => {
-                let indices: Vec<String> = samples.iter().map(usize::to_string).collect();
-                format!(
-                    "drop = {{{}}}\ndata = [d for i, d in enumerate(data) if i not in drop]",
-                    indices.join(", ")
-                )
-            }
         }
     }
 }

@@ -3,6 +3,8 @@
 //! Data of one round hides most faults, as intercept and slope cancel there. So the law is fitted on plain
 //! conversations of 1 to 5 rounds, with and without an image, whatever the user's data looks like.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::plan::Plan;
@@ -32,11 +34,23 @@ pub struct Law {
     pub exact: bool,
 }
 
+/// The line that most of the user's samples lie on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct DataLaw {
+    pub intercept: i64,
+    pub slope: i64,
+    /// Samples on the line, of those that were compared.
+    pub on_line: usize,
+    pub samples: usize,
+}
+
 /// Laws of a plan for text samples and for samples with an image; `None` where the rule does not count.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Laws {
     pub text: Option<Law>,
     pub image: Option<Law>,
+    /// Over the user's samples; `None` where they do not differ in their number of rounds, which hides the law.
+    pub data: Option<DataLaw>,
 }
 
 /// A plain conversation of that many rounds (at most [`MAX_ROUNDS`]).
@@ -95,17 +109,50 @@ impl Law {
             let deltas: Vec<String> = self.deltas.iter().map(|d| format!("{d:+}")).collect();
             return format!("Δ = {} at 1 to {} rounds", deltas.join(", "), self.deltas.len());
         }
-        let slope = match self.slope {
-            0 => return format!("Δ = {:+} at every number of rounds", self.intercept),
-            1 | -1 => "n".to_string(),
-            slope => format!("{}n", slope.abs()),
-        };
-        let sign = if self.slope < 0 { "-" } else { "+" };
-        match (self.intercept, self.slope < 0) {
-            (0, true) => format!("Δ = -{slope}"),
-            (0, false) => format!("Δ = {slope}"),
-            (intercept, _) => format!("Δ = {intercept} {sign} {slope}"),
+        line_formula(self.intercept, self.slope)
+    }
+}
+
+fn line_formula(intercept: i64, slope: i64) -> String {
+    let times = match slope {
+        0 if intercept == 0 => return "Δ = 0 at every number of rounds".to_string(),
+        0 => return format!("Δ = {intercept:+} at every number of rounds"),
+        1 | -1 => "n".to_string(),
+        slope => format!("{}n", slope.abs()),
+    };
+    let sign = if slope < 0 { "-" } else { "+" };
+    match (intercept, slope < 0) {
+        (0, true) => format!("Δ = -{times}"),
+        (0, false) => format!("Δ = {times}"),
+        (intercept, _) => format!("Δ = {intercept} {sign} {times}"),
+    }
+}
+
+impl DataLaw {
+    /// The line through the smallest number of rounds that holds most of the points (rounds, Δ); `None` where all have
+    /// as many rounds.
+    pub fn over(points: &[(i64, i64)]) -> Option<Self> {
+        let mut counts: BTreeMap<i64, BTreeMap<i64, usize>> = BTreeMap::new();
+        for (rounds, delta) in points {
+            *counts.entry(*rounds).or_default().entry(*delta).or_default() += 1;
         }
+        let usual = |deltas: &BTreeMap<i64, usize>| deltas.iter().max_by_key(|(_, n)| **n).map(|(d, _)| *d);
+        let mut usual_at = counts.iter().filter_map(|(rounds, deltas)| Some((*rounds, usual(deltas)?)));
+        let (first_rounds, first) = usual_at.next()?;
+        usual_at
+            .filter(|(rounds, delta)| (delta - first) % (rounds - first_rounds) == 0)
+            .map(|(rounds, delta)| {
+                let slope = (delta - first) / (rounds - first_rounds);
+                let intercept = first - slope * first_rounds;
+                let on_line = points.iter().filter(|(n, delta)| *delta == intercept + slope * n).count();
+                Self { intercept, slope, on_line, samples: points.len() }
+            })
+            .max_by_key(|law| law.on_line)
+    }
+
+    /// `Δ = 1 - n for 36 of 39`.
+    pub fn formula(&self) -> String {
+        format!("{} for {} of {}", line_formula(self.intercept, self.slope), self.on_line, self.samples)
     }
 }
 
@@ -113,13 +160,22 @@ impl Laws {
     /// Measures both branches of the rule. A branch that raises has no law.
     pub fn measure(plan: &Plan) -> Self {
         let law = |image| Law::measure(plan, image).ok().flatten();
-        Self { text: law(false), image: law(true) }
+        Self { text: law(false), image: law(true), data: None }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_line_of_the_data_is_that_of_most_samples() {
+        let points = [(1, 0), (1, 0), (3, -2), (8, -7), (3, -5)];
+        let law = DataLaw::over(&points).expect("three numbers of rounds");
+        assert_eq!(law.formula(), "Δ = 1 - n for 4 of 5");
+        assert_eq!(DataLaw::over(&[(1, 0), (1, 0)]), None, "one round hides the law");
+        assert_eq!(DataLaw::over(&[]), None);
+    }
 
     #[test]
     fn a_line_is_found_and_named() {

@@ -8,6 +8,7 @@ use std::ops::Range;
 use super::plan::{Counting, Plan};
 use crate::chat::{Sample, SeparatorStyle, Template, Turn, build_messages};
 use crate::labels::{Labelled, Rule, multimodal};
+use crate::tokenizer::{TokenId, Tokenizer};
 
 /// One turn in the prompt, as byte ranges.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,8 +92,17 @@ fn frame(
 }
 
 /// Number of tokens that end at or before a byte of the prompt.
+///
+/// A token that stands for no text (the `▁` that SentencePiece puts before a text) belongs to what follows it; at the
+/// prompt's beginning it counts, as bos stands there.
 pub fn tokens_before(spans: &[Range<usize>], byte: usize) -> usize {
-    spans.partition_point(|span| span.end <= byte)
+    spans.partition_point(|span| span.end <= byte && (span.start < byte || byte == 0))
+}
+
+/// Number of special tokens that stand in front for no text: bos, where the class puts one.
+pub fn tokens_in_front(tokenizer: &Tokenizer, ids: &[i64], spans: &[Range<usize>]) -> usize {
+    let is_special = |id: i64| TokenId::try_from(id).is_ok_and(|id| tokenizer.is_special(id));
+    ids.iter().zip(spans).take_while(|(id, span)| span.end == 0 && is_special(**id)).count()
 }
 
 /// A mask held against the turns.

@@ -14,7 +14,9 @@
 mod alignment;
 mod attribution;
 mod cause;
+mod chat;
 mod checks;
+mod code;
 mod compare;
 mod content;
 mod context;
@@ -31,6 +33,7 @@ mod search;
 mod special;
 mod terms;
 mod tokens;
+mod twin;
 mod what_if;
 
 pub use alignment::{
@@ -38,12 +41,14 @@ pub use alignment::{
 };
 pub use attribution::{Attribution, Concern};
 pub use cause::id;
+pub use chat::{CHAT_CHECKS, ChatCheck, ChatPlan, ChatSample, diagnose_chat};
 pub use checks::{CHECKS, Check};
 pub use compare::{CompareTotals, Comparison, Differs, Part, Stretch, share_vocabulary};
+pub use context::causes_of;
 pub use finding::{Evidence, Finding, Report, Verdict};
 pub use fix::{Change, Fix};
-pub use law::{Law, Laws, MAX_ROUNDS, conversation, conversations};
-pub use layout::{MaskCheck, TurnSpan, check_mask, turns};
+pub use law::{DataLaw, Law, Laws, MAX_ROUNDS, conversation, conversations};
+pub use layout::{MaskCheck, TurnSpan, check_mask, tokens_before, turns};
 pub use onboard::{
     Onboarding, TokenProposal, TokenizerKind, kind_of, onboard, proposal_tokens, token_changes,
 };
@@ -51,10 +56,11 @@ pub use patch::{Patch, RepositoryPatch, patch, python_string, repository_patch, 
 pub use plan::{Counting, Plan};
 pub use probe::Probe;
 pub use sarif::sarif;
-pub use search::{Search, fix_search};
+pub use search::{Search, fix_search, quick_fix};
 pub use special::{ListedToken, Remark, SeparatorTruth, SpecialTruth, Weight, special_truth};
 pub use terms::Terms;
 pub use tokens::{Reserved, Spare, reserved_tokens, spare_tokens};
+pub use twin::Twin;
 pub use what_if::{Effect, Health, health, what_if};
 
 use crate::chat::Sample;
@@ -64,13 +70,26 @@ use context::{Context, Ground};
 
 /// Every check on samples and their labels under a set-up (`inspections[i]` is the label of `samples[i]`).
 pub fn diagnose(setup: &Setup, samples: &[Sample], inspections: &[Inspection]) -> Report {
-    diagnose_plan(Plan::of(setup), samples, inspections)
+    diagnose_with(setup, samples, inspections, &[])
+}
+
+/// The same, with the same files loaded in other ways to compare with.
+pub fn diagnose_with(
+    setup: &Setup,
+    samples: &[Sample],
+    inspections: &[Inspection],
+    twins: &[Twin],
+) -> Report {
+    if let Some(method) = &setup.chat {
+        return chat::diagnose_setup(setup, method, samples);
+    }
+    diagnose_plan(Plan::of(setup), samples, inspections, twins)
 }
 
 /// The same for a plan whose rule may be one of our own numbers.
-pub fn diagnose_plan(plan: Plan, samples: &[Sample], inspections: &[Inspection]) -> Report {
+pub fn diagnose_plan(plan: Plan, samples: &[Sample], inspections: &[Inspection], twins: &[Twin]) -> Report {
     let ground = Ground::new(plan);
-    let context = Context::new(&ground, samples, inspections);
+    let context = Context::new(&ground, samples, inspections, twins);
     let findings = CHECKS.iter().map(|check| check.run(&context)).collect();
     Report { findings, laws: context.laws.clone(), not_checked: not_checked(&context) }
 }

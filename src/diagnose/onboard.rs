@@ -9,7 +9,7 @@ use super::fix::{Change, Fix};
 use super::law::Laws;
 use super::plan::Plan;
 use super::search::{Search, fix_search};
-use super::tokens::{pad_is_distinct, unk_is_distinct};
+use super::tokens::{NEW_TOKEN, pad_is_distinct, unk_is_distinct};
 use super::what_if::{Effect, what_if};
 use crate::chat::Sample;
 use crate::error::{Error, Result};
@@ -131,7 +131,14 @@ pub fn kind_of(tokenizer: &Tokenizer) -> (TokenizerKind, Vec<String>) {
         reasons.push(format!("{} takes new special tokens", tokenizer.facts.name));
         return (TokenizerKind::CanAdd, reasons);
     }
-    // Qwen's first class also has a closed list, but it knows the token that the guide adds.
+    // Qwen's first class has a closed list, but it knows the token that the guide adds, and takes that.
+    if tokenizer.token_to_id(NEW_TOKEN).is_some() {
+        reasons.push(format!(
+            "the list of special tokens of {} is closed, but add_special_tokens takes {NEW_TOKEN}, which is in it",
+            tokenizer.facts.name
+        ));
+        return (TokenizerKind::CanAdd, reasons);
+    }
     reasons.push(format!("the list of special tokens of {} is closed", tokenizer.facts.name));
     (TokenizerKind::CannotAdd, reasons)
 }

@@ -45,6 +45,7 @@ impl Probe {
 pub fn strips_space(tokenizer: &Tokenizer, text: &str) -> bool {
     let count = |text: &str| tokenizer.encode(text, false).map_or(0, |e| e.len());
     count(&format!("a. \n{text}")) != count("a. \n") + usize::from(count(text) > 0)
+        && !text.trim().is_empty()
         && is_one_token(tokenizer, text)
 }
 

@@ -5,19 +5,21 @@
 
 use serde_json::{Value, json};
 
-use super::checks::CHECKS;
 use super::finding::{Finding, Report, Verdict};
 
 /// One SARIF document. `artifact` is the data file as the user gave it; `sample_ids[i]` names sample `i`.
 ///
 /// Texts are kept as they are: JSON escapes control characters.
 pub fn sarif(report: &Report, artifact: &str, sample_ids: &[&str]) -> Value {
-    let rules: Vec<Value> = CHECKS
+    // A report has a finding for each check, in their order.
+    let findings = &report.findings;
+    let rule = |finding: &Finding| json!({"id": finding.id, "shortDescription": {"text": finding.title}});
+    let rules: Vec<Value> = findings.iter().map(rule).collect();
+    let results: Vec<Value> = findings
         .iter()
-        .map(|check| json!({"id": check.id, "shortDescription": {"text": check.title}}))
+        .enumerate()
+        .filter_map(|(rule, finding)| result(rule, finding, artifact, sample_ids))
         .collect();
-    let results: Vec<Value> =
-        report.findings.iter().filter_map(|finding| result(finding, artifact, sample_ids)).collect();
     let skipped: Vec<Value> = report
         .findings
         .iter()
@@ -38,7 +40,7 @@ pub fn sarif(report: &Report, artifact: &str, sample_ids: &[&str]) -> Value {
     })
 }
 
-fn result(finding: &Finding, artifact: &str, sample_ids: &[&str]) -> Option<Value> {
+fn result(rule: usize, finding: &Finding, artifact: &str, sample_ids: &[&str]) -> Option<Value> {
     let level = match finding.verdict {
         Verdict::Error => "error",
         Verdict::Warn => "warning",
@@ -54,10 +56,9 @@ fn result(finding: &Finding, artifact: &str, sample_ids: &[&str]) -> Option<Valu
     if let Some(fix) = &finding.fix {
         text += &format!(". Fix: {}", fix.summary);
     }
-    let index = CHECKS.iter().position(|check| check.id == finding.id)?;
     Some(json!({
         "ruleId": finding.id,
-        "ruleIndex": index,
+        "ruleIndex": rule,
         "level": level,
         "message": {"text": text},
         "locations": [{"physicalLocation": {"artifactLocation": {"uri": artifact}}}],

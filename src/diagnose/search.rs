@@ -32,6 +32,9 @@ pub struct Search {
 /// Most further fixes that are kept.
 const OTHERS: usize = 4;
 
+/// Price of a pad that is eos.
+const PAD_IS_EOS: usize = 5;
+
 /// A set of changes with its price: how much of the training code and of the model it touches.
 type Priced = (usize, Vec<Change>);
 
@@ -39,21 +42,30 @@ type Priced = (usize, Vec<Change>);
 ///
 /// Samples that no rule can label (a separator or pad in a text, an empty answer) are left out.
 pub fn fix_search(plan: &Plan, samples: &[&Sample]) -> Search {
-    search_for(plan, samples, OTHERS)
+    search_for(plan, samples, OTHERS, &|| false)
+}
+
+/// The smallest change alone, for somebody who waits: `cancelled` is asked between combinations. `None` where nothing
+/// works or nothing has to change.
+pub fn quick_fix(plan: &Plan, samples: &[&Sample], cancelled: &dyn Fn() -> bool) -> Option<Fix> {
+    search_for(plan, samples, 0, cancelled).best.filter(|fix| !fix.changes.is_empty())
 }
 
 /// The same, ended as soon as the smallest change is found: what a doctor's visit needs.
 pub fn smallest_fix(plan: &Plan, samples: &[&Sample]) -> Search {
-    search_for(plan, samples, 0)
+    search_for(plan, samples, 0, &|| false)
 }
 
-fn search_for(plan: &Plan, samples: &[&Sample], others: usize) -> Search {
+fn search_for(plan: &Plan, samples: &[&Sample], others: usize, cancelled: &dyn Fn() -> bool) -> Search {
     let plain = conversations();
     let mut search = Search { best: None, others: Vec::new(), tried: 0 };
     for stage in [known_rules(plan), other_numbers(plan)] {
         let mut combinations = combine(plan, stage);
         combinations.sort_by_key(|(price, _)| *price);
         for (_, changes) in combinations {
+            if cancelled() {
+                return search;
+            }
             search.tried += 1;
             let Some(changed) = changed(plan, &changes) else { continue };
             let template = &changed.setup.template;
@@ -116,7 +128,9 @@ fn combine(plan: &Plan, rules: Vec<Priced>) -> Vec<Priced> {
         for (pad_price, pad) in pads(&plan.setup.tokenizer) {
             for (rule_price, rule) in &rules {
                 let changes = [stop.clone(), pad.clone(), rule.clone()].concat();
-                all.push((stop_price + pad_price + rule_price, changes));
+                // What works as it is needs no change, whatever could be nicer.
+                let price = if changes.is_empty() { 0 } else { stop_price + pad_price + rule_price };
+                all.push((price, changes));
             }
         }
     }
@@ -152,7 +166,8 @@ fn stops(plan: &Plan) -> Vec<Priced> {
 fn pads(tokenizer: &Tokenizer) -> Vec<Priced> {
     let mut pads: Vec<Priced> = Vec::new();
     if tokenizer.role_id(Role::Pad).is_some() {
-        pads.push((0, Vec::new()));
+        // A pad that is eos hides every stop from attention, whatever the lengths say.
+        pads.push((if pad_is_distinct(tokenizer) { 0 } else { PAD_IS_EOS }, Vec::new()));
     }
     let copy = Change::Token(Role::Pad, TokenChoice::CopyOf(Role::Unk));
     if unk_is_distinct(tokenizer) && tokenizer.role_id(Role::Pad) != tokenizer.role_id(Role::Unk) {
@@ -174,7 +189,7 @@ fn pads(tokenizer: &Tokenizer) -> Vec<Priced> {
         }
     }
     if tokenizer.role_id(Role::Eos).is_some() && !pad_is_distinct(tokenizer) {
-        pads.push((5, vec![Change::Token(Role::Pad, TokenChoice::CopyOf(Role::Eos))]));
+        pads.push((PAD_IS_EOS, vec![Change::Token(Role::Pad, TokenChoice::CopyOf(Role::Eos))]));
     }
     pads
 }

@@ -110,7 +110,11 @@ fn listed(tokenizer: &Tokenizer) -> Vec<ListedToken> {
 
 /// The separator as it stands behind an answer: a token there may join with what comes before it.
 fn separator(setup: &Setup) -> Option<SeparatorTruth> {
-    let text = setup.template.sep2.clone().filter(|s| !s.is_empty())?;
+    let text = match &setup.chat {
+        Some(method) => method.markers(&*setup.tokenizer).ok()?.end_of_turn,
+        None => setup.template.sep2.clone(),
+    };
+    let text = text.filter(|s| !s.is_empty())?;
     let word = "word";
     let alone = setup.tokenizer.encode(word, false).ok()?;
     let with = setup.tokenizer.encode(&format!("{word}{text}"), false).ok()?;
@@ -127,26 +131,33 @@ fn remarks(setup: &Setup, truth: &SpecialTruth) -> Vec<Remark> {
     let id = |role| tokenizer.role_id(role);
     let content = |role| tokenizer.special.get(role).map_or("None".to_string(), |t| t.content.clone());
     if id(Role::Pad).is_some() && id(Role::Pad) == id(Role::Eos) {
-        let text = format!("pad equals eos ({}): stops are not counted in total_len", content(Role::Pad));
-        say(Weight::Error, text);
+        let pad = content(Role::Pad);
+        match setup.chat {
+            Some(_) => say(
+                Weight::Warn,
+                format!("pad equals eos ({pad}): a collator that masks pad ids never teaches the stop"),
+            ),
+            None => say(Weight::Error, format!("pad equals eos ({pad}): stops are not counted in total_len")),
+        }
     }
     if id(Role::Pad).is_none() {
         say(Weight::Warn, "pad is None: the training code compares every id with it".to_string());
     }
-    if tokenizer.special.get(Role::Unk).is_none() {
+    if tokenizer.special.get(Role::Unk).is_none() && setup.chat.is_none() {
         let text = "unk is None: `pad_token = unk_token` of the training code leaves pad without a token";
         say(Weight::Warn, text.to_string());
     }
     if let Some(separator) = &truth.separator {
+        let name = if setup.chat.is_some() { "the end of a turn," } else { "sep2" };
         match separator.ids.as_slice() {
             _ if separator.is_eos => {}
             [_] => say(
                 Weight::Warn,
-                format!("sep2 {} is one token, but not eos ({})", separator.text, content(Role::Eos)),
+                format!("{name} {} is one token, but not eos ({})", separator.text, content(Role::Eos)),
             ),
             ids => say(
                 Weight::Error,
-                format!("sep2 {} is not atomic: {} ids {ids:?}", separator.text, ids.len()),
+                format!("{name} {} is not atomic: {} ids {ids:?}", separator.text, ids.len()),
             ),
         }
     }

@@ -42,7 +42,12 @@ impl Terms {
     pub fn of(labelled: &Labelled, prompt: &str, arithmetic: &Arithmetic, probe: &Probe) -> Option<Self> {
         labelled.cur_len?;
         let spans = &labelled.spans;
-        let at = |byte: usize| i64::try_from(tokens_before(spans, byte)).unwrap_or(i64::MAX);
+        let count = |tokens: usize| i64::try_from(tokens).unwrap_or(i64::MAX);
+        // Tokens for no text at both ends: bos (a SentencePiece model's own `▁` may follow it) and eos.
+        let front = count(spans.iter().take_while(|span| span.end == 0).count()).min(probe.bos);
+        let is_behind = |span: &&std::ops::Range<usize>| span.start >= prompt.len();
+        let behind = count(spans.iter().rev().take_while(is_behind).count()).min(probe.eos);
+        let at = |byte: usize| if byte == 0 { front } else { count(tokens_before(spans, byte)) };
         let added = probe.bos + probe.eos;
         let mut terms = Self {
             rounds: i64::try_from(labelled.rounds.len()).ok()?,
@@ -61,13 +66,13 @@ impl Terms {
             counted = at(end);
         }
         let total = i64::try_from(labelled.input_ids.len()).ok()?;
-        terms.tail = total - counted - probe.eos;
+        terms.tail = total - counted - behind;
         terms.count_pads(labelled, prompt, &arithmetic.closing, probe.pad.map(i64::from));
         if arithmetic.adds_count {
             terms.count = i64::try_from(prompt.matches(&arithmetic.closing).count()).ok()?;
         }
         // The eos behind the whole prompt is in no round: it leaves total_len's side of the law.
-        terms.start -= probe.eos;
+        terms.start -= behind;
         Some(terms)
     }
 

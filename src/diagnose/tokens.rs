@@ -17,9 +17,6 @@ const RESERVED: &[&str] = &[
     "<|pad|>",
 ];
 
-/// Parts of names that mark a token as spare.
-const SPARE: &[&str] = &["reserved", "unused", "placeholder", "extra", "pad", "reg", "fim"];
-
 /// Name of a token that no vocabulary is likely to have, for classes that can add.
 pub const NEW_TOKEN: &str = "<|extra_0|>";
 
@@ -42,10 +39,8 @@ pub struct Spare {
 
 /// Tokens that could be pad, the best first: those that exist, then one to add if the class can.
 pub fn spare_tokens(tokenizer: &Tokenizer) -> Vec<Spare> {
-    let mut names: Vec<String> = RESERVED.iter().map(|t| t.to_string()).collect();
-    let added = tokenizer.added.iter().filter(|(_, t)| t.special);
-    let looks_spare = |name: &str| SPARE.iter().any(|part| name.to_lowercase().contains(part));
-    names.extend(added.map(|(_, t)| t.content.clone()).filter(|name| looks_spare(name)).take(64));
+    let known = RESERVED.iter().map(|t| t.to_string());
+    let names = known.chain(ranked(tokenizer).into_iter().map(|(_, token)| token.content));
     let mut spare: Vec<Spare> = Vec::new();
     for content in names {
         let Some(id) = tokenizer.token_to_id(&content) else { continue };
@@ -75,23 +70,31 @@ pub struct Reserved {
 /// Special tokens that no role uses, the best for reuse first: those that are named as spare, then the others by id.
 /// Tokens that end or begin something in a chat, or stand for an image, are left out: the model uses them.
 pub fn reserved_tokens(tokenizer: &Tokenizer) -> Vec<Reserved> {
-    let mut ranked: Vec<(usize, Reserved)> = Vec::new();
-    for (id, content) in tokenizer.special_surfaces() {
-        let name = content.to_lowercase();
-        let found =
-            RANKED.iter().enumerate().find(|(_, (parts, _))| parts.iter().any(|part| name.contains(part)));
-        let Some((rank, (_, reason))) = found else { continue };
-        if tokenizer.roles_of(id).next().is_none() && is_one_token(tokenizer, &content) {
-            ranked.push((rank, Reserved { content, id, reason }));
-        }
-    }
-    ranked.sort_by_key(|(rank, token)| (*rank, token.id));
-    ranked.into_iter().map(|(_, token)| token).collect()
+    let is_free =
+        |t: &Reserved| tokenizer.roles_of(t.id).next().is_none() && is_one_token(tokenizer, &t.content);
+    ranked(tokenizer).into_iter().map(|(_, token)| token).filter(is_free).collect()
 }
+
+/// Special tokens whose name says that no text has them, with the rank of their kind, the best first.
+fn ranked(tokenizer: &Tokenizer) -> Vec<(usize, Reserved)> {
+    let kind = |(id, content): (TokenId, String)| {
+        let name = content.to_lowercase();
+        let has = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
+        let (rank, (_, reason)) = RANKED.iter().enumerate().find(|(_, (parts, _))| has(parts))?;
+        (!has(&MEDIA)).then_some((rank, Reserved { content, id, reason }))
+    };
+    let mut ranked: Vec<(usize, Reserved)> =
+        tokenizer.special_surfaces().into_iter().filter_map(kind).collect();
+    ranked.sort_by_key(|(rank, token)| (*rank, token.id));
+    ranked
+}
+
+/// Parts of names of tokens that stand for pictures and sound: models use them.
+const MEDIA: [&str; 4] = ["image", "vision", "video", "audio"];
 
 /// Parts of names, the best kind first, with the reason.
 const RANKED: &[(&[&str], &str)] = &[
-    (&["reserved", "unused", "placeholder", "extra_"], "set aside by its makers: nothing was trained on it"),
+    (&["reserved", "unused", "placeholder", "extra"], "set aside by its makers: nothing was trained on it"),
     (&["reg"], "a register of StableLM: not part of texts"),
     (&["pad"], "made for padding: the loss never saw it"),
     (

@@ -95,7 +95,7 @@ fn judge(plan: &Plan, sample: &Sample) -> Health {
 }
 
 impl Effect {
-    fn plus(self, other: Self) -> Self {
+    pub(super) fn plus(self, other: Self) -> Self {
         Self {
             tried: self.tried + other.tried,
             repaired: self.repaired + other.repaired,

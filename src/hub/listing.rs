@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::cache::is_commit;
+use crate::tokenizer::CHAT_TEMPLATES;
 
 /// More wanted files than any model has: a repository that names more is refused.
 pub(super) const MAX_WANTED_FILES: usize = 2000;
@@ -18,6 +19,9 @@ const TOKENIZER_FILES: &[&str] = &[
     "vocab.txt",
     "tekken.json",
     "chat_template.jinja",
+    "chat_template.json",
+    "processor_config.json",
+    "preprocessor_config.json",
     "generation_config.json",
     "config.json",
 ];
@@ -25,10 +29,12 @@ const TOKENIZER_FILES: &[&str] = &[
 /// Endings of tokenizer files that each model names in its own way (`spiece.model`, `qwen.tiktoken`).
 const TOKENIZER_ENDINGS: &[&str] = &[".model", ".tiktoken"];
 
-/// True for the files in the top folder of a repository that a tokenizer may be made from.
+/// True for the files of a repository that a tokenizer may be made from, and its chat templates.
 pub fn is_tokenizer_file(name: &str) -> bool {
     let by_ending = TOKENIZER_ENDINGS.iter().any(|ending| name.ends_with(ending));
-    !name.contains('/') && (by_ending || TOKENIZER_FILES.contains(&name))
+    let is_chat_template =
+        name.strip_prefix(CHAT_TEMPLATES).is_some_and(|rest| !rest.contains('/') && rest.ends_with(".jinja"));
+    is_chat_template || !name.contains('/') && (by_ending || TOKENIZER_FILES.contains(&name))
 }
 
 /// Which files of a repository to fetch, by their path in it.
@@ -126,12 +132,23 @@ mod tests {
 
     #[test]
     fn the_files_of_a_tokenizer() {
-        for name in
-            ["tokenizer.json", "spiece.model", "qwen.tiktoken", "tekken.json", "config.json", "vocab.txt"]
-        {
+        for name in [
+            "tokenizer.json",
+            "spiece.model",
+            "qwen.tiktoken",
+            "config.json",
+            "additional_chat_templates/rag.jinja",
+        ] {
             assert!(is_tokenizer_file(name), "{name}");
         }
-        for name in ["model.safetensors", "a/tokenizer.json", "README.md", "tokenizer.py", "x.model.bin"] {
+        for name in [
+            "model.safetensors",
+            "a/tokenizer.json",
+            "additional_chat_templates/a/b.jinja",
+            "README.md",
+            "tokenizer.py",
+            "x.model.bin",
+        ] {
             assert!(!is_tokenizer_file(name), "{name}");
         }
     }

@@ -74,6 +74,7 @@ impl Ledger {
             end,
             text: measured.text,
             instruction_text: measured.instruction_text,
+            message: None,
         });
         self.cur_len = end;
     }
@@ -126,6 +127,7 @@ impl Ledger {
             warning,
             rounds: self.rounds,
             stop,
+            notes: Vec::new(),
         }
     }
 }

@@ -18,6 +18,24 @@ pub struct Round {
     pub text: Range<usize>,
     /// Byte range within the prompt of the instruction part (what `instruction_len` was measured on).
     pub instruction_text: Range<usize>,
+    /// The message that the round is, where a chat template made the prompt.
+    pub message: Option<MessageRef>,
+}
+
+/// A message of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageRef {
+    /// Index among the messages.
+    pub index: usize,
+    pub role: String,
+}
+
+/// A quirk of the trainer's code that took effect in a sample.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// Tokens concerned; empty when it concerns the whole sample.
+    pub tokens: Range<usize>,
+    pub text: String,
 }
 
 /// Why the loop over the rounds ended.
@@ -50,6 +68,10 @@ pub enum SegmentKind {
     TurnHead,
     /// `plain`: the image placeholder(s) in front.
     ImagePrefix,
+    /// Chat templates: what the template puts around a turn's own text (`round` is the turn).
+    Frame,
+    /// Chat templates: a turn's own text.
+    Content,
 }
 
 /// A stretch of tokens with one reason; segments are in order and cover all tokens.
@@ -82,6 +104,8 @@ pub struct Labelled {
     pub rounds: Vec<Round>,
     pub stop: Stop,
     pub segments: Vec<Segment>,
+    /// Where the code did something its user would not expect.
+    pub notes: Vec<Note>,
 }
 
 impl Labelled {

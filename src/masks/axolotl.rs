@@ -103,7 +103,7 @@ pub fn label(chat: &Chat, sample: &super::Sample, options: &Options) -> Result<M
     let encoded = chat.encode(&text)?;
     let (token_starts, token_ends) = encoded.offsets.iter().copied().unzip();
     let located = Located { chat, messages, tools, text: text.chars().collect(), token_starts, token_ends };
-    let mut masked = Masked::ignored(encoded.ids);
+    let mut masked = Masked::ignored(encoded.ids).of_text(located.text.iter().collect());
     let ends = EndSearch::new(chat, options)?;
     let mut last = [None, None];
     for (index, turn) in turns.iter().enumerate() {
@@ -204,7 +204,7 @@ impl Located<'_> {
         }
         let first = self.token_ends.partition_point(|token_end| *token_end <= start);
         let last = self.token_starts.partition_point(|token_start| *token_start < end);
-        if first >= self.token_ends.len() {
+        if first >= self.token_ends.len() || !self.chat.encoder.has_offsets() {
             return self.find_by_tokens(index);
         }
         Ok((first < last).then_some(first..last))

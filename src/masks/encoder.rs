@@ -1,7 +1,7 @@
 //! What the mask strategies need from a tokenizer, and nothing more.
 
-use crate::error::Result;
-use crate::tokenizer::TokenId;
+use crate::error::{Error, Result};
+use crate::tokenizer::{Piece, Role, TokenId, Tokenizer};
 
 /// The ids of one text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,10 +18,15 @@ impl Encoded {
     }
 }
 
-/// A fast tokenizer as the trainers use it.
-pub trait Encoder {
+/// A tokenizer as the trainers use it.
+pub trait Encoder: Sync {
     /// `tokenizer(text, add_special_tokens=…)`.
     fn encode(&self, text: &str, add_special_tokens: bool) -> Result<Encoded>;
+
+    /// False for the slow classes, which cannot tell where in the text a token is.
+    fn has_offsets(&self) -> bool {
+        true
+    }
 
     /// `tokenizer.decode(ids)`: special tokens kept, spaces as they come.
     fn decode(&self, ids: &[TokenId]) -> Result<String>;
@@ -50,5 +55,55 @@ pub trait Encoder {
     /// Ids of `tokenizer("…", add_special_tokens=False)`.
     fn ids(&self, text: &str) -> Result<Vec<TokenId>> {
         Ok(self.encode(text, false)?.ids)
+    }
+}
+
+impl Encoder for Tokenizer {
+    fn encode(&self, text: &str, add_special_tokens: bool) -> Result<Encoded> {
+        let encoding = Tokenizer::encode(self, text, add_special_tokens)?;
+        if !encoding.without_id.is_empty() {
+            let reason = format!("{} has a token without an id in it, and no unk token", self.facts.name);
+            return Err(Error::Encode(reason));
+        }
+        Ok(Encoded { offsets: encoding.char_offsets(text), ids: encoding.ids })
+    }
+
+    fn has_offsets(&self) -> bool {
+        !self.is_slow()
+    }
+
+    fn decode(&self, ids: &[TokenId]) -> Result<String> {
+        Tokenizer::decode(self, ids, false)
+    }
+
+    fn token_to_id(&self, token: &str) -> Option<TokenId> {
+        Tokenizer::token_to_id(self, token)
+    }
+
+    fn id_to_token(&self, id: TokenId) -> Option<String> {
+        match self.piece(id)? {
+            Piece::Text(text) => Some(text),
+            Piece::Bytes(bytes) => String::from_utf8(bytes).ok(),
+        }
+    }
+
+    fn added_token(&self, id: TokenId) -> Option<String> {
+        self.added.get(id).map(|token| token.content.clone())
+    }
+
+    fn is_special(&self, id: TokenId) -> bool {
+        Tokenizer::is_special(self, id)
+    }
+
+    fn bos_id(&self) -> Option<TokenId> {
+        self.role_id(Role::Bos)
+    }
+
+    fn eos_id(&self) -> Option<TokenId> {
+        self.role_id(Role::Eos)
+    }
+
+    fn pad_id(&self) -> Option<TokenId> {
+        self.role_id(Role::Pad)
     }
 }

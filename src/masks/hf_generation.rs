@@ -16,8 +16,12 @@ use crate::chat::jinja::limits::MAX_OUTPUT;
 /// Labels of the tokenizer path.
 ///
 /// # Errors
-/// `OverflowError` for an empty span at the very start, as the Python binding raises for position −1.
+/// `ValueError` for a slow tokenizer, which has no offsets; `OverflowError` for an empty span at the very start, as the Python binding raises for position −1.
 pub fn label(chat: &Chat, sample: &Sample, max_length: Option<usize>) -> Result<Masked, MaskError> {
+    if !chat.encoder.has_offsets() {
+        let message = "char_to_token() is not available when using Python based tokenizers";
+        return Err(MaskError::python("ValueError", message));
+    }
     let rendered = chat.render(Call::whole(sample))?;
     let mut encoded = chat.encode(&rendered.text)?;
     if let Some(max_length) = max_length {
@@ -26,6 +30,7 @@ pub fn label(chat: &Chat, sample: &Sample, max_length: Option<usize>) -> Result<
     }
     let spans: Vec<Range<usize>> = rendered.spans.iter().map(|span| span.chars.clone()).collect();
     let mut masked = supervise_spans(&encoded, &spans)?;
+    masked.text = Some(rendered.text);
     if !chat.template.has_generation_tags() {
         masked.note(0..0, "the template has no {% generation %} tag: nothing is supervised");
     }
@@ -129,7 +134,7 @@ pub fn label_processor(chat: &Chat, sample: &Sample, images: &Placeholder) -> Re
         }
     }
     let spans: Vec<Range<usize>> = rendered.spans.iter().map(|span| span.chars.clone()).collect();
-    Ok(supervise_overlaps(&chat.encode(&text)?, &shift_spans(&spans, &replacements)))
+    Ok(supervise_overlaps(&chat.encode(&text)?, &shift_spans(&spans, &replacements)).of_text(text))
 }
 
 /// Spans after placeholders before or inside them have grown.

@@ -13,35 +13,51 @@
 //! | LLaVA-NeXT's own preprocess functions | [`llava_next`] |
 //! | content found by dummy messages | [`axolotl::label`] |
 //!
-//! [`layout`] detects and reads the file layouts that trainers take, [`image_tokens`] counts the
-//! placeholders of an image. An exception of the emulated code is [`MaskError::Python`]: a result to show,
+//! [`anatomy`] measures where every message lies in the rendered text and what each token of it is; on it,
+//! [`compare`] puts all strategies under one line of tokens, and [`overlay`] lays the generation prompt over it.
+//!
+//! [`image_tokens`] counts the placeholders of an image. An exception of the emulated code is
+//! [`MaskError::Python`]: a result to show,
 //! not a failure of ours. Labels are the id, or [`IGNORE_INDEX`], except where a strategy says that its
 //! labels differ from the ids (LLaMA-Factory's `efficient_eos`).
 
+pub mod anatomy;
 pub mod axolotl;
+pub mod compare;
 pub mod encoder;
 pub mod hf_generation;
-
 pub mod image_tokens;
-pub mod layout;
+mod inspect;
 pub mod llamafactory;
 pub mod llava_next;
 pub mod markers;
+mod method;
+pub mod overlay;
+mod own_division;
 pub mod prefix;
+mod settings;
+mod strategy;
 #[cfg(test)]
 mod tests;
 pub mod torchtune;
 pub mod trl_collator;
+mod turns;
 pub mod unsloth;
 
 use std::ops::Range;
 
 use serde_json::{Map, Value};
 
-pub use crate::labels::IGNORE_INDEX;
+pub use crate::chat::Conversation as Sample;
+pub use crate::labels::{IGNORE_INDEX, Note};
+pub use method::{Method, Rendering, Templates};
+pub use own_division::inspect_own_division;
+pub use settings::{KEYS, Settings};
+pub use strategy::{Origin, Strategy};
 
 use self::encoder::{Encoded, Encoder};
 use crate::chat::jinja::{ChatTemplate, Inputs, PythonException, Rendered, TemplateError};
+pub(crate) use crate::chat::{content, role};
 use crate::tokenizer::TokenId;
 
 /// Why a strategy gave no labels.
@@ -50,6 +66,9 @@ pub enum MaskError {
     /// The trainer's code raises this.
     #[error("{0}")]
     Python(PythonException),
+    /// The strategy needs tokens or turns that are not there; its trainer would not be used here.
+    #[error("does not apply: {0}")]
+    Unfit(String),
     /// The trainer drops the row with a warning.
     #[error("the trainer drops this sample: {0}")]
     Dropped(String),
@@ -63,7 +82,7 @@ pub enum MaskError {
 
 impl MaskError {
     /// An exception of the emulated code.
-    pub fn python(kind: &str, message: impl Into<String>) -> Self {
+    pub fn python(kind: &'static str, message: impl Into<String>) -> Self {
         Self::Python(PythonException::new(kind, message))
     }
 
@@ -72,20 +91,9 @@ impl MaskError {
         match self {
             Self::Python(exception) => Some(exception),
             Self::Template(error) => error.exception(),
-            Self::Tokenizer(_) | Self::Dropped(_) => None,
+            Self::Tokenizer(_) | Self::Dropped(_) | Self::Unfit(_) => None,
         }
     }
-}
-
-/// A conversation as the trainers get it.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Sample {
-    /// Dicts with `role` and `content`.
-    pub messages: Vec<Value>,
-    /// JSON schemas; `None` is not an empty list.
-    pub tools: Option<Vec<Value>>,
-    /// Further template variables (`enable_thinking`, …).
-    pub kwargs: Map<String, Value>,
 }
 
 /// A token sequence with labels.
@@ -96,21 +104,21 @@ pub struct Masked {
     pub labels: Vec<i64>,
     /// Places where the trainer's code does something its user would not expect.
     pub notes: Vec<Note>,
-}
-
-/// A quirk that took effect in this sample.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Note {
-    /// Tokens concerned; empty when it concerns the whole sample.
-    pub tokens: Range<usize>,
-    pub text: String,
+    /// The text that was encoded as a whole; `None` where pieces were encoded and put together.
+    pub text: Option<String>,
 }
 
 impl Masked {
     /// Nothing supervised yet.
     pub fn ignored(input_ids: Vec<TokenId>) -> Self {
         let labels = vec![IGNORE_INDEX; input_ids.len()];
-        Self { input_ids, labels, notes: Vec::new() }
+        Self { input_ids, labels, ..Self::default() }
+    }
+
+    /// The same, made from `text`.
+    pub fn of_text(mut self, text: String) -> Self {
+        self.text = Some(text);
+        self
     }
 
     /// Supervises `range`, clamped to the sequence.
@@ -238,16 +246,6 @@ pub(crate) fn affordable(renderings: usize, len: usize) -> Result<(), MaskError>
         "{renderings} renderings of {len} bytes are more than {limit} MiB: split this conversation before masking it"
     );
     Err(MaskError::Tokenizer(crate::Error::Usage(message)))
-}
-
-/// `message["role"]`, or nothing.
-pub(crate) fn role(message: &Value) -> &str {
-    message.get("role").and_then(Value::as_str).unwrap_or_default()
-}
-
-/// `message["content"]` where it is text.
-pub(crate) fn content(message: &Value) -> Option<&str> {
-    message.get("content").and_then(Value::as_str)
 }
 
 /// A per-message flag: true, false, or not given. Trainers spell it `train`/`training` (axolotl), `weight`

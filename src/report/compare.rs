@@ -24,8 +24,8 @@ pub fn side_name(setup: &Setup) -> String {
         facts.name,
         facts.loader.name(),
         facts.release.name(),
-        setup.template.name,
-        setup.rule.name()
+        setup.template_name(),
+        setup.rule_name()
     ))
 }
 
@@ -210,7 +210,7 @@ fn side_json(inspection: &Inspection) -> CompareSideJson<'_> {
         tokens: labelled.map(|l| l.input_ids.len()),
         supervised: labelled.map(|l| l.supervised()),
         mismatch: labelled.map(|l| l.mismatch),
-        error: inspection.result.as_ref().err().map(|e| e.kind),
+        error: inspection.result.as_ref().err().map(|e| &*e.kind),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use super::Paint;
+use super::onboard::effect_text;
 use super::paint::Meaning;
 use crate::diagnose::{Finding, Fix, Report, Verdict};
 use crate::text;
@@ -71,13 +72,8 @@ fn finding_text(out: &mut dyn Write, finding: &Finding, ids: &[String], paint: P
 /// Writes a fix: what it is, what it did when it was tried, and what to paste.
 pub fn fix_text(out: &mut dyn Write, fix: &Fix, paint: Paint) -> std::io::Result<()> {
     writeln!(out, "    fix       {}", paint.paint(&text::plain(&fix.summary), Meaning::Good, false))?;
-    if let Some(effect) = &fix.effect {
-        let gained = effect.supervised_after as i64 - effect.supervised_before as i64;
-        writeln!(
-            out,
-            "    tried on  {} samples: {} repaired, {} broken, {} left out, {} still wrong, {gained:+} learned tokens",
-            effect.tried, effect.repaired, effect.broken, effect.dropped, effect.remaining
-        )?;
+    if let Some(effect) = effect_text(fix) {
+        writeln!(out, "    tried on  {effect}")?;
     }
     for line in fix.code.lines() {
         writeln!(out, "              {}", text::plain(line))?;

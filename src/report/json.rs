@@ -4,17 +4,33 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::diagnose::{Reserved, SpecialTruth, special_truth};
-use crate::labels::Inspection;
+use crate::labels::{Inspection, Note};
 use crate::setup::{OverrideEffect, Setup};
-use crate::tokenizer::{Encoding, Loader, Piece, Role, SpecialToken, TokenId, Tokenizer};
+use crate::tokenizer::{Encoding, Piece, Role, SpecialToken, TokenId, Tokenizer};
 
 /// A round of [`SampleJson`].
 #[derive(Debug, Serialize)]
-pub struct RoundJson {
+pub struct RoundJson<'a> {
     pub round_len: i64,
     pub instruction_len: i64,
     pub start: i64,
     pub end: i64,
+    /// Who speaks, where a chat template made the prompt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<&'a str>,
+}
+
+/// A quirk that took effect: tokens concerned, none where it is about the sample.
+#[derive(Debug, Serialize)]
+pub struct NoteJson<'a> {
+    pub tokens: [usize; 2],
+    pub text: &'a str,
+}
+
+impl<'a> From<&'a Note> for NoteJson<'a> {
+    fn from(note: &'a Note) -> Self {
+        Self { tokens: [note.tokens.start, note.tokens.end], text: &note.text }
+    }
 }
 
 /// The exception that the training code would raise.
@@ -37,24 +53,30 @@ pub struct SampleJson<'a> {
     pub cur_len: Option<i64>,
     pub total_len: Option<i64>,
     pub mismatch: Option<bool>,
-    pub rounds: Option<Vec<RoundJson>>,
+    pub rounds: Option<Vec<RoundJson<'a>>>,
     pub warning: Option<&'a str>,
     pub error: Option<ErrorJson<'a>>,
+    /// Only of mask strategies.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<NoteJson<'a>>,
 }
 
 impl<'a> From<&'a Inspection> for SampleJson<'a> {
     fn from(inspection: &'a Inspection) -> Self {
         let labelled = inspection.result.as_ref().ok();
         let rounds = labelled.map(|l| {
-            let round = |r: &crate::labels::Round| RoundJson {
+            let round = |r: &'a crate::labels::Round| RoundJson {
                 round_len: r.round_len,
                 instruction_len: r.instruction_len,
                 start: r.start,
                 end: r.end,
+                role: r.message.as_ref().map(|message| message.role.as_str()),
             };
             l.rounds.iter().map(round).collect()
         });
+        let notes = labelled.into_iter().flat_map(|l| &l.notes);
         Self {
+            notes: notes.map(NoteJson::from).collect(),
             id: &inspection.id,
             template: &inspection.template,
             preprocess: &inspection.preprocess,
@@ -66,7 +88,7 @@ impl<'a> From<&'a Inspection> for SampleJson<'a> {
             mismatch: labelled.map(|l| l.mismatch),
             rounds,
             warning: labelled.and_then(|l| l.warning.as_deref()),
-            error: inspection.result.as_ref().err().map(|e| ErrorJson { kind: e.kind, message: &e.message }),
+            error: inspection.result.as_ref().err().map(|e| ErrorJson { kind: &e.kind, message: &e.message }),
         }
     }
 }
@@ -100,8 +122,13 @@ pub struct EncodeJson<'a> {
 }
 
 impl<'a> EncodeJson<'a> {
-    /// The JSON of an encoded text.
-    pub fn new(tokenizer: &Tokenizer, text: &'a str, encoding: &Encoding) -> Self {
+    /// The JSON of an encoded text; `offsets` as [`Tokenizer::char_offsets`] gives them, for fast classes.
+    pub fn new(
+        tokenizer: &Tokenizer,
+        text: &'a str,
+        encoding: &Encoding,
+        offsets: Option<Vec<(usize, usize)>>,
+    ) -> Self {
         let has_id = |i: &usize| !encoding.without_id.contains(i);
         let ids: Vec<Option<TokenId>> =
             encoding.ids.iter().enumerate().map(|(i, id)| has_id(&i).then_some(*id)).collect();
@@ -109,7 +136,6 @@ impl<'a> EncodeJson<'a> {
         let tokens = ids.iter().enumerate().map(|(i, id)| {
             surface(i).map(Piece::Text).or_else(|| tokenizer.piece((*id)?)).map(TokenJson::from)
         });
-        let offsets = (tokenizer.facts.loader == Loader::Fast).then(|| encoding.char_offsets(text));
         Self { text, tokens: tokens.collect(), ids, offsets }
     }
 }

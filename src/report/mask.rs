@@ -31,7 +31,8 @@ pub fn state_text(inspection: &Inspection) -> String {
         }
         (Some(cur), Some(total)) if cur == total => format!("✓ cur_len {cur} = total_len {total} · {learns}"),
         (Some(cur), Some(total)) => format!("! not checked: cur_len {cur}, total_len {total} · {learns}"),
-        _ => format!("✓ this rule checks no length · {learns}"),
+        _ if labelled.supervised() == 0 => format!("! no length is checked · {learns}"),
+        _ => format!("✓ no length is checked · {learns}"),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::text;
 /// Experts shown by name; the others are summed up in the figures only.
 const SHOWN_EXPERTS: usize = 16;
 
-/// What the numbers below mean, in two lines.
+/// What the numbers below mean, in few lines.
 pub fn moe_legend(source: &ModelSource) -> String {
     let model = match source {
         ModelSource::Sample(name) => format!(
@@ -23,7 +23,10 @@ pub fn moe_legend(source: &ModelSource) -> String {
         ModelSource::Folder(_) | ModelSource::Hub(_) => String::new(),
     };
     format!(
-        "{model}load: kept choices of an expert against an even split (1.00 is even), all k choices, each counted once"
+        "{model}load: kept choices of an expert against an even split (1.00 is even), all k choices, each counted once\n\
+         dropped: choices from place `capacity` of an expert's queue on; first choices before second ones, earlier tokens \
+         first, for k above 2 the most probable first\n\
+         l_aux: of one layer over all rows of the call, 1 is balance, the number of experts collapse"
     )
 }
 

@@ -6,7 +6,7 @@ use super::mask::{look_at, state_text};
 use super::paint::Meaning;
 use super::{Paint, aligned_lines};
 use crate::chat::Sample;
-use crate::diagnose::{Plan, align_tokens, alignment_line};
+use crate::diagnose::{PairedRound, Plan, align_tokens, alignment_line};
 use crate::labels::{IGNORE_INDEX, IMAGE_TOKEN_INDEX, Inspection, Labelled, Segment, SegmentKind, Stop};
 use crate::scan::Look;
 use crate::setup::Setup;
@@ -37,7 +37,10 @@ pub fn sample_text(
         Err(error) => {
             let line = text::plain(&format!("✗ {}: {}", error.kind, error.message));
             writeln!(out, "  {}", paint.paint(&line, Meaning::Bad, false))?;
-            return writeln!(out, "  the training code replaces this sample by a random other one\n");
+            return match setup.chat {
+                Some(_) => writeln!(out),
+                None => writeln!(out, "  the training code replaces this sample by a random other one\n"),
+            };
         }
     };
     writeln!(out, "  {}", state_line(inspection, paint))?;
@@ -52,9 +55,17 @@ pub fn sample_text(
     for line in stop_line(setup, labelled).into_iter().chain(length_lines(setup, labelled)) {
         writeln!(out, "  {}", text::plain(&line))?;
     }
-    if labelled.mismatch {
+    for note in &labelled.notes {
+        let line = match note.tokens.is_empty() {
+            true => format!("note: {}", note.text),
+            false => format!("note: tokens {} to {}: {}", note.tokens.start, note.tokens.end, note.text),
+        };
+        writeln!(out, "  {}", text::plain(&line))?;
+    }
+    if labelled.mismatch || labelled.cur_len != labelled.total_len {
         let parted = align_tokens(&Plan::of(setup), inspection).into_iter();
-        for round in parted.filter(|r| r.alignment.off != 0 || r.alignment.difference.is_some()) {
+        let differs = |r: &PairedRound| r.alignment.off != 0 || r.alignment.difference.is_some();
+        for round in parted.filter(differs) {
             writeln!(out, "  aligned    {}", text::plain(&alignment_line(&round.alignment)))?;
             let [alone, here, marks] = aligned_lines(&round, ALIGNED_CELLS);
             writeln!(
@@ -77,7 +88,12 @@ fn state_line(inspection: &Inspection, paint: Paint) -> String {
 }
 
 pub(super) fn segment_heading(segment: &Segment, labelled: &Labelled) -> String {
-    let round = segment.round.map_or(String::new(), |r| format!("round {}", r + 1));
+    let message = segment.round.and_then(|r| labelled.rounds.get(r)?.message.as_ref());
+    let round = match (segment.round, message) {
+        (_, Some(message)) => format!("{} {}", message.index + 1, text::plain(&message.role)),
+        (Some(round), None) => format!("round {}", round + 1),
+        (None, None) => String::new(),
+    };
     let masked = labelled
         .labels_before_check
         .get(segment.tokens.clone())
@@ -91,7 +107,8 @@ pub(super) fn segment_heading(segment: &Segment, labelled: &Labelled) -> String 
         (_, false) if labelled.mismatch => "lost",
         (_, false) => "learns",
     };
-    format!("{round:<9}{what:<8}{:>5} ", segment.tokens.len())
+    let width = if message.is_some() { 13 } else { 9 };
+    format!("{round:<width$}{what:<8}{:>5} ", segment.tokens.len())
 }
 
 fn segment_text(setup: &Setup, labelled: &Labelled, segment: &Segment, paint: Paint) -> String {

@@ -120,7 +120,7 @@ fn cuts(lines: &mut Vec<String>, report: &Report) {
 pub fn cut_note(report: &Report) -> String {
     let most = report.model_max_length;
     format!(
-        "an image is one token here; text is cut at {most} already: a larger --model-max-length shows what lies behind"
+        "an image is one token here; text is cut at {most} already by a LLaVA rule: a larger --model-max-length shows what lies behind"
     )
 }
 

@@ -10,6 +10,7 @@ use std::thread;
 use super::events::Incoming;
 use super::work::perform;
 use crate::app::panels::PanelOutcome;
+use crate::app::template_editor::TemplateProblem;
 use crate::app::{Job, JobKind, Msg, Outcome};
 
 /// Name of every job thread; the panic hook leaves the terminal alone for them.
@@ -74,6 +75,7 @@ fn broken(kind: JobKind) -> Option<Outcome> {
         JobKind::Preview => Outcome::Previewed(Err(message)),
         JobKind::Fix => Outcome::Fix(None),
         JobKind::Vocabulary => Outcome::Vocabulary(Arc::new(Vec::new())),
+        JobKind::Template => Outcome::Rendered(Err(TemplateProblem { line: None, message })),
         JobKind::Explain => Outcome::Explained(Err(message)),
         JobKind::Special | JobKind::Known | JobKind::Remember => return None,
         JobKind::Panel(screen) => Outcome::Panel(PanelOutcome::Broken(screen, message)),

@@ -34,8 +34,9 @@ pub fn run(options: &RunOptions) -> io::Result<()> {
     app.background = background();
     let depth = Depth::detect(|name| std::env::var(name).ok());
     let mut this = Loop { app, screen, jobs: Jobs::new(to.clone()), depth, frame: None, to: to.clone() };
-    this.draw()?;
+    // Before the first frame: whoever sees it may end the program, and the terminal must come back.
     read_signals(to.clone())?;
+    this.draw()?;
     read_input(to);
     let effects = update(&mut this.app, Msg::Start);
     this.carry_out(effects)?;

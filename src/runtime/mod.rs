@@ -14,6 +14,7 @@ mod jobs;
 mod looping;
 mod panels;
 mod recent;
+mod template;
 mod terminal;
 mod work;
 
@@ -25,7 +26,8 @@ pub use work::perform;
 
 use crate::app::{App, DataSource};
 use crate::error::{Error, Result};
-use crate::setup::Request;
+use crate::moe::backbone::DeviceChoice;
+use crate::setup::{Request, SAMPLE_PREFIX};
 
 /// How the screen is started.
 #[derive(Debug, Clone, Default)]
@@ -36,13 +38,27 @@ pub struct RunOptions {
     /// Conversations; the built-in ones without it.
     pub data: Option<PathBuf>,
     pub no_mouse: bool,
+    /// Begin with the first stop of the tour.
+    pub tour: bool,
+    /// Where the experts' forward runs.
+    pub device: DeviceChoice,
+    /// Rows of one image in the experts' view; by the model's config without it.
+    pub image_tokens: Option<usize>,
 }
 
 impl RunOptions {
     /// The state to begin with.
     fn app(&self) -> App {
-        let source = self.data.clone().map_or(DataSource::Embedded, DataSource::File);
-        App::new(self.request.clone(), source, self.first_run)
+        let built_in = match self.request.template.starts_with(SAMPLE_PREFIX) {
+            true => DataSource::EmbeddedMessages,
+            false => DataSource::Embedded,
+        };
+        let source = self.data.clone().map_or(built_in, DataSource::File);
+        let mut app = App::new(self.request.clone(), source, self.first_run);
+        app.tour = self.tour.then_some(0);
+        let settings = &mut app.panels.experts.settings;
+        (settings.device, settings.image_tokens) = (self.device, self.image_tokens);
+        app
     }
 }
 

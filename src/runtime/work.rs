@@ -5,19 +5,20 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::{panels, recent};
+use super::{panels, recent, template};
 use crate::app::fix::find_fix;
 use crate::app::survey::{PREVIEW_LIMIT, SampleState, tally};
-use crate::app::{DataSource, KnownTokenizer, Outcome, Preview, SampleView, Wish, Work};
+use crate::app::{DataSource, KnownEntry, Outcome, Preview, SampleView, Wish, Work};
+use crate::chat::jinja::TemplateSet;
 use crate::chat::{Sample, read_samples};
 use crate::diagnose::special_truth;
 use crate::hub::{HubOptions, cached_models};
 use crate::labels::IMAGE_TOKEN_INDEX;
 use crate::report::explanation_lines;
 use crate::samples;
-use crate::setup::{Setup, load_tokenizer, resolve};
+use crate::setup::{CHAT, Setup, load_tokenizer, resolve};
 use crate::tokenizer::explain::Explainer;
-use crate::tokenizer::{Encoding, NO_ID, TokenId};
+use crate::tokenizer::{Encoding, NO_ID, TokenId, Tokenizer};
 
 /// Samples that are labelled between two looks at whether the job is still wanted.
 const BATCH: usize = 64;
@@ -33,10 +34,11 @@ pub fn perform(work: Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Ou
             });
             emit(Outcome::Tokenizer(loaded.map_err(|e| e.to_string())));
         }
-        Work::LoadSamples(source) => {
+        Work::LoadSamples(source, layout) => {
             let read = match &source {
                 DataSource::Embedded => samples::conversations(),
-                DataSource::File(path) => read_samples(path),
+                DataSource::EmbeddedMessages => samples::messages(),
+                DataSource::File(path) => read_samples(path, layout).map(|file| file.samples),
             };
             emit(Outcome::Samples(read.map(Arc::new).map_err(|e| e.to_string())));
         }
@@ -52,9 +54,11 @@ pub fn perform(work: Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Ou
         Work::FindFix { wish, sample, samples } => {
             emit(Outcome::Fix(find_fix(&wish, &sample, &samples, cancelled).map(Box::new)));
         }
+        Work::ListTemplates(base) => emit(Outcome::Known(known_templates(&base))),
         Work::ListTokenizers(hub) => emit(Outcome::Known(known_tokenizers(&hub))),
         Work::Remember(tokenizer) => recent::remember(&tokenizer),
         Work::Explain { view, index } => emit(Outcome::Explained(explain(&view, index))),
+        Work::RenderTemplate(work) => emit(Outcome::Rendered(template::render(&work))),
         Work::Special(setup) => emit(Outcome::Special(Box::new(special_truth(&setup)))),
         Work::Panel(work) => panels::perform(work, cancelled, &mut |outcome| emit(Outcome::Panel(outcome))),
         Work::Vocabulary(tokenizer) => emit(Outcome::Vocabulary(Arc::new(tokenizer.vocabulary()))),
@@ -83,18 +87,37 @@ fn preview(wish: &Wish, sample: &Sample, samples: &[Sample]) -> Result<Preview, 
 }
 
 /// Recent tokenizers first, then those of the cache.
-fn known_tokenizers(hub: &HubOptions) -> Vec<KnownTokenizer> {
-    let mut known: Vec<KnownTokenizer> = recent::recent()
+fn known_tokenizers(hub: &HubOptions) -> Vec<KnownEntry> {
+    let mut known: Vec<KnownEntry> = recent::recent()
         .into_iter()
-        .map(|spec| KnownTokenizer { spec, detail: "loaded lately".to_string() })
+        .map(|spec| KnownEntry { spec, detail: "loaded lately".to_string() })
         .collect();
     for model in cached_models(hub) {
         let id = model.id.to_string();
         let spec = id.strip_suffix("@main").map(str::to_string).unwrap_or(id);
         if !known.iter().any(|k| k.spec == spec) {
-            known.push(KnownTokenizer { spec, detail: format!("in the cache: {}", model.files.join(", ")) });
+            known.push(KnownEntry { spec, detail: format!("in the cache: {}", model.files.join(", ")) });
         }
     }
+    known
+}
+
+/// The tokenizer's own chat templates, then template files of the current folder.
+fn known_templates(base: &Tokenizer) -> Vec<KnownEntry> {
+    let set = TemplateSet::discover(&base.files).unwrap_or_default();
+    let own = set.names().map(|name| {
+        let spec = if name == "default" { CHAT.to_string() } else { format!("{CHAT}:{name}") };
+        KnownEntry { spec, detail: "the tokenizer's own chat template".to_string() }
+    });
+    let mut known: Vec<KnownEntry> = own.collect();
+    let entries = std::fs::read_dir(".")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut files: Vec<String> = entries.filter(|name| name.ends_with(".jinja")).collect();
+    files.sort();
+    let detail = "a file of the current folder";
+    known.extend(files.into_iter().map(|spec| KnownEntry { spec, detail: detail.to_string() }));
     known
 }
 

@@ -15,6 +15,7 @@ use rayon::prelude::*;
 
 use super::report::{Counted, Lengths, Report};
 use super::tally::{Scratch, Tallier, Tally};
+use crate::chat::layout::Layout;
 use crate::chat::{PlainRecord, Sample, sample_of};
 use crate::data::Record;
 use crate::diagnose::{Attribution, CHECKS, Concern, Plan, Verdict};
@@ -102,6 +103,8 @@ pub struct Scanner {
     attribution: Arc<Attribution>,
     /// Key of a record whose values are counted one by one.
     source_key: Option<String>,
+    /// The layout of all records; `None` tells each by its keys.
+    layout: Option<Layout>,
     /// The quick way, or why it is not gone.
     quick: std::result::Result<Arc<Quick>, String>,
 }
@@ -150,16 +153,19 @@ struct Looked {
 
 impl Scanner {
     /// A scanner for a set-up. Encodes some hundred texts to see whether the quick way can be gone.
-    pub fn new(setup: Arc<Setup>, source_key: Option<String>) -> Self {
+    pub fn new(setup: Arc<Setup>, source_key: Option<String>, layout: Option<Layout>) -> Self {
         let attribution = Arc::new(Attribution::new(Plan::of(&setup)));
-        Self { setup, attribution, source_key, quick: Err(String::new()) }.with_way(Way::default())
+        Self { setup, attribution, source_key, layout, quick: Err(String::new()) }.with_way(Way::default())
     }
 
     /// The same, going another way.
     pub fn with_way(self, way: Way) -> Self {
-        let quick = match way {
-            Way::Reference => Err("the reference way was asked for".to_string()),
-            Way::Quick { verify } => Quick::new(&self.setup, verify).map(Arc::new),
+        let quick = match (way, self.layout) {
+            (Way::Reference, _) => Err("the reference way was asked for".to_string()),
+            (Way::Quick { verify }, None | Some(Layout::Llava | Layout::ShareGpt)) => {
+                Quick::new(&self.setup, verify).map(Arc::new)
+            }
+            (Way::Quick { .. }, Some(layout)) => Err(format!("the layout is {}", layout.name())),
         };
         Self { quick, ..self }
     }
@@ -183,7 +189,8 @@ impl Scanner {
     pub fn empty(&self) -> Report {
         let setup = &self.setup;
         let most = setup.options.model_max_length;
-        Report::new(&setup.tokenizer.name, &setup.template.name, self.plan().counting.name(), most)
+        let rule = if setup.chat.is_some() { setup.rule_name() } else { self.plan().counting.name() };
+        Report::new(&setup.tokenizer.name, setup.template_name(), rule, most)
     }
 
     /// Parses, labels and diagnoses records on all cores; the result does not depend on how many there are, nor on
@@ -303,7 +310,8 @@ impl Scanner {
             line: usize::try_from(record.place.line).unwrap_or(usize::MAX),
             sample: id,
             message: format!(
-                "the quick way of scanning takes this sample for sound, the reference way differs ({difference});                  scan with --reference, and please report the tokenizer and this sample"
+                "the quick way of scanning takes this sample for sound, the reference way differs ({difference}); \
+                 scan with --reference, and please report the tokenizer and this sample"
             ),
         })
     }
@@ -357,7 +365,7 @@ impl Scanner {
         let would = labelled.labels_before_check.iter().filter(|l| **l != IGNORE_INDEX).count();
         let most = i64::try_from(self.setup.options.model_max_length).unwrap_or(i64::MAX);
         let compared = labelled.cur_len.is_some_and(|cur| cur < most);
-        let compared = compared && self.plan().arithmetic(false).is_some();
+        let compared = compared && self.setup.chat.is_none() && self.plan().arithmetic(false).is_some();
         let delta = labelled.cur_len.zip(labelled.total_len).map(|(cur, total)| cur - total);
         Lengths {
             tokens: labelled.input_ids.len(),
@@ -376,7 +384,7 @@ impl Scanner {
         let line = usize::try_from(record.place.line).unwrap_or(usize::MAX);
         let index = usize::try_from(record.place.index).unwrap_or(usize::MAX);
         let file = std::path::Path::new(&record.place.file);
-        let sample = sample_of(&value, index, line, file).map_err(|e| e.to_string())?;
+        let sample = sample_of(&value, self.layout, index, line, file).map_err(|e| e.to_string())?;
         let source = self.source_key.as_ref().map(|key| match value.get(key) {
             Some(serde_json::Value::String(text)) => text.clone(),
             Some(value) => value.to_string(),

@@ -6,7 +6,7 @@
 
 use rayon::prelude::*;
 
-use super::drawn::{FixEffect, Lot};
+use super::drawn::{Drawn, FixEffect, Lot};
 use super::engine::Scanner;
 use super::example::{Example, Mask};
 use super::report::Report;
@@ -33,7 +33,12 @@ impl Scanner {
         report.settle();
     }
 
+    /// The proposals change LLaVA's templates and rules; for a chat template there are none to try.
     fn try_fixes(&self, report: &mut Report) {
+        if self.setup().chat.is_some() {
+            report.drawn = Drawn::default();
+            return;
+        }
         let plan = self.plan();
         let fixes: Vec<(Fix, Plan)> = proposals(plan)
             .into_iter()
@@ -77,7 +82,7 @@ fn proposals(plan: &Plan) -> Vec<Fix> {
     }
     let search = fix_search(plan, &[]);
     let searched = search.best.into_iter().chain(search.others);
-    let found = diagnose_plan(plan.clone(), &samples, &inspections).findings;
+    let found = diagnose_plan(plan.clone(), &samples, &inspections, &[]).findings;
     let mut fixes: Vec<Fix> = Vec::new();
     for fix in searched.chain(found.into_iter().filter_map(|finding| finding.fix)) {
         let of_data = fix.changes.iter().any(|change| matches!(change, Change::Drop(_)));

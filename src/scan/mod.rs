@@ -9,6 +9,7 @@
 //! to a length by an order that does not depend on who came first.
 
 mod checkpoint;
+mod counts;
 mod drawn;
 mod engine;
 mod example;
@@ -18,11 +19,9 @@ mod report;
 mod tally;
 
 pub use checkpoint::{Checkpoint, Position};
+pub use counts::{CauseCount, CutLoss, SourceCount};
 pub use drawn::{DRAWN, Drawn, FixEffect, Lot};
 pub use engine::{Batch, Judged, Scanner, State, Way};
 pub use example::{BadRecord, Example, Look, Mask, Stretch};
 pub use law::DeltaLaw;
-pub use report::{
-    CauseCount, Counted, CutLoss, Lengths, MOST_ROUNDS, MOST_SOURCES, Report, SCHEMA_VERSION, SourceCount,
-    bucket,
-};
+pub use report::{Counted, Lengths, MOST_ROUNDS, MOST_SOURCES, Report, SCHEMA_VERSION, bucket};

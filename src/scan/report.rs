@@ -25,6 +25,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use super::counts::{CauseCount, CutLoss, SourceCount, add, count_one};
 use super::drawn::{Drawn, FixEffect};
 use super::engine::State;
 use super::example::{BadRecord, Example, clipped, keep_first};
@@ -49,36 +50,6 @@ const MOST_DELTA: i64 = 256;
 
 /// Lengths at which a cut is counted.
 const CUTS: [u64; 7] = [512, 1024, 2048, 4096, 8192, 16_384, 32_768];
-
-/// A cause by the doctor's rule id.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CauseCount {
-    pub title: String,
-    pub verdict: String,
-    pub samples: u64,
-    /// The first ones, by file and place.
-    pub examples: Vec<Example>,
-}
-
-/// Samples of one value of the source key.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SourceCount {
-    pub samples: u64,
-    /// Of these, samples that train on nothing or are replaced.
-    pub lost: u64,
-}
-
-/// What a cut at one length takes away, where a placeholder of an image is one id.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CutLoss {
-    /// Samples that are longer.
-    pub samples: u64,
-    /// Ids behind the cut, and those of them that would be learned.
-    pub tokens: u64,
-    pub supervised: u64,
-    /// Samples that learn something, all of it behind the cut.
-    pub answers_lost: u64,
-}
 
 /// The counts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -321,56 +292,6 @@ impl Report {
             self.by_cause.iter().map(|(id, c)| (id.as_str(), c)).collect();
         all.sort_by_key(|(id, cause)| (std::cmp::Reverse(cause.samples), *id));
         all
-    }
-}
-
-impl CauseCount {
-    /// Keeps the worse of two verdicts.
-    fn worsen(&mut self, verdict: &str) {
-        let rank = |verdict: &str| ["note", "warn", "error"].iter().position(|v| *v == verdict);
-        if rank(verdict) > rank(&self.verdict) {
-            self.verdict = verdict.to_string();
-        }
-    }
-
-    fn merge(&mut self, other: CauseCount) {
-        self.samples += other.samples;
-        self.worsen(&other.verdict);
-        self.title = other.title;
-        self.examples.extend(other.examples);
-        Example::keep_first(&mut self.examples);
-    }
-}
-
-impl SourceCount {
-    fn add(&mut self, other: Self) {
-        self.samples += other.samples;
-        self.lost += other.lost;
-    }
-}
-
-impl CutLoss {
-    fn add(&mut self, other: Self) {
-        self.samples += other.samples;
-        self.tokens += other.tokens;
-        self.supervised += other.supervised;
-        self.answers_lost += other.answers_lost;
-    }
-}
-
-/// One more of a name; most names are there already, and no text is made for those.
-fn count_one(counts: &mut BTreeMap<String, u64>, name: &str) {
-    match counts.get_mut(name) {
-        Some(count) => *count += 1,
-        None => {
-            counts.insert(name.to_string(), 1);
-        }
-    }
-}
-
-fn add<K: Ord>(mine: &mut BTreeMap<K, u64>, other: BTreeMap<K, u64>) {
-    for (key, count) in other {
-        *mine.entry(key).or_default() += count;
     }
 }
 

@@ -86,6 +86,9 @@ impl Tallier {
     /// # Errors
     /// The reason, in a sentence for people.
     pub fn new(setup: &Setup) -> Result<Self, String> {
+        if setup.chat.is_some() {
+            return Err("a chat template is labelled by its strategy".to_string());
+        }
         let template = &setup.template;
         let two = setup.numbers.or_else(|| TwoRule::of(setup.rule));
         let two = two.ok_or_else(|| format!("the rule {} is no two-separator rule", setup.rule.name()))?;

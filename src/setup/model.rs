@@ -109,6 +109,15 @@ fn open_folder(folder: &Path, layers: Option<usize>) -> Result<(Config, Checkpoi
     Ok((Config::open(folder)?, checkpoint))
 }
 
+/// Bytes that the layers take in memory, as f32.
+pub fn layer_bytes(checkpoint: &Checkpoint, layers: Option<usize>) -> usize {
+    let of_a_layer = |name: &&str| layer_of(name).is_some() && is_needed(name, layers);
+    let names = checkpoint.names().filter(of_a_layer);
+    let elements =
+        names.filter_map(|name| checkpoint.info(name).ok()).map(|i| i.shape.iter().product::<usize>());
+    elements.fold(0usize, usize::saturating_add).saturating_mul(size_of::<f32>())
+}
+
 /// Whether a forward through the first `layers` layers (`None`: all) reads a tensor.
 fn is_needed(tensor: &str, layers: Option<usize>) -> bool {
     layers.zip(layer_of(tensor)).is_none_or(|(layers, layer)| layer < layers)

@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::chat::{self, ChatWish, wants_chat};
 use super::{OverrideEffect, Recipe, TokenChoice, apply};
+use crate::chat::layout::Layout;
 use crate::chat::{Sample, SeparatorStyle, Template};
 use crate::error::{Error, Result};
 use crate::hub::HubOptions;
 use crate::labels::rules::two::TwoRule;
 use crate::labels::{Inspection, PromptOptions, Rule, inspect, inspect_two};
+use crate::masks::{Method, Strategy, inspect_own_division};
 use crate::tokenizer::{LoadOptions, Role, Tokenizer};
 
 /// A wish that follows something else unless a name is given.
@@ -24,10 +27,14 @@ pub const TRAINING_MAX_LENGTH: usize = 2048;
 pub struct Request {
     /// `sample:NAME`, a folder, a file, or a hub id.
     pub tokenizer: String,
-    /// A template's name, or [`AUTO`].
+    /// A LLaVA template's name, `chat` or `chat:NAME` for the tokenizer's own, a path to a `.jinja` file, or [`AUTO`].
     pub template: String,
-    /// A rule's name, or [`AUTO`].
+    /// A rule's or a strategy's name, or [`AUTO`].
     pub preprocess: String,
+    /// What goes with a chat template.
+    pub chat: ChatWish,
+    /// The layout of data files; `None` recognises it.
+    pub layout: Option<Layout>,
     /// A recipe's name, [`AUTO`] or [`NONE`].
     pub recipe: String,
     /// Tokens for roles; they win over the recipe's.
@@ -49,6 +56,8 @@ impl Default for Request {
             tokenizer: "sample:phi-2".to_string(),
             template: AUTO.to_string(),
             preprocess: AUTO.to_string(),
+            chat: ChatWish::default(),
+            layout: None,
             recipe: AUTO.to_string(),
             overrides: BTreeMap::new(),
             load: LoadOptions::default(),
@@ -68,8 +77,12 @@ pub struct Setup {
     pub tokenizer: Arc<Tokenizer>,
     /// The tokenizer as it was loaded.
     pub base: Arc<Tokenizer>,
+    /// The LLaVA template; it has no part in the labels where [`Self::chat`] is set.
     pub template: Template,
+    /// The rule for [`Self::template`].
     pub rule: Rule,
+    /// Chat template and strategy, in place of template and rule.
+    pub chat: Option<Arc<Method>>,
     /// Numbers that stand in for those of `rule`.
     pub numbers: Option<TwoRule>,
     pub recipe: Option<&'static Recipe>,
@@ -85,10 +98,28 @@ pub struct Setup {
 impl Setup {
     /// Labels of one sample.
     pub fn inspect(&self, sample: &Sample) -> Inspection {
+        if let Some(method) = &self.chat {
+            return method.inspect(&self.tokenizer, sample);
+        }
+        if let Some(inspection) = inspect_own_division(&self.tokenizer, sample, None) {
+            return inspection;
+        }
         match self.numbers {
             Some(two) => inspect_two(&self.tokenizer, &self.template, two, &self.options, sample),
             None => inspect(&self.tokenizer, &self.template, self.rule, &self.options, sample),
         }
+    }
+}
+
+impl Setup {
+    /// The template that makes prompts, by name.
+    pub fn template_name(&self) -> &str {
+        self.chat.as_ref().map_or(&self.template.name, |method| &method.templates.name)
+    }
+
+    /// The rule or strategy that labels, by name.
+    pub fn rule_name(&self) -> &'static str {
+        self.chat.as_ref().map_or(self.rule.name(), |method| method.strategy.name())
     }
 }
 
@@ -101,14 +132,21 @@ pub fn resolve(base: &Arc<Tokenizer>, request: &Request) -> Result<Setup> {
     let recipe = choose_recipe(base, request, &mut notes)?;
     let overrides = merged_overrides(recipe, request);
     let (tokenizer, effects) = apply(base, &overrides)?;
-    let mut template = choose_template(&tokenizer, recipe, request, &mut notes)?;
+    let chat = match wants_chat(request) {
+        true => Some(Arc::new(chat::method(&tokenizer, request, &mut notes)?)),
+        false => None,
+    };
+    // LLaVA's template has no part in a chat template's labels, and there is nothing to say of it.
+    let llava = if chat.is_some() { &Request::default() } else { request };
+    let said = notes.len();
+    let mut template = choose_template(&tokenizer, recipe, llava, &mut notes)?;
+    if chat.is_some() {
+        notes.truncate(said);
+    }
     let rule = match request.preprocess.as_str() {
+        _ if chat.is_some() => Rule::dispatch(&template),
         AUTO => Rule::dispatch(&template),
-        name => Rule::named(name).ok_or_else(|| Error::UnknownName {
-            kind: "rule",
-            name: name.to_string(),
-            known: Rule::ALL.iter().map(|r| r.name().to_string()).collect(),
-        })?,
+        name => Rule::named(name).ok_or_else(|| unknown_rule(name))?,
     };
     if let Some(sep2) = &request.sep2 {
         template.sep2 = Some(sep2.clone());
@@ -124,6 +162,7 @@ pub fn resolve(base: &Arc<Tokenizer>, request: &Request) -> Result<Setup> {
         base: base.clone(),
         template,
         rule,
+        chat,
         numbers: request.numbers,
         recipe,
         overrides,
@@ -133,6 +172,17 @@ pub fn resolve(base: &Arc<Tokenizer>, request: &Request) -> Result<Setup> {
     })
 }
 
+fn unknown_rule(name: &str) -> Error {
+    if Strategy::named(name).is_some() {
+        return Error::Usage(format!(
+            "the strategy {name} works on chat templates: take --template chat, or a .jinja file"
+        ));
+    }
+    let rules = Rule::ALL.iter().map(|r| r.name());
+    let known = rules.chain(Strategy::ALL.map(Strategy::name)).map(String::from).collect();
+    Error::UnknownName { kind: "rule or strategy", name: name.to_string(), known }
+}
+
 fn choose_recipe(
     base: &Tokenizer,
     request: &Request,
@@ -140,6 +190,8 @@ fn choose_recipe(
 ) -> Result<Option<&'static Recipe>> {
     match request.recipe.as_str() {
         NONE => Ok(None),
+        // Recipes are of LLaVA's training scripts; a chat template takes the tokenizer as it is.
+        AUTO if wants_chat(request) => Ok(None),
         AUTO => {
             let recipe = Recipe::for_tokenizer(base);
             notes.push(match recipe {
@@ -176,25 +228,31 @@ fn choose_template(
     let name = match (request.template.as_str(), recipe) {
         (AUTO, Some(recipe)) => recipe.template,
         (AUTO, None) => {
-            let name = template_for_eos(tokenizer);
-            notes.push(format!("template {name} chosen: its separator fits the tokenizer best"));
-            name
+            let found = template_for_eos(tokenizer);
+            notes.push(match found {
+                Some(name) => format!("template {name} chosen: it ends answers with this tokenizer's eos"),
+                None => format!("template {FALLBACK} chosen, the training script's default: no template ends answers with this tokenizer's eos"),
+            });
+            found.unwrap_or(FALLBACK)
         }
         (name, _) => name,
     };
     Template::named(name).ok_or_else(|| Error::UnknownName {
-        kind: "template",
+        kind: "template; MoE-LLaVA's train.py would take vicuna_v1 without a word for --version",
         name: name.to_string(),
         known: Template::names().into_iter().map(String::from).collect(),
     })
 }
 
-/// The first two-separator template that ends answers with the tokenizer's eos, else the script's default.
-fn template_for_eos(tokenizer: &Tokenizer) -> &'static str {
-    let Some(eos) = tokenizer.special.get(Role::Eos) else { return "vicuna_v1" };
+/// What the training script takes where it knows no template.
+const FALLBACK: &str = "vicuna_v1";
+
+/// The first two-separator template that ends answers with the tokenizer's eos.
+fn template_for_eos(tokenizer: &Tokenizer) -> Option<&'static str> {
+    let eos = tokenizer.special.get(Role::Eos)?;
     let fits = |name: &&str| {
         Template::named(name)
             .is_some_and(|t| t.style == SeparatorStyle::Two && t.sep2.as_deref() == Some(&eos.content))
     };
-    Template::names().into_iter().find(fits).unwrap_or("vicuna_v1")
+    Template::names().into_iter().find(fits)
 }

@@ -4,11 +4,13 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use super::Request;
 use crate::error::{Error, Result};
 use crate::hub::{HubId, HubOptions, Progress, Wanted, fetch};
 use crate::samples::{SampleTokenizer, TOKENIZERS};
-use crate::tokenizer::{FileSet, Tokenizer, load};
+use crate::tokenizer::{FileSet, LoadOptions, Loader, Release, Tokenizer, load};
 
 /// Prefix of an embedded sample.
 pub const SAMPLE_PREFIX: &str = "sample:";
@@ -55,4 +57,25 @@ pub fn files_for(spec: &str, hub: &HubOptions, watch: Watch<'_>) -> Result<FileS
 pub fn load_tokenizer(request: &Request, watch: Watch<'_>) -> Result<Arc<Tokenizer>> {
     let files = files_for(&request.tokenizer, &request.hub, watch)?;
     load(&request.tokenizer, &files, request.load).map(Arc::new)
+}
+
+/// The files of a request's tokenizer as the other class and the other releases read them: what they can be held
+/// against. Nothing is downloaded, and what does not load is left out.
+pub fn load_other_ways(request: &Request, own: &Tokenizer) -> Vec<Tokenizer> {
+    let hub = request.hub.clone().offline(true);
+    let Ok(files) = files_for(&request.tokenizer, &hub, &mut |_| ControlFlow::Continue(())) else {
+        return Vec::new();
+    };
+    let (loader, release) = (own.facts.loader, own.facts.release);
+    let other = if loader == Loader::Slow { Loader::Fast } else { Loader::Slow };
+    let releases = [Release::V4_31, Release::V4_37, Release::V5].into_iter().filter(|r| *r != release);
+    let mut ways = vec![(other, release)];
+    ways.extend(releases.map(|release| (loader, release)));
+    let load_as = |(loader, release): &(Loader, Release)| {
+        let way = LoadOptions { loader: Some(*loader), release: *release, ..request.load };
+        load(&request.tokenizer, &files, way).ok()
+    };
+    let loaded = ways.par_iter().filter_map(load_as);
+    let is_other = |t: &Tokenizer| (t.facts.loader, t.facts.release) != (loader, release);
+    loaded.filter(is_other).collect()
 }

@@ -159,7 +159,7 @@ impl Tokenizer {
                     .single_word(t.single_word)
                     .normalized(t.normalized);
             }
-            token.special(special || t.special)
+            token.special(special || (t.special && !t.plain_str))
         });
         let converted: Vec<_> = converted.collect();
         let added = if special { core.add_special_tokens(converted) } else { core.add_tokens(converted) };

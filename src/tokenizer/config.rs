@@ -56,9 +56,17 @@ impl InitArguments {
             arguments.merge_legacy(files, &map)?;
         }
         arguments.prefer_added();
-        arguments.wrap_mask(profile);
-        arguments.wrap_strings(profile);
+        // 5.x makes the same of every string, when it is added.
+        if release != Release::V5 {
+            arguments.wrap_mask(profile);
+            arguments.wrap_strings(profile);
+        }
         Ok(arguments)
+    }
+
+    /// True where the configuration has this key, a null included.
+    pub fn names(&self, key: &str) -> bool {
+        self.values.contains_key(key)
     }
 
     /// A string value of the configuration.
@@ -180,8 +188,12 @@ impl InitArguments {
     }
 
     /// CodeLlama: the tokens of its middle-filling are additional special ones.
-    pub fn add_infilling_tokens(&mut self) {
-        let names = [("prefix", "▁<PRE>"), ("middle", "▁<MID>"), ("suffix", "▁<SUF>"), ("eot", "▁<EOT>")];
+    pub fn add_infilling_tokens(&mut self, release: Release) {
+        let mut names =
+            vec![("prefix", "▁<PRE>"), ("middle", "▁<MID>"), ("suffix", "▁<SUF>"), ("eot", "▁<EOT>")];
+        if release == Release::V5 {
+            names.push(("fill", "<FILL_ME>"));
+        }
         for (name, default) in names {
             let content = match self.values.get(&format!("{name}_token")) {
                 Some(Value::Null) => continue,
@@ -189,9 +201,8 @@ impl InitArguments {
                 None => None,
             };
             let content = content.unwrap_or_else(|| default.to_string());
-            if !self.special.additional.iter().any(|t| t.content == content) {
-                self.special.additional.push(SpecialToken::from_str(&content));
-            }
+            self.special.additional.retain(|t| t.content != content);
+            self.special.additional.push(SpecialToken::from_str(&content));
         }
     }
 

@@ -41,7 +41,7 @@ pub fn convert(
         Some(SlowKind::ByteLevel | SlowKind::Qwen2) => byte_level(profile, files, arguments),
         Some(SlowKind::Roberta) => roberta(files, arguments),
         Some(SlowKind::Bert) => bert(files, arguments),
-        Some(SlowKind::XlmRoberta) => xlm_roberta(files),
+        Some(SlowKind::XlmRoberta) => xlm_roberta(files, release),
         _ => Err(Error::format(files.label(), format!("{} has no fast class", profile.class))),
     }
 }
@@ -57,9 +57,14 @@ fn llama(files: &FileSet, release: Release) -> Result<CoreParts> {
         let mut bpe = build_bpe(&pieces, MergeOrder::Score, &path)?;
         bpe.unk_token = Some("<unk>".to_string());
         CoreParts::bare(bpe)
+    } else if release == Release::V4_31 {
+        return Err(Error::format(
+            &path,
+            "the fast Llama class of transformers 4.31 is made from BPE models only",
+        ));
     } else {
         let pieces = pieces.into_iter().map(|(t, s)| (t, f64::from(s))).collect();
-        let unigram = Unigram::from(pieces, Some(0), release != Release::V4_31)
+        let unigram = Unigram::from(pieces, Some(0), true)
             .map_err(|e| Error::format(&path, format!("the pieces do not make a Unigram model: {e}")))?;
         CoreParts::bare(unigram)
     };
@@ -89,6 +94,18 @@ pub fn llama_decoder(strips_first: bool) -> Value {
     json!({"type": "Sequence", "decoders": steps})
 }
 
+/// What SentencePiece converters do about runs of spaces.
+fn fewer_spaces(release: Release) -> Vec<Value> {
+    let runs = json!({"Regex": " {2,}"});
+    match release {
+        Release::V4_31 => vec![json!({"type": "Replace", "pattern": runs, "content": " "})],
+        _ => vec![
+            json!({"type": "Strip", "strip_left": false, "strip_right": true}),
+            json!({"type": "Replace", "pattern": runs, "content": "▁"}),
+        ],
+    }
+}
+
 fn t5(files: &FileSet, arguments: &InitArguments, release: Release) -> Result<CoreParts> {
     let path = files.path_of("spiece.model");
     let model = ModelProto::read(&files.require("spiece.model")?, &path)?;
@@ -102,17 +119,11 @@ fn t5(files: &FileSet, arguments: &InitArguments, release: Release) -> Result<Co
         .map_err(|e| Error::format(&path, format!("the pieces do not make a Unigram model: {e}")))?;
     let mut parts = CoreParts::bare(unigram);
     let mut normalizers: Vec<Value> = model.charsmap_normalizer(&path)?.into_iter().collect();
-    let runs = json!({"Regex": " {2,}"});
-    match release {
-        Release::V4_31 => normalizers.push(json!({"type": "Replace", "pattern": runs, "content": " "})),
-        _ => normalizers.extend([
-            json!({"type": "Strip", "strip_left": false, "strip_right": true}),
-            json!({"type": "Replace", "pattern": runs, "content": "▁"}),
-        ]),
-    }
+    normalizers.extend(fewer_spaces(release));
     parts.normalizer = part(json!({"type": "Sequence", "normalizers": normalizers}))?;
-    let metaspace =
-        json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": true});
+    let first = arguments.flag("legacy") == Some(false) && release == Release::V4_37;
+    let scheme = if first { "first" } else { "always" };
+    let metaspace = json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": scheme, "split": true});
     parts.pre_tokenizer = part(metaspace.clone())?;
     parts.decoder = part(metaspace)?;
     parts.post_processor = part(closing_token("</s>", eos.unwrap_or(1)))?;
@@ -280,7 +291,7 @@ pub fn bert_parts(parts: &mut CoreParts, arguments: &InitArguments) -> Result<()
 }
 
 /// XLM-R puts four tokens of fairseq before the model's own: `<s>`, `<pad>`, `</s>`, `<unk>`, and `<mask>` last.
-fn xlm_roberta(files: &FileSet) -> Result<CoreParts> {
+fn xlm_roberta(files: &FileSet, release: Release) -> Result<CoreParts> {
     let path = files.path_of("sentencepiece.bpe.model");
     let model = ModelProto::read(&files.require("sentencepiece.bpe.model")?, &path)?;
     let mut pieces: Vec<(String, f64)> =
@@ -291,10 +302,7 @@ fn xlm_roberta(files: &FileSet) -> Result<CoreParts> {
         .map_err(|e| Error::format(&path, format!("the pieces do not make a Unigram model: {e}")))?;
     let mut parts = CoreParts::bare(unigram);
     let mut normalizers: Vec<Value> = model.charsmap_normalizer(&path)?.into_iter().collect();
-    normalizers.extend([
-        json!({"type": "Strip", "strip_left": false, "strip_right": true}),
-        json!({"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": "▁"}),
-    ]);
+    normalizers.extend(fewer_spaces(release));
     parts.normalizer = part(json!({"type": "Sequence", "normalizers": normalizers}))?;
     let metaspace =
         json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": true});

@@ -102,7 +102,10 @@ impl<'t> Explainer<'t> {
             return explained(span, steps);
         }
         match cutter(self.tokenizer) {
-            Cutter::SentencePiece(processor) => explained(span, sentencepiece_steps(processor, id)),
+            Cutter::SentencePiece(processor) => {
+                let piece = token_text(self.tokenizer, id).unwrap_or_default();
+                explained(span, sentencepiece_steps(processor, &piece))
+            }
             Cutter::Pipeline(core) => {
                 let (pre_token, word) = pre_token_at(core, text, &span)?.unwrap_or((span, String::new()));
                 explained(pre_token, self.pipeline_steps(core, id, &word)?)
@@ -153,12 +156,13 @@ impl<'t> Explainer<'t> {
     }
 }
 
-fn sentencepiece_steps(processor: &Processor, id: TokenId) -> Steps {
-    let piece = processor.piece(id).map(|(t, _)| t.to_string()).unwrap_or_default();
+/// The piece is named by its text, as a class may number the pieces of the model in its own way.
+fn sentencepiece_steps(processor: &Processor, piece: &str) -> Steps {
     if !processor.is_bpe() {
-        return Steps::Unigram(vec![(piece, f64::from(processor.score(id).unwrap_or(0.0)))]);
+        let score = processor.id_of(piece).and_then(|id| processor.score(id)).unwrap_or(0.0);
+        return Steps::Unigram(vec![(piece.to_string(), f64::from(score))]);
     }
-    let steps = processor.merges_of(&piece).into_iter();
+    let steps = processor.merges_of(piece).into_iter();
     Steps::Merges(
         steps.map(|(left, right, s)| MergeStep { left, right, rank: None, score: Some(s) }).collect(),
     )

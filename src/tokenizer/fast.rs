@@ -25,7 +25,7 @@ pub(super) fn load(
 ) -> Result<Tokenizer> {
     let mut arguments = InitArguments::read(files, profile, options.release)?;
     if profile.slow == Some(SlowKind::CodeLlama) {
-        arguments.add_infilling_tokens();
+        arguments.add_infilling_tokens(options.release);
     }
     for (role, token) in std::mem::take(&mut arguments.assigned_later) {
         arguments.special.set(role, Some(token));
@@ -46,7 +46,7 @@ pub(super) fn load(
         added.retain(|t| t.token.special || core.get_model().token_to_id(&t.token.content).is_none());
     }
     tokenizer_json::add_tokens(&mut core, added)?;
-    let base = class.strip_suffix("Fast").unwrap_or(class);
+    let base = Profile::base(class);
     let attribute = |index: usize, key: &str, default: bool| {
         let has = profile.attributes.get(index).is_some_and(|h| h.is_in(Loader::Fast));
         has.then(|| arguments.flag(key).unwrap_or(default))
@@ -99,18 +99,19 @@ fn add_on_loading_4_31(tokenizer: &mut Tokenizer, arguments: &InitArguments) -> 
 
 /// Tokens of the configuration that `tokenizer.json` lacks, then special tokens without an entry.
 fn add_missing(tokenizer: &mut Tokenizer, arguments: &InitArguments) -> Result<()> {
-    let mut wanted: Vec<SpecialToken> =
-        arguments.added.values().filter(|t| !tokenizer.added.has(t)).cloned().collect();
+    // 4.37 adds all of them again; those that are additional special tokens become special by it.
+    let mut wanted: Vec<SpecialToken> = arguments.added.values().cloned().collect();
     for token in tokenizer.special.all() {
         let known = tokenizer.added.id_of(&token.content).is_some();
         if !known && !wanted.iter().any(|t| t.content == token.content) {
             wanted.push(token.clone());
         }
     }
+    let roles = tokenizer.special.clone();
     // Runs of special and ordinary tokens are added together, as ids depend on the order only.
-    for run in wanted.chunk_by(|a, b| a.special == b.special) {
-        let special = run.first().is_some_and(|t| t.special || tokenizer.special.contains(&t.content));
-        tokenizer.add_tokens(run, special)?;
+    let is_special = |t: &SpecialToken| (t.special && !t.plain_str) || roles.contains(&t.content);
+    for run in wanted.chunk_by(|a, b| is_special(a) == is_special(b)) {
+        tokenizer.add_tokens(run, run.first().is_some_and(is_special))?;
     }
     Ok(())
 }

@@ -12,6 +12,9 @@ use crate::error::{Error, Result};
 /// No tokenizer file of the hub comes near this; a larger one is refused instead of read into memory.
 const MAX_FILE_BYTES: u64 = 1 << 30;
 
+/// The folder of named chat templates, as file names begin there.
+pub const CHAT_TEMPLATES: &str = "additional_chat_templates/";
+
 /// Where the bytes of one file are.
 #[derive(Debug, Clone)]
 enum Place {
@@ -20,7 +23,7 @@ enum Place {
 }
 
 /// A set of files by their hub names (`tokenizer.json`, `qwen.tiktoken`, …).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct FileSet {
     label: String,
     files: BTreeMap<String, Place>,
@@ -33,15 +36,24 @@ impl FileSet {
         Self { label: label.to_string(), files }
     }
 
-    /// The regular files directly in `dir` (links are followed once, by the system).
+    /// The regular files directly in `dir` (links are followed once, by the system), and those of its
+    /// `additional_chat_templates`.
     pub fn folder(dir: &Path) -> Result<Self> {
         let mut files = BTreeMap::new();
-        for entry in std::fs::read_dir(dir).map_err(|e| Error::io(dir, e))? {
-            let entry = entry.map_err(|e| Error::io(dir, e))?;
-            let path = entry.path();
-            if let (Some(name), true) = (entry.file_name().to_str(), path.is_file()) {
-                files.insert(name.to_string(), Place::Disk(path));
+        let mut add = |dir: &Path, prefix: &str| -> Result<()> {
+            for entry in std::fs::read_dir(dir).map_err(|e| Error::io(dir, e))? {
+                let entry = entry.map_err(|e| Error::io(dir, e))?;
+                let path = entry.path();
+                if let (Some(name), true) = (entry.file_name().to_str(), path.is_file()) {
+                    files.insert(format!("{prefix}{name}"), Place::Disk(path));
+                }
             }
+            Ok(())
+        };
+        add(dir, "")?;
+        let more = dir.join(CHAT_TEMPLATES.trim_end_matches('/'));
+        if more.is_dir() {
+            add(&more, CHAT_TEMPLATES)?;
         }
         Ok(Self { label: dir.display().to_string(), files })
     }

@@ -27,6 +27,8 @@ pub struct LoadOptions {
     pub loader: Option<Loader>,
     pub legacy: Option<bool>,
     pub release: Release,
+    /// How a rank file of no known class cuts texts, over what its configuration says.
+    pub split_pattern: Option<&'static str>,
 }
 
 /// Loads a tokenizer from its files; `name` is what messages and screens call it.
@@ -39,6 +41,7 @@ pub struct LoadOptions {
 pub fn load(name: &str, files: &FileSet, options: LoadOptions) -> Result<Tokenizer> {
     let mut tokenizer = load_class(name, files, options)?;
     tokenizer.embedding_rows = embedding_rows(files);
+    tokenizer.files = files.clone();
     Ok(tokenizer)
 }
 
@@ -96,7 +99,8 @@ fn too_new_for(class: &str, files: &FileSet, release: Release) -> Result<Option<
         return Ok(None);
     }
     let name = release.name();
-    if class.starts_with("GemmaTokenizer") {
+    let first = Profile::of(class).first_release();
+    if first.is_some_and(|first| first > name) {
         return Ok(Some(format!(
             "transformers {name} has no class {class}; it is loaded as newer releases do"
         )));
@@ -189,7 +193,7 @@ fn load_slow(profile: &Profile, kind: SlowKind, files: &FileSet, options: LoadOp
         arguments.wrap_strings(profile);
     }
     if kind == SlowKind::CodeLlama {
-        arguments.add_infilling_tokens();
+        arguments.add_infilling_tokens(options.release);
     }
     let legacy = match kind {
         SlowKind::Llama | SlowKind::T5 => {

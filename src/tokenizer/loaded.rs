@@ -9,11 +9,12 @@ use tokenizers::Model;
 use super::class::{ClassFacts, Loader, Release, Side};
 use super::core::{Core, encode_core};
 use super::encoding::{Encoding, Piece, TokenId};
+use super::files::FileSet;
 use super::slow::split::Splitter;
 use super::slow::{SlowClass, SlowState};
 use super::special::{AddedTokens, Role, SpecialToken, SpecialTokens};
 use super::{added, byte_alphabet};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// What does the work underneath.
 #[derive(Debug, Clone)]
@@ -35,6 +36,8 @@ pub struct Tokenizer {
     /// Things the user should know about how this was loaded.
     pub notes: Vec<String>,
     pub(super) engine: Engine,
+    /// Where it was read from; chat templates and processor settings lie there too.
+    pub files: FileSet,
     /// Rows of the model's embedding, from config.json where one lies beside the tokenizer.
     pub embedding_rows: Option<usize>,
     /// Tokens that 4.31 never splits (`unique_no_split_tokens`), in no other release used.
@@ -51,6 +54,7 @@ impl Tokenizer {
             added: AddedTokens::default(),
             notes: Vec::new(),
             engine,
+            files: FileSet::default(),
             embedding_rows: None,
             never_split: std::collections::BTreeSet::new(),
         }
@@ -79,14 +83,31 @@ impl Tokenizer {
         }
     }
 
+    /// Python's `offset_mapping` of a text: characters from and to, one pair a token.
+    ///
+    /// The library cuts white space off offsets after it has made characters of them, so a fast class is asked again.
+    pub fn char_offsets(&self, text: &str, add_special_tokens: bool) -> Result<Vec<(usize, usize)>> {
+        match &self.engine {
+            Engine::Fast(core) => {
+                let encoded = core.encode_char_offsets(text, add_special_tokens);
+                Ok(encoded.map_err(|e| Error::Encode(e.to_string()))?.get_offsets().to_vec())
+            }
+            Engine::Slow(..) => Ok(self.encode(text, add_special_tokens)?.char_offsets(text)),
+        }
+    }
+
     /// The ids of a text, cut so that they and the special tokens fit in `max_length`.
     pub fn encode_truncated(&self, text: &str, max_length: usize) -> Result<Encoding> {
         let whole = self.encode(text, true)?;
-        if whole.len() <= max_length {
+        let inner = self.encode(text, false)?;
+        // Python makes room for eos even where the class leaves it out because the text ends with one.
+        let around = match self.is_slow() {
+            true => usize::from(self.facts.adds_bos) + usize::from(self.facts.adds_eos),
+            false => whole.len().saturating_sub(inner.len()),
+        };
+        if inner.len() + around <= max_length {
             return Ok(whole);
         }
-        let inner = self.encode(text, false)?;
-        let around = whole.len().saturating_sub(inner.len());
         let before = around.min(usize::from(self.facts.adds_bos));
         let keep = max_length.saturating_sub(around);
         let mut cut = whole.clone();
@@ -99,7 +120,11 @@ impl Tokenizer {
             }
             Side::Left => cut.extend_shifted(&inner.without_head(inner.len().saturating_sub(keep), 0), 0),
         }
-        let after = whole.without_head(whole.len() - (around - before), 0);
+        let once = matches!(&self.engine, Engine::Slow(class, _) if class.adds_eos_once());
+        if once && cut.ids.last().copied() == self.role_id(Role::Eos) {
+            return Ok(cut);
+        }
+        let after = whole.without_head(whole.len().saturating_sub(around - before), 0);
         cut.extend_shifted(&after, 0);
         Ok(cut)
     }
@@ -171,7 +196,10 @@ impl Tokenizer {
 
     /// The token at an id, as the class names it.
     pub fn piece(&self, id: TokenId) -> Option<Piece> {
-        if let Some(token) = self.added.get(id) {
+        // The library of 5.x gives the normalized form of an added token.
+        if let Some(token) = self.added.get(id)
+            && self.facts.release != Release::V5
+        {
             return Some(Piece::Text(token.content.clone()));
         }
         match &self.engine {

@@ -30,7 +30,7 @@ pub use census::Census;
 pub use class::{ClassFacts, Loader, Release, Side, VERY_LARGE_INTEGER};
 pub use core::{AddedTokenWithId, Core, CoreParts, SharedModel};
 pub use encoding::{Encoding, IGNORE_INDEX, IMAGE_TOKEN_INDEX, NO_ID, Piece, TokenId};
-pub use files::FileSet;
+pub use files::{CHAT_TEMPLATES, FileSet};
 pub use load::{LoadOptions, load};
 pub use loaded::Tokenizer;
 pub use profile::Profile;

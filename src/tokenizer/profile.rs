@@ -223,11 +223,10 @@ const PROFILES: &[Profile] = &[
     Profile { class: "BartTokenizer", mask: Some(true), ..ROBERTA },
     Profile { class: "LongformerTokenizer", ..ROBERTA },
     Profile { class: "LEDTokenizer", mask: Some(true), ..ROBERTA },
-    Profile { class: "MvpTokenizer", mask: Some(true), ..ROBERTA },
+    Profile { class: "MvpTokenizer", wraps_strings: Some(false), ..ROBERTA },
     LLAMA_PROFILE,
     Profile { class: "CodeLlamaTokenizer", slow: Some(SlowKind::CodeLlama), ..LLAMA_PROFILE },
     T5,
-    Profile { class: "MT5Tokenizer", ..T5 },
     Profile {
         class: "Qwen2Tokenizer",
         slow: Some(SlowKind::Qwen2),
@@ -318,8 +317,27 @@ impl SlowKind {
 impl Profile {
     /// The profile of a class name, with or without `Fast`; a generic one for a class that is not known.
     pub fn of(class: &str) -> &'static Profile {
-        let base = class.strip_suffix("Fast").unwrap_or(class);
+        let base = Self::base(class);
         PROFILES.iter().find(|p| p.class == base).unwrap_or(&GENERIC)
+    }
+
+    /// A class name without `Fast`; of two names for one class the one that Python prints.
+    pub fn base(class: &str) -> &str {
+        match class.strip_suffix("Fast").unwrap_or(class) {
+            "MT5Tokenizer" => "T5Tokenizer",
+            base => base,
+        }
+    }
+
+    /// The first release with this class, where it is not in 4.31.
+    pub fn first_release(&self) -> Option<&'static str> {
+        Some(match self.class {
+            "CodeLlamaTokenizer" => "4.33",
+            "Qwen2Tokenizer" => "4.37",
+            "GemmaTokenizer" => "4.38",
+            "CohereTokenizer" => "4.39",
+            _ => return None,
+        })
     }
 
     /// The class that goes with the `model_type` of a config.json.
@@ -334,7 +352,7 @@ impl Profile {
 
     /// True when this class's behaviour is written down here, false for the generic stand-in.
     pub fn is_known(class: &str) -> bool {
-        let base = class.strip_suffix("Fast").unwrap_or(class);
+        let base = Self::base(class);
         base == GENERIC.class || PROFILES.iter().any(|p| p.class == base)
     }
 

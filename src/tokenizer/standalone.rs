@@ -32,7 +32,7 @@ pub(super) fn load(files: &FileSet, options: LoadOptions) -> Result<Option<Token
     let found = if files.has("tokenizer.json") {
         None
     } else if let Some(name) = files.find_suffix(".tiktoken").filter(|_| configured) {
-        ranks_of_unknown_class(files, name)?
+        ranks_of_unknown_class(files, name, options.split_pattern)?
     } else if configured {
         None
     } else if let Some(name) = files.find_suffix(".gguf") {
@@ -40,7 +40,7 @@ pub(super) fn load(files: &FileSet, options: LoadOptions) -> Result<Option<Token
     } else if files.has("tekken.json") {
         Some(from_tekken(files)?)
     } else if let Some(name) = files.find_suffix(".tiktoken") {
-        from_ranks(files, name)?
+        from_ranks(files, name, options.split_pattern)?
     } else {
         None
     };
@@ -48,13 +48,13 @@ pub(super) fn load(files: &FileSet, options: LoadOptions) -> Result<Option<Token
 }
 
 /// Ranks with a configuration: those of a known class go its way, the code of an unknown one is not run.
-fn ranks_of_unknown_class(files: &FileSet, name: &str) -> Result<Option<Standalone>> {
+fn ranks_of_unknown_class(files: &FileSet, name: &str, wished: Option<&str>) -> Result<Option<Standalone>> {
     let config = files.json("tokenizer_config.json")?.unwrap_or_default();
     let class = config.get("tokenizer_class").and_then(|c| c.as_str());
     if class.is_some_and(Profile::is_known) {
         return Ok(None);
     }
-    let mut found = from_ranks(files, name)?;
+    let mut found = from_ranks(files, name, wished)?;
     if let (Some(class), Some(Standalone { note: Some(note), .. })) = (class, &mut found) {
         *note = format!("class {class} is not known here and its code is not run; {note}");
     }
@@ -107,21 +107,23 @@ fn from_tekken(files: &FileSet) -> Result<Standalone> {
 }
 
 /// A rank file that belongs to no class; those of Qwen-1 and StableLM go the way of their classes.
-fn from_ranks(files: &FileSet, name: &str) -> Result<Option<Standalone>> {
+fn from_ranks(files: &FileSet, name: &str, wished: Option<&str>) -> Result<Option<Standalone>> {
     if name.ends_with("qwen.tiktoken") || name.ends_with("arcade100k.tiktoken") {
         return Ok(None);
     }
     let path = files.path_of(name);
     let ranks = tiktoken::read_ranks(&files.require(name)?, &path)?;
     let known = KnownEncoding::by_rank_count(ranks.len());
-    let own = own_pattern(files)?;
+    let own = wished.map(str::to_string).map_or_else(|| own_pattern(files), |p| Ok(Some(p)))?;
     let note = match &known {
+        _ if wished.is_some() => format!("{} ranks: split by the pattern of --split-pattern", ranks.len()),
         _ if own.is_some() => format!("{} ranks: split by the pattern of tokenizer_config.json", ranks.len()),
         Some(known) => {
             format!("{} ranks: read as {}, as the file holds no split pattern", ranks.len(), known.name)
         }
         None => format!(
-            "{} ranks are no published encoding: cl100k_base's split pattern and no special tokens are assumed",
+            "{} ranks are no published encoding: cl100k_base's split pattern (--split-pattern names another) and \
+             no special tokens are assumed",
             ranks.len()
         ),
     };

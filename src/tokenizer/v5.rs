@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 
 use serde_json::json;
-use tokenizers::AddedToken;
 use tokenizers::models::ModelWrapper;
 
 use super::class::{ClassFacts, Loader, Release};
@@ -13,7 +12,7 @@ use super::convert::{
     bert_parts, byte_level_step, closing_token, convert, enclosing, llama_decoder, part, qwen2_parts,
     reset_bpe, roberta_ends,
 };
-use super::core::{AddedTokenWithId, CoreParts};
+use super::core::CoreParts;
 use super::fast::{add_tokens_to_core, measure_bos_and_eos, rebuild_post_processor};
 use super::files::FileSet;
 use super::formats::sentencepiece::{MergeOrder, ModelProto, PieceKind, build_bpe};
@@ -33,16 +32,24 @@ pub(super) fn load(class: &str, files: &FileSet, options: LoadOptions) -> Result
         Some(bytes) => Some(tokenizer_json::read(&bytes, &files.path_of("tokenizer.json"))?),
         None => None,
     };
-    let base = class.strip_suffix("Fast").unwrap_or(class);
+    let base = Profile::base(class);
     let base = match base {
         "PreTrainedTokenizer" | "BloomTokenizer" => BACKEND,
         // One class for the whole family.
-        "BartTokenizer" | "LEDTokenizer" | "LongformerTokenizer" => "RobertaTokenizer",
+        "BartTokenizer" | "LEDTokenizer" | "LongformerTokenizer" | "MvpTokenizer" => "RobertaTokenizer",
+        "ElectraTokenizer" | "MobileBertTokenizer" => "BertTokenizer",
+        "MT5Tokenizer" => "T5Tokenizer",
         "LlamaTokenizer" if parts.as_ref().is_some_and(is_byte_level) => BACKEND,
         _ => base,
     };
     let profile = Profile::of(base);
     let mut arguments = InitArguments::read(files, profile, Release::V5)?;
+    if base == "GPTNeoXTokenizer" && !arguments.names("pad_token") {
+        arguments.special.set(Role::Pad, Some(SpecialToken::from_str("<|padding|>")));
+    }
+    if profile.slow == Some(SlowKind::T5) {
+        arguments.add_sentinels();
+    }
     if parts.is_some() {
         // The file's post-processor decides.
         arguments.forget(&["add_bos_token", "add_eos_token"]);
@@ -52,7 +59,7 @@ pub(super) fn load(class: &str, files: &FileSet, options: LoadOptions) -> Result
     let had_file = parts.is_some();
     let mut parts = match parts {
         Some(parts) => parts,
-        None => from_slow_files(profile, files, &arguments)?,
+        None => from_slow_files(profile, files, &mut arguments)?,
     };
     let rebuilt = rebuild(profile, &mut parts, &arguments, legacy)?;
     let file_tokens = if rebuilt && had_file { Vec::new() } else { std::mem::take(&mut parts.added_tokens) };
@@ -68,7 +75,7 @@ pub(super) fn load(class: &str, files: &FileSet, options: LoadOptions) -> Result
         let all: Vec<_> = all.iter().map(|t| SpecialToken::added(&t.content, false, true)).collect();
         add_tokens_to_core(&mut tokenizer, &all)?;
     }
-    let always = profile.class == "GPTNeoXTokenizer";
+    let always = profile.class == "GPTNeoXTokenizer" || profile.slow == Some(SlowKind::CodeLlama);
     let explicit = always
         || !had_file && (arguments.flag("add_bos_token").or(arguments.flag("add_eos_token"))).is_some();
     finish_post_processor(&mut tokenizer, profile, explicit || !has_post_processor)?;
@@ -78,6 +85,7 @@ pub(super) fn load(class: &str, files: &FileSet, options: LoadOptions) -> Result
 
 fn facts(base: &str, profile: &Profile, arguments: &InitArguments, legacy: Option<bool>) -> ClassFacts {
     let prefix = arguments.flag("add_prefix_space");
+    let always_bos = profile.slow == Some(SlowKind::CodeLlama);
     ClassFacts {
         name: base.to_string(),
         loader: Loader::Fast,
@@ -86,11 +94,12 @@ fn facts(base: &str, profile: &Profile, arguments: &InitArguments, legacy: Optio
         adds_bos: false,
         adds_eos: false,
         ends: [Role::Bos, Role::Eos],
-        add_bos_token: Some(arguments.flag("add_bos_token").unwrap_or(false)),
+        add_bos_token: Some(arguments.flag("add_bos_token").unwrap_or(always_bos)),
         add_eos_token: Some(arguments.flag("add_eos_token").unwrap_or(false)),
         // Llama and Qwen-2 pass on `None` where nothing is configured.
         add_prefix_space: match profile.slow {
             Some(SlowKind::Llama | SlowKind::Qwen2) => prefix,
+            Some(SlowKind::CodeLlama | SlowKind::XlmRoberta) => Some(prefix.unwrap_or(true)),
             _ => Some(prefix.unwrap_or(false)),
         },
         can_add_tokens: true,
@@ -109,13 +118,15 @@ fn is_byte_level(parts: &CoreParts) -> bool {
 }
 
 /// Model and tokens from the files of a slow class.
-fn from_slow_files(profile: &Profile, files: &FileSet, arguments: &InitArguments) -> Result<CoreParts> {
+fn from_slow_files(profile: &Profile, files: &FileSet, arguments: &mut InitArguments) -> Result<CoreParts> {
     if matches!(profile.slow, Some(SlowKind::Llama | SlowKind::CodeLlama | SlowKind::Gemma)) {
         let path = files.path_of("tokenizer.model");
         let model = ModelProto::read(&files.require("tokenizer.model")?, &path)?;
-        let mut parts = CoreParts::bare(build_bpe(&model.scored_pieces(), MergeOrder::Id, &path)?);
-        parts.added_tokens = declared_pieces(&model);
-        return Ok(parts);
+        arguments.special.additional = declared_pieces(&model);
+        if profile.slow == Some(SlowKind::CodeLlama) {
+            arguments.add_infilling_tokens(Release::V5);
+        }
+        return Ok(CoreParts::bare(build_bpe(&model.scored_pieces(), MergeOrder::Id, &path)?));
     }
     let mut parts = convert(profile, files, arguments, Release::V5)?;
     if matches!(profile.slow, Some(SlowKind::ByteLevel | SlowKind::Qwen2)) {
@@ -124,15 +135,13 @@ fn from_slow_files(profile: &Profile, files: &FileSet, arguments: &InitArguments
     Ok(parts)
 }
 
-/// Pieces that the model declares: control and unknown ones are special, those of the user are not.
-fn declared_pieces(model: &ModelProto) -> Vec<AddedTokenWithId> {
-    let declared = model.entries().filter_map(|(text, id, _, kind)| {
-        let special = match kind {
-            PieceKind::Control | PieceKind::Unknown => true,
-            PieceKind::UserDefined => false,
-            _ => return None,
-        };
-        Some(AddedTokenWithId { id, token: AddedToken::from(text, special).normalized(false) })
+/// Pieces that the model declares take the place of additional special tokens: control ones are special, those of the
+/// user are not.
+fn declared_pieces(model: &ModelProto) -> Vec<SpecialToken> {
+    let declared = model.entries().filter_map(|(text, _, _, kind)| match kind {
+        PieceKind::Control => Some(SpecialToken::added(text, false, true)),
+        PieceKind::UserDefined => Some(SpecialToken::added(text, false, false)),
+        _ => None,
     });
     declared.collect()
 }
@@ -146,10 +155,11 @@ fn rebuild(
 ) -> Result<bool> {
     let add_prefix_space = arguments.flag("add_prefix_space");
     match (profile.slow, &mut parts.model) {
-        (Some(SlowKind::Llama | SlowKind::CodeLlama), ModelWrapper::BPE(_)) => {
-            reset_bpe(&mut parts.model, true, true, None);
+        (Some(kind @ (SlowKind::Llama | SlowKind::CodeLlama)), ModelWrapper::BPE(_)) => {
+            let unk = arguments.special.get(Role::Unk).filter(|_| kind == SlowKind::CodeLlama);
+            reset_bpe(&mut parts.model, true, true, unk.map(|t| t.content.clone()));
             let prefix = add_prefix_space.unwrap_or(true);
-            let scheme = match (prefix, legacy) {
+            let scheme = match (prefix, legacy.or((kind == SlowKind::CodeLlama).then_some(false))) {
                 (false, _) => "never",
                 (true, Some(false)) => "first",
                 (true, _) => "always",
@@ -214,7 +224,6 @@ fn rebuild(
                 {"type": "WhitespaceSplit"}, metaspace.clone(),
             ]}))?;
             parts.decoder = part(metaspace)?;
-            parts.post_processor = part(enclosing(("<s>", 0), ("</s>", 2), 0))?;
         }
         (None, ModelWrapper::BPE(_)) => return rebuild_without_slow(profile, parts, add_prefix_space),
         _ => return Ok(false),
@@ -293,6 +302,9 @@ fn finish_post_processor(tokenizer: &mut Tokenizer, profile: &Profile, from_flag
         }
         return Ok(());
     }
+    if profile.slow == Some(SlowKind::XlmRoberta) {
+        return between_bos_and_eos(tokenizer);
+    }
     if !from_flags {
         return Ok(());
     }
@@ -306,4 +318,18 @@ fn finish_post_processor(tokenizer: &mut Tokenizer, profile: &Profile, from_flag
     tokenizer.facts.adds_bos = tokenizer.facts.add_bos_token.unwrap_or(false);
     tokenizer.facts.adds_eos = tokenizer.facts.add_eos_token.unwrap_or(false);
     rebuild_post_processor(tokenizer)
+}
+
+/// XLM-R: bos and eos by the ids that their tokens have here.
+fn between_bos_and_eos(tokenizer: &mut Tokenizer) -> Result<()> {
+    let end = |role: Role| {
+        let token = tokenizer.special.get(role)?.content.clone();
+        Some((token, usize::try_from(tokenizer.role_id(role)?).ok()?))
+    };
+    let (Some(bos), Some(eos)) = (end(Role::Bos), end(Role::Eos)) else { return Ok(()) };
+    let processor = part::<tokenizers::PostProcessorWrapper>(enclosing((&bos.0, bos.1), (&eos.0, eos.1), 0))?;
+    if let Engine::Fast(core) = &mut tokenizer.engine {
+        core.with_post_processor(processor);
+    }
+    Ok(())
 }

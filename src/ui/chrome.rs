@@ -3,7 +3,9 @@
 use super::canvas::{Canvas, wrapped};
 use super::theme::Meaning;
 use crate::app::survey::SampleState;
-use crate::app::{Action, App, Area, Binding, Load, Panes, Screen, Target, Tier, bindings, context, hints};
+use crate::app::{
+    Action, App, Area, Binding, Load, Notice, Panes, Screen, Target, Tier, bindings, context, hints, tour,
+};
 use crate::hub::{Progress, Stage};
 use crate::setup::{AUTO, SAMPLE_PREFIX, TokenChoice};
 use crate::text::width;
@@ -54,9 +56,9 @@ pub fn header(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
             (name, Meaning::Strong),
             (&class, Meaning::Quiet),
             (if roomy { "  template " } else { " · " }, Meaning::Quiet),
-            (&setup.template.name, Meaning::Strong),
+            (setup.template_name(), Meaning::Strong),
             (" rule ", Meaning::Quiet),
-            (setup.rule.name(), Meaning::Strong),
+            (setup.rule_name(), Meaning::Strong),
             (" recipe ", Meaning::Quiet),
             (recipe, Meaning::Strong),
             (&overrides(app), Meaning::Overridden),
@@ -268,7 +270,9 @@ pub fn alert(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
 /// A message, or the keys of the context.
 pub fn footer(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
     let area = inset(panes.footer);
-    if let Some(notice) = &app.notice {
+    let tour = tour::line(app).map(|line| format!("{line}   . next  esc ends"));
+    let tour = tour.filter(|_| app.overlay.is_none()).map(|text| Notice { text, is_error: false });
+    if let Some(notice) = app.notice.as_ref().or(tour.as_ref()) {
         let meaning = if notice.is_error { Meaning::Bad } else { Meaning::Warning };
         let mark = if notice.is_error { "✗ " } else { "" };
         let text = format!("{mark}{}", notice.text.replace('\n', " "));

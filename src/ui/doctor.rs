@@ -4,7 +4,8 @@ use super::canvas::{Canvas, wrapped};
 use super::theme::Meaning;
 use crate::app::panels::doctor::shown;
 use crate::app::{App, Area, Load, Panes};
-use crate::diagnose::{Finding, Fix, Report, Verdict};
+use crate::diagnose::{Finding, Report, Verdict};
+use crate::report::effect_text;
 
 /// Draws the screen.
 pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
@@ -31,7 +32,8 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
     let rest = Area { y: area.y + head, height: area.height.saturating_sub(head), ..area };
     // The list takes what it needs, at most half where there is room for both.
     let wanted = u16::try_from(findings.len()).unwrap_or(u16::MAX).max(1);
-    let list_height = wanted.min((rest.height / 2).max(3)).min(rest.height);
+    let most = if rest.height < 12 { 3 } else { rest.height / 2 };
+    let list_height = wanted.min(most).min(rest.height);
     let list = Area { height: list_height, ..rest };
     rows(canvas, app, list, &findings);
     let below = rest.height.saturating_sub(list_height + 1);
@@ -161,10 +163,10 @@ fn rows(canvas: &mut Canvas<'_>, app: &App, area: Area, findings: &[&Finding]) {
 
 /// The finding under the cursor, line by line as far as there is room.
 fn full(canvas: &mut Canvas<'_>, app: &App, area: Area, finding: &Finding) {
-    let mut lines: Vec<(&'static str, String, Meaning)> = Vec::new();
-    lines.push(("cause", finding.cause.clone(), Meaning::Text));
-    for evidence in &finding.evidence {
-        lines.push(("seen", format!("{}: {}", evidence.what, evidence.value), Meaning::Quiet));
+    let mut lines = vec![("cause", finding.cause.clone(), Meaning::Text)];
+    if let Some(fix) = &finding.fix {
+        lines.push(("fix", fix.summary.clone(), Meaning::Good));
+        lines.extend(effect_text(fix).map(|text| ("tried", text, Meaning::Text)));
     }
     if !finding.samples.is_empty() {
         let samples = app.samples.ready();
@@ -175,38 +177,26 @@ fn full(canvas: &mut Canvas<'_>, app: &App, area: Area, finding: &Finding) {
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         lines.push(("where", format!("{}{more}   enter opens them", ids.join(", ")), Meaning::Text));
     }
-    if let Some(fix) = &finding.fix {
-        lines.extend(fix_lines(fix));
-    }
+    let seen = finding.evidence.iter().map(|e| ("seen", format!("{}: {}", e.what, e.value), Meaning::Quiet));
+    lines.extend(seen);
+    let code = finding.fix.iter().flat_map(|fix| fix.code.lines());
+    lines.extend(code.map(|line| ("code", line.to_string(), Meaning::Special)));
     let name_width = 7.min(area.width);
-    let mut y = 0;
+    let room = usize::from(area.width - name_width);
+    let mut rows: Vec<(&'static str, String, Meaning)> = Vec::new();
     for (name, text, meaning) in lines {
-        for (n, piece) in wrapped(&text, usize::from(area.width - name_width)).into_iter().enumerate() {
-            let line = area.line(y);
-            if line.height == 0 {
-                return;
-            }
-            if n == 0 {
-                canvas.text(line, name, Meaning::Quiet);
-            }
-            let rest = Area { x: line.x + name_width, width: line.width - name_width, ..line };
-            canvas.text(rest, &piece, meaning);
-            y += 1;
-        }
+        let pieces = wrapped(&text, room).into_iter().enumerate();
+        rows.extend(pieces.map(|(n, piece)| (if n == 0 { name } else { "" }, piece, meaning)));
     }
-}
-
-fn fix_lines(fix: &Fix) -> Vec<(&'static str, String, Meaning)> {
-    let mut lines = vec![("fix", fix.summary.clone(), Meaning::Good)];
-    if let Some(effect) = &fix.effect {
-        let learned = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-        let gained = learned(effect.supervised_after) - learned(effect.supervised_before);
-        let text = format!(
-            "{} samples: {} repaired, {} broken, {} left out, {} still wrong, {gained:+} learned tokens",
-            effect.tried, effect.repaired, effect.broken, effect.dropped, effect.remaining
-        );
-        lines.push(("tried", text, Meaning::Text));
+    let height = usize::from(area.height);
+    let top = app.panels.doctor.top.min(rows.len().saturating_sub(height));
+    for (n, (name, text, meaning)) in rows.iter().skip(top).take(height).enumerate() {
+        let line = area.line(u16::try_from(n).unwrap_or(u16::MAX));
+        canvas.text(line, name, Meaning::Quiet);
+        let rest = Area { x: line.x + name_width, width: line.width - name_width, ..line };
+        canvas.text(rest, text, *meaning);
     }
-    lines.extend(fix.code.lines().map(|code| ("code", code.to_string(), Meaning::Special)));
-    lines
+    if rows.len() > top + height && height > 0 {
+        canvas.right(area.line(area.height - 1), " ] more", Meaning::Key);
+    }
 }

@@ -3,7 +3,7 @@
 use super::canvas::Canvas;
 use super::theme::Meaning;
 use crate::app::flow::token_glyphs;
-use crate::app::{App, Area, Panes, SampleView, Speaker, Tier, TokenKind};
+use crate::app::{App, Area, Panes, SampleView, Tier, TokenKind};
 use crate::labels::{IMAGE_TOKEN_INDEX, Labelled, SegmentKind};
 use crate::text::plain;
 use crate::tokenizer::{Piece, TokenId};
@@ -88,11 +88,7 @@ fn label_meaning(view: &SampleView, index: usize) -> Meaning {
 }
 
 fn place(view: &SampleView, index: usize) -> String {
-    match view.section_at(index).map(|(_, s)| (s.speaker, s.round)) {
-        Some((Speaker::System, _)) | Some((_, None)) => "system".to_string(),
-        Some((speaker, Some(round))) => format!("round {} {}", round + 1, speaker.name()),
-        None => String::new(),
-    }
+    view.section_at(index).map_or(String::new(), |(_, section)| section.name())
 }
 
 fn label_line(view: &SampleView, index: usize) -> String {
@@ -137,7 +133,7 @@ fn kind_line(view: &SampleView, index: usize) -> String {
 /// Which rule and which arithmetic made a token what it is.
 fn why(view: &SampleView, index: usize) -> String {
     let Some(labelled) = view.labelled() else { return String::new() };
-    let rule = view.setup.rule.name();
+    let rule = view.setup.rule_name();
     let Some(segment) = labelled.segment_at(index) else { return String::new() };
     let round = segment.round.unwrap_or(0);
     let text = match segment.kind {
@@ -152,11 +148,20 @@ fn why(view: &SampleView, index: usize) -> String {
         ),
         SegmentKind::Header => format!("the header, {} tokens when encoded alone", segment.tokens.len()),
         SegmentKind::TurnHead => "the first 2 tokens of a human turn stay supervised".to_string(),
+        SegmentKind::Frame => format!("what the template puts around {}", turn_of(labelled, segment.round)),
+        SegmentKind::Content => format!("the text of {}", turn_of(labelled, segment.round)),
         SegmentKind::ImagePrefix => {
             "the placeholder encoded alone is masked, the rest is learned".to_string()
         }
     };
     format!("rule {rule}: {text}")
+}
+
+fn turn_of(labelled: &Labelled, round: Option<usize>) -> String {
+    match round.and_then(|round| labelled.rounds.get(round)?.message.as_ref()) {
+        Some(message) => format!("turn {} ({})", message.index + 1, plain(&message.role)),
+        None => "the turns".to_string(),
+    }
 }
 
 fn instruction(view: &SampleView, labelled: &Labelled, round: usize, len: usize) -> String {

@@ -16,7 +16,7 @@ use ratatui::style::{Modifier, Style};
 use super::canvas::Canvas;
 use super::theme::Meaning;
 use crate::app::flow::{Density, Item, Placed, Row};
-use crate::app::{App, Area, Panes, SampleView, Section, Speaker, Target, TokenKind, TokenState};
+use crate::app::{App, Area, Panes, SampleView, Section, Target, TokenKind, TokenState};
 use crate::text::{Glyph, GlyphKind, Spaces, glyphs};
 
 /// Draws the token stream; gives the number of tokens whose glyphs were made.
@@ -53,13 +53,6 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes, view: &SampleView
     flow.touched.get()
 }
 
-fn section_name(section: &Section) -> String {
-    match (section.speaker, section.round) {
-        (Speaker::System, _) | (_, None) => section.speaker.name().to_string(),
-        (speaker, Some(round)) => format!("round {} {}", round + 1, speaker.name()),
-    }
-}
-
 /// What a section teaches, and the look of saying so.
 fn section_count(section: &Section, mismatch: bool) -> (String, Meaning) {
     if mismatch && section.would_learn > 0 {
@@ -76,7 +69,7 @@ fn gutter_line(canvas: &mut Canvas<'_>, area: Area, section: &Section, view: &Sa
     let (count, meaning) = section_count(section, mismatch);
     match line {
         0 => {
-            canvas.text(area, &section_name(section), Meaning::Strong);
+            canvas.text(area, &section.name(), Meaning::Strong);
         }
         1 => {
             canvas.text(Area { x: area.x + 2, width: area.width - 2, ..area }, &count, meaning);
@@ -97,7 +90,7 @@ fn title(canvas: &mut Canvas<'_>, area: Area, section: &Section, view: &SampleVi
     let mismatch = view.labelled().is_some_and(|l| l.mismatch);
     let (count, meaning) = section_count(section, mismatch);
     let mark = if meaning == Meaning::Quiet { "─ " } else { "▌ " };
-    let name = section_name(section);
+    let name = section.name();
     canvas.spans(
         area,
         &[

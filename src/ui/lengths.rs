@@ -22,6 +22,9 @@ use crate::text::{Spaces, glyphs};
 /// Draws the ledger.
 pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes, view: &SampleView) {
     let Some(labelled) = view.labelled() else { return };
+    if view.setup.chat.is_some() {
+        return super::turn_lengths::draw(canvas, app, panes, view, labelled);
+    }
     let area = panes.body;
     let wide = area.width >= 90;
     let narrow = area.width < 56;

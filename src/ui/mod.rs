@@ -17,8 +17,11 @@ mod prompt;
 mod samples;
 mod scan;
 mod special;
+mod strategies;
 mod table;
+mod template_editor;
 mod theme;
+mod turn_lengths;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -124,6 +127,7 @@ fn panel(canvas: &mut Canvas<'_>, app: &App, panes: &Panes, screen: Screen) {
         Screen::Experts => experts::draw(canvas, app, panes),
         Screen::Compare => compare::draw(canvas, app, panes),
         Screen::Scan => scan::draw(canvas, app, panes),
+        Screen::Strategies => strategies::draw(canvas, app, panes),
         _ => {}
     }
 }

@@ -4,7 +4,8 @@ use super::canvas::{Canvas, wrapped};
 use super::theme::Meaning;
 use crate::app::panels::onboard::Onboarded;
 use crate::app::{App, Area, Load, Panes};
-use crate::diagnose::TokenizerKind;
+use crate::diagnose::Verdict;
+use crate::report::onboarding_lines;
 
 /// Draws the screen.
 pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
@@ -47,94 +48,28 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
 /// All lines: (heading, text, meaning).
 fn steps(app: &App, onboarded: &Onboarded) -> Vec<(bool, String, Meaning)> {
     let Onboarded { onboarding, patch } = onboarded;
-    let mut lines: Vec<(bool, String, Meaning)> = Vec::new();
-    let step = |lines: &mut Vec<(bool, String, Meaning)>, title: &str| {
-        let number = lines.iter().filter(|(heading, ..)| *heading).count() + 1;
-        lines.push((true, format!("{number}  {title}"), Meaning::Strong));
-    };
-    let say =
-        |lines: &mut Vec<(bool, String, Meaning)>, text: String, meaning| lines.push((false, text, meaning));
-
-    step(&mut lines, "which kind of tokenizer is it");
-    let kind = match onboarding.kind {
-        TokenizerKind::CanAdd => "it can add special tokens",
-        TokenizerKind::CannotAdd => "it cannot add tokens: an existing one gets the role",
-        TokenizerKind::LlamaLike => "it behaves like Llama's: nothing to add",
-    };
-    say(&mut lines, format!("{kind}: {}", onboarding.reasons.join("; ")), Meaning::Text);
-
-    step(&mut lines, "give it unk, eos and pad");
-    for token in &onboarding.tokens {
-        let id = token.id.map_or("no id".to_string(), |id| format!("id {id}"));
-        let new = if token.new { "new, needs an embedding row" } else { "is in the vocabulary already" };
-        say(&mut lines, format!("{} = {} ({id}, {new})", token.role, token.content), Meaning::Special);
-    }
-    for warning in &onboarding.warnings {
-        say(&mut lines, format!("! {warning}"), Meaning::Warning);
-    }
-
-    step(&mut lines, "a template whose last separator is the true eos");
-    let template = &onboarding.plan.setup.template;
-    let sep2 = template.sep2.as_deref().unwrap_or("none");
-    say(&mut lines, format!("like {}, with sep2 = {sep2}", template.name), Meaning::Text);
-
-    step(&mut lines, "a preprocess function with the right start and offsets");
-    match onboarding.plan.counting.two() {
-        Some(two) => say(
-            &mut lines,
-            format!(
-                "cur_len starts at {}; round {:+}, instruction {:+} (with an image {:+} and {:+})",
-                two.start, two.text.round, two.text.instruction, two.image.round, two.image.instruction
-            ),
-            Meaning::Text,
-        ),
-        None => say(&mut lines, format!("rule {}", onboarding.plan.counting.name()), Meaning::Text),
-    }
-    let change = if onboarding.fix.changes.is_empty() {
-        "the set-up on screen is this already".to_string()
-    } else {
-        format!("changes: {}", onboarding.fix.summary)
-    };
-    say(&mut lines, change, Meaning::Text);
-
-    step(&mut lines, "proof");
-    say(
-        &mut lines,
-        "conversations of 1 to 5 rounds, with and without images: every length agrees, exactly the answers are learned"
-            .to_string(),
-        Meaning::Good,
-    );
-    let effect = &onboarding.effect;
-    let text = format!(
-        "on your {} samples: {} repaired, {} broken, {} still wrong; learned tokens {} → {}",
-        effect.tried,
-        effect.repaired,
-        effect.broken,
-        effect.remaining,
-        effect.supervised_before,
-        effect.supervised_after
-    );
-    say(&mut lines, text, if effect.broken == 0 { Meaning::Good } else { Meaning::Bad });
-    if !onboarding.left_over.is_empty() {
-        let samples = app.samples.ready();
-        let name = |i: &usize| samples.and_then(|s| s.get(*i)).map_or(i.to_string(), |s| s.id.clone());
-        let ids: Vec<String> = onboarding.left_over.iter().take(8).map(name).collect();
-        let text = format!("no rule can label these, the data must change: {}", ids.join(", "));
-        say(&mut lines, text, Meaning::Warning);
-    }
-
-    step(&mut lines, "stage 1 keeps --version plain; stages 2 and 3 get");
-    for line in patch.flags.lines() {
-        say(&mut lines, line.to_string(), Meaning::Quiet);
-    }
-    step(&mut lines, "the patch (w writes it into a folder)");
-    for code in
-        [&patch.tokenizer_lines, &patch.function, &patch.dispatch, &patch.template, &patch.registration]
-    {
-        for line in code.lines() {
-            say(&mut lines, line.to_string(), Meaning::Quiet);
-        }
-        say(&mut lines, String::new(), Meaning::Quiet);
+    let samples = app.samples.ready().map(|s| s.as_slice()).unwrap_or_default();
+    let lines = onboarding_lines(onboarding, patch, samples).into_iter();
+    let mut lines: Vec<(bool, String, Meaning)> = lines
+        .map(|line| {
+            let meaning = match line.verdict {
+                _ if line.heading => Meaning::Strong,
+                Verdict::Ok => Meaning::Good,
+                Verdict::Warn => Meaning::Warning,
+                Verdict::Error => Meaning::Bad,
+                _ => Meaning::Text,
+            };
+            (line.heading, line.text, meaning)
+        })
+        .collect();
+    lines.push((true, "the patch (w writes it into a folder)".to_string(), Meaning::Strong));
+    for (_, place, code) in patch.pieces().into_iter().filter(|(file, ..)| !SAID.contains(file)) {
+        lines.push((false, format!("# {place}"), Meaning::Special));
+        lines.extend(code.lines().map(|line| (false, line.to_string(), Meaning::Quiet)));
+        lines.push((false, String::new(), Meaning::Quiet));
     }
     lines
 }
+
+/// Pieces of the patch that the screen leaves out: said in a step already, and too long to read here.
+const SAID: [&str; 2] = ["flags.txt", "test_labels.py"];

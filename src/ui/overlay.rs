@@ -16,6 +16,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
         None => {}
         Some(Overlay::Picker(picker)) => list(canvas, app, picker),
         Some(Overlay::Editor(editor)) => turn(canvas, app, panes, editor),
+        Some(Overlay::Template(editor)) => super::template_editor::draw(canvas, app, editor),
         Some(Overlay::Path(prompt)) => path(canvas, app, prompt),
         Some(Overlay::Help(top)) => help(canvas, app, *top),
         Some(Overlay::Sheet(sheet)) => read(canvas, app, sheet),

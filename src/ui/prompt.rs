@@ -24,7 +24,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes, view: &SampleView
             ("separator", Meaning::Special),
             ("  ", Meaning::Text),
             ("answer", Meaning::Supervised),
-            (&format!("   {} bytes, template {}", prompt.len(), view.setup.template.name), Meaning::Quiet),
+            (&format!("   {} bytes, template {}", prompt.len(), view.setup.template_name()), Meaning::Quiet),
         ],
     );
     let area = Area { y: area.y + 1, height: area.height.saturating_sub(1), ..area };

@@ -54,8 +54,12 @@ fn added_tokens() {
             let base = loaded.entry(name.clone()).or_insert_with(|| {
                 let dir = root.join("tokenizers").join(record["tok"].as_str().expect("a name"));
                 let loader = if record["fast"] == json!(true) { Loader::Fast } else { Loader::Slow };
-                let options =
-                    LoadOptions { loader: Some(loader), legacy: record["legacy"].as_bool(), release };
+                let options = LoadOptions {
+                    loader: Some(loader),
+                    legacy: record["legacy"].as_bool(),
+                    release,
+                    split_pattern: None,
+                };
                 load("t", &FileSet::folder(&dir).expect("a folder"), options).expect("loads")
             });
             let expected = json!([record["ids"], record["decoded"], record["skipped"], record["len"]]);

@@ -3,11 +3,14 @@
 //! Works on any folder of that layout. Files that are not there are listed as skipped, and so are label
 //! names of strategies that nobody has written yet; every other record must match exactly.
 
+mod command;
 mod files;
 mod real_templates;
 mod records;
+mod setups;
 mod strategies;
 mod tokenizer;
+mod views;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -38,6 +41,14 @@ pub fn conversations(dir: &Path) -> BTreeMap<String, Sample> {
         .iter()
         .map(|r| (r["conv"].as_str().unwrap().to_string(), sample(r)))
         .collect()
+}
+
+/// The lines of conversations.jsonl as samples, read as a data file is.
+pub fn samples(dir: &Path) -> BTreeMap<String, maskscope::chat::Sample> {
+    let path = dir.join("conversations.jsonl");
+    let path = if path.exists() { path } else { dir.join("conversations.jsonl.gz") };
+    let file = maskscope::chat::read_samples(&path, None).unwrap();
+    file.samples.into_iter().map(|sample| (sample.id.clone(), sample)).collect()
 }
 
 fn inputs<'a>(conversation: &'a Sample, tokenizer: &'a TestTokenizer) -> Inputs<'a> {

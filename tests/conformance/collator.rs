@@ -19,7 +19,7 @@ fn load_named(root: &std::path::Path, name: &str, release: &str) -> Tokenizer {
     };
     let files = FileSet::folder(&root.join("tokenizers").join(folder)).expect("the tokenizer's folder");
     let (release, _) = Release::parse(release).expect("a release");
-    load(name, &files, LoadOptions { loader: None, legacy, release }).expect("loads")
+    load(name, &files, LoadOptions { legacy, release, ..LoadOptions::default() }).expect("loads")
 }
 
 fn spans(labels: &[i64]) -> Vec<[usize; 2]> {
@@ -49,8 +49,9 @@ fn zeros(mask: &[bool], like: &Value) -> Value {
 fn collator() {
     let Some(root) = root("collator") else { return };
     let dir = root.join("golden/labels");
-    let samples: HashMap<String, Sample> = read_samples(&dir.join("conversations.json"))
+    let samples: HashMap<String, Sample> = read_samples(&dir.join("conversations.json"), None)
         .expect("the samples")
+        .samples
         .into_iter()
         .map(|s| (s.id.clone(), s))
         .collect();

@@ -58,10 +58,12 @@ fn combinations(root: &Path, path: &Path, bases: &mut BTreeMap<String, Arc<Token
         let options = PromptOptions { mm_use_im_start_end: wrapped, ..PromptOptions::default() };
         let tokenizer = Arc::new(tokenizer);
         let setup = Setup {
+            chat: None,
             tokenizer,
             base,
             template,
             rule,
+            chat: None,
             numbers: None,
             recipe: None,
             overrides: wanted,
@@ -97,7 +99,7 @@ fn check_fix(name: &str, plan: &Plan, report: &Report, samples: &[Sample]) -> Ve
         };
         let (after, _) = fix.apply(plan, samples).expect("it applies");
         let inspections: Vec<Inspection> = samples.iter().map(|s| after.inspect(s)).collect();
-        let again = diagnose_plan(after, samples, &inspections);
+        let again = diagnose_plan(after, samples, &inspections, &[]);
         if !structural(&again).is_empty() || again.finding("MSK012").is_none_or(|f| f.verdict != Verdict::Ok)
         {
             wrong.push(format!("{name}: after {:?} still {:?}", fix.summary, structural(&again)));
@@ -127,7 +129,8 @@ fn check_terms(plan: &Plan, inspections: &[Inspection], name: &str) {
 fn doctor() {
     let Some(root) = root("doctor") else { return };
     let dir = root.join("golden/labels");
-    let samples: Vec<Sample> = read_samples(&dir.join("conversations.json")).expect("the samples");
+    let samples: Vec<Sample> =
+        read_samples(&dir.join("conversations.json"), None).expect("the samples").samples;
     let only = std::env::var("MASKSCOPE_CONFORMANCE_ONLY").unwrap_or_default();
     let mut bases = BTreeMap::new();
     let (count, tabled) = (AtomicUsize::new(0), AtomicUsize::new(0));
@@ -150,8 +153,11 @@ fn doctor() {
             if let Some(expected) = expected(file, pair.trim_end_matches("+wrap")) {
                 tabled.fetch_add(1, Ordering::Relaxed);
                 let found = structural(&report);
-                // A subset of the samples may not show every cause.
-                let fits = if pair.ends_with("+wrap") { true } else { found == expected };
+                // A subset of the samples may not show every cause, but it shows no other.
+                let fits = match pair.ends_with("+wrap") {
+                    true => found.iter().all(|id| expected.contains(id)),
+                    false => found == expected,
+                };
                 if !fits {
                     wrong.push(format!("{name}: found {found:?}, expected {expected:?}"));
                 }
@@ -162,6 +168,9 @@ fn doctor() {
             if !pair.starts_with("plain/") && !pair.ends_with("v0/dispatch") && !pair.starts_with("v0_") {
                 wrong.extend(check_fix(name, &Plan::of(setup), &report, &samples));
             }
+            let explained = |index: usize| {
+                report.findings.iter().any(|f| f.verdict >= Verdict::Warn && f.samples.contains(&index))
+            };
             let blamed: BTreeSet<usize> = report
                 .findings
                 .iter()
@@ -172,6 +181,9 @@ fn doctor() {
                 let lost = inspection.result.as_ref().is_ok_and(|l| l.mismatch);
                 if inspection.result.is_ok() && !lost && blamed.contains(&index) {
                     wrong.push(format!("{name}: {} is blamed but not lost", inspection.id));
+                }
+                if let (Err(error), false) = (&inspection.result, explained(index)) {
+                    wrong.push(format!("{name}: {} raises {error:?} without a cause", inspection.id));
                 }
                 if lost && !blamed.contains(&index) {
                     wrong.push(format!("{name}: {} is lost without a cause", inspection.id));

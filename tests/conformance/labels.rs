@@ -46,7 +46,12 @@ pub fn load_for(root: &Path, record: &Value) -> Tokenizer {
     let (release, _) = Release::parse(text("transformers_version")).expect("a release");
     let legacy = record["loader_kw"].get("legacy").and_then(Value::as_bool);
     let files = FileSet::folder(&tokenizer_folder(root, text("dir"))).expect("the tokenizer's folder");
-    load(text("tokenizer"), &files, LoadOptions { loader: Some(loader), legacy, release }).expect("loads")
+    load(
+        text("tokenizer"),
+        &files,
+        LoadOptions { loader: Some(loader), legacy, release, split_pattern: None },
+    )
+    .expect("loads")
 }
 
 /// The folder of a tokenizer: beside the goldens, or for the extract in this repository among the samples.
@@ -188,7 +193,7 @@ fn read_prompts(dir: &Path) -> HashMap<String, String> {
 
 /// Checks the files of `dir` whose name contains `only`; tokenizers are found from `root`.
 fn check_folder(root: &Path, dir: &Path, only: &str) {
-    let samples = read_samples(&dir.join("conversations.json")).expect("the samples");
+    let samples = read_samples(&dir.join("conversations.json"), None).expect("the samples").samples;
     let samples: HashMap<String, Sample> = samples.into_iter().map(|s| (s.id.clone(), s)).collect();
     let prompts = read_prompts(dir);
     let (mut failed, mut checked) = (Vec::new(), 0);

@@ -110,7 +110,7 @@ fn both_ways_give_one_report() {
         let setup = Arc::new(resolve(&base, &request).expect("a set-up"));
         for key in [None, Some("source".to_string())] {
             let has_key = key.is_some();
-            let reference = Scanner::new(setup.clone(), key).with_way(Way::Reference);
+            let reference = Scanner::new(setup.clone(), key, None).with_way(Way::Reference);
             let quick = reference.clone().with_way(Way::Quick { verify: 1.0 });
             assert_eq!(quick.slow_because(), None, "{name} {}", loader.name());
             // Values of a key are counted in the small sets only: labelling in full takes long.

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use maskscope::chat::Template;
 use maskscope::data::{Record, Records, Source};
-use maskscope::labels::{PromptOptions, Rule};
+use maskscope::labels::PromptOptions;
 use maskscope::scan::{Scanner, Way};
-use maskscope::setup::{Setup, apply};
+use maskscope::setup::{AUTO, NONE, Request, Setup, apply, resolve};
 use maskscope::tokenizer::Tokenizer;
 use serde_json::Value;
 
@@ -40,29 +39,22 @@ impl Counts {
     }
 }
 
-/// The set-up of a golden record.
+/// The set-up of a golden record, for a tokenizer that has its overrides already.
 fn setup(tokenizer: &Arc<Tokenizer>, record: &Value) -> Setup {
-    let text = |key: &str| record[key].as_str().unwrap_or_default();
-    let template = Template::named(text("template")).expect("the template");
-    let rule = match text("preprocess") {
-        "dispatch" => Rule::dispatch(&template),
-        name => Rule::named(name).expect("the rule"),
+    let text = |key: &str| record[key].as_str().unwrap_or_default().to_string();
+    let preprocess = match text("preprocess").as_str() {
+        "dispatch" => AUTO.to_string(),
+        name => name.to_string(),
     };
-    Setup {
-        tokenizer: tokenizer.clone(),
-        base: tokenizer.clone(),
-        template,
-        rule,
-        numbers: None,
-        recipe: None,
-        overrides: Vec::new(),
-        effects: Vec::new(),
-        options: PromptOptions {
-            mm_use_im_start_end: record["mm_use_im_start_end"].as_bool().unwrap_or(false),
-            ..PromptOptions::default()
-        },
-        notes: Vec::new(),
-    }
+    let request = Request {
+        template: text("template"),
+        preprocess,
+        recipe: NONE.to_string(),
+        model_max_length: Some(PromptOptions::default().model_max_length),
+        mm_use_im_start_end: record["mm_use_im_start_end"].as_bool().unwrap_or(false),
+        ..Request::default()
+    };
+    resolve(tokenizer, &request).expect("the set-up")
 }
 
 /// Scans the samples of each group of records that differ in the sample only.
@@ -84,8 +76,8 @@ fn check_file(root: &Path, path: &Path, data: &BTreeMap<String, Record>) -> (usi
             let base = load_for(root, first);
             Arc::new(apply(&base, &overrides_of(&base, first)).expect("the overrides apply").0)
         });
-        let scanner =
-            Scanner::new(Arc::new(setup(tokenizer, first)), None).with_way(Way::Quick { verify: 1.0 });
+        let scanner = Scanner::new(Arc::new(setup(tokenizer, first)), None, None);
+        let scanner = scanner.with_way(Way::Quick { verify: 1.0 });
         let mut expected = Counts::default();
         records.iter().for_each(|record| expected.add(record));
         let samples: Vec<Record> =

@@ -24,7 +24,7 @@ pub fn load_named(root: &Path, name: &str) -> maskscope::Result<Tokenizer> {
     if convert.is_some() {
         files = files.without("tokenizer.json");
     }
-    load(tokenizer, &files, LoadOptions { loader: Some(loader), legacy, release })
+    load(tokenizer, &files, LoadOptions { loader: Some(loader), legacy, release, split_pattern: None })
 }
 
 fn piece(piece: Option<Piece>) -> Value {
@@ -48,7 +48,7 @@ fn actual(tokenizer: &Tokenizer, record: &Value) -> maskscope::Result<Value> {
         "decoded_skip_special": tokenizer.decode(&encoding.ids, true)?,
     });
     if record.get("offsets").is_some() {
-        result["offsets"] = json!(encoding.char_offsets(text));
+        result["offsets"] = json!(tokenizer.char_offsets(text, true)?);
     }
     Ok(result)
 }

@@ -85,7 +85,7 @@ class Tokenizer:
 
 class AutoTokenizer:
     @staticmethod
-    def from_pretrained(place, model_max_length, padding_side, use_fast):
-        assert padding_side == "right" and not use_fast
+    def from_pretrained(place, model_max_length, padding_side, use_fast, trust_remote_code=False):
+        assert padding_side == "right"
         recorded = os.path.exists(os.path.join(place, "recorded.json"))
         return Tokenizer(Recorded(place) if recorded else Wheel(place), model_max_length)

@@ -48,6 +48,8 @@ def main(folder):
     table = pyarrow.Table.from_pylist(rows, schema=SCHEMA)
     for codec in ("snappy", "zstd"):
         pyarrow.parquet.write_table(table, folder / f"rows.{codec}.parquet", compression=codec, row_group_size=10)
+    # All of these are samples: for commands that stop at the first record that is none.
+    pyarrow.parquet.write_table(table.slice(0, 6), folder / "first.parquet", compression="snappy")
     lines = [json.dumps(r, ensure_ascii=False) + "\n" for r in rows]
     (folder / "rows.jsonl").write_text("".join(lines), encoding="utf-8")
 

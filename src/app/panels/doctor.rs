@@ -12,7 +12,7 @@ use crate::app::state::{App, Load, Notice};
 use crate::app::update::{go_to_sample, job};
 use crate::chat::Sample;
 use crate::diagnose::{Finding, Fix, Report, Search, Verdict};
-use crate::setup::Setup;
+use crate::setup::{Request, Setup};
 
 /// What the screen knows.
 #[derive(Debug, Default)]
@@ -27,6 +27,8 @@ pub struct State {
     pub all: bool,
     /// Finding under the cursor, in the order of [`shown`].
     pub row: usize,
+    /// First line shown of the finding under the cursor.
+    pub top: usize,
     /// Which of its samples was visited last.
     pub visited: usize,
     /// Report and totals before the last fix, for the line "before → after".
@@ -46,12 +48,15 @@ pub enum Act {
     Search,
     /// Apply what the search found.
     ApplySearch,
+    /// Later and earlier lines of the finding under the cursor.
+    Later,
+    Earlier,
 }
 
 /// What is to be worked out.
 #[derive(Debug, Clone)]
 pub enum Work {
-    Report { setup: Arc<Setup>, samples: Arc<Vec<Sample>> },
+    Report { setup: Arc<Setup>, request: Box<Request>, samples: Arc<Vec<Sample>> },
     Search { setup: Arc<Setup>, samples: Arc<Vec<Sample>> },
 }
 
@@ -81,6 +86,8 @@ pub const BINDINGS: &[Binding] = &[
     key(&["v"], Act::All, "also list the checks that found nothing", Some("all checks")),
     key(&["s"], Act::Search, "search for the smallest change that makes every sample match", Some("search")),
     key(&["a"], Act::ApplySearch, "apply what the search found", None),
+    key(&["]"], Act::Later, "later lines of the finding", None),
+    key(&["["], Act::Earlier, "earlier lines of the finding", None),
 ];
 
 /// Findings in the order of the screen: the worst first, then those with the most samples.
@@ -105,8 +112,9 @@ pub fn refresh(app: &mut App) -> Vec<Effect> {
     }
     state.made_for = Some((view.setup.clone(), samples.clone()));
     (state.report, state.search, state.progress) = (Load::Loading, Load::Idle, (0, samples.len()));
-    (state.row, state.visited) = (0, 0);
-    let work = Work::Report { setup: view.setup.clone(), samples };
+    (state.row, state.visited, state.top) = (0, 0, 0);
+    let request = Box::new(app.request.clone());
+    let work = Work::Report { setup: view.setup.clone(), request, samples };
     vec![start(app, work)]
 }
 
@@ -118,6 +126,10 @@ fn is_same_setup(a: &Setup, b: &Setup) -> bool {
         && a.numbers == b.numbers
         && a.overrides == b.overrides
         && a.options == b.options
+        && match (&a.chat, &b.chat) {
+            (Some(a), Some(b)) => a.is_same(b),
+            (a, b) => a.is_none() && b.is_none(),
+        }
 }
 
 fn start(app: &mut App, work: Work) -> Effect {
@@ -139,7 +151,7 @@ pub fn on_screen(app: &mut App, action: Action) -> Option<Vec<Effect>> {
     let by = lines(app, action)?;
     let state = &mut app.panels.doctor;
     let count = state.report.ready().map_or(0, |report| shown(report, state.all).len());
-    (state.row, state.visited) = (step(state.row, by, count), 0);
+    (state.row, state.visited, state.top) = (step(state.row, by, count), 0, 0);
     Some(Vec::new())
 }
 
@@ -155,7 +167,15 @@ pub fn act(app: &mut App, act: Act) -> Vec<Effect> {
         Act::Evidence => evidence(app),
         Act::All => {
             app.panels.doctor.all = !app.panels.doctor.all;
-            app.panels.doctor.row = 0;
+            (app.panels.doctor.row, app.panels.doctor.top) = (0, 0);
+            Vec::new()
+        }
+        Act::Later | Act::Earlier => {
+            // The drawing knows how many lines there are; far beyond any is the last page.
+            const MOST: usize = 200;
+            let by = if act == Act::Later { 3 } else { -3 };
+            let state = &mut app.panels.doctor;
+            state.top = state.top.saturating_add_signed(by).min(MOST);
             Vec::new()
         }
         Act::Apply => match finding(app).and_then(|f| f.fix) {
@@ -166,6 +186,12 @@ pub fn act(app: &mut App, act: Act) -> Vec<Effect> {
             let (Some(view), Some(samples)) = (app.shown().cloned(), app.samples.ready().cloned()) else {
                 return Vec::new();
             };
+            if view.setup.chat.is_some() {
+                return say(
+                    app,
+                    "the search is for rules that count; S shows what every strategy makes of the sample",
+                );
+            }
             if !app.panels.doctor.report.ready().is_some_and(|_| true) {
                 return say(app, "the checks are still running");
             }

@@ -16,13 +16,16 @@ use crate::app::bindings::{Binding, Context, bind};
 use crate::app::flow::{Density, Flow, Place};
 use crate::app::job::{Effect, JobKind, Work as AppWork};
 use crate::app::moves::{lines, step, vertical};
+use crate::app::overlays::open;
 use crate::app::panels::{PanelAct, PanelWork};
+use crate::app::picker::{self, PickKind, Picker};
 use crate::app::state::{App, Notice};
 use crate::app::update::job;
 use crate::app::view::SampleView;
+use crate::hub::HubOptions;
 pub use layout::{Layout, layout};
 pub use routed::Routed;
-use settings::{Dial, Settings};
+use settings::{Dial, ModelPick, Own, Settings};
 use subset::Subset;
 
 /// What of the routing is shown.
@@ -102,6 +105,8 @@ impl State {
 pub enum Act {
     /// Work it out again.
     Again,
+    /// A list of models, and a folder or a hub id typed into it.
+    PickModel,
     NextView,
     PreviousView,
     NextLayer,
@@ -120,6 +125,8 @@ pub enum Act {
 pub struct Work {
     pub view: Arc<SampleView>,
     pub settings: Settings,
+    /// Where a model with a hub id comes from.
+    pub hub: HubOptions,
 }
 
 /// What came of it.
@@ -152,6 +159,7 @@ pub const BINDINGS: &[Binding] = &[
     key(&["+", "="], Act::More, "turn the dial up", Some("turn")),
     key(&["m"], Act::NextModel, "next model: byte-moe, or a seeded one of each backbone", Some("model")),
     key(&["M"], Act::PreviousModel, "previous model", None),
+    key(&["L"], Act::PickModel, "choose a model, or type a folder or a hub id (and 0..K for its first layers)", Some("your model")),
     key(&["s"], Act::NextSubset, "figures of the next kind of rows: supervised, masked, role, round, …", Some("rows")),
     key(&["b"], Act::PreviousSubset, "figures of the previous kind of rows", None),
     bind(Context::On(Screen::Experts), &["left", "h"], Action::Left, "token to the left", Some("token")),
@@ -165,7 +173,7 @@ pub fn refresh(app: &mut App) -> Vec<Effect> {
     let Some(view) = app.shown().cloned().filter(|v| v.labelled().is_some()) else {
         return cancel(app);
     };
-    let settings = app.panels.experts.settings;
+    let settings = app.panels.experts.settings.clone();
     let asked = app.panels.experts.asked.as_ref();
     if asked.is_some_and(|(v, s)| Arc::ptr_eq(v, &view) && *s == settings) {
         return Vec::new();
@@ -174,12 +182,13 @@ pub fn refresh(app: &mut App) -> Vec<Effect> {
 }
 
 fn start(app: &mut App, view: Arc<SampleView>) -> Vec<Effect> {
+    let hub = app.request.hub.clone();
     let state = &mut app.panels.experts;
-    let settings = state.settings;
-    state.asked = Some((view.clone(), settings));
+    let settings = state.settings.clone();
+    state.asked = Some((view.clone(), settings.clone()));
     state.running = Some("loading the model".to_string());
     state.error = None;
-    let work = AppWork::Panel(PanelWork::Experts(Box::new(Work { view, settings })));
+    let work = AppWork::Panel(PanelWork::Experts(Box::new(Work { view, settings, hub })));
     vec![job(app, JobKind::Panel(Screen::Experts), work)]
 }
 
@@ -289,10 +298,9 @@ pub fn act(app: &mut App, act: Act) -> Vec<Effect> {
         Act::PreviousLayer => state.layer = step(state.layer, -1, layers),
         Act::NextSubset => state.subset = other_subset(state, 1),
         Act::PreviousSubset => state.subset = other_subset(state, -1),
-        Act::NextModel => return set(app, Settings::for_model(app.panels.experts.settings.model.step(1))),
-        Act::PreviousModel => {
-            return set(app, Settings::for_model(app.panels.experts.settings.model.step(-1)));
-        }
+        Act::PickModel => return open(app, Picker::new(PickKind::Model, picker::models())),
+        Act::NextModel => return choose(app, app.panels.experts.settings.model.step(1)),
+        Act::PreviousModel => return choose(app, app.panels.experts.settings.model.step(-1)),
         Act::NextDial => state.dial = state.dial.next(),
         Act::More | Act::Less => match state.settings.turned(state.dial, act == Act::More) {
             Ok(settings) => return set(app, settings),
@@ -300,6 +308,12 @@ pub fn act(app: &mut App, act: Act) -> Vec<Effect> {
         },
     }
     Vec::new()
+}
+
+/// Takes another model.
+pub fn choose(app: &mut App, model: ModelPick) -> Vec<Effect> {
+    let settings = app.panels.experts.settings.for_model(model);
+    set(app, settings)
 }
 
 fn set(app: &mut App, settings: Settings) -> Vec<Effect> {
@@ -328,6 +342,7 @@ pub fn done(app: &mut App, outcome: Outcome) -> Vec<Effect> {
         Outcome::Routed(_) if state.running.is_none() => {}
         Outcome::Routed(routed) => {
             state.running = None;
+            learn(state, &routed);
             state.layer = state.layer.min(routed.layers.len().saturating_sub(1));
             if !routed.subsets.iter().any(|(s, _)| *s == state.subset) {
                 state.subset = Subset::All;
@@ -337,6 +352,16 @@ pub fn done(app: &mut App, outcome: Outcome) -> Vec<Effect> {
         }
     }
     Vec::new()
+}
+
+/// What a model of the user's turned out to be is known after its first run; its dials start from there.
+fn learn(state: &mut State, routed: &Routed) {
+    if matches!(&state.settings.model, ModelPick::Own(Own { kind: None, .. })) {
+        state.settings = routed.settings.clone();
+        if let Some((_, asked)) = &mut state.asked {
+            *asked = routed.settings.clone();
+        }
+    }
 }
 
 /// The work ended by a bug of ours: say so instead of waiting for ever.

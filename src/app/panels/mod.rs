@@ -13,6 +13,7 @@ pub mod doctor;
 pub mod experts;
 pub mod onboard;
 pub mod scan;
+pub mod strategies;
 
 use super::action::{Action, Screen};
 use super::bindings::Binding;
@@ -27,6 +28,7 @@ pub struct Panels {
     pub experts: experts::State,
     pub compare: compare::State,
     pub scan: scan::State,
+    pub strategies: strategies::State,
 }
 
 /// An act of one panel.
@@ -37,6 +39,7 @@ pub enum PanelAct {
     Experts(experts::Act),
     Compare(compare::Act),
     Scan(scan::Act),
+    Strategies(strategies::Act),
 }
 
 /// Work of one panel, for [`super::Work::Panel`].
@@ -47,6 +50,7 @@ pub enum PanelWork {
     Experts(Box<experts::Work>),
     Compare(Box<compare::Work>),
     Scan(Box<scan::Work>),
+    Strategies(Box<strategies::Work>),
 }
 
 /// What came of it. A panel may send several; the last one of a job says that it is.
@@ -57,6 +61,7 @@ pub enum PanelOutcome {
     Experts(experts::Outcome),
     Compare(compare::Outcome),
     Scan(scan::Outcome),
+    Strategies(strategies::Outcome),
     /// The job of this panel ended by a bug of ours.
     Broken(Screen, String),
 }
@@ -69,6 +74,7 @@ pub(super) fn refresh(app: &mut App) -> Vec<Effect> {
         Screen::Experts => experts::refresh(app),
         Screen::Compare => compare::refresh(app),
         Screen::Scan => scan::refresh(app),
+        Screen::Strategies => strategies::refresh(app),
         _ => Vec::new(),
     }
 }
@@ -81,6 +87,7 @@ pub(super) fn on_screen(app: &mut App, action: Action) -> Option<Vec<Effect>> {
         Screen::Experts => experts::on_screen(app, action),
         Screen::Compare => compare::on_screen(app, action),
         Screen::Scan => scan::on_screen(app, action),
+        Screen::Strategies => strategies::on_screen(app, action),
         _ => None,
     }
 }
@@ -93,6 +100,7 @@ pub(super) fn act(app: &mut App, act: PanelAct) -> Vec<Effect> {
         PanelAct::Experts(act) => experts::act(app, act),
         PanelAct::Compare(act) => compare::act(app, act),
         PanelAct::Scan(act) => scan::act(app, act),
+        PanelAct::Strategies(act) => strategies::act(app, act),
     }
 }
 
@@ -104,6 +112,7 @@ pub(super) fn done(app: &mut App, outcome: PanelOutcome) -> Vec<Effect> {
         PanelOutcome::Experts(outcome) => experts::done(app, outcome),
         PanelOutcome::Compare(outcome) => compare::done(app, outcome),
         PanelOutcome::Scan(outcome) => scan::done(app, outcome),
+        PanelOutcome::Strategies(outcome) => strategies::done(app, outcome),
         PanelOutcome::Broken(screen, error) => broken(app, screen, error),
     }
 }
@@ -115,11 +124,18 @@ fn broken(app: &mut App, screen: Screen, error: String) -> Vec<Effect> {
         Screen::Experts => experts::broken(app, error),
         Screen::Compare => compare::broken(app, error),
         Screen::Scan => scan::broken(app, error),
+        Screen::Strategies => strategies::broken(app, error),
         _ => {}
     }
     Vec::new()
 }
 
 /// The keys of each panel.
-pub(super) const BINDINGS: &[&[Binding]] =
-    &[doctor::BINDINGS, onboard::BINDINGS, experts::BINDINGS, compare::BINDINGS, scan::BINDINGS];
+pub(super) const BINDINGS: &[&[Binding]] = &[
+    doctor::BINDINGS,
+    onboard::BINDINGS,
+    experts::BINDINGS,
+    compare::BINDINGS,
+    scan::BINDINGS,
+    strategies::BINDINGS,
+];

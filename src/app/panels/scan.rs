@@ -1,6 +1,5 @@
 //! Screen Scan: the whole file of conversations under the present set-up, with the causes counted as they come in.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::app::action::{Action, Screen};
@@ -41,8 +40,7 @@ pub enum Act {
 #[derive(Debug, Clone)]
 pub struct Work {
     pub setup: Arc<Setup>,
-    /// `None` for the embedded conversations.
-    pub file: Option<PathBuf>,
+    pub source: DataSource,
 }
 
 /// What came of it.
@@ -92,14 +90,11 @@ pub fn refresh(app: &mut App) -> Vec<Effect> {
 
 fn start(app: &mut App) -> Vec<Effect> {
     let Some(setup) = app.shown().map(|view| view.setup.clone()) else { return Vec::new() };
-    let file = match &app.source {
-        DataSource::Embedded => None,
-        DataSource::File(path) => Some(path.clone()),
-    };
+    let source = app.source.clone();
     let state = &mut app.panels.scan;
     state.made_for = Some((setup.clone(), app.source.clone()));
     (state.report, state.done, state.pace, state.row) = (Load::Loading, false, Pace::default(), 0);
-    let work = AppWork::Panel(PanelWork::Scan(Box::new(Work { setup, file })));
+    let work = AppWork::Panel(PanelWork::Scan(Box::new(Work { setup, source })));
     vec![job(app, JobKind::Panel(Screen::Scan), work)]
 }
 

@@ -79,6 +79,29 @@ impl DateTime {
         }
     }
 
+    /// Reads `2026-11-23`, `2026-11-23T10:00` or `2026-11-23T10:00:00`; a blank for the `T` and a `Z` behind are fine.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim().trim_end_matches('Z');
+        let (date, time) = text.split_once(['T', ' ']).unwrap_or((text, "00:00"));
+        let mut date = date.splitn(3, '-');
+        let (year, month, day) = (date.next()?, date.next()?, date.next()?);
+        let mut time = time.splitn(3, ':');
+        let mut part = |limit: u32| match time.next() {
+            None => Some(0),
+            Some(text) => text.parse().ok().filter(|n| *n < limit),
+        };
+        let time = Self {
+            year: year.parse().ok()?,
+            month: month.parse().ok().filter(|m| (1..=12).contains(m))?,
+            day: day.parse().ok().filter(|d| (1..=31).contains(d))?,
+            hour: part(24)?,
+            minute: part(60)?,
+            second: part(60)?,
+        };
+        // No 30th of February: a day that comes back as it went.
+        (civil_from_days(time.days()) == (time.year, time.month, time.day)).then_some(time)
+    }
+
     /// Days since 1970-01-01.
     fn days(self) -> i64 {
         days_from_civil(self.year, self.month, self.day)
@@ -242,6 +265,19 @@ mod tests {
             ("%e|%y|%%|%c", " 3|26|%|Tue Nov  3 00:05:09 2026"),
         ] {
             assert_eq!(time.strftime(format), expected);
+        }
+    }
+
+    #[test]
+    fn times_are_read() {
+        let time = DateTime::parse("2026-11-23T07:08:09Z").unwrap();
+        assert_eq!(
+            (time.year, time.month, time.day, time.hour, time.minute, time.second),
+            (2026, 11, 23, 7, 8, 9)
+        );
+        assert_eq!(DateTime::parse("2026-11-23"), DateTime::parse("2026-11-23 00:00"));
+        for bad in ["", "2026", "2026-02-30", "2026-11-23T24:00", "2026-11-23T1:2:3:4", "x-1-1"] {
+            assert_eq!(DateTime::parse(bad), None, "{bad}");
         }
     }
 

@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::error::PythonException;
 use super::limits::MAX_SOURCE;
 use crate::error::{Error, Result};
+use crate::tokenizer::{CHAT_TEMPLATES, FileSet};
 
 /// Which of a model's templates to use, as `apply_chat_template(chat_template=…, tools=…)` picks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -40,31 +41,32 @@ pub struct TemplateSet {
 }
 
 impl TemplateSet {
-    /// The templates in a model's folder; empty when it has none.
-    pub fn discover(folder: &Path) -> Result<Self> {
-        let mut set = Self::from_files(folder)?;
-        if set.templates.is_empty() {
-            for (file, key) in [
-                ("tokenizer_config.json", "chat_template"),
-                ("chat_template.json", "chat_template"),
-                ("processor_config.json", "chat_template"),
-            ] {
-                let path = folder.join(file);
-                if let Some(config) = read_json(&path)? {
-                    set = Self::from_config(config.get(key), &path)?;
-                }
-                if !set.templates.is_empty() {
-                    break;
-                }
+    /// The templates among a model's files; empty when it has none.
+    ///
+    /// # Errors
+    /// Files that cannot be read or are not what they should be.
+    pub fn discover(files: &FileSet) -> Result<Self> {
+        let mut set = Self::from_files(files)?;
+        for file in ["tokenizer_config.json", "chat_template.json", "processor_config.json"] {
+            if !set.templates.is_empty() {
+                break;
+            }
+            if let Some(config) = files.json(file)? {
+                set = Self::from_config(config.get("chat_template"), &files.path_of(file))?;
             }
         }
         Ok(set)
     }
 
     /// One `.jinja` file.
+    ///
+    /// # Errors
+    /// A file that is not there, is too large or is no text.
     pub fn from_jinja_file(path: &Path) -> Result<Self> {
-        let text =
-            read_text(path)?.ok_or_else(|| Error::Usage(format!("{} is not there", path.display())))?;
+        let files = FileSet::single(path)?;
+        let name = files.names().next().unwrap_or_default();
+        let text = read_text(&files, name)?
+            .ok_or_else(|| Error::Usage(format!("{} is not there", path.display())))?;
         Ok(Self::single(text, path))
     }
 
@@ -74,17 +76,16 @@ impl TemplateSet {
         Self { templates: BTreeMap::from([("default".into(), source)]), single: true }
     }
 
-    fn from_files(folder: &Path) -> Result<Self> {
-        let path = folder.join("chat_template.jinja");
-        let mut set = match read_text(&path)? {
-            Some(text) => Self::single(text, path),
+    fn from_files(files: &FileSet) -> Result<Self> {
+        let file = "chat_template.jinja";
+        let mut set = match read_text(files, file)? {
+            Some(text) => Self::single(text, files.path_of(file)),
             None => Self::default(),
         };
-        let Ok(entries) = std::fs::read_dir(folder.join("additional_chat_templates")) else { return Ok(set) };
-        for path in entries.filter_map(|entry| entry.ok().map(|e| e.path())) {
-            let name = path.file_name().and_then(|n| n.to_str()).and_then(|n| n.strip_suffix(".jinja"));
-            if let (Some(name), Some(text)) = (name.map(str::to_string), read_text(&path)?) {
-                set.templates.insert(name, TemplateSource { text, path });
+        let named = |file: &str| Some(file.strip_prefix(CHAT_TEMPLATES)?.strip_suffix(".jinja")?.to_string());
+        for (file, name) in files.names().filter_map(|file| Some((file, named(file)?))) {
+            if let Some(text) = read_text(files, file)? {
+                set.templates.insert(name, TemplateSource { text, path: files.path_of(file) });
                 set.single = false;
             }
         }
@@ -162,27 +163,17 @@ impl TemplateSet {
     }
 }
 
-fn read_text(path: &Path) -> Result<Option<String>> {
-    match std::fs::metadata(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Error::io(path, error)),
-        Ok(meta) if !meta.is_file() => return Err(Error::format(path, "is not a regular file")),
-        Ok(meta) if meta.len() > MAX_SOURCE => {
-            return Err(Error::format(
-                path,
-                format!("{} bytes is too large for a chat template", meta.len()),
-            ));
-        }
-        Ok(_) => {}
+fn read_text(files: &FileSet, name: &str) -> Result<Option<String>> {
+    if !files.has(name) {
+        return Ok(None);
     }
-    let bytes = std::fs::read(path).map_err(|error| Error::io(path, error))?;
-    let text = String::from_utf8(bytes).map_err(|_| Error::format(path, "is not valid UTF-8"))?;
-    Ok(Some(text))
-}
-
-fn read_json(path: &Path) -> Result<Option<Value>> {
-    let Some(text) = read_text(path)? else { return Ok(None) };
-    serde_json::from_str(&text).map(Some).map_err(|error| Error::json(path, &error))
+    let path = files.path_of(name);
+    let bytes = files.head(name, MAX_SOURCE + 1)?;
+    if bytes.len() as u64 > MAX_SOURCE {
+        let message = format!("more than {} MiB is too large for a chat template", MAX_SOURCE >> 20);
+        return Err(Error::format(path, message));
+    }
+    String::from_utf8(bytes).map(Some).map_err(|_| Error::format(path, "is not valid UTF-8"))
 }
 
 #[cfg(test)]
@@ -199,12 +190,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let config = json!({"chat_template": [{"name": "default", "template": "old"}]});
         std::fs::write(dir.path().join("tokenizer_config.json"), config.to_string()).unwrap();
-        let set = TemplateSet::discover(dir.path()).unwrap();
+        let set = TemplateSet::discover(&FileSet::folder(dir.path()).unwrap()).unwrap();
         assert_eq!(set.choose(&Choice::default()).unwrap().text, "old");
         std::fs::write(dir.path().join("chat_template.jinja"), "new").unwrap();
         std::fs::create_dir(dir.path().join("additional_chat_templates")).unwrap();
         std::fs::write(dir.path().join("additional_chat_templates/tool_use.jinja"), "tools").unwrap();
-        let set = TemplateSet::discover(dir.path()).unwrap();
+        let set = TemplateSet::discover(&FileSet::folder(dir.path()).unwrap()).unwrap();
         assert_eq!(set.choose(&Choice::default()).unwrap().text, "new");
         assert_eq!(set.choose(&choice(None, true)).unwrap().text, "tools");
         assert!(set.choose(&choice(Some("rag"), false)).is_err());

@@ -3,20 +3,7 @@
 use minijinja::{Error, ErrorKind};
 
 use super::limits::TooLarge;
-
-/// An exception that jinja2 or transformers would raise: class name and message.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{kind}: {message}")]
-pub struct PythonException {
-    pub kind: String,
-    pub message: String,
-}
-
-impl PythonException {
-    pub fn new(kind: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { kind: kind.into(), message: message.into() }
-    }
-}
+pub use crate::python::PythonError as PythonException;
 
 /// Why a template gave no text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -58,7 +45,7 @@ impl TemplateError {
 }
 
 /// A Python exception on its way out of a function, filter or method.
-pub(super) fn raise(kind: &str, message: impl Into<String>) -> Error {
+pub(super) fn raise(kind: &'static str, message: impl Into<String>) -> Error {
     let exception = PythonException::new(kind, message);
     Error::new(ErrorKind::InvalidOperation, exception.message.clone()).with_source(exception)
 }

@@ -1,6 +1,7 @@
 //! Answers that truncation takes away.
 
 use super::{Check, Context, Outcome, Verdict};
+use crate::diagnose::fix::{Change, Fix};
 use crate::diagnose::layout::turns;
 
 pub const CHECK: Check = Check { id: "MSK019", title: "answers are cut away", run };
@@ -8,7 +9,7 @@ pub const CHECK: Check = Check { id: "MSK019", title: "answers are cut away", ru
 fn run(context: &Context<'_>) -> Outcome {
     let most = context.plan.setup.options.model_max_length;
     let mut cut = Vec::new();
-    let mut none_left = 0;
+    let mut none_left = Vec::new();
     for (index, (inspection, sample)) in context.inspections.iter().zip(context.samples).enumerate() {
         let (Ok(labelled), Some(prompt)) = (&inspection.result, &inspection.prompt) else { continue };
         if labelled.input_ids.len() < most {
@@ -17,7 +18,9 @@ fn run(context: &Context<'_>) -> Outcome {
         let reached = labelled.spans.get(..most).and_then(<[_]>::last).map_or(0, |s| s.end);
         let answers = turns(&context.plan, sample, prompt).unwrap_or_default();
         if answers.iter().any(|t| t.answer && t.end > reached) {
-            none_left += usize::from(answers.iter().filter(|t| t.answer).all(|t| t.text.start >= reached));
+            if answers.iter().filter(|t| t.answer).all(|t| t.text.start >= reached) {
+                none_left.push(index);
+            }
             cut.push(index);
         }
     }
@@ -25,7 +28,12 @@ fn run(context: &Context<'_>) -> Outcome {
         return Outcome::ok();
     }
     let cause = "the sample is longer than model_max_length: an answer or its eos lies behind the cut and is never learnt";
+    let fix = match none_left.is_empty() {
+        true => None,
+        false => context.tried(Fix::new(vec![Change::Drop(none_left.clone())]), &none_left),
+    };
     Outcome::found(Verdict::Warn, cut, cause.to_string())
         .evidence("model_max_length", most.to_string())
-        .evidence("samples without any answer left", none_left.to_string())
+        .evidence("samples without any answer left", none_left.len().to_string())
+        .with_fix(fix)
 }

@@ -8,6 +8,9 @@ pub const CHECK: Check =
     Check { id: id::EATEN_SPACE, title: "whitespace beside the separator is swallowed", run };
 
 fn run(context: &Context<'_>) -> Outcome {
+    if !context.counts() {
+        return Outcome::skipped("this rule does not count rounds");
+    }
     if !context.probe.strips_space {
         return Outcome::ok();
     }

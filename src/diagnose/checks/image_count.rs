@@ -1,6 +1,7 @@
 //! Placeholders against images.
 
 use super::{Check, Context, Outcome, Verdict};
+use crate::diagnose::fix::{Change, Fix};
 
 pub const CHECK: Check = Check { id: "MSK018", title: "placeholders and images differ in number", run };
 
@@ -18,6 +19,8 @@ fn run(context: &Context<'_>) -> Outcome {
     let media = context.samples.get(first).map_or(0, |s| s.media);
     let cause = "every <image> in a turn of an image sample takes one image, and in a text sample it stays text; \
                  nothing checks that there are as many images";
+    let fix = context.tried(Fix::new(vec![Change::Drop(wrong.clone())]), &wrong);
     Outcome::found(Verdict::Warn, wrong, cause.to_string())
         .evidence("first", format!("{}: {places} placeholders, {media} images", context.name(first)))
+        .with_fix(fix)
 }

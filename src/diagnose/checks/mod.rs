@@ -1,6 +1,8 @@
 //! The checks, one a file, and what they share.
 
+mod answer_shapes;
 mod bare_space;
+mod cannot_encode;
 mod closing_uncounted;
 mod count_term;
 mod counted_bos;
@@ -12,14 +14,17 @@ mod ends_on_user;
 mod image_behind_cut;
 mod image_chunks;
 mod image_count;
+mod image_in_answer;
 mod join;
 mod legacy_correction;
 mod length_guard;
 mod literal_mark;
 mod literal_separator;
 mod loaded_twice;
+mod loading;
 mod missing_bos;
 mod new_rows;
+mod other_loaders;
 mod pad_in_text;
 mod pad_is_a_word;
 mod pad_is_eos;
@@ -34,6 +39,7 @@ mod stop_token;
 mod style;
 mod template_name;
 mod turn_boundaries;
+mod vocabulary;
 
 use super::context::Context;
 use super::finding::{Evidence, Finding, Verdict};
@@ -84,6 +90,12 @@ pub const CHECKS: &[Check] = &[
     bare_space::CHECK,
     double_bos::CHECK,
     pieces_differ::CHECK,
+    cannot_encode::CHECK,
+    answer_shapes::CHECK,
+    image_in_answer::CHECK,
+    vocabulary::CHECK,
+    other_loaders::CHECK,
+    loading::CHECK,
 ];
 
 impl Check {
@@ -96,33 +108,33 @@ impl Check {
 
 /// What a check found, without its name.
 #[derive(Debug)]
-struct Outcome {
-    verdict: Verdict,
-    samples: Vec<usize>,
-    evidence: Vec<Evidence>,
-    cause: String,
-    fix: Option<Fix>,
+pub(super) struct Outcome {
+    pub verdict: Verdict,
+    pub samples: Vec<usize>,
+    pub evidence: Vec<Evidence>,
+    pub cause: String,
+    pub fix: Option<Fix>,
 }
 
 impl Outcome {
-    fn ok() -> Self {
+    pub fn ok() -> Self {
         Self::found(Verdict::Ok, Vec::new(), String::new())
     }
 
-    fn skipped(reason: &str) -> Self {
+    pub fn skipped(reason: &str) -> Self {
         Self::found(Verdict::Skipped, Vec::new(), reason.to_string())
     }
 
-    fn found(verdict: Verdict, samples: Vec<usize>, cause: String) -> Self {
+    pub fn found(verdict: Verdict, samples: Vec<usize>, cause: String) -> Self {
         Self { verdict, samples, evidence: Vec::new(), cause, fix: None }
     }
 
-    fn evidence(mut self, what: &str, value: impl Into<String>) -> Self {
+    pub fn evidence(mut self, what: &str, value: impl Into<String>) -> Self {
         self.evidence.push(Evidence { what: what.to_string(), value: value.into() });
         self
     }
 
-    fn with_fix(mut self, fix: Option<Fix>) -> Self {
+    pub fn with_fix(mut self, fix: Option<Fix>) -> Self {
         self.fix = fix;
         self
     }
@@ -157,6 +169,9 @@ impl Context<'_> {
                 outcome = outcome.evidence(what, law.formula());
             }
         }
+        if let Some(law) = &self.laws.data {
+            outcome = outcome.evidence("your samples", law.formula());
+        }
         outcome.searched(self)
     }
 
@@ -171,7 +186,7 @@ impl Context<'_> {
             (false, _) => Verdict::Error,
         };
         let fix = self.tried(Fix::new(vec![Change::Drop(lost.clone())]), &lost);
-        let first = self.first_mismatch(&lost).unwrap_or_default();
+        let first = self.first_mismatch(&lost).unwrap_or_else(|| self.exceptions(&lost).join(", "));
         Outcome::found(verdict, lost, cause.to_string()).evidence("first", first).with_fix(fix)
     }
 

@@ -3,7 +3,6 @@
 use super::{Check, Context, Outcome};
 use crate::diagnose::cause::id;
 use crate::diagnose::fix::{Change, Fix};
-use crate::diagnose::tokens::unk_is_distinct;
 use crate::setup::TokenChoice;
 use crate::tokenizer::Role;
 
@@ -19,9 +18,6 @@ fn run(context: &Context<'_>) -> Outcome {
     let cause = "an id of the text equals pad: total_len misses it, and the collator gives it attention 0";
     let other = context.spare.iter().find(|token| **token != pad && !context.any_text_has(token));
     let change = match other {
-        Some(token) if unk_is_distinct(tokenizer) || !context.any_text_has(&pad) => {
-            vec![Change::Token(Role::Pad, TokenChoice::Surface(token.clone()))]
-        }
         Some(token) => vec![Change::Token(Role::Pad, TokenChoice::Surface(token.clone()))],
         None => vec![Change::Drop(lost.clone())],
     };

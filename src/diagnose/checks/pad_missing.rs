@@ -12,7 +12,7 @@ fn run(context: &Context<'_>) -> Outcome {
         return Outcome::ok();
     }
     let tokenizer = &context.plan.setup.tokenizer;
-    let raised = context.raised(|e| matches!(e.kind, "TypeError" | "ValueError"));
+    let raised = context.lost_to(id::PAD_MISSING);
     let cause = match (tokenizer.special.get(Role::Pad), tokenizer.special.get(Role::Unk)) {
         (Some(pad), _) => format!("the pad token {:?} has no id in this class and release", pad.content),
         (None, None) => "pad is set from unk, and the tokenizer has no unk: pad is None".to_string(),

@@ -1,22 +1,23 @@
-//! A rule that asserts another template style.
+//! A rule that asserts another template style, or a sample that `plain` does not take.
 
 use super::{Check, Context, Outcome, Verdict};
+use crate::diagnose::cause::id;
+use crate::diagnose::fix::{Change, Fix};
 use crate::diagnose::plan::Counting;
 use crate::labels::Rule;
 
-pub const CHECK: Check = Check { id: "MSK031", title: "rule and template do not go together", run };
+pub const CHECK: Check = Check { id: id::STYLE, title: "rule and template do not go together", run };
 
 fn run(context: &Context<'_>) -> Outcome {
+    let refused = context.lost_to(id::STYLE);
     if context.plan.counting == Counting::Named(Rule::Plain) {
-        let refused = context.raised(|e| e.kind == "AssertionError");
-        if refused.is_empty() {
-            return Outcome::ok();
-        }
-        let cause = "plain takes only samples of two turns with <image> in the first, throws the question away, and adds \
-                     a line break instead of eos";
-        return Outcome::found(Verdict::Warn, refused, cause.to_string());
+        let cause = "plain is for image pre-training: it takes only samples of two turns with <image> in the first, throws \
+                     the question away, and ends the answer with a line break, not with eos";
+        let verdict = if refused.is_empty() { Verdict::Note } else { Verdict::Warn };
+        let fix = Fix::new(vec![Change::Drop(refused.clone())]);
+        let fix = if refused.is_empty() { None } else { context.tried(fix, &refused) };
+        return Outcome::found(verdict, refused, cause.to_string()).with_fix(fix);
     }
-    let refused = context.raised(|e| e.kind == "AssertionError" && e.message.is_empty());
     if refused.is_empty() {
         return Outcome::ok();
     }

@@ -23,7 +23,11 @@ fn run(context: &Context<'_>) -> Outcome {
         drifted.push(index);
         first = first.or(Some((index, worst.round, worst.drift)));
     }
-    let Some((index, piece, drift)) = first else { return Outcome::ok() };
+    let Some((index, piece, drift)) = first else {
+        let cause = "this rule compares no lengths and leaves the first two tokens of every human turn supervised, by design; \
+                     its boundaries are where they should be";
+        return Outcome::found(Verdict::Note, Vec::new(), cause.to_string());
+    };
     let cause = "this rule encodes the header and each turn alone and compares nothing: where they are cut otherwise in \
                  the prompt, every boundary behind is off, silently";
     Outcome::found(Verdict::Warn, drifted, cause.to_string())

@@ -7,6 +7,7 @@ use crate::diagnose::law::conversation;
 use crate::diagnose::plan::Plan;
 use crate::labels::{IMAGE_TOKEN_INDEX, multimodal};
 use crate::setup::Setup;
+use crate::tokenizer::Loader;
 
 /// The conversations that are pinned: text of one and of three rounds, an image with two.
 fn pinned() -> [Sample; 3] {
@@ -48,12 +49,15 @@ pub fn pytest(plan: &Plan, name: &str, tokens: &TokenLines) -> String {
     let set_up =
         tokenizer_lines(plan, tokens).lines().map(|line| format!("    {line}\n")).collect::<String>();
     let template = plan.setup.template.sep2.as_deref().unwrap_or("");
+    let facts = &plan.setup.tokenizer.facts;
     let values = [
         ("SETUP", set_up),
         ("CASES", cases),
         ("MAX_LENGTH", plan.setup.options.model_max_length.to_string()),
         ("SEP2", python_string(template)),
         ("IMAGE_INDEX", IMAGE_TOKEN_INDEX.to_string()),
+        ("FAST", if facts.loader == Loader::Fast { "True" } else { "False" }.to_string()),
+        ("REMOTE", if facts.can_add_tokens { "" } else { REMOTE }.to_string()),
         ("NAME", name.to_string()),
     ];
     fill(TEST, &values)
@@ -78,6 +82,10 @@ fn fill(text: &str, values: &[(&str, String)]) -> String {
     filled
 }
 
+/// Classes with a closed list come as code in the model's repository: whether to run it is for the user to say.
+const REMOTE: &str = ",\n        # this class comes as code in its repository: TRUST_REMOTE_CODE=1 allows it to run\n        \
+                      trust_remote_code=os.environ.get(\"TRUST_REMOTE_CODE\") == \"1\",";
+
 const TEST: &str = r#""""Pins what preprocess_@NAME@ makes of three conversations (set TOKENIZER to the model's folder or name)."""
 import os
 
@@ -98,7 +106,7 @@ def tokenizer():
         pytest.skip("TOKENIZER is not set")
     transformers = pytest.importorskip("transformers")
     tokenizer = transformers.AutoTokenizer.from_pretrained(
-        place, model_max_length=@MAX_LENGTH@, padding_side="right", use_fast=False
+        place, model_max_length=@MAX_LENGTH@, padding_side="right", use_fast=@FAST@@REMOTE@
     )
 @SETUP@    return tokenizer
 

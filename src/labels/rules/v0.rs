@@ -60,6 +60,7 @@ fn round(start: i64, len: i64, text: std::ops::Range<usize>) -> Round {
         end: start + len,
         instruction_text: text.clone(),
         text,
+        message: None,
     }
 }
 

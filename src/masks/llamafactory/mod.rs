@@ -4,10 +4,12 @@
 //! The text need not equal that of the model's Jinja template. With `efficient_eos` the label of the first
 //! token of every later prompt is the eos id although the input there is another: labels are *not* the ids.
 
+mod choice;
 mod template;
 
 use serde_json::Value;
 
+pub use choice::slot_template;
 pub use template::{Fusion, SlotTemplate, TEMPLATES};
 
 use super::encoder::Encoder;
@@ -112,7 +114,7 @@ fn piece(
         false => labels.extend(signed(&target)),
     }
     source.extend(target);
-    Masked { input_ids: source, labels, notes: Vec::new() }
+    Masked { input_ids: source, labels, ..Masked::default() }
 }
 
 /// How much of prompt and answer a limit leaves (`infer_seqlen`).

@@ -1,27 +1,28 @@
-//! Prompt and completion: open-instruct's `sft_tokenize_mask_out_prompt_v1` (commit e6c3044), TRL's `tokenize_fn` and
-//! axolotl's legacy path.
+//! Prompt and completion: open-instruct's `sft_tokenize_mask_out_prompt_v1` (commit e6c3044) and axolotl's legacy path count
+//! the prompt's ids off; TRL 1.16 goes by where the ids part.
 
 use std::ops::Range;
 
 use serde_json::Value;
 
 use crate::masks::{Call, Chat, MaskError, Masked, Sample, role};
+use crate::tokenizer::TokenId;
 
-/// Labels of prompt and completion: the prompt is all but the last message and the generation prompt.
+/// Labels of prompt and completion: the prompt is the first `prompt` messages and the generation prompt.
 ///
 /// # Errors
 /// `AssertionError` when the prompt has more tokens than the whole.
-pub fn prompt_completion(chat: &Chat, sample: &Sample) -> Result<Masked, MaskError> {
+pub fn prompt_completion(chat: &Chat, sample: &Sample, prompt: usize) -> Result<Masked, MaskError> {
     let whole = Call::whole(sample);
-    let ids = chat.ids(&chat.text(whole)?)?;
-    let prompt = whole.prefix(sample.messages.len().saturating_sub(1), true);
-    let prompt_ids = chat.ids(&chat.text(prompt)?)?;
+    let text = chat.text(whole)?;
+    let ids = chat.ids(&text)?;
+    let prompt_ids = chat.ids(&chat.text(whole.prefix(prompt, true))?)?;
     if prompt_ids.len() > ids.len() {
         return Err(MaskError::python("AssertionError", format!("({}, {})", prompt_ids.len(), ids.len())));
     }
     let supervised: Range<usize> = prompt_ids.len()..ids.len();
     let mismatch = !ids.starts_with(&prompt_ids);
-    let mut masked = Masked::ignored(ids);
+    let mut masked = Masked::ignored(ids).of_text(text);
     masked.supervise(supervised.clone());
     if mismatch {
         masked.note(
@@ -31,6 +32,25 @@ pub fn prompt_completion(chat: &Chat, sample: &Sample) -> Result<Masked, MaskErr
         );
     }
     Ok(masked)
+}
+
+/// Labels of TRL 1.16's `completion_only_loss`: what follows where the ids of prompt and whole part, which is the end of
+/// the prompt in most templates (`common_prefix_length` in `trl/data_utils.py`).
+pub fn completion_only(ids: Vec<TokenId>, prompt_ids: &[TokenId]) -> Masked {
+    let shared = ids.iter().zip(prompt_ids).take_while(|(a, b)| a == b).count();
+    let mut masked = Masked::ignored(ids);
+    masked.supervise(shared..masked.labels.len());
+    if shared < prompt_ids.len() {
+        let lost = prompt_ids.len() - shared;
+        masked.note(
+            shared..shared,
+            format!(
+                "the ids of the prompt are not a prefix of all ids: its last {lost} are not in the training sequence, \
+                 and the completion begins where they part"
+            ),
+        );
+    }
+    masked
 }
 
 /// True when a sample can be split into a prompt and a completion.

@@ -27,14 +27,19 @@ struct Seam {
 /// Labels by text offsets, token counts where a prefix is none.
 ///
 /// # Errors
-/// `AssistantSpanDerivationError` when the counts give a span that does not hold the answer; the trainer
+/// `NotImplementedError` for a slow tokenizer, which has no offsets; `AssistantSpanDerivationError` when the counts give a span that does not hold the answer; the trainer
 /// drops such a row.
 pub fn text_offsets(chat: &Chat, sample: &Sample, turns: Turns) -> Result<Masked, MaskError> {
+    if !chat.encoder.has_offsets() {
+        let message = "return_offset_mapping is not available when using Python tokenizers. To use this feature, \
+                       change your tokenizer to one deriving from transformers.PreTrainedTokenizerFast.";
+        return Err(MaskError::python("NotImplementedError", message));
+    }
     let whole = Call::whole(sample);
     let full = chat.text(whole)?;
     affordable(2 * sample.messages.len(), full.len())?;
     let encoded = chat.encode(&full)?;
-    let mut masked = Masked::ignored(encoded.ids.clone());
+    let mut masked = Masked::ignored(encoded.ids.clone()).of_text(full.clone());
     let seams = seams(chat, whole, turns)?;
     if seams.iter().all(|s| {
         full.starts_with(&s.header)

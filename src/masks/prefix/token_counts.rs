@@ -8,7 +8,7 @@ pub fn token_counts(chat: &Chat, sample: &Sample) -> Result<Masked, MaskError> {
     let text = chat.text(Call::whole(sample))?;
     affordable(2 * sample.messages.len(), text.len())?;
     let ids = chat.ids(&text)?;
-    let mut masked = Masked::ignored(ids);
+    let mut masked = Masked::ignored(ids).of_text(text);
     masked.supervise(0..masked.input_ids.len());
     let plain = Call { messages: &sample.messages, tools: None, kwargs: None, add_generation_prompt: false };
     let count = |prefix: Call| -> Result<usize, MaskError> { Ok(chat.ids(&chat.text(prefix)?)?.len()) };

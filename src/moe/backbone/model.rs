@@ -147,11 +147,22 @@ impl Model {
     /// An unknown `model_type`, keys and tensors that are missing or do not fit (by name), weights that
     /// are not finite, a conversion of a model that is a mixture already.
     pub fn load(config: &Config, checkpoint: &Checkpoint, options: &LoadOptions) -> MoeResult<Self> {
+        Self::load_watched(config, checkpoint, options, &mut |_, _| true)
+    }
+
+    /// The same; `watch` is called with (done, all) layers before each layer, and its `false` ends the loading with
+    /// [`MoeError::Cancelled`].
+    pub fn load_watched(
+        config: &Config,
+        checkpoint: &Checkpoint,
+        options: &LoadOptions,
+        watch: &mut dyn FnMut(usize, usize) -> bool,
+    ) -> MoeResult<Self> {
         let device = Device::open(options.device);
         let on_cpu = device.is_cpu();
-        match Self::load_on(device, config, checkpoint, options) {
+        match Self::load_on(device, config, checkpoint, options, watch) {
             Err(MoeError::Compute { message, .. }) if !on_cpu => {
-                Self::load_on(Device::cpu(Some(message)), config, checkpoint, options)
+                Self::load_on(Device::cpu(Some(message)), config, checkpoint, options, watch)
             }
             result => result,
         }
@@ -162,6 +173,7 @@ impl Model {
         config: &Config,
         checkpoint: &Checkpoint,
         options: &LoadOptions,
+        watch: &mut dyn FnMut(usize, usize) -> bool,
     ) -> MoeResult<Self> {
         let mut this = Self::without_layers(device, config, checkpoint, options)?;
         let count = options.layers.unwrap_or(this.num_layers);
@@ -169,7 +181,13 @@ impl Model {
             let all = this.num_layers;
             return Err(MoeError::Request(format!("layers 0..{count}: the model has {all} layers")));
         }
-        this.blocks = (0..count).map(|layer| this.block(layer)).collect::<MoeResult<_>>()?;
+        for layer in 0..count {
+            if !watch(layer, count) {
+                return Err(MoeError::Cancelled);
+            }
+            let block = this.block(layer)?;
+            this.blocks.push(block);
+        }
         if count == this.num_layers {
             let (hidden, vocab) = (this.config.size("hidden_size")?, this.config.size("vocab_size")?);
             let source = this.source();
@@ -260,6 +278,14 @@ impl Model {
         Ok(())
     }
 
+    /// Experts and k of the first loaded mixture.
+    pub fn gate_sizes(&self) -> Option<(usize, usize)> {
+        self.blocks.iter().find_map(|block| match &block.feed {
+            Feed::Mixture(mixture) => Some((mixture.experts.len(), mixture.top_k())),
+            Feed::Dense(_) => None,
+        })
+    }
+
     /// Bytes of the weights in memory, as f32.
     pub fn weight_bytes(&self) -> usize {
         self.weight_bytes.get()
@@ -343,7 +369,8 @@ impl Model {
             Err(MoeError::Compute { while_doing, message }) if !self.device.is_cpu() => {
                 let reason = format!("{} failed: {while_doing}: {message}", self.device.name());
                 let cpu = Device::cpu(Some(reason));
-                let mut spare = Self::load_on(cpu, &self.config, &self.checkpoint, &self.options)?;
+                let mut spare =
+                    Self::load_on(cpu, &self.config, &self.checkpoint, &self.options, &mut |_, _| true)?;
                 if let Some(gates) = self.gates {
                     spare.regate(gates)?;
                 }

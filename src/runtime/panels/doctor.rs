@@ -6,8 +6,9 @@ use rayon::prelude::*;
 
 use crate::app::panels::doctor::{Outcome, Work};
 use crate::chat::Sample;
-use crate::diagnose::{Plan, diagnose, fix_search};
+use crate::diagnose::{Plan, Twin, diagnose_plan, fix_search};
 use crate::labels::Inspection;
+use crate::setup::load_other_ways;
 
 /// Samples between two looks at whether the job is still wanted.
 const BATCH: usize = 64;
@@ -18,16 +19,23 @@ const SEARCHED: usize = 64;
 /// Does the work; `emit` takes each outcome, `cancelled` says that nobody waits any more.
 pub fn perform(work: Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Outcome)) {
     match work {
-        Work::Report { setup, samples } => {
+        Work::Report { setup, request, samples } => {
             let mut inspections: Vec<Inspection> = Vec::with_capacity(samples.len());
-            for batch in samples.chunks(BATCH) {
+            // The chat checks label the samples by themselves.
+            let labelled = if setup.chat.is_none() { samples.as_slice() } else { &[] };
+            for batch in labelled.chunks(BATCH) {
                 if cancelled() {
                     return;
                 }
                 inspections.extend(batch.par_iter().map(|s| setup.inspect(s)).collect::<Vec<_>>());
                 emit(Outcome::Progress(inspections.len(), samples.len()));
             }
-            emit(Outcome::Report(Arc::new(diagnose(&setup, &samples, &inspections))));
+            let twins = Twin::all(&setup, &load_other_ways(&request, &setup.base));
+            if cancelled() {
+                return;
+            }
+            let report = diagnose_plan(Plan::of(&setup), &samples, &inspections, &twins);
+            emit(Outcome::Report(Arc::new(report)));
         }
         Work::Search { setup, samples } => {
             let samples: Vec<&Sample> = samples.iter().take(SEARCHED).collect();

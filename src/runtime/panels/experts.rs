@@ -6,15 +6,16 @@ use std::time::Instant;
 
 use crate::app::SampleView;
 use crate::app::panels::experts::routed::{Routed, Row, Run, byte_rows, token_rows};
-use crate::app::panels::experts::settings::{ModelPick, Settings};
+use crate::app::panels::experts::settings::{ModelPick, Own, OwnKind, Settings};
 use crate::app::panels::experts::{Outcome, Work};
 use crate::error::{Error, Result};
+use crate::hub::Progress;
 use crate::moe::MoeError;
-use crate::moe::backbone::{Conversion, ForwardOptions, Gates, InputRow, LoadOptions, Model};
-use crate::moe::image::{ImageOptions, expand};
+use crate::moe::backbone::{Conversion, ForwardOptions, Gates, InputRow, LoadOptions, Model, is_dense};
+use crate::moe::image::{ImageOptions, expand, rows_per_image};
 use crate::moe::moe_llava::{MoeConfig, MoeMode, MoeRequest};
 use crate::moe::sample::MAX_BYTES;
-use crate::setup::ModelSource;
+use crate::setup::{ModelSource, layer_bytes};
 use crate::tokenizer::TokenId;
 
 /// Seed of everything random on this screen: weights and gates of seeded models, stand-in image features.
@@ -31,14 +32,15 @@ pub fn perform(work: Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Ou
 
 /// `None` when nobody waits any more.
 fn route(work: &Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Outcome)) -> Result<Option<Routed>> {
-    let settings = work.settings;
     let start = Instant::now();
-    emit(Outcome::Progress(format!("loading {}", settings.model.name())));
-    let model = load(&work.view, &settings)?;
+    emit(Outcome::Progress(format!("loading {}", work.settings.model.name())));
+    let (model, settings) = match load(work, cancelled, emit) {
+        Ok(loaded) => loaded,
+        // Whatever ended it: nobody waits.
+        Err(_) if cancelled() => return Ok(None),
+        Err(error) => return Err(error),
+    };
     let load = start.elapsed();
-    if cancelled() {
-        return Ok(None);
-    }
     let (input, rows) = inputs(&work.view, &settings, &model)?;
     let start = Instant::now();
     let mut watch = |done, all| {
@@ -63,16 +65,33 @@ fn route(work: &Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Outcome
     Ok(Some(Routed::new(work.view.clone(), settings, rows, forward.routings, run)))
 }
 
-fn load(view: &SampleView, settings: &Settings) -> Result<Model> {
+/// The model, and the settings with what a model of the user's turned out to be.
+fn load(
+    work: &Work,
+    cancelled: &dyn Fn() -> bool,
+    emit: &mut dyn FnMut(Outcome),
+) -> Result<(Model, Settings)> {
+    let Work { view, settings, hub } = work;
     let ids = view.labelled().map(|l| l.input_ids.as_slice()).unwrap_or_default();
     let largest = ids.iter().filter_map(|id| TokenId::try_from(*id).ok()).max();
     // A vocabulary may have holes: ids can lie beyond its number of tokens.
     let vocab = view.setup.tokenizer.len().max(largest.map_or(1, |id| id as usize + 1));
+    let layers = match &settings.model {
+        ModelPick::Own(own) => own.layers,
+        _ => None,
+    };
     let source = ModelSource::parse(&settings.model.name())?;
-    let hub = crate::hub::HubOptions::from_env();
-    let (config, checkpoint) = source.open(vocab, SEED, None, &hub, &mut |_| ControlFlow::Continue(()))?;
-    let mut options = LoadOptions::default();
-    if let ModelPick::Seeded(_) = settings.model {
+    let mut download = |progress: Progress| {
+        emit(Outcome::Progress(download_text(&progress)));
+        if cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let (config, checkpoint) = source.open(vocab, SEED, layers, hub, &mut download)?;
+    let dense = is_dense(&config)?;
+    if let ModelPick::Own(_) = settings.model {
+        fits(layer_bytes(&checkpoint, layers))?;
+    }
+    let mut options = LoadOptions { layers, device: settings.device, conversion: None };
+    if dense {
         let request = MoeRequest {
             mode: MoeMode::parse(settings.mode, None)?,
             num_experts: vec![settings.num_experts],
@@ -82,12 +101,73 @@ fn load(view: &SampleView, settings: &Settings) -> Result<Model> {
         };
         options.conversion = Some(Conversion::seeded(MoeConfig::new(&request, config.layers()?)?, SEED));
     }
-    let mut model = Model::load(&config, &checkpoint, &options)?;
-    if settings.model == ModelPick::Bytes {
-        let capacity = settings.capacity_factor.map(|factor| (factor, 0));
+    let mut watch = |done, all| {
+        emit(Outcome::Progress(format!("reading layer {} of {all}", done + 1)));
+        !cancelled()
+    };
+    let mut model = Model::load_watched(&config, &checkpoint, &options, &mut watch)?;
+    let settings = found(settings, &model, dense);
+    if settings.model.is_trained() && settings != own_gates(&settings, &model) {
+        let min_capacity = model.moe().map_or(0, |moe| moe.min_capacity);
+        let capacity = settings.capacity_factor.map(|factor| (factor, min_capacity));
         model.regate(Gates { top_k: settings.top_k, capacity })?;
     }
-    Ok(model)
+    Ok((model, settings))
+}
+
+/// The settings of a user's model after its first load: what it is, and its own k, experts and capacity.
+fn found(settings: &Settings, model: &Model, dense: bool) -> Settings {
+    let ModelPick::Own(own) = &settings.model else { return settings.clone() };
+    if own.kind.is_some() {
+        return settings.clone();
+    }
+    let kind = match (dense, model.moe()) {
+        (true, _) => OwnKind::Dense,
+        (false, Some(_)) => OwnKind::MoeLlava,
+        (false, None) => OwnKind::Mixture,
+    };
+    let settings =
+        Settings { model: ModelPick::Own(Own { kind: Some(kind), ..own.clone() }), ..settings.clone() };
+    if dense { settings } else { own_gates(&settings, model) }
+}
+
+/// The settings with the gates that a trained model came with.
+fn own_gates(settings: &Settings, model: &Model) -> Settings {
+    let (num_experts, top_k) = model.gate_sizes().unwrap_or((settings.num_experts, settings.top_k));
+    let capacity_factor = model.moe().map(|moe| moe.eval_capacity_factor);
+    Settings { num_experts, top_k, capacity_factor, ..settings.clone() }
+}
+
+/// `downloading model.safetensors: 12.0 of 80.0 MB`.
+fn download_text(progress: &Progress) -> String {
+    let megabytes = |bytes: u64| bytes as f64 / 1e6;
+    let size = progress.total.map_or(String::new(), |total| format!(" of {:.1}", megabytes(total)));
+    format!("downloading {}: {:.1}{size} MB (esc ends it)", progress.file, megabytes(progress.bytes))
+}
+
+/// Refuses layers that the free memory does not hold: the system would end this program, or another.
+fn fits(needed: usize) -> Result<()> {
+    // On a GPU the weights are only passing through.
+    let free = if cfg!(any(feature = "cuda", feature = "metal")) { None } else { free_memory() };
+    match free {
+        Some(free) if needed > free / 10 * 8 => {
+            let gibibytes = |bytes: usize| bytes as f64 / f64::from(1 << 30);
+            Err(Error::Usage(format!(
+                "its layers take {:.1} GiB as f32, {:.1} GiB of memory are free: type 0..K behind its name for the \
+                 first K layers",
+                gibibytes(needed),
+                gibibytes(free)
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Memory that can be had without swapping, in bytes; `None` where the system does not say.
+fn free_memory() -> Option<usize> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    line.split_whitespace().next()?.parse::<usize>().ok()?.checked_mul(1024)
 }
 
 /// The rows of the forward, and what each of them is.
@@ -108,7 +188,7 @@ fn inputs(
     }
     let labelled = view.labelled().ok_or_else(|| Error::Usage("the sample has no tokens".into()))?;
     let options = ImageOptions {
-        rows_per_image: settings.image_tokens,
+        rows_per_image: rows_per_image(settings.image_tokens, model.config()),
         max_length: Some(view.setup.options.model_max_length),
     };
     let expanded = expand(&labelled.input_ids, &labelled.labels, &options, 0)?;

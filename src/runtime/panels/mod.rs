@@ -5,6 +5,7 @@ mod doctor;
 mod experts;
 mod onboard;
 mod scan;
+mod strategies;
 
 use crate::app::panels::{PanelOutcome, PanelWork};
 
@@ -20,6 +21,9 @@ pub fn perform(work: PanelWork, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnM
         }
         PanelWork::Compare(work) => {
             compare::perform(*work, cancelled, &mut |o| emit(PanelOutcome::Compare(o)))
+        }
+        PanelWork::Strategies(work) => {
+            strategies::perform(*work, cancelled, &mut |o| emit(PanelOutcome::Strategies(o)));
         }
         PanelWork::Scan(work) => scan::perform(*work, cancelled, &mut |o| emit(PanelOutcome::Scan(o))),
     }

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use crate::app::DataSource;
 use crate::app::panels::scan::{Outcome, Work};
 use crate::data::{Meter, Record, Records, Source};
 use crate::error::Result;
@@ -21,13 +22,15 @@ pub fn perform(work: Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Ou
 
 fn scan(work: Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Outcome)) -> Result<()> {
     let meter = Meter::default();
-    let source = work.file.map(Source::File);
-    let total = source.as_ref().and_then(Source::size);
-    let records = match &source {
-        Some(source) => Records::metered(source, &meter)?,
-        None => samples::conversation_records(),
+    let (records, total) = match work.source {
+        DataSource::File(path) => {
+            let source = Source::File(path);
+            (Records::metered(&source, &meter)?, source.size())
+        }
+        DataSource::Embedded => (samples::records(samples::CONVERSATIONS), None),
+        DataSource::EmbeddedMessages => (samples::records(samples::MESSAGES), None),
     };
-    let scanner = Scanner::new(work.setup, None);
+    let scanner = Scanner::new(work.setup, None, None);
     let mut whole = scanner.empty();
     let begun = Instant::now();
     let counted = |report: &Report, done: bool| {

@@ -4,12 +4,14 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use fancy_regex::Regex;
+use serde_json::json;
 use tokenizers::NormalizedString;
 use tokenizers::normalizer::Range;
 
 use super::{Cutter, SlowClass, SlowState};
 use crate::error::{Error, Result};
 use crate::python::is_python_space;
+use crate::tokenizer::convert::part;
 use crate::tokenizer::core::{Core, CoreParts};
 use crate::tokenizer::encoding::{Encoding, Piece, TokenId};
 use crate::tokenizer::formats::word_piece;
@@ -17,6 +19,9 @@ use crate::tokenizer::special::SpecialTokens;
 
 /// A longer word is unknown as a whole.
 const MAX_CHARS_OF_A_WORD: usize = 100;
+
+/// Python's category C. Characters that its Unicode does not know yet belong to it: 14 is that of Python 3.11.
+const CONTROL: &str = r"^[\p{C}\P{age:14.0}]$";
 
 /// The switches of the class.
 #[derive(Debug, Clone)]
@@ -43,7 +48,7 @@ pub struct BertClass {
     control: Regex,
     punctuation: Regex,
     nonspacing_mark: Regex,
-    /// The model alone, for explanations.
+    /// The fast class's pipeline, which explains how a word was cut.
     core: Core,
 }
 
@@ -61,14 +66,20 @@ impl BertClass {
     /// A file that is no list of tokens.
     pub fn new(vocab: &[u8], path: &Path, unk: &str, options: BertOptions) -> Result<Self> {
         let tokens = word_piece::read_vocab(vocab, path)?;
-        let core = CoreParts::bare(word_piece::build(&tokens, unk, path)?).assemble()?.0;
+        let mut parts = CoreParts::bare(word_piece::build(&tokens, unk, path)?);
+        parts.normalizer = part(json!({
+            "type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": options.spaces_chinese,
+            "strip_accents": options.strip_accents, "lowercase": options.lowercase,
+        }))?;
+        parts.pre_tokenizer = part(json!({"type": "BertPreTokenizer"}))?;
+        let core = parts.assemble()?.0;
         let category = |pattern: &str| Regex::new(pattern).map_err(|e| Error::Usage(e.to_string()));
         Ok(Self {
             ids: tokens.iter().cloned().zip(0..).collect(),
             tokens,
             unk: unk.to_string(),
             options,
-            control: category(r"^\p{C}$")?,
+            control: category(CONTROL)?,
             punctuation: category(r"^\p{P}$")?,
             nonspacing_mark: category(r"^\p{Mn}$")?,
             core,

@@ -140,9 +140,11 @@ impl Processor {
     pub fn encode(&self, text: &str) -> Result<Encoding> {
         let aligned = self.normalize(text);
         let mut encoding = Encoding::default();
-        for part in self.declared.split(aligned.as_str()) {
+        // Unigram weighs declared pieces like others, only heavier; BPE cuts them out first.
+        let declared = if self.is_bpe() { &self.declared } else { &Splitter::default() };
+        for part in declared.split(aligned.as_str()) {
             let stretch = aligned.as_str().get(part.range.clone()).unwrap_or("");
-            match part.token.and_then(|t| self.id_of(self.declared.token(t))) {
+            match part.token.and_then(|t| self.id_of(declared.token(t))) {
                 Some(id) => encoding.push(id, part.range),
                 None => encoding.extend_shifted(&self.encode_stretch(stretch)?, part.range.start),
             }
@@ -168,6 +170,10 @@ impl Processor {
         while let Some((len, replaced)) = self.next_prefix(text, at) {
             let source = at..at + len;
             at += len;
+            // A unit of which nothing is left begins a text, unless the dummy space would be cut off as a trailing one.
+            if !started && !self.remove_extra_whitespaces {
+                started = self.begin(&mut aligned);
+            }
             for c in replaced.chars() {
                 if c == ' ' && self.remove_extra_whitespaces {
                     if !after_space {
@@ -176,10 +182,7 @@ impl Processor {
                     after_space = true;
                     continue;
                 }
-                if !started && self.add_dummy_prefix {
-                    aligned.push(self.space(), 0..0);
-                }
-                started = true;
+                started = started || self.begin(&mut aligned);
                 for space in trailing.drain(..) {
                     aligned.push(self.space(), space);
                 }
@@ -188,6 +191,14 @@ impl Processor {
             }
         }
         aligned
+    }
+
+    /// The dummy space in front of a text; true, for "it has begun".
+    fn begin(&self, aligned: &mut AlignedText) -> bool {
+        if self.add_dummy_prefix {
+            aligned.push(self.space(), 0..0);
+        }
+        true
     }
 
     fn space(&self) -> char {
@@ -323,7 +334,7 @@ fn build_unigram(model: &ModelProto, path: &Path) -> Result<Unigram> {
             _ => score,
         };
         let name = match kind {
-            PieceKind::Control | PieceKind::Unknown | PieceKind::Byte => format!("\0{id}"),
+            PieceKind::Control | PieceKind::Unknown | PieceKind::Byte => format!("\u{FFFF}\0{id}\0"),
             _ => text.to_string(),
         };
         if kind == PieceKind::Unknown {

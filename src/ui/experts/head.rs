@@ -1,6 +1,6 @@
 //! The lines above every view: model and run, dials, what the figures count.
 
-use crate::app::panels::experts::settings::{Dial, ModelPick};
+use crate::app::panels::experts::settings::{Dial, ModelPick, OwnKind};
 use crate::app::{App, Area, Panes, Tier};
 use crate::ui::canvas::Canvas;
 use crate::ui::theme::Meaning;
@@ -47,13 +47,21 @@ fn model(canvas: &mut Canvas<'_>, app: &App, area: Area, roomy: bool) {
             false => format!(" · {} {memory} {forward:>6.1} ms", run.device),
         }
     });
+    let own = match &state.settings.model {
+        ModelPick::Own(own) => own.kind,
+        _ => None,
+    };
+    let worth = match own {
+        Some(OwnKind::Mixture | OwnKind::MoeLlava) => Meaning::Quiet,
+        _ => Meaning::Warning,
+    };
     let note = run.and_then(|r| r.fallback.as_deref()).map_or(String::new(), |why| format!(" · {why}"));
     canvas.spans(
         area,
         &[
             (&name, Meaning::Strong),
             (" · ", Meaning::Quiet),
-            (caveat, Meaning::Warning),
+            (caveat, worth),
             (&facts, Meaning::Quiet),
             (&note, Meaning::Bad),
         ],
@@ -71,12 +79,13 @@ fn status(app: &App) -> (Option<String>, Meaning) {
 }
 
 fn value(app: &App, dial: Dial) -> String {
-    let settings = app.panels.experts.settings;
+    let settings = &app.panels.experts.settings;
     match dial {
         Dial::Capacity => settings.capacity_factor.map_or("off".to_string(), |f| f.to_string()),
         Dial::TopK => settings.top_k.to_string(),
         Dial::Experts => settings.num_experts.to_string(),
         Dial::Mode if settings.model == ModelPick::Bytes => "all layers".to_string(),
+        Dial::Mode if settings.model.is_trained() => "its own".to_string(),
         Dial::Mode => settings.mode.to_string(),
     }
 }
@@ -157,9 +166,10 @@ fn looking_at(canvas: &mut Canvas<'_>, app: &App, area: Area) {
 fn small(canvas: &mut Canvas<'_>, app: &App, area: Area) {
     let state = &app.panels.experts;
     let dial = state.dial;
-    let name = match state.settings.model {
+    let name = match &state.settings.model {
         ModelPick::Bytes => "bytes".to_string(),
         ModelPick::Seeded(name) => name.to_string(),
+        ModelPick::Own(own) => own.spec.rsplit('/').next().unwrap_or_default().to_string(),
     };
     let doing = if state.running.is_some() { "…" } else { "" };
     let text = format!("{name}{doing} {}", position(app));

@@ -6,7 +6,7 @@ use super::letter;
 use crate::app::flow::{Item, Row};
 use crate::app::panels::experts::routed::{Layer, TokenRoute};
 use crate::app::panels::experts::{Routed, all_folds, flow, top};
-use crate::app::{App, Area, Section, Speaker, Target};
+use crate::app::{App, Area, Section, Target};
 use crate::text::{GlyphKind, Spaces, glyphs};
 use crate::ui::canvas::Canvas;
 use crate::ui::theme::Meaning;
@@ -37,10 +37,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, area: Area, routed: &Routed, lay
 }
 
 fn title(canvas: &mut Canvas<'_>, area: Area, section: &Section, routed: &Routed) {
-    let name = match (section.speaker, section.round) {
-        (Speaker::System, _) | (_, None) => section.speaker.name().to_string(),
-        (speaker, Some(round)) => format!("round {} {}", round + 1, speaker.name()),
-    };
+    let name = section.name();
     let rows: usize =
         routed.token_rows.get(section.tokens.clone()).into_iter().flatten().map(|r| r.len()).sum();
     let learns = if section.learns > 0 { format!("learns {}", section.learns) } else { "masked".to_string() };

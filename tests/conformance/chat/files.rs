@@ -2,47 +2,53 @@
 
 use maskscope::chat::jinja::{ChatTemplate, Inputs};
 use maskscope::masks::image_tokens::{ImageSize, Processor};
-use maskscope::masks::{Chat, Masked, axolotl, hf_generation, llamafactory, llava_next};
+use maskscope::masks::llamafactory;
 use serde_json::{Value, json};
 
 use super::records::{Tally, json_lines, u32s};
-use super::strategies::{compare, error_text, template};
+use super::setups::{self, Setups, Wish, expected, outcome};
 use super::tokenizer::Tokenizers;
-use super::{clock, conversations, sample};
+use super::{clock, sample, samples};
 
 #[test]
 fn generation_edge_cases() {
     let Some(root) = crate::root("golden/chat edges") else { return };
-    let tokenizers = Tokenizers::new(&root);
+    let (tokenizers, setups) = (Tokenizers::new(&root), Setups::new(&root));
     let mut tally = Tally::new("hf_generation_edge");
     for record in json_lines(&root.join("golden/chat/hf_generation_edge.jsonl.gz")) {
         let id = record["id"].as_str().unwrap();
-        let template = ChatTemplate::new(id, record["template"].as_str().unwrap(), clock()).unwrap();
-        let tokenizer = tokenizers.get(record["tokenizer"].as_str().unwrap());
-        let chat =
-            Chat { template: &template, encoder: &*tokenizer, special_tokens: &tokenizer.special_tokens };
-        let sample = sample(&record);
+        let source = record["template"].as_str().unwrap();
+        let template = ChatTemplate::new(id, source, clock()).unwrap();
+        let tokenizer = record["tokenizer"].as_str().unwrap();
+        let conversation = sample(&record);
+        let special_tokens = &tokenizers.get(tokenizer).special_tokens;
         let inputs = Inputs {
-            messages: &sample.messages,
-            special_tokens: Some(&tokenizer.special_tokens),
+            messages: &conversation.messages,
+            special_tokens: Some(special_tokens),
             ..Inputs::default()
         };
         let rendered = template.render(&inputs).unwrap();
         tally.check("text", id, &rendered.text.as_str(), &record["text"].as_str().unwrap());
         let spans: Vec<Value> = rendered.spans.iter().map(|s| json!([s.chars.start, s.chars.end])).collect();
         tally.check("spans", id, &Value::Array(spans), &record["gen_char_spans"]);
-        let max_length = record["tokenizer_kwargs"]["max_length"].as_u64().map(|n| n as usize);
-        let found = hf_generation::label(&chat, &sample, max_length).map_err(|e| error_text(&e));
-        match record["error"].as_str() {
-            Some(error) => tally.check("mask", id, &found.map(|m| m.spans()), &Err(error.to_string())),
+        let wish = Wish {
+            source: Some(source),
+            preprocess: "hf_generation",
+            model_max_length: record["tokenizer_kwargs"]["max_length"].as_u64().map(|n| n as usize),
+            ..Wish::default()
+        };
+        let found = outcome(&setups.inspect(tokenizer, &wish, &setups::sample(&record)));
+        let expected = match record["error"].as_str() {
+            Some(error) => Err(error.to_string()),
             None => {
                 let ids = u32s(&record["input_ids"]);
                 let mask = u32s(&record["assistant_masks"]);
                 let labels = ids.iter().zip(mask).map(|(id, on)| if on == 1 { i64::from(*id) } else { -100 });
-                let expected = (ids.clone(), labels.collect::<Vec<_>>());
-                tally.check("mask", id, &found.map(|m| (m.input_ids, m.labels)), &Ok(expected));
+                let labels = labels.collect();
+                Ok((ids.into_iter().map(i64::from).collect(), labels))
             }
-        }
+        };
+        tally.check("mask", id, &found, &expected);
     }
     tally.finish();
 }
@@ -51,31 +57,23 @@ fn generation_edge_cases() {
 fn axolotl_details() {
     let Some(root) = crate::root("golden/chat axolotl_detail") else { return };
     let dir = root.join("golden/chat");
-    let tokenizers = Tokenizers::new(&root);
+    let setups = Setups::new(&root);
     let mut tally = Tally::new("axolotl_detail");
     for record in json_lines(&dir.join("axolotl_detail.jsonl.gz")) {
         let id = record["id"].as_str().unwrap();
-        let template = template(&dir, &format!("{}.base", record["template"].as_str().unwrap()));
-        let tokenizer = tokenizers.get(record["tokenizer"].as_str().unwrap());
-        let chat =
-            Chat { template: &template, encoder: &*tokenizer, special_tokens: &tokenizer.special_tokens };
-        let when = |value: &Value| match value.as_str() {
-            Some("all") => axolotl::EndTokens::All,
-            Some("last") => axolotl::EndTokens::Last,
-            Some("turn") => axolotl::EndTokens::Turn,
-            _ => axolotl::EndTokens::None,
-        };
-        let options = axolotl::Options {
-            train_on_eos: when(&record["train_on_eos"]),
-            eot_tokens: record["eot_tokens"]
-                .as_array()
-                .map(|list| list.iter().map(|token| token.as_str().unwrap().to_string()).collect()),
-            message_field_training: "train".into(),
-            message_field_training_detail: "train_detail".into(),
-            ..axolotl::Options::default()
-        };
-        let ids = u32s(&record["input_ids"]);
-        compare(&mut tally, "axolotl", id, axolotl::label(&chat, &sample(&record), &options), &record, &ids);
+        let template = dir.join(format!("templates/{}.base.jinja", record["template"].as_str().unwrap()));
+        let mut options = Vec::new();
+        if let Some(when) = record["train_on_eos"].as_str() {
+            options.push(format!("train_on_eos={when}"));
+        }
+        let eot: Option<Vec<&str>> =
+            record["eot_tokens"].as_array().map(|list| list.iter().filter_map(Value::as_str).collect());
+        options.extend(eot.map(|tokens| format!("eot_tokens={}", tokens.join(","))));
+        let wish =
+            Wish { template: template.to_str().unwrap(), preprocess: "axolotl", options, ..Wish::default() };
+        let tokenizer = record["tokenizer"].as_str().unwrap();
+        let found = setups.inspect(tokenizer, &wish, &setups::sample(&record));
+        tally.check("axolotl", id, &outcome(&found), &expected(&record, &record["input_ids"]));
     }
     tally.finish();
 }
@@ -84,33 +82,24 @@ fn axolotl_details() {
 fn llamafactory_labels() {
     let Some(root) = crate::root("golden/chat llamafactory") else { return };
     let dir = root.join("golden/chat");
-    let (conversations, tokenizers) = (conversations(&dir), Tokenizers::new(&root));
+    let (samples, setups) = (samples(&dir), Setups::new(&root));
     let mut tally = Tally::new("llamafactory");
     for record in json_lines(&dir.join("llamafactory.jsonl.gz")) {
         let id = record["id"].as_str().unwrap();
-        let tokenizer = tokenizers.get(record["tokenizer"].as_str().unwrap());
-        let opts = &record["opts"];
-        let mut options = llamafactory::Options {
-            mask_history: opts["mask_history"] == true,
-            train_on_prompt: opts["train_on_prompt"] == true,
-            ..llamafactory::Options::default()
-        };
-        if let Some(cutoff) = opts["cutoff_len"].as_u64() {
-            options.cutoff_len = cutoff as usize;
-        }
-        if !opts["enable_thinking"].is_null() {
-            options.enable_thinking = opts["enable_thinking"].as_bool();
-        }
-        let Ok(mut template) = llamafactory::SlotTemplate::by_name(record["lf_template"].as_str().unwrap())
-        else {
-            tally.skip(record["lf_template"].as_str().unwrap());
+        let template = record["lf_template"].as_str().unwrap();
+        if llamafactory::SlotTemplate::by_name(template).is_err() {
+            tally.skip(template);
             continue;
-        };
-        template.efficient_eos |= record["efficient_eos"] == true;
-        let messages = &conversations[record["conv"].as_str().unwrap()].messages;
-        let found = llamafactory::label(&*tokenizer, &template, messages, &options);
-        let ids = u32s(&record["input_ids"]);
-        compare(&mut tally, "labels", id, found, &record, &ids);
+        }
+        let mut options = vec![format!("template={template}")];
+        options.extend((record["efficient_eos"] == true).then(|| "efficient_eos=true".to_string()));
+        for (key, value) in record["opts"].as_object().unwrap() {
+            options.extend((!value.is_null()).then(|| format!("{key}={value}")));
+        }
+        let wish = Wish { preprocess: "llamafactory", options, ..Wish::default() };
+        let sample = &samples[record["conv"].as_str().unwrap()];
+        let found = setups.inspect(record["tokenizer"].as_str().unwrap(), &wish, sample);
+        tally.check("labels", id, &outcome(&found), &expected(&record, &record["input_ids"]));
     }
     tally.finish();
 }
@@ -119,23 +108,15 @@ fn llamafactory_labels() {
 fn llava_next_labels() {
     let Some(root) = crate::root("golden/chat llava_next") else { return };
     let dir = root.join("golden/chat");
-    let (conversations, tokenizers) = (conversations(&dir), Tokenizers::new(&root));
+    let (samples, setups) = (samples(&dir), Setups::new(&root));
     let mut tally = Tally::new("llava_next");
     for record in json_lines(&dir.join("llava_next.jsonl.gz")) {
         let id = record["id"].as_str().unwrap();
-        let tokenizer = tokenizers.get(record["tokenizer"].as_str().unwrap());
-        let messages = &conversations[record["conv"].as_str().unwrap()].messages;
-        let found: Result<Masked, _> = match record["strategy"].as_str().unwrap() {
-            "preprocess_qwen" => llava_next::qwen(&*tokenizer, messages),
-            "preprocess_llama3" => llava_next::llama3(&*tokenizer, messages),
-            "preprocess_gemma" => llava_next::gemma(&*tokenizer, messages, 2048),
-            other => {
-                tally.skip(other);
-                continue;
-            }
-        };
-        let ids = u32s(&record["input_ids"]);
-        compare(&mut tally, record["strategy"].as_str().unwrap(), id, found, &record, &ids);
+        let preprocess = record["strategy"].as_str().unwrap();
+        let wish = Wish { preprocess, ..Wish::default() };
+        let sample = &samples[record["conv"].as_str().unwrap()];
+        let found = setups.inspect(record["tokenizer"].as_str().unwrap(), &wish, sample);
+        tally.check(preprocess, id, &outcome(&found), &expected(&record, &record["input_ids"]));
     }
     tally.finish();
 }

@@ -74,6 +74,11 @@ impl TestTokenizer {
         self.ids(text).unwrap()
     }
 
+    /// The `tokenizer.json` that `save_pretrained` writes.
+    pub fn json(&self) -> String {
+        self.inner.to_string(false).unwrap()
+    }
+
     fn role(&self, role: &str) -> Option<u32> {
         self.inner.token_to_id(self.special_tokens.get(role)?.as_str()?)
     }

@@ -1,5 +1,8 @@
 //! What is routed with what: the model, and the dials that change it live.
 
+use std::sync::Arc;
+
+use crate::moe::backbone::DeviceChoice;
 use crate::moe::seeded::SEEDED;
 
 /// Layers of a model that become mixtures, as MoE-LLaVA names the choice.
@@ -12,40 +15,91 @@ const EXPERTS: [usize; 6] = [2, 3, 4, 6, 8, 16];
 /// Experts of a layer of the byte model, which is trained with them.
 pub const BYTE_EXPERTS: usize = 8;
 
+/// What a model of the user's turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnKind {
+    /// Converted while it is loaded, as the dials say.
+    Dense,
+    /// A mixture of transformers: its experts are trained and fixed, its router drops nothing by itself.
+    Mixture,
+    /// A MoE-LLaVA checkpoint: trained and fixed, DeepSpeed's gate with a capacity.
+    MoeLlava,
+}
+
+/// A model of the user's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Own {
+    /// A folder or a hub id.
+    pub spec: Arc<str>,
+    /// Only the layers 0..K are read.
+    pub layers: Option<usize>,
+    /// `None` until it was loaded.
+    pub kind: Option<OwnKind>,
+}
+
 /// The model whose gates are shown.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum ModelPick {
     /// The embedded mixture over bytes.
     #[default]
     Bytes,
     /// A small model of this backbone with random weights, converted.
     Seeded(&'static str),
+    Own(Own),
 }
 
 impl ModelPick {
+    /// A model as a person types it: the name of one that is built in, or a folder or a hub id, then perhaps `0..K`.
+    pub fn typed(text: &str) -> Self {
+        let text = text.trim();
+        let built_in = Self::all().into_iter().find(|pick| pick.name() == text);
+        let last = text.rsplit_once(char::is_whitespace);
+        let cut = last.and_then(|(spec, k)| Some((spec.trim(), k.strip_prefix("0..")?.parse().ok()?)));
+        let (spec, layers) = cut.map_or((text, None), |(spec, k)| (spec, Some(k)));
+        built_in.unwrap_or_else(|| Self::Own(Own { spec: spec.into(), layers, kind: None }))
+    }
+
     /// All, in the order of the key.
     pub fn all() -> Vec<Self> {
         [Self::Bytes].into_iter().chain(SEEDED.map(Self::Seeded)).collect()
     }
 
     /// `by` further, around the ends.
-    pub fn step(self, by: isize) -> Self {
-        around(&Self::all(), &self, by)
+    pub fn step(&self, by: isize) -> Self {
+        around(&Self::all(), self, by)
     }
 
-    /// As `moe route --moe-sample` takes it.
-    pub fn name(self) -> String {
+    /// As `moe route` takes it, with `--moe-sample` or `--checkpoint`.
+    pub fn name(&self) -> String {
         match self {
             Self::Bytes => crate::moe::sample::SAMPLES[0].to_string(),
             Self::Seeded(name) => format!("{}{name}", crate::setup::SEEDED_PREFIX),
+            Self::Own(own) => own.spec.to_string(),
         }
     }
 
+    /// Whether experts and layers are given, so that their dials do not turn.
+    pub fn is_trained(&self) -> bool {
+        let own = |own: &Own| matches!(own.kind, Some(OwnKind::Mixture | OwnKind::MoeLlava));
+        matches!(self, Self::Bytes) || matches!(self, Self::Own(o) if own(o))
+    }
+
+    /// Whether its own router never drops anything, which the capacity dial then offers.
+    pub fn is_uncapped(&self) -> bool {
+        matches!(self, Self::Bytes | Self::Own(Own { kind: Some(OwnKind::Mixture), .. }))
+    }
+
     /// What its figures are worth, in a few words.
-    pub fn caveat(self) -> &'static str {
+    pub fn caveat(&self) -> &'static str {
         match self {
             Self::Bytes => "trained on bytes; not your model",
             Self::Seeded(_) => "random weights; not your model",
+            Self::Own(own) => match own.kind {
+                Some(OwnKind::Dense) => "dense, converted here: gates from a seed, experts are copies",
+                Some(OwnKind::Mixture) => "its own router",
+                Some(OwnKind::MoeLlava) => "its own gates, noise off",
+                None => "not loaded yet",
+            },
         }
     }
 }
@@ -81,7 +135,7 @@ impl Dial {
 }
 
 /// Everything that a run depends on but the sample.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     pub model: ModelPick,
     pub top_k: usize,
@@ -89,8 +143,10 @@ pub struct Settings {
     pub capacity_factor: Option<f64>,
     pub num_experts: usize,
     pub mode: &'static str,
-    /// Rows that one image takes.
-    pub image_tokens: usize,
+    /// Rows that one image takes; `None`: what the model's config says, else 576.
+    pub image_tokens: Option<usize>,
+    /// Where the forward runs.
+    pub device: DeviceChoice,
 }
 
 impl Default for Settings {
@@ -101,18 +157,22 @@ impl Default for Settings {
             capacity_factor: None,
             num_experts: BYTE_EXPERTS,
             mode: MODES[0],
-            image_tokens: 576,
+            image_tokens: None,
+            device: DeviceChoice::Auto,
         }
     }
 }
 
 impl Settings {
-    /// The settings that a model starts with: its own, or those of MoE-LLaVA's released scripts.
-    pub fn for_model(model: ModelPick) -> Self {
+    /// The dials that a model starts with: its own, or those of MoE-LLaVA's released scripts. Device and rows of an
+    /// image stay.
+    pub fn for_model(&self, model: ModelPick) -> Self {
+        let (image_tokens, device) = (self.image_tokens, self.device);
+        let start = Self { image_tokens, device, ..Self::default() };
         match model {
-            ModelPick::Bytes => Self::default(),
-            ModelPick::Seeded(_) => {
-                Self { model, capacity_factor: Some(2.0), num_experts: 4, ..Self::default() }
+            ModelPick::Bytes => start,
+            ModelPick::Seeded(_) | ModelPick::Own(_) => {
+                Self { model, capacity_factor: Some(2.0), num_experts: 4, ..start }
             }
         }
     }
@@ -122,13 +182,16 @@ impl Settings {
     /// # Errors
     /// A sentence for the person where this model has no such dial or it is at its end.
     pub fn turned(&self, dial: Dial, up: bool) -> Result<Self, String> {
-        let trained = self.model == ModelPick::Bytes;
-        let mut next = *self;
+        if matches!(&self.model, ModelPick::Own(own) if own.kind.is_none()) {
+            return Err("the dials turn once the model is loaded".to_string());
+        }
+        let mut next = self.clone();
         match dial {
-            Dial::Experts | Dial::Mode if trained => {
+            Dial::Experts | Dial::Mode if self.model.is_trained() => {
                 return Err(format!(
-                    "{} of byte-moe is trained and fixed; m chooses a model that is converted",
-                    dial.name()
+                    "{} of {} is trained and fixed; m chooses a model that is converted",
+                    dial.name(),
+                    self.model.name()
                 ));
             }
             Dial::Mode => next.mode = around(&MODES, &self.mode, if up { 1 } else { -1 }),
@@ -149,9 +212,9 @@ impl Settings {
                     // From "never drops" down to the largest factor.
                     None if !up => FACTORS.last().copied(),
                     None => return Err(end(dial)),
-                    Some(factor) => match beside(&FACTORS, &factor, up) {
+                    Some(factor) => match next_factor(factor, up) {
                         Some(factor) => Some(factor),
-                        None if up && trained => None,
+                        None if up && self.model.is_uncapped() => None,
                         None => return Err(end(dial)),
                     },
                 };
@@ -165,12 +228,18 @@ fn end(dial: Dial) -> String {
     format!("{} goes no further", dial.name())
 }
 
+/// The factor of the dial above or below one that may come from a checkpoint.
+fn next_factor(now: f64, up: bool) -> Option<f64> {
+    let mut factors = FACTORS.into_iter();
+    if up { factors.find(|f| *f > now) } else { factors.rfind(|f| *f < now) }
+}
+
 /// The entry `by` further, around the ends.
-fn around<T: Copy + PartialEq>(all: &[T], now: &T, by: isize) -> T {
+fn around<T: Clone + PartialEq>(all: &[T], now: &T, by: isize) -> T {
     let at = all.iter().position(|v| v == now).unwrap_or(0);
     let len = all.len().max(1);
     let next = (at + len).saturating_add_signed(by) % len;
-    all.get(next).copied().unwrap_or(*now)
+    all.get(next).unwrap_or(now).clone()
 }
 
 /// The entry after or before `now`, `None` at the end.
@@ -194,18 +263,46 @@ mod tests {
         assert_eq!(bytes.turned(Dial::TopK, false).unwrap().top_k, 1);
         assert!(bytes.turned(Dial::TopK, false).unwrap().turned(Dial::TopK, false).is_err());
 
-        let phi = Settings::for_model(ModelPick::Bytes.step(1));
-        assert_eq!((phi.model, phi.num_experts), (ModelPick::Seeded("phi"), 4));
+        let phi = bytes.for_model(ModelPick::Bytes.step(1));
+        assert_eq!((&phi.model, phi.num_experts), (&ModelPick::Seeded("phi"), 4));
         let fewer = phi.turned(Dial::Experts, false).unwrap().turned(Dial::Experts, false).unwrap();
         assert_eq!((fewer.num_experts, fewer.top_k), (2, 2));
         assert!(fewer.turned(Dial::TopK, true).is_err());
         assert_eq!(phi.turned(Dial::Mode, true).unwrap().mode, "dense");
         assert_eq!(phi.turned(Dial::Mode, false).unwrap().mode, "second_half");
-        let mut factor = phi;
+        let mut factor = phi.clone();
         while let Ok(less) = factor.turned(Dial::Capacity, false) {
             factor = less;
         }
         assert_eq!(factor.capacity_factor, Some(0.25));
         assert_eq!(ModelPick::Bytes.step(-1), ModelPick::Seeded("minicpm"));
+    }
+
+    #[test]
+    fn a_model_of_ones_own_is_typed_and_its_dials_wait_for_it() {
+        assert_eq!(ModelPick::typed(" seeded:phi "), ModelPick::Seeded("phi"));
+        let own = |text: &str| match ModelPick::typed(text) {
+            ModelPick::Own(own) => (own.spec.to_string(), own.layers),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(own("org/name@main"), ("org/name@main".to_string(), None));
+        assert_eq!(own("/a folder/x 0..4"), ("/a folder/x".to_string(), Some(4)));
+        assert_eq!(own("/a 0..x"), ("/a 0..x".to_string(), None));
+
+        let device = DeviceChoice::Cpu;
+        let start = Settings { device, ..Settings::default() }.for_model(ModelPick::typed("/a"));
+        assert_eq!(start.device, device);
+        assert!(start.turned(Dial::TopK, false).unwrap_err().contains("loaded"));
+        let of = |kind| {
+            let own = Own { spec: "/a".into(), layers: None, kind: Some(kind) };
+            Settings { model: ModelPick::Own(own), capacity_factor: Some(1.7), ..start.clone() }
+        };
+        assert!(of(OwnKind::Mixture).turned(Dial::Experts, true).unwrap_err().contains("/a"));
+        assert!(of(OwnKind::Dense).turned(Dial::Experts, true).is_ok());
+        assert_eq!(of(OwnKind::MoeLlava).turned(Dial::Capacity, true).unwrap().capacity_factor, Some(2.0));
+        assert_eq!(of(OwnKind::MoeLlava).turned(Dial::Capacity, false).unwrap().capacity_factor, Some(1.5));
+        let end = |kind| Settings { capacity_factor: Some(4.0), ..of(kind) }.turned(Dial::Capacity, true);
+        assert_eq!(end(OwnKind::Mixture).unwrap().capacity_factor, None);
+        assert!(end(OwnKind::MoeLlava).is_err());
     }
 }

@@ -50,6 +50,14 @@ pub(in crate::moe::backbone) struct Mixture {
 }
 
 impl Mixture {
+    /// Choices of a token.
+    pub fn top_k(&self) -> usize {
+        match &self.routing {
+            Routing::DeepSpeed(config) => config.top_k,
+            Routing::Transformers { top_k, .. } => *top_k,
+        }
+    }
+
     /// Another k, and DeepSpeed's gate where a capacity is asked for.
     pub fn regate(&mut self, gates: &Gates) -> MoeResult<()> {
         let experts = self.experts.len();

@@ -9,7 +9,8 @@ fn a_device_that_fails_in_the_forward_is_given_up_for_the_cpu_with_the_reason() 
     let moe = MoeConfig::new(&Default::default(), 4).unwrap();
     let options = LoadOptions { conversion: Some(Conversion::seeded(moe, 1)), ..LoadOptions::default() };
     let rows = [(0..9).map(InputRow::Token).collect::<Vec<_>>()];
-    let mut model = Model::load_on(Device::failing(), &config, &checkpoint, &options).unwrap();
+    let mut model =
+        Model::load_on(Device::failing(), &config, &checkpoint, &options, &mut |_, _| true).unwrap();
     let mut on_cpu = Model::load(&config, &checkpoint, &options).unwrap();
     for gates in [None, Some(Gates { top_k: 1, capacity: Some((0.5, 0)) })] {
         if let Some(gates) = gates {

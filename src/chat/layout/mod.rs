@@ -1,12 +1,12 @@
 //! File layouts of conversation data: which one a file has, and its rows as one kind of value.
 //!
-//! Detection goes by the keys of the first rows and reports the rule it used ([`detect`]); reading is
-//! [`read`]. Nulls that Parquet fills in for missing keys are dropped. JSON rows only: opening files is the
-//! caller's work.
+//! Detection goes by the keys of some rows and reports the rule it used ([`detect`]); reading is [`read`]. Nulls that
+//! Parquet fills in for missing keys are dropped. JSON rows only: opening files is the caller's work.
 
+mod llava;
 mod rows;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::Sample;
 
@@ -49,6 +49,32 @@ impl Layout {
         Layout::Segments,
         Layout::RawText,
     ];
+
+    /// The word for it on the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pretokenised => "pretokenised",
+            Self::OpenAi => "messages",
+            Self::ShareGpt => "sharegpt",
+            Self::Llava => "llava",
+            Self::ConversationsWithRoles => "conversations",
+            Self::Alpaca => "alpaca",
+            Self::PromptCompletion => "prompt-completion",
+            Self::Preference => "preference",
+            Self::Segments => "segments",
+            Self::RawText => "text",
+        }
+    }
+
+    /// A layout by its word.
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|layout| layout.word() == word)
+    }
+
+    /// The layout of a row: the first whose rule it satisfies.
+    pub fn of_row(row: &Value) -> Option<Self> {
+        Self::ALL.into_iter().find(|layout| layout.fits(row))
+    }
 
     /// The name shown to the user.
     pub fn name(self) -> &'static str {
@@ -119,9 +145,8 @@ pub struct Detection {
 /// The layout of most of `rows`; give it the first row and some later ones. `None` when no row fits any.
 ///
 /// A file is [`Layout::Llava`] when any row of a ShareGPT file has an image: text-only rows are mixed in.
-pub fn detect(rows: &[Value]) -> Option<Detection> {
-    let of_row = |row: &Value| Layout::ALL.into_iter().find(|layout| layout.fits(row));
-    let found: Vec<Layout> = rows.iter().filter_map(of_row).collect();
+pub fn detect(rows: &[&Value]) -> Option<Detection> {
+    let found: Vec<Layout> = rows.iter().copied().filter_map(Layout::of_row).collect();
     let count = |layout: Layout| found.iter().filter(|found| **found == layout).count();
     let mut layout = *found.iter().rev().max_by_key(|layout| count(**layout))?;
     let mut votes = count(layout);
@@ -130,37 +155,6 @@ pub fn detect(rows: &[Value]) -> Option<Detection> {
         votes = count(Layout::ShareGpt) + count(Layout::Llava);
     }
     Some(Detection { layout, rule: layout.rule(), votes: (votes, rows.len()) })
-}
-
-/// One row in the form that its layout allows.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Row {
-    Conversation(Sample),
-    /// TRL's pair; both as messages when either is.
-    PromptCompletion {
-        prompt: Vec<Value>,
-        completion: Vec<Value>,
-    },
-    /// TRL's pair as text.
-    PromptCompletionText {
-        prompt: String,
-        completion: String,
-    },
-    Text(String),
-    /// Shown as it is.
-    Pretokenised {
-        input_ids: Vec<i64>,
-        labels: Vec<i64>,
-    },
-    /// Pieces that are each trained or not.
-    Segments(Vec<Segment>),
-}
-
-/// A piece of text with its own flag.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Segment {
-    pub text: String,
-    pub trained: bool,
 }
 
 /// Why a row is not what its layout says.
@@ -179,45 +173,75 @@ impl RowError {
     }
 }
 
-/// Reads one row.
+/// Reads one row; `id` names it.
 ///
 /// # Errors
 /// [`RowError`] with the key and what to do.
-pub fn read(layout: Layout, row: &Value) -> Result<Row, RowError> {
-    match layout {
-        Layout::Pretokenised => rows::pretokenised(row),
-        Layout::OpenAi => rows::open_ai(row, "messages"),
-        Layout::ConversationsWithRoles => rows::open_ai(row, "conversations"),
-        Layout::ShareGpt | Layout::Llava => rows::share_gpt(row),
-        Layout::Alpaca => rows::alpaca(row),
-        Layout::PromptCompletion => rows::prompt_completion(row),
-        Layout::Preference => Err(RowError::new(
-            "chosen",
-            "preference pairs are not for supervised fine-tuning; choose one answer first",
-        )),
-        Layout::Segments => rows::segments(row),
-        Layout::RawText => match row.get("text").and_then(Value::as_str) {
-            Some(text) => Ok(Row::Text(text.to_string())),
-            None => Err(RowError::new("text", "is not a string")),
-        },
-    }
+pub fn read(layout: Layout, row: &Value, id: String) -> Result<Sample, RowError> {
+    let body = match layout {
+        Layout::ShareGpt | Layout::Llava => return llava::read(row, id),
+        Layout::OpenAi => return rows::open_ai(row, "messages", id),
+        Layout::ConversationsWithRoles => return rows::open_ai(row, rows::conversations_key(row), id),
+        Layout::Alpaca => return rows::alpaca(row, id),
+        Layout::PromptCompletion => return rows::prompt_completion(row, id),
+        Layout::Preference => {
+            return Err(RowError::new(
+                "chosen",
+                "preference pairs are not for supervised fine-tuning; choose one answer first",
+            ));
+        }
+        Layout::Pretokenised => rows::pretokenised(row)?,
+        Layout::Segments => rows::segments(row)?,
+        Layout::RawText => rows::raw_text(row)?,
+    };
+    Ok(Sample { id, body, ..Sample::default() })
 }
 
-/// A sample of messages alone.
-fn conversation(messages: Vec<Value>, tools: Option<Vec<Value>>) -> Row {
-    Row::Conversation(Sample { messages, tools, kwargs: Map::new() })
+/// Keys that hold a row's id, the first one that is there.
+const ID_KEYS: [&str; 8] =
+    ["id", "conv", "conversation_id", "sample_id", "prompt_id", "uuid", "uid", "question_id"];
+
+/// Keys by which a row with `conversations` may have another layout, another id, or more than turns and images.
+pub(super) const LAYOUT_KEYS: [&str; 16] = [
+    "messages",
+    "input_ids",
+    "conversation",
+    "images",
+    "system",
+    "tools",
+    "documents",
+    "kwargs",
+    "chat_template_kwargs",
+    "conv",
+    "conversation_id",
+    "sample_id",
+    "prompt_id",
+    "uuid",
+    "uid",
+    "question_id",
+];
+
+/// The id that a row gives itself.
+pub fn id_of(row: &Value) -> Option<String> {
+    ID_KEYS.iter().find_map(|key| match row.get(*key)? {
+        Value::String(id) => Some(id.clone()),
+        id @ Value::Number(_) => Some(id.to_string()),
+        _ => None,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chat::Body;
     use serde_json::json;
 
-    fn messages(row: Row) -> Vec<Value> {
-        match row {
-            Row::Conversation(sample) => sample.messages,
-            other => panic!("{other:?}"),
-        }
+    fn read(layout: Layout, row: &Value) -> Result<Sample, RowError> {
+        super::read(layout, row, "x".into())
+    }
+
+    fn messages(sample: Sample) -> Vec<Value> {
+        sample.conversation().unwrap().into_owned().messages
     }
 
     #[test]
@@ -235,17 +259,17 @@ mod tests {
             (json!({"input_ids": [1], "labels": [1]}), Layout::Pretokenised),
             (json!({"segments": [{"text": "a", "label": true}]}), Layout::Segments),
         ] {
-            let found = detect(std::slice::from_ref(&row)).unwrap();
+            let found = detect(&[&row]).unwrap();
             assert_eq!((found.layout, found.votes), (layout, (1, 1)), "{row}");
         }
-        assert_eq!(detect(&[json!({"a": 1}), json!(3)]), None);
+        assert_eq!(detect(&[&json!({"a": 1}), &json!(3)]), None);
     }
 
     #[test]
     fn one_image_makes_a_llava_file() {
         let plain = json!({"conversations": [{"from": "human", "value": "a"}]});
         let image = json!({"image": "x", "conversations": [{"from": "human", "value": "a"}]});
-        let found = detect(&[plain.clone(), plain, image]).unwrap();
+        let found = detect(&[&plain, &plain, &image]).unwrap();
         assert_eq!((found.layout, found.votes), (Layout::Llava, (3, 3)));
     }
 
@@ -257,8 +281,10 @@ mod tests {
         let expected = json!([{"role": "system", "content": "s"}, {"role": "user", "content": "a", "weight": 0},
             {"role": "assistant", "content": "b", "train": false}]);
         assert_eq!(Value::Array(found), expected);
-        let bad = json!({"conversations": [{"from": "alien", "value": "a"}]});
-        assert_eq!(read(Layout::ShareGpt, &bad).unwrap_err().key, "conversations[0].from");
+        let bad = json!({"conversations": [{"from": 1, "value": "a"}]});
+        assert_eq!(read(Layout::ShareGpt, &bad).unwrap_err().key, "turn 1");
+        let plain = json!({"conversations": [{"from": "alien", "value": "a"}]});
+        assert_eq!(read(Layout::ShareGpt, &plain).unwrap().body, Body::Turns);
     }
 
     #[test]
@@ -273,8 +299,8 @@ mod tests {
     #[test]
     fn tools_may_be_json_text() {
         let row = json!({"messages": [{"role": "user", "content": "a"}], "tools": "[{\"name\": \"f\"}]"});
-        let Row::Conversation(sample) = read(Layout::OpenAi, &row).unwrap() else { panic!() };
-        assert_eq!(sample.tools, Some(vec![json!({"name": "f"})]));
+        let sample = read(Layout::OpenAi, &row).unwrap();
+        assert_eq!(sample.conversation().unwrap().tools, Some(vec![json!({"name": "f"})]));
     }
 
     #[test]

@@ -2,11 +2,18 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Row, RowError, Segment, conversation};
+use super::RowError;
+use crate::chat::conversation::role;
+use crate::chat::{Body, Conversation, Sample, TextSegment};
 
 /// The list under `conversations` or `conversation`.
 pub(super) fn conversations(row: &Value) -> Option<&Value> {
     row.get("conversations").or_else(|| row.get("conversation"))
+}
+
+/// The key that [`conversations`] reads.
+pub(super) fn conversations_key(row: &Value) -> &'static str {
+    if row.get("conversations").is_some() { "conversations" } else { "conversation" }
 }
 
 /// The first element of a list.
@@ -21,7 +28,7 @@ pub(super) fn mentions_image(row: &Value) -> bool {
 }
 
 /// Nulls gone, inside parts too: Parquet fills them in for keys that other rows have.
-fn without_nulls(value: &Value) -> Value {
+pub(super) fn without_nulls(value: &Value) -> Value {
     match value {
         Value::Object(map) => {
             let kept = map.iter().filter(|(_, v)| !v.is_null());
@@ -44,7 +51,7 @@ fn text<'r>(row: &'r Value, key: &str) -> Result<&'r str, RowError> {
 }
 
 /// `tools` as a list, or a list written as JSON text.
-fn tools(row: &Value) -> Result<Option<Vec<Value>>, RowError> {
+pub(super) fn tools(row: &Value) -> Result<Option<Vec<Value>>, RowError> {
     let bad = |why: String| RowError::new("tools", format!("is no list of JSON schemas ({why})"));
     match row.get("tools") {
         None | Some(Value::Null) => Ok(None),
@@ -58,18 +65,49 @@ fn tools(row: &Value) -> Result<Option<Vec<Value>>, RowError> {
 }
 
 /// Puts the row's own `system` text in front, if the messages have none.
-fn with_system(row: &Value, mut messages: Vec<Value>) -> Vec<Value> {
+pub(super) fn with_system(row: &Value, mut messages: Vec<Value>) -> Vec<Value> {
     let system = row.get("system").and_then(Value::as_str).filter(|text| !text.is_empty());
-    let has_one = messages.first().is_some_and(|m| crate::masks::role(m) == "system");
+    let has_one = messages.first().is_some_and(|m| role(m) == "system");
     if let (Some(system), false) = (system, has_one) {
         messages.insert(0, json!({"role": "system", "content": system}));
     }
     messages
 }
 
+/// A sample of messages, with the row's tools and template variables; a system text of the row goes in front.
+pub(super) fn sample(row: &Value, id: String, messages: Vec<Value>) -> Result<Sample, RowError> {
+    let messages = with_system(row, messages);
+    let mut sample =
+        Sample::of_messages(id, Conversation { messages, tools: tools(row)?, kwargs: kwargs(row)? });
+    sample.media = sample.conversations.iter().map(|turn| turn.value.matches("<image>").count()).sum();
+    let named = ["image", "images", "video", "videos"].iter().filter_map(|key| row.get(*key));
+    sample.has_image = sample.media > 0 || named.into_iter().any(|value| !value.is_null());
+    Ok(sample)
+}
+
+/// Template variables: `chat_template_kwargs` or `kwargs`, an object or JSON text, and `documents`.
+pub(super) fn kwargs(row: &Value) -> Result<Map<String, Value>, RowError> {
+    let mut kwargs = Map::new();
+    for key in ["kwargs", "chat_template_kwargs"] {
+        let bad = || RowError::new(key, "is no object of template variables");
+        match row.get(key) {
+            None | Some(Value::Null) => {}
+            Some(Value::Object(map)) => kwargs.extend(map.clone()),
+            Some(Value::String(text)) => {
+                kwargs.extend(serde_json::from_str::<Map<String, Value>>(text).map_err(|_| bad())?);
+            }
+            Some(_) => return Err(bad()),
+        }
+    }
+    if let Some(documents @ Value::Array(_)) = row.get("documents") {
+        kwargs.insert("documents".into(), documents.clone());
+    }
+    Ok(kwargs)
+}
+
 /// `{role, content}` messages under `key`. Tool arguments stay as they are: a template that wants them as an
 /// object says so.
-pub(super) fn open_ai(row: &Value, key: &str) -> Result<Row, RowError> {
+pub(super) fn open_ai(row: &Value, key: &str, id: String) -> Result<Sample, RowError> {
     let mut messages = Vec::new();
     for (index, message) in list(row, key)?.iter().enumerate() {
         let at = |field: &str| format!("{key}[{index}]{field}");
@@ -90,58 +128,11 @@ pub(super) fn open_ai(row: &Value, key: &str) -> Result<Row, RowError> {
     if messages.is_empty() {
         return Err(RowError::new(key, "is empty"));
     }
-    Ok(conversation(with_system(row, messages), tools(row)?))
-}
-
-/// ShareGPT's name of a role in the field's own words; `None` for an unknown one.
-fn plain_role(from: &str) -> Option<&'static str> {
-    Some(match from {
-        "human" | "user" => "user",
-        "gpt" | "assistant" | "bing" | "chatgpt" | "bard" | "model" => "assistant",
-        "system" => "system",
-        "tool" | "observation" | "function_response" => "tool",
-        "function_call" => "assistant",
-        _ => return None,
-    })
-}
-
-pub(super) fn share_gpt(row: &Value) -> Result<Row, RowError> {
-    let key = if row.get("conversations").is_some() { "conversations" } else { "conversation" };
-    let mut messages = Vec::new();
-    for (index, turn) in list(row, key)?.iter().enumerate() {
-        let at = |field: &str| format!("{key}[{index}].{field}");
-        let from = turn
-            .get("from")
-            .and_then(Value::as_str)
-            .ok_or_else(|| RowError::new(at("from"), "is not a string"))?;
-        let role = plain_role(from).ok_or_else(|| {
-            RowError::new(
-                at("from"),
-                format!("{from:?} is no role that trainers know; write human, gpt, system or tool"),
-            )
-        })?;
-        let value = turn
-            .get("value")
-            .and_then(Value::as_str)
-            .ok_or_else(|| RowError::new(at("value"), "is not a string"))?;
-        let mut message = Map::new();
-        message.insert("role".into(), role.into());
-        message.insert("content".into(), value.into());
-        for (name, flag) in turn.as_object().into_iter().flatten() {
-            if !matches!(name.as_str(), "from" | "value") && !flag.is_null() {
-                message.insert(name.clone(), flag.clone());
-            }
-        }
-        messages.push(Value::Object(message));
-    }
-    if messages.is_empty() {
-        return Err(RowError::new(key, "is empty"));
-    }
-    Ok(conversation(with_system(row, messages), tools(row)?))
+    sample(row, id, messages)
 }
 
 /// `instruction`, `input`, `output`, `system`, `history` of `[question, answer]`.
-pub(super) fn alpaca(row: &Value) -> Result<Row, RowError> {
+pub(super) fn alpaca(row: &Value, id: String) -> Result<Sample, RowError> {
     let mut messages = Vec::new();
     for (index, pair) in row.get("history").and_then(Value::as_array).into_iter().flatten().enumerate() {
         let side = |side: usize| {
@@ -157,10 +148,10 @@ pub(super) fn alpaca(row: &Value) -> Result<Row, RowError> {
     let question: Vec<&str> = [instruction, input].into_iter().filter(|part| !part.is_empty()).collect();
     messages.push(json!({"role": "user", "content": question.join("\n")}));
     messages.push(json!({"role": "assistant", "content": text(row, "output")?}));
-    Ok(conversation(with_system(row, messages), tools(row)?))
+    sample(row, id, messages)
 }
 
-pub(super) fn prompt_completion(row: &Value) -> Result<Row, RowError> {
+pub(super) fn prompt_completion(row: &Value, id: String) -> Result<Sample, RowError> {
     let side = |key: &str, role: &str| -> Result<Vec<Value>, RowError> {
         match row.get(key) {
             Some(Value::String(text)) => Ok(vec![json!({"role": role, "content": text})]),
@@ -171,15 +162,19 @@ pub(super) fn prompt_completion(row: &Value) -> Result<Row, RowError> {
     if let (Some(Value::String(prompt)), Some(Value::String(completion))) =
         (row.get("prompt"), row.get("completion"))
     {
-        return Ok(Row::PromptCompletionText { prompt: prompt.clone(), completion: completion.clone() });
+        let body = Body::PromptCompletionText { prompt: prompt.clone(), completion: completion.clone() };
+        return Ok(Sample { id, body, ..Sample::default() });
     }
-    Ok(Row::PromptCompletion {
-        prompt: side("prompt", "user")?,
-        completion: side("completion", "assistant")?,
-    })
+    let (prompt, completion) = (side("prompt", "user")?, side("completion", "assistant")?);
+    let count = prompt.len();
+    let mut sample = sample(row, id, [prompt, completion].concat())?;
+    if let Body::Messages(conversation) = std::mem::take(&mut sample.body) {
+        sample.body = Body::PromptCompletion { conversation, prompt: count };
+    }
+    Ok(sample)
 }
 
-pub(super) fn pretokenised(row: &Value) -> Result<Row, RowError> {
+pub(super) fn pretokenised(row: &Value) -> Result<Body, RowError> {
     let numbers = |key: &str| -> Result<Vec<i64>, RowError> {
         let whole = |value: &Value| {
             value.as_i64().ok_or_else(|| RowError::new(key, format!("{value} is not an integer")))
@@ -192,10 +187,10 @@ pub(super) fn pretokenised(row: &Value) -> Result<Row, RowError> {
             format!("has {} entries, input_ids has {}: one label a token", labels.len(), input_ids.len());
         return Err(RowError::new("labels", problem));
     }
-    Ok(Row::Pretokenised { input_ids, labels })
+    Ok(Body::Pretokenised { input_ids, labels })
 }
 
-pub(super) fn segments(row: &Value) -> Result<Row, RowError> {
+pub(super) fn segments(row: &Value) -> Result<Body, RowError> {
     let mut segments = Vec::new();
     for (index, segment) in list(row, "segments")?.iter().enumerate() {
         let problem = |field: &str, what: &str| RowError::new(format!("segments[{index}].{field}"), what);
@@ -205,7 +200,11 @@ pub(super) fn segments(row: &Value) -> Result<Row, RowError> {
             .get("label")
             .and_then(Value::as_bool)
             .ok_or_else(|| problem("label", "is neither true nor false"))?;
-        segments.push(Segment { text: text.to_string(), trained });
+        segments.push(TextSegment { text: text.to_string(), trained });
     }
-    Ok(Row::Segments(segments))
+    Ok(Body::Segments(segments))
+}
+
+pub(super) fn raw_text(row: &Value) -> Result<Body, RowError> {
+    Ok(Body::Text(text(row, "text")?.to_string()))
 }

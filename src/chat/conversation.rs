@@ -1,0 +1,24 @@
+//! A conversation as today's trainers get it: messages, tools and template variables.
+
+use serde_json::{Map, Value};
+
+/// What `apply_chat_template` takes of a record.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Conversation {
+    /// Dicts with `role` and `content`.
+    pub messages: Vec<Value>,
+    /// JSON schemas; `None` is not an empty list.
+    pub tools: Option<Vec<Value>>,
+    /// Further template variables (`enable_thinking`, `documents`, …).
+    pub kwargs: Map<String, Value>,
+}
+
+/// `message["role"]`, or nothing.
+pub fn role(message: &Value) -> &str {
+    message.get("role").and_then(Value::as_str).unwrap_or_default()
+}
+
+/// `message["content"]` where it is text.
+pub fn content(message: &Value) -> Option<&str> {
+    message.get("content").and_then(Value::as_str)
+}

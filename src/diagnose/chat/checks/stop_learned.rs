@@ -1,0 +1,31 @@
+//! The token that stops generation is not among those that are learned.
+
+use super::{ChatCheck, ChatContext, Outcome, Verdict, first_of, indices, own_ids};
+use crate::masks::overlay::Stop;
+
+pub const CHECK: ChatCheck = ChatCheck { id: "MSK036", title: "the stop token is not learned", run };
+
+fn run(context: &ChatContext<'_>) -> Outcome {
+    if let Some(skipped) = own_ids(context) {
+        return skipped;
+    }
+    let found = context
+        .answers(|answer| answer.supervised > 0 && matches!(answer.stop, Stop::Masked(_) | Stop::Absent));
+    let Some((facts, answer)) = found.first() else { return Outcome::ok() };
+    let Ok(turns) = &facts.turns else { return Outcome::ok() };
+    let (what, cause) = match answer.stop {
+        Stop::Masked(at) => (
+            turns.encoded.ids.get(at).map(|id| context.token(*id)).unwrap_or_default(),
+            "answers are learned without the token that ends them, so the model is never taught to stop",
+        ),
+        _ => (
+            "no special token".to_string(),
+            "the template writes no special token behind an answer: it comes with the next message, or not at all, and \
+             lies outside what is learned",
+        ),
+    };
+    Outcome::found(Verdict::Warn, indices(found.iter().map(|(facts, _)| *facts)), cause.to_string())
+        .evidence("an answer ends with", what)
+        .evidence("seen in", first_of(context, &found))
+        .other_strategy(context)
+}

@@ -1,0 +1,75 @@
+//! The doctor for chat templates: one conversation rendered, masked by a trainer's strategy, and laid under the
+//! generation prompt.
+//!
+//! ```text
+//! ChatPlan ── template, tokenizer, strategy, cap, stop tokens
+//!    │
+//! context ── every sample: turns, labels, overlay; the same for conversations made on the spot
+//!    │
+//! checks ── one finding each; a fix is another strategy, cap or eos that was tried on the samples
+//! ```
+
+mod checks;
+mod context;
+
+pub use checks::{CHAT_CHECKS, ChatCheck};
+pub use context::{ChatPlan, ChatSample};
+
+use super::finding::Report;
+use super::law::Laws;
+use crate::chat::Sample;
+use crate::masks::Method;
+use crate::setup::{Setup, stop_tokens};
+use context::ChatContext;
+
+/// Every chat check on the samples of a set-up that are conversations.
+pub fn diagnose_setup(setup: &Setup, method: &Method, samples: &[Sample]) -> Report {
+    let stops = stop_tokens(&setup.tokenizer);
+    let plan = ChatPlan {
+        method,
+        encoder: &*setup.tokenizer,
+        strategy: method.strategy,
+        max_length: method.settings.max_length,
+        stops: &stops.ids,
+        knows_generation_config: stops.configured,
+    };
+    let conversations = samples.iter().enumerate().filter_map(|(index, sample)| {
+        let sample_of = method.with_kwargs(sample.conversation()?.into_owned());
+        Some(ChatSample { index, id: sample.id.clone(), sample: sample_of })
+    });
+    diagnose_chat(&plan, &conversations.collect::<Vec<_>>())
+}
+
+/// Every chat check on some conversations.
+pub fn diagnose_chat(plan: &ChatPlan<'_>, samples: &[ChatSample]) -> Report {
+    let context = ChatContext::new(*plan, samples);
+    let findings = CHAT_CHECKS.iter().map(|check| check.run(&context)).collect();
+    Report {
+        findings,
+        laws: Laws { text: None, image: None, data: None },
+        not_checked: not_checked(&context),
+    }
+}
+
+/// What no check looks at, in sentences.
+fn not_checked(context: &ChatContext<'_>) -> Vec<String> {
+    let mut list = vec![
+        "the trainer's own set-up: the strategy stands for its release named in the list of strategies"
+            .to_string(),
+        "images: a placeholder counts as the one token that the template writes".to_string(),
+    ];
+    if !context.plan.knows_generation_config {
+        list.push(
+            "generation_config.json: there is none beside the tokenizer, so only eos stops generation"
+                .to_string(),
+        );
+    }
+    if context.samples.len() < context.given {
+        let (looked, given) = (context.samples.len(), context.given);
+        list.push(format!("{} of {given} samples: only the first {looked} were rendered", given - looked));
+    }
+    if context.samples.is_empty() {
+        list.push("data: there are no conversations, only those made on the spot".to_string());
+    }
+    list
+}

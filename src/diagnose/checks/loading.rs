@@ -1,0 +1,24 @@
+//! What the release does, or cannot do, when it loads these files.
+
+use super::{Check, Context, Outcome, Verdict};
+use crate::tokenizer::Side;
+
+pub const CHECK: Check = Check { id: "MSK065", title: "loading these files needs attention", run };
+
+fn run(context: &Context<'_>) -> Outcome {
+    let tokenizer = &context.plan.setup.tokenizer;
+    let facts = &tokenizer.facts;
+    let mut causes = tokenizer.notes.clone();
+    if facts.padding_side == Side::Left {
+        causes.push(format!(
+            "{} pads on the left by itself; the labels shown are for padding_side=\"right\", which the training script asks for",
+            facts.name
+        ));
+    }
+    if causes.is_empty() {
+        return Outcome::ok();
+    }
+    Outcome::found(Verdict::Note, Vec::new(), causes.join("; "))
+        .evidence("class", facts.name.clone())
+        .evidence("transformers", facts.release.name())
+}

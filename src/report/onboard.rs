@@ -1,0 +1,127 @@
+//! Onboarding as the steps of the customization guide, in lines: the command and the screen show the same.
+
+use crate::chat::Sample;
+use crate::diagnose::{Effect, Fix, Onboarding, Patch, TokenizerKind, Verdict};
+
+/// A line of the report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepLine {
+    /// Begins a step of the guide; the others belong to it.
+    pub heading: bool,
+    pub text: String,
+    /// Whether it is good news.
+    pub verdict: Verdict,
+}
+
+/// Collects lines.
+#[derive(Default)]
+struct Steps(Vec<StepLine>);
+
+impl Steps {
+    fn step(&mut self, title: &str) {
+        let number = self.0.iter().filter(|line| line.heading).count() + 1;
+        self.0.push(StepLine { heading: true, text: format!("{number}  {title}"), verdict: Verdict::Note });
+    }
+
+    fn say(&mut self, text: impl Into<String>, verdict: Verdict) {
+        self.0.push(StepLine { heading: false, text: text.into(), verdict });
+    }
+}
+
+/// All steps, the patch's places last; its code is left to the caller.
+pub fn onboarding_lines(onboarding: &Onboarding, patch: &Patch, samples: &[Sample]) -> Vec<StepLine> {
+    let mut steps = Steps::default();
+    steps.step("which kind of tokenizer is it");
+    let kind = match onboarding.kind {
+        TokenizerKind::CanAdd => "it can add special tokens",
+        TokenizerKind::CannotAdd => "it cannot add tokens: an existing one gets the role",
+        TokenizerKind::LlamaLike => "it behaves like Llama's: nothing to add",
+    };
+    steps.say(format!("{kind}: {}", onboarding.reasons.join("; ")), Verdict::Note);
+    tokens(&mut steps, onboarding);
+    steps.step("a template whose last separator is the true eos");
+    let template = &onboarding.plan.setup.template;
+    let sep2 = template.sep2.as_deref().unwrap_or("none");
+    steps.say(format!("like {}, with sep2 = {sep2}", template.name), Verdict::Note);
+    rule(&mut steps, onboarding);
+    proof(&mut steps, onboarding, samples);
+    steps.step("the stages");
+    for line in patch.flags.lines() {
+        steps.say(line.trim_start_matches("# "), Verdict::Note);
+    }
+    steps.0
+}
+
+fn tokens(steps: &mut Steps, onboarding: &Onboarding) {
+    steps.step("give it unk, eos and pad");
+    for token in &onboarding.tokens {
+        let id = token.id.map_or("no id".to_string(), |id| format!("id {id}"));
+        let new = if token.new { "new, needs an embedding row" } else { "is in the vocabulary already" };
+        steps.say(format!("{} = {} ({id}, {new})", token.role, token.content), Verdict::Note);
+    }
+    for warning in &onboarding.warnings {
+        steps.say(format!("! {warning}"), Verdict::Warn);
+    }
+}
+
+fn rule(steps: &mut Steps, onboarding: &Onboarding) {
+    steps.step("a preprocess function with the right start and offsets");
+    let counting = onboarding.plan.counting;
+    let name = match counting.two() {
+        Some(two) => format!(
+            "rule {}: cur_len starts at {}; round {:+}, instruction {:+} (with an image {:+} and {:+})",
+            counting.name(),
+            two.start,
+            two.text.round,
+            two.text.instruction,
+            two.image.round,
+            two.image.instruction
+        ),
+        None => format!("rule {}", counting.name()),
+    };
+    steps.say(name, Verdict::Note);
+    let change = match onboarding.fix.changes.is_empty() {
+        true => "the set-up is this already".to_string(),
+        false => format!("changes: {}", onboarding.fix.summary),
+    };
+    steps.say(change, Verdict::Note);
+}
+
+fn proof(steps: &mut Steps, onboarding: &Onboarding, samples: &[Sample]) {
+    steps.step("proof");
+    let laws = [("text", &onboarding.laws.text), ("image", &onboarding.laws.image)];
+    for (kind, law) in laws {
+        if let Some(law) = law {
+            let verdict = if law.holds() { Verdict::Ok } else { Verdict::Error };
+            let text = format!(
+                "{kind}, 1 to 5 rounds: {}, exactly the answers and their stop learned",
+                law.formula()
+            );
+            steps.say(text, verdict);
+        }
+    }
+    let Effect { tried, repaired, broken, remaining, supervised_before, supervised_after, .. } =
+        onboarding.effect;
+    let text = format!(
+        "on your {tried} samples: {repaired} repaired, {broken} broken, {remaining} still wrong; learned tokens \
+         {supervised_before} → {supervised_after}"
+    );
+    steps.say(text, if broken == 0 { Verdict::Ok } else { Verdict::Error });
+    if !onboarding.left_over.is_empty() {
+        let name = |i: &usize| samples.get(*i).map_or(i.to_string(), |s| s.id.clone());
+        let ids: Vec<String> = onboarding.left_over.iter().map(name).collect();
+        let text = format!("no rule can label these, the data must change: {}", ids.join(", "));
+        steps.say(text, Verdict::Warn);
+    }
+}
+
+/// What a fix did to the samples that it was tried on.
+pub fn effect_text(fix: &Fix) -> Option<String> {
+    let effect = fix.effect.as_ref()?;
+    let learned = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+    let gained = learned(effect.supervised_after) - learned(effect.supervised_before);
+    let mut parts = vec![format!("{} repaired", effect.repaired)];
+    let rest = [(effect.broken, "broken"), (effect.dropped, "left out"), (effect.remaining, "still wrong")];
+    parts.extend(rest.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")));
+    Some(format!("{} samples: {}, {gained:+} learned tokens", effect.tried, parts.join(", ")))
+}

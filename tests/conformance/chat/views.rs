@@ -1,0 +1,144 @@
+//! What the screens and the doctor make of every template and conversation of golden/chat: invariants, and a count of
+//! what the doctor says. `CHAT_DOCTOR=all` (or a check's id, or a template's name) prints the findings with
+//! `--nocapture`, so that a false alarm is seen.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use maskscope::diagnose::{Finding, Verdict, diagnose};
+use maskscope::masks::anatomy::Part;
+use maskscope::masks::compare::{Comparison, End};
+use maskscope::masks::encoder::Encoder;
+use maskscope::setup::Setup;
+
+use super::setups::{Setups, Wish};
+use super::{records, samples};
+
+/// Every template of the goldens with its tokenizer, as a set-up of `strategy`.
+fn each_setup(root: &Path, strategy: &str, mut see: impl FnMut(&str, Setup)) {
+    let dir = root.join("golden/chat");
+    let setups = Setups::new(root);
+    let mut all: Vec<(String, String)> = records::json_lines(&dir.join("render_masks.jsonl.gz"))
+        .iter()
+        .map(|record| {
+            let text = |key: &str| record[key].as_str().unwrap().to_string();
+            (format!("{}.{}", text("template"), text("variant")), text("tokenizer"))
+        })
+        .collect();
+    all.sort();
+    all.dedup();
+    for (name, tokenizer) in all {
+        let template = dir.join(format!("templates/{name}.jinja"));
+        let wish = Wish { template: template.to_str().unwrap(), preprocess: strategy, ..Wish::default() };
+        see(&name, setups.setup(&tokenizer, &wish));
+    }
+}
+
+#[test]
+fn comparisons_cover_every_token() {
+    let Some(root) = crate::root("golden/chat views") else { return };
+    let samples = samples(&root.join("golden/chat"));
+    let (mut compared, mut explained, mut bad) = (0, 0, Vec::new());
+    each_setup(&root, "oi_prefix", |name, setup| {
+        let (method, tokenizer) = (setup.chat.as_ref().unwrap(), &*setup.tokenizer);
+        for (conv, sample) in &samples {
+            let Some(conversation) = sample.conversation() else { continue };
+            let conversation = conversation.into_owned();
+            let result = Comparison::new(method, tokenizer, &conversation, &mut |_, _| true);
+            let Ok(Some(comparison)) = result else { continue };
+            compared += 1;
+            let turns = &comparison.turns;
+            let len = turns.encoded.ids.len();
+            assert_eq!(turns.places.len(), len, "{name} {conv}");
+            let blocks = turns.messages.iter().map(|m| m.block.len()).sum::<usize>();
+            assert_eq!(blocks, turns.text.chars().count(), "{name} {conv}: blocks tile the text");
+            for (index, strip) in comparison.strips.iter().enumerate() {
+                let strategy = strip.strategy.name();
+                if strip.end == End::Labels {
+                    assert_eq!(strip.cells.len(), len);
+                }
+                // axolotl renders messages of its own making; all others have the ids of the line.
+                if strip.end == End::Labels
+                    && strip.strategy.needs_template()
+                    && !strategy.starts_with("axolotl")
+                {
+                    let learned = strip.cells.iter().filter(|cell| cell.is_learned()).count();
+                    assert_eq!((strip.elsewhere, learned), (0, strip.supervised), "{name} {conv} {strategy}");
+                }
+                for run in &comparison.differences {
+                    let why = comparison.why(index, run.tokens.start, tokenizer);
+                    assert!(!why.is_empty(), "{name} {conv} {strategy}");
+                    explained += 1;
+                }
+            }
+            for (index, (message, value)) in turns.messages.iter().zip(&conversation.messages).enumerate() {
+                let Some(text) = value["content"].as_str().filter(|t| !t.trim().is_empty()) else { continue };
+                if message.content.is_none() && turns.text.contains(text.trim()) {
+                    let block = turns.slice(message.block.clone());
+                    bad.push(format!("{name} {conv} message {index}: not in its block {block:?}"));
+                }
+                let strange = turns.tokens_of(index, Part::Body).find(|token| {
+                    let id = turns.encoded.ids[*token];
+                    Encoder::is_special(tokenizer, id) && !text.contains(&tokenizer.id_to_token(id).unwrap())
+                });
+                if let (true, Some(token), true) =
+                    (message.is_answer(), strange, value.get("tool_calls").is_none())
+                {
+                    bad.push(format!(
+                        "{name} {conv} message {index}: token {token} is special and in the body"
+                    ));
+                }
+            }
+        }
+    });
+    eprintln!("views: {compared} comparisons, {explained} cells explained");
+    assert!(bad.is_empty(), "{} messages:\n{}", bad.len(), bad.join("\n"));
+}
+
+fn show(name: &str, strategy: &str, finding: &Finding) {
+    let (id, verdict, title) = (finding.id, finding.verdict.name(), finding.title);
+    eprintln!(
+        "{name} {strategy} {id} {verdict} {title} [{} samples]\n    {}",
+        finding.samples.len(),
+        finding.cause
+    );
+    for evidence in &finding.evidence {
+        eprintln!("      {}: {}", evidence.what, evidence.value);
+    }
+    if let Some(fix) = &finding.fix {
+        eprintln!("      fix: {} {:?}", fix.code, fix.effect);
+    }
+}
+
+#[test]
+fn doctor_of_real_templates() {
+    let Some(root) = crate::root("golden/chat doctor") else { return };
+    let samples: Vec<_> = samples(&root.join("golden/chat")).into_values().collect();
+    let wanted = std::env::var("CHAT_DOCTOR").ok();
+    let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for strategy in ["hf_generation", "oi_prefix", "unsloth", "axolotl_turn"] {
+        each_setup(&root, strategy, |name, setup| {
+            let report = diagnose(&setup, &samples, &[]);
+            for finding in &report.findings {
+                let says = finding.verdict >= Verdict::Note;
+                if says && wanted.as_ref().is_some_and(|w| w == "all" || *w == finding.id || *w == name) {
+                    show(name, strategy, finding);
+                }
+                *counts.entry((finding.id, finding.verdict.name())).or_default() += 1;
+            }
+            let verdict = |id: &str| report.finding(id).unwrap().verdict;
+            // What is known of these templates, whatever the strategy.
+            assert!(verdict("MSK049") <= Verdict::Ok, "{name}: a vocabulary of bytes knows every text");
+            let untagged =
+                strategy == "hf_generation" && name.ends_with(".base") && !name.starts_with("lfm2");
+            assert_eq!(verdict("MSK038") == Verdict::Error, untagged, "{name} {strategy}");
+            let strips = ["qwen3.base", "qwen3.training", "lfm2_2_5.base"].contains(&name);
+            if strips {
+                assert!(verdict("MSK043") >= Verdict::Note, "{name} {strategy}");
+            }
+        });
+    }
+    for ((id, verdict), count) in counts {
+        eprintln!("doctor: {id} {verdict}: {count}");
+    }
+}
