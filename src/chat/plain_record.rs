@@ -281,6 +281,8 @@ mod tests {
         for text in [
             "{}",
             "[]",
+            r#"{"conversations": [{"from": "human", "value": "x"}], "messages": [{"role": "user", "content": "y"}]}"#,
+            r#"{"conversations": [], "images": ["a.jpg"]}"#,
             r#"{"conversations": [{"from": "system", "value": "x"}]}"#,
             r#"{"conversations": [{"from": "human"}]}"#,
             r#"{"conversations": [{"from": "human", "value": 1}]}"#,

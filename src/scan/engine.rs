@@ -76,6 +76,8 @@ pub struct Batch {
     pub report: Report,
     /// One for each record.
     pub judged: Vec<Judged>,
+    /// Samples that went the quick way.
+    pub tallied: usize,
 }
 
 /// How a scan goes about its samples.
@@ -201,6 +203,7 @@ impl Scanner {
             records.par_chunks(PART).map(|records| self.part(records)).collect::<Result<_>>()?;
         let mut report = self.empty();
         let mut judged = Vec::with_capacity(records.len());
+        let mut tallied = 0;
         for (records, part) in records.chunks(PART).zip(parts) {
             let mut learned = part.learned.as_slice();
             for (record, seen) in records.iter().zip(part.seen) {
@@ -208,6 +211,7 @@ impl Scanner {
                     Seen::Tallied { id, source, tally } => {
                         let (own, rest) = learned.split_at_checked(tally.rounds).unwrap_or_default();
                         learned = rest;
+                        tallied += 1;
                         self.count_tallied(&mut report, record, (&id, source.as_deref()), tally, own);
                         Judged { id: Some(id), state: Some(State::Sound) }
                     }
@@ -223,7 +227,7 @@ impl Scanner {
                 });
             }
         }
-        Ok(Batch { report, judged })
+        Ok(Batch { report, judged, tallied })
     }
 
     /// The counts of records that are read from somewhere, a batch at a time: the next one is read while this one is
@@ -306,7 +310,8 @@ impl Scanner {
             line: usize::try_from(record.place.line).unwrap_or(usize::MAX),
             sample: id,
             message: format!(
-                "the quick way of scanning takes this sample for sound, the reference way differs ({difference});                  scan with --reference, and please report the tokenizer and this sample"
+                "the quick way of scanning takes this sample for sound, the reference way differs ({difference}); \
+                 scan with --reference, and please report the tokenizer and this sample"
             ),
         })
     }

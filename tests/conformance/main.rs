@@ -11,6 +11,7 @@ mod doctor;
 mod doctor_table;
 mod labels;
 mod moe;
+mod quick;
 mod scan;
 mod special;
 mod strings;

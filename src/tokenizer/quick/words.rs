@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use crate::tokenizer::encoding::TokenId;
 
-/// Longest word of the table, in bytes; one more byte holds the length.
-const SHORT: usize = 15;
+/// Longest word of the table, in bytes.
+const SHORT: usize = 16;
 /// Most ids of a word of the table.
 const FEW: usize = 3;
 /// Words that share one place of the table.
@@ -17,12 +17,24 @@ const LONG: usize = 256;
 /// Words of the map; it is emptied when it holds so many.
 const MOST_LONG: usize = 1 << 14;
 
-/// A short word: its bytes and length, its ids and their number (0: the slot is free).
+/// A short word (the fields of its [`Key`], so that two slots fill a line of the cache) and its ids.
 #[derive(Debug, Clone, Copy, Default)]
 struct Slot {
-    key: [u8; SHORT + 1],
+    head: u64,
+    tail: u64,
     ids: [TokenId; FEW],
-    len: u32,
+    len: u8,
+    /// Number of ids; 0 where the slot is free.
+    count: u8,
+}
+
+/// A short word as numbers: its first and last bytes (which overlap in all but the longest) and its length, which
+/// together are no other word's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Key {
+    head: u64,
+    tail: u64,
+    len: u8,
 }
 
 /// What one thread remembers of words.
@@ -43,10 +55,15 @@ impl Default for Words {
 impl Words {
     /// Appends the ids of a word and says true, or false where the word is not known.
     pub(super) fn append(&self, word: &str, ids: &mut Vec<TokenId>) -> bool {
-        if let Some(key) = key(word) {
-            let slots = self.places.get(place(&key)).map_or([].as_slice(), <[Slot; WAYS]>::as_slice);
-            if let Some(slot) = slots.iter().find(|slot| slot.key == key) {
-                ids.extend_from_slice(slot.ids.get(..slot.len as usize).unwrap_or(&[]));
+        if let Some(key) = Key::of(word) {
+            let slots = self.places.get(key.place()).map_or([].as_slice(), <[Slot; WAYS]>::as_slice);
+            if let Some(slot) = slots.iter().find(|slot| slot.key() == key) {
+                let [first, second, third] = slot.ids;
+                match slot.count {
+                    1 => ids.push(first),
+                    2 => ids.extend([first, second]),
+                    _ => ids.extend([first, second, third]),
+                }
                 return true;
             }
         } else if word.len() > LONG {
@@ -61,7 +78,7 @@ impl Words {
 
     /// Remembers a word.
     pub(super) fn insert(&mut self, word: &str, ids: &[TokenId]) {
-        match key(word) {
+        match Key::of(word) {
             Some(key) if (1..=FEW).contains(&ids.len()) => self.insert_short(key, ids),
             _ if word.len() <= LONG => {
                 if self.long.len() >= MOST_LONG {
@@ -73,40 +90,51 @@ impl Words {
         }
     }
 
-    fn insert_short(&mut self, key: [u8; SHORT + 1], ids: &[TokenId]) {
-        let Some(slots) = self.places.get_mut(place(&key)) else { return };
-        let way = slots.iter().position(|slot| slot.len == 0).unwrap_or_else(|| {
+    fn insert_short(&mut self, key: Key, ids: &[TokenId]) {
+        let Some(slots) = self.places.get_mut(key.place()) else { return };
+        let way = slots.iter().position(|slot| slot.count == 0).unwrap_or_else(|| {
             self.next = (self.next + 1) % WAYS;
             self.next
         });
         if let Some(slot) = slots.get_mut(way) {
-            *slot = Slot { key, ..Slot::default() };
+            let Key { head, tail, len } = key;
+            *slot = Slot { head, tail, len, ..Slot::default() };
             for (to, id) in slot.ids.iter_mut().zip(ids) {
                 *to = *id;
-                slot.len += 1;
+                slot.count += 1;
             }
         }
     }
 }
 
-/// The bytes of a short word with its length behind them; `None` for an empty or a longer one.
-fn key(word: &str) -> Option<[u8; SHORT + 1]> {
-    let bytes = word.as_bytes();
-    let mut key = [0; SHORT + 1];
-    if bytes.is_empty() || bytes.len() > SHORT {
-        return None;
+impl Slot {
+    fn key(&self) -> Key {
+        Key { head: self.head, tail: self.tail, len: self.len }
     }
-    key.get_mut(..bytes.len())?.copy_from_slice(bytes);
-    *key.last_mut()? = u8::try_from(bytes.len()).ok()?;
-    Some(key)
 }
 
-/// A word's place: both halves mixed by a multiplication whose high and low half are folded together.
-fn place(key: &[u8; SHORT + 1]) -> usize {
-    let whole = u128::from_le_bytes(*key);
-    let (low, high) = (whole as u64, (whole >> 64) as u64);
-    let mixed = u128::from(low ^ 0x9E37_79B9_7F4A_7C15) * u128::from(high ^ 0xD1B5_4A32_D192_ED03);
-    ((mixed as u64) ^ ((mixed >> 64) as u64)) as usize & (PLACES - 1)
+impl Key {
+    /// The key of a short word; `None` for an empty or a longer one.
+    fn of(word: &str) -> Option<Self> {
+        let bytes = word.as_bytes();
+        let (head, tail) = if let (Some(head), Some(tail)) = (bytes.first_chunk(), bytes.last_chunk()) {
+            (u64::from_le_bytes(*head), u64::from_le_bytes(*tail))
+        } else if let (Some(head), Some(tail)) = (bytes.first_chunk(), bytes.last_chunk()) {
+            (u64::from(u32::from_le_bytes(*head)), u64::from(u32::from_le_bytes(*tail)))
+        } else {
+            let [first, middle, last] = [bytes.first()?, bytes.get(bytes.len() / 2)?, bytes.last()?];
+            (u64::from(u16::from_le_bytes([*first, *middle])), u64::from(*last))
+        };
+        let len = u8::try_from(bytes.len()).ok().filter(|len| usize::from(*len) <= SHORT)?;
+        Some(Self { head, tail, len })
+    }
+
+    /// Where the word belongs: all of it mixed by a multiplication whose high and low half are folded together.
+    fn place(self) -> usize {
+        let tail = self.tail ^ (u64::from(self.len) << 56) ^ 0xD1B5_4A32_D192_ED03;
+        let mixed = u128::from(self.head ^ 0x9E37_79B9_7F4A_7C15) * u128::from(tail);
+        ((mixed as u64) ^ ((mixed >> 64) as u64)) as usize & (PLACES - 1)
+    }
 }
 
 #[cfg(test)]
@@ -129,6 +157,17 @@ mod tests {
         }
         let mut none = Vec::new();
         assert!(!["", "a", " a\0", "y"].iter().any(|w| words.append(w, &mut none)) && none.is_empty());
+    }
+
+    #[test]
+    fn keys_of_different_words_differ() {
+        let words = ["a", "aa", "aaa", "aba", "aab", "baa", "aaaa", "aaaaa", "aaaab", "abcdefg", "abcdefgh"];
+        let more = ["abcdefghi", "abcdefghh", "abcdefghabcdefgh", "abcdefghabcdefg", "\0", "\0\0", " \0"];
+        let all: Vec<Key> = words.iter().chain(&more).map(|w| Key::of(w).expect("a key")).collect();
+        for (n, key) in all.iter().enumerate() {
+            assert!(!all[..n].contains(key), "{n}");
+        }
+        assert_eq!((Key::of(""), Key::of("abcdefghabcdefghi")), (None, None));
     }
 
     #[test]
