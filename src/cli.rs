@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::chat::layout::Layout;
 use crate::error::{Error, Result};
 use crate::hub::{HubOptions, Token};
+use crate::masks::image_tokens::ImageSize;
 use crate::setup::{AUTO, Request, TokenChoice, wants_chat};
 use crate::tokenizer::{LoadOptions, Loader, Release, Role};
 
@@ -185,7 +186,15 @@ pub enum Command {
     Scan(ScanArguments),
     /// Two tokenizers (-t A -t B), or two classes of one (--loader slow --loader fast), on the same samples.
     Compare,
-    /// Conversation templates, label rules and recipes.
+    /// Every mask strategy on each sample, side by side, and where they differ.
+    Strategies {
+        /// Only the sample with this id.
+        #[arg(long, value_name = "ID")]
+        sample: Option<String>,
+    },
+    /// How many tokens images take, from the processor beside the tokenizer; with --data, placeholder by placeholder.
+    Images(ImagesArguments),
+    /// Conversation templates, label rules, mask strategies and recipes.
     Templates,
     /// Embedded tokenizers and conversations.
     Samples,
@@ -245,6 +254,37 @@ impl ScanArguments {
         parts
             .filter(|(i, n): &(u64, u64)| (1..=*n).contains(i))
             .ok_or_else(|| Error::Usage(format!("--shard {text}: expected I/N, such as 1/4")))
+    }
+}
+
+/// Arguments of `images`.
+#[derive(Debug, Clone, Args)]
+pub struct ImagesArguments {
+    /// Size of an image in pixels; several for the images of a sample in order, the last for all that are left.
+    #[arg(long, value_name = "WIDTHxHEIGHT", required = true)]
+    pub image_size: Vec<String>,
+}
+
+impl ImagesArguments {
+    /// The sizes.
+    ///
+    /// # Errors
+    /// A size that is not two numbers.
+    pub fn sizes(&self) -> Result<Vec<ImageSize>> {
+        let size = |text: &String| {
+            let parts = text.split_once(['x', 'X', '×']);
+            parts.and_then(|(width, height)| {
+                Some(ImageSize { width: width.trim().parse().ok()?, height: height.trim().parse().ok()? })
+            })
+        };
+        let read = |text: &String| {
+            size(text).ok_or_else(|| {
+                Error::Usage(format!(
+                    "--image-size {text}: expected WIDTHxHEIGHT in pixels, such as 1344x672"
+                ))
+            })
+        };
+        self.image_size.iter().map(read).collect()
     }
 }
 

@@ -4,12 +4,14 @@ mod compare;
 mod doctor;
 mod encode;
 mod frame;
+mod images;
 mod inspect;
 mod lists;
 mod moe;
 mod onboard;
 mod scan;
 mod special;
+mod strategies;
 
 use std::io::{BufWriter, IsTerminal, Write};
 use std::ops::ControlFlow;
@@ -61,6 +63,8 @@ fn dispatch(arguments: &Arguments) -> Result<Outcome> {
         Some(Command::Scan(arguments)) => scan::run(shared, arguments),
         Some(Command::Compare) => compare::run(shared),
         Some(Command::Special) => special::run(shared),
+        Some(Command::Strategies { sample }) => strategies::run(shared, sample.as_deref()),
+        Some(Command::Images(arguments)) => images::run(shared, arguments),
         Some(Command::Templates) => lists::templates(shared),
         Some(Command::Samples) => lists::samples(shared),
         Some(Command::Keys) => lists::keys(shared),

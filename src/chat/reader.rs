@@ -97,7 +97,8 @@ pub fn sample_of(
         // A row that is nearly LLaVA's gets the error that says what is missing.
         None if row.get("conversations").is_some() => Layout::Llava,
         None => {
-            let keys: Vec<&str> = row.as_object().into_iter().flatten().map(|(key, _)| key.as_str()).collect();
+            let keys: Vec<&str> =
+                row.as_object().into_iter().flatten().map(|(key, _)| key.as_str()).collect();
             let rules: Vec<String> =
                 Layout::ALL.iter().map(|layout| format!("{} ({})", layout.word(), layout.rule())).collect();
             return Err(broken(format!(
@@ -130,9 +131,13 @@ mod tests {
 
     #[test]
     fn errors_name_line_and_sample() {
-        let error = parse("[\n{\"conversations\": []},\n\n{\"id\": \"b\", \"turns\": 1}]").expect_err("no layout");
+        let error =
+            parse("[\n{\"conversations\": []},\n\n{\"id\": \"b\", \"turns\": 1}]").expect_err("no layout");
         let text = error.to_string();
-        assert!(text.starts_with("data.json, line 4, sample b: no layout fits its keys [id, turns]"), "{text}");
+        assert!(
+            text.starts_with("data.json, line 4, sample b: no layout fits its keys [id, turns]"),
+            "{text}"
+        );
         let error =
             parse("{\"conversations\": []}\n{\"conversations\": [{\"from\": 1}]}").expect_err("no from");
         assert!(error.to_string().contains("line 2, sample 1: turn 1: \"from\""), "{error}");
@@ -149,7 +154,10 @@ mod tests {
         // A stored block: gzip without compressing.
         std::fs::write(&path, stored_gzip(rows.as_bytes())).expect("written");
         let file = read_samples(&path, None).expect("reads");
-        assert_eq!((file.samples[0].id.as_str(), file.detection.map(|d| d.layout)), ("c", Some(Layout::OpenAi)));
+        assert_eq!(
+            (file.samples[0].id.as_str(), file.detection.map(|d| d.layout)),
+            ("c", Some(Layout::OpenAi))
+        );
         assert!(read_samples(&path, Some(Layout::Alpaca)).is_err());
     }
 

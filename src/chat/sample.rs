@@ -87,9 +87,10 @@ impl Sample {
             Body::Messages(conversation) | Body::PromptCompletion { conversation, .. } => {
                 Some(Cow::Borrowed(conversation))
             }
-            Body::PromptCompletionText { .. } | Body::Text(_) | Body::Pretokenised { .. } | Body::Segments(_) => {
-                None
-            }
+            Body::PromptCompletionText { .. }
+            | Body::Text(_)
+            | Body::Pretokenised { .. }
+            | Body::Segments(_) => None,
         }
     }
 
@@ -172,7 +173,10 @@ mod tests {
     fn turns_are_messages_and_messages_turns() {
         let sample = Sample::text("a", vec![Turn::new("human", "q"), Turn::new("gpt", "r")]);
         let messages = sample.conversation().unwrap().into_owned().messages;
-        assert_eq!(messages, [json!({"role": "user", "content": "q"}), json!({"role": "assistant", "content": "r"})]);
+        assert_eq!(
+            messages,
+            [json!({"role": "user", "content": "q"}), json!({"role": "assistant", "content": "r"})]
+        );
         let conversation = Conversation { messages, ..Conversation::default() };
         assert_eq!(Sample::of_messages("a", conversation).conversations, sample.conversations);
     }

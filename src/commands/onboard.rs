@@ -8,14 +8,27 @@ use crate::cli::{Format, SharedOptions};
 use crate::diagnose::{
     Onboarding, Patch, Plan, TokenizerKind, onboard, patch, proposal_tokens, repository_patch, write_patch,
 };
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::report::{fix_text, json};
+use crate::setup::Setup;
 use crate::text;
+
+/// The set-up, refused where a chat template was asked for: the guide and the patch are of LLaVA's code.
+fn llava_setup(shared: &SharedOptions) -> Result<Setup> {
+    let setup = setup(shared)?;
+    match setup.chat {
+        None => Ok(setup),
+        Some(_) => Err(Error::Usage(format!(
+            "onboard and patch write LLaVA's templates and rules; with {} there is nothing to write",
+            setup.template_name()
+        ))),
+    }
+}
 
 pub fn run_onboard(shared: &SharedOptions, name: &str) -> Result<Outcome> {
     let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
     let samples = conversations(shared)?;
-    let setup = setup(shared)?;
+    let setup = llava_setup(shared)?;
     let onboarding = onboard(&setup, &samples)?;
     let tokens = proposal_tokens(&setup, &onboarding);
     let patch = patch(&onboarding.plan, name, &tokens)?;
@@ -69,7 +82,7 @@ pub fn run_patch(
     repository: Option<&Path>,
 ) -> Result<Outcome> {
     let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
-    let setup = setup(shared)?;
+    let setup = llava_setup(shared)?;
     let patch = patch(&Plan::of(&setup), name, &setup.overrides)?;
     if let Some(root) = repository {
         return print_diff(root, &patch);

@@ -32,9 +32,8 @@ const TOKENIZER_ENDINGS: &[&str] = &[".model", ".tiktoken"];
 /// True for the files of a repository that a tokenizer may be made from, and its chat templates.
 pub fn is_tokenizer_file(name: &str) -> bool {
     let by_ending = TOKENIZER_ENDINGS.iter().any(|ending| name.ends_with(ending));
-    let is_chat_template = name.strip_prefix(CHAT_TEMPLATES).is_some_and(|rest| {
-        !rest.contains('/') && rest.ends_with(".jinja")
-    });
+    let is_chat_template =
+        name.strip_prefix(CHAT_TEMPLATES).is_some_and(|rest| !rest.contains('/') && rest.ends_with(".jinja"));
     is_chat_template || !name.contains('/') && (by_ending || TOKENIZER_FILES.contains(&name))
 }
 
@@ -133,12 +132,23 @@ mod tests {
 
     #[test]
     fn the_files_of_a_tokenizer() {
-        for name in
-            ["tokenizer.json", "spiece.model", "qwen.tiktoken", "config.json", "additional_chat_templates/rag.jinja"]
-        {
+        for name in [
+            "tokenizer.json",
+            "spiece.model",
+            "qwen.tiktoken",
+            "config.json",
+            "additional_chat_templates/rag.jinja",
+        ] {
             assert!(is_tokenizer_file(name), "{name}");
         }
-        for name in ["model.safetensors", "a/tokenizer.json", "additional_chat_templates/a/b.jinja", "README.md", "tokenizer.py", "x.model.bin"] {
+        for name in [
+            "model.safetensors",
+            "a/tokenizer.json",
+            "additional_chat_templates/a/b.jinja",
+            "README.md",
+            "tokenizer.py",
+            "x.model.bin",
+        ] {
             assert!(!is_tokenizer_file(name), "{name}");
         }
     }

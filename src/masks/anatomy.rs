@@ -47,6 +47,19 @@ pub enum Part {
     After,
 }
 
+impl Part {
+    /// As reports and screens name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Header => "header",
+            Self::Inserted => "before the content",
+            Self::Body => "content",
+            Self::End => "end of turn",
+            Self::After => "behind the end of turn",
+        }
+    }
+}
+
 /// Where a token lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {

@@ -14,7 +14,6 @@ use std::ops::Range;
 
 use super::anatomy::{Anatomy, Message, Part, Place, PrefixState};
 use super::encoder::Encoder;
-use super::llamafactory::slot_template;
 use super::{IGNORE_INDEX, MaskError, Masked, Method, Note, Sample, Settings, Strategy};
 use crate::tokenizer::TokenId;
 
@@ -175,12 +174,8 @@ pub fn attempt(
     if let Some(why) = strategy.unfit(encoder) {
         return Err(MaskError::Unfit(why));
     }
-    let mut settings = settings.clone();
-    if strategy == Strategy::LlamaFactory && settings.template.is_none() {
-        settings.template = Some(slot_template(&method.chat(encoder, sample)?)?.name.to_string());
-    }
     let prompt = sample.messages.len().saturating_sub(1);
-    method.label_as(strategy, &settings, encoder, sample, prompt)
+    method.label_as(strategy, settings, encoder, sample, prompt)
 }
 
 fn strip(strategy: Strategy, outcome: Result<Masked, MaskError>, turns: &Anatomy) -> Strip {

@@ -10,6 +10,8 @@ use crate::tokenizer::{IMAGE_TOKEN_INDEX, TokenId, Tokenizer};
 
 /// `error.type` where the trainer drops a sample with a warning.
 pub const DROPPED: &str = "Dropped";
+/// `error.type` where a strategy has no part in this template or vocabulary.
+pub const UNFIT: &str = "DoesNotApply";
 /// `error.type` where a template is stopped for what it uses.
 pub const TEMPLATE_LIMIT: &str = "TemplateLimit";
 
@@ -67,6 +69,7 @@ pub(super) fn python_error(error: MaskError) -> PythonError {
     match error.exception() {
         Some(exception) => exception.clone(),
         None => match &error {
+            MaskError::Unfit(why) => PythonError::new(UNFIT, why.clone()),
             MaskError::Dropped(why) => PythonError::new(DROPPED, why.clone()),
             MaskError::Template(limit) => PythonError::new(TEMPLATE_LIMIT, limit.to_string()),
             other => PythonError::new("Exception", other.to_string()),

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use serde_json::{Map, Value};
 
 use super::encoder::Encoder;
+use super::llamafactory::{SlotTemplate, TEMPLATES, slot_template};
 use super::markers::{self, Markers};
 use super::strategy::Given;
 use super::{Chat, MaskError, Masked, Sample, Settings, Strategy};
@@ -61,6 +62,8 @@ pub struct Method {
     pub special_tokens: Map<String, Value>,
     /// The template's markers, looked for once.
     markers: OnceLock<Markers>,
+    /// LLaMA-Factory's template that fits, looked for once.
+    slots: OnceLock<SlotTemplate>,
 }
 
 impl Method {
@@ -74,6 +77,7 @@ impl Method {
             rendering: Rendering::default(),
             special_tokens: special_tokens_map(tokenizer),
             markers: OnceLock::new(),
+            slots: OnceLock::new(),
         }
     }
 
@@ -142,6 +146,25 @@ impl Method {
         Ok(self.markers.get_or_init(|| found).clone())
     }
 
+    /// LLaMA-Factory's own template that writes turns as the chat template does.
+    ///
+    /// # Errors
+    /// Where none does, or there is no chat template to go by.
+    fn slots(&self, encoder: &dyn Encoder) -> Result<SlotTemplate, MaskError> {
+        if let Some(found) = self.slots.get() {
+            return Ok(*found);
+        }
+        let chat = self.chat(encoder, &Sample::default()).map_err(|_| {
+            let names: Vec<&str> = TEMPLATES.iter().map(|template| template.name).collect();
+            MaskError::Unfit(format!(
+                "LLaMA-Factory has templates of its own: name one with --strategy-option template=NAME ({})",
+                names.join(", ")
+            ))
+        })?;
+        let found = slot_template(&chat)?;
+        Ok(*self.slots.get_or_init(|| found))
+    }
+
     /// True unless a generation prompt or an open last message was asked for.
     pub fn renders_plainly(&self) -> bool {
         !self.rendering.add_generation_prompt && self.rendering.continue_final_message.field().is_none()
@@ -176,6 +199,7 @@ impl Method {
                 Ok((encoder.ids(&text)?, text))
             },
             markers: &|| self.markers(encoder),
+            slots: &|| self.slots(encoder),
             settings,
         };
         run(strategy, &given, sample, prompt)
@@ -192,6 +216,7 @@ impl Method {
             chat: &|| self.chat(encoder, &nothing),
             input_ids: &|| Ok((encoder.ids(text)?, text.to_string())),
             markers: &|| self.markers(encoder),
+            slots: &|| self.slots(encoder),
             settings: &self.settings,
         };
         run(self.strategy, &given, &nothing, 0)

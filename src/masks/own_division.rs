@@ -19,15 +19,21 @@ pub fn inspect_own_division(
 ) -> Option<Inspection> {
     let (name, result) = match &sample.body {
         Body::Turns | Body::Messages(_) => return None,
-        Body::PromptCompletion { conversation, prompt } => match method.filter(|m| m.auto && m.renders_plainly()) {
-            Some(method) => {
-                let conversation = method.with_kwargs(conversation.clone());
-                return Some(method.inspect_as(tokenizer, sample, "prompt_completion", &conversation, || {
-                    completion(method, tokenizer, &conversation, *prompt)
-                }));
+        Body::PromptCompletion { conversation, prompt } => {
+            match method.filter(|m| m.auto && m.renders_plainly()) {
+                Some(method) => {
+                    let conversation = method.with_kwargs(conversation.clone());
+                    return Some(method.inspect_as(
+                        tokenizer,
+                        sample,
+                        "prompt_completion",
+                        &conversation,
+                        || completion(method, tokenizer, &conversation, *prompt),
+                    ));
+                }
+                None => return None,
             }
-            None => return None,
-        },
+        }
         Body::Pretokenised { input_ids, labels } => {
             ("pretokenised", Ok(pretokenised(tokenizer, input_ids, labels)))
         }
@@ -73,10 +79,12 @@ fn pretokenised(tokenizer: &Tokenizer, input_ids: &[i64], labels: &[i64]) -> Sho
         let text = format!("{} labels are neither the id at their place nor {IGNORE_INDEX}", odd.len());
         notes.push(Note { tokens: *first..*first + 1, text });
     }
-    let unknown = |id: &&i64| **id >= 0 && u32::try_from(**id).map_or(true, |id| tokenizer.piece(id).is_none());
+    let unknown =
+        |id: &&i64| **id >= 0 && u32::try_from(**id).map_or(true, |id| tokenizer.piece(id).is_none());
     let strange = input_ids.iter().filter(unknown).count();
     if strange > 0 {
-        let text = format!("{strange} ids have no token in this vocabulary: the file may be of another tokenizer");
+        let text =
+            format!("{strange} ids have no token in this vocabulary: the file may be of another tokenizer");
         notes.push(Note { tokens: 0..0, text });
     }
     (text, assembled(input_ids.to_vec(), labels.to_vec(), spans, &[], notes))

@@ -34,6 +34,10 @@ pub struct Settings {
     pub efficient_eos: bool,
     /// `None` within is Python's: neither true nor false.
     pub enable_thinking: Option<Option<bool>>,
+    /// transformers' processors: the text that stands for an image in a rendered conversation.
+    pub image_token: Option<String>,
+    /// How many tokens each image of a sample takes, in order; the last number counts for all that are left.
+    pub image_tokens: Vec<usize>,
     /// Tokens that a sample may have: LLaMA-Factory `cutoff_len`, torchtune `max_seq_len`, TRL `max_length`.
     pub max_length: Option<usize>,
 }
@@ -55,6 +59,8 @@ pub const KEYS: &[(&str, &str)] = &[
     ("train_on_prompt", "LLaMA-Factory: true or false"),
     ("efficient_eos", "LLaMA-Factory: true or false"),
     ("enable_thinking", "LLaMA-Factory: true, false or none"),
+    ("image_token", "hf_generation by a processor: the text that stands for an image"),
+    ("image_tokens", "hf_generation by a processor: tokens of each image, separated by commas"),
     ("max_length", "tokens that a sample may have (cutoff_len, max_seq_len)"),
 ];
 
@@ -106,6 +112,11 @@ impl Settings {
             "efficient_eos" => self.efficient_eos = flag()?,
             "enable_thinking" if value == "none" => self.enable_thinking = Some(None),
             "enable_thinking" => self.enable_thinking = Some(Some(flag()?)),
+            "image_token" => self.image_token = text(),
+            "image_tokens" => {
+                let numbers = list().iter().map(|number| number.parse()).collect::<Result<_, _>>();
+                self.image_tokens = numbers.map_err(|_| wrong(key, value, "numbers separated by commas"))?;
+            }
             "max_length" | "cutoff_len" | "max_seq_len" => {
                 let number = value.parse().map_err(|_| wrong(key, value, "a number of tokens"))?;
                 self.max_length = Some(number);

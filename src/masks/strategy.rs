@@ -4,11 +4,12 @@ use serde_json::Value;
 
 use super::axolotl::EndTokens;
 use super::encoder::Encoder;
+use super::llamafactory::SlotTemplate;
 use super::markers::Markers;
 use super::prefix::{self, Turns};
 use super::{
-    Chat, MaskError, Masked, Sample, Settings, axolotl, hf_generation, llamafactory, llava_next, torchtune,
-    trl_collator, unsloth,
+    Call, Chat, MaskError, Masked, Sample, Settings, axolotl, hf_generation, llamafactory, llava_next,
+    torchtune, trl_collator, unsloth,
 };
 use crate::tokenizer::TokenId;
 
@@ -54,6 +55,8 @@ pub(super) struct Given<'a> {
     pub input_ids: &'a dyn Fn() -> Result<(Vec<TokenId>, String), MaskError>,
     /// Markers of the template, unless they are set.
     pub markers: &'a dyn Fn() -> Result<Markers, MaskError>,
+    /// LLaMA-Factory's template that writes turns as the chat template does, unless one is set.
+    pub slots: &'a dyn Fn() -> Result<SlotTemplate, MaskError>,
     pub settings: &'a Settings,
 }
 
@@ -246,7 +249,7 @@ impl Strategy {
         let (encoder, settings) = (given.encoder, given.settings);
         let messages = sample.messages.as_slice();
         match self {
-            Self::HfGeneration => hf_generation::label(&(given.chat)()?, sample, settings.max_length),
+            Self::HfGeneration => generation(given, sample),
             Self::OiPrefix => prefix::text_offsets(&(given.chat)()?, sample, Turns::All),
             Self::OiPrefixLast => prefix::text_offsets(&(given.chat)()?, sample, Turns::Last),
             Self::OiLegacyMaskLabels => prefix::token_counts(&(given.chat)()?, sample),
@@ -296,6 +299,18 @@ fn markers(given: &Given) -> Result<(String, String), MaskError> {
         settings.instruction_part.clone().unwrap_or(found.instruction),
         settings.response_part.clone().unwrap_or(found.response),
     ))
+}
+
+/// The tokenizer's path, or the processor's where an image's text is set.
+fn generation(given: &Given, sample: &Sample) -> Result<Masked, MaskError> {
+    let (chat, settings) = ((given.chat)()?, given.settings);
+    let Some(token) = settings.image_token.as_deref().filter(|token| !token.is_empty()) else {
+        return hf_generation::label(&chat, sample, settings.max_length);
+    };
+    let images = chat.text(Call::whole(sample))?.matches(token).count();
+    let count = |image: usize| settings.image_tokens.get(image).or(settings.image_tokens.last()).copied();
+    let counts: Vec<usize> = (0..images).map(|image| count(image).unwrap_or(1)).collect();
+    hf_generation::label_processor(&chat, sample, &hf_generation::Placeholder { token, counts: &counts })
 }
 
 fn collator(given: &Given, with_instruction: bool) -> Result<Masked, MaskError> {
@@ -355,15 +370,10 @@ fn contents(given: &Given, sample: &Sample, when: EndTokens) -> Result<Masked, M
 
 fn turn_pairs(given: &Given, messages: &[Value]) -> Result<Masked, MaskError> {
     let settings = given.settings;
-    let Some(name) = &settings.template else {
-        let names: Vec<&str> = llamafactory::TEMPLATES.iter().map(|template| template.name).collect();
-        let message = format!(
-            "LLaMA-Factory has templates of its own: name one with --strategy-option template=NAME ({})",
-            names.join(", ")
-        );
-        return Err(MaskError::Tokenizer(crate::Error::Usage(message)));
+    let mut template = match &settings.template {
+        Some(name) => SlotTemplate::by_name(name)?,
+        None => (given.slots)()?,
     };
-    let mut template = llamafactory::SlotTemplate::by_name(name)?;
     template.efficient_eos |= settings.efficient_eos;
     let defaults = llamafactory::Options::default();
     let options = llamafactory::Options {
@@ -372,7 +382,13 @@ fn turn_pairs(given: &Given, messages: &[Value]) -> Result<Masked, MaskError> {
         cutoff_len: settings.max_length.unwrap_or(defaults.cutoff_len),
         enable_thinking: settings.enable_thinking.unwrap_or(defaults.enable_thinking),
     };
-    llamafactory::label(given.encoder, &template, messages, &options)
+    let mut masked = llamafactory::label(given.encoder, &template, messages, &options)?;
+    if settings.template.is_none() {
+        let name = template.name;
+        masked
+            .note(0..0, format!("LLaMA-Factory's template {name} writes turns most like this chat template"));
+    }
+    Ok(masked)
 }
 
 #[cfg(test)]

@@ -144,7 +144,8 @@ fn prefix_difference_takes_the_newline_too() {
     assert_eq!(PLAIN.supervised(&last), "two<|im_end|>\n");
     let counts = with_chat(CHATML, |chat| prefix::token_counts(chat, &sample));
     assert_eq!(counts.labels, masked.labels);
-    let completion = with_chat(CHATML, |chat| prefix::prompt_completion(chat, &sample, sample.messages.len() - 1));
+    let completion =
+        with_chat(CHATML, |chat| prefix::prompt_completion(chat, &sample, sample.messages.len() - 1));
     assert_eq!(completion.labels, last.labels);
 }
 

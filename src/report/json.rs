@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::diagnose::{Reserved, SpecialTruth, special_truth};
-use crate::labels::Inspection;
+use crate::labels::{Inspection, Note};
 use crate::setup::{OverrideEffect, Setup};
 use crate::tokenizer::{Encoding, Loader, Piece, Role, SpecialToken, TokenId, Tokenizer};
 
@@ -25,6 +25,12 @@ pub struct RoundJson<'a> {
 pub struct NoteJson<'a> {
     pub tokens: [usize; 2],
     pub text: &'a str,
+}
+
+impl<'a> From<&'a Note> for NoteJson<'a> {
+    fn from(note: &'a Note) -> Self {
+        Self { tokens: [note.tokens.start, note.tokens.end], text: &note.text }
+    }
 }
 
 /// The exception that the training code would raise.
@@ -69,10 +75,8 @@ impl<'a> From<&'a Inspection> for SampleJson<'a> {
             l.rounds.iter().map(round).collect()
         });
         let notes = labelled.into_iter().flat_map(|l| &l.notes);
-        let note =
-            |note: &'a crate::labels::Note| NoteJson { tokens: [note.tokens.start, note.tokens.end], text: &note.text };
         Self {
-            notes: notes.map(note).collect(),
+            notes: notes.map(NoteJson::from).collect(),
             id: &inspection.id,
             template: &inspection.template,
             preprocess: &inspection.preprocess,

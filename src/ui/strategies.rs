@@ -19,7 +19,6 @@ use super::theme::Meaning;
 use crate::app::flow::glyphs_of_id;
 use crate::app::panels::strategies::{Compared, State, View};
 use crate::app::{App, Area, Load, Panes};
-use crate::masks::anatomy::Part;
 use crate::masks::compare::{Cell, End, Strip};
 use crate::text::{Glyph, glyphs_width};
 
@@ -245,7 +244,7 @@ fn reason(canvas: &mut Canvas<'_>, state: &State, area: Area, compared: &Compare
     }
     let place = comparison.turns.places.get(state.token).copied();
     let role = place.and_then(|p| comparison.turns.messages.get(p.message)).map_or("", |m| m.role.as_str());
-    let at = place.map_or(String::new(), |p| format!("message {} {role}, {}", p.message, part_name(p.part)));
+    let at = place.map_or(String::new(), |p| format!("message {} {role}, {}", p.message, p.part.name()));
     let voices = match comparison.difference_at(state.token) {
         Some(run) => format!("{} learn it, {} do not", run.learned_by.len(), run.masked_by.len()),
         None => "no difference here".to_string(),
@@ -273,16 +272,5 @@ fn reason(canvas: &mut Canvas<'_>, state: &State, area: Area, compared: &Compare
         };
         let line = area.line(used + 1);
         canvas.text(line, &format!("{} · {}{own}", origin.source, origin.summary), Meaning::Quiet);
-    }
-}
-
-/// A part of a message, as the screen names it.
-fn part_name(part: Part) -> &'static str {
-    match part {
-        Part::Header => "header",
-        Part::Inserted => "before the content",
-        Part::Body => "content",
-        Part::End => "end of turn",
-        Part::After => "behind the end of turn",
     }
 }

@@ -63,6 +63,7 @@ fn combinations(root: &Path, path: &Path, bases: &mut BTreeMap<String, Arc<Token
             base,
             template,
             rule,
+            chat: None,
             numbers: None,
             recipe: None,
             overrides: wanted,
@@ -128,7 +129,8 @@ fn check_terms(plan: &Plan, inspections: &[Inspection], name: &str) {
 fn doctor() {
     let Some(root) = root("doctor") else { return };
     let dir = root.join("golden/labels");
-    let samples: Vec<Sample> = read_samples(&dir.join("conversations.json"), None).expect("the samples").samples;
+    let samples: Vec<Sample> =
+        read_samples(&dir.join("conversations.json"), None).expect("the samples").samples;
     let only = std::env::var("MASKSCOPE_CONFORMANCE_ONLY").unwrap_or_default();
     let mut bases = BTreeMap::new();
     let (count, tabled) = (AtomicUsize::new(0), AtomicUsize::new(0));

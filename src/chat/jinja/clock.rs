@@ -271,7 +271,10 @@ mod tests {
     #[test]
     fn times_are_read() {
         let time = DateTime::parse("2026-11-23T07:08:09Z").unwrap();
-        assert_eq!((time.year, time.month, time.day, time.hour, time.minute, time.second), (2026, 11, 23, 7, 8, 9));
+        assert_eq!(
+            (time.year, time.month, time.day, time.hour, time.minute, time.second),
+            (2026, 11, 23, 7, 8, 9)
+        );
         assert_eq!(DateTime::parse("2026-11-23"), DateTime::parse("2026-11-23 00:00"));
         for bad in ["", "2026", "2026-02-30", "2026-11-23T24:00", "2026-11-23T1:2:3:4", "x-1-1"] {
             assert_eq!(DateTime::parse(bad), None, "{bad}");

@@ -65,8 +65,8 @@ impl TemplateSet {
     pub fn from_jinja_file(path: &Path) -> Result<Self> {
         let files = FileSet::single(path)?;
         let name = files.names().next().unwrap_or_default();
-        let text =
-            read_text(&files, name)?.ok_or_else(|| Error::Usage(format!("{} is not there", path.display())))?;
+        let text = read_text(&files, name)?
+            .ok_or_else(|| Error::Usage(format!("{} is not there", path.display())))?;
         Ok(Self::single(text, path))
     }
 

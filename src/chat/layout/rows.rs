@@ -77,7 +77,8 @@ pub(super) fn with_system(row: &Value, mut messages: Vec<Value>) -> Vec<Value> {
 /// A sample of messages, with the row's tools and template variables; a system text of the row goes in front.
 pub(super) fn sample(row: &Value, id: String, messages: Vec<Value>) -> Result<Sample, RowError> {
     let messages = with_system(row, messages);
-    let mut sample = Sample::of_messages(id, Conversation { messages, tools: tools(row)?, kwargs: kwargs(row)? });
+    let mut sample =
+        Sample::of_messages(id, Conversation { messages, tools: tools(row)?, kwargs: kwargs(row)? });
     sample.media = sample.conversations.iter().map(|turn| turn.value.matches("<image>").count()).sum();
     let named = ["image", "images", "video", "videos"].iter().filter_map(|key| row.get(*key));
     sample.has_image = sample.media > 0 || named.into_iter().any(|value| !value.is_null());
@@ -161,8 +162,7 @@ pub(super) fn prompt_completion(row: &Value, id: String) -> Result<Sample, RowEr
     if let (Some(Value::String(prompt)), Some(Value::String(completion))) =
         (row.get("prompt"), row.get("completion"))
     {
-        let body =
-            Body::PromptCompletionText { prompt: prompt.clone(), completion: completion.clone() };
+        let body = Body::PromptCompletionText { prompt: prompt.clone(), completion: completion.clone() };
         return Ok(Sample { id, body, ..Sample::default() });
     }
     let (prompt, completion) = (side("prompt", "user")?, side("completion", "assistant")?);

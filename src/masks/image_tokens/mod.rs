@@ -67,6 +67,19 @@ pub enum Processor {
 }
 
 impl Processor {
+    /// The token that the model's chat template writes for an image, where its configuration names none.
+    pub fn placeholder(&self) -> &'static str {
+        match self {
+            Self::Llava { .. } | Self::LlavaNext { .. } | Self::Idefics3 { .. } | Self::PaliGemma { .. } => {
+                "<image>"
+            }
+            Self::QwenVl { .. } => "<|image_pad|>",
+            Self::InternVl { .. } => "<IMG_CONTEXT>",
+            Self::Gemma3 { .. } => "<start_of_image>",
+            Self::Pixtral { .. } => "[IMG]",
+        }
+    }
+
     /// Tokens for one image.
     ///
     /// # Errors

@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use crate::tokenizer::TokenId;
 use crate::masks::{Call, Chat, MaskError, Masked, Sample, role};
+use crate::tokenizer::TokenId;
 
 /// Labels of prompt and completion: the prompt is the first `prompt` messages and the generation prompt.
 ///

@@ -69,12 +69,8 @@ fn axolotl_details() {
         let eot: Option<Vec<&str>> =
             record["eot_tokens"].as_array().map(|list| list.iter().filter_map(Value::as_str).collect());
         options.extend(eot.map(|tokens| format!("eot_tokens={}", tokens.join(","))));
-        let wish = Wish {
-            template: template.to_str().unwrap(),
-            preprocess: "axolotl",
-            options,
-            ..Wish::default()
-        };
+        let wish =
+            Wish { template: template.to_str().unwrap(), preprocess: "axolotl", options, ..Wish::default() };
         let tokenizer = record["tokenizer"].as_str().unwrap();
         let found = setups.inspect(tokenizer, &wish, &setups::sample(&record));
         tally.check("axolotl", id, &outcome(&found), &expected(&record, &record["input_ids"]));

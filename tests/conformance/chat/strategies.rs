@@ -35,7 +35,8 @@ fn labels_of_rendered_conversations() {
             }
             let found = inspect(strategy);
             tally.check(strategy, id, &outcome(&found), &expected(golden, &record["input_ids"]));
-            if found.result.is_ok() {
+            // axolotl puts parts together before it renders: then it has a text of its own.
+            if found.result.is_ok() && golden["input_ids"].is_null() {
                 tally.check("prompt", id, &found.prompt.as_deref(), &Some(text("text")));
             }
         }

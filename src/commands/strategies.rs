@@ -1,0 +1,64 @@
+//! `maskscope strategies`: one sample, every mask strategy on it, and where they differ.
+
+use rayon::prelude::*;
+
+use super::{Outcome, conversations, format, paint, print, setup};
+use crate::cli::{Format, SharedOptions};
+use crate::error::{Error, Result};
+use crate::masks::MaskError;
+use crate::masks::compare::Comparison;
+use crate::report::{StrategiesJson, json, strategies_text};
+use crate::setup::{AUTO, CHAT, wants_chat};
+
+/// Works on every sample, or on the one that `only` names.
+pub fn run(shared: &SharedOptions, only: Option<&str>) -> Result<Outcome> {
+    let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
+    let (request, _) = shared.request()?;
+    let setup = match (wants_chat(&request), request.template.as_str()) {
+        (true, _) => setup(shared)?,
+        (false, AUTO) => setup(&SharedOptions { template: Some(CHAT.to_string()), ..shared.clone() })?,
+        (false, other) => {
+            return Err(Error::Usage(format!(
+                "strategies work on chat templates: take --template {CHAT}, or a .jinja file, in place of {other}"
+            )));
+        }
+    };
+    let mut samples = conversations(shared)?;
+    if let Some(only) = only {
+        samples.retain(|sample| sample.id == only);
+        if samples.is_empty() {
+            return Err(Error::Usage(format!("--sample {only}: no sample has this id")));
+        }
+    }
+    let Some(method) = &setup.chat else { return Ok(Outcome::Clean) };
+    let tokenizer = &*setup.tokenizer;
+    let compared: Vec<(String, std::result::Result<Comparison, MaskError>)> = samples
+        .par_iter()
+        .filter_map(|sample| {
+            let conversation = method.with_kwargs(sample.conversation()?.into_owned());
+            let compared = Comparison::new(method, tokenizer, &conversation, &mut |_, _| true);
+            Some((sample.id.clone(), compared.transpose()?))
+        })
+        .collect();
+    let left_out = samples.len() - compared.len();
+    if left_out > 0 {
+        super::say(&format!("note: {left_out} samples are no conversations and are left out"));
+    }
+    let name = setup.template_name();
+    print(|out| match form {
+        Format::Text => compared.iter().try_for_each(|(id, compared)| {
+            strategies_text(out, tokenizer, name, id, compared.as_ref(), paint(shared))
+        }),
+        form => {
+            let all: Vec<StrategiesJson> = compared
+                .iter()
+                .map(|(id, compared)| StrategiesJson::new(tokenizer, name, id, compared.as_ref()))
+                .collect();
+            if form == Format::Json {
+                return writeln!(out, "{}", json::to_line(&all, true)?);
+            }
+            all.iter().try_for_each(|one| writeln!(out, "{}", json::to_line(one, false)?))
+        }
+    })?;
+    Ok(Outcome::Clean)
+}

@@ -1,0 +1,191 @@
+//! All strategies on one sample, as text and as JSON.
+
+use std::io::Write;
+
+use serde::Serialize;
+
+use super::json::NoteJson;
+use super::paint::Meaning;
+use super::{Paint, token_glyphs};
+use crate::masks::MaskError;
+use crate::masks::compare::{Comparison, End, Run};
+use crate::text;
+use crate::tokenizer::Tokenizer;
+
+/// Tokens of a difference that are shown.
+const SHOWN: usize = 12;
+
+/// What came of a sample: all strategies, or why it cannot be rendered.
+pub type Compared<'a> = Result<&'a Comparison, &'a MaskError>;
+
+/// Writes one sample: a line a strategy, then the places where they differ.
+pub fn strategies_text(
+    out: &mut dyn Write,
+    tokenizer: &Tokenizer,
+    template: &str,
+    id: &str,
+    compared: Compared<'_>,
+    paint: Paint,
+) -> std::io::Result<()> {
+    let title = text::plain(&format!("{id} · template {template}"));
+    writeln!(out, "{}", paint.paint(&title, Meaning::Heading, false))?;
+    let comparison = match compared {
+        Ok(comparison) => comparison,
+        Err(error) => {
+            let line = text::plain(&format!("✗ {error}"));
+            return writeln!(out, "  {}\n", paint.paint(&line, Meaning::Bad, false));
+        }
+    };
+    for strip in &comparison.strips {
+        let (line, meaning) = match &strip.end {
+            End::Labels if strip.supervised == 0 => {
+                (format!("learns 0 of {} tokens", strip.len), Meaning::Bad)
+            }
+            End::Labels if strip.elsewhere > 0 => (
+                format!(
+                    "learns {} of {} tokens of its own text, {} of which have no place in this one",
+                    strip.supervised, strip.len, strip.elsewhere
+                ),
+                Meaning::Supervised,
+            ),
+            End::Labels => {
+                (format!("learns {} of {} tokens", strip.supervised, strip.len), Meaning::Supervised)
+            }
+            End::Fails(error) => (format!("✗ gives no labels: {error}"), Meaning::Bad),
+            End::Unfit(why) => (format!("does not apply: {why}"), Meaning::Masked),
+        };
+        let line = text::plain(&line);
+        writeln!(out, "  {:<22} {}", strip.strategy.name(), paint.paint(&line, meaning, false))?;
+        for note in &strip.notes {
+            writeln!(out, "  {:<22} note: {}", "", text::plain(&note.text))?;
+        }
+    }
+    match comparison.differences.len() {
+        0 => writeln!(out, "  all that give labels agree")?,
+        n => writeln!(out, "  {n} places where they differ")?,
+    }
+    for run in &comparison.differences {
+        writeln!(out, "    {}", run_line(tokenizer, comparison, run))?;
+    }
+    if let Some(parting) = comparison.parting() {
+        writeln!(out, "  history: {}", text::plain(&parting))?;
+    }
+    writeln!(out)
+}
+
+fn run_line(tokenizer: &Tokenizer, comparison: &Comparison, run: &Run) -> String {
+    let ids = comparison.turns.encoded.ids.get(run.tokens.clone()).unwrap_or_default();
+    let shown: Vec<String> =
+        ids.iter().take(SHOWN).map(|id| token_glyphs(tokenizer, i64::from(*id))).collect();
+    let more = if ids.len() > SHOWN { format!(" … {} tokens", ids.len()) } else { String::new() };
+    let role = comparison.turns.messages.get(run.place.message).map_or("", |message| message.role.as_str());
+    text::plain(&format!(
+        "{:>4} turn {} {role}, {}: {}{more}  learned by {} · not by {}",
+        run.tokens.start,
+        run.place.message + 1,
+        run.place.part.name(),
+        shown.join("|"),
+        names(comparison, &run.learned_by).join(", "),
+        names(comparison, &run.masked_by).join(", "),
+    ))
+}
+
+fn names(comparison: &Comparison, strips: &[usize]) -> Vec<&'static str> {
+    strips.iter().filter_map(|strip| Some(comparison.strips.get(*strip)?.strategy.name())).collect()
+}
+
+/// All strategies on one sample.
+#[derive(Debug, Serialize)]
+pub struct StrategiesJson<'a> {
+    pub id: &'a str,
+    pub template: &'a str,
+    pub prompt: Option<&'a str>,
+    pub input_ids: Option<&'a [u32]>,
+    pub strategies: Vec<StripJson<'a>>,
+    pub differences: Vec<RunJson<'a>>,
+    /// Where the template renders a prefix otherwise than the whole.
+    pub parting: Option<String>,
+    pub error: Option<String>,
+}
+
+/// One strategy.
+#[derive(Debug, Serialize)]
+pub struct StripJson<'a> {
+    pub name: &'static str,
+    /// Tokens of its own text, and how many of them it learns; null where it gives no labels.
+    pub tokens: Option<usize>,
+    pub supervised: Option<usize>,
+    /// Places of the shared line that it learns.
+    pub learned: Vec<usize>,
+    /// Its own tokens that have no place on that line.
+    pub elsewhere: usize,
+    pub error: Option<&'a str>,
+    pub unfit: Option<&'a str>,
+    pub notes: Vec<NoteJson<'a>>,
+}
+
+/// Tokens that some strategies learn and others do not.
+#[derive(Debug, Serialize)]
+pub struct RunJson<'a> {
+    pub tokens: [usize; 2],
+    pub text: String,
+    pub message: usize,
+    pub role: &'a str,
+    pub part: &'static str,
+    pub learned_by: Vec<&'static str>,
+    pub masked_by: Vec<&'static str>,
+}
+
+impl<'a> StrategiesJson<'a> {
+    /// The JSON of one sample.
+    pub fn new(tokenizer: &Tokenizer, template: &'a str, id: &'a str, compared: Compared<'a>) -> Self {
+        let comparison = compared.ok();
+        let run = |comparison: &'a Comparison, run: &'a Run| RunJson {
+            tokens: [run.tokens.start, run.tokens.end],
+            text: tokens_text(tokenizer, comparison, run),
+            message: run.place.message,
+            role: comparison.turns.messages.get(run.place.message).map_or("", |m| m.role.as_str()),
+            part: run.place.part.name(),
+            learned_by: names(comparison, &run.learned_by),
+            masked_by: names(comparison, &run.masked_by),
+        };
+        let runs = comparison.map(|c| c.differences.iter().map(|r| run(c, r)).collect());
+        Self {
+            id,
+            template,
+            prompt: comparison.map(|c| c.turns.text.as_str()),
+            input_ids: comparison.map(|c| c.turns.encoded.ids.as_slice()),
+            strategies: comparison.map(|c| c.strips.iter().map(strip).collect()).unwrap_or_default(),
+            differences: runs.unwrap_or_default(),
+            parting: comparison.and_then(Comparison::parting),
+            error: compared.err().map(ToString::to_string),
+        }
+    }
+}
+
+fn tokens_text(tokenizer: &Tokenizer, comparison: &Comparison, run: &Run) -> String {
+    let ids = comparison.turns.encoded.ids.get(run.tokens.clone()).unwrap_or_default();
+    let bytes: Vec<u8> = ids.iter().flat_map(|id| tokenizer.token_bytes(*id).unwrap_or_default()).collect();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn strip(strip: &crate::masks::compare::Strip) -> StripJson<'_> {
+    let labels = strip.end == End::Labels;
+    let learned = strip.cells.iter().enumerate().filter(|(_, cell)| cell.is_learned()).map(|(at, _)| at);
+    StripJson {
+        name: strip.strategy.name(),
+        tokens: labels.then_some(strip.len),
+        supervised: labels.then_some(strip.supervised),
+        learned: learned.collect(),
+        elsewhere: strip.elsewhere,
+        error: match &strip.end {
+            End::Fails(error) => Some(error),
+            _ => None,
+        },
+        unfit: match &strip.end {
+            End::Unfit(why) => Some(why),
+            _ => None,
+        },
+        notes: strip.notes.iter().map(NoteJson::from).collect(),
+    }
+}
