@@ -248,7 +248,8 @@ impl Anatomy {
         let closes = |token: &usize| {
             let Some((start, end)) = self.encoded.offsets.get(*token).copied() else { return false };
             let special = self.encoded.ids.get(*token).is_some_and(|id| encoder.is_special(*id));
-            start >= floor && (special || self.slice(start..end).chars().all(is_space))
+            // A special token that eats white space beside it may begin in the content.
+            if special { end > floor } else { start >= floor && self.slice(start..end).chars().all(is_space) }
         };
         let count = block.clone().rev().take_while(closes).count();
         block.end - count..block.end
@@ -297,7 +298,9 @@ fn locate<'t>(chat: &Chat, call: Call, whole: &'t str, tokens: &Tokens<'t>) -> V
             false => match chat.text(call.prefix(index + 1, false)) {
                 Ok(text) if whole.starts_with(&text) => (text.len().max(start), PrefixState::Whole),
                 Ok(text) => {
-                    let end = tokens.start_of(end_in(whole, &text, start).unwrap_or(start)).max(start);
+                    let own = content_text(value).unwrap_or_default();
+                    let end = end_in(whole, &text, start, own.trim_matches(is_space)).unwrap_or(start);
+                    let end = tokens.start_of(end).max(start);
                     let state = parting(whole, &text, tokens).map_or(PrefixState::Whole, PrefixState::Parts);
                     (end, state)
                 }
@@ -328,7 +331,23 @@ fn messages(chat: &Chat, call: Call, whole: &str, encoded: &Encoded) -> Vec<Mess
             prompt: prompt.flatten(),
         }
     };
-    call.messages.iter().zip(located).enumerate().map(message).collect()
+    let mut messages: Vec<Message> = call.messages.iter().zip(located).enumerate().map(message).collect();
+    let header = messages.iter().find_map(|m| Some(m.prompt.as_ref()?.header.clone()));
+    if let (Some(header), Some(first)) = (header, messages.first_mut()) {
+        first.prompt = first_prompt(whole, &header, first, &tokens);
+    }
+    messages
+}
+
+/// A conversation that begins with an answer: nothing can be rendered before it, but its header is that of the others.
+fn first_prompt(whole: &str, header: &str, first: &Message, tokens: &Tokens) -> Option<Prompt> {
+    if !first.is_answer() || header.is_empty() {
+        return None;
+    }
+    let block = whole.get(..tokens.byte(first.block.end))?;
+    let end = block.find(header)? + header.len();
+    let end = tokens.chars.at(end);
+    Some(Prompt { end, missing: String::new(), history: None, ignored: false, header: header.to_string() })
 }
 
 /// The generation prompt of message `index`, whose block starts at byte `start`.
@@ -348,7 +367,7 @@ fn prompt_of<'t>(
 /// The prompt for an answer whose block starts at `start`; `without` is the same call without the generation prompt.
 fn prompt(whole: &str, start: usize, text: &str, without: Option<&str>, tokens: &Tokens) -> Prompt {
     let history = whole.get(..start).unwrap_or_default();
-    let header_at = end_in(text, history, 0).unwrap_or(0);
+    let header_at = end_in(text, history, 0, "").unwrap_or(0);
     let header = text.get(header_at..).unwrap_or_default();
     let rest = whole.get(start..).unwrap_or_default();
     let mut shared = shared_prefix(rest, header);
@@ -383,12 +402,16 @@ fn parting(whole: &str, alone: &str, tokens: &Tokens) -> Option<Parting> {
 
 /// The byte of `whole` up to which it says what `prefix` says, not before `from`.
 ///
-/// A prefix is that by itself; else its end is looked for, as much of it as can be found. What both have at their
-/// very end (an eos that only closes a conversation) is no part of the history.
-fn end_in(whole: &str, prefix: &str, from: usize) -> Option<usize> {
+/// A prefix is that by itself; else its end is looked for, as much of it as can be found. What it has behind `own`, the
+/// text of its last message, only closes it (an eos, the end of several tool results) and is no part of the history.
+fn end_in(whole: &str, prefix: &str, from: usize, own: &str) -> Option<usize> {
     let shared = shared_prefix(whole, prefix);
     let rest = prefix.get(shared..).unwrap_or_default();
-    if shared >= from && (rest.is_empty() || (shared > from && whole.ends_with(rest))) {
+    let said = || match own {
+        "" => whole.ends_with(rest),
+        own => !rest.contains(own) && whole.get(from..shared).is_some_and(|text| text.contains(own)),
+    };
+    if shared >= from && (rest.is_empty() || (shared > from && said())) {
         return Some(shared);
     }
     let mut width = ANCHOR.end.min(prefix.len());

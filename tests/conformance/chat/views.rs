@@ -73,7 +73,9 @@ fn comparisons_cover_every_token() {
             }
             for (index, (message, value)) in turns.messages.iter().zip(&conversation.messages).enumerate() {
                 let Some(text) = value["content"].as_str().filter(|t| !t.trim().is_empty()) else { continue };
-                if message.content.is_none() && turns.text.contains(text.trim()) {
+                // Some templates put a system text into the first question.
+                let merged = message.role == "system";
+                if message.content.is_none() && turns.text.contains(text.trim()) && !merged {
                     let block = turns.slice(message.block.clone());
                     bad.push(format!("{name} {conv} message {index}: not in its block {block:?}"));
                 }
@@ -132,7 +134,7 @@ fn doctor_of_real_templates() {
             let untagged =
                 strategy == "hf_generation" && name.ends_with(".base") && !name.starts_with("lfm2");
             assert_eq!(verdict("MSK038") == Verdict::Error, untagged, "{name} {strategy}");
-            let strips = ["qwen3.base", "qwen3.training", "lfm2_2_5.base"].contains(&name);
+            let strips = ["qwen3.base", "lfm2_2_5.base"].contains(&name);
             if strips {
                 assert!(verdict("MSK043") >= Verdict::Note, "{name} {strategy}");
             }
