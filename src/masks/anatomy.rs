@@ -224,7 +224,8 @@ impl Anatomy {
                     () if tail.contains(&token) && special => Part::End,
                     () if tail.contains(&token) => Part::After,
                     // A token that straddles the seam is the answer's first.
-                    () if end <= body_start => Part::Header,
+                    // A special token that eats white space behind it belongs to what it opens.
+                    () if end <= body_start || (special && start < body_start) => Part::Header,
                     () if inserted_end.is_some_and(|at| start < at && end <= at) => Part::Inserted,
                     () => Part::Body,
                 };
@@ -409,10 +410,18 @@ fn end_in(whole: &str, prefix: &str, from: usize, own: &str) -> Option<usize> {
     let rest = prefix.get(shared..).unwrap_or_default();
     let said = || match own {
         "" => whole.ends_with(rest),
-        own => !rest.contains(own) && whole.get(from..shared).is_some_and(|text| text.contains(own)),
+        own => {
+            let before = || whole.get(from..shared).is_some_and(|text| text.contains(own));
+            !rest.contains(own) && (whole.ends_with(rest) || before())
+        }
     };
     if shared >= from && (rest.is_empty() || (shared > from && said())) {
         return Some(shared);
+    }
+    // The message's own text with what closes it; the first place is the right one, as answers may repeat.
+    let closed = prefix.rfind(own).filter(|_| !own.is_empty()).and_then(|at| prefix.get(at..));
+    if let Some((closed, at)) = closed.and_then(|closed| Some((closed, whole.get(from..)?.find(closed)?))) {
+        return Some(from + at + closed.len());
     }
     let mut width = ANCHOR.end.min(prefix.len());
     let area = whole.get(from..)?;
