@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Times rendering with a chat template, transformers beside maskscope, one core each, in one run.
 
-    python3 tests/scripts/chat_render.py TEMPLATE.jinja [VENV]
+    python3 tests/scripts/chat_render.py TEMPLATE.jinja [VENV [BINARY]]
 
 Makes a virtual environment in VENV (a scratch folder without it) with transformers 5.23 and jinja2 from PyPI, writes
 1,000 conversations, and alternates passes of both. Prints the best pass of each, the ratio, and whether all texts
-agree. TEMPLATE is not part of the project; the goldens have Qwen3's as golden/chat/templates/qwen3.base.jinja.
+agree. BINARY is the bench where it is built already. TEMPLATE is not part of the project; the goldens have Qwen3's as golden/chat/templates/qwen3.base.jinja.
 """
 
 import json
@@ -83,7 +83,8 @@ def main():
                         encoding="utf-8")
         timed = scratch / "timed.py"
         timed.write_text(TIMED, encoding="utf-8")
-        bench = ["cargo", "bench", "--quiet", "--bench", "chat_render", "--", template, rows]
+        cargo = ["cargo", "bench", "--quiet", "--bench", "chat_render", "--"]
+        bench = [*(sys.argv[3:4] or cargo), template, rows]
         runs = [(measured([python, timed, template, rows]), measured(bench)) for _ in range(ROUNDS)]
     theirs = min(run["seconds"] for run, _ in runs)
     ours = min(run["seconds"] for _, run in runs)
