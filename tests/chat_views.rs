@@ -170,7 +170,8 @@ fn findings_of_chat_templates_are_in_the_file_for_code_scanning() {
     let report = report(&setup("chatml-late-stop", "hf_generation"), &[sample("two-rounds")]);
     let file = sarif(&report, "data.json", &["two-rounds"]);
     let run = &file["runs"][0];
-    let result = run["results"].as_array().unwrap().iter().find(|r| r["ruleId"] == "MSK036").expect("a result");
+    let result =
+        run["results"].as_array().unwrap().iter().find(|r| r["ruleId"] == "MSK036").expect("a result");
     let index = result["ruleIndex"].as_u64().unwrap() as usize;
     assert_eq!(run["tool"]["driver"]["rules"][index]["id"], "MSK036");
 }

@@ -1,8 +1,8 @@
 //! Answers of which only a part is learned.
 
 use super::{ChatCheck, ChatContext, Outcome, Verdict, first_of, indices, own_ids};
-use crate::masks::anatomy::Part;
 use crate::masks::IGNORE_INDEX;
+use crate::masks::anatomy::Part;
 
 pub const CHECK: ChatCheck = ChatCheck { id: "MSK053", title: "parts of learned answers are masked", run };
 
