@@ -58,6 +58,7 @@ fn combinations(root: &Path, path: &Path, bases: &mut BTreeMap<String, Arc<Token
         let options = PromptOptions { mm_use_im_start_end: wrapped, ..PromptOptions::default() };
         let tokenizer = Arc::new(tokenizer);
         let setup = Setup {
+            chat: None,
             tokenizer,
             base,
             template,
