@@ -52,6 +52,9 @@ impl Tracker {
     /// The spans over the finished text.
     pub fn spans(&self, text: &str) -> Vec<Span> {
         let Ok(bodies) = self.bodies.lock() else { return Vec::new() };
+        if bodies.is_empty() {
+            return Vec::new();
+        }
         let index = CharIndex::new(text);
         let span = |(start, body): &(usize, String)| {
             let chars = *start..*start + body.chars().count();
