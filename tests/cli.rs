@@ -140,7 +140,9 @@ fn nothing_that_steers_a_terminal_is_printed() {
         for format in ["text", "json", "jsonl"] {
             let arguments = ["inspect", "-t", sample, "--format", format, "--color", "never"];
             let bad = |c: &char| {
-                (c.is_control() && *c != '\n') || ('\u{200b}'..='\u{202e}').contains(c) || *c == '\u{ad}'
+                let steers = [('\u{200b}', '\u{200f}'), ('\u{2028}', '\u{202e}'), ('\u{2060}', '\u{206f}')];
+                let steers = steers.iter().any(|(from, to)| (from..=to).contains(&c));
+                (c.is_control() && *c != '\n') || steers || *c == '\u{ad}'
             };
             assert_eq!(stdout(&arguments).chars().find(bad), None, "{sample} {format}");
         }

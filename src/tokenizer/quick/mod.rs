@@ -203,26 +203,6 @@ fn added_tokens(tokenizer: &Tokenizer) -> Vec<Added> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::samples::SampleTokenizer;
-
-    #[test]
-    fn the_samples_are_encoded_as_their_classes_do() {
-        for sample in crate::samples::TOKENIZERS {
-            let files = SampleTokenizer::named(sample.name).expect("the sample").files();
-            let tokenizer =
-                Arc::new(crate::tokenizer::load(sample.name, &files, Default::default()).expect("loads"));
-            let encoder = QuickEncoder::new(&tokenizer).expect("an encoder");
-            let mut words = Words::default();
-            for text in ["Two cats on a red sofa.", " 3 d\u{e9}j\u{e0} vu  \n\n x", "\u{4f60}\u{597d} a"] {
-                // Once as new words and once as known ones.
-                for _ in 0..2 {
-                    let mut ids = Vec::new();
-                    encoder.encode(&mut words, text, false, &mut ids).expect("is sure");
-                    assert_eq!(ids, tokenizer.encode(text, false).expect("encodes").ids, "{}", sample.name);
-                }
-            }
-        }
-    }
 
     #[test]
     fn a_token_that_another_one_reaches_into_does_not_cut() {
