@@ -12,8 +12,8 @@ use super::seed::Rng;
 
 /// Most points used a layer; more are thinned out evenly.
 const MAX_POINTS: usize = 8192;
-/// Rows run through the model: enough points, and a residual stream of at most 300 MB for a model of 7 B parameters.
-const MAX_ROWS: usize = 2 * MAX_POINTS;
+/// Rows run through the model: enough points, and a residual stream of at most 150 MB for a model of 7 B parameters.
+const MAX_ROWS: usize = MAX_POINTS;
 /// Lloyd steps at most; it ends earlier when no point moves.
 const MAX_STEPS: usize = 50;
 

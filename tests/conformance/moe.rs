@@ -3,6 +3,7 @@
 //! Works on any folder with the layout of `golden/moe` (`gating/`, `moellava/*`, `hfmoe/*`); prints
 //! counts a file.
 
+mod broken;
 mod command;
 mod gating;
 mod golden;

@@ -2,6 +2,7 @@
 
 use candle_core::{Result, Tensor};
 
+use super::kernels::add;
 use super::layers::{Attention, LatentAttention, Mixture, Mlp, Norm};
 use super::pass::Pass;
 use crate::moe::error::MoeResult;
@@ -54,17 +55,26 @@ impl Block {
 
     /// `[B * S, H]` to the same shape.
     pub fn forward(&self, layer: usize, x: &Tensor, pass: &mut Pass<'_>) -> MoeResult<Tensor> {
+        if x.device().is_cpu() {
+            // Inside rayon's pool a parallel step costs no sleep and no wake of this thread.
+            return rayon::scope(|_| self.forward_here(layer, x, pass));
+        }
+        self.forward_here(layer, x, pass)
+    }
+
+    fn forward_here(&self, layer: usize, x: &Tensor, pass: &mut Pass<'_>) -> MoeResult<Tensor> {
         match &self.joint {
             Joint::Sequential { norm, feed_norm, multiplier } => {
                 let mixed = self.mixer.forward(&norm.forward(x)?, pass)?;
-                let h = add_scaled(x, mixed, *multiplier)?;
+                let h = add_scaled(mixed, *multiplier, x)?;
                 let fed = self.feed(layer, &feed_norm.forward(&h)?, pass)?;
-                Ok(add_scaled(&h, fed, *multiplier)?)
+                Ok(add_scaled(fed, *multiplier, &h)?)
             }
             Joint::Parallel { norm } => {
                 let n = norm.forward(x)?;
                 let mixed = self.mixer.forward(&n, pass)?;
-                Ok(((mixed + self.feed(layer, &n, pass)?)? + x)?)
+                let both = add(mixed, &self.feed(layer, &n, pass)?)?;
+                Ok(add(both, x)?)
             }
         }
     }
@@ -80,6 +90,7 @@ impl Block {
     }
 }
 
-fn add_scaled(x: &Tensor, y: Tensor, multiplier: f64) -> Result<Tensor> {
-    if multiplier == 1.0 { x + y } else { x + (y * multiplier)? }
+/// `y * multiplier + x`; `y` has no other holder.
+fn add_scaled(y: Tensor, multiplier: f64, x: &Tensor) -> Result<Tensor> {
+    add(if multiplier == 1.0 { y } else { (y * multiplier)? }, x)
 }

@@ -504,11 +504,11 @@ impl Model {
             }
             None => None,
         };
-        let head = Linear::out_in(&weight, bias)?;
         if count == self.vocab_size() {
+            let head = Linear::out_in(&weight, bias)?;
             return Ok(self.kept_head.get_or_init(|| head).clone());
         }
-        Ok(head)
+        Ok(Linear::out_in_once(&weight, bias)?)
     }
 }
 

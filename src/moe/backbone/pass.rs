@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use candle_core::{Error, Result};
 
@@ -44,7 +44,7 @@ impl LayerNoise {
 }
 
 /// Angles with what they were computed from: scaling, dimensions, pairing.
-type KnownRotary = (Rope, usize, Pairing, Rc<Rotary>);
+type KnownRotary = (Rope, usize, Pairing, Arc<Rotary>);
 
 /// One forward call: B sequences of S positions, padded on the right.
 pub(super) struct Pass<'a> {
@@ -73,19 +73,19 @@ impl<'a> Pass<'a> {
     }
 
     /// The angles for heads of `head_dim`, computed once a call.
-    pub fn rotary(&self, rope: &Rope, head_dim: usize, pairing: Pairing) -> Result<Rc<Rotary>> {
+    pub fn rotary(&self, rope: &Rope, head_dim: usize, pairing: Pairing) -> Result<Arc<Rotary>> {
         let dim = (head_dim as f64 * rope.partial_rotary_factor) as usize;
         let mut known = self.rotaries.borrow_mut();
         let same = |(r, d, p, _): &&KnownRotary| r == rope && *d == dim && *p == pairing;
         if let Some((.., rotary)) = known.iter().find(same) {
-            return Ok(Rc::clone(rotary));
+            return Ok(Arc::clone(rotary));
         }
         let table = rope.table(dim, self.seq);
         if table.cos.len() != self.seq * (table.dim / 2) {
             return Err(Error::Msg(format!("the rope factors are too few for {dim} dimensions")));
         }
-        let rotary = Rc::new(Rotary::new(table, pairing));
-        known.push((rope.clone(), dim, pairing, Rc::clone(&rotary)));
+        let rotary = Arc::new(Rotary::new(table, pairing));
+        known.push((rope.clone(), dim, pairing, Arc::clone(&rotary)));
         Ok(rotary)
     }
 

@@ -128,6 +128,25 @@ vectorised! {
 }
 
 vectorised! {
+    /// `x = silu(x)`.
+    pub fn silu(values: &mut [f32]) {
+        values.iter_mut().for_each(|v| *v /= 1.0 + exp(-*v));
+    }
+}
+
+vectorised! {
+    /// `x = gelu(x)` in its tanh approximation, `x (1 + tanh u) / 2` with `u = sqrt(2/π) (x + 0.044715 x³)`, written
+    /// as `x sigmoid(2u)`: the same function without a difference of nearly equal numbers.
+    pub fn gelu_tanh(values: &mut [f32]) {
+        const SQRT_2_OVER_PI: f32 = 0.797_884_56;
+        for v in values {
+            let x = *v;
+            *v = x / (1.0 + exp(-2.0 * SQRT_2_OVER_PI * (x + 0.044_715 * x * x * x)));
+        }
+    }
+}
+
+vectorised! {
     /// `sum += scale * values`.
     pub fn add_scaled(sum: &mut [f32], values: &[f32], scale: f32) {
         sum.iter_mut().zip(values).for_each(|(s, v)| *s += scale * v);

@@ -1,4 +1,5 @@
-//! Checkpoints: safetensors files read through a memory map, tensor by tensor, never whole.
+//! Checkpoints: safetensors files, tensor by tensor, never whole. Headers and single rows are read through a memory
+//! map; larger parts from the file, so that pages that were read do not count as this process's memory.
 //!
 //! A checkpoint is one file, a folder with `model.safetensors`, a folder with shards and
 //! `model.safetensors.index.json`, bytes in memory (embedded samples), or made from a seed (seeded models). Headers are untrusted: every
@@ -16,6 +17,7 @@ pub use writer::{TensorSource, Watch, write_safetensors, write_watched};
 
 use std::collections::BTreeMap;
 use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -146,17 +148,30 @@ impl Checkpoint {
     /// The raw bytes of a tensor in pieces of at most [`PIECE`], read from the file and not through the map: whoever
     /// copies a checkpoint holds one piece in memory, whatever its size.
     pub fn pieces(&self, name: &str, take: &mut dyn FnMut(&[u8]) -> MoeResult<()>) -> MoeResult<()> {
-        let mapped = self.bytes(name)?;
+        let len = self.bytes(name)?.len();
+        self.pieces_of(name, 0..len, take)
+    }
+
+    /// The same of a part of the tensor's bytes.
+    fn pieces_of(
+        &self,
+        name: &str,
+        part: Range<usize>,
+        take: &mut dyn FnMut(&[u8]) -> MoeResult<()>,
+    ) -> MoeResult<()> {
+        let mapped = self.bytes(name)?.get(part.clone());
+        let mapped = mapped.ok_or_else(|| self.error(name, "lies outside its file"))?;
         let (file, info) = self.tensors.get(name).ok_or_else(|| self.error(name, "is missing"))?;
         let path = match self.files.get(*file).map(AsRef::as_ref) {
-            Some(File { path, bytes: Bytes::Mapped(_) }) => path,
+            // A few rows are sooner had through the map than by opening the file.
+            Some(File { path, bytes: Bytes::Mapped(_) }) if mapped.len() > PIECE / 4 => path,
             _ => return mapped.chunks(PIECE).try_for_each(take),
         };
         let io = |e| MoeError::io(path, e);
         let mut file = std::fs::File::open(path).map_err(io)?;
-        file.seek(SeekFrom::Start(info.bytes.start as u64)).map_err(io)?;
-        let mut piece = vec![0; PIECE.min(info.bytes.len())];
-        let mut left = info.bytes.len();
+        file.seek(SeekFrom::Start((info.bytes.start + part.start) as u64)).map_err(io)?;
+        let mut piece = vec![0; PIECE.min(part.len())];
+        let mut left = part.len();
         while left > 0 {
             let len = left.min(PIECE);
             let piece = piece.get_mut(..len).unwrap_or_default();
@@ -190,8 +205,12 @@ impl Checkpoint {
         if let Some(generator) = &self.generator {
             return Ok(generator.rows(name, start, count, width));
         }
-        let bytes = self.bytes(name)?.get(range).unwrap_or_default();
-        values::to_f32(bytes, info.dtype).map_err(|message| self.error(name, message))
+        let mut values = Vec::with_capacity(range.len() / info.dtype.size().max(1));
+        self.pieces_of(name, range, &mut |piece| {
+            values::append_f32(piece, info.dtype, &mut values).map_err(|message| self.error(name, message))
+        })?;
+        values::expect_finite(&values).map_err(|message| self.error(name, message))?;
+        Ok(values)
     }
 
     /// # Errors

@@ -2,26 +2,31 @@
 
 use super::Dtype;
 
-/// All elements as f32; an error says what is wrong with them.
-pub(super) fn to_f32(bytes: &[u8], dtype: Dtype) -> Result<Vec<f32>, String> {
-    let values: Vec<f32> = match dtype {
-        Dtype::F32 => bytes.as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b)).collect(),
-        Dtype::F64 => bytes.as_chunks::<8>().0.iter().map(|&b| f64::from_le_bytes(b) as f32).collect(),
-        Dtype::F16 => bytes.as_chunks::<2>().0.iter().map(|&b| f16_to_f32(u16::from_le_bytes(b))).collect(),
-        Dtype::BF16 => bytes
-            .as_chunks::<2>()
-            .0
-            .iter()
-            .map(|&b| f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16))
-            .collect(),
+/// Appends all elements as f32; an error says what is wrong with the dtype.
+pub(super) fn append_f32(bytes: &[u8], dtype: Dtype, values: &mut Vec<f32>) -> Result<(), String> {
+    match dtype {
+        Dtype::F32 => values.extend(bytes.as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b))),
+        Dtype::F64 => values.extend(bytes.as_chunks::<8>().0.iter().map(|&b| f64::from_le_bytes(b) as f32)),
+        Dtype::F16 => {
+            values.extend(bytes.as_chunks::<2>().0.iter().map(|&b| f16_to_f32(u16::from_le_bytes(b))));
+        }
+        Dtype::BF16 => {
+            let wide = |b: &[u8; 2]| f32::from_bits(u32::from(u16::from_le_bytes(*b)) << 16);
+            values.extend(bytes.as_chunks::<2>().0.iter().map(wide));
+        }
         other => {
             let name = other.name();
             return Err(format!("has dtype {name}; weights are read from F32, F16, BF16 or F64"));
         }
-    };
+    }
+    Ok(())
+}
+
+/// Says where a value is not finite.
+pub(super) fn expect_finite(values: &[f32]) -> Result<(), String> {
     match values.iter().position(|v| !v.is_finite()) {
         Some(at) => Err(format!("element {at} is NaN or infinite")),
-        None => Ok(values),
+        None => Ok(()),
     }
 }
 
@@ -56,6 +61,8 @@ mod tests {
             assert_eq!(f16_to_f32(bits).to_bits(), value.to_bits(), "{bits:04x}");
         }
         assert!(f16_to_f32(0x7c00).is_infinite() && f16_to_f32(0x7e00).is_nan());
-        assert_eq!(to_f32(&[0x80, 0x3f], Dtype::BF16).unwrap(), [1.0]);
+        let mut values = Vec::new();
+        append_f32(&[0x80, 0x3f], Dtype::BF16, &mut values).unwrap();
+        assert_eq!(values, [1.0]);
     }
 }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use candle_core::{D, Result, Tensor};
+use rayon::prelude::*;
 
 use super::super::vector::add_scaled;
 use super::{Linear, Mlp};
@@ -12,6 +13,10 @@ use crate::moe::backbone::pass::{LayerRouting, Pass};
 use crate::moe::error::{MoeError, MoeResult};
 use crate::moe::gating::{Applied, Decision, GateConfig, Logits, gate};
 use crate::moe::router::Router;
+
+/// Rows of one expert that are worked on at a time on the CPU: enough to pay for packing its weights, few enough to
+/// share one busy expert out.
+const ROWS: usize = 256;
 
 /// Who decides.
 #[derive(Debug, Clone)]
@@ -93,42 +98,50 @@ impl Mixture {
     }
 
     fn experts_output(&self, x: &Tensor, decision: &Decision) -> Result<Tensor> {
-        let on_host = x.device().is_cpu();
-        let (rows, width) = x.dims2()?;
-        let mut host = vec![0f32; if on_host { rows * width } else { 0 }];
-        let mut sum: Option<Tensor> = None;
-        for (expert, group) in self.experts.iter().zip(decision.dispatch()) {
-            if group.is_empty() {
-                continue;
-            }
-            let (tokens, weights): (Vec<u32>, Vec<f32>) = group.into_iter().unzip();
-            let ids = Tensor::from_slice(&tokens, tokens.len(), x.device())?;
-            let mut input = x.index_select(&ids, 0)?;
-            let column = Tensor::from_slice(&weights, (weights.len(), 1), x.device())?;
-            if decision.applied == Applied::Input {
-                input = input.broadcast_mul(&column)?;
-            }
-            let output = expert.forward(&input)?;
-            if on_host {
-                let scale = |w: f32| if decision.applied == Applied::Input { 1.0 } else { w };
-                let output: Vec<f32> = output.flatten_all()?.to_vec1()?;
-                for ((row, &token), &w) in output.chunks_exact(width).zip(&tokens).zip(&weights) {
-                    let at = token as usize * width;
-                    add_scaled(host.get_mut(at..at + width).unwrap_or_default(), row, scale(w));
+        let groups = self.experts.iter().map(Arc::as_ref).zip(decision.dispatch());
+        let groups = groups.filter(|(_, group)| !group.is_empty());
+        if x.device().is_cpu() {
+            self.experts_on_host(x, groups.collect(), decision.applied)
+        } else {
+            experts_on_device(x, groups, decision.applied)
+        }
+    }
+
+    /// Experts side by side, each on [`ROWS`] of its rows at a time; then every token sums its own, in the order
+    /// of the experts.
+    fn experts_on_host(
+        &self,
+        x: &Tensor,
+        groups: Vec<(&Mlp, Vec<(u32, f32)>)>,
+        applied: Applied,
+    ) -> Result<Tensor> {
+        let (tokens, width) = x.dims2()?;
+        let parts: Vec<(&Mlp, &[(u32, f32)])> =
+            groups.iter().flat_map(|(mlp, group)| group.chunks(ROWS).map(move |part| (*mlp, part))).collect();
+        let outputs: Vec<Vec<f32>> = parts
+            .par_iter()
+            .map(|(mlp, part)| {
+                let ids = Tensor::from_iter(part.iter().map(|&(token, _)| token), x.device())?;
+                let mut input = x.index_select(&ids, 0)?;
+                if applied == Applied::Input {
+                    let weights: Vec<f32> = part.iter().map(|&(_, w)| w).collect();
+                    input = input.broadcast_mul(&Tensor::from_vec(weights, (part.len(), 1), x.device())?)?;
                 }
-            } else {
-                let weighted = match decision.applied {
-                    Applied::Input => output,
-                    Applied::Output => output.broadcast_mul(&column)?,
-                };
-                let so_far = sum.take().map_or_else(|| x.zeros_like(), Ok)?;
-                sum = Some(so_far.index_add(&ids, &weighted, 0)?);
+                mlp.forward(&input)?.flatten_all()?.to_vec1()
+            })
+            .collect::<Result<_>>()?;
+        let mut served: Vec<Vec<(f32, &[f32])>> = vec![Vec::new(); tokens];
+        for ((_, part), output) in parts.iter().zip(&outputs) {
+            for (&(token, weight), row) in part.iter().zip(output.chunks_exact(width)) {
+                let weight = if applied == Applied::Input { 1.0 } else { weight };
+                served.get_mut(token as usize).into_iter().for_each(|rows| rows.push((weight, row)));
             }
         }
-        if on_host {
-            return Tensor::from_vec(host, (rows, width), x.device());
-        }
-        sum.map_or_else(|| x.zeros_like(), Ok)
+        let mut sum = vec![0f32; tokens * width];
+        sum.par_chunks_mut(width.max(1)).zip(&served).with_min_len(64).for_each(|(sum, rows)| {
+            rows.iter().for_each(|(weight, row)| add_scaled(sum, row, *weight));
+        });
+        Tensor::from_vec(sum, (tokens, width), x.device())
     }
 
     fn add_beside(&self, x: &Tensor, routed: Tensor) -> Result<Tensor> {
@@ -148,4 +161,25 @@ impl Mixture {
             }
         }
     }
+}
+
+/// Elsewhere: one expert after the other, each over all its rows.
+fn experts_on_device<'a>(
+    x: &Tensor,
+    groups: impl Iterator<Item = (&'a Mlp, Vec<(u32, f32)>)>,
+    applied: Applied,
+) -> Result<Tensor> {
+    let mut sum = x.zeros_like()?;
+    for (mlp, group) in groups {
+        let (tokens, weights): (Vec<u32>, Vec<f32>) = group.into_iter().unzip();
+        let ids = Tensor::from_slice(&tokens, tokens.len(), x.device())?;
+        let column = Tensor::from_slice(&weights, (weights.len(), 1), x.device())?;
+        let input = x.index_select(&ids, 0)?;
+        let output = match applied {
+            Applied::Input => mlp.forward(&input.broadcast_mul(&column)?)?,
+            Applied::Output => mlp.forward(&input)?.broadcast_mul(&column)?,
+        };
+        sum = sum.index_add(&ids, &output, 0)?;
+    }
+    Ok(sum)
 }
