@@ -138,7 +138,7 @@ vectorised! {
     /// `x = gelu(x)` in its tanh approximation, `x (1 + tanh u) / 2` with `u = sqrt(2/π) (x + 0.044715 x³)`, written
     /// as `x sigmoid(2u)`: the same function without a difference of nearly equal numbers.
     pub fn gelu_tanh(values: &mut [f32]) {
-        const SQRT_2_OVER_PI: f32 = 0.797_884_56;
+        const SQRT_2_OVER_PI: f32 = 0.797_884_6;
         for v in values {
             let x = *v;
             *v = x / (1.0 + exp(-2.0 * SQRT_2_OVER_PI * (x + 0.044_715 * x * x * x)));
