@@ -249,13 +249,16 @@ fn a_model_of_ones_own_is_typed_loaded_and_its_dials_turn() {
     let routed = app.panels.experts.routed.clone().unwrap();
     assert_eq!(routed.layers[0].routing.decision.top_k, 1);
     let screen = text(&mut app, (120, 40));
-    assert!(screen.contains("dense, converted here") && screen.contains("llama on cpu"), "{screen}");
+    assert!(screen.contains("dense; seeded gates") && screen.contains("llama on cpu"), "{screen}");
 
-    // What cannot be loaded is an error on the screen, and the routing before it stays.
+    assert!(screen.contains(" ms "), "the time of the forward has room: {screen}");
+
+    // What cannot be loaded is an error in place of the figures, which were another model's.
     press(&mut app, "L");
     load(&mut app, "/no/such/folder");
     assert!(app.panels.experts.error.as_ref().is_some_and(|e| e.contains("no such folder")));
-    assert!(Arc::ptr_eq(app.panels.experts.routed.as_ref().unwrap(), &routed));
+    assert!(app.panels.experts.routed.is_none());
+    assert!(text(&mut app, (80, 24)).contains("no such folder"));
     let small = model_folder("phi", 300);
     press(&mut app, "L");
     load(&mut app, &small.path().display().to_string());

@@ -335,10 +335,7 @@ pub fn done(app: &mut App, outcome: Outcome) -> Vec<Effect> {
         // A report that was on its way when the run was cancelled.
         Outcome::Progress(_) if state.running.is_none() => {}
         Outcome::Progress(text) => state.running = Some(text),
-        Outcome::Failed(error) => {
-            state.running = None;
-            state.error = Some(error);
-        }
+        Outcome::Failed(error) => failed(state, error),
         Outcome::Routed(_) if state.running.is_none() => {}
         Outcome::Routed(routed) => {
             state.running = None;
@@ -364,9 +361,15 @@ fn learn(state: &mut State, routed: &Routed) {
     }
 }
 
-/// The work ended by a bug of ours: say so instead of waiting for ever.
-pub fn broken(app: &mut App, error: String) {
-    let state = &mut app.panels.experts;
+/// Figures of another model than the one that failed would be read as its own.
+fn failed(state: &mut State, error: String) {
     state.running = None;
     state.error = Some(error);
+    let model = state.settings.model.name();
+    state.routed = state.routed.take().filter(|routed| routed.settings.model.name() == model);
+}
+
+/// The work ended by a bug of ours: say so instead of waiting for ever.
+pub fn broken(app: &mut App, error: String) {
+    failed(&mut app.panels.experts, error);
 }

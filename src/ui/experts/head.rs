@@ -38,7 +38,9 @@ fn model(canvas: &mut Canvas<'_>, app: &App, area: Area, roomy: bool) {
     // What is on screen may still be the routing of the model before.
     let shown = state.routed.as_ref().filter(|r| r.settings.model.name() == name);
     let run = shown.map(|r| &r.run);
-    let facts = run.map_or(String::new(), |run| {
+    let before = state.routed.as_ref().filter(|_| run.is_none()).map(|r| r.settings.model.name());
+    let before = before.map_or(String::new(), |before| format!(" · below: {before}"));
+    let facts = run.map_or(before, |run| {
         let memory = megabytes(run.weight_bytes);
         let forward = run.forward.as_secs_f64() * 1e3;
         match roomy {

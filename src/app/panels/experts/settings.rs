@@ -95,7 +95,7 @@ impl ModelPick {
             Self::Bytes => "trained on bytes; not your model",
             Self::Seeded(_) => "random weights; not your model",
             Self::Own(own) => match own.kind {
-                Some(OwnKind::Dense) => "dense, converted here: gates from a seed, experts are copies",
+                Some(OwnKind::Dense) => "dense; seeded gates, experts are copies",
                 Some(OwnKind::Mixture) => "its own router",
                 Some(OwnKind::MoeLlava) => "its own gates, noise off",
                 None => "not loaded yet",
