@@ -2,9 +2,9 @@
 
 use super::canvas::Canvas;
 use super::theme::Meaning;
-use crate::app::panels::scan::causes;
+use crate::app::panels::scan::{below, causes};
 use crate::app::{App, Area, Load, Panes};
-use crate::report::{scan_lines, share_and_left};
+use crate::report::share_and_left;
 use crate::scan::Report;
 
 /// Draws the screen.
@@ -38,15 +38,15 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
     let list = Area { y: area.y + 2, height: area.height.saturating_sub(2), ..area };
     let used = cause_rows(canvas, state.row, list, report);
     let rest = Area { y: list.y + used + 1, height: list.height.saturating_sub(used + 1), ..list };
-    // The causes stand above already; what else the report says follows as far as there is room.
-    let lines = scan_lines(report);
-    let from = lines.iter().position(|line| line == "by rounds").unwrap_or(lines.len());
-    let states = lines.iter().position(|line| line == "by state").unwrap_or(lines.len());
-    let causes_at = lines.iter().position(|line| line == "by cause").unwrap_or(from);
-    let first = lines.get(states..causes_at).unwrap_or_default().iter();
-    let second = lines.get(from..).unwrap_or_default().iter();
-    for (n, line) in (0..rest.height).zip(first.chain(second)) {
+    // The causes stand above already.
+    let lines = below(report);
+    let height = usize::from(rest.height);
+    let first = state.line.min(lines.len().saturating_sub(height));
+    for (n, line) in (0..rest.height).zip(lines.iter().skip(first)) {
         canvas.text(rest.line(n), line, Meaning::Quiet);
+    }
+    if first + height < lines.len() && rest.height > 0 {
+        canvas.right(rest.line(rest.height - 1), " ] more", Meaning::Key);
     }
 }
 

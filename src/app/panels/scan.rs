@@ -9,7 +9,7 @@ use crate::app::moves::{lines, step};
 use crate::app::panels::{PanelAct, PanelWork};
 use crate::app::state::{App, Load, Notice};
 use crate::app::update::{go_to_sample, job};
-use crate::report::Pace;
+use crate::report::{Pace, scan_lines};
 use crate::scan::{Example, Report};
 use crate::setup::Setup;
 
@@ -23,6 +23,8 @@ pub struct State {
     pub pace: Pace,
     /// Line under the cursor, among those of the report.
     pub row: usize,
+    /// First line shown of what stands below the causes.
+    pub line: usize,
     /// What it was made for.
     pub made_for: Option<(Arc<Setup>, DataSource)>,
 }
@@ -34,6 +36,9 @@ pub enum Act {
     Again,
     /// Open the next sample of the cause under the cursor.
     Example,
+    /// Later and earlier lines of what stands below the causes.
+    Later,
+    Earlier,
 }
 
 /// What is to be worked out.
@@ -68,6 +73,8 @@ const fn key(
 pub const BINDINGS: &[Binding] = &[
     key(&["enter"], Act::Example, "open an example of the cause under the cursor", Some("open example")),
     key(&["s"], Act::Again, "scan again", Some("scan again")),
+    key(&["]"], Act::Later, "later lines of the report", None),
+    key(&["["], Act::Earlier, "earlier lines of the report", None),
 ];
 
 /// Starts what is out of date.
@@ -93,7 +100,8 @@ fn start(app: &mut App) -> Vec<Effect> {
     let source = app.source.clone();
     let state = &mut app.panels.scan;
     state.made_for = Some((setup.clone(), app.source.clone()));
-    (state.report, state.done, state.pace, state.row) = (Load::Loading, false, Pace::default(), 0);
+    (state.report, state.done, state.pace) = (Load::Loading, false, Pace::default());
+    (state.row, state.line) = (0, 0);
     let work = AppWork::Panel(PanelWork::Scan(Box::new(Work { setup, source })));
     vec![job(app, JobKind::Panel(Screen::Scan), work)]
 }
@@ -124,7 +132,23 @@ pub fn act(app: &mut App, act: Act) -> Vec<Effect> {
     match act {
         Act::Again => start(app),
         Act::Example => example(app),
+        Act::Later | Act::Earlier => {
+            let by = if act == Act::Later { 3 } else { -3 };
+            let count = app.panels.scan.report.ready().map_or(0, |report| below(report).len());
+            app.panels.scan.line = step(app.panels.scan.line, by, count);
+            Vec::new()
+        }
     }
+}
+
+/// The lines of the report that stand below its causes.
+pub fn below(report: &Report) -> Vec<String> {
+    let lines = scan_lines(report);
+    let from = lines.iter().position(|line| line == "by rounds").unwrap_or(lines.len());
+    let states = lines.iter().position(|line| line == "by state").unwrap_or(lines.len());
+    let causes_at = lines.iter().position(|line| line == "by cause").unwrap_or(from);
+    let part = |range: std::ops::Range<usize>| lines.get(range).unwrap_or_default().to_vec();
+    [part(states..causes_at), part(from..lines.len())].concat()
 }
 
 /// The next sample of the cause after the one on screen, at the place where claim and truth part.

@@ -3,7 +3,8 @@
 //! `chat_template.jinja` beside the tokenizer's configuration is the default template, and every
 //! `additional_chat_templates/NAME.jinja` adds one by name. Without them the `chat_template` key of
 //! `tokenizer_config.json` counts, a string or a list of `{name, template}`, and for processors
-//! `chat_template.json` or the key in `processor_config.json`. Sources only: nothing is compiled here.
+//! `chat_template.json` or the key in `processor_config.json`. A GGUF file that stands for the whole tokenizer
+//! holds its own. Sources only: nothing is compiled here.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use serde_json::Value;
 use super::error::PythonException;
 use super::limits::MAX_SOURCE;
 use crate::error::{Error, Result};
+use crate::tokenizer::formats::gguf;
 use crate::tokenizer::{CHAT_TEMPLATES, FileSet};
 
 /// Which of a model's templates to use, as `apply_chat_template(chat_template=…, tools=…)` picks.
@@ -54,6 +56,27 @@ impl TemplateSet {
             if let Some(config) = files.json(file)? {
                 set = Self::from_config(config.get("chat_template"), &files.path_of(file))?;
             }
+        }
+        let own = !files.has("tokenizer_config.json") && !files.has("tokenizer.json");
+        match files.find_suffix(".gguf").filter(|_| own && set.is_empty()) {
+            Some(file) => Self::from_gguf(files, file),
+            None => Ok(set),
+        }
+    }
+
+    /// The templates in the header of a GGUF file: `tokenizer.chat_template`, and `tokenizer.chat_template.NAME` for
+    /// those with a name.
+    fn from_gguf(files: &FileSet, file: &str) -> Result<Self> {
+        let path = files.path_of(file);
+        let reader = files.open(file)?.ok_or_else(|| Error::format(&path, "the file is gone"))?;
+        let metadata = gguf::read(reader, &path)?;
+        let mut set = match metadata.text("chat_template") {
+            Some(text) => Self::single(text, &path),
+            None => Self::default(),
+        };
+        for (name, text) in metadata.texts_below("chat_template.") {
+            set.add(name, text, &path);
+            set.single = false;
         }
         Ok(set)
     }
@@ -199,6 +222,28 @@ mod tests {
         assert_eq!(set.choose(&Choice::default()).unwrap().text, "new");
         assert_eq!(set.choose(&choice(None, true)).unwrap().text, "tools");
         assert!(set.choose(&choice(Some("rag"), false)).is_err());
+    }
+
+    #[test]
+    fn a_gguf_file_brings_its_own_unless_other_files_are_the_tokenizer() {
+        let text = |text: &str| [&(text.len() as u64).to_le_bytes(), text.as_bytes()].concat();
+        let entry = |key: &str, value: &str| [text(key), 8u32.to_le_bytes().to_vec(), text(value)].concat();
+        let entries = [
+            entry("tokenizer.ggml.model", "gpt2"),
+            entry("tokenizer.chat_template", "plain"),
+            entry("tokenizer.chat_template.tool_use", "tools"),
+        ];
+        let head = [&b"GGUF"[..], &3u32.to_le_bytes(), &0u64.to_le_bytes(), &3u64.to_le_bytes()].concat();
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("model.gguf");
+        std::fs::write(&file, [head, entries.concat()].concat()).unwrap();
+        for files in [FileSet::single(&file).unwrap(), FileSet::folder(dir.path()).unwrap()] {
+            let set = TemplateSet::discover(&files).unwrap();
+            assert_eq!(set.choose(&Choice::default()).unwrap().text, "plain");
+            assert_eq!(set.choose(&choice(None, true)).unwrap().text, "tools");
+        }
+        std::fs::write(dir.path().join("tokenizer.json"), "{}").unwrap();
+        assert!(TemplateSet::discover(&FileSet::folder(dir.path()).unwrap()).unwrap().is_empty());
     }
 
     #[test]

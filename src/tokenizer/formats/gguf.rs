@@ -40,6 +40,14 @@ impl Metadata {
         }
     }
 
+    /// Texts whose keys begin with `prefix`, by the rest of their keys.
+    pub fn texts_below<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.entries.iter().filter_map(move |(key, value)| match value {
+            Value::Text(text) => Some((key.strip_prefix(prefix)?, text.as_str())),
+            _ => None,
+        })
+    }
+
     /// A number of tokens or an id.
     pub fn id(&self, key: &str) -> Option<u32> {
         match self.entries.get(key) {
