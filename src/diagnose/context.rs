@@ -7,8 +7,9 @@ use rayon::prelude::*;
 
 use super::cause::{Circumstances, causes, raised};
 use super::content::{Content, answer_mark, closing};
+use super::data_law::{DataLaw, Differences};
 use super::fix::Fix;
-use super::law::{DataLaw, Laws, conversations};
+use super::law::{Laws, conversations};
 use super::layout::{MaskCheck, check_mask, turns};
 use super::plan::{Arithmetic, Plan};
 use super::probe::Probe;
@@ -233,10 +234,14 @@ fn data_law(plan: &Plan, facts: &[SampleFacts], inspections: &[Inspection]) -> O
     let checked = facts.iter().zip(inspections).filter_map(|(facts, inspection)| {
         let labelled = inspection.result.as_ref().ok()?;
         let (cur, total) = (labelled.cur_len?, labelled.total_len?);
-        let rounds = facts.terms.as_ref()?.rounds;
+        let rounds = u64::try_from(facts.terms.as_ref()?.rounds).ok()?;
         (facts.content.is_plain() && cur < most).then_some((rounds, cur - total))
     });
-    DataLaw::over(&checked.collect::<Vec<_>>())
+    let mut differences = Differences::new();
+    for (rounds, delta) in checked {
+        *differences.entry(rounds).or_default().entry(delta).or_default() += 1;
+    }
+    DataLaw::from_first(&differences)
 }
 
 /// Asks the tokenizer of a plan about its separator and the words behind it.

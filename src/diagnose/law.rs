@@ -3,10 +3,10 @@
 //! Data of one round hides most faults, as intercept and slope cancel there. So the law is fitted on plain
 //! conversations of 1 to 5 rounds, with and without an image, whatever the user's data looks like.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
+use super::data_law::DataLaw;
+use super::line::Line;
 use super::plan::Plan;
 use crate::chat::{Sample, Turn};
 use crate::labels::PythonError;
@@ -23,25 +23,15 @@ const TURNS: [(&str, &str); MAX_ROUNDS] = [
     ("Is it raining (today)?", "No; the street is dry."),
 ];
 
-/// A straight line through (rounds, difference).
+/// The line through (rounds, difference) as measured.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Law {
-    pub intercept: i64,
-    pub slope: i64,
+    #[serde(flatten)]
+    pub line: Line,
     /// The difference at 1, 2, … rounds.
     pub deltas: Vec<i64>,
     /// False where the differences do not lie on the line.
     pub exact: bool,
-}
-
-/// The line that most of the user's samples lie on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct DataLaw {
-    pub intercept: i64,
-    pub slope: i64,
-    /// Samples on the line, of those that were compared.
-    pub on_line: usize,
-    pub samples: usize,
 }
 
 /// Laws of a plan for text samples and for samples with an image; `None` where the rule does not count.
@@ -74,12 +64,9 @@ pub fn conversations() -> Vec<Sample> {
 impl Law {
     /// The line through the first two points; `exact` says whether the others lie on it.
     pub fn fit(deltas: Vec<i64>) -> Option<Self> {
-        let (first, second) = (*deltas.first()?, *deltas.get(1)?);
-        let slope = second - first;
-        let intercept = first - slope;
-        let on_line = |(n, delta): (i64, &i64)| *delta == intercept + slope * n;
-        let exact = (1..).zip(&deltas).all(on_line);
-        Some(Self { intercept, slope, deltas, exact })
+        let line = Line::through((1, *deltas.first()?), (2, *deltas.get(1)?))?;
+        let exact = (1..).zip(&deltas).all(|(rounds, delta)| *delta == line.at(rounds));
+        Some(Self { line, deltas, exact })
     }
 
     /// Measures a plan on conversations with or without an image.
@@ -109,50 +96,7 @@ impl Law {
             let deltas: Vec<String> = self.deltas.iter().map(|d| format!("{d:+}")).collect();
             return format!("Δ = {} at 1 to {} rounds", deltas.join(", "), self.deltas.len());
         }
-        line_formula(self.intercept, self.slope)
-    }
-}
-
-fn line_formula(intercept: i64, slope: i64) -> String {
-    let times = match slope {
-        0 if intercept == 0 => return "Δ = 0 at every number of rounds".to_string(),
-        0 => return format!("Δ = {intercept:+} at every number of rounds"),
-        1 | -1 => "n".to_string(),
-        slope => format!("{}n", slope.abs()),
-    };
-    let sign = if slope < 0 { "-" } else { "+" };
-    match (intercept, slope < 0) {
-        (0, true) => format!("Δ = -{times}"),
-        (0, false) => format!("Δ = {times}"),
-        (intercept, _) => format!("Δ = {intercept} {sign} {times}"),
-    }
-}
-
-impl DataLaw {
-    /// The line through the smallest number of rounds that holds most of the points (rounds, Δ); `None` where all have
-    /// as many rounds.
-    pub fn over(points: &[(i64, i64)]) -> Option<Self> {
-        let mut counts: BTreeMap<i64, BTreeMap<i64, usize>> = BTreeMap::new();
-        for (rounds, delta) in points {
-            *counts.entry(*rounds).or_default().entry(*delta).or_default() += 1;
-        }
-        let usual = |deltas: &BTreeMap<i64, usize>| deltas.iter().max_by_key(|(_, n)| **n).map(|(d, _)| *d);
-        let mut usual_at = counts.iter().filter_map(|(rounds, deltas)| Some((*rounds, usual(deltas)?)));
-        let (first_rounds, first) = usual_at.next()?;
-        usual_at
-            .filter(|(rounds, delta)| (delta - first) % (rounds - first_rounds) == 0)
-            .map(|(rounds, delta)| {
-                let slope = (delta - first) / (rounds - first_rounds);
-                let intercept = first - slope * first_rounds;
-                let on_line = points.iter().filter(|(n, delta)| *delta == intercept + slope * n).count();
-                Self { intercept, slope, on_line, samples: points.len() }
-            })
-            .max_by_key(|law| law.on_line)
-    }
-
-    /// `Δ = 1 - n for 36 of 39`.
-    pub fn formula(&self) -> String {
-        format!("{} for {} of {}", line_formula(self.intercept, self.slope), self.on_line, self.samples)
+        self.line.formula()
     }
 }
 
@@ -167,15 +111,6 @@ impl Laws {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_line_of_the_data_is_that_of_most_samples() {
-        let points = [(1, 0), (1, 0), (3, -2), (8, -7), (3, -5)];
-        let law = DataLaw::over(&points).expect("three numbers of rounds");
-        assert_eq!(law.formula(), "Δ = 1 - n for 4 of 5");
-        assert_eq!(DataLaw::over(&[(1, 0), (1, 0)]), None, "one round hides the law");
-        assert_eq!(DataLaw::over(&[]), None);
-    }
 
     #[test]
     fn a_line_is_found_and_named() {

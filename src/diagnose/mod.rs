@@ -1,7 +1,7 @@
 //! The doctor: why samples are lost or masked wrongly, shown with evidence, and a fix that was tried first.
 //!
 //! ```text
-//! plan ── what labels a sample, open to change          law, alignment ── the measured difference
+//! plan ── what labels a sample, open to change          law, data_law, alignment ── the measured difference
 //!   │                                                      │
 //! context ── labels taken apart: layout, terms, cause ─────┤
 //!   │                                                      │
@@ -20,10 +20,12 @@ mod code;
 mod compare;
 mod content;
 mod context;
+mod data_law;
 mod finding;
 mod fix;
 mod law;
 mod layout;
+mod line;
 mod onboard;
 mod patch;
 mod plan;
@@ -45,10 +47,12 @@ pub use chat::{CHAT_CHECKS, ChatCheck, ChatPlan, ChatSample, diagnose_chat};
 pub use checks::{CHECKS, Check};
 pub use compare::{CompareTotals, Comparison, Differs, Part, Stretch, share_vocabulary};
 pub use context::causes_of;
+pub use data_law::{DataLaw, Differences};
 pub use finding::{Evidence, Finding, Report, Verdict};
 pub use fix::{Change, Fix};
-pub use law::{DataLaw, Law, Laws, MAX_ROUNDS, conversation, conversations};
+pub use law::{Law, Laws, MAX_ROUNDS, conversation, conversations};
 pub use layout::{MaskCheck, TurnSpan, check_mask, tokens_before, turns};
+pub use line::Line;
 pub use onboard::{
     Onboarding, TokenProposal, TokenizerKind, kind_of, onboard, proposal_tokens, token_changes,
 };

@@ -12,6 +12,7 @@ use std::ops::Range;
 use serde_json::{Map, Value};
 
 use super::{Call, Chat, MaskError, Masked, content, role};
+use crate::chat::Conversation;
 use crate::tokenizer::TokenId;
 
 mod detail;
@@ -94,7 +95,7 @@ struct Located<'c> {
 ///
 /// # Errors
 /// Template errors, `ValueError` for end-of-turn tokens that are not one token.
-pub fn label(chat: &Chat, sample: &super::Sample, options: &Options) -> Result<Masked, MaskError> {
+pub fn label(chat: &Chat, sample: &Conversation, options: &Options) -> Result<Masked, MaskError> {
     let turns = turns(chat, &sample.messages, options)?;
     let messages: Vec<Value> = turns.iter().map(|turn| turn.message.clone()).collect();
     let tools = sample.tools.as_deref().filter(|tools| !tools.is_empty());

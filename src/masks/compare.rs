@@ -14,7 +14,8 @@ use std::ops::Range;
 
 use super::anatomy::{Anatomy, Message, Part, Place, PrefixState};
 use super::encoder::Encoder;
-use super::{IGNORE_INDEX, MaskError, Masked, Method, Note, Sample, Settings, Strategy};
+use super::{IGNORE_INDEX, MaskError, Masked, Method, Note, Settings, Strategy};
+use crate::chat::Conversation;
 use crate::tokenizer::TokenId;
 
 /// Longest stretch of ids by which two sequences are put back in step, in tokens.
@@ -99,7 +100,7 @@ impl Comparison {
     pub fn new(
         method: &Method,
         encoder: &dyn Encoder,
-        sample: &Sample,
+        sample: &Conversation,
         each: &mut dyn FnMut(&Anatomy, Option<&Masked>) -> bool,
     ) -> Result<Option<Self>, MaskError> {
         let turns = Anatomy::measure(&method.chat(encoder, sample)?, sample)?;
@@ -169,7 +170,7 @@ pub fn attempt(
     strategy: Strategy,
     settings: &Settings,
     encoder: &dyn Encoder,
-    sample: &Sample,
+    sample: &Conversation,
 ) -> Result<Masked, MaskError> {
     if let Some(why) = strategy.unfit(encoder) {
         return Err(MaskError::Unfit(why));

@@ -10,14 +10,15 @@
 use std::ops::Range;
 
 use super::encoder::Encoded;
-use super::{Call, Chat, MaskError, Masked, Sample};
+use super::{Call, Chat, MaskError, Masked};
+use crate::chat::Conversation;
 use crate::chat::jinja::limits::MAX_OUTPUT;
 
 /// Labels of the tokenizer path.
 ///
 /// # Errors
 /// `ValueError` for a slow tokenizer, which has no offsets; `OverflowError` for an empty span at the very start, as the Python binding raises for position −1.
-pub fn label(chat: &Chat, sample: &Sample, max_length: Option<usize>) -> Result<Masked, MaskError> {
+pub fn label(chat: &Chat, sample: &Conversation, max_length: Option<usize>) -> Result<Masked, MaskError> {
     if !chat.encoder.has_offsets() {
         let message = "char_to_token() is not available when using Python based tokenizers";
         return Err(MaskError::python("ValueError", message));
@@ -106,7 +107,11 @@ pub struct Placeholder<'a> {
 ///
 /// # Errors
 /// `ValueError` when there are not as many placeholders as images.
-pub fn label_processor(chat: &Chat, sample: &Sample, images: &Placeholder) -> Result<Masked, MaskError> {
+pub fn label_processor(
+    chat: &Chat,
+    sample: &Conversation,
+    images: &Placeholder,
+) -> Result<Masked, MaskError> {
     let rendered = chat.render(Call::whole(sample))?;
     let pieces: Vec<&str> = rendered.text.split(images.token).collect();
     if pieces.len() != images.counts.len() + 1 || images.token.is_empty() {

@@ -1,8 +1,8 @@
 //! One sample through a strategy: the same result as the label rules of the LLaVA family give.
 
 use super::turns::{TurnSpan, locate};
-use super::{MaskError, Masked, Method, Sample};
-use crate::chat::{self, Body};
+use super::{MaskError, Masked, Method};
+use crate::chat::{self, Body, Conversation};
 use crate::labels::{
     IGNORE_INDEX, Inspection, Labelled, MessageRef, PythonError, Round, Segment, SegmentKind, Stop,
 };
@@ -36,7 +36,7 @@ impl Method {
         tokenizer: &Tokenizer,
         sample: &chat::Sample,
         preprocess: &str,
-        conversation: &Sample,
+        conversation: &Conversation,
         label: impl FnOnce() -> Result<Masked, MaskError>,
     ) -> Inspection {
         let mut text = None;
@@ -55,7 +55,12 @@ impl Method {
         }
     }
 
-    fn labelled(&self, tokenizer: &Tokenizer, conversation: &Sample, masked: Masked) -> (String, Labelled) {
+    fn labelled(
+        &self,
+        tokenizer: &Tokenizer,
+        conversation: &Conversation,
+        masked: Masked,
+    ) -> (String, Labelled) {
         let (text, spans) = text_and_spans(tokenizer, &masked);
         let chat = self.chat(tokenizer, conversation).ok().filter(|_| masked.text.is_some());
         let turns = locate(chat.as_ref(), conversation, &text);

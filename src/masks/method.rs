@@ -8,7 +8,8 @@ use super::encoder::Encoder;
 use super::llamafactory::{SlotTemplate, TEMPLATES, slot_template};
 use super::markers::{self, Markers};
 use super::strategy::Given;
-use super::{Chat, MaskError, Masked, Sample, Settings, Strategy};
+use super::{Chat, MaskError, Masked, Settings, Strategy};
+use crate::chat::Conversation;
 use crate::chat::jinja::{ChatTemplate, ContinueFinalMessage, Inputs, PythonException};
 use crate::tokenizer::{Role, Tokenizer};
 
@@ -32,7 +33,7 @@ impl Templates {
     ///
     /// # Errors
     /// Python's exception where the model has none that fits.
-    pub fn for_sample(&self, sample: &Sample) -> Result<&ChatTemplate, MaskError> {
+    pub fn for_sample(&self, sample: &Conversation) -> Result<&ChatTemplate, MaskError> {
         match (&self.tool_use, &self.plain) {
             (Some(template), _) if sample.tools.is_some() => Ok(template),
             (_, plain) => plain.as_ref().map_err(|e| MaskError::Python(e.clone())),
@@ -98,13 +99,17 @@ impl Method {
     ///
     /// # Errors
     /// Where the model has no template that fits.
-    pub fn chat<'a>(&'a self, encoder: &'a dyn Encoder, sample: &Sample) -> Result<Chat<'a>, MaskError> {
+    pub fn chat<'a>(
+        &'a self,
+        encoder: &'a dyn Encoder,
+        sample: &Conversation,
+    ) -> Result<Chat<'a>, MaskError> {
         let template = self.templates.for_sample(sample)?;
         Ok(Chat { template, encoder, special_tokens: &self.special_tokens })
     }
 
     /// The sample with the template variables that were asked for.
-    pub fn with_kwargs(&self, mut sample: Sample) -> Sample {
+    pub fn with_kwargs(&self, mut sample: Conversation) -> Conversation {
         sample.kwargs.extend(self.rendering.kwargs.clone());
         sample
     }
@@ -113,7 +118,7 @@ impl Method {
     ///
     /// # Errors
     /// What the template raises.
-    pub fn text(&self, sample: &Sample) -> Result<String, MaskError> {
+    pub fn text(&self, sample: &Conversation) -> Result<String, MaskError> {
         self.text_of(&self.templates, sample)
     }
 
@@ -121,7 +126,7 @@ impl Method {
     ///
     /// # Errors
     /// As [`Self::text`].
-    pub fn text_of(&self, templates: &Templates, sample: &Sample) -> Result<String, MaskError> {
+    pub fn text_of(&self, templates: &Templates, sample: &Conversation) -> Result<String, MaskError> {
         let inputs = Inputs {
             messages: &sample.messages,
             tools: sample.tools.as_deref(),
@@ -142,7 +147,7 @@ impl Method {
         if let Some(found) = self.markers.get() {
             return Ok(found.clone());
         }
-        let found = markers::detect(&self.chat(encoder, &Sample::default())?)?;
+        let found = markers::detect(&self.chat(encoder, &Conversation::default())?)?;
         Ok(self.markers.get_or_init(|| found).clone())
     }
 
@@ -154,7 +159,7 @@ impl Method {
         if let Some(found) = self.slots.get() {
             return Ok(*found);
         }
-        let chat = self.chat(encoder, &Sample::default()).map_err(|_| {
+        let chat = self.chat(encoder, &Conversation::default()).map_err(|_| {
             let names: Vec<&str> = TEMPLATES.iter().map(|template| template.name).collect();
             MaskError::Unfit(format!(
                 "LLaMA-Factory has templates of its own: name one with --strategy-option template=NAME ({})",
@@ -175,7 +180,12 @@ impl Method {
     ///
     /// # Errors
     /// What the trainer's code raises, or why it drops the sample.
-    pub fn label(&self, encoder: &dyn Encoder, sample: &Sample, prompt: usize) -> Result<Masked, MaskError> {
+    pub fn label(
+        &self,
+        encoder: &dyn Encoder,
+        sample: &Conversation,
+        prompt: usize,
+    ) -> Result<Masked, MaskError> {
         self.label_as(self.strategy, &self.settings, encoder, sample, prompt)
     }
 
@@ -188,7 +198,7 @@ impl Method {
         strategy: Strategy,
         settings: &Settings,
         encoder: &dyn Encoder,
-        sample: &Sample,
+        sample: &Conversation,
         prompt: usize,
     ) -> Result<Masked, MaskError> {
         let given = Given {
@@ -210,7 +220,7 @@ impl Method {
     /// # Errors
     /// As [`Self::label`].
     pub fn label_text(&self, encoder: &dyn Encoder, text: &str) -> Result<Masked, MaskError> {
-        let nothing = Sample::default();
+        let nothing = Conversation::default();
         let given = Given {
             encoder,
             chat: &|| self.chat(encoder, &nothing),
@@ -223,7 +233,7 @@ impl Method {
     }
 }
 
-fn run(strategy: Strategy, given: &Given, sample: &Sample, prompt: usize) -> Result<Masked, MaskError> {
+fn run(strategy: Strategy, given: &Given, sample: &Conversation, prompt: usize) -> Result<Masked, MaskError> {
     let mut masked = strategy.label(given, sample, prompt)?;
     truncate(&mut masked, given.settings.max_length);
     Ok(masked)

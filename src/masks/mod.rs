@@ -1,7 +1,7 @@
 //! Mask strategies of today's trainers: which tokens of a templated conversation a run learns from.
 //!
 //! Every strategy is one file and reproduces one trainer's code, bugs included; its `//!` names the
-//! source. They share [`Chat`] (template + tokenizer), [`Sample`] (the conversation) and [`Masked`] (the
+//! source. They share [`Chat`] (template + tokenizer), [`Conversation`] and [`Masked`] (the
 //! result):
 //!
 //! | strategy | function |
@@ -48,7 +48,6 @@ use std::ops::Range;
 
 use serde_json::{Map, Value};
 
-pub use crate::chat::Conversation as Sample;
 pub use crate::labels::{IGNORE_INDEX, Note};
 pub use method::{Method, Rendering, Templates};
 pub use own_division::inspect_own_division;
@@ -56,6 +55,7 @@ pub use settings::{KEYS, Settings};
 pub use strategy::{Origin, Strategy};
 
 use self::encoder::{Encoded, Encoder};
+use crate::chat::Conversation;
 use crate::chat::jinja::{ChatTemplate, Inputs, PythonException, Rendered, TemplateError};
 pub(crate) use crate::chat::{content, role};
 use crate::tokenizer::TokenId;
@@ -186,7 +186,7 @@ pub struct Call<'a> {
 
 impl<'a> Call<'a> {
     /// The whole sample with its tools and variables.
-    pub fn whole(sample: &'a Sample) -> Self {
+    pub fn whole(sample: &'a Conversation) -> Self {
         Self {
             messages: &sample.messages,
             tools: sample.tools.as_deref(),

@@ -8,9 +8,10 @@ use super::llamafactory::SlotTemplate;
 use super::markers::Markers;
 use super::prefix::{self, Turns};
 use super::{
-    Call, Chat, MaskError, Masked, Sample, Settings, axolotl, hf_generation, llamafactory, llava_next,
-    torchtune, trl_collator, unsloth,
+    Call, Chat, MaskError, Masked, Settings, axolotl, hf_generation, llamafactory, llava_next, torchtune,
+    trl_collator, unsloth,
 };
+use crate::chat::Conversation;
 use crate::tokenizer::TokenId;
 
 /// A way to decide which tokens of a conversation a run learns from.
@@ -245,7 +246,12 @@ impl Strategy {
     }
 
     /// Runs the strategy on a conversation whose first `prompt` messages are the prompt.
-    pub(super) fn label(self, given: &Given, sample: &Sample, prompt: usize) -> Result<Masked, MaskError> {
+    pub(super) fn label(
+        self,
+        given: &Given,
+        sample: &Conversation,
+        prompt: usize,
+    ) -> Result<Masked, MaskError> {
         let (encoder, settings) = (given.encoder, given.settings);
         let messages = sample.messages.as_slice();
         match self {
@@ -302,7 +308,7 @@ fn markers(given: &Given) -> Result<(String, String), MaskError> {
 }
 
 /// The tokenizer's path, or the processor's where an image's text is set.
-fn generation(given: &Given, sample: &Sample) -> Result<Masked, MaskError> {
+fn generation(given: &Given, sample: &Conversation) -> Result<Masked, MaskError> {
     let (chat, settings) = ((given.chat)()?, given.settings);
     let Some(token) = settings.image_token.as_deref().filter(|token| !token.is_empty()) else {
         return hf_generation::label(&chat, sample, settings.max_length);
@@ -332,7 +338,7 @@ fn responses(given: &Given, last_response_only: bool) -> Result<Masked, MaskErro
     Ok(unsloth::label(given.encoder, ids, &options)?.of_text(text))
 }
 
-fn contents(given: &Given, sample: &Sample, when: EndTokens) -> Result<Masked, MaskError> {
+fn contents(given: &Given, sample: &Conversation, when: EndTokens) -> Result<Masked, MaskError> {
     let settings = given.settings;
     let eot_tokens = match &settings.eot_tokens {
         Some(tokens) => Some(tokens.clone()),

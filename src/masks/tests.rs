@@ -98,10 +98,10 @@ impl Encoder for Characters {
     }
 }
 
-fn two_rounds() -> Sample {
+fn two_rounds() -> Conversation {
     let messages = json!([{"role": "system", "content": "S"}, {"role": "user", "content": "q"},
         {"role": "assistant", "content": "one"}, {"role": "user", "content": "r"}, {"role": "assistant", "content": "two"}]);
-    Sample { messages: messages.as_array().unwrap().clone(), ..Sample::default() }
+    Conversation { messages: messages.as_array().unwrap().clone(), ..Conversation::default() }
 }
 
 /// Runs `label` with the template and the character vocabulary.
@@ -125,7 +125,7 @@ fn generation_tags_supervise_their_blocks() {
 #[test]
 fn processors_shift_spans_by_what_images_grow() {
     let messages = json!([{"role": "user", "content": "§ and §"}, {"role": "assistant", "content": "yes"}]);
-    let sample = Sample { messages: messages.as_array().unwrap().clone(), ..Sample::default() };
+    let sample = Conversation { messages: messages.as_array().unwrap().clone(), ..Conversation::default() };
     let images = |counts| hf_generation::Placeholder { token: "§", counts };
     let masked = with_chat(CHATML, |chat| hf_generation::label_processor(chat, &sample, &images(&[3, 5])));
     assert_eq!(PLAIN.supervised(&masked), "yes<|im_end|>");
@@ -158,7 +158,7 @@ fn prefixes_that_are_none_are_counted_and_checked() {
     let chat = Chat { template: &template, encoder: &PLAIN, special_tokens: &Map::new() };
     let messages = json!([{"role": "user", "content": "qq"}, {"role": "assistant", "content": "a"},
         {"role": "user", "content": "rr"}, {"role": "assistant", "content": "r"}]);
-    let sample = Sample { messages: messages.as_array().unwrap().clone(), ..Sample::default() };
+    let sample = Conversation { messages: messages.as_array().unwrap().clone(), ..Conversation::default() };
     let error = prefix::text_offsets(&chat, &sample, Turns::All).unwrap_err();
     assert_eq!(error.exception().unwrap().kind, "AssistantSpanDerivationError");
 }
@@ -173,7 +173,7 @@ fn markers_are_read_off_the_template() {
     assert_eq!(markers.end_of_turn.as_deref(), Some("<|im_end|>"));
 }
 
-fn ids_of(sample: &Sample) -> Vec<TokenId> {
+fn ids_of(sample: &Conversation) -> Vec<TokenId> {
     let mut ids = Vec::new();
     with_chat(CHATML, |chat| {
         ids = chat.ids(&chat.text(Call::whole(sample))?)?;

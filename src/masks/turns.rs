@@ -7,7 +7,8 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use super::{Chat, Sample, anatomy, role};
+use super::{Chat, anatomy, role};
+use crate::chat::Conversation;
 
 /// A message in the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +23,7 @@ pub struct TurnSpan {
 }
 
 /// The turns in `text`, in order, as far as they can be found. `chat` is the template that made the text, if one did.
-pub fn locate(chat: Option<&Chat>, sample: &Sample, text: &str) -> Vec<TurnSpan> {
+pub fn locate(chat: Option<&Chat>, sample: &Conversation, text: &str) -> Vec<TurnSpan> {
     let Some(located) = chat.and_then(|chat| anatomy::spans(chat, sample, text)) else {
         return by_content(sample, text);
     };
@@ -38,7 +39,7 @@ pub fn locate(chat: Option<&Chat>, sample: &Sample, text: &str) -> Vec<TurnSpan>
 }
 
 /// Each turn ends where its content does.
-fn by_content(sample: &Sample, text: &str) -> Vec<TurnSpan> {
+fn by_content(sample: &Conversation, text: &str) -> Vec<TurnSpan> {
     let mut found: Vec<TurnSpan> = Vec::new();
     for (message, value) in sample.messages.iter().enumerate() {
         let start = found.last().map_or(0, |turn| turn.whole.end);

@@ -31,7 +31,7 @@ use super::engine::State;
 use super::example::{BadRecord, Example, clipped, keep_first};
 use super::law::DeltaLaw;
 use crate::data::Place;
-use crate::diagnose::Concern;
+use crate::diagnose::{Concern, DataLaw, Differences};
 use crate::error::{Error, Result};
 
 /// Version of the JSON; another one is refused when reports are merged.
@@ -66,7 +66,7 @@ pub struct Report {
     pub by_template: BTreeMap<String, BTreeMap<String, u64>>,
     pub by_cause: BTreeMap<String, CauseCount>,
     pub by_rounds: BTreeMap<u64, u64>,
-    pub delta_by_rounds: BTreeMap<u64, BTreeMap<i64, u64>>,
+    pub delta_by_rounds: Differences,
     pub delta_law: Option<DeltaLaw>,
     pub tokens: u64,
     pub supervised: u64,
@@ -255,7 +255,7 @@ impl Report {
 
     /// Works out anew what follows from the counts: the law of the difference, and what fixes do.
     pub fn settle(&mut self) {
-        self.delta_law = DeltaLaw::fit(&self.delta_by_rounds);
+        self.delta_law = DataLaw::of_most(&self.delta_by_rounds).map(DeltaLaw::from);
         let lost = self.lost_samples();
         for (index, fix) in self.fixes.iter_mut().enumerate() {
             fix.measure(index, &self.drawn, lost);

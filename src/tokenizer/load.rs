@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::class::{ClassFacts, Loader, Release, Side};
 use super::config::InitArguments;
+use super::core::CoreParts;
 use super::encoding::TokenId;
 use super::files::FileSet;
 use super::formats::{bpe_files, sentencepiece, tiktoken, tokenizer_json};
@@ -245,6 +246,7 @@ fn load_slow(profile: &Profile, kind: SlowKind, files: &FileSet, options: LoadOp
     Ok(tokenizer)
 }
 
+/// The class of a kind, on the files that it reads.
 fn build_slow(
     kind: SlowKind,
     files: &FileSet,
@@ -252,65 +254,66 @@ fn build_slow(
     legacy: Option<bool>,
     release: Release,
 ) -> Result<Arc<dyn SlowClass>> {
-    match kind {
-        SlowKind::ByteLevel => {
-            let prefix = arguments.flag("add_prefix_space").unwrap_or(false);
-            let prefix = if prefix { PrefixSpace::Always } else { PrefixSpace::Never };
-            Ok(Arc::new(ByteLevelClass::new(bpe_files::read_set(files)?, prefix)?))
-        }
-        SlowKind::Roberta => {
-            let prefix = arguments.flag("add_prefix_space").unwrap_or(false);
-            let prefix = if prefix { PrefixSpace::UnlessSpace } else { PrefixSpace::Never };
-            Ok(Arc::new(ByteLevelClass::new(bpe_files::read_set(files)?, prefix)?))
-        }
-        SlowKind::Qwen2 => Ok(Arc::new(ByteLevelClass::qwen2(bpe_files::read_set(files)?)?)),
+    let joining = Joining::of(legacy.unwrap_or(true), release);
+    let sentence_piece = |file, joining, flavor| -> Result<SentencePieceClass> {
+        Ok(SentencePieceClass::new(processor(files, file)?, joining, flavor, release))
+    };
+    let class: Arc<dyn SlowClass> = match kind {
+        SlowKind::ByteLevel => Arc::new(byte_level(files, arguments, PrefixSpace::Always)?),
+        SlowKind::Roberta => Arc::new(byte_level(files, arguments, PrefixSpace::UnlessSpace)?),
+        SlowKind::Qwen2 => Arc::new(ByteLevelClass::qwen2(bpe_files::read_set(files)?)?),
         SlowKind::T5 => {
-            let path = files.path_of("spiece.model");
-            let model = sentencepiece::ModelProto::read(&files.require("spiece.model")?, &path)?;
-            let joining = Joining::of(legacy.unwrap_or(true), release);
-            let processor = Processor::new(&model, &path)?;
-            let class = SentencePieceClass::new(processor, joining, SentencePieceFlavor::T5, release);
             let sentinels = if release == Release::V4_31 { arguments.extra_ids() } else { 0 };
-            Ok(Arc::new(class.with_sentinels(sentinels)))
+            let class = sentence_piece("spiece.model", joining, SentencePieceFlavor::T5)?;
+            Arc::new(class.with_sentinels(sentinels))
         }
+        SlowKind::Llama => Arc::new(sentence_piece("tokenizer.model", joining, SentencePieceFlavor::Llama)?),
+        SlowKind::CodeLlama => {
+            let joining = Joining::BehindUnknown;
+            Arc::new(sentence_piece("tokenizer.model", joining, SentencePieceFlavor::Llama)?)
+        }
+        SlowKind::XlmRoberta => Arc::new(XlmRobertaClass::new(processor(files, "sentencepiece.bpe.model")?)),
+        SlowKind::Bert => Arc::new(bert(files, arguments)?),
+        SlowKind::Tiktoken(class) => Arc::new(TiktokenClass::new(class, tiktoken_parts(files)?)?),
         SlowKind::Gemma => {
-            Err(Error::format(files.label(), "the slow class is not reproduced here; try --loader fast"))
+            let message = "the slow class is not reproduced here; try --loader fast";
+            return Err(Error::format(files.label(), message));
         }
-        SlowKind::Bert => {
-            let path = files.path_of("vocab.txt");
-            let unk = arguments.special.get(Role::Unk).map_or("[UNK]", |t| t.content.as_str());
-            let options = BertOptions {
-                lowercase: arguments.flag("do_lower_case").unwrap_or(true),
-                strip_accents: arguments.flag("strip_accents"),
-                spaces_chinese: arguments.flag("tokenize_chinese_chars").unwrap_or(true),
-                splits_words: arguments.flag("do_basic_tokenize").unwrap_or(true),
-                never_split: arguments.texts("never_split").into_iter().collect(),
-            };
-            Ok(Arc::new(BertClass::new(&files.require("vocab.txt")?, &path, unk, options)?))
-        }
-        SlowKind::XlmRoberta => {
-            let path = files.path_of("sentencepiece.bpe.model");
-            let model = sentencepiece::ModelProto::read(&files.require("sentencepiece.bpe.model")?, &path)?;
-            Ok(Arc::new(XlmRobertaClass::new(Processor::new(&model, &path)?)))
-        }
-        SlowKind::Llama | SlowKind::CodeLlama => {
-            let path = files.path_of("tokenizer.model");
-            let model = sentencepiece::ModelProto::read(&files.require("tokenizer.model")?, &path)?;
-            let joining = match kind {
-                SlowKind::CodeLlama => Joining::BehindUnknown,
-                _ => Joining::of(legacy.unwrap_or(true), release),
-            };
-            let processor = Processor::new(&model, &path)?;
-            Ok(Arc::new(SentencePieceClass::new(processor, joining, SentencePieceFlavor::Llama, release)))
-        }
-        SlowKind::Tiktoken(class) => {
-            let file = files.find_suffix(".tiktoken").unwrap_or("*.tiktoken");
-            let path = files.path_of(file);
-            let ranks = tiktoken::read_ranks(&files.require(file)?, &path)?;
-            let parts = tiktoken::build(&ranks, tiktoken::DIGIT_BY_DIGIT_PATTERN, &path)?;
-            Ok(Arc::new(TiktokenClass::new(class, parts)?))
-        }
-    }
+    };
+    Ok(class)
+}
+
+/// A class on vocab.json and merges.txt; `prefix` is what `add_prefix_space` means to it.
+fn byte_level(files: &FileSet, arguments: &InitArguments, prefix: PrefixSpace) -> Result<ByteLevelClass> {
+    let wished = arguments.flag("add_prefix_space").unwrap_or(false);
+    let prefix = if wished { prefix } else { PrefixSpace::Never };
+    ByteLevelClass::new(bpe_files::read_set(files)?, prefix)
+}
+
+/// The SentencePiece model of a file.
+fn processor(files: &FileSet, file: &str) -> Result<Processor> {
+    let path = files.path_of(file);
+    Processor::new(&sentencepiece::ModelProto::read(&files.require(file)?, &path)?, &path)
+}
+
+fn bert(files: &FileSet, arguments: &InitArguments) -> Result<BertClass> {
+    let unk = arguments.special.get(Role::Unk).map_or("[UNK]", |t| t.content.as_str());
+    let options = BertOptions {
+        lowercase: arguments.flag("do_lower_case").unwrap_or(true),
+        strip_accents: arguments.flag("strip_accents"),
+        spaces_chinese: arguments.flag("tokenize_chinese_chars").unwrap_or(true),
+        splits_words: arguments.flag("do_basic_tokenize").unwrap_or(true),
+        never_split: arguments.texts("never_split").into_iter().collect(),
+    };
+    BertClass::new(&files.require("vocab.txt")?, &files.path_of("vocab.txt"), unk, options)
+}
+
+/// The pipeline of a rank file, as the classes of that kind cut texts.
+fn tiktoken_parts(files: &FileSet) -> Result<CoreParts> {
+    let file = files.find_suffix(".tiktoken").unwrap_or("*.tiktoken");
+    let path = files.path_of(file);
+    let ranks = tiktoken::read_ranks(&files.require(file)?, &path)?;
+    tiktoken::build(&ranks, tiktoken::DIGIT_BY_DIGIT_PATTERN, &path)
 }
 
 /// StableLM's class gives itself eos and pad when the files name none.

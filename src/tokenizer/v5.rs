@@ -1,17 +1,13 @@
 //! transformers 5.x: one class a model, which takes vocabulary and merges and builds its own pipeline around
 //! them, whatever `tokenizer.json` says; classes without such a pipeline take the file as it is.
 
-use std::collections::BTreeSet;
+mod pipeline;
 
-use serde_json::json;
-use tokenizers::models::ModelWrapper;
+use std::collections::BTreeSet;
 
 use super::class::{ClassFacts, Loader, Release};
 use super::config::InitArguments;
-use super::convert::{
-    bert_parts, byte_level_step, closing_token, convert, enclosing, llama_decoder, part, qwen2_parts,
-    reset_bpe, roberta_ends,
-};
+use super::convert::{closing_token, convert, enclosing, part};
 use super::core::CoreParts;
 use super::fast::{add_tokens_to_core, measure_bos_and_eos, rebuild_post_processor};
 use super::files::FileSet;
@@ -61,7 +57,7 @@ pub(super) fn load(class: &str, files: &FileSet, options: LoadOptions) -> Result
         Some(parts) => parts,
         None => from_slow_files(profile, files, &mut arguments)?,
     };
-    let rebuilt = rebuild(profile, &mut parts, &arguments, legacy)?;
+    let rebuilt = pipeline::rebuild(profile, &mut parts, &arguments, legacy)?;
     let file_tokens = if rebuilt && had_file { Vec::new() } else { std::mem::take(&mut parts.added_tokens) };
     let has_post_processor = parts.post_processor.is_some();
     let (mut core, _) = parts.assemble()?;
@@ -144,130 +140,6 @@ fn declared_pieces(model: &ModelProto) -> Vec<SpecialToken> {
         _ => None,
     });
     declared.collect()
-}
-
-/// Puts the class's own pipeline around the model; false for classes that have none.
-fn rebuild(
-    profile: &Profile,
-    parts: &mut CoreParts,
-    arguments: &InitArguments,
-    legacy: Option<bool>,
-) -> Result<bool> {
-    let add_prefix_space = arguments.flag("add_prefix_space");
-    match (profile.slow, &mut parts.model) {
-        (Some(kind @ (SlowKind::Llama | SlowKind::CodeLlama)), ModelWrapper::BPE(_)) => {
-            let unk = arguments.special.get(Role::Unk).filter(|_| kind == SlowKind::CodeLlama);
-            reset_bpe(&mut parts.model, true, true, unk.map(|t| t.content.clone()));
-            let prefix = add_prefix_space.unwrap_or(true);
-            let scheme = match (prefix, legacy.or((kind == SlowKind::CodeLlama).then_some(false))) {
-                (false, _) => "never",
-                (true, Some(false)) => "first",
-                (true, _) => "always",
-            };
-            parts.normalizer = None;
-            parts.pre_tokenizer = part(json!({
-                "type": "Metaspace", "replacement": "▁", "prepend_scheme": scheme, "split": false,
-            }))?;
-            parts.decoder = part(llama_decoder(prefix))?;
-        }
-        (Some(SlowKind::ByteLevel), ModelWrapper::BPE(_)) => {
-            reset_bpe(&mut parts.model, false, false, None);
-            parts.normalizer = None;
-            parts.pre_tokenizer = part(byte_level_step(add_prefix_space.unwrap_or(false), true))?;
-            parts.decoder = part(byte_level_step(true, true))?;
-            if profile.class == "CodeGenTokenizer" && parts.post_processor.is_none() {
-                parts.post_processor = part(json!({
-                    "type": "ByteLevel", "add_prefix_space": true, "trim_offsets": false, "use_regex": true,
-                }))?;
-            }
-        }
-        (Some(SlowKind::Qwen2), ModelWrapper::BPE(_)) => {
-            reset_bpe(&mut parts.model, false, false, None);
-            qwen2_parts(parts, add_prefix_space.unwrap_or(false))?;
-        }
-        (Some(SlowKind::Gemma), ModelWrapper::BPE(_)) => {
-            let unk = arguments.special.get(Role::Unk).map(|t| t.content.clone());
-            reset_bpe(&mut parts.model, true, true, unk);
-            parts.normalizer = part(json!({"type": "Replace", "pattern": {"String": " "}, "content": "▁"}))?;
-            parts.pre_tokenizer = part(json!({
-                "type": "Split", "pattern": {"String": " "}, "behavior": "MergedWithPrevious", "invert": false,
-            }))?;
-            parts.decoder = part(llama_decoder(false))?;
-        }
-        (Some(SlowKind::T5), ModelWrapper::Unigram(_)) => {
-            parts.normalizer = keep_charsmap(parts)?;
-            let metaspace =
-                json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": true});
-            parts.pre_tokenizer = part(json!({"type": "Sequence", "pretokenizers": [
-                {"type": "WhitespaceSplit"}, metaspace.clone(),
-            ]}))?;
-            parts.decoder = part(metaspace)?;
-        }
-        (Some(SlowKind::Roberta), ModelWrapper::BPE(_)) => {
-            reset_bpe(&mut parts.model, false, false, None);
-            let prefix = add_prefix_space.unwrap_or(false);
-            parts.normalizer = None;
-            parts.pre_tokenizer = part(byte_level_step(prefix, true))?;
-            parts.decoder = part(byte_level_step(true, true))?;
-            let trim = arguments.flag("trim_offsets").unwrap_or(true);
-            parts.post_processor = roberta_ends(parts, arguments, trim, prefix)?;
-        }
-        (Some(SlowKind::Bert), ModelWrapper::WordPiece(_)) => {
-            bert_parts(parts, arguments)?;
-        }
-        (Some(SlowKind::XlmRoberta), ModelWrapper::Unigram(_)) => {
-            let scheme = if add_prefix_space.unwrap_or(true) { "always" } else { "never" };
-            parts.normalizer = keep_charsmap(parts)?;
-            let metaspace =
-                json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": scheme, "split": true});
-            parts.pre_tokenizer = part(json!({"type": "Sequence", "pretokenizers": [
-                {"type": "WhitespaceSplit"}, metaspace.clone(),
-            ]}))?;
-            parts.decoder = part(metaspace)?;
-        }
-        (None, ModelWrapper::BPE(_)) => return rebuild_without_slow(profile, parts, add_prefix_space),
-        _ => return Ok(false),
-    }
-    Ok(true)
-}
-
-/// The same for classes that never had a slow one.
-fn rebuild_without_slow(
-    profile: &Profile,
-    parts: &mut CoreParts,
-    add_prefix_space: Option<bool>,
-) -> Result<bool> {
-    let prefix = add_prefix_space.unwrap_or(false);
-    let bytes = byte_level_step(prefix, true);
-    match profile.class {
-        "GPTNeoXTokenizer" => {
-            parts.pre_tokenizer = part(bytes)?;
-            parts.decoder = part(byte_level_step(true, true))?;
-        }
-        "CohereTokenizer" => {
-            parts.pre_tokenizer = part(json!({"type": "Sequence", "pretokenizers": [
-                {"type": "Digits", "individual_digits": true}, bytes.clone(),
-            ]}))?;
-            parts.decoder = part(bytes)?;
-        }
-        _ => return Ok(false),
-    }
-    reset_bpe(&mut parts.model, false, false, None);
-    parts.normalizer = part(json!({"type": "NFC"}))?;
-    Ok(true)
-}
-
-/// Of a normalizer only the compiled SentencePiece rules are kept.
-fn keep_charsmap(parts: &CoreParts) -> Result<Option<tokenizers::NormalizerWrapper>> {
-    let described = serde_json::to_value(&parts.normalizer).unwrap_or_default();
-    let steps = match described.get("normalizers").and_then(|n| n.as_array()) {
-        Some(steps) => steps.clone(),
-        None => vec![described],
-    };
-    match steps.into_iter().find(|s| s.get("type").and_then(|t| t.as_str()) == Some("Precompiled")) {
-        Some(step) => part(step),
-        None => Ok(None),
-    }
 }
 
 /// Tokens of the files in id order, then special tokens without an entry, added as one list.

@@ -15,8 +15,8 @@ mod views;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use maskscope::chat::Conversation;
 use maskscope::chat::jinja::{ChatTemplate, Clock, Inputs};
-use maskscope::masks::Sample;
 use serde_json::Value;
 
 use self::records::{Tally, json_lines, u32s};
@@ -28,15 +28,15 @@ pub fn clock() -> Clock {
 }
 
 /// A line of conversations.jsonl.
-pub fn sample(record: &Value) -> Sample {
-    Sample {
+pub fn sample(record: &Value) -> Conversation {
+    Conversation {
         messages: record["messages"].as_array().cloned().unwrap_or_default(),
         tools: record["tools"].as_array().cloned(),
         kwargs: record["kwargs"].as_object().cloned().unwrap_or_default(),
     }
 }
 
-pub fn conversations(dir: &Path) -> BTreeMap<String, Sample> {
+pub fn conversations(dir: &Path) -> BTreeMap<String, Conversation> {
     json_lines(&dir.join("conversations.jsonl"))
         .iter()
         .map(|r| (r["conv"].as_str().unwrap().to_string(), sample(r)))
@@ -51,7 +51,7 @@ pub fn samples(dir: &Path) -> BTreeMap<String, maskscope::chat::Sample> {
     file.samples.into_iter().map(|sample| (sample.id.clone(), sample)).collect()
 }
 
-fn inputs<'a>(conversation: &'a Sample, tokenizer: &'a TestTokenizer) -> Inputs<'a> {
+fn inputs<'a>(conversation: &'a Conversation, tokenizer: &'a TestTokenizer) -> Inputs<'a> {
     Inputs {
         messages: &conversation.messages,
         tools: conversation.tools.as_deref(),

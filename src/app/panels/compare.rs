@@ -7,11 +7,12 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::app::action::{Action, Screen};
-use crate::app::bindings::{Binding, Context, bind};
+use crate::app::bindings::Binding;
 use crate::app::job::{Effect, JobKind, Work as AppWork};
 use crate::app::moves::{lines, step};
 use crate::app::overlays::open_with_known;
-use crate::app::panels::{PanelAct, PanelWork};
+use crate::app::panels::PanelAct::Compare;
+use crate::app::panels::{PanelWork, key};
 use crate::app::picker::{self, PickKind, Picker};
 use crate::app::state::{App, Load};
 use crate::app::update::job;
@@ -81,21 +82,13 @@ pub enum Outcome {
     Failed(String),
 }
 
-const fn key(
-    keys: &'static [&'static str],
-    act: Act,
-    help: &'static str,
-    hint: Option<&'static str>,
-) -> Binding {
-    bind(Context::On(Screen::Compare), keys, Action::Panel(PanelAct::Compare(act)), help, hint)
-}
-
 /// The keys of this screen.
+#[rustfmt::skip]
 pub const BINDINGS: &[Binding] = &[
-    key(&["b"], Act::Choose, "choose side B: another tokenizer, class or release", Some("side B")),
-    key(&["]", "right", "l"], Act::NextDifference, "next difference", Some("difference")),
-    key(&["[", "left", "h"], Act::PreviousDifference, "previous difference", Some("difference")),
-    key(&["v", "enter"], Act::Fold, "fold or unfold what is alike", Some("alike")),
+    key(&["b"], Compare(Act::Choose), "choose side B: another tokenizer, class or release", Some("side B")),
+    key(&["]", "right", "l"], Compare(Act::NextDifference), "next difference", Some("difference")),
+    key(&["[", "left", "h"], Compare(Act::PreviousDifference), "previous difference", Some("difference")),
+    key(&["v", "enter"], Compare(Act::Fold), "fold or unfold what is alike", Some("alike")),
 ];
 
 /// What side B is loaded from.

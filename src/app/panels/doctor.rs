@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use crate::app::action::{Action, Screen};
-use crate::app::bindings::{Binding, Context, bind};
+use crate::app::bindings::Binding;
 use crate::app::job::{Effect, JobKind, Work as AppWork};
 use crate::app::moves::{lines, step};
-use crate::app::panels::{PanelAct, PanelWork};
+use crate::app::panels::PanelAct::Doctor;
+use crate::app::panels::{PanelWork, key};
 use crate::app::setups::adopt_fix;
 use crate::app::state::{App, Load, Notice};
 use crate::app::update::{go_to_sample, job};
@@ -70,24 +71,16 @@ pub enum Outcome {
     Failed(String),
 }
 
-const fn key(
-    keys: &'static [&'static str],
-    act: Act,
-    help: &'static str,
-    hint: Option<&'static str>,
-) -> Binding {
-    bind(Context::On(Screen::Doctor), keys, Action::Panel(PanelAct::Doctor(act)), help, hint)
-}
-
 /// The keys of this screen.
+#[rustfmt::skip]
 pub const BINDINGS: &[Binding] = &[
-    key(&["enter"], Act::Evidence, "open the next sample that the finding is about", Some("evidence")),
-    key(&["f"], Act::Apply, "apply the finding's fix in memory; u undoes it", Some("apply fix")),
-    key(&["v"], Act::All, "also list the checks that found nothing", Some("all checks")),
-    key(&["s"], Act::Search, "search for the smallest change that makes every sample match", Some("search")),
-    key(&["a"], Act::ApplySearch, "apply what the search found", None),
-    key(&["]"], Act::Later, "later lines of the finding", None),
-    key(&["["], Act::Earlier, "earlier lines of the finding", None),
+    key(&["enter"], Doctor(Act::Evidence), "open the next sample that the finding is about", Some("evidence")),
+    key(&["f"], Doctor(Act::Apply), "apply the finding's fix in memory; u undoes it", Some("apply fix")),
+    key(&["v"], Doctor(Act::All), "also list the checks that found nothing", Some("all checks")),
+    key(&["s"], Doctor(Act::Search), "search for the smallest change that makes every sample match", Some("search")),
+    key(&["a"], Doctor(Act::ApplySearch), "apply what the search found", None),
+    key(&["]"], Doctor(Act::Later), "later lines of the finding", None),
+    key(&["["], Doctor(Act::Earlier), "earlier lines of the finding", None),
 ];
 
 /// Findings in the order of the screen: the worst first, then those with the most samples.

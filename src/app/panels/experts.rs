@@ -17,7 +17,8 @@ use crate::app::flow::{Density, Flow, Place};
 use crate::app::job::{Effect, JobKind, Work as AppWork};
 use crate::app::moves::{lines, step, vertical};
 use crate::app::overlays::open;
-use crate::app::panels::{PanelAct, PanelWork};
+use crate::app::panels::PanelAct::Experts;
+use crate::app::panels::{PanelWork, key};
 use crate::app::picker::{self, PickKind, Picker};
 use crate::app::state::{App, Notice};
 use crate::app::update::job;
@@ -138,34 +139,25 @@ pub enum Outcome {
     Failed(String),
 }
 
-const fn key(
-    keys: &'static [&'static str],
-    act: Act,
-    help: &'static str,
-    hint: Option<&'static str>,
-) -> Binding {
-    bind(Context::On(Screen::Experts), keys, Action::Panel(PanelAct::Experts(act)), help, hint)
-}
-
 /// The keys of this screen.
 #[rustfmt::skip]
 pub const BINDINGS: &[Binding] = &[
-    key(&["v"], Act::NextView, "next view: tokens, load, split, token, paths, image", Some("view")),
-    key(&["V"], Act::PreviousView, "previous view", None),
-    key(&["["], Act::PreviousLayer, "previous layer", Some("layer")),
-    key(&["]"], Act::NextLayer, "next layer", Some("layer")),
-    key(&["d"], Act::NextDial, "next dial: capacity_factor, top_k, num_experts, moe_mode", Some("dial")),
-    key(&["-"], Act::Less, "turn the dial down", Some("turn")),
-    key(&["+", "="], Act::More, "turn the dial up", Some("turn")),
-    key(&["m"], Act::NextModel, "next model: byte-moe, or a seeded one of each backbone", Some("model")),
-    key(&["M"], Act::PreviousModel, "previous model", None),
-    key(&["L"], Act::PickModel, "choose a model, or type a folder or a hub id (and 0..K for its first layers)", Some("your model")),
-    key(&["s"], Act::NextSubset, "figures of the next kind of rows: supervised, masked, role, round, …", Some("rows")),
-    key(&["b"], Act::PreviousSubset, "figures of the previous kind of rows", None),
+    key(&["v"], Experts(Act::NextView), "next view: tokens, load, split, token, paths, image", Some("view")),
+    key(&["V"], Experts(Act::PreviousView), "previous view", None),
+    key(&["["], Experts(Act::PreviousLayer), "previous layer", Some("layer")),
+    key(&["]"], Experts(Act::NextLayer), "next layer", Some("layer")),
+    key(&["d"], Experts(Act::NextDial), "next dial: capacity_factor, top_k, num_experts, moe_mode", Some("dial")),
+    key(&["-"], Experts(Act::Less), "turn the dial down", Some("turn")),
+    key(&["+", "="], Experts(Act::More), "turn the dial up", Some("turn")),
+    key(&["m"], Experts(Act::NextModel), "next model: byte-moe, or a seeded one of each backbone", Some("model")),
+    key(&["M"], Experts(Act::PreviousModel), "previous model", None),
+    key(&["L"], Experts(Act::PickModel), "choose a model, or type a folder or a hub id (and 0..K for its first layers)", Some("your model")),
+    key(&["s"], Experts(Act::NextSubset), "figures of the next kind of rows: supervised, masked, role, round, …", Some("rows")),
+    key(&["b"], Experts(Act::PreviousSubset), "figures of the previous kind of rows", None),
     bind(Context::On(Screen::Experts), &["left", "h"], Action::Left, "token to the left", Some("token")),
     bind(Context::On(Screen::Experts), &["right", "l"], Action::Right, "token to the right", Some("token")),
     bind(Context::On(Screen::Experts), &["enter", "space"], Action::Accept, "the token through all layers, and back", None),
-    key(&["a"], Act::Again, "route again", None),
+    key(&["a"], Experts(Act::Again), "route again", None),
 ];
 
 /// Starts what is out of date.

@@ -16,7 +16,7 @@ pub mod scan;
 pub mod strategies;
 
 use super::action::{Action, Screen};
-use super::bindings::Binding;
+use super::bindings::{Binding, Context, bind};
 use super::job::Effect;
 use super::state::App;
 
@@ -40,6 +40,29 @@ pub enum PanelAct {
     Compare(compare::Act),
     Scan(scan::Act),
     Strategies(strategies::Act),
+}
+
+impl PanelAct {
+    const fn screen(self) -> Screen {
+        match self {
+            Self::Doctor(_) => Screen::Doctor,
+            Self::Onboard(_) => Screen::Onboard,
+            Self::Experts(_) => Screen::Experts,
+            Self::Compare(_) => Screen::Compare,
+            Self::Scan(_) => Screen::Scan,
+            Self::Strategies(_) => Screen::Strategies,
+        }
+    }
+}
+
+/// A key for an act of a panel's own, on its screen.
+const fn key(
+    keys: &'static [&'static str],
+    act: PanelAct,
+    help: &'static str,
+    hint: Option<&'static str>,
+) -> Binding {
+    bind(Context::On(act.screen()), keys, Action::Panel(act), help, hint)
 }
 
 /// Work of one panel, for [`super::Work::Panel`].

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use crate::app::action::{Action, Screen};
-use crate::app::bindings::{Binding, Context, bind};
+use crate::app::bindings::Binding;
 use crate::app::job::{Effect, JobKind, Work as AppWork};
 use crate::app::moves::lines;
-use crate::app::panels::{PanelAct, PanelWork};
+use crate::app::panels::PanelAct::Onboard;
+use crate::app::panels::{PanelWork, key};
 use crate::app::setups::adopt_fix;
 use crate::app::state::{App, Load, Notice, Overlay, PathPrompt, PathUse};
 use crate::app::update::job;
@@ -56,19 +57,11 @@ pub enum Outcome {
     Failed(String),
 }
 
-const fn key(
-    keys: &'static [&'static str],
-    act: Act,
-    help: &'static str,
-    hint: Option<&'static str>,
-) -> Binding {
-    bind(Context::On(Screen::Onboard), keys, Action::Panel(PanelAct::Onboard(act)), help, hint)
-}
-
 /// The keys of this screen.
+#[rustfmt::skip]
 pub const BINDINGS: &[Binding] = &[
-    key(&["a", "enter"], Act::Adopt, "make the proposal the set-up; u undoes it", Some("adopt")),
-    key(&["w"], Act::Write, "write the patch into a folder", Some("write patch")),
+    key(&["a", "enter"], Onboard(Act::Adopt), "make the proposal the set-up; u undoes it", Some("adopt")),
+    key(&["w"], Onboard(Act::Write), "write the patch into a folder", Some("write patch")),
 ];
 
 /// Starts what is out of date.

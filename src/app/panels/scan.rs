@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use crate::app::action::{Action, Screen};
-use crate::app::bindings::{Binding, Context, bind};
+use crate::app::bindings::Binding;
 use crate::app::job::{DataSource, Effect, JobKind, Work as AppWork};
 use crate::app::moves::{lines, step};
-use crate::app::panels::{PanelAct, PanelWork};
+use crate::app::panels::PanelAct::Scan;
+use crate::app::panels::{PanelWork, key};
 use crate::app::state::{App, Load, Notice};
 use crate::app::update::{go_to_sample, job};
 use crate::report::{Pace, scan_lines};
@@ -60,21 +61,13 @@ pub enum Outcome {
     Failed(String),
 }
 
-const fn key(
-    keys: &'static [&'static str],
-    act: Act,
-    help: &'static str,
-    hint: Option<&'static str>,
-) -> Binding {
-    bind(Context::On(Screen::Scan), keys, Action::Panel(PanelAct::Scan(act)), help, hint)
-}
-
 /// The keys of this screen.
+#[rustfmt::skip]
 pub const BINDINGS: &[Binding] = &[
-    key(&["enter"], Act::Example, "open an example of the cause under the cursor", Some("open example")),
-    key(&["s"], Act::Again, "scan again", Some("scan again")),
-    key(&["]"], Act::Later, "later lines of the report", None),
-    key(&["["], Act::Earlier, "earlier lines of the report", None),
+    key(&["enter"], Scan(Act::Example), "open an example of the cause under the cursor", Some("open example")),
+    key(&["s"], Scan(Act::Again), "scan again", Some("scan again")),
+    key(&["]"], Scan(Act::Later), "later lines of the report", None),
+    key(&["["], Scan(Act::Earlier), "earlier lines of the report", None),
 ];
 
 /// Starts what is out of date.

@@ -7,7 +7,8 @@ use crate::app::action::{Action, Screen};
 use crate::app::bindings::{Binding, Context, bind};
 use crate::app::job::{Effect, JobKind, Work as AppWork};
 use crate::app::moves::{lines, step};
-use crate::app::panels::{PanelAct, PanelWork};
+use crate::app::panels::PanelAct::Strategies;
+use crate::app::panels::{PanelWork, key};
 use crate::app::setups::change;
 use crate::app::state::{App, Load, Notice};
 use crate::app::update::job;
@@ -103,27 +104,19 @@ pub enum Outcome {
     Failed(String),
 }
 
-const fn key(
-    keys: &'static [&'static str],
-    act: Act,
-    help: &'static str,
-    hint: Option<&'static str>,
-) -> Binding {
-    bind(Context::On(Screen::Strategies), keys, Action::Panel(PanelAct::Strategies(act)), help, hint)
-}
-
 const fn common(keys: &'static [&'static str], action: Action, help: &'static str) -> Binding {
     bind(Context::On(Screen::Strategies), keys, action, help, Some("token"))
 }
 
 /// The keys of this screen.
+#[rustfmt::skip]
 pub const BINDINGS: &[Binding] = &[
     common(&["left", "h"], Action::Left, "token to the left"),
     common(&["right", "l"], Action::Right, "token to the right"),
-    key(&["]"], Act::NextDifference, "next difference, or next answer", Some("difference")),
-    key(&["["], Act::PreviousDifference, "previous difference, or previous answer", Some("difference")),
-    key(&["enter"], Act::Take, "label with the strategy under the cursor; u undoes it", Some("take")),
-    key(&["v"], Act::View, "strips, or the generation prompt over the training text", Some("view")),
+    key(&["]"], Strategies(Act::NextDifference), "next difference, or next answer", Some("difference")),
+    key(&["["], Strategies(Act::PreviousDifference), "previous difference, or previous answer", Some("difference")),
+    key(&["enter"], Strategies(Act::Take), "label with the strategy under the cursor; u undoes it", Some("take")),
+    key(&["v"], Strategies(Act::View), "strips, or the generation prompt over the training text", Some("view")),
 ];
 
 /// Starts what is out of date.

@@ -5,14 +5,15 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use crate::masks::{Call, Chat, MaskError, Masked, Sample, role};
+use crate::chat::Conversation;
+use crate::masks::{Call, Chat, MaskError, Masked, role};
 use crate::tokenizer::TokenId;
 
 /// Labels of prompt and completion: the prompt is the first `prompt` messages and the generation prompt.
 ///
 /// # Errors
 /// `AssertionError` when the prompt has more tokens than the whole.
-pub fn prompt_completion(chat: &Chat, sample: &Sample, prompt: usize) -> Result<Masked, MaskError> {
+pub fn prompt_completion(chat: &Chat, sample: &Conversation, prompt: usize) -> Result<Masked, MaskError> {
     let whole = Call::whole(sample);
     let text = chat.text(whole)?;
     let ids = chat.ids(&text)?;

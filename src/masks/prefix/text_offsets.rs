@@ -1,8 +1,9 @@
 //! open-instruct's `_tokenize_tulu_sft_with_assistant_labels` (commit e6c3044): positions in the text, with a
 //! fall-back to token counts that is verified by decoding. With [`Turns::Last`] only the last answer counts.
 
+use crate::chat::Conversation;
 use crate::chat::jinja::limits::MAX_OUTPUT;
-use crate::masks::{Call, Chat, MaskError, Masked, Sample, affordable, content, role};
+use crate::masks::{Call, Chat, MaskError, Masked, affordable, content, role};
 
 /// Characters of a span or content that the error messages show.
 const SHOWN: usize = 80;
@@ -29,7 +30,7 @@ struct Seam {
 /// # Errors
 /// `NotImplementedError` for a slow tokenizer, which has no offsets; `AssistantSpanDerivationError` when the counts give a span that does not hold the answer; the trainer
 /// drops such a row.
-pub fn text_offsets(chat: &Chat, sample: &Sample, turns: Turns) -> Result<Masked, MaskError> {
+pub fn text_offsets(chat: &Chat, sample: &Conversation, turns: Turns) -> Result<Masked, MaskError> {
     if !chat.encoder.has_offsets() {
         let message = "return_offset_mapping is not available when using Python tokenizers. To use this feature, \
                        change your tokenizer to one deriving from transformers.PreTrainedTokenizerFast.";
@@ -102,7 +103,13 @@ fn seams(chat: &Chat, whole: Call, turns: Turns) -> Result<Vec<Seam>, MaskError>
 
 /// The check on a span that token counts gave: it must hold the answer, begin with it, and end before
 /// the next message.
-fn verify(chat: &Chat, sample: &Sample, message: usize, full: &str, ids: &[u32]) -> Result<(), MaskError> {
+fn verify(
+    chat: &Chat,
+    sample: &Conversation,
+    message: usize,
+    full: &str,
+    ids: &[u32],
+) -> Result<(), MaskError> {
     let Some(answer) = sample.messages.get(message).and_then(content) else { return Ok(()) };
     if answer.is_empty() || !full.contains(answer) {
         return Ok(());

@@ -1,10 +1,11 @@
 //! open-instruct's older `mask_labels` (commit e6c3044): token counts of prefixes, never verified.
 
-use crate::masks::{Call, Chat, MaskError, Masked, Sample, affordable, role};
+use crate::chat::Conversation;
+use crate::masks::{Call, Chat, MaskError, Masked, affordable, role};
 
 /// Labels by token counts: every message that is not an assistant's is masked from where its prefix ends.
 /// Tools are not passed to the prefixes.
-pub fn token_counts(chat: &Chat, sample: &Sample) -> Result<Masked, MaskError> {
+pub fn token_counts(chat: &Chat, sample: &Conversation) -> Result<Masked, MaskError> {
     let text = chat.text(Call::whole(sample))?;
     affordable(2 * sample.messages.len(), text.len())?;
     let ids = chat.ids(&text)?;

@@ -1,6 +1,8 @@
 //! A device that fails on the way, and the watch over a forward.
 
 use super::*;
+use crate::moe::backbone::source::Conversion;
+use crate::moe::error::MoeError;
 use crate::moe::seeded::seeded;
 
 #[test]

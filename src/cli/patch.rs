@@ -1,0 +1,19 @@
+//! Arguments of `patch` and `onboard`: where the code for the training repository goes.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// Where a patch goes.
+#[derive(Debug, Clone, Args)]
+pub struct PatchArguments {
+    /// Name of the template and function in the patch.
+    #[arg(long, default_value = "backbone")]
+    pub name: String,
+    /// Write one file a piece into this folder instead of printing.
+    #[arg(long, value_name = "DIR", conflicts_with = "repo")]
+    pub out: Option<PathBuf>,
+    /// Print a unified diff against this training repository (for git apply, or patch -p1).
+    #[arg(long, value_name = "DIR")]
+    pub repo: Option<PathBuf>,
+}

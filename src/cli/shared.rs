@@ -1,0 +1,265 @@
+//! Options that every command takes, and the [`Request`] that they make.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::chat::ChatOptions;
+use super::output::{ColorChoice, Format};
+use crate::chat::layout::Layout;
+use crate::error::{Error, Result};
+use crate::hub::{HubOptions, Token};
+use crate::moe::backbone::DeviceChoice;
+use crate::setup::{AUTO, Request, TokenChoice, wants_chat};
+use crate::tokenizer::{LoadOptions, Loader, Release, Role};
+
+/// Options that every command and the screen share.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Shared options")]
+pub struct SharedOptions {
+    /// sample:NAME, a folder, a tokenizer file, or a hub id: org/name, org/name@revision.
+    /// `compare` takes two.
+    #[arg(short, long, global = true, value_name = "SPEC")]
+    pub tokenizer: Vec<String>,
+    /// Conversations: JSON array or JSONL, plain or compressed; - for standard input [default: the embedded ones].
+    #[arg(short, long, global = true, value_name = "FILE")]
+    pub data: Option<PathBuf>,
+    /// Layout of the conversations [default: recognised by their keys].
+    #[arg(long, global = true, value_name = "NAME", value_parser = layout)]
+    pub layout: Option<Layout>,
+    /// LLaVA template, chat for the tokenizer's own, or a .jinja file; see `maskscope templates` [default: auto].
+    #[arg(long, global = true, value_name = "NAME")]
+    pub template: Option<String>,
+    /// Label rule (the preprocess function), or mask strategy of a chat template [default: auto].
+    #[arg(long, global = true, value_name = "NAME")]
+    pub preprocess: Option<String>,
+    #[command(flatten)]
+    pub chat: ChatOptions,
+    /// Set-up of a known backbone, auto, or none [default: auto].
+    #[arg(long, global = true, value_name = "NAME")]
+    pub recipe: Option<String>,
+    /// Token for unk.
+    #[arg(long, global = true, value_name = "T")]
+    pub unk: Option<String>,
+    /// Token for eos.
+    #[arg(long, global = true, value_name = "T")]
+    pub eos: Option<String>,
+    /// Token for bos.
+    #[arg(long, global = true, value_name = "T")]
+    pub bos: Option<String>,
+    /// Token for pad; the words unk and eos copy that role.
+    #[arg(long, global = true, value_name = "T")]
+    pub pad: Option<String>,
+    /// Python class family [default: slow where it exists, as the training code loads it].
+    #[arg(long, global = true, value_enum)]
+    pub loader: Vec<LoaderArgument>,
+    /// Joining of text after special tokens, Llama family.
+    #[arg(long, global = true, value_name = "BOOL", action = clap::ArgAction::Set)]
+    pub legacy: Vec<bool>,
+    /// Release of transformers to reproduce: 4.31, 4.37 or 5 [default: 4.37].
+    #[arg(long, global = true, value_name = "RELEASE")]
+    pub transformers: Vec<String>,
+    /// How a tiktoken rank file of no known class cuts texts: a regular expression [default: `pat_str` or
+    /// `pattern` in tokenizer_config.json, else that of the published encoding with as many ranks].
+    #[arg(long, global = true, value_name = "REGEX")]
+    pub split_pattern: Option<String>,
+    /// Length at which text prompts are cut [default: the tokenizer's own, at most 2048].
+    #[arg(long, global = true, value_name = "N")]
+    pub model_max_length: Option<usize>,
+    /// Wrap image placeholders as the training option of that name does.
+    #[arg(long, global = true)]
+    pub mm_use_im_start_end: bool,
+    /// Never touch the network: hub ids come from the cache.
+    #[arg(long, global = true)]
+    pub offline: bool,
+    /// Cache of the hub, shared with Python [default: HF_HUB_CACHE, or hub in HF_HOME].
+    #[arg(long, global = true, value_name = "DIR")]
+    pub cache_dir: Option<PathBuf>,
+    /// Address of the hub [default: HF_ENDPOINT].
+    #[arg(long, global = true, value_name = "URL")]
+    pub hub_endpoint: Option<String>,
+    /// Token for gated and private repositories [default: HF_TOKEN, or Python's token file].
+    #[arg(long, global = true, value_name = "TOKEN")]
+    pub hub_token: Option<HubToken>,
+    /// Positions that one image placeholder takes in the experts' view [default: by the model's config, else 576].
+    #[arg(long, global = true, value_name = "N")]
+    pub image_tokens: Option<usize>,
+    /// Where the experts' forward runs: auto, cpu, cuda, cuda:N or metal [default: auto].
+    #[arg(long, global = true, value_name = "DEVICE")]
+    pub device: Option<String>,
+    /// Form of the output [default: text].
+    #[arg(long, global = true, value_enum)]
+    pub format: Option<Format>,
+    /// Colours of text output [default: auto: on a terminal without NO_COLOR].
+    #[arg(long, global = true, value_enum)]
+    pub color: Option<ColorChoice>,
+}
+
+fn layout(word: &str) -> std::result::Result<Layout, String> {
+    Layout::of_word(word).ok_or_else(|| format!("known are {}", Layout::ALL.map(Layout::word).join(", ")))
+}
+
+/// The two Python class families.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LoaderArgument {
+    Slow,
+    Fast,
+}
+
+/// A token on the command line; never printed, not even by `Debug`.
+#[derive(Debug, Clone)]
+pub struct HubToken(Token);
+
+impl std::str::FromStr for HubToken {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
+        Token::new(text).map(Self).ok_or("the token is empty")
+    }
+}
+
+/// A request, and what was assumed for it.
+pub type RequestWithNotes = (Request, Vec<String>);
+
+impl SharedOptions {
+    /// The environment's hub settings with the flags in their place.
+    fn hub(&self) -> HubOptions {
+        let mut hub = HubOptions::from_env();
+        if self.offline {
+            hub = hub.offline(true);
+        }
+        if let Some(dir) = &self.cache_dir {
+            hub = hub.cache_dir(dir);
+        }
+        if let Some(endpoint) = &self.hub_endpoint {
+            hub = hub.endpoint(endpoint);
+        }
+        match &self.hub_token {
+            Some(token) => hub.token(Some(token.0.clone())),
+            None => hub,
+        }
+    }
+
+    /// Where the experts' forward runs.
+    ///
+    /// # Errors
+    /// A word that is no device.
+    pub fn device(&self) -> Result<DeviceChoice> {
+        Ok(self.device.as_deref().map_or(Ok(DeviceChoice::Auto), DeviceChoice::parse)?)
+    }
+
+    /// The request that these options make, with notes on what is assumed.
+    ///
+    /// # Errors
+    /// A release that is not known, and options that were given twice.
+    pub fn request(&self) -> Result<(Request, Vec<String>)> {
+        for (name, given) in self.sides() {
+            if given > 1 {
+                return Err(Error::Usage(format!("--{name} is given {given} times; only compare takes two")));
+            }
+        }
+        self.side(0)
+    }
+
+    /// The two requests of `compare`: where an option is given twice, the second value is that of side B.
+    ///
+    /// # Errors
+    /// As [`Self::request`], and where nothing tells the sides apart.
+    pub fn two_requests(&self) -> Result<(RequestWithNotes, RequestWithNotes)> {
+        let most = self.sides().into_iter().map(|(_, given)| given).max().unwrap_or(0);
+        if most != 2 {
+            return Err(Error::Usage(
+                "compare needs two sides: -t A -t B, or one tokenizer with --loader slow --loader fast, \
+                 --transformers 4.31 --transformers 5, or --legacy true --legacy false"
+                    .to_string(),
+            ));
+        }
+        Ok((self.side(0)?, self.side(1)?))
+    }
+
+    /// How often each option that a side may have of its own was given.
+    fn sides(&self) -> [(&'static str, usize); 4] {
+        [
+            ("tokenizer", self.tokenizer.len()),
+            ("loader", self.loader.len()),
+            ("legacy", self.legacy.len()),
+            ("transformers", self.transformers.len()),
+        ]
+    }
+
+    fn side(&self, side: usize) -> Result<RequestWithNotes> {
+        fn own<T: Clone>(values: &[T], side: usize) -> Option<T> {
+            values.get(side).or(values.last()).cloned()
+        }
+        let mut notes = Vec::new();
+        let release = match own(&self.transformers, side).as_deref() {
+            None => Release::default(),
+            Some(text) => {
+                let (release, measured) = Release::parse(text).ok_or_else(|| Error::UnknownName {
+                    kind: "transformers release",
+                    name: text.to_string(),
+                    known: ["4.31", "4.37", "5"].map(String::from).to_vec(),
+                })?;
+                if !measured {
+                    notes.push(format!(
+                        "transformers {text} was not measured: it is assumed to behave as {}",
+                        release.name()
+                    ));
+                }
+                release
+            }
+        };
+        let loader = own(&self.loader, side).map(|l| match l {
+            LoaderArgument::Slow => Loader::Slow,
+            LoaderArgument::Fast => Loader::Fast,
+        });
+        // The options of a load are copied all over; the command line's one text lives as long as the program.
+        let split_pattern = self.split_pattern.as_deref().map(|text| &*String::from(text).leak());
+        let tokens =
+            [(Role::Unk, &self.unk), (Role::Eos, &self.eos), (Role::Bos, &self.bos), (Role::Pad, &self.pad)];
+        let name = |option: &Option<String>| option.clone().unwrap_or_else(|| AUTO.to_string());
+        let mut request = Request {
+            tokenizer: own(&self.tokenizer, side).unwrap_or_else(|| Request::default().tokenizer),
+            template: name(&self.template),
+            preprocess: name(&self.preprocess),
+            chat: self.chat.wish()?,
+            layout: self.layout,
+            recipe: name(&self.recipe),
+            overrides: tokens
+                .into_iter()
+                .filter_map(|(role, token)| Some((role, TokenChoice::parse(role, token.as_deref()?))))
+                .collect(),
+            load: LoadOptions { loader, legacy: own(&self.legacy, side), release, split_pattern },
+            hub: self.hub(),
+            model_max_length: self.model_max_length,
+            mm_use_im_start_end: self.mm_use_im_start_end,
+            sep2: None,
+            numbers: None,
+        };
+        if self.transformers.is_empty() && wants_chat(&request) {
+            request.load.release = Release::V5;
+            notes.push(format!("transformers {} is assumed, as for chat templates", Release::V5.name()));
+        }
+        Ok((request, notes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Arguments;
+    use clap::Parser;
+
+    #[test]
+    fn options_make_a_request() {
+        let line =
+            "maskscope inspect -t DIR --recipe none --unk X --pad unk --legacy false --transformers 4.36";
+        let arguments = Arguments::try_parse_from(line.split(' ')).expect("parses");
+        let (request, notes) = arguments.shared.request().expect("is understood");
+        assert_eq!(request.tokenizer, "DIR");
+        assert_eq!(request.overrides[&Role::Unk], TokenChoice::Surface("X".into()));
+        assert_eq!(request.overrides[&Role::Pad], TokenChoice::CopyOf(Role::Unk));
+        assert_eq!(request.load, LoadOptions { legacy: Some(false), ..LoadOptions::default() });
+        assert_eq!(notes.len(), 1, "4.36 is assumed, and that is said");
+    }
+}

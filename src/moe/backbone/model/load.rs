@@ -1,0 +1,184 @@
+//! Loading of a model: the layers that were asked for, on the device or, where that fails, on the CPU.
+
+use std::cell::Cell;
+use std::sync::OnceLock;
+
+use super::Model;
+use crate::moe::backbone::block::Block;
+use crate::moe::backbone::device::{Device, DeviceChoice};
+use crate::moe::backbone::source::{Conversion, Source, Upcycled};
+use crate::moe::backbone::{Family, family};
+use crate::moe::checkpoint::Checkpoint;
+use crate::moe::config::Config;
+use crate::moe::error::{MoeError, MoeResult};
+use crate::moe::moe_llava::MoeConfig;
+
+/// What to load.
+#[derive(Debug, Clone, Default)]
+pub struct LoadOptions {
+    /// Only the layers `0..k` (and neither the final norm nor the head, unless k is all of them).
+    pub layers: Option<usize>,
+    pub device: DeviceChoice,
+    /// For a dense model: make it a mixture while loading.
+    pub conversion: Option<Conversion>,
+}
+
+impl Model {
+    /// Loads the layers asked for; a device that fails while it is filled (out of memory) is given up for
+    /// the CPU, and [`Device::fallback`] says why.
+    ///
+    /// # Errors
+    /// An unknown `model_type`, keys and tensors that are missing or do not fit (by name), weights that
+    /// are not finite, a conversion of a model that is a mixture already.
+    pub fn load(config: &Config, checkpoint: &Checkpoint, options: &LoadOptions) -> MoeResult<Self> {
+        Self::load_watched(config, checkpoint, options, &mut |_, _| true)
+    }
+
+    /// The same; `watch` is called with (done, all) layers before each layer, and its `false` ends the loading with
+    /// [`MoeError::Cancelled`].
+    pub fn load_watched(
+        config: &Config,
+        checkpoint: &Checkpoint,
+        options: &LoadOptions,
+        watch: &mut dyn FnMut(usize, usize) -> bool,
+    ) -> MoeResult<Self> {
+        let device = Device::open(options.device);
+        let on_cpu = device.is_cpu();
+        match Self::load_on(device, config, checkpoint, options, watch) {
+            Err(MoeError::Compute { message, .. }) if !on_cpu => {
+                Self::load_on(Device::cpu(Some(message)), config, checkpoint, options, watch)
+            }
+            result => result,
+        }
+    }
+
+    pub(super) fn load_on(
+        device: Device,
+        config: &Config,
+        checkpoint: &Checkpoint,
+        options: &LoadOptions,
+        watch: &mut dyn FnMut(usize, usize) -> bool,
+    ) -> MoeResult<Self> {
+        let mut this = Self::without_layers(device, config, checkpoint, options)?;
+        let count = options.layers.unwrap_or(this.num_layers);
+        if count == 0 || count > this.num_layers {
+            let all = this.num_layers;
+            return Err(MoeError::Request(format!("layers 0..{count}: the model has {all} layers")));
+        }
+        for layer in 0..count {
+            if !watch(layer, count) {
+                return Err(MoeError::Cancelled);
+            }
+            let block = this.block(layer)?;
+            this.blocks.push(block);
+        }
+        if count == this.num_layers {
+            let (hidden, vocab) = (this.config.size("hidden_size")?, this.config.size("vocab_size")?);
+            let source = this.source();
+            let head = head_name(&source, this.family)?;
+            expect_embedding(&source, &head, vocab, hidden)?;
+            let bias = this.ends.head_bias.then(|| source.vector("lm_head.bias", vocab)).transpose()?;
+            let tail = ((this.ends.norm)(&source)?, source.name(&head));
+            (this.head_bias, this.tail) = (bias, Some(tail));
+        }
+        Ok(this)
+    }
+
+    /// The model's ends without any layer in between.
+    pub(in crate::moe::backbone) fn without_layers(
+        device: Device,
+        config: &Config,
+        checkpoint: &Checkpoint,
+        options: &LoadOptions,
+    ) -> MoeResult<Self> {
+        let family = family(config)?;
+        let config = config.with_defaults(family.defaults)?;
+        let upcycled = upcycled(&config, family, options)?;
+        let root = if checkpoint.contains(&format!("language_model.{}", family.embedding)) {
+            "language_model.".to_owned()
+        } else {
+            String::new()
+        };
+        let weight_bytes = Cell::new(0);
+        let source = Source {
+            config: &config,
+            checkpoint,
+            device: &device,
+            upcycled: &upcycled,
+            root: root.clone(),
+            weight_bytes: &weight_bytes,
+        };
+        let ends = (family.ends)(&source)?;
+        let (hidden, vocab) = (config.size("hidden_size")?, config.size("vocab_size")?);
+        expect_embedding(&source, family.embedding, vocab, hidden)?;
+        Ok(Self {
+            num_layers: config.layers()?,
+            config,
+            checkpoint: checkpoint.clone(),
+            family,
+            upcycled,
+            root,
+            blocks: Vec::new(),
+            ends,
+            tail: None,
+            head_bias: None,
+            kept_head: OnceLock::new(),
+            weight_bytes,
+            options: options.clone(),
+            gates: None,
+            spare: OnceLock::new(),
+            device,
+        })
+    }
+
+    fn source(&self) -> Source<'_> {
+        Source {
+            config: &self.config,
+            checkpoint: &self.checkpoint,
+            device: &self.device,
+            upcycled: &self.upcycled,
+            root: self.root.clone(),
+            weight_bytes: &self.weight_bytes,
+        }
+    }
+
+    /// Reads one layer.
+    pub(in crate::moe::backbone) fn block(&self, layer: usize) -> MoeResult<Block> {
+        (self.family.block)(&self.source(), layer)
+    }
+}
+
+fn upcycled(config: &Config, family: &Family, options: &LoadOptions) -> MoeResult<Upcycled> {
+    let saved = MoeConfig::read(config)?;
+    match (&options.conversion, saved) {
+        (None, None) => Ok(Upcycled::No),
+        (None, Some(moe)) => Ok(Upcycled::Saved(moe)),
+        (Some(_), Some(_)) => {
+            Err(MoeError::Request("this checkpoint is a mixture already (config.moe)".into()))
+        }
+        (Some(_), None) if family.upcycling.is_none() => {
+            let name = family.name;
+            Err(MoeError::Request(format!("{name} is a mixture already; only dense models are converted")))
+        }
+        (Some(conversion), None) => Ok(Upcycled::Now(conversion.clone())),
+    }
+}
+
+/// The head's tensor: `lm_head.weight`, or the embeddings where they are tied or no head is saved.
+fn head_name(source: &Source<'_>, family: &Family) -> MoeResult<String> {
+    let tied = source.config.flag_or("tie_word_embeddings", false)?;
+    let head = "lm_head.weight";
+    Ok(if tied || !source.has(head) { family.embedding } else { head }.to_owned())
+}
+
+/// At least `vocab` rows of width H (tables are often padded beyond the vocabulary).
+fn expect_embedding(source: &Source<'_>, name: &str, vocab: usize, hidden: usize) -> MoeResult<()> {
+    let name = source.name(name);
+    match source.checkpoint.info(&name)?.shape.as_slice() {
+        [rows, width] if *rows >= vocab && *width == hidden => Ok(()),
+        shape => {
+            let message = format!("has shape {shape:?}, the config asks for [{vocab}, {hidden}]");
+            Err(source.checkpoint.error(&name, message))
+        }
+    }
+}
