@@ -46,9 +46,12 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// The process's own arguments; help, version and usage errors end the process here (status 0 or 2).
-    pub fn from_process() -> Self {
-        Self::parse()
+    /// The process's own arguments.
+    ///
+    /// # Errors
+    /// Bad usage, and the texts of `--help` and `--version`.
+    pub fn from_process() -> Result<Self, clap::Error> {
+        Self::try_parse()
     }
 }
 

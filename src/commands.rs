@@ -37,7 +37,15 @@ pub enum Outcome {
 
 /// Parses the process's arguments, does what they ask, and gives the exit status: 0 clean, 1 found, 2 failed.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::from_process();
+    let arguments = match Arguments::from_process() {
+        Ok(arguments) => arguments,
+        Err(help) if !help.use_stderr() => help.exit(),
+        Err(error) => {
+            // It quotes the arguments, and those may hold anything.
+            error.render().to_string().lines().for_each(say);
+            return ExitCode::from(2);
+        }
+    };
     match dispatch(&arguments) {
         Ok(Outcome::Clean) => ExitCode::SUCCESS,
         Ok(Outcome::Found) => ExitCode::from(1),

@@ -149,6 +149,9 @@ fn nothing_that_steers_a_terminal_is_printed() {
     }
     let hostile = failure(&["inspect", "-t", "x\u{1b}]0;owned\u{7}y"]);
     assert!(!hostile.contains('\u{1b}') && hostile.contains("owned"));
+    // The argument parser quotes what it refuses.
+    let hostile = failure(&["inspect", "--format", "\u{9b}31m\u{202e}X"]);
+    assert!(!hostile.contains(['\u{9b}', '\u{202e}']) && hostile.contains("31m"), "{hostile}");
 }
 
 #[test]
@@ -404,4 +407,36 @@ fn shards_of_a_scan_add_up_to_the_scan_of_the_whole() {
         .collect();
     let (_, merged, _) = run(&merge);
     assert_eq!(merged, whole, "byte for byte");
+}
+
+#[test]
+fn a_search_does_not_call_samples_sound_that_had_no_say_in_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("empty-answer.json");
+    let turns = r#"[{"from": "human", "value": "hi"}, {"from": "gpt", "value": ""}]"#;
+    std::fs::write(&data, format!(r#"[{{"id": "a", "conversations": {turns}}}]"#)).expect("written");
+    let data = data.display().to_string();
+    let output = maskscope(&["doctor", "--fix-search", "-d", &data]).output().expect("runs");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("0 samples match") && text.contains("1 samples stay wrong"), "{text}");
+    assert!(failure(&["doctor", "--fix-search", "--format", "sarif"]).contains("sarif"));
+}
+
+#[test]
+fn options_that_would_change_nothing_are_refused_and_what_is_offered_works() {
+    for option in [["--top-k", "1"], ["--moe-weights", "/nope"], ["--eval-capacity-factor", "1"]] {
+        let stderr = failure(&[&["moe", "route"], option.as_slice()].concat());
+        assert!(stderr.contains(option[0]) && stderr.contains("mixture already"), "{stderr}");
+    }
+    let sides = ["compare", "-t", "sample:mistral", "--legacy", "true", "--legacy", "false"];
+    let output = maskscope(&sides).output().expect("runs");
+    assert!(matches!(output.status.code(), Some(0 | 1)), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_neither_file_nor_folder_is_not_looked_for_on_the_hub() {
+    let stderr = failure(&["special", "-t", "/dev/null"]);
+    assert!(stderr.contains("neither a file nor a folder"), "{stderr}");
 }

@@ -188,7 +188,7 @@ fn a_scan_that_is_killed_and_stopped_goes_on_to_the_same_report_and_files() {
     let resumed = arguments(&killed, &["--state-every", "0", "--resume"]);
     let resumed: Vec<&str> = resumed.iter().map(String::as_str).collect();
     // In the first file, by Ctrl-C, and in the second file.
-    for (after, signal, code) in [(200, "-KILL", None), (500, "-INT", Some(1)), (1000, "-KILL", None)] {
+    for (after, signal, code) in [(200, "-KILL", None), (500, "-INT", Some(2)), (1000, "-KILL", None)] {
         let ended = end_behind(&resumed, &state, after, signal).expect("was not done before the signal");
         assert_eq!(ended.code(), code, "{signal}");
         let written = std::fs::metadata(&killed.good).expect("there").len();
@@ -356,5 +356,30 @@ fn the_quick_encoder_gives_the_ids_of_every_embedded_class() {
                 assert_eq!(ids, tokenizer.encode(text, false).expect("encodes").ids, "{}", sample.name);
             }
         }
+    }
+}
+
+#[test]
+fn no_output_may_be_a_file_that_is_read_or_another_output() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let input = folder.path().join("in.jsonl");
+    std::fs::write(&input, record(1)).expect("written");
+    std::fs::hard_link(&input, folder.path().join("link.jsonl")).expect("linked");
+    let before = std::fs::read(&input).expect("there");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let own = path("in.jsonl");
+    let cases = [
+        vec![own.clone(), "--write-good".to_string(), own.clone()],
+        vec![own.clone(), "--bad-ids".to_string(), path("link.jsonl")],
+        vec![own.clone(), "--state".to_string(), own.clone()],
+        vec![own, "--bad-ids".to_string(), path("new"), "--write-bad".to_string(), path("new")],
+    ];
+    for case in cases {
+        let arguments: Vec<&str> = std::iter::once("scan").chain(case.iter().map(String::as_str)).collect();
+        let output = maskscope(&arguments).output().expect("runs");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{case:?}: {stderr}");
+        assert!(stderr.contains("is scanned") || stderr.contains("too"), "{stderr}");
+        assert_eq!(std::fs::read(&input).expect("there"), before, "{case:?}");
     }
 }

@@ -53,6 +53,25 @@ pub struct ConversionArguments {
     pub seed: u64,
 }
 
+impl ConversionArguments {
+    /// An option that says how to convert and differs from its default. The seed is not one: images have it too.
+    pub fn given(&self) -> Option<&'static str> {
+        let differs = [
+            ("--moe-mode", self.moe_mode != "sparse"),
+            ("--moe-layers", self.moe_layers.is_some()),
+            ("--num-experts", self.num_experts != [4]),
+            ("--top-k", self.top_k != 2),
+            ("--capacity-factor", self.capacity_factor != 1.0),
+            ("--eval-capacity-factor", self.eval_capacity_factor != 2.0),
+            ("--min-capacity", self.min_capacity != 0),
+            ("--use-residual", self.use_residual),
+            ("--moe-weights", self.moe_weights.is_some()),
+            ("--router-init", self.router_init != RouterInit::Default),
+        ];
+        differs.into_iter().find_map(|(name, differs)| differs.then_some(name))
+    }
+}
+
 /// How gates start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum RouterInit {

@@ -54,7 +54,7 @@ pub struct SharedOptions {
     #[arg(long, global = true, value_enum)]
     pub loader: Vec<LoaderArgument>,
     /// Joining of text after special tokens, Llama family.
-    #[arg(long, global = true, value_name = "BOOL", action = clap::ArgAction::Set)]
+    #[arg(long, global = true, value_name = "BOOL", action = clap::ArgAction::Append)]
     pub legacy: Vec<bool>,
     /// Release of transformers to reproduce: 4.31, 4.37 or 5 [default: 4.37].
     #[arg(long, global = true, value_name = "RELEASE")]

@@ -12,7 +12,11 @@ use crate::report::{doctor_text, fix_text, json};
 use crate::setup::load_other_ways;
 
 pub fn run(shared: &SharedOptions, arguments: &DoctorArguments) -> Result<Outcome> {
-    let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl, Format::Sarif])?;
+    let forms: &[Format] = match arguments.fix_search {
+        true => &[Format::Text, Format::Json, Format::Jsonl],
+        false => &[Format::Text, Format::Json, Format::Jsonl, Format::Sarif],
+    };
+    let form = format(shared, forms)?;
     let samples = conversations(shared)?;
     let setup = setup(shared)?;
     if arguments.fix_search && setup.chat.is_some() {
@@ -61,9 +65,11 @@ fn search(shared: &SharedOptions, form: Format, plan: &Plan, samples: &[Sample])
                 "none of {} combinations makes every sample match with right masks",
                 search.tried
             ),
-            Some(fix) if fix.changes.is_empty() => {
-                writeln!(out, "nothing has to change: every sample matches")
-            }
+            Some(fix) if fix.changes.is_empty() => writeln!(
+                out,
+                "nothing has to change: {} samples match",
+                samples.len().saturating_sub(search.left_over)
+            ),
             Some(fix) => {
                 writeln!(out, "smallest change of {} tried:", search.tried)?;
                 fix_text(out, fix, paint(shared))?;
@@ -72,8 +78,15 @@ fn search(shared: &SharedOptions, form: Format, plan: &Plan, samples: &[Sample])
                     fix_text(out, other, paint(shared))
                 })
             }
+        }?;
+        match search.left_over {
+            0 => Ok(()),
+            n => {
+                writeln!(out, "{n} samples stay wrong, which no set-up repairs: `maskscope doctor` says why")
+            }
         }
     })?;
-    let clean = search.best.as_ref().is_some_and(|fix| fix.changes.is_empty());
+    let unchanged = search.best.as_ref().is_some_and(|fix| fix.changes.is_empty());
+    let clean = unchanged && search.left_over == 0;
     Ok(if clean { Outcome::Clean } else { Outcome::Found })
 }

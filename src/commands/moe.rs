@@ -11,6 +11,7 @@ use crate::cli::{
     BatchArgument, ConversionArguments, ConvertArguments, Format, MoeCommand, NoiseArgument, RouteArguments,
     RouterInit, SharedOptions,
 };
+use crate::data::is_same_file;
 use crate::error::{Error, Result};
 use crate::labels::{IGNORE_INDEX, Labelled};
 use crate::moe::backbone::{Conversion, InputRow, LoadOptions, Model, NoiseSource, device_list, is_dense};
@@ -62,6 +63,12 @@ impl Inputs {
 
 fn run_route(shared: &SharedOptions, arguments: &RouteArguments) -> Result<Outcome> {
     let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
+    for input in shared.data.iter().chain(&arguments.ids) {
+        if let Some(dump) = arguments.dump.as_deref().filter(|dump| is_same_file(input, dump)) {
+            let dump = dump.display();
+            return Err(Error::Usage(format!("--dump {dump}: this file is read; it would be overwritten")));
+        }
+    }
     let inputs = inputs(shared, arguments)?;
     let source = source(arguments)?;
     let model = model(shared, arguments, &source, &inputs)?;
@@ -154,6 +161,8 @@ fn model(
     let opened = source.open(inputs.vocab_size(), seed, layers, &hub, &mut report_progress)?;
     if is_dense(&opened.0)? {
         options.conversion = Some(conversion(&arguments.conversion, &opened, &sequences)?);
+    } else if let Some(option) = arguments.conversion.given() {
+        return Err(Error::Usage(format!("{option} is for dense models, and this one is a mixture already")));
     }
     Ok(Model::load(&opened.0, &opened.1, &options)?)
 }

@@ -5,7 +5,7 @@ mod progress;
 mod reading;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use super::{Outcome, format, print, say, setup};
 use crate::chat::layout::Layout;
 use crate::cli::{Format, ScanArguments, ScanCommand, SharedOptions};
-use crate::data::{Meter, Records, Source, sources};
+use crate::data::{Meter, Records, Source, is_same_file, sources};
 use crate::error::{Error, Result};
 use crate::report::{example_mask, json, scan_lines, scan_page};
 use crate::samples;
@@ -45,10 +45,12 @@ pub fn run(shared: &SharedOptions, arguments: &ScanArguments) -> Result<Outcome>
     scan.read(&inputs, &stopped)?;
     let stopped = stopped.load(Ordering::Relaxed);
     let whole = scan.end(stopped)?;
+    let found = show(&whole, form)?;
     if stopped {
-        say(&format!("note: stopped after {} samples; the report is of these", whole.samples));
+        // A report of a part must not pass for that of the whole.
+        return Err(Error::Usage(format!("stopped after {} samples; the report is of these", whole.samples)));
     }
-    show(&whole, form)
+    Ok(found)
 }
 
 fn show(report: &Report, form: Format) -> Result<Outcome> {
@@ -139,6 +141,7 @@ impl Scan {
         let shard = arguments.shard()?;
         let asked = asked(&setup, arguments, layout, inputs);
         let path = arguments.state_file()?;
+        refuse_clashes(arguments, path.as_deref(), inputs)?;
         let earlier = match &path {
             Some(path) if arguments.resume => Checkpoint::load(path, &asked)?,
             _ => None,
@@ -232,6 +235,33 @@ impl Scan {
         }
         Ok(self.whole)
     }
+}
+
+/// Opening an output empties it: none may be a file that is read, nor two of them one file.
+fn refuse_clashes(arguments: &ScanArguments, state: Option<&Path>, inputs: &[Input]) -> Result<()> {
+    let outputs: Vec<(&str, &Path)> = [
+        ("--bad-ids", arguments.bad_ids.as_deref()),
+        ("--write-good", arguments.write_good.as_deref()),
+        ("--write-bad", arguments.write_bad.as_deref()),
+        ("--state", state),
+    ]
+    .into_iter()
+    .filter_map(|(name, path)| Some((name, path?)))
+    .collect();
+    for (n, (name, path)) in outputs.iter().enumerate() {
+        let clash = |what: &str| Err(Error::Usage(format!("{name} {}: this is {what}", path.display())));
+        let is_input = |input: &Input| match input {
+            Input::Source(Source::File(file)) => is_same_file(file, path),
+            _ => false,
+        };
+        if inputs.iter().any(is_input) {
+            return clash("a file that is scanned; it would be overwritten");
+        }
+        if let Some((other, _)) = outputs.iter().take(n).find(|(_, other)| is_same_file(other, path)) {
+            return clash(&format!("the file of {other} too"));
+        }
+    }
+    Ok(())
 }
 
 /// What decides the report and the outputs, in words.

@@ -15,5 +15,5 @@ mod sources;
 mod stream;
 
 pub use progress::Meter;
-pub use sources::{Source, sources};
+pub use sources::{Source, is_same_file, sources};
 pub use stream::{Place, Record, Records};

@@ -108,6 +108,28 @@ pub fn sources(arguments: &[PathBuf]) -> Result<Vec<Source>> {
     Ok(all)
 }
 
+/// True where two paths lead to one plain file, through links too: writing to the one would destroy the other.
+pub fn is_same_file(a: &Path, b: &Path) -> bool {
+    let (Ok(one), Ok(other)) = (std::fs::metadata(a), std::fs::metadata(b)) else {
+        // What is not there yet has no second name but by its folder.
+        return whole_path(a).is_some_and(|path| Some(path) == whole_path(b));
+    };
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        one.is_file() && (one.dev(), one.ino()) == (other.dev(), other.ino())
+    }
+    #[cfg(not(unix))]
+    {
+        one.is_file() && other.is_file() && whole_path(a) == whole_path(b)
+    }
+}
+
+fn whole_path(path: &Path) -> Option<PathBuf> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Some(folder.canonicalize().ok()?.join(path.file_name()?))
+}
+
 fn folder(folder: &Path) -> Result<Vec<Source>> {
     let entries = std::fs::read_dir(folder).map_err(|e| Error::io(folder, e))?;
     let is_data = |path: &PathBuf| {

@@ -14,6 +14,9 @@ use crate::error::{Error, Result};
 /// A record larger than this is refused: a bracket that never closes would take all memory.
 const MAX_RECORD: usize = 256 << 20;
 
+/// Bytes that are kept of what is no record.
+const MOST_KEPT: usize = 4096;
+
 /// Where a record begins.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
@@ -164,10 +167,21 @@ impl Records {
             return Ok(Some(Record { place, bytes: bytes.trim_ascii_end().to_vec() }));
         }
         if first != b'{' {
-            // No record begins like this: take the line, so that the next one is found.
+            // No record begins like this. A value of an array ends at its comma or bracket; of anything else the line
+            // is taken, so that the next record is found.
+            let mut string = (false, false);
             while let Some(byte) = self.peek()?.filter(|b| *b != b'\n') {
+                if !string.0 && matches!(byte, b',' | b']') && is_value(&bytes) {
+                    break;
+                }
+                string = match (string, byte) {
+                    ((true, true), _) => (true, false),
+                    ((true, false), b'\\') => (true, true),
+                    ((inside, _), b'"') => (!inside, false),
+                    (string, _) => string,
+                };
                 self.take()?;
-                if bytes.len() < 4096 {
+                if bytes.len() < MOST_KEPT {
                     bytes.push(byte);
                 }
             }
@@ -202,6 +216,11 @@ impl Records {
         let line = usize::try_from(place.line).unwrap_or(usize::MAX);
         Err(Error::Json { path: self.name.clone().into(), line, message })
     }
+}
+
+/// True for a whole JSON value; never for one that was too long to be kept.
+fn is_value(bytes: &[u8]) -> bool {
+    bytes.len() < MOST_KEPT && serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok()
 }
 
 /// True for a record whose first line is a bracket and nothing else: written over many lines, perhaps without
@@ -259,6 +278,16 @@ mod tests {
         let texts: Vec<String> = all.iter().map(|r| String::from_utf8_lossy(&r.bytes).into_owned()).collect();
         assert_eq!(texts, ["{\"a\": 1}", "oops {", "{\"b\": 2}"]);
     }
+
+    #[test]
+    fn a_value_that_is_no_record_does_not_take_the_rest_of_its_line_with_it() {
+        let all = records(r#"[{"a": 1}, 7, null, "x, ] \" y" ,{"b": 2},[1,{"c": 3}], oops, {"d": 4}]"#);
+        let texts: Vec<String> = all.iter().map(|r| String::from_utf8_lossy(&r.bytes).into_owned()).collect();
+        let values = [r#"{"a": 1}"#, "7", "null", r#""x, ] \" y" "#, r#"{"b": 2}"#, "1", r#"{"c": 3}"#];
+        assert_eq!(texts[..values.len()], values);
+        assert_eq!(texts[values.len()..], [r#"oops, {"d": 4}]"#]);
+    }
+
     #[test]
     fn an_open_bracket_or_string_spoils_its_own_record_only() {
         let wide = "{\n\"a\": [\n{\n\"b\": 1\n}\n]\n}";

@@ -27,6 +27,8 @@ pub struct Search {
     pub others: Vec<Fix>,
     /// Combinations that were tried.
     pub tried: usize,
+    /// Samples that stay wrong under the smallest change: those that no rule can label had no say.
+    pub left_over: usize,
 }
 
 /// Most further fixes that are kept.
@@ -42,7 +44,12 @@ type Priced = (usize, Vec<Change>);
 ///
 /// Samples that no rule can label (a separator or pad in a text, an empty answer) are left out.
 pub fn fix_search(plan: &Plan, samples: &[&Sample]) -> Search {
-    search_for(plan, samples, OTHERS, &|| false)
+    let mut search = search_for(plan, samples, OTHERS, &|| false);
+    if let Some(changed) = search.best.as_ref().and_then(|best| changed(plan, &best.changes)) {
+        let wrong = |s: &&&Sample| !health(&changed, s, &changed.inspect(s)).right;
+        search.left_over = samples.iter().filter(wrong).count();
+    }
+    search
 }
 
 /// The smallest change alone, for somebody who waits: `cancelled` is asked between combinations. `None` where nothing
@@ -58,7 +65,7 @@ pub fn smallest_fix(plan: &Plan, samples: &[&Sample]) -> Search {
 
 fn search_for(plan: &Plan, samples: &[&Sample], others: usize, cancelled: &dyn Fn() -> bool) -> Search {
     let plain = conversations();
-    let mut search = Search { best: None, others: Vec::new(), tried: 0 };
+    let mut search = Search { best: None, others: Vec::new(), tried: 0, left_over: 0 };
     for stage in [known_rules(plan), other_numbers(plan)] {
         let mut combinations = combine(plan, stage);
         combinations.sort_by_key(|(price, _)| *price);

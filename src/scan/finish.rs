@@ -53,7 +53,8 @@ impl Scanner {
             };
             let judge = |plan: &&Plan| health(plan, &sample, &plan.inspect(&sample));
             let all: Vec<_> = plans.iter().map(judge).collect();
-            lot.right = all.iter().map(|health| health.right).collect();
+            // A sample that learns nothing is as lost as one that the length check loses.
+            lot.right = all.iter().map(|health| health.right && health.supervised > 0).collect();
             lot.supervised =
                 all.iter().map(|health| u64::try_from(health.supervised).unwrap_or(u64::MAX)).collect();
         });

@@ -37,6 +37,11 @@ pub fn files_for(spec: &str, hub: &HubOptions, watch: Watch<'_>) -> Result<FileS
     if path.is_file() {
         return FileSet::single(path);
     }
+    if path.exists() {
+        return Err(Error::Usage(format!(
+            "{spec}: this is neither a file nor a folder; save it as a file first"
+        )));
+    }
     match HubId::parse(spec) {
         Ok(id) => FileSet::folder(&fetch(&id, hub, Wanted::tokenizer(), watch)?),
         Err(_) => {
