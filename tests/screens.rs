@@ -584,5 +584,26 @@ fn escape_ends_a_scan_and_leaves_its_counts() {
     assert!(effects.iter().any(|effect| matches!(effect, Effect::Cancel(kind) if *kind == job.kind)));
     update(&mut app, counted(6, false));
     let shown = to_text(&frame(&mut app, (120, 40)).buffer);
-    assert!(shown.contains("6 samples") && !shown.contains("so far") && !shown.contains("left"), "{shown}");
+    assert!(shown.contains("6 samples so far · you ended it") && !shown.contains("left"), "{shown}");
+}
+
+#[test]
+fn data_that_cannot_be_read_leaves_the_data_before_or_says_so_on_every_screen() {
+    let mut app = first_run();
+    let before = (app.source.clone(), app.samples.ready().cloned().expect("samples"));
+    press(&mut app, "O");
+    feed(&mut app, Msg::Paste("/no/such/file.json\r".to_string()));
+    press(&mut app, "enter");
+    assert_eq!(app.source, before.0);
+    assert!(Arc::ptr_eq(app.samples.ready().expect("the ones before"), &before.1));
+    assert!(text(&mut app, (120, 40)).contains("cannot read /no/such/file.json"));
+
+    let request = app.request.clone();
+    let mut app = App::new(request, DataSource::File("/no/such/file.json".into()), true);
+    feed(&mut app, Msg::Start);
+    for screen in [Screen::Labels, Screen::Doctor, Screen::Onboard, Screen::Scan, Screen::Strategies] {
+        app.screen = screen;
+        let shown = text(&mut app, (120, 40));
+        assert!(shown.contains("cannot read /no/such/file.json") && shown.contains("no data"), "{shown}");
+    }
 }

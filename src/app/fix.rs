@@ -50,7 +50,9 @@ pub fn find_fix(
         }
     }
     let some: Vec<&Sample> = samples.iter().take(SEARCHED).collect();
-    let found = quick_fix(&Plan::of(&before), &some, cancelled)?;
+    let plan = Plan::of(&before);
+    // Where no change repairs them all (one that cannot be repaired is enough), one that repairs this sample.
+    let found = quick_fix(&plan, &some, cancelled).or_else(|| quick_fix(&plan, &[sample], cancelled))?;
     let (request, _) = found.request(&wish.request, &before);
     tried(found.summary, request)
 }

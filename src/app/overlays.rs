@@ -18,6 +18,10 @@ pub(super) fn typed(app: &mut App, c: char) -> Vec<Effect> {
     if matches!(app.overlay, Some(Overlay::Template(_))) {
         return template_editor::typed(app, c);
     }
+    if c == '\n' && !matches!(app.overlay, Some(Overlay::Editor(_))) {
+        // Pasted into a line that has no room for it.
+        return Vec::new();
+    }
     edit_input(app, InputRequest::InsertChar(c))
 }
 

@@ -197,6 +197,8 @@ pub struct App {
     /// Note what was loaded, for the next time; not for a single frame.
     pub remembers: bool,
     pub samples: Load<Arc<Vec<Sample>>>,
+    /// The data before, while another file is read: it comes back where that one cannot be read.
+    pub former: Option<(DataSource, Arc<Vec<Sample>>)>,
     /// Position of the sample on screen.
     pub current: usize,
     /// The sample on screen while it is edited.
@@ -250,6 +252,7 @@ impl App {
             progress: None,
             remembers: false,
             samples: Load::Idle,
+            former: None,
             current: 0,
             draft: None,
             view: Load::Idle,

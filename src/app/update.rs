@@ -54,7 +54,11 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
     let mut effects = match msg {
         Msg::Start => start(app),
         Msg::Key(key) => key_pressed(app, key),
-        Msg::Paste(text) => text.chars().flat_map(|c| typed(app, c)).collect(),
+        // Terminals send a line break as the Enter key would.
+        Msg::Paste(text) => {
+            let text = text.replace("\r\n", "\n").replace('\r', "\n");
+            text.chars().flat_map(|c| typed(app, c)).collect()
+        }
         Msg::Click(target) => click(app, target),
         Msg::Wheel(lines) => {
             let action = if lines > 0 { Action::Down } else { Action::Up };
@@ -126,8 +130,10 @@ pub(super) fn load_tokenizer(app: &mut App) -> Effect {
 }
 
 pub(super) fn load_samples(app: &mut App, source: DataSource) -> Effect {
+    if let Load::Ready(samples) = std::mem::replace(&mut app.samples, Load::Loading) {
+        app.former = Some((app.source.clone(), samples));
+    }
     app.source = source.clone();
-    app.samples = Load::Loading;
     job(app, JobKind::Samples, Work::LoadSamples(source, app.request.layout))
 }
 
@@ -171,7 +177,7 @@ fn done(app: &mut App, outcome: Outcome) -> Vec<Effect> {
             refuse(app, error)
         }
         Outcome::Samples(Ok(samples)) => {
-            app.samples = Load::Ready(samples);
+            (app.samples, app.former) = (Load::Ready(samples), None);
             (app.current, app.eye.sample, app.draft) = (0, 0, None);
             app.view = Load::Idle;
             app.survey_stale = true;
@@ -179,6 +185,10 @@ fn done(app: &mut App, outcome: Outcome) -> Vec<Effect> {
         }
         Outcome::Samples(Err(error)) => {
             app.samples = Load::Failed(error.clone());
+            // The data before stays, as the tokenizer does.
+            if let Some((source, samples)) = app.former.take() {
+                (app.source, app.samples) = (source, Load::Ready(samples));
+            }
             app.notice = Some(Notice { text: error, is_error: true });
             Vec::new()
         }

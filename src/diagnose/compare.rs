@@ -251,6 +251,8 @@ pub struct CompareTotals {
     pub tokens_differ: usize,
     /// Samples in which what is learned differs.
     pub labels_differ: usize,
+    /// Samples that end otherwise: kept, lost by the length check, or an exception.
+    pub outcomes_differ: usize,
     /// Samples that train on something: (under A, under B).
     pub sound: (usize, usize),
     /// Tokens in all: (A, B).
@@ -268,11 +270,17 @@ impl CompareTotals {
         self.tokens_differ += usize::from(any(|d| d.tokens || d.text));
         let (a, b) = (count(&comparison.a), count(&comparison.b));
         self.labels_differ += usize::from(any(|d| d.labels) || (a.1 > 0) != (b.1 > 0));
+        self.outcomes_differ += usize::from(outcome(&comparison.a) != outcome(&comparison.b));
         self.sound.0 += usize::from(a.1 > 0);
         self.sound.1 += usize::from(b.1 > 0);
         self.tokens = (self.tokens.0 + a.0, self.tokens.1 + b.0);
         self.learned = (self.learned.0 + a.1, self.learned.1 + b.1);
     }
+}
+
+/// Whether the length check loses a sample; `None` where the training code raises.
+fn outcome(inspection: &Inspection) -> Option<bool> {
+    inspection.result.as_ref().ok().map(|labelled| labelled.mismatch)
 }
 
 /// Tokens, and those of them that are learned.

@@ -128,8 +128,8 @@ pub fn part_text(setup: &Setup, inspection: &Inspection, part: &Part) -> String 
 pub fn totals_text(out: &mut dyn Write, totals: &CompareTotals) -> std::io::Result<()> {
     writeln!(
         out,
-        "{} samples: {} alike, tokens differ in {}, what is learned differs in {}",
-        totals.samples, totals.alike, totals.tokens_differ, totals.labels_differ
+        "{} samples: {} alike, tokens differ in {}, what is learned differs in {}, the outcome in {}",
+        totals.samples, totals.alike, totals.tokens_differ, totals.labels_differ, totals.outcomes_differ
     )?;
     writeln!(
         out,
@@ -232,6 +232,7 @@ pub struct CompareTotalsJson {
     pub alike: usize,
     pub tokens_differ: usize,
     pub labels_differ: usize,
+    pub outcomes_differ: usize,
     pub sound: [usize; 2],
     pub tokens: [usize; 2],
     pub learned: [usize; 2],
@@ -244,6 +245,7 @@ impl From<&CompareTotals> for CompareTotalsJson {
             alike: totals.alike,
             tokens_differ: totals.tokens_differ,
             labels_differ: totals.labels_differ,
+            outcomes_differ: totals.outcomes_differ,
             sound: totals.sound.into(),
             tokens: totals.tokens.into(),
             learned: totals.learned.into(),

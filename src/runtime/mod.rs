@@ -19,7 +19,7 @@ mod terminal;
 mod work;
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub use frame::{FrameForm, FrameRequest, feed, frame};
 pub use work::perform;
@@ -70,6 +70,11 @@ pub fn run(options: RunOptions) -> Result<()> {
     if !std::io::stdout().is_terminal() {
         return Err(Error::Usage(
             "the screen needs a terminal; without one use a command such as `maskscope inspect`".to_string(),
+        ));
+    }
+    if options.data.as_deref() == Some(Path::new("-")) && std::io::stdin().is_terminal() {
+        return Err(Error::Usage(
+            "-d - reads conversations from a pipe; here it would take the keys".to_string(),
         ));
     }
     looping::run(&options).map_err(|e| Error::io("the terminal", e))

@@ -22,10 +22,12 @@ pub fn header(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
         if app.states.is_empty() { String::new() } else { format!(" {samples}{}", app.tally().line()) };
     let end = canvas.right(area, &tally, Meaning::Strong);
     let area = Area { width: end - area.x, ..area };
-    let name = app.request.tokenizer.strip_prefix(SAMPLE_PREFIX).unwrap_or(&app.request.tokenizer);
+    let name = short_name(&app.request.tokenizer);
     let Some(view) = app.shown() else {
         let doing = match &app.base {
             Load::Failed(_) => "could not be loaded",
+            Load::Ready(_) if matches!(app.samples, Load::Failed(_)) => "loaded, but there is no data",
+            Load::Ready(_) => "reading the conversations …",
             _ => "loading …",
         };
         canvas.spans(
@@ -167,6 +169,13 @@ fn frame_meaning(app: &App) -> Meaning {
     }
 }
 
+/// What the header calls a tokenizer: a path by its last folder, since what else the line says matters more.
+fn short_name(tokenizer: &str) -> &str {
+    let name = tokenizer.strip_prefix(SAMPLE_PREFIX).unwrap_or(tokenizer);
+    let is_hub_id = name.split('/').count() <= 2 && !name.starts_with(['/', '.', '~']);
+    if is_hub_id { name } else { name.trim_end_matches('/').rsplit('/').next().unwrap_or(name) }
+}
+
 /// The state of the sample, readable from across the room.
 fn state_text(app: &App, tier: Tier) -> (String, Meaning) {
     let short = tier == Tier::Small;
@@ -239,7 +248,9 @@ pub fn alert(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
                 );
                 return;
             }
-            let result = format!(" → {} · all {}", fix.current.line(), fix.tally.line());
+            let all =
+                if fix.tally.total() < app.samples.ready().map_or(0, |s| s.len()) { "first" } else { "all" };
+            let result = format!(" → {} · {all} {}", fix.current.line(), fix.tally.line());
             let more = if app.screen == Screen::Lengths { "" } else { "   2" };
             canvas.spans(
                 line,

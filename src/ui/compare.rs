@@ -52,7 +52,8 @@ fn head(canvas: &mut Canvas<'_>, app: &App, area: Area, compared: &Compared) -> 
         }
     }
     let count = match comparison.differing() {
-        0 => "alike".to_string(),
+        0 if comparison.is_alike() => "alike".to_string(),
+        0 => "not alike".to_string(),
         n => format!("{n} of {} stretches differ", comparison.stretches.len()),
     };
     let meaning = if comparison.is_alike() { Meaning::Good } else { Meaning::Warning };
@@ -63,11 +64,12 @@ fn head(canvas: &mut Canvas<'_>, app: &App, area: Area, compared: &Compared) -> 
         let totals = &state.totals;
         let running = if state.all_done { "" } else { " …" };
         let text = format!(
-            "all {} samples{running}: {} alike · tokens differ in {} · learning differs in {} · train A {} B {}",
+            "all {}{running}: {} alike · differ: tokens {} · learning {} · outcome {} · train A {} B {}",
             totals.samples,
             totals.alike,
             totals.tokens_differ,
             totals.labels_differ,
+            totals.outcomes_differ,
             totals.sound.0,
             totals.sound.1
         );

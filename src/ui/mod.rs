@@ -78,7 +78,7 @@ fn whole(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) -> usize {
             samples::draw(canvas, app, panes);
             0
         }
-        (screen, _) if screen.is_panel() => {
+        (screen, shown) if screen.is_panel() && (shown.is_some() || !failed(app)) => {
             panel(canvas, app, panes, screen);
             0
         }
@@ -151,10 +151,16 @@ fn raised(canvas: &mut Canvas<'_>, panes: &Panes, view: &SampleView) {
     );
 }
 
+/// Whether there is nothing to show and nothing on its way.
+fn failed(app: &App) -> bool {
+    matches!(app.base, Load::Failed(_)) || matches!(app.samples, Load::Failed(_))
+}
+
 /// Before anything is there: what is being done, or what failed.
 fn waiting(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
     let (text, meaning) = match (&app.base, &app.samples) {
         (Load::Failed(error), _) | (_, Load::Failed(error)) => (error.clone(), Meaning::Bad),
+        (Load::Ready(_), _) => (format!("reading {} …", app.source.name()), Meaning::Quiet),
         _ => (format!("loading {} …", app.request.tokenizer), Meaning::Quiet),
     };
     canvas.paragraph(panes.body, &text, meaning);

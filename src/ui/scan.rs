@@ -22,7 +22,11 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
             return;
         }
     };
-    let running = if state.done { "" } else { " so far · esc ends it" };
+    let running = match (state.done, state.ended) {
+        (_, true) => " so far · you ended it, s scans all",
+        (true, _) => "",
+        _ => " so far · esc ends it",
+    };
     let head = format!("{} samples{running}  ", report.samples);
     let lost = report.lost_samples();
     let text = format!("{lost} train on nothing or are replaced");

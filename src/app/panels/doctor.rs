@@ -28,6 +28,8 @@ pub struct State {
     pub all: bool,
     /// Finding under the cursor, in the order of [`shown`].
     pub row: usize,
+    /// The finding that was under the cursor of the report before: the cursor goes back to it.
+    pub kept: Option<&'static str>,
     /// First line shown of the finding under the cursor.
     pub top: usize,
     /// Which of its samples was visited last.
@@ -104,6 +106,8 @@ pub fn refresh(app: &mut App) -> Vec<Effect> {
         return Vec::new();
     }
     state.made_for = Some((view.setup.clone(), samples.clone()));
+    let under_cursor = state.report.ready().and_then(|r| Some(shown(r, state.all).get(state.row)?.id));
+    state.kept = under_cursor.or(state.kept);
     (state.report, state.search, state.progress) = (Load::Loading, Load::Idle, (0, samples.len()));
     (state.row, state.visited, state.top) = (0, 0, 0);
     let request = Box::new(app.request.clone());
@@ -234,7 +238,11 @@ pub fn done(app: &mut App, outcome: Outcome) -> Vec<Effect> {
     let state = &mut app.panels.doctor;
     match outcome {
         Outcome::Progress(done, of) => state.progress = (done, of),
-        Outcome::Report(report) => state.report = Load::Ready(report),
+        Outcome::Report(report) => {
+            let kept = state.kept.take();
+            let at = kept.and_then(|id| shown(&report, state.all).iter().position(|f| f.id == id));
+            (state.row, state.report) = (at.unwrap_or(0), Load::Ready(report));
+        }
         Outcome::Searched(search) => state.search = Load::Ready(search),
         Outcome::Failed(error) => broken(app, error),
     }

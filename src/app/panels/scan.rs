@@ -20,6 +20,8 @@ pub struct State {
     /// The report so far; `Loading` only until the first batch is done.
     pub report: Load<Box<Report>>,
     pub done: bool,
+    /// Esc ended it before that.
+    pub ended: bool,
     /// How far it is.
     pub pace: Pace,
     /// Line under the cursor, among those of the report.
@@ -94,7 +96,7 @@ fn start(app: &mut App) -> Vec<Effect> {
     let state = &mut app.panels.scan;
     state.made_for = Some((setup.clone(), app.source.clone()));
     (state.report, state.done, state.pace) = (Load::Loading, false, Pace::default());
-    (state.row, state.line) = (0, 0);
+    (state.row, state.line, state.ended) = (0, 0, false);
     let work = AppWork::Panel(PanelWork::Scan(Box::new(Work { setup, source })));
     vec![job(app, JobKind::Panel(Screen::Scan), work)]
 }
@@ -108,7 +110,7 @@ pub fn causes(report: &Report) -> Vec<&str> {
 pub fn on_screen(app: &mut App, action: Action) -> Option<Vec<Effect>> {
     if action == Action::Back && !app.panels.scan.done {
         let state = &mut app.panels.scan;
-        state.done = true;
+        (state.done, state.ended) = (true, true);
         if matches!(state.report, Load::Loading) {
             state.report = Load::Failed("cancelled; s scans".to_string());
         }

@@ -15,7 +15,7 @@ pub const MAX_DEPTH: usize = 200;
 /// Deepest recursion of macros. Python's own limit is 1000 frames, several of them a macro call.
 pub const MAX_RECURSION: usize = 200;
 /// Largest template source that is read, in bytes.
-pub const MAX_SOURCE: u64 = 8 << 20;
+pub const MAX_SOURCE: u64 = 1 << 20;
 
 /// A value is larger or deeper than [`MAX_STRING`] or [`MAX_DEPTH`] allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

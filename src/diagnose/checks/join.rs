@@ -8,10 +8,14 @@ pub const CHECK: Check =
 
 fn run(context: &Context<'_>) -> Outcome {
     context.structural(id::JOIN, || {
+        let legacy = match context.plan.setup.tokenizer.facts.legacy {
+            Some(legacy) => format!(" (legacy = {})", if legacy { "True" } else { "False" }),
+            None => String::new(),
+        };
         format!(
-            "behind the separator the next round's first word is {} id(s) fewer than alone: this tokenizer adds no \
-             space piece there (legacy = {:?})",
-            context.probe.join, context.plan.setup.tokenizer.facts.legacy
+            "behind the separator the next round's first word has {} ids fewer than alone: this tokenizer adds no \
+             space piece there{legacy}",
+            context.probe.join
         )
     })
 }

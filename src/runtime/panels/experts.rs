@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::app::SampleView;
-use crate::app::panels::experts::routed::{Routed, Row, Run, byte_rows, token_rows};
+use crate::app::panels::experts::routed::{Routed, Row, Run, byte_rows, seen_bytes, token_rows};
 use crate::app::panels::experts::settings::{ModelPick, Own, OwnKind, Settings};
 use crate::app::panels::experts::{Outcome, Work};
 use crate::error::{Error, Result};
@@ -178,12 +178,12 @@ fn inputs(
     model: &Model,
 ) -> Result<(Vec<InputRow>, (Vec<Row>, Vec<std::ops::Range<usize>>, usize))> {
     if settings.model == ModelPick::Bytes {
-        let prompt = view.inspection.prompt.as_deref().unwrap_or("");
+        let prompt = seen_bytes(view);
         if prompt.len() > MAX_BYTES {
             let n = prompt.len();
             return Err(Error::Usage(format!("the prompt has {n} bytes, the byte model takes {MAX_BYTES}")));
         }
-        let input = prompt.bytes().map(|b| InputRow::Token(TokenId::from(b))).collect();
+        let input = prompt.iter().map(|b| InputRow::Token(TokenId::from(*b))).collect();
         return Ok((input, byte_rows(view)));
     }
     let labelled = view.labelled().ok_or_else(|| Error::Usage("the sample has no tokens".into()))?;

@@ -153,7 +153,7 @@ fn looking_at(canvas: &mut Canvas<'_>, app: &App, area: Area) {
     let counted = format!("{} {} of {}", state.subset.name(), rows, routed.count_text(routed.rows.len()));
     let cut = match routed.truncated {
         0 => String::new(),
-        n => format!(" · {n} rows beyond model_max_length cut"),
+        n => format!(" · {} beyond model_max_length cut", routed.count_text(n)),
     };
     let mut spans = vec![(" view ", Meaning::Quiet), (state.view.name(), Meaning::Strong)];
     spans.extend([

@@ -135,9 +135,19 @@ impl Routed {
     }
 }
 
-/// The rows of the byte model: every byte of the prompt.
+/// The bytes of the prompt that training sees: up to the last token, where the rest is cut off.
+pub fn seen_bytes(view: &SampleView) -> &[u8] {
+    let prompt = view.inspection.prompt.as_deref().unwrap_or("").as_bytes();
+    let Some(labelled) = view.labelled() else { return prompt };
+    let is_cut = labelled.input_ids.len() >= view.setup.options.model_max_length;
+    let end = labelled.spans.iter().map(|span| span.end).max().filter(|_| is_cut);
+    prompt.get(..end.unwrap_or(prompt.len())).unwrap_or(prompt)
+}
+
+/// The rows of the byte model: every byte that training sees, and how many it does not.
 pub fn byte_rows(view: &SampleView) -> (Vec<Row>, Vec<Range<usize>>, usize) {
-    let bytes = view.inspection.prompt.as_deref().unwrap_or("").len();
+    let all = view.inspection.prompt.as_deref().unwrap_or("").len();
+    let bytes = seen_bytes(view).len();
     let spans: Vec<Range<usize>> = view.labelled().map(|l| l.spans.clone()).unwrap_or_default();
     let mut rows = vec![row(view, None, None); bytes];
     for (token, span) in spans.iter().enumerate() {
@@ -151,7 +161,7 @@ pub fn byte_rows(view: &SampleView) -> (Vec<Row>, Vec<Range<usize>>, usize) {
             row.supervised = learned;
         }
     }
-    (rows, spans, 0)
+    (rows, spans, all - bytes)
 }
 
 /// The rows of a model that reads tokens, with each image expanded.
