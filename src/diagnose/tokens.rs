@@ -1,5 +1,7 @@
 //! Which token can serve as pad: special, no part of any text, and without a new row in the embedding.
 
+use std::collections::BTreeSet;
+
 use super::probe::is_one_token;
 use crate::tokenizer::{Role, TokenId, Tokenizer};
 
@@ -16,6 +18,9 @@ const RESERVED: &[&str] = &[
     "<|vision_pad|>",
     "<|pad|>",
 ];
+
+/// Usual names of unk.
+const UNKNOWN: &[&str] = &["<unk>", "[UNK]"];
 
 /// Name of a token that no vocabulary is likely to have, for classes that can add.
 pub const NEW_TOKEN: &str = "<|extra_0|>";
@@ -39,7 +44,11 @@ pub struct Spare {
 
 /// Tokens that could be pad, the best first: those that exist, then one to add if the class can.
 pub fn spare_tokens(tokenizer: &Tokenizer) -> Vec<Spare> {
-    let known = RESERVED.iter().map(|t| t.to_string());
+    // A vocabulary may have an unk that its configuration does not name.
+    let unk = tokenizer.special.get(Role::Unk).is_none().then_some(UNKNOWN).unwrap_or_default();
+    let special = special_names(tokenizer);
+    let unk = unk.iter().filter(|name| special.contains(**name));
+    let known = unk.chain(RESERVED).map(|t| t.to_string());
     let names = known.chain(ranked(tokenizer).into_iter().map(|(_, token)| token.content));
     let mut spare: Vec<Spare> = Vec::new();
     for content in names {
@@ -118,11 +127,19 @@ pub fn pad_is_distinct(tokenizer: &Tokenizer) -> bool {
     tokenizer.role_id(Role::Pad).is_some_and(|id| !has_a_job(tokenizer, id))
 }
 
-/// The token that should end answers: eos, or where none is named the usual one if the vocabulary has it.
+/// The token that should end answers: eos, or where none is named the usual one if the vocabulary has it, one that it
+/// marks as special before one that is an ordinary piece.
 pub fn stop_token(tokenizer: &Tokenizer) -> Option<String> {
     if let Some(eos) = tokenizer.special.get(Role::Eos) {
         return Some(eos.content.clone());
     }
     let usual = ["<|endoftext|>", "</s>", "<|end_of_text|>", "<eos>"];
-    usual.into_iter().find(|t| is_one_token(tokenizer, t)).map(str::to_string)
+    let special = special_names(tokenizer);
+    let marked = usual.into_iter().find(|t| special.contains(*t) && is_one_token(tokenizer, t));
+    marked.or_else(|| usual.into_iter().find(|t| is_one_token(tokenizer, t))).map(str::to_string)
+}
+
+/// Tokens that the vocabulary marks as special, with a role or without.
+fn special_names(tokenizer: &Tokenizer) -> BTreeSet<String> {
+    tokenizer.special_surfaces().into_iter().map(|(_, content)| content).collect()
 }

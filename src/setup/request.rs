@@ -195,7 +195,13 @@ fn choose_recipe(
         AUTO => {
             let recipe = Recipe::for_tokenizer(base);
             notes.push(match recipe {
-                Some(r) => format!("recipe {} chosen for {}: {}", r.name, base.facts.name, r.summary),
+                Some(r) => {
+                    let own = r.overrides().into_iter().map(|(role, _)| role);
+                    let own = own.filter(|role| request.overrides.contains_key(role)).map(Role::name);
+                    let own = own.collect::<Vec<_>>().join(", ");
+                    let but = if own.is_empty() { own } else { format!("; but {own} as you give it") };
+                    format!("recipe {} chosen for {}: {}{but}", r.name, base.facts.name, r.summary)
+                }
                 None => {
                     format!("no recipe is known for {}: the tokenizer is taken as loaded", base.facts.name)
                 }
