@@ -12,7 +12,8 @@ use super::sources::{Opened, Source};
 use crate::error::{Error, Result};
 
 /// A record larger than this is refused: a bracket that never closes would take all memory.
-const MAX_RECORD: usize = 256 << 20;
+/// Labelling takes some hundred bytes of memory a byte of text.
+const MAX_RECORD: usize = 64 << 20;
 
 /// Bytes that are kept of what is no record.
 const MOST_KEPT: usize = 4096;

@@ -60,7 +60,7 @@ fn list(canvas: &mut Canvas<'_>, app: &App, picker: &Picker) {
     for position in top..picker.len().min(top + room) {
         let Some(entry) = picker.entry(position) else { continue };
         let line = area.line(u16::try_from(position - top + 1).unwrap_or(u16::MAX));
-        let label: Vec<Glyph> = glyphs(&entry.label, spaces);
+        let label = fitted(glyphs(&entry.label, spaces), label_width.min(line.width));
         let style = canvas.style(Meaning::Text);
         canvas.glyphs(line.x, line.y, line.x + label_width.min(line.width), &label, style);
         let x = line.x + label_width + 1;
@@ -99,6 +99,22 @@ fn list(canvas: &mut Canvas<'_>, app: &App, picker: &Picker) {
             );
         }
     }
+}
+
+/// A label in `width` cells. What is too long loses its beginning: paths and tokens differ at their ends.
+fn fitted(label: Vec<Glyph>, width: u16) -> Vec<Glyph> {
+    let cells = |label: &[Glyph]| label.iter().map(|g| usize::from(g.width)).sum::<usize>();
+    let width = usize::from(width);
+    if cells(&label) <= width {
+        return label;
+    }
+    let mut used = 1;
+    let kept = label.iter().rev().take_while(|g| {
+        used += usize::from(g.width);
+        used <= width
+    });
+    let from = label.len() - kept.count();
+    glyphs("…", Spaces::Blank).into_iter().chain(label.into_iter().skip(from)).collect()
 }
 
 /// An input on one line with its cursor in sight.

@@ -61,7 +61,10 @@ pub fn patch(plan: &Plan, name: &str, tokens: &TokenLines) -> Result<Patch> {
     };
     Ok(Patch {
         name: name.to_string(),
-        tokenizer_lines: tokenizer_lines(plan, tokens),
+        tokenizer_lines: match tokenizer_lines(plan, tokens) {
+            none if none.is_empty() => "# nothing: the tokenizer has every token that it needs\n".to_string(),
+            lines => lines,
+        },
         function: function::function(name, two, plan.arithmetic(false).map_or(0, |a| a.later)),
         dispatch: format!(
             "    if conversation_lib.default_conversation.version.startswith({}):\n        \
