@@ -45,7 +45,7 @@ pub struct Spare {
 /// Tokens that could be pad, the best first: those that exist, then one to add if the class can.
 pub fn spare_tokens(tokenizer: &Tokenizer) -> Vec<Spare> {
     // A vocabulary may have an unk that its configuration does not name.
-    let unk = tokenizer.special.get(Role::Unk).is_none().then_some(UNKNOWN).unwrap_or_default();
+    let unk = if tokenizer.special.get(Role::Unk).is_none() { UNKNOWN } else { &[] };
     let special = special_names(tokenizer);
     let unk = unk.iter().filter(|name| special.contains(**name));
     let known = unk.chain(RESERVED).map(|t| t.to_string());
