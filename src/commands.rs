@@ -139,7 +139,7 @@ fn conversations(shared: &SharedOptions) -> Result<Vec<Sample>> {
     if let Some(found) = &file.detection {
         let (rows, of) = found.votes;
         let name = found.layout.name();
-        say(&format!("note: layout {name}: {} ({rows} of {of} records looked at)", found.rule));
+        say(&format!("note: layout {name}: {} ({rows} of {of} records)", found.rule));
     }
     Ok(file.samples)
 }

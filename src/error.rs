@@ -40,6 +40,9 @@ pub enum Error {
     /// A part of the program with errors of its own (`moe`, the hub); they convert into this.
     #[error(transparent)]
     Part(Box<dyn std::error::Error + Send + Sync>),
+    /// Nobody waits for the result any more.
+    #[error("cancelled")]
+    Cancelled,
     /// The tokenizer library refused an input.
     #[error("the tokenizer could not encode this text: {0}")]
     Encode(String),
@@ -58,6 +61,19 @@ impl Error {
 
     /// A JSON error at `path`, with the line that serde found it on.
     pub fn json(path: impl AsRef<Path>, source: &serde_json::Error) -> Self {
-        Self::Json { path: path.as_ref().to_path_buf(), line: source.line(), message: source.to_string() }
+        Self::json_from(path, 1, source)
+    }
+
+    /// The same for a piece of a file that begins on line `first_line`.
+    pub fn json_from(path: impl AsRef<Path>, first_line: usize, source: &serde_json::Error) -> Self {
+        // serde counts lines of the piece from 1 and says them again in its text.
+        let line = first_line.saturating_add(source.line().saturating_sub(1));
+        let (text, column) = (source.to_string(), source.column());
+        let place = format!(" at line {} column {column}", source.line());
+        let message = match text.strip_suffix(&place) {
+            Some(message) => format!("{message} (column {column})"),
+            None => text,
+        };
+        Self::Json { path: path.as_ref().to_path_buf(), line, message }
     }
 }

@@ -4,8 +4,10 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, OnceLock};
 
 use maskscope::app::{Action, Job, JobKind};
-use maskscope::app::{App, DataSource, Effect, Key, Load, Msg, Outcome, SampleView, Screen, act, update};
-use maskscope::chat::{Sample, Turn};
+use maskscope::app::{
+    App, Data, DataSource, Effect, Key, Load, Msg, Outcome, SampleView, Screen, act, update,
+};
+use maskscope::chat::{ReadProgress, Sample, Turn};
 use maskscope::labels::{Inspection, Labelled, Segment, SegmentKind, Stop};
 use maskscope::runtime::feed;
 use maskscope::setup::{Request, load_tokenizer, resolve};
@@ -38,7 +40,8 @@ fn first_run() -> App {
             }
             _ => {
                 let samples = maskscope::samples::conversations().expect("samples");
-                let outcome = Outcome::Samples(Ok(Arc::new(samples)));
+                let data = Data { samples: Arc::new(samples), left_out: None };
+                let outcome = Outcome::Samples(Ok(data));
                 feed(&mut app, Msg::Done { kind, ticket, outcome });
                 drop(work);
             }
@@ -606,4 +609,55 @@ fn data_that_cannot_be_read_leaves_the_data_before_or_says_so_on_every_screen() 
         let shown = text(&mut app, (120, 40));
         assert!(shown.contains("cannot read /no/such/file.json") && shown.contains("no data"), "{shown}");
     }
+}
+
+/// Types a path into the prompt of `O` and gives the job that reads it.
+fn open_file(app: &mut App, path: &str) -> Job {
+    press(app, "O");
+    feed(app, Msg::Paste(path.to_string()));
+    let effects = update(app, Msg::Key(Key::parse("enter").expect("a key")));
+    let jobs = effects.into_iter().filter_map(|e| if let Effect::Start(job) = e { Some(*job) } else { None });
+    jobs.into_iter().find(|job| job.kind == JobKind::Samples).expect("reading begins")
+}
+
+#[test]
+fn reading_a_file_shows_how_far_it_is_and_esc_ends_it() {
+    let mut app = first_run();
+    let before = (app.source.clone(), app.samples.ready().cloned().expect("samples"));
+    let job = open_file(&mut app, "/big.json");
+    let progress = ReadProgress { samples: 1200, bytes: 3_000_000, total: Some(336_000_000) };
+    let outcome = Outcome::Reading(progress);
+    update(&mut app, Msg::Done { kind: job.kind, ticket: job.ticket, outcome });
+    for size in SIZES {
+        let shown = to_text(&frame(&mut app, size).buffer);
+        assert!(shown.contains("big.json · 1200 samples · 3"), "{shown}");
+    }
+    let effects = update(&mut app, Msg::Key(Key::parse("esc").expect("a key")));
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Cancel(JobKind::Samples))));
+    assert_eq!(app.source, before.0);
+    assert!(Arc::ptr_eq(app.samples.ready().expect("the ones before"), &before.1));
+    assert!(to_text(&frame(&mut app, (120, 40)).buffer).contains("reading big.json was cancelled"));
+    // What the job says afterwards is nobody's any more.
+    let late = Outcome::Samples(Err("late".to_string()));
+    update(&mut app, Msg::Done { kind: job.kind, ticket: job.ticket, outcome: late });
+    assert!(Arc::ptr_eq(app.samples.ready().expect("the ones before"), &before.1));
+}
+
+#[test]
+fn records_that_are_no_samples_are_named_and_the_others_shown() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("rows.jsonl");
+    let good = r#"{"conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]}"#;
+    std::fs::write(&path, format!("{good}\n{{oops\n{good}\n")).expect("written");
+    let mut app = App::new(Request::default(), DataSource::File(path), false);
+    feed(&mut app, Msg::Start);
+    assert!(text(&mut app, (120, 40)).contains("1 record is left out"));
+    press(&mut app, "5");
+    for size in SIZES {
+        let shown = text(&mut app, size);
+        assert!(shown.contains("✗ 1 record is left out") && shown.contains("1/2"), "{shown}");
+    }
+    // The scan counts the same samples and the same bad record.
+    press(&mut app, "0");
+    assert!(text(&mut app, (120, 40)).contains("1 record is no sample"));
 }

@@ -14,8 +14,8 @@ use super::panels::{PanelOutcome, PanelWork};
 use super::survey::{SampleState, Tally};
 use super::template_editor::{RenderWork, Rendered};
 use super::view::SampleView;
-use crate::chat::Sample;
 use crate::chat::layout::Layout;
+use crate::chat::{ReadProgress, Sample};
 use crate::diagnose::SpecialTruth;
 use crate::hub::{HubOptions, Progress};
 use crate::setup::{Request, Setup};
@@ -127,7 +127,9 @@ pub enum Work {
 #[derive(Debug, Clone)]
 pub enum Outcome {
     Tokenizer(Result<Arc<Tokenizer>, String>),
-    Samples(Result<Arc<Vec<Sample>>, String>),
+    /// How far the reading of the samples is; they follow.
+    Reading(ReadProgress),
+    Samples(Result<Data, String>),
     Inspected(Result<Arc<SampleView>, String>),
     /// States from `first` on; more follow unless `done`.
     Surveyed {
@@ -146,6 +148,31 @@ pub enum Outcome {
     Explained(Result<Vec<String>, String>),
     Rendered(Rendered),
     Panel(PanelOutcome),
+}
+
+/// The conversations of a file.
+#[derive(Debug, Clone)]
+pub struct Data {
+    pub samples: Arc<Vec<Sample>>,
+    pub left_out: Option<LeftOut>,
+}
+
+/// Records of a file that are no samples.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    pub count: usize,
+    /// What is wrong with the first of them, with its place.
+    pub first: String,
+}
+
+impl LeftOut {
+    /// In a sentence.
+    pub fn line(&self) -> String {
+        match self.count {
+            1 => format!("1 record is left out: {}", self.first),
+            count => format!("{count} records are left out, the first: {}", self.first),
+        }
+    }
 }
 
 /// A tokenizer or a template that a list offers besides the built-in ones.

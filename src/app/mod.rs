@@ -39,7 +39,9 @@ pub use action::{Action, ExportForm, Screen};
 pub use bindings::{Binding, Context, bindings, hints, keys_of, markdown, resolve};
 pub use cause::{Cause, cause};
 pub use geometry::{Area, MIN_SIZE, Panes, Tier, panes};
-pub use job::{DataSource, Effect, Fix, Job, JobKind, KnownEntry, Outcome, Preview, Wish, Work};
+pub use job::{
+    Data, DataSource, Effect, Fix, Job, JobKind, KnownEntry, LeftOut, Outcome, Preview, Wish, Work,
+};
 pub use key::{Code, Key};
 pub use state::{
     App, Background, Editor, Eye, Load, Notice, Overlay, PathPrompt, PathUse, Sheet, SpecialTable, Step,

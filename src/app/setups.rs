@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::job::{Effect, Fix, JobKind};
+use super::job::{Data, Effect, Fix, JobKind};
 use super::state::{App, Load, Notice, Step};
 use super::update::{inspect, load_tokenizer};
 use crate::chat::Sample;
@@ -34,6 +34,25 @@ pub(super) fn stop_loading(app: &mut App) -> Vec<Effect> {
     let mut effects = vec![Effect::Cancel(JobKind::Tokenizer)];
     effects.extend(refuse(app, format!("loading {name} was cancelled")));
     effects
+}
+
+/// Ends the reading of a file and goes back to the data before it.
+pub(super) fn stop_reading(app: &mut App) -> Vec<Effect> {
+    app.tickets.remove(&JobKind::Samples);
+    let error = format!("reading {} was cancelled", app.source.name());
+    let mut effects = vec![Effect::Cancel(JobKind::Samples)];
+    effects.extend(no_samples(app, error));
+    effects
+}
+
+/// Data that could not be read: say why; the data before stays, as the tokenizer does.
+pub(super) fn no_samples(app: &mut App, error: String) -> Vec<Effect> {
+    (app.samples, app.reading) = (Load::Failed(error.clone()), None);
+    if let Some((source, Data { samples, left_out })) = app.former.take() {
+        (app.source, app.samples, app.left_out) = (source, Load::Ready(samples), left_out);
+    }
+    app.notice = Some(Notice { text: error, is_error: true });
+    Vec::new()
 }
 
 /// Changes the set-up, and remembers the old one.

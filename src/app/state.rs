@@ -9,13 +9,13 @@ use super::action::Screen;
 use super::cause::{Cause, cause};
 use super::flow::{Density, Flow, Place};
 use super::geometry::{Panes, Tier, panes};
-use super::job::{DataSource, Fix, JobKind, Preview, Vocabulary, Wish};
+use super::job::{Data, DataSource, Fix, JobKind, LeftOut, Preview, Vocabulary, Wish};
 use super::panels::Panels;
 use super::picker::Picker;
 use super::survey::{SampleState, Tally};
 use super::template_editor::TemplateEditor;
 use super::view::SampleView;
-use crate::chat::Sample;
+use crate::chat::{ReadProgress, Sample};
 use crate::diagnose::{ListedToken, SpecialTruth};
 use crate::hub::Progress;
 use crate::setup::{NONE, Request, Setup, TokenChoice};
@@ -197,8 +197,12 @@ pub struct App {
     /// Note what was loaded, for the next time; not for a single frame.
     pub remembers: bool,
     pub samples: Load<Arc<Vec<Sample>>>,
+    /// Records of the data that are no samples.
+    pub left_out: Option<LeftOut>,
+    /// How far the reading of the data is.
+    pub reading: Option<ReadProgress>,
     /// The data before, while another file is read: it comes back where that one cannot be read.
-    pub former: Option<(DataSource, Arc<Vec<Sample>>)>,
+    pub former: Option<(DataSource, Data)>,
     /// Position of the sample on screen.
     pub current: usize,
     /// The sample on screen while it is edited.
@@ -252,6 +256,8 @@ impl App {
             progress: None,
             remembers: false,
             samples: Load::Idle,
+            left_out: None,
+            reading: None,
             former: None,
             current: 0,
             draft: None,

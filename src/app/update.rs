@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use super::action::{Action, Screen};
 use super::bindings::{Context, resolve};
-use super::job::{DataSource, Effect, Job, JobKind, Outcome, Work};
+use super::job::{Data, DataSource, Effect, Job, JobKind, Outcome, Work};
 use super::key::{Code, Key};
 use super::overlays::{accept, edit, in_overlay, open, open_with_known, preview, typed};
 use super::panels;
 use super::picker::{self, PickKind, Picker};
-use super::setups::{apply_fix, change, refuse, stop_loading, undo};
+use super::setups::{apply_fix, change, no_samples, refuse, stop_loading, stop_reading, undo};
 use super::state::{App, Background, Load, Notice, Overlay, PathPrompt, PathUse, Sheet};
 use super::template_editor;
 use super::view::SampleView;
@@ -131,7 +131,8 @@ pub(super) fn load_tokenizer(app: &mut App) -> Effect {
 
 pub(super) fn load_samples(app: &mut App, source: DataSource) -> Effect {
     if let Load::Ready(samples) = std::mem::replace(&mut app.samples, Load::Loading) {
-        app.former = Some((app.source.clone(), samples));
+        let left_out = app.left_out.take();
+        app.former = Some((app.source.clone(), Data { samples, left_out }));
     }
     app.source = source.clone();
     job(app, JobKind::Samples, Work::LoadSamples(source, app.request.layout))
@@ -176,22 +177,20 @@ fn done(app: &mut App, outcome: Outcome) -> Vec<Effect> {
             (app.base, app.progress) = (Load::Failed(error.clone()), None);
             refuse(app, error)
         }
-        Outcome::Samples(Ok(samples)) => {
-            (app.samples, app.former) = (Load::Ready(samples), None);
+        Outcome::Reading(progress) => {
+            app.reading = Some(progress);
+            Vec::new()
+        }
+        Outcome::Samples(Ok(Data { samples, left_out })) => {
+            (app.samples, app.former, app.reading) = (Load::Ready(samples), None, None);
+            app.notice = left_out.as_ref().map(|some| Notice { text: some.line(), is_error: true });
+            app.left_out = left_out;
             (app.current, app.eye.sample, app.draft) = (0, 0, None);
             app.view = Load::Idle;
             app.survey_stale = true;
             inspect(app)
         }
-        Outcome::Samples(Err(error)) => {
-            app.samples = Load::Failed(error.clone());
-            // The data before stays, as the tokenizer does.
-            if let Some((source, samples)) = app.former.take() {
-                (app.source, app.samples) = (source, Load::Ready(samples));
-            }
-            app.notice = Some(Notice { text: error, is_error: true });
-            Vec::new()
-        }
+        Outcome::Samples(Err(error)) => no_samples(app, error),
         Outcome::Inspected(Ok(view)) => inspected(app, view),
         Outcome::Inspected(Err(error)) => refuse(app, error),
         Outcome::Surveyed { first, states, done } => {
@@ -314,6 +313,7 @@ fn command(app: &mut App, action: Action) -> Vec<Effect> {
         }
         Action::Explain => return explain(app),
         Action::Back if matches!(app.base, Load::Loading) => return stop_loading(app),
+        Action::Back if matches!(app.samples, Load::Loading) => return stop_reading(app),
         Action::PickTemplate => {
             let mut effects = open(app, Picker::new(PickKind::Template, picker::templates()));
             if let Some(base) = app.base.ready().cloned() {

@@ -11,5 +11,5 @@ mod sample;
 pub use conversation::{Conversation, content, role};
 pub use llava::{SeparatorStyle, Template, build_messages, speaker_prompt};
 pub use plain_record::{PlainRecord, PlainTurn};
-pub use reader::{SampleFile, parse_samples, read_samples, sample_of};
+pub use reader::{ReadProgress, SampleFile, parse_samples, read_samples, read_sound_samples, sample_of};
 pub use sample::{Body, Sample, TextSegment, Turn};

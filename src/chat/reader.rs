@@ -1,37 +1,97 @@
-//! Files of samples, read whole: every layout, plain or compressed. Errors name the line and the sample.
+//! Files of samples, every layout, plain or compressed: record by record, so that the text of a file is never in memory
+//! as a whole. Errors name the line and the sample.
 
-use std::path::Path;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
 use serde_json::Value;
 
-use super::layout::{self, Detection, Layout};
+use super::layout::{self, Detection, Layout, Votes};
 use super::sample::Sample;
-use crate::data::{Record, Records, sources};
+use crate::data::{Meter, Record, Records, sources};
 use crate::error::{Error, Result};
 
-/// Rows that detection looks at: the first and others spread over the file.
-const LOOKED_AT: usize = 64;
+/// Records that are parsed at once, between two looks at whether the reading is still wanted, and about how many bytes.
+const BATCH: usize = 256;
+const BATCH_BYTES: usize = 4 << 20;
 
 /// The samples of a file, and which layout they have.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct SampleFile {
     pub samples: Vec<Sample>,
     /// `None` where the layout was given, or no rule fits any row.
     pub detection: Option<Detection>,
+    /// Records that are no samples: left out by [`read_sound_samples`], always zero from [`read_samples`].
+    pub left_out: usize,
+    /// Why the first of them is none.
+    pub first_problem: Option<Error>,
+}
+
+/// How far the reading of a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadProgress {
+    pub samples: usize,
+    /// Bytes read, as they lie on the disk.
+    pub bytes: u64,
+    /// Bytes to read; `None` for standard input.
+    pub total: Option<u64>,
 }
 
 /// Reads a data file (a folder or a pattern: all of its files); `-` reads standard input. `layout` forces one.
 ///
 /// # Errors
-/// What cannot be read, and rows that are not as their layout says.
+/// What cannot be read, and the first record that is no sample.
 pub fn read_samples(path: &Path, layout: Option<Layout>) -> Result<SampleFile> {
-    let mut records = Vec::new();
-    for source in sources(&[path.to_path_buf()])? {
-        for record in Records::open(&source)? {
-            records.push(record?);
+    read(path, Gathering::new(layout, true), &mut |_| ControlFlow::Continue(()))
+}
+
+/// The same, but records that are no samples are left out and counted. `progress` is told how far it is, and ends the
+/// reading where nobody waits for it any more.
+///
+/// # Errors
+/// What cannot be read, a file without any sample, and [`Error::Cancelled`].
+pub fn read_sound_samples(
+    path: &Path,
+    layout: Option<Layout>,
+    progress: &mut dyn FnMut(ReadProgress) -> ControlFlow<()>,
+) -> Result<SampleFile> {
+    read(path, Gathering::new(layout, false), progress)
+}
+
+fn read(
+    path: &Path,
+    mut gathering: Gathering,
+    progress: &mut dyn FnMut(ReadProgress) -> ControlFlow<()>,
+) -> Result<SampleFile> {
+    let meter = Meter::default();
+    let sources = sources(&[path.to_path_buf()])?;
+    let total = sources.iter().map(|source| source.size()).sum();
+    for source in sources {
+        let mut records = Records::metered(&source, &meter)?;
+        loop {
+            let batch = next_batch(&mut records)?;
+            if batch.is_empty() {
+                break;
+            }
+            gathering.take(&batch)?;
+            let done = ReadProgress { samples: gathering.file.samples.len(), bytes: meter.read(), total };
+            if progress(done).is_break() {
+                return Err(Error::Cancelled);
+            }
         }
     }
-    samples_of(&records, layout, path)
+    gathering.finish(path)
+}
+
+fn next_batch(records: &mut Records) -> Result<Vec<Record>> {
+    let (mut batch, mut bytes) = (Vec::new(), 0);
+    while batch.len() < BATCH && bytes < BATCH_BYTES {
+        let Some(record) = records.next().transpose()? else { break };
+        bytes += record.bytes.len();
+        batch.push(record);
+    }
+    Ok(batch)
 }
 
 /// Reads the bytes of a data file; `path` only names it in errors.
@@ -41,37 +101,70 @@ pub fn read_samples(path: &Path, layout: Option<Layout>) -> Result<SampleFile> {
 pub fn parse_samples(bytes: &[u8], path: &Path) -> Result<Vec<Sample>> {
     let reader = Box::new(std::io::Cursor::new(bytes.to_vec()));
     let records: Vec<Record> = Records::new(path.display().to_string(), reader).collect::<Result<_>>()?;
-    Ok(samples_of(&records, None, path)?.samples)
+    let mut gathering = Gathering::new(None, true);
+    gathering.take(&records)?;
+    Ok(gathering.finish(path)?.samples)
 }
 
-fn samples_of(records: &[Record], layout: Option<Layout>, path: &Path) -> Result<SampleFile> {
-    if records.is_empty() {
-        let message = "there is no conversation in this file".to_string();
-        return Err(Error::Json { path: path.to_path_buf(), line: 1, message });
+/// Samples as they come in.
+struct Gathering {
+    /// The layout that is forced.
+    layout: Option<Layout>,
+    /// The first record that is no sample ends it.
+    strict: bool,
+    file: SampleFile,
+    votes: Votes,
+    records: usize,
+}
+
+impl Gathering {
+    fn new(layout: Option<Layout>, strict: bool) -> Self {
+        Self { layout, strict, file: SampleFile::default(), votes: Votes::default(), records: 0 }
     }
-    let rows: Vec<Value> = records.iter().map(row_of).collect::<Result<_>>()?;
-    let detection = match layout {
-        Some(_) => None,
-        None => {
-            let step = rows.len().div_ceil(LOOKED_AT);
-            let some: Vec<&Value> = rows.iter().step_by(step).collect();
-            layout::detect(&some)
+
+    fn take(&mut self, batch: &[Record]) -> Result<()> {
+        let (forced, first) = (self.layout, self.records);
+        let one = |(n, record): (usize, &Record)| -> (Option<Layout>, Result<Sample>) {
+            let row = match row_of(record) {
+                Ok(row) => row,
+                Err(e) => return (None, Err(e)),
+            };
+            let line = usize::try_from(record.place.line).unwrap_or(usize::MAX);
+            let sample = sample_of(&row, forced, first + n, line, Path::new(&record.place.file));
+            (Layout::of_row(&row), sample)
+        };
+        let read: Vec<(Option<Layout>, Result<Sample>)> = batch.par_iter().enumerate().map(one).collect();
+        self.records += batch.len();
+        for (layout, sample) in read {
+            self.votes.count(layout);
+            match sample {
+                Ok(sample) => self.file.samples.push(sample),
+                Err(error) if self.strict => return Err(error),
+                Err(error) => {
+                    self.file.left_out += 1;
+                    self.file.first_problem.get_or_insert(error);
+                }
+            }
         }
-    };
-    let samples = rows.iter().zip(records).enumerate().map(|(index, (row, record))| {
-        let line = usize::try_from(record.place.line).unwrap_or(usize::MAX);
-        sample_of(row, layout, index, line, Path::new(&record.place.file))
-    });
-    Ok(SampleFile { samples: samples.collect::<Result<_>>()?, detection })
+        Ok(())
+    }
+
+    fn finish(mut self, path: &Path) -> Result<SampleFile> {
+        if self.file.samples.is_empty() {
+            let message = "there is no conversation in this file".to_string();
+            let nothing = || Error::Json { path: PathBuf::from(path), line: 1, message };
+            return Err(self.file.first_problem.unwrap_or_else(nothing));
+        }
+        if self.layout.is_none() {
+            self.file.detection = self.votes.winner();
+        }
+        Ok(self.file)
+    }
 }
 
 fn row_of(record: &Record) -> Result<Value> {
     let first_line = usize::try_from(record.place.line).unwrap_or(usize::MAX);
-    serde_json::from_slice(&record.bytes).map_err(|e| Error::Json {
-        path: record.place.file.clone().into(),
-        line: first_line + e.line().saturating_sub(1),
-        message: e.to_string(),
-    })
+    serde_json::from_slice(&record.bytes).map_err(|e| Error::json_from(&record.place.file, first_line, &e))
 }
 
 /// The sample that a row holds, by the rule that it satisfies unless a layout is forced; `index`, `line` and `path`
@@ -144,6 +237,32 @@ mod tests {
         let error = parse("{\"conversations\": []}\n{oops").expect_err("broken");
         assert!(error.to_string().contains("line 2"), "{error}");
         assert!(parse("").is_err() && parse("[]").is_err());
+    }
+
+    #[test]
+    fn records_that_are_no_samples_are_left_out_and_named() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let path = dir.path().join("rows.jsonl");
+        let good = "{\"conversations\": []}\n";
+        std::fs::write(&path, format!("{good}{{oops\n{good}7\n")).expect("written");
+        assert!(read_samples(&path, None).is_err());
+        let mut seen = Vec::new();
+        let file = read_sound_samples(&path, None, &mut |progress| {
+            seen.push(progress);
+            ControlFlow::Continue(())
+        });
+        let file = file.expect("reads");
+        // Ids count all records, so that those of a scan are the same.
+        assert_eq!(file.samples.iter().map(|s| s.id.as_str()).collect::<Vec<_>>(), ["0", "2"]);
+        assert_eq!(file.left_out, 2);
+        assert!(file.first_problem.expect("a problem").to_string().contains("line 2"));
+        let size = std::fs::metadata(&path).expect("there").len();
+        assert_eq!(seen, [ReadProgress { samples: 2, bytes: size, total: Some(size) }]);
+        let stopped = read_sound_samples(&path, None, &mut |_| ControlFlow::Break(()));
+        assert!(matches!(stopped, Err(Error::Cancelled)));
+        std::fs::write(&path, "7\n").expect("written");
+        let none = read_sound_samples(&path, None, &mut |_| ControlFlow::Continue(()));
+        assert!(none.expect_err("no sample").to_string().contains("expected a JSON object"));
     }
 
     #[test]

@@ -8,9 +8,9 @@ use rayon::prelude::*;
 use super::{panels, recent, template};
 use crate::app::fix::find_fix;
 use crate::app::survey::{PREVIEW_LIMIT, SampleState, tally};
-use crate::app::{DataSource, KnownEntry, Outcome, Preview, SampleView, Wish, Work};
+use crate::app::{Data, DataSource, KnownEntry, LeftOut, Outcome, Preview, SampleView, Wish, Work};
 use crate::chat::jinja::TemplateSet;
-use crate::chat::{Sample, read_samples};
+use crate::chat::{Sample, SampleFile, read_sound_samples};
 use crate::diagnose::special_truth;
 use crate::hub::{HubOptions, cached_models};
 use crate::labels::IMAGE_TOKEN_INDEX;
@@ -36,11 +36,15 @@ pub fn perform(work: Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Ou
         }
         Work::LoadSamples(source, layout) => {
             let read = match &source {
-                DataSource::Embedded => samples::conversations(),
-                DataSource::EmbeddedMessages => samples::messages(),
-                DataSource::File(path) => read_samples(path, layout).map(|file| file.samples),
+                DataSource::Embedded => samples::conversations().map(all_sound),
+                DataSource::EmbeddedMessages => samples::messages().map(all_sound),
+                DataSource::File(path) => read_sound_samples(path, layout, &mut |progress| {
+                    emit(Outcome::Reading(progress));
+                    if cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                })
+                .map(data),
             };
-            emit(Outcome::Samples(read.map(Arc::new).map_err(|e| e.to_string())));
+            emit(Outcome::Samples(read.map_err(|e| e.to_string())));
         }
         Work::Inspect { wish, index, sample } => {
             let view = resolve(&wish.base, &wish.request)
@@ -63,6 +67,15 @@ pub fn perform(work: Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Ou
         Work::Panel(work) => panels::perform(work, cancelled, &mut |outcome| emit(Outcome::Panel(outcome))),
         Work::Vocabulary(tokenizer) => emit(Outcome::Vocabulary(Arc::new(tokenizer.vocabulary()))),
     }
+}
+
+fn all_sound(samples: Vec<Sample>) -> Data {
+    Data { samples: Arc::new(samples), left_out: None }
+}
+
+fn data(file: SampleFile) -> Data {
+    let left_out = file.first_problem.map(|first| LeftOut { count: file.left_out, first: first.to_string() });
+    Data { samples: Arc::new(file.samples), left_out }
 }
 
 fn survey(setup: &Setup, samples: &[Sample], cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Outcome)) {

@@ -6,6 +6,7 @@ use crate::app::survey::SampleState;
 use crate::app::{
     Action, App, Area, Binding, Load, Notice, Panes, Screen, Target, Tier, bindings, context, hints, tour,
 };
+use crate::chat::ReadProgress;
 use crate::hub::{Progress, Stage};
 use crate::setup::{AUTO, SAMPLE_PREFIX, TokenChoice};
 use crate::text::width;
@@ -308,6 +309,12 @@ pub fn footer(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
         );
         return;
     }
+    if let (Load::Loading, Some(progress), None) = (&app.samples, &app.reading, &app.overlay) {
+        let text = reading_text(app, progress);
+        canvas
+            .spans(area, &[(&text, Meaning::Warning), ("  esc ", Meaning::Key), ("ends it", Meaning::Quiet)]);
+        return;
+    }
     let hints = hints(context(app));
     // Help and quit are never the ones that do not fit.
     let (last, first): (Vec<_>, Vec<_>) =
@@ -339,9 +346,20 @@ pub fn recipe_text(app: &App) -> String {
     if app.request.recipe == AUTO { format!("{chosen} (auto)") } else { chosen.to_string() }
 }
 
+/// `data.json · 12000 samples · 3.1 of 11.4 MB`.
+fn reading_text(app: &App, progress: &ReadProgress) -> String {
+    let of = progress.total.map(|total| format!(" of {}", megabytes(total))).unwrap_or_default();
+    format!("{} · {} samples · {}{of} MB", app.source.name(), progress.samples, megabytes(progress.bytes))
+}
+
+/// Exact enough for a display: bytes of a file are far below 2^53.
+#[allow(clippy::cast_precision_loss)]
+fn megabytes(bytes: u64) -> String {
+    format!("{:.1}", bytes as f64 / 1e6)
+}
+
 /// `org/name · tokenizer.json · 3.1 of 11.4 MB · 2.2 MB/s`.
 fn progress_text(app: &App, progress: &Progress) -> String {
-    let megabytes = |bytes: f64| format!("{:.1}", bytes / 1e6);
     let mut parts = vec![app.request.tokenizer.clone()];
     parts.push(match progress.stage {
         Stage::Listing => "asking which files there are".to_string(),
@@ -352,16 +370,14 @@ fn progress_text(app: &App, progress: &Progress) -> String {
         Stage::FromCache => "from the cache".to_string(),
     });
     if progress.bytes > 0 {
-        // Exact enough for a display: bytes of a download are far below 2^53.
-        #[allow(clippy::cast_precision_loss)]
-        let (done, total) = (progress.bytes as f64, progress.total.map(|t| t as f64));
-        parts.push(match total {
-            Some(total) => format!("{} of {} MB", megabytes(done), megabytes(total)),
-            None => format!("{} MB", megabytes(done)),
+        let done = megabytes(progress.bytes);
+        parts.push(match progress.total {
+            Some(total) => format!("{done} of {} MB", megabytes(total)),
+            None => format!("{done} MB"),
         });
     }
     if let Some(rate) = progress.bytes_per_second {
-        parts.push(format!("{} MB/s", megabytes(rate)));
+        parts.push(format!("{:.1} MB/s", rate / 1e6));
     }
     parts.join(" · ")
 }

@@ -22,10 +22,15 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
             (&progress, Meaning::Warning),
         ],
     );
-    let room = usize::from(area.height.saturating_sub(1)).max(1);
+    let mut below = 1;
+    if let Some(left_out) = &app.left_out {
+        canvas.text(area.line(1), &format!("✗ {}", left_out.line()), Meaning::Bad);
+        below = 2;
+    }
+    let room = usize::from(area.height.saturating_sub(below)).max(1);
     let top = app.eye.sample.saturating_sub(room / 2).min(samples.len().saturating_sub(room));
     for (n, sample) in samples.iter().enumerate().skip(top).take(room) {
-        let line = area.line(u16::try_from(n - top + 1).unwrap_or(u16::MAX));
+        let line = area.line(u16::try_from(n - top).unwrap_or(u16::MAX).saturating_add(below));
         let (mark, meaning, text) = match app.states.get(n) {
             None => ("…", Meaning::Quiet, String::new()),
             Some(state) => (mark(state), state_meaning(state), state.line()),

@@ -31,7 +31,12 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
     let lost = report.lost_samples();
     let text = format!("{lost} train on nothing or are replaced");
     let meaning = if lost == 0 { Meaning::Good } else { Meaning::Bad };
-    canvas.spans(area.line(0), &[(&head, Meaning::Strong), (&text, meaning)]);
+    let bad = match report.bad_records {
+        0 => String::new(),
+        1 => "  1 record is no sample".to_string(),
+        count => format!("  {count} records are no samples"),
+    };
+    canvas.spans(area.line(0), &[(&head, Meaning::Strong), (&text, meaning), (&bad, Meaning::Bad)]);
     let rate = format!("{:>7} a second", state.pace.rate());
     if !state.done {
         let pace = format!("{}{}", share_and_left(&state.pace), rate.trim_start());

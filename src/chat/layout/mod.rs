@@ -1,6 +1,6 @@
 //! File layouts of conversation data: which one a file has, and its rows as one kind of value.
 //!
-//! Detection goes by the keys of some rows and reports the rule it used ([`detect`]); reading is [`read`]. Nulls that
+//! Detection goes by the keys of the rows and reports the rule it used ([`Votes`]); reading is [`read`]. Nulls that
 //! Parquet fills in for missing keys are dropped. JSON rows only: opening files is the caller's work.
 
 mod llava;
@@ -138,23 +138,42 @@ fn has_keys(value: Option<&Value>, key: &str) -> bool {
 pub struct Detection {
     pub layout: Layout,
     pub rule: &'static str,
-    /// Rows looked at that have this layout, and rows looked at.
+    /// Rows that have this layout, and all rows.
     pub votes: (usize, usize),
 }
 
-/// The layout of most of `rows`; give it the first row and some later ones. `None` when no row fits any.
-///
-/// A file is [`Layout::Llava`] when any row of a ShareGPT file has an image: text-only rows are mixed in.
-pub fn detect(rows: &[&Value]) -> Option<Detection> {
-    let found: Vec<Layout> = rows.iter().copied().filter_map(Layout::of_row).collect();
-    let count = |layout: Layout| found.iter().filter(|found| **found == layout).count();
-    let mut layout = *found.iter().rev().max_by_key(|layout| count(**layout))?;
-    let mut votes = count(layout);
-    if [Layout::ShareGpt, Layout::Llava].contains(&layout) && count(Layout::Llava) > 0 {
-        layout = Layout::Llava;
-        votes = count(Layout::ShareGpt) + count(Layout::Llava);
+/// The layouts of the rows of a file, counted.
+#[derive(Debug, Clone, Default)]
+pub struct Votes {
+    /// In the order in which they were first met.
+    found: Vec<(Layout, usize)>,
+    rows: usize,
+}
+
+impl Votes {
+    /// Counts a row; `None` where no rule fits it.
+    pub fn count(&mut self, layout: Option<Layout>) {
+        self.rows += 1;
+        let Some(layout) = layout else { return };
+        match self.found.iter_mut().find(|(found, _)| *found == layout) {
+            Some((_, votes)) => *votes += 1,
+            None => self.found.push((layout, 1)),
+        }
     }
-    Some(Detection { layout, rule: layout.rule(), votes: (votes, rows.len()) })
+
+    /// The layout of most rows, of equals the one met first; `None` when no row fits any.
+    ///
+    /// A file is [`Layout::Llava`] when any row of a ShareGPT file has an image: text-only rows are mixed in.
+    pub fn winner(&self) -> Option<Detection> {
+        let of =
+            |layout: Layout| self.found.iter().find(|(found, _)| *found == layout).map_or(0, |(_, n)| *n);
+        let (mut layout, mut votes) = *self.found.iter().rev().max_by_key(|(_, votes)| *votes)?;
+        if [Layout::ShareGpt, Layout::Llava].contains(&layout) && of(Layout::Llava) > 0 {
+            layout = Layout::Llava;
+            votes = of(Layout::ShareGpt) + of(Layout::Llava);
+        }
+        Some(Detection { layout, rule: layout.rule(), votes: (votes, self.rows) })
+    }
 }
 
 /// Why a row is not what its layout says.
@@ -235,6 +254,12 @@ mod tests {
     use super::*;
     use crate::chat::Body;
     use serde_json::json;
+
+    fn detect(rows: &[&Value]) -> Option<Detection> {
+        let mut votes = Votes::default();
+        rows.iter().for_each(|row| votes.count(Layout::of_row(row)));
+        votes.winner()
+    }
 
     fn read(layout: Layout, row: &Value) -> Result<Sample, RowError> {
         super::read(layout, row, "x".into())

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::app::DataSource;
 use crate::app::panels::scan::{Outcome, Work};
-use crate::data::{Meter, Record, Records, Source};
+use crate::data::{Meter, Record, Records, Source, sources};
 use crate::error::Result;
 use crate::report::{Pace, example_mask};
 use crate::samples;
@@ -22,13 +22,14 @@ pub fn perform(work: Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Ou
 
 fn scan(work: Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Outcome)) -> Result<()> {
     let meter = Meter::default();
-    let (records, total) = match work.source {
+    let (records, total): (Vec<Records>, _) = match work.source {
         DataSource::File(path) => {
-            let source = Source::File(path);
-            (Records::metered(&source, &meter)?, source.size())
+            let sources = sources(&[path])?;
+            let total = sources.iter().map(Source::size).sum();
+            (sources.iter().map(|source| Records::metered(source, &meter)).collect::<Result<_>>()?, total)
         }
-        DataSource::Embedded => (samples::records(samples::CONVERSATIONS), None),
-        DataSource::EmbeddedMessages => (samples::records(samples::MESSAGES), None),
+        DataSource::Embedded => (vec![samples::records(samples::CONVERSATIONS)], None),
+        DataSource::EmbeddedMessages => (vec![samples::records(samples::MESSAGES)], None),
     };
     let scanner = Scanner::new(work.setup, None, None);
     let mut whole = scanner.empty();
@@ -39,7 +40,7 @@ fn scan(work: Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Outcome))
         Outcome::Counted { report: Box::new(report.clone()), pace, done }
     };
     let mut batch: Vec<Record> = Vec::with_capacity(BATCH);
-    for record in records {
+    for record in records.into_iter().flatten() {
         batch.push(record?);
         if batch.len() >= BATCH {
             if cancelled() {
