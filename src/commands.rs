@@ -19,6 +19,7 @@ use std::process::ExitCode;
 
 use crate::chat::{Sample, read_samples};
 use crate::cli::{Arguments, ColorChoice, Command, Format, SharedOptions};
+use crate::data::unread_folders;
 use crate::error::{Error, Result};
 use crate::hub::{Progress, Stage};
 use crate::report::Paint;
@@ -135,6 +136,7 @@ fn conversations(shared: &SharedOptions) -> Result<Vec<Sample>> {
         let built_in = shared.template.as_ref().is_some_and(|name| name.starts_with(SAMPLE_PREFIX));
         return if built_in { samples::messages() } else { samples::conversations() };
     };
+    say_unread(std::slice::from_ref(path));
     let file = read_samples(path, shared.layout)?;
     if let Some(found) = &file.detection {
         let (rows, of) = found.votes;
@@ -142,6 +144,16 @@ fn conversations(shared: &SharedOptions) -> Result<Vec<Sample>> {
         say(&format!("note: layout {name}: {} ({rows} of {of} records)", found.rule));
     }
     Ok(file.samples)
+}
+
+/// Says on stderr which folders inside the given ones hold data that nobody reads.
+fn say_unread(paths: &[std::path::PathBuf]) {
+    for folder in unread_folders(paths) {
+        let folder = folder.display();
+        say(&format!(
+            "note: {folder} holds data files too, which are not read; name it, or give a pattern with **"
+        ));
+    }
 }
 
 /// The format, checked against those that the command has.

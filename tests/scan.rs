@@ -117,6 +117,34 @@ fn shards_of_any_number_merge_into_the_report_of_one_run() {
         maskscope(&["scan", "merge", one.to_str().unwrap(), path.to_str().unwrap()]).output().expect("runs");
     assert_eq!(refused.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("do not belong together"));
+    // The same part twice, by its own name or as a copy.
+    let one = one.to_str().unwrap();
+    let refused = maskscope(&["scan", "merge", one, one]).output().expect("runs");
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("a part counts once"));
+    let copy = folder.path().join("copy.json");
+    std::fs::copy(one, &copy).expect("copied");
+    let doubtful = maskscope(&["scan", "merge", one, copy.to_str().unwrap()]).output().expect("runs");
+    assert!(String::from_utf8_lossy(&doubtful.stderr).contains("are equal; if they are one part"));
+}
+
+#[test]
+fn folders_inside_a_folder_are_named_where_nobody_reads_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let inner = folder.path().join("inner");
+    std::fs::create_dir(&inner).expect("made");
+    let row = r#"{"conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]}"#;
+    std::fs::write(inner.join("a.json"), row).expect("written");
+    let scan = || {
+        maskscope(&["scan", "-t", "sample:phi-2", folder.path().to_str().unwrap()]).output().expect("runs")
+    };
+    let refused = scan();
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("inner does"), "{refused:?}");
+    std::fs::write(folder.path().join("b.json"), row).expect("written");
+    let read = scan();
+    assert!(String::from_utf8_lossy(&read.stdout).contains("1 samples"), "{read:?}");
+    assert!(String::from_utf8_lossy(&read.stderr).contains("inner holds data files too"), "{read:?}");
 }
 
 struct Files {

@@ -194,10 +194,9 @@ pub(super) fn pick_token(app: &mut App) -> Vec<Effect> {
         return Vec::new();
     };
     let Some(role) = super::moves::role(app) else { return Vec::new() };
-    let mut picker = Picker::new(
-        PickKind::Token(role),
-        picker::special_tokens(role, &app.request, &view.setup.tokenizer, &base),
-    );
+    let free = app.special_truth().map(|truth| truth.reserved.as_slice()).unwrap_or_default();
+    let entries = picker::special_tokens(role, &app.request, &view.setup.tokenizer, &base, free);
+    let mut picker = Picker::new(PickKind::Token(role), entries);
     let mut effects = Vec::new();
     match &app.vocabulary {
         Some((name, tokens)) if *name == base.name => picker.extend(picker::vocabulary(role, tokens)),

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::{Outcome, format, print, say, setup};
+use super::{Outcome, format, print, say, say_unread, setup};
 use crate::chat::layout::Layout;
 use crate::cli::{Format, ScanArguments, ScanCommand, SharedOptions};
 use crate::data::{Meter, Records, Source, is_same_file, sources};
@@ -32,6 +32,7 @@ pub fn run(shared: &SharedOptions, arguments: &ScanArguments) -> Result<Outcome>
     if arguments.stdin {
         paths.push(PathBuf::from("-"));
     }
+    say_unread(&paths);
     let inputs: Vec<Input> = match paths.as_slice() {
         [] => vec![Input::Embedded],
         paths => sources(paths)?.into_iter().map(Input::Source).collect(),
@@ -64,13 +65,25 @@ fn show(report: &Report, form: Format) -> Result<Outcome> {
 
 fn merge(paths: &[PathBuf]) -> Result<Report> {
     let mut whole: Option<Report> = None;
+    let mut known: Vec<(&PathBuf, Vec<u8>)> = Vec::new();
     for path in paths {
         let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
+        if let Some((other, _)) = known.iter().find(|(_, content)| *content == bytes) {
+            let (name, other_name) = (path.display(), other.display());
+            if is_same_file(other, path) {
+                return Err(Error::Usage(format!("{name} is {other_name} again: a part counts once")));
+            }
+            // Two parts may be alike by chance, small ones above all.
+            say(&format!(
+                "note: {name} and {other_name} are equal; if they are one part, it now counts twice"
+            ));
+        }
         let report: Report = serde_json::from_slice(&bytes).map_err(|e| Error::json(path, &e))?;
         match &mut whole {
             Some(whole) => whole.merge(report)?,
             None => whole = Some(report),
         }
+        known.push((path, bytes));
     }
     let mut whole = whole.ok_or_else(|| {
         Error::Usage("scan merge needs reports, as scan --format json writes them".to_string())

@@ -15,5 +15,5 @@ mod sources;
 mod stream;
 
 pub use progress::Meter;
-pub use sources::{Source, is_same_file, sources};
+pub use sources::{Source, is_same_file, sources, unread_folders};
 pub use stream::{Place, Record, Records};

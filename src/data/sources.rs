@@ -130,17 +130,39 @@ fn whole_path(path: &Path) -> Option<PathBuf> {
     Some(folder.canonicalize().ok()?.join(path.file_name()?))
 }
 
+/// Folders inside the folders that arguments name which hold data files too: nobody reads these, and somebody should
+/// say so.
+pub fn unread_folders(arguments: &[PathBuf]) -> Vec<PathBuf> {
+    let inside = arguments.iter().filter_map(|argument| std::fs::read_dir(argument).ok());
+    let inside = inside.flat_map(|entries| entries.flatten().map(|entry| entry.path()));
+    let mut found: Vec<PathBuf> = inside
+        .filter(|path| path.is_dir() && data_files(path).is_ok_and(|files| !files.is_empty()))
+        .collect();
+    found.sort();
+    found
+}
+
 fn folder(folder: &Path) -> Result<Vec<Source>> {
-    let entries = std::fs::read_dir(folder).map_err(|e| Error::io(folder, e))?;
+    let found = data_files(folder).map_err(|e| Error::io(folder, e))?;
+    if found.is_empty() {
+        let what = ENDINGS.join(", ");
+        let inside = match unread_folders(&[folder.to_path_buf()]).first() {
+            Some(inside) => format!("; {} does", inside.display()),
+            None => String::new(),
+        };
+        return Err(Error::Usage(format!("{}: this folder holds no {what} file{inside}", folder.display())));
+    }
+    Ok(found.into_iter().map(Source::File).collect())
+}
+
+/// The data files right in a folder, by name.
+fn data_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let is_data = |path: &PathBuf| {
         let name = path.file_name().map(|n| n.to_string_lossy().to_lowercase()).unwrap_or_default();
         path.is_file() && ENDINGS.iter().any(|ending| name.ends_with(ending))
     };
-    let mut found: Vec<PathBuf> = entries.flatten().map(|e| e.path()).filter(is_data).collect();
-    if found.is_empty() {
-        let what = ENDINGS.join(", ");
-        return Err(Error::Usage(format!("{}: this folder holds no {what} file", folder.display())));
-    }
+    let mut found: Vec<PathBuf> =
+        std::fs::read_dir(folder)?.flatten().map(|e| e.path()).filter(is_data).collect();
     found.sort();
-    Ok(found.into_iter().map(Source::File).collect())
+    Ok(found)
 }

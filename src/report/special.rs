@@ -27,9 +27,15 @@ pub fn special_text(out: &mut dyn Write, setup: &Setup, paint: Paint) -> std::io
         VERY_LARGE_INTEGER => "none".to_string(),
         max => max.to_string(),
     };
+    // The training code gives its own length to the tokenizer it loads.
+    let trained = setup.options.model_max_length;
+    let cut = match facts.model_max_length == trained as u128 {
+        true => String::new(),
+        false => format!(" in its files, {trained} in training"),
+    };
     writeln!(
         out,
-        "  vocab_size {} · len {} · model_max_length {max}",
+        "  vocab_size {} · len {} · model_max_length {max}{cut}",
         tokenizer.vocab_size(),
         tokenizer.len()
     )?;

@@ -2,7 +2,7 @@
 
 use super::canvas::{Canvas, wrapped};
 use super::theme::Meaning;
-use crate::app::panels::doctor::shown;
+use crate::app::panels::doctor::{CHECKED, SEARCHED, shown};
 use crate::app::{App, Area, Load, Panes};
 use crate::diagnose::{Finding, Report, Verdict};
 use crate::report::effect_text;
@@ -48,6 +48,7 @@ fn summary(canvas: &mut Canvas<'_>, app: &App, area: Area, report: &Report) -> u
     let state = &app.panels.doctor;
     let count = |verdict| report.findings.iter().filter(|f| f.verdict == verdict).count();
     let tally = app.tally();
+    let samples = app.samples.ready().map_or(0, |samples| samples.len());
     let bad = format!("✗ {} error  ", count(Verdict::Error));
     let warn = format!("! {} warn  ", count(Verdict::Warn));
     let others = format!(
@@ -65,6 +66,15 @@ fn summary(canvas: &mut Canvas<'_>, app: &App, area: Area, report: &Report) -> u
         ],
     );
     let mut line = 1;
+    if samples > CHECKED {
+        let text = format!("the first {CHECKED} of {samples} samples; 0 scans them all");
+        canvas.text(area.line(line), &text, Meaning::Warning);
+        line += 1;
+    }
+    let searched = match samples > SEARCHED {
+        true => format!("all of the first {SEARCHED} samples"),
+        false => "every sample".to_string(),
+    };
     if let Some((sound, total)) = state.before {
         let text =
             format!("before the fix {sound} of {total} train, now {} of {}", tally.sound, tally.total());
@@ -90,7 +100,7 @@ fn summary(canvas: &mut Canvas<'_>, app: &App, area: Area, report: &Report) -> u
             match &search.best {
                 None => {
                     let text = format!(
-                        "none of {} combinations makes every sample match with right masks",
+                        "none of {} combinations makes {searched} match with right masks",
                         search.tried
                     );
                     canvas.text(area.line(line), &text, Meaning::Warning);
@@ -98,12 +108,15 @@ fn summary(canvas: &mut Canvas<'_>, app: &App, area: Area, report: &Report) -> u
                 Some(fix) if fix.changes.is_empty() => {
                     canvas.text(
                         area.line(line),
-                        "search: nothing has to change, every sample matches",
+                        &format!("search: nothing has to change for {searched} to match"),
                         Meaning::Good,
                     );
                 }
                 Some(fix) => {
-                    let text = format!("of {} tried, the smallest that works: {}", search.tried, fix.summary);
+                    let text = format!(
+                        "of {} tried, the smallest that makes {searched} match: {}",
+                        search.tried, fix.summary
+                    );
                     canvas.spans(
                         area.line(line),
                         &[("a ", Meaning::Key), ("applies it · ", Meaning::Quiet), (&text, Meaning::Good)],

@@ -56,6 +56,14 @@ pub enum Act {
     Earlier,
 }
 
+/// Samples that the checks look at, the first of the file: all of their labels are in memory at once. Screen Scan looks
+/// at whole files.
+pub const CHECKED: usize = 5000;
+
+/// Samples that take part in a search, the first of the file: enough to rule out what does not work, few enough to try
+/// hundreds of set-ups.
+pub const SEARCHED: usize = 64;
+
 /// What is to be worked out.
 #[derive(Debug, Clone)]
 pub enum Work {
@@ -108,7 +116,8 @@ pub fn refresh(app: &mut App) -> Vec<Effect> {
     state.made_for = Some((view.setup.clone(), samples.clone()));
     let under_cursor = state.report.ready().and_then(|r| Some(shown(r, state.all).get(state.row)?.id));
     state.kept = under_cursor.or(state.kept);
-    (state.report, state.search, state.progress) = (Load::Loading, Load::Idle, (0, samples.len()));
+    (state.report, state.search, state.progress) =
+        (Load::Loading, Load::Idle, (0, samples.len().min(CHECKED)));
     (state.row, state.visited, state.top) = (0, 0, 0);
     let request = Box::new(app.request.clone());
     let work = Work::Report { setup: view.setup.clone(), request, samples };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use crate::app::panels::doctor::{Outcome, Work};
+use crate::app::panels::doctor::{CHECKED, Outcome, SEARCHED, Work};
 use crate::chat::Sample;
 use crate::diagnose::{Plan, Twin, diagnose_with, fix_search};
 use crate::labels::Inspection;
@@ -13,16 +13,14 @@ use crate::setup::load_other_ways;
 /// Samples between two looks at whether the job is still wanted.
 const BATCH: usize = 64;
 
-/// Samples that take part in a search: enough to rule out what does not work, few enough to try hundreds of set-ups.
-const SEARCHED: usize = 64;
-
 /// Does the work; `emit` takes each outcome, `cancelled` says that nobody waits any more.
 pub fn perform(work: Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Outcome)) {
     match work {
         Work::Report { setup, request, samples } => {
+            let samples = samples.get(..CHECKED).unwrap_or(&samples);
             let mut inspections: Vec<Inspection> = Vec::with_capacity(samples.len());
             // The chat checks label the samples by themselves.
-            let labelled = if setup.chat.is_none() { samples.as_slice() } else { &[] };
+            let labelled = if setup.chat.is_none() { samples } else { &[] };
             for batch in labelled.chunks(BATCH) {
                 if cancelled() {
                     return;
@@ -37,7 +35,7 @@ pub fn perform(work: Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Ou
             if cancelled() {
                 return;
             }
-            let report = diagnose_with(&setup, &samples, &inspections, &twins);
+            let report = diagnose_with(&setup, samples, &inspections, &twins);
             emit(Outcome::Report(Arc::new(report)));
         }
         Work::Search { setup, samples } => {

@@ -1,0 +1,224 @@
+//! What each list offers.
+
+use super::{Choice, Entry};
+use crate::app::action::Action;
+use crate::app::bindings::{Context, bindings, keys_of};
+use crate::app::panels::experts::settings::ModelPick;
+use crate::chat::Template;
+use crate::diagnose::Reserved;
+use crate::labels::Rule;
+use crate::masks::Strategy;
+use crate::samples::{CHAT_TEMPLATES, TOKENIZERS};
+use crate::setup::{AUTO, NONE, RECIPES, Recipe, Request, SAMPLE_PREFIX, TokenChoice};
+use crate::tokenizer::{LoadOptions, Loader, Release, Role, TokenId, Tokenizer};
+
+/// The embedded tokenizers.
+pub fn tokenizers() -> Vec<Entry> {
+    let entry = |t: &crate::samples::SampleTokenizer| {
+        let spec = format!("{SAMPLE_PREFIX}{}", t.name);
+        Entry::new(spec.clone(), t.summary, Choice::Tokenizer(spec))
+    };
+    TOKENIZERS.iter().map(entry).collect()
+}
+
+/// The built-in models of screen Experts.
+pub fn models() -> Vec<Entry> {
+    let entry = |pick: ModelPick| Entry::new(pick.name(), pick.caveat(), Choice::Model(pick));
+    ModelPick::all().into_iter().map(entry).collect()
+}
+
+/// The conversation templates and the built-in chat templates.
+pub fn templates() -> Vec<Entry> {
+    let auto =
+        Entry::new(AUTO, "the recipe's, or by the tokenizer's eos", Choice::Template(AUTO.to_string()));
+    let named = Template::names().into_iter().map(|name| {
+        let detail = Template::named(name).map_or(String::new(), |t| {
+            let sep2 = t.sep2.map_or(String::new(), |s| format!(" · ends an answer with {s}"));
+            format!("{:?}{sep2}", t.style)
+        });
+        Entry::new(name, detail, Choice::Template(name.to_string()))
+    });
+    let built_in = CHAT_TEMPLATES.iter().map(|template| {
+        let spec = format!("{SAMPLE_PREFIX}{}", template.name);
+        Entry::new(spec.clone(), template.summary, Choice::Template(spec))
+    });
+    [auto].into_iter().chain(named).chain(built_in).collect()
+}
+
+/// The mask strategies.
+pub fn strategies() -> Vec<Entry> {
+    let entry = |strategy: Strategy| {
+        let origin = strategy.origin();
+        let detail = format!("{} · {}", origin.summary, origin.source);
+        Entry::new(origin.name, detail, Choice::Rule(origin.name.to_string()))
+    };
+    Strategy::ALL.into_iter().map(entry).collect()
+}
+
+/// The label rules.
+pub fn rules() -> Vec<Entry> {
+    let auto =
+        Entry::new(AUTO, "what the training code runs for the template", Choice::Rule(AUTO.to_string()));
+    let rule = |r: Rule| Entry::new(r.name(), r.summary(), Choice::Rule(r.name().to_string()));
+    [auto].into_iter().chain(Rule::ALL.into_iter().map(rule)).collect()
+}
+
+/// The recipes.
+pub fn recipes() -> Vec<Entry> {
+    let recipe = |name: &str, summary: &str| Entry::new(name, summary, Choice::Recipe(name.to_string()));
+    [recipe(AUTO, "the one that fits the tokenizer"), recipe(NONE, "the tokenizer as loaded")]
+        .into_iter()
+        .chain(RECIPES.iter().map(|r| recipe(r.name, r.summary)))
+        .chain(
+            CHAT_TEMPLATES
+                .iter()
+                .map(|t| Entry::new(format!("{} (sample)", t.name), t.summary, Choice::Messages(t.name))),
+        )
+        .collect()
+}
+
+/// What a built-in chat template is shown with: a tokenizer that takes its marks as bos and eos, as TRL's
+/// `setup_chat_format` gives them to a base model.
+pub fn messages_request(name: &str, now: &Request) -> Request {
+    let token = |text: &str| TokenChoice::Surface(text.to_string());
+    Request {
+        tokenizer: format!("{SAMPLE_PREFIX}phi-2"),
+        template: format!("{SAMPLE_PREFIX}{name}"),
+        recipe: NONE.to_string(),
+        overrides: [
+            (Role::Bos, token("<|im_start|>")),
+            (Role::Eos, token("<|im_end|>")),
+            (Role::Pad, token("<|endoftext|>")),
+        ]
+        .into(),
+        // A slow class cannot tell where its tokens are in the text, which most strategies need.
+        load: LoadOptions { loader: Some(Loader::Fast), legacy: None, ..now.load },
+        hub: now.hub.clone(),
+        ..Request::default()
+    }
+}
+
+/// Class family and release.
+pub fn loadings(now: LoadOptions) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    for release in [Release::V4_37, Release::V4_31, Release::V5] {
+        for loader in [None, Some(Loader::Slow), Some(Loader::Fast)] {
+            let class = loader
+                .map_or("default class", |l| if l == Loader::Slow { "slow class" } else { "fast class" });
+            let load = LoadOptions { loader, release, ..now };
+            let mark = if load == now { "as it is now" } else { "" };
+            entries.push(Entry::new(
+                format!("transformers {} · {class}", release.name()),
+                mark,
+                Choice::Loading(load),
+            ));
+        }
+    }
+    entries
+}
+
+/// How another tokenizer is loaded beside this one: by the same release, in its own default class.
+pub fn other_load(now: LoadOptions) -> LoadOptions {
+    LoadOptions { loader: None, legacy: None, ..now }
+}
+
+/// What side B of a comparison can be: the tokenizer as other classes load it, then the samples.
+pub fn others(request: &Request) -> Vec<Entry> {
+    let name = &request.tokenizer;
+    let mut entries: Vec<Entry> = Vec::new();
+    for entry in loadings(request.load) {
+        if let Choice::Loading(load) = entry.choice
+            && load != request.load
+        {
+            entries.push(Entry::new(entry.label, name.clone(), Choice::Other(name.clone(), load)));
+        }
+    }
+    let sample = |t: &crate::samples::SampleTokenizer| {
+        let spec = format!("{SAMPLE_PREFIX}{}", t.name);
+        let load = other_load(request.load);
+        (spec != *name).then(|| Entry::new(spec.clone(), t.summary, Choice::Other(spec.clone(), load)))
+    };
+    entries.extend(TOKENIZERS.iter().filter_map(sample));
+    entries
+}
+
+/// Free tokens that stand before the others: some vocabularies have hundreds.
+const FREE_FIRST: usize = 5;
+
+/// The first entries for a role's token: undo, copies of other roles, then the special and added tokens.
+pub fn special_tokens(
+    role: Role,
+    request: &Request,
+    tokenizer: &Tokenizer,
+    base: &Tokenizer,
+    free: &[Reserved],
+) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    if let Some(recipe) = Recipe::for_tokenizer(base) {
+        for (_, choice) in recipe.overrides().into_iter().filter(|(r, _)| *r == role) {
+            if let TokenChoice::Surface(token) = &choice {
+                let detail = format!("what recipe {} gives to {}", recipe.name, role.name());
+                entries.push(Entry::new(token.clone(), detail, Choice::Token(role, Some(choice))));
+            }
+        }
+    }
+    if role == Role::Pad {
+        for from in [Role::Unk, Role::Eos] {
+            let now = tokenizer.special.get(from).map_or("None".to_string(), |t| t.content.clone());
+            let choice = Choice::Token(role, Some(TokenChoice::CopyOf(from)));
+            entries.push(Entry::new(
+                format!("= {}", from.name()),
+                format!("copy {}: {now}", from.name()),
+                choice,
+            ));
+        }
+    }
+    if request.overrides.contains_key(&role) {
+        entries.push(Entry::new(
+            "remove the override",
+            "back to what the recipe or the files say",
+            Choice::Token(role, None),
+        ));
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    for token in free.iter().take(FREE_FIRST) {
+        seen.insert(token.content.clone());
+        let choice = Choice::Token(role, Some(TokenChoice::Surface(token.content.clone())));
+        let detail = format!("token {}, free to reuse: {}", token.id, token.reason);
+        entries.push(Entry::new(token.content.clone(), detail, choice));
+    }
+    for (id, token) in tokenizer.added.iter() {
+        if seen.insert(token.content.clone()) {
+            let roles: Vec<&str> = tokenizer.roles_of(id).map(Role::name).collect();
+            let has = if roles.is_empty() { String::new() } else { format!(" · is {}", roles.join(", ")) };
+            let choice = Choice::Token(role, Some(TokenChoice::Surface(token.content.clone())));
+            entries.push(Entry::new(token.content.clone(), format!("added token {id}{has}"), choice));
+        }
+    }
+    entries
+}
+
+/// The ordinary tokens.
+pub fn vocabulary(role: Role, tokens: &[(TokenId, String)]) -> impl Iterator<Item = Entry> + '_ {
+    tokens.iter().map(move |(id, text)| {
+        let choice = Choice::Token(role, Some(TokenChoice::Surface(text.clone())));
+        Entry::new(text.clone(), format!("token {id}"), choice)
+    })
+}
+
+/// Every act by name.
+pub fn commands() -> Vec<Entry> {
+    let mut entries: Vec<Entry> = Vec::new();
+    let offered = bindings().filter(|b| {
+        !matches!(
+            b.context,
+            Context::Picker | Context::Editor | Context::Template | Context::Path | Context::Help
+        )
+    });
+    for binding in offered.filter(|b| b.action != Action::Palette && b.action != Action::Accept) {
+        if !entries.iter().any(|e| e.choice == Choice::Act(binding.action)) {
+            entries.push(Entry::new(binding.help, keys_of(binding, ""), Choice::Act(binding.action)));
+        }
+    }
+    entries
+}
