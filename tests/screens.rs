@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::{Arc, OnceLock};
 
-use maskscope::app::{Action, Job, JobKind};
+use maskscope::app::{Action, Fate, Job, JobKind};
 use maskscope::app::{
     App, Data, DataSource, Effect, Key, Load, Msg, Outcome, SampleView, Screen, act, update,
 };
@@ -190,7 +190,7 @@ fn the_experts_screen_shares_the_cursor_and_the_labels() {
     let routed = app.panels.experts.routed.clone().expect("a routing");
     let view = app.shown().expect("a view");
     for (token, rows) in routed.token_rows.iter().enumerate() {
-        let supervised = view.token(token).expect("a token").supervised;
+        let supervised = view.token(token).expect("a token").fate == Fate::Supervised;
         assert!(routed.rows[rows.clone()].iter().all(|r| r.supervised == supervised), "token {token}");
     }
     let of = |name: &str| routed.subsets.iter().find(|(s, _)| s.name() == name).map(|(_, n)| *n);
@@ -660,4 +660,34 @@ fn records_that_are_no_samples_are_named_and_the_others_shown() {
     // The scan counts the same samples and the same bad record.
     press(&mut app, "0");
     assert!(text(&mut app, (120, 40)).contains("1 record is no sample"));
+}
+
+#[test]
+fn tokens_that_the_collator_cuts_away_are_not_shown_as_learned() {
+    // An image sample of 99 tokens with answers at [45, 56), [69, 72) and [84, 99): the tokenizer does not cut it.
+    let framed = |most: usize| {
+        let request = Request { model_max_length: Some(most), ..Request::default() };
+        let mut app = App::new(request, DataSource::Embedded, false);
+        feed(&mut app, Msg::Resize(120, 40));
+        feed(&mut app, Msg::Start);
+        app
+    };
+    let mut app = framed(70);
+    let view = app.shown().expect("labelled").clone();
+    let fates: Vec<Fate> = (0..view.len()).filter_map(|at| Some(view.token(at)?.fate)).collect();
+    let count = |fate: Fate| fates.iter().filter(|f| **f == fate).count();
+    assert_eq!((count(Fate::Supervised), count(Fate::Cut)), (12, 17));
+    assert_eq!((fates[69], fates[70]), (Fate::Supervised, Fate::Cut));
+    let shown = text(&mut app, (120, 40));
+    for part in ["learns 12 of 99 tokens, 17 more are cut away", "learns 1 cut 2", "cut 15"] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    assert!(text(&mut app, (40, 12)).contains("12/99 ✂ "));
+    app.eye.token = 84;
+    assert!(text(&mut app, (120, 40)).contains("the collator cuts the sample to model_max_length 70"));
+    // Nothing is left below the first answer.
+    let mut app = framed(45);
+    let shown = text(&mut app, (120, 40));
+    assert!(shown.contains("∅ learns nothing of 99 tokens"), "{shown}");
+    assert!(shown.contains("the collator keeps 45 of 99 tokens, and no answer is among them"), "{shown}");
 }

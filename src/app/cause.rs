@@ -33,7 +33,8 @@ pub fn cause(view: &SampleView) -> Option<Cause> {
         Some(causes) => causes,
         None => {
             let labelled = view.labelled()?;
-            return (labelled.supervised() == 0 && !labelled.input_ids.is_empty()).then(|| silent(labelled));
+            let learns: usize = view.sections.iter().map(|section| section.learns).sum();
+            return (learns == 0 && !labelled.input_ids.is_empty()).then(|| silent(view, labelled));
         }
     };
     let mut cause = match &view.inspection.result {
@@ -107,8 +108,13 @@ fn exception(view: &SampleView, id: &str, kind: &str, message: &str) -> Cause {
 }
 
 /// Nothing supervised and no warning: the answer lies behind the cut.
-fn silent(labelled: &Labelled) -> Cause {
+fn silent(view: &SampleView, labelled: &Labelled) -> Cause {
     let tokens = labelled.input_ids.len();
+    if labelled.supervised() > 0 {
+        let kept = view.setup.kept_len();
+        let what = format!("the collator keeps {kept} of {tokens} tokens, and no answer is among them");
+        return Cause::new(what, "shorten the question, or raise model_max_length");
+    }
     Cause::new(
         format!(
             "no warning is printed, but nothing is supervised: all {tokens} tokens belong to the question"

@@ -24,7 +24,7 @@ pub fn find_fix(
     let now = tally(&before, samples);
     let tried = |label: String, request: Request| {
         let setup = resolve(&wish.base, &request).ok()?;
-        let current = SampleState::of(&setup.inspect(sample));
+        let current = SampleState::of(&setup, &setup.inspect(sample));
         let tally = if current.is_sound() { tally(&setup, samples) } else { return None };
         (tally.sound > now.sound).then_some(Fix { label, request, tally, current })
     };

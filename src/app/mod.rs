@@ -49,4 +49,4 @@ pub use state::{
 };
 pub use turns::{PromptTurn, Speaker};
 pub use update::{Msg, Target, act, context, update};
-pub use view::{SampleView, Section, TokenKind, TokenState};
+pub use view::{Fate, SampleView, Section, TokenKind, TokenState};

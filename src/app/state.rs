@@ -294,7 +294,7 @@ impl App {
 
     /// State of the sample on screen.
     pub fn state(&self) -> Option<SampleState> {
-        self.shown().map(|view| SampleState::of(&view.inspection))
+        self.shown().map(|view| SampleState::of(&view.setup, &view.inspection))
     }
 
     /// What the present set-up makes of all samples, as far as known.

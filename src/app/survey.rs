@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::chat::Sample;
-use crate::labels::Inspection;
+use crate::labels::{IGNORE_INDEX, Inspection};
 use crate::setup::Setup;
 
 /// A preview looks at this many samples at most: it runs at every movement of a list's cursor.
@@ -14,6 +14,8 @@ pub const PREVIEW_LIMIT: usize = 200;
 pub enum SampleState {
     Sound {
         learns: usize,
+        /// Tokens with a label that the collator cuts away.
+        cut: usize,
         tokens: usize,
     },
     /// No warning, and nothing supervised.
@@ -33,17 +35,22 @@ pub enum SampleState {
 
 impl SampleState {
     /// The state that an inspection ended in.
-    pub fn of(inspection: &Inspection) -> Self {
+    pub fn of(setup: &Setup, inspection: &Inspection) -> Self {
         match &inspection.result {
             Err(error) => Self::Raises { kind: error.kind.clone(), message: error.message.clone() },
             Ok(l) if l.mismatch => Self::Mismatch {
                 cur_len: l.cur_len.unwrap_or_default(),
                 total_len: l.total_len.unwrap_or_default(),
             },
-            Ok(l) => match l.supervised() {
-                0 => Self::Silent { tokens: l.input_ids.len() },
-                learns => Self::Sound { learns, tokens: l.input_ids.len() },
-            },
+            Ok(l) => {
+                let tokens = l.input_ids.len();
+                let (kept, cut) = l.labels.split_at(setup.kept_len().min(l.labels.len()));
+                let count = |labels: &[i64]| labels.iter().filter(|label| **label != IGNORE_INDEX).count();
+                match (count(kept), count(cut)) {
+                    (0, _) => Self::Silent { tokens },
+                    (learns, cut) => Self::Sound { learns, cut, tokens },
+                }
+            }
         }
     }
 
@@ -55,7 +62,10 @@ impl SampleState {
     /// The state in a line.
     pub fn line(&self) -> String {
         match self {
-            Self::Sound { learns, tokens } => format!("learns {learns} of {tokens} tokens"),
+            Self::Sound { learns, cut: 0, tokens } => format!("learns {learns} of {tokens} tokens"),
+            Self::Sound { learns, cut, tokens } => {
+                format!("learns {learns} of {tokens} tokens, {cut} more are cut away")
+            }
             Self::Silent { tokens } => format!("learns nothing of {tokens} tokens, no warning"),
             Self::Mismatch { cur_len, total_len } => format!("cur {cur_len} ≠ total {total_len}"),
             Self::Raises { kind, message } if message.is_empty() => kind.to_string(),
@@ -111,6 +121,7 @@ impl Tally {
 
 /// The count over samples under a set-up.
 pub fn tally(setup: &Setup, samples: &[Sample]) -> Tally {
-    let states: Vec<SampleState> = samples.iter().map(|s| SampleState::of(&setup.inspect(s))).collect();
+    let states: Vec<SampleState> =
+        samples.iter().map(|s| SampleState::of(setup, &setup.inspect(s))).collect();
     Tally::of(&states)
 }

@@ -27,6 +27,8 @@ pub struct Section {
     pub tokens: Range<usize>,
     /// Tokens that the loss sees.
     pub learns: usize,
+    /// Tokens with a label that the collator cuts away.
+    pub cut: usize,
     /// Tokens that it would see if the length check had not thrown them away.
     pub would_learn: usize,
 }
@@ -49,11 +51,42 @@ const PAIRED_UP_TO: usize = 100_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TokenState {
     pub id: i64,
-    /// Final label.
-    pub supervised: bool,
-    /// Label before the length check.
-    pub would: bool,
+    pub fate: Fate,
     pub kind: TokenKind,
+}
+
+/// What training makes of a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// The loss sees it.
+    Supervised,
+    Masked,
+    /// It had a label until the length check threw the sample's labels away.
+    Lost,
+    /// It has a label, but lies behind `model_max_length`, where the collator cuts.
+    Cut,
+}
+
+impl Fate {
+    /// In a few words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Supervised => "supervised",
+            Self::Masked => "masked",
+            Self::Lost => "lost by the length check",
+            Self::Cut => "cut away by the collator",
+        }
+    }
+
+    /// In one word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Supervised => "learned",
+            Self::Masked => "masked",
+            Self::Lost => "lost",
+            Self::Cut => "cut",
+        }
+    }
 }
 
 /// What marks a token out.
@@ -131,7 +164,7 @@ impl SampleView {
             let pad = view.setup.tokenizer.role_id(Role::Pad).map(i64::from);
             let ids = labelled.input_ids.iter().enumerate();
             let pads: Vec<usize> = ids.filter(|(_, id)| Some(**id) == pad).map(|(i, _)| i).collect();
-            let sections = sections(&view.turns, labelled);
+            let sections = sections(&view.turns, labelled, view.setup.kept_len());
             let (start, rounds, answers) = real_rounds(labelled);
             // The ### rule compares nothing, so that its lengths can differ in a sample that is kept.
             let unchecked = labelled.stop == Stop::NoLoop && labelled.cur_len != labelled.total_len;
@@ -173,12 +206,13 @@ impl SampleView {
         let marked = TokenId::try_from(id).ok().and_then(|id| self.marked.get(&id).copied());
         let kind =
             if id == IMAGE_TOKEN_INDEX { TokenKind::Image } else { marked.unwrap_or(TokenKind::Ordinary) };
-        Some(TokenState {
-            id,
-            supervised: learns(&labelled.labels),
-            would: learns(&labelled.labels_before_check),
-            kind,
-        })
+        let fate = match (learns(&labelled.labels), learns(&labelled.labels_before_check)) {
+            (true, _) if index >= self.setup.kept_len() => Fate::Cut,
+            (true, _) => Fate::Supervised,
+            (false, true) => Fate::Lost,
+            (false, false) => Fate::Masked,
+        };
+        Some(TokenState { id, fate, kind })
     }
 
     /// The section that token `index` lies in, with its position in the list.
@@ -221,7 +255,7 @@ fn token_at(labelled: &Labelled, at: usize) -> usize {
     tokens_before(&labelled.spans, at)
 }
 
-fn sections(turns: &[PromptTurn], labelled: &Labelled) -> Vec<Section> {
+fn sections(turns: &[PromptTurn], labelled: &Labelled, kept_len: usize) -> Vec<Section> {
     let mut starts = vec![(0, Speaker::System, None, None, false)];
     for turn in turns {
         let at = token_at(labelled, turn.section_start);
@@ -238,9 +272,11 @@ fn sections(turns: &[PromptTurn], labelled: &Labelled) -> Vec<Section> {
         .filter(|((start, ..), end)| start < end)
         .map(|((start, speaker, round, turn, calls), end)| {
             let tokens = start..end;
-            let learns = count(&labelled.labels, &tokens);
+            let kept = tokens.start.min(kept_len)..tokens.end.min(kept_len);
+            let learns = count(&labelled.labels, &kept);
+            let cut = count(&labelled.labels, &tokens) - learns;
             let would_learn = count(&labelled.labels_before_check, &tokens);
-            Section { speaker, round, turn, calls, learns, would_learn, tokens }
+            Section { speaker, round, turn, calls, learns, cut, would_learn, tokens }
         })
         .collect()
 }

@@ -85,7 +85,7 @@ fn survey(setup: &Setup, samples: &[Sample], cancelled: &dyn Fn() -> bool, emit:
             return;
         }
         let states: Vec<SampleState> =
-            batch.par_iter().map(|sample| SampleState::of(&setup.inspect(sample))).collect();
+            batch.par_iter().map(|sample| SampleState::of(setup, &setup.inspect(sample))).collect();
         let next = first + batch.len();
         emit(Outcome::Surveyed { first, states, done: next >= samples.len() });
         first = next;
@@ -94,7 +94,7 @@ fn survey(setup: &Setup, samples: &[Sample], cancelled: &dyn Fn() -> bool, emit:
 
 fn preview(wish: &Wish, sample: &Sample, samples: &[Sample]) -> Result<Preview, String> {
     let setup = resolve(&wish.base, &wish.request).map_err(|e| e.to_string())?;
-    let current = SampleState::of(&setup.inspect(sample));
+    let current = SampleState::of(&setup, &setup.inspect(sample));
     let samples = samples.get(..PREVIEW_LIMIT).unwrap_or(samples);
     Ok(Preview { current, tally: tally(&setup, samples) })
 }

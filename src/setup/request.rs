@@ -112,6 +112,12 @@ impl Setup {
 }
 
 impl Setup {
+    /// Tokens of a sample that the collator keeps. Only image samples can be longer: the tokenizer cuts the others, and a
+    /// trainer with a chat template has limits of its own, which its labels are of.
+    pub fn kept_len(&self) -> usize {
+        if self.chat.is_some() { usize::MAX } else { self.options.model_max_length }
+    }
+
     /// The template that makes prompts, by name.
     pub fn template_name(&self) -> &str {
         self.chat.as_ref().map_or(&self.template.name, |method| &method.templates.name)

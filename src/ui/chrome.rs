@@ -191,8 +191,8 @@ fn state_text(app: &App, tier: Tier) -> (String, Meaning) {
     };
     let lengths = app.shown().and_then(|v| v.labelled()).and_then(|l| Some((l.cur_len?, l.total_len?)));
     match state {
-        SampleState::Sound { learns, tokens } => {
-            let text = match lengths {
+        SampleState::Sound { learns, cut, tokens } => {
+            let mut text = match lengths {
                 Some((cur, total)) if short && cur == total => {
                     format!("✓ {cur} = {total} · {learns}/{tokens}")
                 }
@@ -204,7 +204,11 @@ fn state_text(app: &App, tier: Tier) -> (String, Meaning) {
                 }
                 _ => format!("✓ learns {learns} of {tokens} tokens"),
             };
-            (text, Meaning::Good)
+            if cut == 0 {
+                return (text, Meaning::Good);
+            }
+            text += &if short { " ✂".to_string() } else { format!(", {cut} more are cut away") };
+            (text, Meaning::Warning)
         }
         SampleState::Silent { tokens } => (format!("∅ learns nothing of {tokens} tokens"), Meaning::Bad),
         SampleState::Mismatch { cur_len, total_len } if short => {

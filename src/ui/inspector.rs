@@ -3,7 +3,7 @@
 use super::canvas::Canvas;
 use super::theme::Meaning;
 use crate::app::flow::token_glyphs;
-use crate::app::{App, Area, Panes, SampleView, Tier, TokenKind};
+use crate::app::{App, Area, Fate, Panes, SampleView, Tier, TokenKind, TokenState};
 use crate::labels::{IMAGE_TOKEN_INDEX, Labelled, SegmentKind};
 use crate::text::plain;
 use crate::tokenizer::{Piece, TokenId};
@@ -81,8 +81,8 @@ pub fn bytes_of(view: &SampleView, id: i64) -> String {
 
 fn label_meaning(view: &SampleView, index: usize) -> Meaning {
     match view.token(index) {
-        Some(t) if t.supervised => Meaning::Supervised,
-        Some(t) if t.would => Meaning::Bad,
+        Some(TokenState { fate: Fate::Supervised, .. }) => Meaning::Supervised,
+        Some(TokenState { fate: Fate::Lost | Fate::Cut, .. }) => Meaning::Bad,
         _ => Meaning::Text,
     }
 }
@@ -94,12 +94,15 @@ fn place(view: &SampleView, index: usize) -> String {
 fn label_line(view: &SampleView, index: usize) -> String {
     let Some(token) = view.token(index) else { return String::new() };
     let place = place(view, index);
-    match (token.supervised, token.would) {
-        (true, _) => format!("{} · supervised: the loss sees it · {place}", token.id),
-        (false, true) => {
-            format!("−100 · would be {}, but the length check threw it away · {place}", token.id)
+    let id = token.id;
+    match token.fate {
+        Fate::Supervised => format!("{id} · supervised: the loss sees it · {place}"),
+        Fate::Lost => format!("−100 · would be {id}, but the length check threw it away · {place}"),
+        Fate::Cut => {
+            let kept = view.setup.kept_len();
+            format!("{id} · but the collator cuts the sample to model_max_length {kept} · {place}")
         }
-        (false, false) => format!("−100 · masked · {place}"),
+        Fate::Masked => format!("−100 · masked · {place}"),
     }
 }
 
@@ -201,11 +204,7 @@ fn small(canvas: &mut Canvas<'_>, area: Area, view: &SampleView, index: usize) {
     let end = area.x + area.width;
     let limit = area.x + area.width / 3;
     let at = canvas.glyphs(area.x, area.y, limit, &token_glyphs(view, index), style);
-    let label = match (token.supervised, token.would) {
-        (true, _) => "learned",
-        (false, true) => "lost",
-        (false, false) => "masked",
-    };
+    let label = token.fate.word();
     let rest = Area { x: at, width: end.saturating_sub(at), ..area };
     canvas.spans(
         rest,

@@ -16,7 +16,7 @@ use ratatui::style::{Modifier, Style};
 use super::canvas::Canvas;
 use super::theme::Meaning;
 use crate::app::flow::{Density, Item, Placed, Row};
-use crate::app::{App, Area, Panes, SampleView, Section, Target, TokenKind, TokenState};
+use crate::app::{App, Area, Fate, Panes, SampleView, Section, Target, TokenKind, TokenState};
 use crate::text::{Glyph, GlyphKind, Spaces, glyphs};
 
 /// Draws the token stream; gives the number of tokens whose glyphs were made.
@@ -57,6 +57,10 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes, view: &SampleView
 fn section_count(section: &Section, mismatch: bool) -> (String, Meaning) {
     if mismatch && section.would_learn > 0 {
         (format!("lost {}", section.would_learn), Meaning::Bad)
+    } else if section.learns > 0 && section.cut > 0 {
+        (format!("learns {} cut {}", section.learns, section.cut), Meaning::Bad)
+    } else if section.cut > 0 {
+        (format!("cut {}", section.cut), Meaning::Bad)
     } else if section.learns > 0 {
         (format!("learns {}", section.learns), Meaning::Supervised)
     } else {
@@ -149,12 +153,11 @@ fn draw_row(canvas: &mut Canvas<'_>, app: &App, view: &SampleView, area: Area, r
 
 /// The look of a token: supervised or masked, what marks it out, and the shade that parts it from its neighbour.
 fn token_style(canvas: &Canvas<'_>, view: &SampleView, index: usize, token: TokenState) -> Style {
-    let state = match (token.supervised, token.would) {
-        (true, _) => Meaning::Supervised,
-        (false, true) => Meaning::Lost,
-        (false, false) => Meaning::Masked,
-    };
-    let mut style = canvas.style(state);
+    let mut style = canvas.style(match token.fate {
+        Fate::Supervised => Meaning::Supervised,
+        Fate::Lost | Fate::Cut => Meaning::Lost,
+        Fate::Masked => Meaning::Masked,
+    });
     let kind = match token.kind {
         TokenKind::Ordinary => None,
         TokenKind::Image => Some(Meaning::Image),
@@ -211,10 +214,10 @@ fn interlinear(
         }
     };
     line(canvas, 1, &token.id.to_string(), quiet);
-    let (label, style) = match (token.supervised, token.would) {
-        (true, _) => (token.id.to_string(), canvas.style(Meaning::Supervised)),
-        (false, true) => (token.id.to_string(), canvas.style(Meaning::Lost)),
-        (false, false) => ("–".to_string(), quiet),
+    let (label, style) = match token.fate {
+        Fate::Supervised => (token.id.to_string(), canvas.style(Meaning::Supervised)),
+        Fate::Lost | Fate::Cut => (token.id.to_string(), canvas.style(Meaning::Lost)),
+        Fate::Masked => ("–".to_string(), quiet),
     };
     line(canvas, 2, &label, style);
 }
@@ -236,11 +239,10 @@ fn table_row(
     let piece_end = (area.x + 8 + piece_width).min(end);
     token_glyphs(canvas, (area.x + 8, area.y), piece_end, glyphs, style, false);
     let x = piece_end.saturating_add(1).min(end);
-    let label = if token.would { token.id.to_string() } else { "−100".to_string() };
-    let meaning = match (token.supervised, token.would) {
-        (true, _) => Meaning::Supervised,
-        (false, true) => Meaning::Lost,
-        (false, false) => Meaning::Quiet,
+    let (label, meaning) = match token.fate {
+        Fate::Supervised => (token.id.to_string(), Meaning::Supervised),
+        Fate::Lost | Fate::Cut => (token.id.to_string(), Meaning::Lost),
+        Fate::Masked => ("−100".to_string(), Meaning::Quiet),
     };
     canvas.text(Area { x, width: end - x, ..area }, &format!("{:>7}", token.id), Meaning::Text);
     let x = (x + 8).min(end);

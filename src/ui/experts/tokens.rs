@@ -6,7 +6,7 @@ use super::letter;
 use crate::app::flow::{Item, Row};
 use crate::app::panels::experts::routed::{Layer, TokenRoute};
 use crate::app::panels::experts::{Routed, all_folds, flow, top};
-use crate::app::{App, Area, Section, Target};
+use crate::app::{App, Area, Fate, Section, Target};
 use crate::text::{GlyphKind, Spaces, glyphs};
 use crate::ui::canvas::Canvas;
 use crate::ui::theme::Meaning;
@@ -54,7 +54,7 @@ fn draw_row(canvas: &mut Canvas<'_>, app: &App, area: Area, row: &Row, routed: &
         canvas.hit(Area { x, width: placed.width.min(area.width), ..area }, Target::Token(index));
         let route = layer.tokens.get(index).copied().flatten();
         let mut style = route_style(canvas, route);
-        if routed.view.token(index).is_some_and(|t| t.supervised) {
+        if routed.view.token(index).is_some_and(|t| t.fate == Fate::Supervised) {
             style = style.add_modifier(Modifier::UNDERLINED);
         }
         let style = canvas.theme.shade(style, index % 2 == 1);

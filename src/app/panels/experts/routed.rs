@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::settings::Settings;
 use super::subset::Subset;
 use crate::app::turns::Speaker;
-use crate::app::view::SampleView;
+use crate::app::view::{Fate, SampleView};
 use crate::labels::IMAGE_TOKEN_INDEX;
 use crate::moe::backbone::LayerRouting;
 use crate::moe::gating::{Logits, argmax, softmax_rows};
@@ -139,8 +139,9 @@ impl Routed {
 pub fn seen_bytes(view: &SampleView) -> &[u8] {
     let prompt = view.inspection.prompt.as_deref().unwrap_or("").as_bytes();
     let Some(labelled) = view.labelled() else { return prompt };
-    let is_cut = labelled.input_ids.len() >= view.setup.options.model_max_length;
-    let end = labelled.spans.iter().map(|span| span.end).max().filter(|_| is_cut);
+    let most = view.setup.options.model_max_length;
+    let kept = labelled.spans.get(..view.setup.kept_len()).unwrap_or(&labelled.spans);
+    let end = kept.iter().map(|span| span.end).max().filter(|_| labelled.input_ids.len() >= most);
     prompt.get(..end.unwrap_or(prompt.len())).unwrap_or(prompt)
 }
 
@@ -193,11 +194,10 @@ pub fn token_rows(
 fn row(view: &SampleView, token: Option<usize>, patch: Option<Patch>) -> Row {
     let state = token.and_then(|t| view.token(t)).filter(|_| patch.is_none());
     let section = token.and_then(|t| view.section_at(t)).map(|(_, s)| s);
-    let supervised = state.is_some_and(|t| t.supervised);
     Row {
         token,
-        supervised,
-        lost: !supervised && state.is_some_and(|t| t.would),
+        supervised: state.is_some_and(|t| t.fate == Fate::Supervised),
+        lost: state.is_some_and(|t| matches!(t.fate, Fate::Lost | Fate::Cut)),
         speaker: section.map(|s| s.speaker),
         round: section.and_then(|s| s.round),
         patch,
