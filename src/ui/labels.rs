@@ -58,7 +58,7 @@ fn section_count(section: &Section, mismatch: bool) -> (String, Meaning) {
     if mismatch && section.would_learn > 0 {
         (format!("lost {}", section.would_learn), Meaning::Bad)
     } else if section.learns > 0 && section.cut > 0 {
-        (format!("learns {} cut {}", section.learns, section.cut), Meaning::Bad)
+        (format!("cut {} of {}", section.cut, section.learns + section.cut), Meaning::Bad)
     } else if section.cut > 0 {
         (format!("cut {}", section.cut), Meaning::Bad)
     } else if section.learns > 0 {
