@@ -372,6 +372,12 @@ fn the_tour_goes_from_the_loss_to_the_cure_to_the_experts() {
     assert!(text(&mut app, (120, 40)).contains("the end of the tour"));
     press(&mut app, ". esc");
     assert!(app.tour.is_none());
+    // The sample is sound now: the tour says nothing of losses, and there is no fix to show.
+    for stop in ["tour 1/4  what is learned: the underlined", "tour 2/4  what the code counts", "tour 4/4"] {
+        press(&mut app, ".");
+        let shown = text(&mut app, (120, 40));
+        assert!(shown.contains(stop), "{shown}");
+    }
 }
 
 #[test]

@@ -12,19 +12,31 @@ use super::state::{App, Load, Notice};
 pub struct Stop {
     pub screen: Screen,
     pub text: &'static str,
+    /// The text where nothing is wrong with the sample.
+    pub sound: &'static str,
 }
 
-/// All stops, in their order. The third applies the suggested fix on arrival.
+/// All stops, in their order. The third applies the suggested fix on arrival; where nothing is wrong it is left out.
 pub const STOPS: [Stop; 4] = [
-    Stop { screen: Screen::Labels, text: "what is learned: struck-through tokens are lost" },
-    Stop { screen: Screen::Lengths, text: "why: what the code counts, beside what is there" },
+    Stop {
+        screen: Screen::Labels,
+        text: "what is learned: struck-through tokens are lost",
+        sound: "what is learned: the underlined tokens; this sample is sound",
+    },
+    Stop {
+        screen: Screen::Lengths,
+        text: "why: what the code counts, beside what is there",
+        sound: "what the code counts, beside what is there: they agree",
+    },
     Stop {
         screen: Screen::Labels,
         text: "the fix, in memory: underlined tokens are learned now; u undoes it",
+        sound: "the fix, in memory: underlined tokens are learned now; u undoes it",
     },
     Stop {
         screen: Screen::Experts,
         text: "the same tokens and their experts; 7 writes the code for your model",
+        sound: "the same tokens and their experts; 7 writes the code for your model",
     },
 ];
 
@@ -33,7 +45,10 @@ const CURE: usize = 2;
 
 /// The next stop; the first where no tour is on, none behind the last.
 pub(super) fn go_on(app: &mut App) -> Vec<Effect> {
-    let next = app.tour.map_or(0, |at| at + 1);
+    let mut next = app.tour.map_or(0, |at| at + 1);
+    if next == CURE && app.cause.is_none() {
+        next += 1;
+    }
     if next == CURE && matches!(app.fix, Load::Loading) {
         app.notice =
             Some(Notice { text: "still trying set-ups that could help".to_string(), is_error: false });
@@ -46,7 +61,7 @@ pub(super) fn go_on(app: &mut App) -> Vec<Effect> {
         return Vec::new();
     };
     (app.tour, app.screen) = (Some(next), stop.screen);
-    if next == CURE && app.cause.is_some() {
+    if next == CURE {
         let effects = apply_fix(app);
         app.notice = None;
         return effects;
@@ -58,5 +73,6 @@ pub(super) fn go_on(app: &mut App) -> Vec<Effect> {
 pub fn line(app: &App) -> Option<String> {
     let at = app.tour?;
     let stop = STOPS.get(at)?;
-    Some(format!("tour {}/{}  {}", at + 1, STOPS.len(), stop.text))
+    let text = if app.cause.is_some() { stop.text } else { stop.sound };
+    Some(format!("tour {}/{}  {text}", at + 1, STOPS.len()))
 }

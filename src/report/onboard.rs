@@ -33,7 +33,10 @@ pub fn onboarding_lines(onboarding: &Onboarding, patch: &Patch, samples: &[Sampl
     let mut steps = Steps::default();
     steps.step("which kind of tokenizer is it");
     let kind = match onboarding.kind {
-        TokenizerKind::CanAdd => "it can add special tokens",
+        TokenizerKind::CanAdd if onboarding.plan.setup.base.facts.can_add_tokens => {
+            "it can add special tokens"
+        }
+        TokenizerKind::CanAdd => "one of its reserved tokens gets the role",
         TokenizerKind::CannotAdd => "it cannot add tokens: an existing one gets the role",
         TokenizerKind::LlamaLike => "it behaves like Llama's: nothing to add",
     };
