@@ -20,7 +20,7 @@ use std::process::ExitCode;
 use crate::chat::{Sample, read_samples};
 use crate::cli::{Arguments, ColorChoice, Command, Format, SharedOptions};
 use crate::data::unread_folders;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, with_causes};
 use crate::hub::{Progress, Stage};
 use crate::report::Paint;
 use crate::runtime::{RunOptions, run};
@@ -52,7 +52,7 @@ pub fn main() -> ExitCode {
         Ok(Outcome::Found) => ExitCode::from(1),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            say(&format!("error: {}", chain(&error)));
+            say(&format!("error: {}", with_causes(&error)));
             ExitCode::from(2)
         }
     }
@@ -196,17 +196,6 @@ fn print(f: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<()> {
 /// A line on stderr, made safe. A closed stderr is no reason to fail.
 fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{}", text::plain(line));
-}
-
-/// An error with its causes, on one line.
-fn chain(error: &Error) -> String {
-    let mut line = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        line.push_str(&format!(": {cause}"));
-        source = cause.source();
-    }
-    line
 }
 
 fn is_broken_pipe(error: &Error) -> bool {

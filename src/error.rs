@@ -20,10 +20,10 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A file is not the JSON it should be.
-    #[error("{}, line {line}: {message}", path.display())]
+    #[error("{}{}: {message}", path.display(), on_line(*line))]
     Json { path: PathBuf, line: usize, message: String },
-    /// One sample of a data file is not a conversation.
-    #[error("{}, line {line}, sample {sample}: {message}", path.display())]
+    /// One sample of a data file is not a conversation; line 0 where a file has no lines.
+    #[error("{}{}, sample {sample}: {message}", path.display(), on_line(*line))]
     Sample { path: PathBuf, line: usize, sample: String, message: String },
     /// A tokenizer file is broken or of an unknown kind.
     #[error("{}: {message}", path.display())]
@@ -46,6 +46,22 @@ pub enum Error {
     /// The tokenizer library refused an input.
     #[error("the tokenizer could not encode this text: {0}")]
     Encode(String),
+}
+
+/// Parquet files have no lines.
+fn on_line(line: usize) -> String {
+    if line == 0 { String::new() } else { format!(", line {line}") }
+}
+
+/// An error with its causes, on one line: for a person, where [`std::fmt::Display`] gives the last step only.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        line.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    line
 }
 
 impl Error {

@@ -605,7 +605,7 @@ fn data_that_cannot_be_read_leaves_the_data_before_or_says_so_on_every_screen() 
     press(&mut app, "enter");
     assert_eq!(app.source, before.0);
     assert!(Arc::ptr_eq(app.samples.ready().expect("the ones before"), &before.1));
-    assert!(text(&mut app, (120, 40)).contains("cannot read /no/such/file.json"));
+    assert!(text(&mut app, (120, 40)).contains("cannot read /no/such/file.json: No such file"));
 
     let request = app.request.clone();
     let mut app = App::new(request, DataSource::File("/no/such/file.json".into()), true);

@@ -135,7 +135,7 @@ pub enum HubError {
     #[error("the download was cancelled; run again to go on from there")]
     Cancelled,
     /// The cache could not be read or written.
-    #[error("cannot use the hub cache at {}: {source}; check its rights and the free space, or set --cache-dir",
+    #[error("cannot use the hub cache at {}; check its rights and the free space, or set --cache-dir",
         path.display())]
     Cache {
         path: PathBuf,

@@ -12,7 +12,7 @@ pub type MoeResult<T> = std::result::Result<T, MoeError>;
 #[derive(Debug, thiserror::Error)]
 pub enum MoeError {
     /// A file could not be read or written.
-    #[error("cannot read or write {}: {source}", path.display())]
+    #[error("cannot read or write {}", path.display())]
     Io { path: PathBuf, source: std::io::Error },
     /// A safetensors file or its index is broken as a whole.
     #[error("{}: {message}", path.display())]

@@ -12,6 +12,7 @@ use crate::app::{Data, DataSource, KnownEntry, LeftOut, Outcome, Preview, Sample
 use crate::chat::jinja::TemplateSet;
 use crate::chat::{Sample, SampleFile, read_sound_samples};
 use crate::diagnose::special_truth;
+use crate::error::with_causes;
 use crate::hub::{HubOptions, cached_models};
 use crate::labels::IMAGE_TOKEN_INDEX;
 use crate::report::explanation_lines;
@@ -32,7 +33,7 @@ pub fn perform(work: Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Ou
                 emit(Outcome::Progress(Box::new(progress)));
                 if cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             });
-            emit(Outcome::Tokenizer(loaded.map_err(|e| e.to_string())));
+            emit(Outcome::Tokenizer(loaded.map_err(|e| with_causes(&e))));
         }
         Work::LoadSamples(source, layout) => {
             let read = match &source {
@@ -44,12 +45,12 @@ pub fn perform(work: Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Ou
                 })
                 .map(data),
             };
-            emit(Outcome::Samples(read.map_err(|e| e.to_string())));
+            emit(Outcome::Samples(read.map_err(|e| with_causes(&e))));
         }
         Work::Inspect { wish, index, sample } => {
             let view = resolve(&wish.base, &wish.request)
                 .map(|setup| Arc::new(SampleView::new(Arc::new(setup), index, &sample)));
-            emit(Outcome::Inspected(view.map_err(|e| e.to_string())));
+            emit(Outcome::Inspected(view.map_err(|e| with_causes(&e))));
         }
         Work::Survey { setup, samples } => survey(&setup, &samples, cancelled, emit),
         Work::Preview { wish, sample, samples } => {
@@ -93,7 +94,7 @@ fn survey(setup: &Setup, samples: &[Sample], cancelled: &dyn Fn() -> bool, emit:
 }
 
 fn preview(wish: &Wish, sample: &Sample, samples: &[Sample]) -> Result<Preview, String> {
-    let setup = resolve(&wish.base, &wish.request).map_err(|e| e.to_string())?;
+    let setup = resolve(&wish.base, &wish.request).map_err(|e| with_causes(&e))?;
     let current = SampleState::of(&setup, &setup.inspect(sample));
     let samples = samples.get(..PREVIEW_LIMIT).unwrap_or(samples);
     Ok(Preview { current, tally: tally(&setup, samples) })
@@ -148,8 +149,8 @@ fn explain(view: &SampleView, index: usize) -> Result<Vec<String>, String> {
     for (id, span) in labelled.input_ids.iter().zip(&labelled.spans) {
         encoding.push(TokenId::try_from(*id).unwrap_or(NO_ID), span.clone());
     }
-    let explainer = Explainer::new(tokenizer).map_err(|e| e.to_string())?;
-    match explainer.explain(prompt, &encoding, index).map_err(|e| e.to_string())? {
+    let explainer = Explainer::new(tokenizer).map_err(|e| with_causes(&e))?;
+    match explainer.explain(prompt, &encoding, index).map_err(|e| with_causes(&e))? {
         Some(explanation) => Ok(explanation_lines(tokenizer, prompt, &explanation)),
         None => Err("there is no such token".to_string()),
     }

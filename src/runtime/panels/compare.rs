@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use crate::app::panels::compare::{Compared, Outcome, Work};
 use crate::diagnose::{CompareTotals, Comparison, share_vocabulary};
+use crate::error::with_causes;
 use crate::setup::{load_tokenizer, resolve};
 
 /// Samples between two looks at whether the job is still wanted.
@@ -23,12 +24,12 @@ pub fn perform(work: Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Ou
                 emit(Outcome::Loaded(base.clone()));
                 base
             }
-            Err(error) => return emit(Outcome::Failed(error.to_string())),
+            Err(error) => return emit(Outcome::Failed(with_causes(&error))),
         },
     };
     let b = match resolve(&base, &request) {
         Ok(setup) => Arc::new(setup),
-        Err(error) => return emit(Outcome::Failed(error.to_string())),
+        Err(error) => return emit(Outcome::Failed(with_causes(&error))),
     };
     let same_vocabulary = share_vocabulary(&a.tokenizer, &b.tokenizer);
     let compare = |sample| Comparison::aligned(a.inspect(sample), b.inspect(sample), same_vocabulary);

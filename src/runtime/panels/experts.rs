@@ -8,7 +8,7 @@ use crate::app::SampleView;
 use crate::app::panels::experts::routed::{Routed, Row, Run, byte_rows, seen_bytes, token_rows};
 use crate::app::panels::experts::settings::{ModelPick, Own, OwnKind, Settings};
 use crate::app::panels::experts::{Outcome, Work};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, with_causes};
 use crate::hub::Progress;
 use crate::moe::MoeError;
 use crate::moe::backbone::{Conversion, ForwardOptions, Gates, InputRow, LoadOptions, Model, is_dense};
@@ -26,7 +26,7 @@ pub fn perform(work: Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Ou
     match route(&work, cancelled, emit) {
         Ok(Some(routed)) => emit(Outcome::Routed(Arc::new(routed))),
         Ok(None) => {}
-        Err(error) => emit(Outcome::Failed(error.to_string())),
+        Err(error) => emit(Outcome::Failed(with_causes(&error))),
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::app::panels::onboard::{Onboarded, Outcome, Work};
 use crate::diagnose::{onboard, patch, proposal_tokens, write_patch};
+use crate::error::with_causes;
 
 /// Name of template and function in the patch; the command line takes another one.
 const NAME: &str = "backbone";
@@ -19,7 +20,7 @@ pub fn perform(work: Work, _cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(O
             });
             emit(match made {
                 Ok(onboarded) => Outcome::Onboarded(onboarded),
-                Err(error) => Outcome::Failed(error.to_string()),
+                Err(error) => Outcome::Failed(with_causes(&error)),
             });
         }
         Work::Write { folder, patch } => {
@@ -27,7 +28,7 @@ pub fn perform(work: Work, _cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(O
             emit(Outcome::Written(
                 written
                     .map(|files| format!("wrote {} files to {folder}", files.len()))
-                    .map_err(|e| e.to_string()),
+                    .map_err(|e| with_causes(&e)),
             ));
         }
     }

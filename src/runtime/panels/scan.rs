@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::app::DataSource;
 use crate::app::panels::scan::{Outcome, Work};
 use crate::data::{Meter, Record, Records, Source, sources};
-use crate::error::Result;
+use crate::error::{Result, with_causes};
 use crate::report::{Pace, example_mask};
 use crate::samples;
 use crate::scan::{Report, Scanner};
@@ -16,7 +16,7 @@ const BATCH: usize = 512;
 /// Does the work; `emit` takes each outcome, `cancelled` says that nobody waits any more.
 pub fn perform(work: Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Outcome)) {
     if let Err(error) = scan(work, cancelled, emit) {
-        emit(Outcome::Failed(error.to_string()));
+        emit(Outcome::Failed(with_causes(&error)));
     }
 }
 

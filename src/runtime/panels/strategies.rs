@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::app::panels::strategies::{Compared, Outcome, Work};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, with_causes};
 use crate::masks::Masked;
 use crate::masks::compare::Comparison;
 use crate::masks::overlay::Overlay;
@@ -14,7 +14,7 @@ pub fn perform(work: Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Ou
     emit(match compare(work, cancelled) {
         Ok(Some(compared)) => Outcome::Compared(Arc::new(compared)),
         Ok(None) => return,
-        Err(error) => Outcome::Failed(error.to_string()),
+        Err(error) => Outcome::Failed(with_causes(&error)),
     });
 }
 
@@ -33,6 +33,6 @@ fn compare(work: Work, cancelled: &dyn Fn() -> bool) -> Result<Option<Compared>>
             overlays.push(masked.and_then(|masked| Overlay::new(turns, masked, &stops)));
             !cancelled()
         });
-    let comparison = comparison.map_err(|error| Error::Usage(error.to_string()))?;
+    let comparison = comparison.map_err(|error| Error::Usage(with_causes(&error)))?;
     Ok(comparison.map(|comparison| Compared::new(setup, comparison, overlays, stops)))
 }
