@@ -5,6 +5,7 @@
 
 mod aligned;
 pub mod bert;
+mod best_path;
 pub mod byte_level;
 mod merging;
 pub mod processor;
