@@ -10,6 +10,7 @@ use super::convert::convert;
 use super::fast_change;
 use super::files::FileSet;
 use super::formats::tokenizer_json;
+use super::infilling::Infilling;
 use super::load::{LoadOptions, fast_padding_side};
 use super::loaded::{Engine, Tokenizer};
 use super::profile::{FastChange, Profile, SlowKind};
@@ -71,6 +72,8 @@ pub(super) fn load(
             .unwrap_or(profile.clean_up_tokenization_spaces),
     };
     let mut tokenizer = Tokenizer::new(facts, arguments.special.clone(), Engine::Fast(Box::new(core)));
+    tokenizer.infilling =
+        Infilling::of(&arguments, options.release).filter(|_| profile.slow == Some(SlowKind::CodeLlama));
     tokenizer.read_added_from_core();
     match options.release {
         Release::V4_31 => add_on_loading_4_31(&mut tokenizer, &arguments)?,

@@ -8,6 +8,7 @@ use super::core::CoreParts;
 use super::encoding::TokenId;
 use super::files::FileSet;
 use super::formats::{bpe_files, sentencepiece, tiktoken, tokenizer_json};
+use super::infilling::Infilling;
 use super::loaded::{Engine, Tokenizer};
 use super::profile::{Profile, SlowKind};
 use super::recognize::recognize;
@@ -229,6 +230,7 @@ fn load_slow(profile: &Profile, kind: SlowKind, files: &FileSet, options: LoadOp
     };
     let engine = Engine::Slow(engine, Splitter::default());
     let mut tokenizer = Tokenizer::new(facts, arguments.special.clone(), engine);
+    tokenizer.infilling = Infilling::of(&arguments, options.release).filter(|_| kind == SlowKind::CodeLlama);
     if let SlowKind::Tiktoken(kind) = kind {
         default_tokens(&mut tokenizer, kind);
     } else if options.release == Release::V4_31 {

@@ -13,6 +13,7 @@ use super::fast::{add_tokens_to_core, measure_bos_and_eos, rebuild_post_processo
 use super::files::FileSet;
 use super::formats::sentencepiece::{MergeOrder, ModelProto, PieceKind, build_bpe};
 use super::formats::tokenizer_json;
+use super::infilling::Infilling;
 use super::load::LoadOptions;
 use super::loaded::{Engine, Tokenizer};
 use super::profile::{Profile, SlowKind};
@@ -64,6 +65,8 @@ pub(super) fn load(class: &str, files: &FileSet, options: LoadOptions) -> Result
     tokenizer_json::add_tokens(&mut core, file_tokens)?;
     let facts = facts(base, profile, &arguments, legacy);
     let mut tokenizer = Tokenizer::new(facts, arguments.special.clone(), Engine::Fast(Box::new(core)));
+    tokenizer.infilling =
+        Infilling::of(&arguments, Release::V5).filter(|_| profile.slow == Some(SlowKind::CodeLlama));
     tokenizer.read_added_from_core();
     add_tokens(&mut tokenizer, &arguments)?;
     if profile.slow == Some(SlowKind::Qwen2) || profile.class == "CohereTokenizer" {
