@@ -187,6 +187,19 @@ impl InitArguments {
         }
     }
 
+    /// 4.31: the fast class made from a slow one takes copies of its special tokens, and a copy of a token that does not
+    /// say whether it is normalized says that it is.
+    pub fn copy_from_slow_class(&mut self, profile: &Profile) {
+        for role in Role::ALL {
+            let says = self.values.get(role.attribute()).is_some_and(|v| v.get("normalized").is_some());
+            let Some(token) = self.special.get(role).filter(|_| !says) else { continue };
+            if !token.plain_str || profile.wraps_strings.is_some() {
+                let token = SpecialToken { normalized: true, plain_str: false, ..token.clone() };
+                self.special.set(role, Some(token));
+            }
+        }
+    }
+
     /// CodeLlama: the tokens of its middle-filling are additional special ones.
     pub fn add_infilling_tokens(&mut self, release: Release) {
         const NAMES: [(&str, &str); 4] =

@@ -28,6 +28,10 @@ pub(super) fn load(
     if profile.slow == Some(SlowKind::CodeLlama) {
         arguments.add_infilling_tokens(options.release);
     }
+    let is_converted = !files.has("tokenizer.json");
+    if is_converted && options.release == Release::V4_31 && profile.slow != Some(SlowKind::T5) {
+        arguments.copy_from_slow_class(profile);
+    }
     for (role, token) in std::mem::take(&mut arguments.assigned_later) {
         arguments.special.set(role, Some(token));
     }
