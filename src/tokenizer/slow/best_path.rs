@@ -18,16 +18,27 @@ const BEST_SCORE_AT_FIRST: f32 = f32::MIN_POSITIVE;
 /// A piece that may stand in a cut.
 #[derive(Debug)]
 struct Piece {
-    text: Box<str>,
+    /// In bytes.
+    len: usize,
     id: TokenId,
     score: f64,
+}
+
+/// A beginning of pieces. The nodes one byte longer lie side by side, in the order of that byte.
+#[derive(Debug, Clone, Default)]
+struct Node {
+    last_byte: u8,
+    children: Range<u32>,
+    /// The piece that this is the whole of, by its place in [`BestPath::pieces`].
+    piece: Option<u32>,
 }
 
 /// The pieces of a Unigram model.
 #[derive(Debug)]
 pub struct BestPath {
-    /// Sorted, so that the pieces with a common beginning are neighbours.
     pieces: Vec<Piece>,
+    /// Those of a length before those of the next; the root, of no length, first.
+    nodes: Vec<Node>,
     unk: TokenId,
     unknown_score: f32,
 }
@@ -45,7 +56,7 @@ impl BestPath {
     pub fn new(model: &ModelProto, unk: TokenId) -> Self {
         let scores = || model.entries().filter(|(.., kind)| *kind == PieceKind::Normal).map(|(_, _, s, _)| s);
         let best = scores().fold(BEST_SCORE_AT_FIRST, f32::max);
-        let mut pieces: Vec<Piece> = model
+        let mut pieces: Vec<(&str, Piece)> = model
             .entries()
             .filter_map(|(text, id, score, kind)| {
                 let score = match kind {
@@ -54,11 +65,13 @@ impl BestPath {
                     PieceKind::UserDefined => f64::from(text.len() as f32 * best) - 0.1,
                     _ => return None,
                 };
-                Some(Piece { text: text.into(), id, score })
+                (!text.is_empty()).then_some((text, Piece { len: text.len(), id, score }))
             })
             .collect();
-        pieces.sort_by(|a, b| a.text.cmp(&b.text));
-        Self { pieces, unk, unknown_score: scores().fold(f32::MAX, f32::min) - UNKNOWN_PENALTY }
+        pieces.sort_by_key(|(text, _)| *text);
+        let nodes = nodes_of(&pieces.iter().map(|(text, _)| text.as_bytes()).collect::<Vec<_>>());
+        let pieces = pieces.into_iter().map(|(_, piece)| piece).collect();
+        Self { pieces, nodes, unk, unknown_score: scores().fold(f32::MAX, f32::min) - UNKNOWN_PENALTY }
     }
 
     /// The pieces of the best cut, each with its byte range; unknown characters one by one.
@@ -68,8 +81,8 @@ impl BestPath {
             let sum = arrivals.get(at).map_or(0.0, |a| a.sum);
             let mut has_piece_of_one_character = false;
             self.for_each_prefix(text.get(at..).unwrap_or(""), |piece| {
-                arrive(&mut arrivals, at, piece.text.len(), piece.id, piece.score + f64::from(sum));
-                has_piece_of_one_character |= piece.text.len() == c.len_utf8();
+                arrive(&mut arrivals, at, piece.len, piece.id, piece.score + f64::from(sum));
+                has_piece_of_one_character |= piece.len == c.len_utf8();
             });
             if !has_piece_of_one_character {
                 arrive(&mut arrivals, at, c.len_utf8(), self.unk, f64::from(self.unknown_score + sum));
@@ -87,20 +100,52 @@ impl BestPath {
 
     /// The pieces that `text` begins with, the shortest first.
     fn for_each_prefix(&self, text: &str, mut found: impl FnMut(&Piece)) {
-        let mut candidates = self.pieces.as_slice();
-        for (depth, byte) in text.bytes().enumerate() {
-            // All candidates agree in the first `depth` bytes, and none is shorter than that.
-            let at = |piece: &Piece| piece.text.as_bytes().get(depth).copied();
-            let from = candidates.partition_point(|piece| at(piece) < Some(byte));
-            let rest = candidates.get(from..).unwrap_or(&[]);
-            candidates = rest.get(..rest.partition_point(|piece| at(piece) == Some(byte))).unwrap_or(&[]);
-            match candidates.first() {
-                None => return,
-                Some(first) if first.text.len() == depth + 1 => found(first),
-                Some(_) => {}
+        let mut node = self.nodes.first();
+        for byte in text.bytes() {
+            node = node.and_then(|node| self.child(node, byte));
+            let Some(node) = node else { return };
+            if let Some(piece) = node.piece.and_then(|piece| self.pieces.get(piece as usize)) {
+                found(piece);
             }
         }
     }
+
+    fn child(&self, node: &Node, byte: u8) -> Option<&Node> {
+        let children = self.nodes.get(node.children.start as usize..node.children.end as usize)?;
+        children.get(children.binary_search_by_key(&byte, |child| child.last_byte).ok()?)
+    }
+}
+
+/// The beginnings of sorted texts.
+fn nodes_of(texts: &[&[u8]]) -> Vec<Node> {
+    let narrow = |index: usize| u32::try_from(index).unwrap_or(u32::MAX);
+    let mut nodes = vec![Node::default()];
+    // Which texts begin with each node, and its length; the nodes are numbered in the order of this list.
+    let mut open = std::collections::VecDeque::from([(0..texts.len(), 0)]);
+    let mut at = 0;
+    while let Some((range, len)) = open.pop_front() {
+        let first_child = narrow(nodes.len());
+        let mut from = range.start;
+        let mut piece = None;
+        while let Some(text) = texts.get(from).filter(|_| from < range.end) {
+            let Some(byte) = text.get(len) else {
+                piece = Some(narrow(from));
+                from += 1;
+                continue;
+            };
+            let rest = texts.get(from..range.end).unwrap_or(&[]);
+            let same = rest.partition_point(|text| text.get(len) == Some(byte));
+            nodes.push(Node { last_byte: *byte, ..Node::default() });
+            open.push_back((from..from + same, len + 1));
+            from += same;
+        }
+        let children = first_child..narrow(nodes.len());
+        if let Some(node) = nodes.get_mut(at) {
+            (node.children, node.piece) = (children, piece);
+        }
+        at += 1;
+    }
+    nodes
 }
 
 /// Takes a step to the place `len` bytes on, where it makes the better sum; the first of equals stays.
