@@ -147,9 +147,14 @@ impl Tokenizer {
 
     fn add_to_fast(&mut self, tokens: &[SpecialToken], special: bool) -> Result<()> {
         let Engine::Fast(core) = &mut self.engine else { return Ok(()) };
-        // The library of 4.31 does not look for ordinary tokens that the model has already.
+        // The library of 4.31 does not look for ordinary tokens that the model has already. Of a special one it takes the
+        // new flags, but whether it is looked for in the normalized text was settled when it first became special.
         let is_old = self.facts.release == Release::V4_31;
         let ignored = |t: &&SpecialToken| is_old && !special && core.token_to_id(&t.content).is_some();
+        let settled = |t: &SpecialToken| {
+            let first = self.added.id_of(&t.content).and_then(|id| self.added.get(id));
+            first.filter(|first| is_old && special && first.special).map(|first| first.normalized)
+        };
         let converted = tokens.iter().filter(|t| !ignored(t)).map(|t| {
             let mut token = AddedToken::from(t.content.as_str(), special);
             if !t.plain_str {
@@ -159,6 +164,7 @@ impl Tokenizer {
                     .single_word(t.single_word)
                     .normalized(t.normalized);
             }
+            token.normalized = settled(t).unwrap_or(token.normalized);
             token.special(special || (t.special && !t.plain_str))
         });
         let converted: Vec<_> = converted.collect();

@@ -187,23 +187,51 @@ impl InitArguments {
         }
     }
 
+    /// 4.31: the fast class made from a slow one takes copies of its special tokens, and a copy of a token that does not
+    /// say whether it is normalized says that it is.
+    pub fn copy_from_slow_class(&mut self, profile: &Profile) {
+        for role in Role::ALL {
+            let says = self.values.get(role.attribute()).is_some_and(|v| v.get("normalized").is_some());
+            let Some(token) = self.special.get(role).filter(|_| !says) else { continue };
+            if !token.plain_str || profile.wraps_strings.is_some() {
+                let token = SpecialToken { normalized: true, plain_str: false, ..token.clone() };
+                self.special.set(role, Some(token));
+            }
+        }
+    }
+
     /// CodeLlama: the tokens of its middle-filling are additional special ones.
     pub fn add_infilling_tokens(&mut self, release: Release) {
-        let mut names =
-            vec![("prefix", "▁<PRE>"), ("middle", "▁<MID>"), ("suffix", "▁<SUF>"), ("eot", "▁<EOT>")];
+        const NAMES: [(&str, &str); 4] =
+            [("prefix", "▁<PRE>"), ("middle", "▁<MID>"), ("suffix", "▁<SUF>"), ("eot", "▁<EOT>")];
+        let mut contents: Vec<String> =
+            NAMES.iter().filter_map(|(name, default)| self.named_token(name, default)).collect();
         if release == Release::V5 {
-            names.push(("fill", "<FILL_ME>"));
+            let names = NAMES.into_iter().chain([("fill", "<FILL_ME>")]);
+            contents.extend(self.named_token("fill", "<FILL_ME>"));
+            contents.extend(names.filter_map(|(name, default)| self.infilling_token(name, default, release)));
         }
-        for (name, default) in names {
-            let content = match self.values.get(&format!("{name}_token")) {
-                Some(Value::Null) => continue,
-                Some(value) => SpecialToken::from_json(value, true).map(|t| t.content),
-                None => None,
-            };
-            let content = content.unwrap_or_else(|| default.to_string());
-            self.special.additional.retain(|t| t.content != content);
-            self.special.additional.push(SpecialToken::from_str(&content));
+        self.special.additional.retain(|t| !contents.contains(&t.content));
+        for content in contents {
+            if !self.special.additional.iter().any(|t| t.content == content) {
+                self.special.additional.push(SpecialToken::from_str(&content));
+            }
         }
+    }
+
+    /// A token of CodeLlama's middle-filling; `None` where the configuration takes it away. 5.x keeps what the
+    /// configuration names beside the class, which goes on with its own.
+    pub fn infilling_token(&self, name: &str, default: &str, release: Release) -> Option<String> {
+        let named = self.named_token(name, default)?;
+        Some(if release == Release::V5 { default.to_string() } else { named })
+    }
+
+    fn named_token(&self, name: &str, default: &str) -> Option<String> {
+        let given = match self.values.get(&format!("{name}_token")) {
+            Some(Value::Null) => return None,
+            given => given.and_then(|value| SpecialToken::from_json(value, true)),
+        };
+        Some(given.map_or_else(|| default.to_string(), |token| token.content))
     }
 
     /// A list of texts of the configuration; empty where there is none.

@@ -8,11 +8,12 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 use tokenizers::models::{ModelWrapper, TrainerWrapper};
+use tokenizers::pre_tokenizers::metaspace::{Metaspace, PrependScheme};
 use tokenizers::{
-    AddedToken, DecoderWrapper, Model, NormalizerWrapper, PostProcessorWrapper, PreTokenizerWrapper, Token,
-    TokenizerImpl,
+    AddedToken, DecoderWrapper, Model, NormalizerWrapper, PostProcessorWrapper, PreTokenizedString,
+    PreTokenizer, PreTokenizerWrapper, SplitDelimiterBehavior, Token, TokenizerImpl,
 };
 
 use super::encoding::{Encoding, TokenId};
@@ -73,9 +74,45 @@ impl Model for SharedModel {
     }
 }
 
+/// How a pipeline cuts a text into words.
+#[derive(Debug, Clone)]
+pub enum WordStep {
+    /// As the library does it today.
+    Today(PreTokenizerWrapper),
+    /// `prepend_scheme: first` as the library of transformers 4.37 took it: the first stretch between added tokens gets
+    /// the dummy space. (Today it is the one at the very beginning of the text, if there is one.)
+    FirstStretch(Metaspace),
+}
+
+impl PreTokenizer for WordStep {
+    fn pre_tokenize(&self, text: &mut PreTokenizedString) -> tokenizers::Result<()> {
+        let metaspace = match self {
+            Self::Today(step) => return step.pre_tokenize(text),
+            Self::FirstStretch(metaspace) => metaspace,
+        };
+        let space = metaspace.get_replacement();
+        let mut is_first = true;
+        text.split(|_, mut stretch| {
+            stretch.replace(' ', &space.to_string())?;
+            if std::mem::take(&mut is_first) && !stretch.get().starts_with(space) {
+                stretch.prepend(&space.to_string());
+            }
+            stretch.split(space, SplitDelimiterBehavior::MergedWithNext)
+        })
+    }
+}
+
+impl Serialize for WordStep {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        match self {
+            Self::Today(step) => step.serialize(serializer),
+            Self::FirstStretch(metaspace) => metaspace.serialize(serializer),
+        }
+    }
+}
+
 /// A tokenization pipeline of the `tokenizers` crate over a shared model.
-pub type Core =
-    TokenizerImpl<SharedModel, NormalizerWrapper, PreTokenizerWrapper, PostProcessorWrapper, DecoderWrapper>;
+pub type Core = TokenizerImpl<SharedModel, NormalizerWrapper, WordStep, PostProcessorWrapper, DecoderWrapper>;
 
 /// An added token with the id that its file gives it.
 #[derive(Debug, Clone, Deserialize)]
@@ -118,10 +155,20 @@ impl CoreParts {
     pub fn assemble(self) -> Result<(Core, Vec<AddedTokenWithId>)> {
         let mut core = Core::new(SharedModel(Arc::new(self.model)));
         core.with_normalizer(self.normalizer).map_err(|e| Error::Encode(e.to_string()))?;
-        core.with_pre_tokenizer(self.pre_tokenizer);
+        core.with_pre_tokenizer(self.pre_tokenizer.map(WordStep::Today));
         core.with_post_processor(self.post_processor);
         core.with_decoder(self.decoder);
         Ok((core, self.added_tokens))
+    }
+}
+
+/// Takes `prepend_scheme: first` for what it was in transformers 4.37.
+pub fn prefix_first_stretch(core: &mut Core) {
+    if let Some(WordStep::Today(PreTokenizerWrapper::Metaspace(metaspace))) = core.get_pre_tokenizer()
+        && metaspace.get_prepend_scheme() == PrependScheme::First
+    {
+        let step = WordStep::FirstStretch(metaspace.clone());
+        core.with_pre_tokenizer(Some(step));
     }
 }
 
@@ -136,4 +183,25 @@ pub fn encode_core(core: &Core, text: &str, add_special_tokens: bool) -> Result<
         spans: encoded.get_offsets().iter().map(|(start, end)| *start..*end).collect(),
         ..Encoding::default()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_stretch_is_not_always_the_beginning() {
+        let parts = serde_json::json!({
+            "model": {"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0.0], ["</s>", 0.0], ["▁", -1.0], ["b", -1.0], ["▁b", -1.0]]},
+            "pre_tokenizer": {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "first", "split": true},
+        });
+        let parts: CoreParts = serde_json::from_value(parts).expect("parts");
+        let (mut core, _) = parts.assemble().expect("a pipeline");
+        core.add_special_tokens([AddedToken::from("</s>", true)]).expect("added");
+        let ids = |core: &Core, text: &str| encode_core(core, text, false).expect("encodes").ids;
+        assert_eq!(ids(&core, "</s>b</s>b"), [1, 3, 1, 3]);
+        prefix_first_stretch(&mut core);
+        assert_eq!(ids(&core, "</s>b</s>b"), [1, 4, 1, 3]);
+        assert_eq!(ids(&core, "b b</s>b"), [4, 4, 1, 3]);
+    }
 }

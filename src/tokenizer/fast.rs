@@ -7,9 +7,11 @@ use tokenizers::processors::template::TemplateProcessing;
 use super::class::{ClassFacts, Loader, Release};
 use super::config::InitArguments;
 use super::convert::convert;
+use super::core::prefix_first_stretch;
 use super::fast_change;
 use super::files::FileSet;
 use super::formats::tokenizer_json;
+use super::infilling::Infilling;
 use super::load::{LoadOptions, fast_padding_side};
 use super::loaded::{Engine, Tokenizer};
 use super::profile::{FastChange, Profile, SlowKind};
@@ -27,6 +29,10 @@ pub(super) fn load(
     if profile.slow == Some(SlowKind::CodeLlama) {
         arguments.add_infilling_tokens(options.release);
     }
+    let is_converted = !files.has("tokenizer.json");
+    if is_converted && options.release == Release::V4_31 && profile.slow != Some(SlowKind::T5) {
+        arguments.copy_from_slow_class(profile);
+    }
     for (role, token) in std::mem::take(&mut arguments.assigned_later) {
         arguments.special.set(role, Some(token));
     }
@@ -41,6 +47,9 @@ pub(super) fn load(
     let mut parts = parts;
     fast_change::apply(profile, &mut parts, &arguments, options.release)?;
     let (mut core, mut added) = parts.assemble()?;
+    if options.release == Release::V4_37 {
+        prefix_first_stretch(&mut core);
+    }
     if options.release == Release::V4_31 {
         // The library of 4.31 does not look for ordinary tokens that the model has already.
         added.retain(|t| t.token.special || core.get_model().token_to_id(&t.token.content).is_none());
@@ -71,6 +80,8 @@ pub(super) fn load(
             .unwrap_or(profile.clean_up_tokenization_spaces),
     };
     let mut tokenizer = Tokenizer::new(facts, arguments.special.clone(), Engine::Fast(Box::new(core)));
+    tokenizer.infilling =
+        Infilling::of(&arguments, options.release).filter(|_| profile.slow == Some(SlowKind::CodeLlama));
     tokenizer.read_added_from_core();
     match options.release {
         Release::V4_31 => add_on_loading_4_31(&mut tokenizer, &arguments)?,
@@ -102,7 +113,8 @@ fn add_missing(tokenizer: &mut Tokenizer, arguments: &InitArguments) -> Result<(
     // 4.37 adds all of them again; those that are additional special tokens become special by it.
     let mut wanted: Vec<SpecialToken> = arguments.added.values().cloned().collect();
     for token in tokenizer.special.all() {
-        let known = tokenizer.added.id_of(&token.content).is_some();
+        // Only strings are looked up; an `AddedToken` equals no string, so it is added again, with its own flags.
+        let known = token.plain_str && tokenizer.added.id_of(&token.content).is_some();
         if !known && !wanted.iter().any(|t| t.content == token.content) {
             wanted.push(token.clone());
         }

@@ -8,6 +8,7 @@ use super::core::CoreParts;
 use super::encoding::TokenId;
 use super::files::FileSet;
 use super::formats::{bpe_files, sentencepiece, tiktoken, tokenizer_json};
+use super::infilling::Infilling;
 use super::loaded::{Engine, Tokenizer};
 use super::profile::{Profile, SlowKind};
 use super::recognize::recognize;
@@ -62,13 +63,15 @@ fn load_class(name: &str, files: &FileSet, options: LoadOptions) -> Result<Token
         tokenizer.name = name.to_string();
         return Ok(tokenizer);
     }
-    let class = class_name(files)?;
+    let named = Named::in_files(files)?;
+    let class = class_name(&named, files, options.release);
     let profile = Profile::of(&class);
     let slow = profile.slow.filter(|kind| slow_files_missing(*kind, files).is_none());
     let closed = matches!(profile.slow, Some(SlowKind::Tiktoken(_)));
     let has_json = files.has("tokenizer.json");
+    let is_converted = Profile::base(&class) == Profile::base(v5::AS_IT_IS) && files.has("tokenizer.model");
     let mut tokenizer = match (options.loader, slow, has_json) {
-        _ if options.release == Release::V5 && !closed && (has_json || slow.is_some()) => {
+        _ if options.release == Release::V5 && !closed && (has_json || slow.is_some() || is_converted) => {
             v5::load(&class, files, options)?
         }
         (Some(Loader::Slow), Some(kind), _) | (None, Some(kind), _) if kind.has_slow_class() => {
@@ -86,6 +89,7 @@ fn load_class(name: &str, files: &FileSet, options: LoadOptions) -> Result<Token
     };
     tokenizer.name = name.to_string();
     tokenizer.notes.extend(too_new_for(&class, files, options.release)?);
+    tokenizer.notes.extend(named.note(&tokenizer));
     if !Profile::is_known(&class) {
         tokenizer.notes.push(format!(
             "class {class} is not known here and its code is not run: what tokenizer.json says is taken as it is"
@@ -115,15 +119,53 @@ fn too_new_for(class: &str, files: &FileSet, release: Release) -> Result<Option<
     }))
 }
 
-/// The class that the configuration names, or the one that the files point to.
-fn class_name(files: &FileSet) -> Result<String> {
-    let config = files.json("tokenizer_config.json")?;
-    let named = config.as_ref().and_then(|c| c.get("tokenizer_class")).and_then(|v| v.as_str());
-    if let Some(class) = named {
-        return Ok(class.to_string());
+/// What the files say about their class.
+struct Named {
+    /// In tokenizer_config.json, else in config.json.
+    class: Option<String>,
+    /// The kind of model that config.json is of.
+    model_type: Option<String>,
+    /// The class is code of its own, which lies beside the files.
+    is_own_code: bool,
+}
+
+impl Named {
+    fn in_files(files: &FileSet) -> Result<Self> {
+        let config = files.json("tokenizer_config.json")?.unwrap_or_default();
+        // A broken config.json is no obstacle.
+        let model = files.json("config.json").ok().flatten().unwrap_or_default();
+        let text = |file: &serde_json::Value, key: &str| Some(file.get(key)?.as_str()?.to_string());
+        Ok(Self {
+            class: text(&config, "tokenizer_class").or_else(|| text(&model, "tokenizer_class")),
+            model_type: text(&model, "model_type"),
+            is_own_code: config.get("auto_map").is_some(),
+        })
     }
-    if let Some(class) = class_of_model(files)? {
-        return Ok(class);
+
+    /// What the user may wonder about: another class than the one that the files name.
+    fn note(&self, loaded: &Tokenizer) -> Option<String> {
+        let (named, model_type) = (self.class.as_deref()?, self.model_type.as_deref()?);
+        let class = &loaded.facts.name;
+        let is_other = v5::class_of(Some(named), model_type) != named && !self.is_own_code;
+        (is_other && loaded.facts.release == Release::V5 && class != named).then(|| {
+            format!("config.json says {model_type}, for which transformers 5 takes {class}, not {named}")
+        })
+    }
+}
+
+/// The class that the configuration names, or the one that the files point to.
+fn class_name(named: &Named, files: &FileSet, release: Release) -> String {
+    let (class, model_type) = (named.class.as_deref(), named.model_type.as_deref());
+    if let (Release::V5, Some(model_type), false) = (release, model_type, named.is_own_code) {
+        let found = v5::class_of(class, model_type);
+        // Python has nothing to load then; what the files are may still be shown.
+        let is_lost = found == v5::AS_IT_IS && !files.has("tokenizer.json") && !files.has("tokenizer.model");
+        if !is_lost {
+            return found;
+        }
+    }
+    if let Some(class) = class.or_else(|| Profile::class_of_model(model_type?)) {
+        return class.to_string();
     }
     let guess = if files.has("vocab.json") && files.has("merges.txt") {
         "GPT2Tokenizer"
@@ -142,15 +184,7 @@ fn class_name(files: &FileSet) -> Result<String> {
     } else {
         "PreTrainedTokenizerFast"
     };
-    Ok(guess.to_string())
-}
-
-/// The class that config.json names or that goes with its kind of model. A broken one is no obstacle.
-fn class_of_model(files: &FileSet) -> Result<Option<String>> {
-    let Some(config) = files.json("config.json").ok().flatten() else { return Ok(None) };
-    let text = |key: &str| config.get(key).and_then(|v| v.as_str());
-    let named = text("tokenizer_class").map(str::to_string);
-    Ok(named.or_else(|| Profile::class_of_model(text("model_type")?).map(str::to_string)))
+    guess.to_string()
 }
 
 /// The first file that a slow class of this kind needs and that is not there.
@@ -229,6 +263,7 @@ fn load_slow(profile: &Profile, kind: SlowKind, files: &FileSet, options: LoadOp
     };
     let engine = Engine::Slow(engine, Splitter::default());
     let mut tokenizer = Tokenizer::new(facts, arguments.special.clone(), engine);
+    tokenizer.infilling = Infilling::of(&arguments, options.release).filter(|_| kind == SlowKind::CodeLlama);
     if let SlowKind::Tiktoken(kind) = kind {
         default_tokens(&mut tokenizer, kind);
     } else if options.release == Release::V4_31 {

@@ -10,6 +10,7 @@ use super::class::{ClassFacts, Loader, Release, Side};
 use super::core::{Core, encode_core};
 use super::encoding::{Encoding, Piece, TokenId};
 use super::files::FileSet;
+use super::infilling::Infilling;
 use super::slow::split::Splitter;
 use super::slow::{SlowClass, SlowState};
 use super::special::{AddedTokens, Role, SpecialToken, SpecialTokens};
@@ -42,6 +43,8 @@ pub struct Tokenizer {
     pub embedding_rows: Option<usize>,
     /// Tokens that 4.31 never splits (`unique_no_split_tokens`), in no other release used.
     pub(super) never_split: std::collections::BTreeSet<String>,
+    /// CodeLlama's tokens for filling a gap; `None` in every other class.
+    pub(super) infilling: Option<Infilling>,
 }
 
 impl Tokenizer {
@@ -57,6 +60,7 @@ impl Tokenizer {
             files: FileSet::default(),
             embedding_rows: None,
             never_split: std::collections::BTreeSet::new(),
+            infilling: None,
         }
     }
 
@@ -69,6 +73,9 @@ impl Tokenizer {
     ///
     /// Spans are byte ranges of `text`.
     pub fn encode(&self, text: &str, add_special_tokens: bool) -> Result<Encoding> {
+        if let Some(parts) = self.around_fill(text)? {
+            return self.encode_around_fill(parts, add_special_tokens);
+        }
         match &self.engine {
             Engine::Fast(core) => encode_core(core, text, add_special_tokens),
             Engine::Slow(class, splitter) => {
@@ -89,6 +96,9 @@ impl Tokenizer {
     pub fn char_offsets(&self, text: &str, add_special_tokens: bool) -> Result<Vec<(usize, usize)>> {
         match &self.engine {
             Engine::Fast(core) => {
+                if let Some(parts) = self.around_fill(text)? {
+                    return self.char_offsets_around_fill(core, parts, add_special_tokens);
+                }
                 let encoded = core.encode_char_offsets(text, add_special_tokens);
                 Ok(encoded.map_err(|e| Error::Encode(e.to_string()))?.get_offsets().to_vec())
             }
@@ -135,7 +145,7 @@ impl Tokenizer {
     }
 
     /// `build_inputs_with_special_tokens` of the slow classes.
-    fn with_bos_and_eos(&self, tokens: &Encoding, end: usize, adds_eos: bool) -> Encoding {
+    pub(super) fn with_bos_and_eos(&self, tokens: &Encoding, end: usize, adds_eos: bool) -> Encoding {
         let mut all = Encoding::default();
         let [first, last] = self.facts.ends;
         if self.facts.adds_bos {

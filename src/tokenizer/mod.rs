@@ -15,6 +15,7 @@ mod fast_change;
 mod files;
 pub mod formats;
 mod gguf;
+mod infilling;
 mod load;
 mod loaded;
 mod profile;

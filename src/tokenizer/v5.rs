@@ -2,22 +2,29 @@
 //! them, whatever `tokenizer.json` says; classes without such a pipeline take the file as it is.
 
 mod pipeline;
+mod registry;
+
+pub(super) use registry::{AS_IT_IS, class_of};
 
 use std::collections::BTreeSet;
 
+use serde_json::{Value, json};
+use tokenizers::models::unigram::Unigram;
+
 use super::class::{ClassFacts, Loader, Release};
 use super::config::InitArguments;
-use super::convert::{closing_token, convert, enclosing, part};
+use super::convert::{closing_token, convert, enclosing, llama_decoder, part};
 use super::core::CoreParts;
 use super::fast::{add_tokens_to_core, measure_bos_and_eos, rebuild_post_processor};
 use super::files::FileSet;
 use super::formats::sentencepiece::{MergeOrder, ModelProto, PieceKind, build_bpe};
 use super::formats::tokenizer_json;
+use super::infilling::Infilling;
 use super::load::LoadOptions;
 use super::loaded::{Engine, Tokenizer};
 use super::profile::{Profile, SlowKind};
 use super::special::{Role, SpecialToken};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// The class that takes a `tokenizer.json` as it is.
 const BACKEND: &str = "TokenizersBackend";
@@ -64,6 +71,8 @@ pub(super) fn load(class: &str, files: &FileSet, options: LoadOptions) -> Result
     tokenizer_json::add_tokens(&mut core, file_tokens)?;
     let facts = facts(base, profile, &arguments, legacy);
     let mut tokenizer = Tokenizer::new(facts, arguments.special.clone(), Engine::Fast(Box::new(core)));
+    tokenizer.infilling =
+        Infilling::of(&arguments, Release::V5).filter(|_| profile.slow == Some(SlowKind::CodeLlama));
     tokenizer.read_added_from_core();
     add_tokens(&mut tokenizer, &arguments)?;
     if profile.slow == Some(SlowKind::Qwen2) || profile.class == "CohereTokenizer" {
@@ -124,10 +133,53 @@ fn from_slow_files(profile: &Profile, files: &FileSet, arguments: &mut InitArgum
         }
         return Ok(CoreParts::bare(build_bpe(&model.scored_pieces(), MergeOrder::Id, &path)?));
     }
+    if profile.slow.is_none() {
+        return from_sentencepiece(files, arguments);
+    }
     let mut parts = convert(profile, files, arguments, Release::V5)?;
     if matches!(profile.slow, Some(SlowKind::ByteLevel | SlowKind::Qwen2)) {
         parts.post_processor = None;
     }
+    Ok(parts)
+}
+
+/// A `tokenizer.model` for the class that would take a `tokenizer.json` as it is: its pieces and rules, no dummy space, and
+/// the roles that the model names where the configuration names none.
+fn from_sentencepiece(files: &FileSet, arguments: &mut InitArguments) -> Result<CoreParts> {
+    let path = files.path_of("tokenizer.model");
+    let model = ModelProto::read(&files.require("tokenizer.model")?, &path)?;
+    arguments.special.additional = declared_pieces(&model);
+    let spec = model.trainer_spec.clone().unwrap_or_default();
+    let roles = [
+        (Role::Bos, spec.bos_id(), spec.bos_piece()),
+        (Role::Eos, spec.eos_id(), spec.eos_piece()),
+        (Role::Unk, spec.unk_id(), spec.unk_piece()),
+    ];
+    for (role, id, piece) in roles {
+        if id >= 0 && !arguments.names(role.attribute()) {
+            arguments.special.set(role, Some(SpecialToken::from_str(piece)));
+        }
+    }
+    let mut parts = if model.is_bpe() {
+        let mut bpe = build_bpe(&model.scored_pieces(), MergeOrder::Id, &path)?;
+        bpe.unk_token = Some(spec.unk_piece().to_string());
+        bpe.byte_fallback = spec.byte_fallback();
+        CoreParts::bare(bpe)
+    } else {
+        let pieces = model.scored_pieces().into_iter().map(|(t, s)| (t, f64::from(s))).collect();
+        let unigram = Unigram::from(pieces, Some(model.unk_id()), spec.byte_fallback());
+        CoreParts::bare(
+            unigram
+                .map_err(|e| Error::format(&path, format!("the pieces do not make a Unigram model: {e}")))?,
+        )
+    };
+    let spaces = json!({"type": "Replace", "pattern": {"String": " "}, "content": "▁"});
+    let steps: Vec<Value> = model.charsmap_normalizer(&path)?.into_iter().chain([spaces]).collect();
+    parts.normalizer = part(json!({"type": "Sequence", "normalizers": steps}))?;
+    parts.decoder = match spec.byte_fallback() {
+        true => part(llama_decoder(false))?,
+        false => part(json!({"type": "Replace", "pattern": {"String": "▁"}, "content": " "}))?,
+    };
     Ok(parts)
 }
 

@@ -254,7 +254,7 @@ def sentence_piece(out, lines):
     convert(out / "phi3_files", out / "phi3_json", "LlamaTokenizerFast")
     yi = train("yi", **{**llama_options, "add_dummy_prefix": False}, user_defined_symbols=["<|startoftext|>", "<|endoftext|>", "<|im_start|>", "<|im_end|>"])
     put(yi, "yi_files", "tokenizer.model", {**base, "add_bos_token": False, "add_eos_token": False, "bos_token": "<|startoftext|>", "eos_token": "<|endoftext|>", "pad_token": "<unk>"})
-    unigram_llama = train("unigram_llama", model_type="unigram", byte_fallback=True, user_defined_symbols=["<image>", "▁▁", "\n"])
+    unigram_llama = train("unigram_llama", model_type="unigram", normalization_rule_name="identity", byte_fallback=True, user_defined_symbols=["<image>", "▁▁", "\n"])
     put(unigram_llama, "llama_unigram", "tokenizer.model", {**base, "legacy": True, "add_eos_token": True})
     put(llama, "llama_odd", "tokenizer.model", {**base, "legacy": False, "add_bos_token": False, "add_eos_token": True, "additional_special_tokens": ["<image>", "<a b>"]},
         added={"<image>": top, "<a b>": top + 1, "extra": top + 2}, map={"bos_token": "<s>", "eos_token": {k: v for k, v in token("</s>", rstrip=True).items() if k != "special"}, "unk_token": "<unk>", "pad_token": "<unk>"})

@@ -11,6 +11,7 @@ Several releases write to the same OUT. Nothing of a repository is run (no trust
 """
 
 import argparse
+import copy
 import gzip
 import json
 import logging
@@ -49,6 +50,8 @@ def own_tokens(tokenizer):
     decoder = getattr(tokenizer, "added_tokens_decoder", None)
     contents += [str(t) for t in decoder.values()] if decoder else list(tokenizer.get_added_vocab())
     contents = list(dict.fromkeys(contents))
+    if getattr(tokenizer, "fill_token", None):
+        contents.insert(0, str(tokenizer.fill_token))
     return contents[:40] + contents[-10:]
 
 
@@ -80,7 +83,10 @@ def piece(token):
 
 
 def string_records(tokenizer, texts):
+    first = tokenizer
     for i, text in enumerate(texts):
+        # CodeLlama's class of 5.x is another one after it has filled a gap.
+        tokenizer = copy.deepcopy(first) if IS_V5 and getattr(first, "fill_token", None) else first
         try:
             ids = tokenizer(text)["input_ids"]
             record = {

@@ -48,6 +48,12 @@ pub struct TrainerSpec {
     pub bos_id: Option<i32>,
     #[prost(int32, optional, tag = "42", default = "2")]
     pub eos_id: Option<i32>,
+    #[prost(string, optional, tag = "45", default = "<unk>")]
+    pub unk_piece: Option<String>,
+    #[prost(string, optional, tag = "46", default = "<s>")]
+    pub bos_piece: Option<String>,
+    #[prost(string, optional, tag = "47", default = "</s>")]
+    pub eos_piece: Option<String>,
     /// What an unknown piece becomes in a decoded text.
     #[prost(string, optional, tag = "44")]
     pub unk_surface: Option<String>,

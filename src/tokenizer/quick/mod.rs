@@ -185,19 +185,21 @@ fn is_regular(encoding: &Encoding, text: &str) -> bool {
 }
 
 fn added_tokens(tokenizer: &Tokenizer) -> Vec<Added> {
+    // A fill token rearranges the whole text.
+    let fill = tokenizer.infilling.iter().map(|i| Added { content: i.fill.clone(), looks_around: true });
     let Engine::Slow(class, splitter) = tokenizer.engine() else {
         let tokens = tokenizer.added.iter().map(|(_, t)| Added {
             content: t.content.clone(),
             looks_around: t.lstrip || t.rstrip || t.single_word,
         });
-        return tokens.collect();
+        return tokens.chain(fill).collect();
     };
     let found = splitter.tokens().map(|(content, n)| Added {
         content: content.to_string(),
         looks_around: n.lstrip || n.rstrip || n.single_word,
     });
     let closed = class.closed_tokens().iter();
-    found.chain(closed.map(|(t, _)| Added { content: t.clone(), looks_around: false })).collect()
+    found.chain(closed.map(|(t, _)| Added { content: t.clone(), looks_around: false })).chain(fill).collect()
 }
 
 #[cfg(test)]

@@ -23,6 +23,12 @@ impl AlignedText {
         self.source.extend(std::iter::repeat_n(source, c.len_utf8()));
     }
 
+    /// Takes the last character away.
+    pub fn pop(&mut self) {
+        self.text.pop();
+        self.source.truncate(self.text.len());
+    }
+
     /// The source bytes that a range of the changed text stands for.
     pub fn source_of(&self, range: Range<usize>) -> Range<usize> {
         let covered = self.source.get(range).unwrap_or(&[]);
@@ -54,5 +60,8 @@ mod tests {
         assert_eq!(aligned.source_of(0..3), 0..0);
         assert_eq!(aligned.source_of(0..5), 0..2);
         assert_eq!(aligned.source_of(5..8), 2..3);
+        aligned.pop();
+        aligned.push('b', 3..4);
+        assert_eq!((aligned.as_str(), aligned.source_of(5..6)), ("▁éb", 3..4));
     }
 }

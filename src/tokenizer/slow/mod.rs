@@ -5,6 +5,7 @@
 
 mod aligned;
 pub mod bert;
+mod best_path;
 pub mod byte_level;
 mod merging;
 pub mod processor;
@@ -104,9 +105,17 @@ pub fn tokenize_base<C: SlowClass + ?Sized>(class: &C, text: &str, state: SlowSt
                 let id = state.added.id_of(content).or_else(|| class.token_to_id(content));
                 all.push_optional(id, content, part.range);
             }
-            None => {
+            None if part.gone.is_empty() => {
                 let segment = text.get(part.range.clone()).unwrap_or("");
                 all.extend_shifted(&class.tokenize_segment(segment, state)?, part.range.start);
+            }
+            None => {
+                let left = part.left_of(text);
+                let mut encoding = class.tokenize_segment(left.as_str(), state)?;
+                for span in &mut encoding.spans {
+                    *span = left.source_of(span.clone());
+                }
+                all.extend_shifted(&encoding, 0);
             }
         }
     }

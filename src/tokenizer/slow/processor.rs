@@ -3,15 +3,14 @@
 //! Written after the behaviour of sentencepiece 0.1.99, which the slow classes call.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::path::Path;
 
-use tokenizers::models::unigram::Unigram;
-
 use super::aligned::AlignedText;
+use super::best_path::BestPath;
 use super::merging::{merge_pieces, trace_merges};
 use super::split::{Neighbours, Splitter};
-use crate::error::{Error, Result};
-use crate::tokenizer::core::{Core, CoreParts, encode_core};
+use crate::error::Result;
 use crate::tokenizer::encoding::{Encoding, TokenId};
 use crate::tokenizer::formats::charsmap::CharsMap;
 use crate::tokenizer::formats::sentencepiece::{ModelProto, PieceKind};
@@ -26,8 +25,8 @@ const UNKNOWN_SURFACE: &str = " \u{2047} ";
 /// A loaded model file.
 #[derive(Debug)]
 pub struct Processor {
-    /// The Unigram model; `None` for BPE, which is merged here.
-    unigram: Option<Core>,
+    /// The Unigram model; `None` for BPE.
+    unigram: Option<BestPath>,
     pieces: Vec<(String, PieceKind)>,
     ids: HashMap<String, TokenId>,
     scores: Vec<f32>,
@@ -51,21 +50,18 @@ impl Processor {
         let pieces: Vec<(String, PieceKind)> =
             model.entries().map(|(t, _, _, k)| (t.to_string(), k)).collect();
         let unk = pieces.iter().position(|(_, k)| *k == PieceKind::Unknown).unwrap_or(0);
-        let unigram = match model.is_bpe() {
-            true => None,
-            false => Some(CoreParts::bare(build_unigram(model, path)?).assemble()?.0),
-        };
+        let unk = TokenId::try_from(unk).unwrap_or(0);
         let declared = pieces.iter().filter(|(_, k)| *k == PieceKind::UserDefined);
         let declared = declared.map(|(t, _)| (t.clone(), Neighbours::default())).collect();
         let spec = model.normalizer_spec.clone().unwrap_or_default();
         let surface = model.trainer_spec.as_ref().and_then(|t| t.unk_surface.clone());
         Ok(Self {
-            unigram,
+            unigram: (!model.is_bpe()).then(|| BestPath::new(model, unk)),
             scores: model.entries().map(|(_, _, score, _)| score).collect(),
             byte_fallback: model.trainer_spec.as_ref().is_some_and(|t| t.byte_fallback()),
             ids: model.entries().map(|(t, id, ..)| (t.to_string(), id)).collect(),
             pieces,
-            unk: TokenId::try_from(unk).unwrap_or(0),
+            unk,
             unk_surface: surface.unwrap_or_else(|| UNKNOWN_SURFACE.to_string()),
             charsmap: CharsMap::read(spec.precompiled_charsmap.as_deref().unwrap_or(&[]), path)?,
             declared: Splitter::new(declared)?,
@@ -137,7 +133,7 @@ impl Processor {
     }
 
     /// The ids of a text; unknown stretches keep their text as surface.
-    pub fn encode(&self, text: &str) -> Result<Encoding> {
+    pub fn encode(&self, text: &str) -> Encoding {
         let aligned = self.normalize(text);
         let mut encoding = Encoding::default();
         // Unigram weighs declared pieces like others, only heavier; BPE cuts them out first.
@@ -146,7 +142,7 @@ impl Processor {
             let stretch = aligned.as_str().get(part.range.clone()).unwrap_or("");
             match part.token.and_then(|t| self.id_of(declared.token(t))) {
                 Some(id) => encoding.push(id, part.range),
-                None => encoding.extend_shifted(&self.encode_stretch(stretch)?, part.range.start),
+                None => encoding.extend_shifted(&self.encode_stretch(stretch), part.range.start),
             }
         }
         for (i, (id, span)) in encoding.ids.iter().zip(&mut encoding.spans).enumerate() {
@@ -156,49 +152,41 @@ impl Processor {
             }
             *span = aligned.source_of(span.clone());
         }
-        Ok(encoding)
+        encoding
     }
 
     /// The text as the model sees it: rules applied, white space reduced where the model asks for it, spaces
     /// visible, a dummy one in front.
     fn normalize(&self, text: &str) -> AlignedText {
         let mut aligned = AlignedText::default();
-        let mut after_space = self.remove_extra_whitespaces;
-        let mut started = false;
-        let mut trailing: Vec<std::ops::Range<usize>> = Vec::new();
+        let reduces = self.remove_extra_whitespaces;
         let mut at = 0;
-        while let Some((len, replaced)) = self.next_prefix(text, at) {
-            let source = at..at + len;
+        while let Some((len, " ")) = self.next_prefix(text, at).filter(|_| reduces) {
             at += len;
-            // A unit of which nothing is left begins a text, unless the dummy space would be cut off as a trailing one.
-            if !started && !self.remove_extra_whitespaces {
-                started = self.begin(&mut aligned);
-            }
-            for c in replaced.chars() {
-                if c == ' ' && self.remove_extra_whitespaces {
-                    if !after_space {
-                        trailing.push(source.clone());
-                    }
-                    after_space = true;
-                    continue;
-                }
-                started = started || self.begin(&mut aligned);
-                for space in trailing.drain(..) {
-                    aligned.push(self.space(), space);
-                }
-                after_space = false;
-                aligned.push(if c == ' ' { self.space() } else { c }, source.clone());
-            }
         }
-        aligned
-    }
-
-    /// The dummy space in front of a text; true, for "it has begun".
-    fn begin(&self, aligned: &mut AlignedText) -> bool {
+        if at == text.len() {
+            return aligned;
+        }
         if self.add_dummy_prefix {
             aligned.push(self.space(), 0..0);
         }
-        true
+        let mut after_space = reduces;
+        while let Some((len, unit)) = self.next_prefix(text, at) {
+            // Only the spaces that a unit begins with are looked at: one with spaces inside keeps them.
+            let kept = if after_space { unit.trim_start_matches(' ') } else { unit };
+            for c in kept.chars() {
+                aligned.push(if c == ' ' { self.space() } else { c }, at..at + len);
+            }
+            if !kept.is_empty() {
+                after_space = reduces && kept.ends_with(' ');
+            }
+            at += len;
+        }
+        // The dummy space and a `▁` of the text go like any other.
+        while reduces && aligned.as_str().ends_with(self.space()) {
+            aligned.pop();
+        }
+        aligned
     }
 
     fn space(&self) -> char {
@@ -257,58 +245,40 @@ impl Processor {
         made.then(|| self.scores.get(id).copied()).flatten()
     }
 
-    /// Unknown stretches cut into byte pieces, where the model has them all.
-    fn with_bytes(&self, text: &str, encoding: Encoding) -> Encoding {
-        let mut cut = Encoding::default();
-        for (id, span) in encoding.ids.into_iter().zip(encoding.spans) {
-            let unknown = text.get(span.clone()).filter(|_| id == self.unk);
-            let Some(unknown) = unknown else {
-                cut.push(id, span);
-                continue;
-            };
-            for (at, c) in unknown.char_indices() {
-                let from = span.start + at..span.start + at + c.len_utf8();
-                match self.bytes_of(c) {
-                    Some(bytes) => bytes.into_iter().for_each(|id| cut.push(id, from.clone())),
-                    None => cut.push(id, from),
-                }
-            }
-        }
-        cut
-    }
-
-    /// The byte pieces of a character.
-    fn bytes_of(&self, c: char) -> Option<Vec<TokenId>> {
-        let text = c.to_string();
+    /// The byte pieces of a text, where the model has them all.
+    fn bytes_of(&self, text: &str) -> Option<Vec<TokenId>> {
         text.bytes().map(|b| self.id_of(&format!("<0x{b:02X}>"))).collect()
     }
 
-    /// A stretch without declared pieces.
-    fn encode_stretch(&self, text: &str) -> Result<Encoding> {
-        if let Some(core) = &self.unigram {
-            let encoding = encode_core(core, text, false)?;
-            return Ok(if self.byte_fallback { self.with_bytes(text, encoding) } else { encoding });
+    /// Appends a piece of the model's, or the bytes of an unknown one; unknown neighbours become one unknown piece.
+    fn push_piece(&self, encoding: &mut Encoding, text: &str, id: TokenId, range: Range<usize>) {
+        let unknown = text.get(range.clone()).filter(|_| id == self.unk);
+        if let Some(bytes) = unknown.filter(|_| self.byte_fallback).and_then(|t| self.bytes_of(t)) {
+            bytes.into_iter().for_each(|id| encoding.push(id, range.clone()));
+        } else if let (Some(_), Some(last), Some(true)) =
+            (unknown, encoding.spans.last_mut(), encoding.ids.last().map(|id| *id == self.unk))
+        {
+            last.end = range.end;
+        } else {
+            encoding.push(id, range);
         }
+    }
+
+    /// A stretch without declared pieces (with them for Unigram).
+    fn encode_stretch(&self, text: &str) -> Encoding {
         let mut encoding = Encoding::default();
+        if let Some(unigram) = &self.unigram {
+            for (id, range) in unigram.cut(text) {
+                self.push_piece(&mut encoding, text, id, range);
+            }
+            return encoding;
+        }
         for range in merge_pieces(text, |piece| self.merged_score(piece)) {
             let piece = text.get(range.clone()).unwrap_or("");
             let known = self.id_of(piece).filter(|_| self.merged_score(piece).is_some());
-            let bytes =
-                || piece.bytes().map(|b| self.id_of(&format!("<0x{b:02X}>"))).collect::<Option<Vec<_>>>();
-            if let Some(id) = known {
-                encoding.push(id, range);
-            } else if let Some(bytes) = self.byte_fallback.then(bytes).flatten() {
-                bytes.into_iter().for_each(|id| encoding.push(id, range.clone()));
-            } else if let (Some(last), Some(true)) =
-                (encoding.spans.last_mut(), encoding.ids.last().map(|id| *id == self.unk))
-            {
-                // Unknown neighbours become one unknown piece.
-                last.end = range.end;
-            } else {
-                encoding.push(self.unk, range);
-            }
+            self.push_piece(&mut encoding, text, known.unwrap_or(self.unk), range);
         }
-        Ok(encoding)
+        encoding
     }
 }
 
@@ -319,30 +289,4 @@ fn flush(bytes: &mut Vec<u8>, text: &mut String) {
         text.extend(std::iter::repeat_n('\u{FFFD}', chunk.invalid().len()));
     }
     bytes.clear();
-}
-
-/// The Unigram of a model file. Pieces that the library never finds in a text get a name that no text has.
-fn build_unigram(model: &ModelProto, path: &Path) -> Result<Unigram> {
-    let normal = model.entries().filter(|(.., k)| *k == PieceKind::Normal).map(|(_, _, s, _)| s);
-    let best = normal.fold(f32::MIN, f32::max);
-    let mut unk = None;
-    let mut vocabulary: Vec<(String, f64)> = Vec::with_capacity(model.pieces.len());
-    for (text, id, score, kind) in model.entries() {
-        let score = match kind {
-            // The library's own bonus: a declared piece beats every way of cutting it.
-            PieceKind::UserDefined => text.len() as f32 * best - 0.1,
-            _ => score,
-        };
-        let name = match kind {
-            PieceKind::Control | PieceKind::Unknown | PieceKind::Byte => format!("\u{FFFF}\0{id}\0"),
-            _ => text.to_string(),
-        };
-        if kind == PieceKind::Unknown {
-            unk = unk.or(Some(id as usize));
-        }
-        vocabulary.push((name, f64::from(score)));
-    }
-    // Bytes never match in a text, so what has no piece is cut into them afterwards.
-    Unigram::from(vocabulary, unk, false)
-        .map_err(|e| Error::format(path, format!("the pieces do not make a Unigram model: {e}")))
 }

@@ -81,7 +81,7 @@ impl SentencePieceClass {
     }
 
     /// SentencePiece's own encoding of a text.
-    fn encode_text(&self, text: &str) -> Result<Encoding> {
+    fn encode_text(&self, text: &str) -> Encoding {
         self.processor.encode(text)
     }
 
@@ -97,15 +97,15 @@ impl SentencePieceClass {
     }
 
     /// 4.31: a stretch that does not begin the text loses the dummy space of its first piece.
-    fn strip_first_piece(&self, text: &str) -> Result<Encoding> {
+    fn strip_first_piece(&self, text: &str) -> Encoding {
         if let Some(rest) = text.strip_prefix(UNDERLINE) {
             let mut encoding = Encoding::default();
-            encoding.extend_shifted(&self.encode_text(rest)?, UNDERLINE.len_utf8());
-            return Ok(encoding);
+            encoding.extend_shifted(&self.encode_text(rest), UNDERLINE.len_utf8());
+            return encoding;
         }
-        let mut encoding = self.encode_text(text)?;
+        let mut encoding = self.encode_text(text);
         if text.starts_with(' ') {
-            return Ok(encoding);
+            return encoding;
         }
         let first = encoding.ids.first().and_then(|id| self.processor.piece(*id)).map(|(t, _)| t.to_string());
         if let Some(rest) = first.as_deref().and_then(|t| t.strip_prefix(UNDERLINE)) {
@@ -121,18 +121,18 @@ impl SentencePieceClass {
                 }
             }
         }
-        Ok(encoding)
+        encoding
     }
 
     /// From 4.33: a stretch that begins with a space is encoded behind the unknown token's text.
-    fn behind_unknown(&self, text: &str, state: SlowState<'_>) -> Result<Encoding> {
+    fn behind_unknown(&self, text: &str, state: SlowState<'_>) -> Encoding {
         if !text.starts_with([UNDERLINE, ' ']) {
             return self.encode_text(text);
         }
         let unk = state.special.get(Role::Unk).map_or("", |t| t.content.as_str());
-        let skip = self.encode_text(unk)?.len();
-        let whole = self.encode_text(&format!("{unk}{text}"))?;
-        Ok(whole.without_head(skip, unk.len()))
+        let skip = self.encode_text(unk).len();
+        let whole = self.encode_text(&format!("{unk}{text}"));
+        whole.without_head(skip, unk.len())
     }
 }
 
@@ -141,12 +141,7 @@ impl SlowClass for SentencePieceClass {
         if self.joining == Joining::Legacy || (text.is_empty() && self.joining == Joining::BehindUnknown) {
             return tokenize_base(self, text, state);
         }
-        let mut marked = AlignedText::default();
-        marked.push(UNDERLINE, 0..0);
-        for (at, c) in text.char_indices() {
-            marked.push(if c == UNDERLINE { ' ' } else { c }, at..at + c.len_utf8());
-        }
-        let mut encoding = tokenize_base(self, marked.as_str(), state)?;
+        let mut encoding = behind_underline(text, |text| tokenize_base(self, text, state))?;
         let first_is_bare =
             encoding.ids.first().and_then(|id| self.piece(*id)) == Some(Piece::Text("▁".into()));
         let second = self.token_at(&encoding, 1, state);
@@ -154,18 +149,15 @@ impl SlowClass for SentencePieceClass {
         if self.joining == Joining::BehindUnknown && first_is_bare && second_is_special {
             encoding.remove_first();
         }
-        for span in &mut encoding.spans {
-            *span = marked.source_of(span.clone());
-        }
         Ok(encoding)
     }
 
     fn tokenize_segment(&self, text: &str, state: SlowState<'_>) -> Result<Encoding> {
-        match self.joining {
+        Ok(match self.joining {
             Joining::Legacy => self.encode_text(text),
             Joining::StripFirstPiece => self.strip_first_piece(text),
             Joining::BehindUnknown => self.behind_unknown(text, state),
-        }
+        })
     }
 
     fn cutter(&self) -> Cutter<'_> {
@@ -246,6 +238,20 @@ impl SentencePieceClass {
     fn spaces_before_special(&self) -> bool {
         self.release == Release::V4_31 || self.joining == Joining::Legacy
     }
+}
+
+/// Tokenizes a text behind a `▁`, its own `▁` read as spaces; spans are those of the text as it was.
+pub fn behind_underline(text: &str, tokenize: impl Fn(&str) -> Result<Encoding>) -> Result<Encoding> {
+    let mut marked = AlignedText::default();
+    marked.push(UNDERLINE, 0..0);
+    for (at, c) in text.char_indices() {
+        marked.push(if c == UNDERLINE { ' ' } else { c }, at..at + c.len_utf8());
+    }
+    let mut encoding = tokenize(marked.as_str())?;
+    for span in &mut encoding.spans {
+        *span = marked.source_of(span.clone());
+    }
+    Ok(encoding)
 }
 
 /// The byte of a piece like `<0x0A>`.

@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, MatchKind};
 
+use super::aligned::AlignedText;
 use crate::error::{Error, Result};
 use crate::python::is_python_space;
 
@@ -25,6 +26,26 @@ pub struct Neighbours {
 pub struct Part {
     pub range: Range<usize>,
     pub token: Option<usize>,
+    /// White space inside the range that a token took away before it was joined to its neighbour.
+    pub gone: Vec<Range<usize>>,
+}
+
+impl Part {
+    fn new(range: Range<usize>, token: Option<usize>) -> Self {
+        Self { range, token, gone: Vec::new() }
+    }
+
+    /// What is left of the part in the whole text.
+    pub fn left_of(&self, text: &str) -> AlignedText {
+        let mut left = AlignedText::default();
+        for (at, c) in slice(text, &self.range).char_indices() {
+            let at = self.range.start + at;
+            if !self.gone.iter().any(|gone| gone.contains(&at)) {
+                left.push(c, at..at + c.len_utf8());
+            }
+        }
+        left
+    }
 }
 
 /// Finds added tokens in a text.
@@ -75,13 +96,13 @@ impl Splitter {
         let mut at = 0;
         for found in self.automaton.iter().flat_map(|a| a.find_iter(text)) {
             if found.start() > at {
-                parts.push(Part { range: at..found.start(), token: None });
+                parts.push(Part::new(at..found.start(), None));
             }
-            parts.push(Part { range: found.range(), token: Some(found.pattern().as_usize()) });
+            parts.push(Part::new(found.range(), Some(found.pattern().as_usize())));
             at = found.end();
         }
         if at < text.len() {
-            parts.push(Part { range: at..text.len(), token: None });
+            parts.push(Part::new(at..text.len(), None));
         }
         self.apply_flags(text, &mut parts);
         parts.retain(|p| !p.range.is_empty());
@@ -92,8 +113,7 @@ impl Splitter {
     /// added token is stripped too (and then no longer is one).
     fn apply_flags(&self, text: &str, parts: &mut [Part]) {
         for i in 0..parts.len() {
-            let Some((token, flags)) = parts.get(i).and_then(|p| p.token).and_then(|t| self.tokens.get(t))
-            else {
+            let Some((_, flags)) = parts.get(i).and_then(|p| p.token).and_then(|t| self.tokens.get(t)) else {
                 continue;
             };
             // Whether a token stands in a word is judged by its neighbours as they were before stripping.
@@ -116,36 +136,45 @@ impl Splitter {
             if flags.single_word {
                 let joined_left = before.is_some_and(|s| !s.is_empty() && !s.ends_with(' '));
                 let joined_right = after.is_some_and(|s| !s.is_empty() && !s.starts_with(' '));
-                self.join(parts, i, token.len(), joined_left, joined_right);
+                self.join(text, parts, i, [joined_left, joined_right]);
             }
         }
     }
 
-    /// A `single_word` token inside a word goes back to the text beside it.
-    fn join(&self, parts: &mut [Part], i: usize, len: usize, left: bool, right: bool) {
-        let Some(end) = parts.get(i).map(|p| p.range.end) else { return };
-        if left {
-            if let Some(p) = i.checked_sub(1).and_then(|l| parts.get_mut(l)) {
-                *p = Part { range: p.range.start..end, token: None };
-            }
-        } else if right {
-            if let Some(p) = parts.get_mut(i + 1) {
-                *p = Part { range: end - len..p.range.end, token: None };
-            }
-        } else {
-            return;
+    /// A `single_word` token inside a word goes back to the text beside it; white space that it has taken away by then
+    /// does not come back between them. What they make together may be a token again.
+    fn join(&self, text: &str, parts: &mut [Part], i: usize, [left, right]: [bool; 2]) {
+        let Some(own) = parts.get(i).map(|p| p.range.clone()) else { return };
+        let neighbour = match (left, right) {
+            (true, _) => i.checked_sub(1),
+            (false, true) => Some(i + 1),
+            (false, false) => return,
+        };
+        if let Some(part) = neighbour.and_then(|n| parts.get_mut(n)) {
+            let (between, joined) = match left {
+                _ if part.range.is_empty() => (own.end..own.end, own.clone()),
+                true => (part.range.end..own.start, part.range.start..own.end),
+                false => (own.end..part.range.start, own.start..part.range.end),
+            };
+            part.gone.extend(Some(between).filter(|b| !b.is_empty()));
+            part.range = joined;
+            part.token = self.token_like(part.left_of(text).as_str());
         }
-        if let Some(p) = parts.get_mut(i) {
-            *p = Part { range: end..end, token: None };
+        if let Some(part) = parts.get_mut(i) {
+            *part = Part::new(own.end..own.end, None);
         }
     }
 
     /// After stripping, a part is a token only if what is left is one.
     fn recheck(&self, text: &str, part: &mut Part) {
         if part.token.is_some() {
-            let content = slice(text, &part.range);
-            part.token = self.tokens.iter().position(|(t, _)| t == content);
+            part.token = self.token_like(slice(text, &part.range));
         }
+    }
+
+    /// The token with this very content.
+    fn token_like(&self, content: &str) -> Option<usize> {
+        self.tokens.iter().position(|(t, _)| t == content)
     }
 }
 
@@ -199,5 +228,20 @@ mod tests {
         let word = Neighbours { single_word: true, ..KEEP };
         assert_eq!(cut(&[("cat", word)], "cats"), owned(&[("cats", false)]));
         assert_eq!(cut(&[("cat", word)], "a cat b"), owned(&[("a ", false), ("cat", true), (" b", false)]));
+    }
+
+    #[test]
+    fn white_space_that_a_token_took_does_not_come_back_when_it_is_joined() {
+        let left = |flags: Neighbours, text: &str| {
+            let splitter = Splitter::new([("cat".to_string(), flags)].into()).expect("builds");
+            let parts = splitter.split(text).into_iter();
+            parts.map(|p| p.left_of(text).as_str().to_string()).collect::<Vec<_>>()
+        };
+        let word = Neighbours { single_word: true, ..KEEP };
+        assert_eq!(left(Neighbours { lstrip: true, ..word }, "a\ncat b"), ["acat", " b"]);
+        assert_eq!(left(Neighbours { rstrip: true, ..word }, "a cat\tb"), ["a ", "catb"]);
+        assert_eq!(left(word, "a\ncat"), ["a\ncat"]);
+        // Joined to a neighbour of which nothing is left it is the token that it was.
+        assert_eq!(cut(&[("cat", Neighbours { rstrip: true, ..word })], "cat\n"), owned(&[("cat", true)]));
     }
 }

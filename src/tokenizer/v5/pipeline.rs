@@ -1,9 +1,11 @@
 //! The pipelines that classes of 5.x put around vocabulary and merges, a function a class.
 
 use serde_json::json;
+use tokenizers::Model;
 use tokenizers::models::ModelWrapper;
+use tokenizers::models::unigram::Unigram;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::tokenizer::config::InitArguments;
 use crate::tokenizer::convert::{
     bert_parts, byte_level_step, llama_decoder, part, qwen2_parts, reset_bpe, roberta_ends,
@@ -42,9 +44,9 @@ pub(super) fn rebuild(
             qwen2_parts(parts, add_prefix_space.unwrap_or(false))?;
         }
         (Some(SlowKind::Gemma), ModelWrapper::BPE(_)) => gemma(parts, arguments)?,
-        (Some(SlowKind::T5), ModelWrapper::Unigram(_)) => unigram(parts, "always")?,
+        (Some(SlowKind::T5), ModelWrapper::Unigram(_)) => unigram(parts, "always", 2)?,
         (Some(SlowKind::XlmRoberta), ModelWrapper::Unigram(_)) => {
-            unigram(parts, if add_prefix_space.unwrap_or(true) { "always" } else { "never" })?;
+            unigram(parts, if add_prefix_space.unwrap_or(true) { "always" } else { "never" }, 3)?;
         }
         (Some(SlowKind::Roberta), ModelWrapper::BPE(_)) => {
             let prefix = add_prefix_space.unwrap_or(false);
@@ -99,8 +101,16 @@ fn gemma(parts: &mut CoreParts, arguments: &InitArguments) -> Result<()> {
     Ok(())
 }
 
-/// Unigram models: T5's and XLM-R's.
-fn unigram(parts: &mut CoreParts, scheme: &str) -> Result<()> {
+/// Unigram models: T5's and XLM-R's. The classes know where their unknown token is, whatever the file says.
+fn unigram(parts: &mut CoreParts, scheme: &str, unk_id: usize) -> Result<()> {
+    if let ModelWrapper::Unigram(model) = &parts.model
+        && (model.byte_fallback() || unknown_id(model) != Some(unk_id))
+    {
+        let vocabulary: Vec<(String, f64)> = model.iter().cloned().collect();
+        let model = Unigram::from(vocabulary, Some(unk_id), false)
+            .map_err(|e| Error::Usage(format!("the vocabulary makes no model of this class: {e}")))?;
+        parts.model = ModelWrapper::Unigram(model);
+    }
     parts.normalizer = keep_charsmap(parts)?;
     let metaspace = json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": scheme, "split": true});
     parts.pre_tokenizer = part(json!({"type": "Sequence", "pretokenizers": [
@@ -108,6 +118,13 @@ fn unigram(parts: &mut CoreParts, scheme: &str) -> Result<()> {
     ]}))?;
     parts.decoder = part(metaspace)?;
     Ok(())
+}
+
+/// The id of a character that no vocabulary has. (The model does not tell its unknown token, and to build one anew takes
+/// longer than all the rest.)
+fn unknown_id(model: &Unigram) -> Option<usize> {
+    let tokens = model.tokenize("\u{10FFFF}").ok()?;
+    tokens.first().and_then(|token| usize::try_from(token.id).ok())
 }
 
 /// The same for classes that never had a slow one.
@@ -146,5 +163,22 @@ fn keep_charsmap(parts: &CoreParts) -> Result<Option<tokenizers::NormalizerWrapp
     match steps.into_iter().find(|s| s.get("type").and_then(|t| t.as_str()) == Some("Precompiled")) {
         Some(step) => part(step),
         None => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_unknown_token_is_the_class_s_not_the_file_s() {
+        let pieces: Vec<_> = ["<unk>", "<s>", "</s>", "a"].map(|piece| (piece.to_string(), -1.0)).to_vec();
+        let model = Unigram::from(pieces, Some(0), false).expect("a model");
+        assert_eq!(unknown_id(&model), Some(0));
+        let mut parts = CoreParts::bare(model);
+        unigram(&mut parts, "always", 3).expect("rebuilds");
+        let ModelWrapper::Unigram(model) = &parts.model else { panic!("still Unigram") };
+        assert_eq!(unknown_id(model), Some(3));
+        assert!(unigram(&mut parts, "always", 4).is_err(), "no such token");
     }
 }
