@@ -73,8 +73,11 @@ fn compare(model: &Model, file: &Path) -> Result<(), Box<dyn std::error::Error>>
     for seq in LENGTHS {
         let run = model.forward(&[ids(seq)], &options)?;
         let theirs = theirs.f32(&format!("last_logits/{seq}"), &[VOCAB])?;
-        let pairs = run.logits.as_deref().unwrap_or_default().iter().zip(&theirs);
-        let diff = pairs.map(|(a, b)| (a - b).abs()).fold(0f32, f32::max);
+        let ours = run.logits.ok_or("the run gave no logits")?;
+        if ours.len() != theirs.len() || ours.iter().chain(&theirs).any(|v| v.is_nan()) {
+            return Err("logits of another number, or NaN".into());
+        }
+        let diff = ours.iter().zip(&theirs).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max);
         println!("S={seq}: last logits differ from PyTorch's by {diff:.1e} at most");
     }
     Ok(())

@@ -259,6 +259,52 @@ fn moe_route_takes_ids_with_images_and_shared_options_anywhere() {
 }
 
 #[test]
+fn moe_route_writes_no_dump_over_what_it_reads() {
+    use maskscope::moe::checkpoint::{TensorSource, write_safetensors};
+    let folder = tempfile::tempdir().unwrap();
+    let (config, weights) = maskscope::moe::seeded::seeded("llama", 64, 1).unwrap();
+    std::fs::write(folder.path().join("config.json"), serde_json::to_string(config.keys()).unwrap()).unwrap();
+    let tensor = |name: &str| {
+        let shape = weights.info(name).unwrap().shape.clone();
+        (name.to_string(), TensorSource::F32 { values: weights.f32(name, &shape).unwrap(), shape })
+    };
+    let tensors: Vec<_> = weights.names().map(tensor).collect();
+    let file = folder.path().join("model.safetensors");
+    write_safetensors(&file, &tensors).unwrap();
+    let before = std::fs::read(&file).unwrap();
+    let outside = tempfile::tempdir().unwrap();
+    let ids = outside.path().join("ids.json");
+    std::fs::write(&ids, "[[1, 2, 3]]").unwrap();
+    let (ids, model) = (ids.to_str().unwrap(), folder.path().to_str().unwrap());
+    let route = ["moe", "route", "--checkpoint", model, "--ids", ids, "--format", "jsonl", "--dump"];
+    for dump in [file.to_str().unwrap(), ids] {
+        assert!(failure(&[&route[..], &[dump]].concat()).contains("it would be overwritten"), "{dump}");
+    }
+    assert!(std::fs::read(&file).unwrap() == before);
+    let dump = outside.path().join("dump.safetensors");
+    stdout(&[&route[..], &[dump.to_str().unwrap()]].concat());
+    assert!(dump.exists());
+}
+
+#[test]
+fn the_byte_model_reads_what_training_sees() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("long.json");
+    let text = "word ".repeat(40_000);
+    let row = serde_json::json!([{"id": "long", "conversations": [
+        {"from": "human", "value": text}, {"from": "gpt", "value": "yes"}]}]);
+    std::fs::write(&data, row.to_string()).unwrap();
+    let data = data.to_str().unwrap();
+    let cut =
+        records(&stdout(&["moe", "route", "-d", data, "--model-max-length", "60", "--format", "jsonl"]));
+    let rows = cut[0]["tokens"].as_array().unwrap().len();
+    assert!((200..400).contains(&rows), "{rows} bytes in 60 tokens");
+    let output = maskscope(&["moe", "route", "-d", data, "--model-max-length", "100000"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("long left out: it has 200"), "{said}");
+}
+
+#[test]
 fn moe_route_converts_a_seeded_model_of_every_backbone() {
     let one = "samples/conversations/02-one-round.json";
     for name in maskscope::moe::seeded::SEEDED {

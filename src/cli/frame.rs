@@ -7,7 +7,8 @@ use crate::error::{Error, Result};
 /// Arguments of `frame`.
 #[derive(Debug, Clone, Args)]
 pub struct FrameArguments {
-    /// Screen: labels, lengths, special, prompt or samples.
+    /// Screen, by its name in the tabs: labels, lengths, special, prompt, samples, doctor, onboard, experts, compare, scan
+    /// or strategies.
     #[arg(long, default_value = "labels", value_name = "NAME")]
     pub screen: String,
     /// Columns x rows.

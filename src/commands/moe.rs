@@ -1,5 +1,6 @@
 //! `maskscope moe`: routing of the samples' tokens, conversion of a dense checkpoint, devices.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -63,12 +64,7 @@ impl Inputs {
 
 fn run_route(shared: &SharedOptions, arguments: &RouteArguments) -> Result<Outcome> {
     let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
-    for input in shared.data.iter().chain(&arguments.ids) {
-        if let Some(dump) = arguments.dump.as_deref().filter(|dump| is_same_file(input, dump)) {
-            let dump = dump.display();
-            return Err(Error::Usage(format!("--dump {dump}: this file is read; it would be overwritten")));
-        }
-    }
+    refuse_to_destroy(shared, arguments)?;
     let inputs = inputs(shared, arguments)?;
     let source = source(arguments)?;
     let model = model(shared, arguments, &source, &inputs)?;
@@ -107,6 +103,23 @@ fn run_route(shared: &SharedOptions, arguments: &RouteArguments) -> Result<Outco
         }
     })?;
     Ok(Outcome::Clean)
+}
+
+/// Refuses a dump in the place of a file that is read: the data, the ids, weights, or any file of a model's folder.
+fn refuse_to_destroy(shared: &SharedOptions, arguments: &RouteArguments) -> Result<()> {
+    let Some(dump) = arguments.dump.as_deref() else { return Ok(()) };
+    let models = arguments.checkpoint.as_ref().map(PathBuf::from);
+    let models = models.iter().chain(&arguments.conversion.moe_weights);
+    let is_inside = |folder: &PathBuf| {
+        let (file, folder) = (dump.canonicalize(), folder.canonicalize());
+        file.ok().zip(folder.ok()).is_some_and(|(file, folder)| file.starts_with(folder))
+    };
+    let read = shared.data.iter().chain(&arguments.ids).chain(models.clone());
+    if read.into_iter().any(|input| is_same_file(input, dump)) || models.into_iter().any(is_inside) {
+        let dump = dump.display();
+        return Err(Error::Usage(format!("--dump {dump}: this file is read; it would be overwritten")));
+    }
+    Ok(())
 }
 
 /// Token ids from `--ids`, or the labelled conversations.
@@ -190,7 +203,7 @@ fn conversion(
     };
     let moe = MoeConfig::new(&request, config.layers()?)?;
     let mut conversion = match &arguments.moe_weights {
-        Some(path) => Conversion::with_weights(moe, Checkpoint::open(path)?),
+        Some(path) => Conversion::with_weights(moe, Checkpoint::open(path)?, arguments.seed),
         None => Conversion::seeded(moe, arguments.seed),
     };
     if arguments.router_init == RouterInit::Kmeans {
@@ -227,8 +240,17 @@ fn route_samples(
             };
             all.iter().enumerate().map(sample).collect()
         }
-        Inputs::Labelled(_, all) if source.reads_bytes() => {
-            Ok(all.iter().map(|(id, prompt, labelled)| byte_sample(id, prompt, labelled)).collect())
+        Inputs::Labelled(setup, all) if source.reads_bytes() => {
+            let sample = |(id, prompt, labelled): &(String, String, Labelled)| {
+                let seen = setup.seen_bytes(prompt, labelled);
+                if seen <= sample::MAX_BYTES {
+                    return Some(byte_sample(id, prompt.as_bytes().get(..seen)?, labelled));
+                }
+                let most = sample::MAX_BYTES;
+                say(&format!("note: {id} left out: it has {seen} bytes, the byte model takes {most}"));
+                None
+            };
+            Ok(all.iter().filter_map(sample).collect())
         }
         Inputs::Labelled(setup, all) => {
             let limit = Some(setup.options.model_max_length);
@@ -242,8 +264,8 @@ fn route_samples(
     }
 }
 
-/// A row a byte of the prompt; a byte is supervised when the token over it is.
-fn byte_sample(id: &str, prompt: &str, labelled: &Labelled) -> RouteSample {
+/// A row a byte of what training sees of the prompt; a byte is supervised when the token over it is.
+fn byte_sample(id: &str, prompt: &[u8], labelled: &Labelled) -> RouteSample {
     let mut supervised = vec![false; prompt.len()];
     for (span, label) in labelled.spans.iter().zip(&labelled.labels) {
         let learns = *label != IGNORE_INDEX;
@@ -251,8 +273,8 @@ fn byte_sample(id: &str, prompt: &str, labelled: &Labelled) -> RouteSample {
     }
     RouteSample {
         id: Value::from(id),
-        rows: prompt.bytes().map(|b| InputRow::Token(TokenId::from(b))).collect(),
-        tokens: prompt.bytes().map(|b| crate::report::glyph_text(&[b])).collect(),
+        rows: prompt.iter().map(|b| InputRow::Token(TokenId::from(*b))).collect(),
+        tokens: prompt.iter().map(|b| crate::report::glyph_text(&[*b])).collect(),
         modality: vec!["text"; prompt.len()],
         supervised,
     }

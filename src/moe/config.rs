@@ -151,6 +151,14 @@ impl Config {
         }
     }
 
+    /// A flag that may also be written as a number, of which 0 is false (Llama 4's released configs have 4).
+    pub fn truth_or(&self, key: &str, default: bool) -> MoeResult<bool> {
+        match self.get(key).and_then(Value::as_f64) {
+            Some(number) => Ok(number != 0.0),
+            None => self.flag_or(key, default),
+        }
+    }
+
     /// A list of small non-negative integers.
     pub fn indices(&self, key: &str) -> MoeResult<Option<Vec<usize>>> {
         self.get(key)
@@ -275,6 +283,16 @@ mod tests {
             assert!(error.to_string().contains(key), "{error}");
         }
         assert!(Config::parse("config.json", "[]").is_err());
+    }
+
+    #[test]
+    fn a_truth_may_be_a_number() {
+        let c = config(r#"{"a": 4, "b": 0, "c": false, "d": "x"}"#);
+        assert_eq!(
+            ["a", "b", "c", "e"].map(|key| c.truth_or(key, true).unwrap()),
+            [true, false, false, true]
+        );
+        assert!(c.truth_or("d", true).is_err() && c.flag_or("a", true).is_err());
     }
 
     #[test]

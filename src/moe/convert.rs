@@ -237,7 +237,15 @@ impl<'a> Plan<'a> {
         }
         for (prefix, layer) in &prefixes {
             if !seen.contains_key(layer) {
-                return Err(self.checkpoint.error(prefix, "no tensor of this MLP is in the checkpoint"));
+                let nested = self.checkpoint.names().any(|name| name.starts_with("language_model."));
+                let hint = match nested {
+                    true => {
+                        "; its tensors lie under language_model.: save the language model by itself first"
+                    }
+                    false => "",
+                };
+                let message = format!("no tensor of this MLP is in the checkpoint{hint}");
+                return Err(self.checkpoint.error(prefix, message));
             }
             self.gate(*layer, &mut entries)?;
         }
@@ -258,6 +266,12 @@ impl<'a> Plan<'a> {
     ) -> MoeResult<()> {
         let prefix = self.upcycling.mlp_prefix(layer);
         let num_experts = self.conversion.moe.experts_of(layer).unwrap_or(0);
+        let (shape, hidden) = (&self.checkpoint.info(name)?.shape, self.config.size("hidden_size")?);
+        // The gates are made of hidden_size: a wrong one must not pass, nor decide how much memory they take.
+        if shape.len() == 2 && !shape.contains(&hidden) {
+            let message = format!("has shape {shape:?}, and hidden_size in config.json is {hidden}");
+            return Err(self.checkpoint.error(name, message));
+        }
         for e in 0..num_experts {
             let expert = format!("{prefix}.deepspeed_moe.experts.deepspeed_experts.{e}.{part}");
             let source = match &self.conversion.weights {

@@ -10,6 +10,9 @@ use super::error::{MoeError, MoeResult};
 use super::seed::Rng;
 use crate::tokenizer::{IGNORE_INDEX, IMAGE_TOKEN_INDEX, TokenId};
 
+/// Rows of one sample at most.
+const MAX_ROWS: usize = 1 << 20;
+
 /// How images are expanded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageOptions {
@@ -49,7 +52,7 @@ fn rows_of_config(config: &Config) -> Option<usize> {
     let select = |key| config.text(key).ok().flatten();
     let feature = select("mm_vision_select_feature").or_else(|| select("vision_feature_select_strategy"));
     let class_token = usize::from(matches!(feature, Some("cls_patch" | "full")));
-    Some((image / patch).pow(2) + class_token)
+    (image / patch).checked_pow(2)?.checked_add(class_token)
 }
 
 /// Image and patch size in the name of a vision tower; 224 where it names the patch alone.
@@ -122,6 +125,10 @@ pub fn expand(
             expanded.images += 1;
             // Only what fits is built: thousands of placeholders must not fill the memory.
             let fits = patches.min(limit.saturating_sub(total));
+            if expanded.rows.len() + fits > MAX_ROWS {
+                let message = format!("the images make more than {MAX_ROWS} rows; cut the sample");
+                return Err(MoeError::Request(message));
+            }
             total = total.saturating_add(patches);
             for patch in 0..fits {
                 let (row, column) = (patch / columns, patch % columns);
@@ -206,6 +213,12 @@ mod tests {
     }
 
     #[test]
+    fn images_without_a_cut_do_not_fill_the_memory() {
+        let error = expand(&[-200; 2000], &[], &ImageOptions::default(), 0).unwrap_err().to_string();
+        assert!(error.contains("1048576 rows"), "{error}");
+    }
+
+    #[test]
     fn a_number_that_is_no_square_is_one_row() {
         let options = ImageOptions { rows_per_image: 5, max_length: None };
         let e = expand(&[-200], &[], &options, 0).unwrap();
@@ -225,6 +238,7 @@ mod tests {
             ),
             (r#"{"vision_config": {"image_size": 384, "patch_size": 16}}"#, 576),
             (r#"{"image_seq_length": 144, "vision_config": {}}"#, 144),
+            (r#"{"mm_image_tower": "x-patch1-18446744073709551615"}"#, 576),
             (r#"{"vision_config": {"image_size": 384, "patch_size": 0}, "mm_image_tower": 7}"#, 576),
         ] {
             let parsed = Config::parse("config.json", config).unwrap();

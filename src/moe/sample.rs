@@ -15,8 +15,8 @@ use crate::tokenizer::TokenId;
 /// Names of the embedded models.
 pub const SAMPLES: [&str; 1] = ["byte-moe"];
 
-/// Most bytes routed in one call: the model looks 96 bytes back, more would only cost time.
-pub const MAX_BYTES: usize = 1 << 20;
+/// Most bytes routed in one call: the model looks 96 bytes back, and more would only take time and memory.
+pub const MAX_BYTES: usize = 1 << 17;
 
 static WEIGHTS: &[u8] = include_bytes!("../../samples/moe/byte-moe/model.safetensors");
 static CONFIG: &str = include_str!("../../samples/moe/byte-moe/config.json");

@@ -106,6 +106,44 @@ fn a_written_conversion_routes_as_the_one_in_memory() {
 }
 
 #[test]
+fn a_conversion_does_not_believe_a_hidden_size_that_the_tensors_deny() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = config();
+    config["hidden_size"] = json!(1 << 24);
+    write(dir.path(), &config, tensors());
+    let conversion = Conversion::seeded(request(MoeMode::Dense, false), 5);
+    let out = dir.path().join("out");
+    let error = convert(dir.path(), &conversion, &out, &mut |_, _| true).unwrap_err().to_string();
+    assert!(error.contains("mlp.") && error.contains("hidden_size in config.json is 16777216"), "{error}");
+    assert!(!out.exists());
+    // Below another root they are not found, which is said.
+    let nested = tensors().into_iter().map(|(name, shape, v)| (format!("language_model.{name}"), shape, v));
+    write(dir.path(), &self::config(), nested.collect());
+    let error = convert(dir.path(), &conversion, &out, &mut |_, _| true).unwrap_err().to_string();
+    assert!(error.contains("lie under language_model."), "{error}");
+}
+
+#[test]
+fn what_given_weights_lack_is_drawn_from_the_seed() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), &config(), tensors());
+    let gate = |layer: usize| {
+        let name = format!("model.layers.{layer}.mlp.deepspeed_moe.gate.wg.weight");
+        (name, TensorSource::F32 { shape: vec![4, 8], values: vec![0.5; 32] })
+    };
+    let given = dir.path().join("gates.safetensors");
+    write_safetensors(&given, &[gate(0), gate(1)]).unwrap();
+    let coefficient = |seed: u64| {
+        let given = Checkpoint::open(&given).unwrap();
+        let conversion = Conversion::with_weights(request(MoeMode::Dense, true), given, seed);
+        let out = dir.path().join(format!("out{seed}"));
+        convert(dir.path(), &conversion, &out, &mut |_, _| true).unwrap();
+        Checkpoint::open(&out).unwrap().f32("model.layers.0.mlp.coefficient.weight", &[2, 8]).unwrap()
+    };
+    assert_ne!(coefficient(1), coefficient(2));
+}
+
+#[test]
 fn copies_without_drops_equal_the_dense_model() {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), &config(), tensors());

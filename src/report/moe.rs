@@ -26,7 +26,9 @@ pub fn moe_legend(source: &ModelSource) -> String {
         "{model}load: kept choices of an expert against an even split (1.00 is even), all k choices, each counted once\n\
          dropped: choices from place `capacity` of an expert's queue on; first choices before second ones, earlier tokens \
          first, for k above 2 the most probable first\n\
-         l_aux: of one layer over all rows of the call, 1 is balance, the number of experts collapse"
+         l_aux: of one layer over all rows of the call, 1 is balance, the number of experts collapse (divided by k where a \
+         gate with a capacity has k above 2)\n\
+         gates with a capacity are DeepSpeed's; their noise is off unless --noise sampled"
     )
 }
 

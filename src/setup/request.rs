@@ -10,7 +10,7 @@ use crate::chat::{Sample, SeparatorStyle, Template};
 use crate::error::{Error, Result};
 use crate::hub::HubOptions;
 use crate::labels::rules::two::TwoRule;
-use crate::labels::{Inspection, PromptOptions, Rule, inspect, inspect_two};
+use crate::labels::{Inspection, Labelled, PromptOptions, Rule, inspect, inspect_two};
 use crate::masks::{Method, Strategy, inspect_own_division};
 use crate::tokenizer::{LoadOptions, Role, Tokenizer};
 
@@ -116,6 +116,15 @@ impl Setup {
     /// trainer with a chat template has limits of its own, which its labels are of.
     pub fn kept_len(&self) -> usize {
         if self.chat.is_some() { usize::MAX } else { self.options.model_max_length }
+    }
+
+    /// Bytes of the prompt that training sees: up to the last token that is kept where the rest is cut off, else all.
+    pub fn seen_bytes(&self, prompt: &str, labelled: &Labelled) -> usize {
+        if labelled.input_ids.len() < self.options.model_max_length {
+            return prompt.len();
+        }
+        let kept = labelled.spans.get(..self.kept_len()).unwrap_or(&labelled.spans);
+        kept.iter().map(|span| span.end).max().unwrap_or(prompt.len()).min(prompt.len())
     }
 
     /// The template that makes prompts, by name.

@@ -83,10 +83,19 @@ fn letter(expert: usize, weight: f32) -> String {
     if weight >= 0.5 { name } else { name.to_lowercase() }
 }
 
-/// `.71`, or `1.0`.
+/// `.71`, `1.0`, `2.5`: three cells for all below 10.
 fn weight_text(weight: f32) -> String {
     let text = format!("{weight:.2}");
-    text.strip_prefix('0').map_or_else(|| "1.0".to_string(), String::from)
+    text.strip_prefix('0').map_or_else(|| format!("{weight:.1}"), String::from)
+}
+
+/// What a gate that an own router gave way to is like, and that no noise is drawn.
+fn gate_text(layer: &Layer) -> &'static str {
+    match (layer.routing.decision.capacity, layer.routing.decision.top_k) {
+        (None, _) => "",
+        (Some(_), 1 | 2) => "; DeepSpeed's gate, noise off",
+        (Some(_), _) => "; DeepSpeed's gate",
+    }
 }
 
 /// How a layer decides, in words: whose gate, k, what it drops.
@@ -102,9 +111,21 @@ fn rule_text(layer: &Layer) -> String {
                 _ => "highest probability first",
             };
             format!(
-                "top-{k} of {}, capacity {c}: from place {c} of the queue on dropped; {order}",
-                d.num_experts
+                "top-{k} of {}, capacity {c}: from place {c} of the queue on dropped; {order}{}",
+                d.num_experts,
+                gate_text(layer)
             )
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_take_three_cells_and_do_not_lie_above_one() {
+        let texts = [0.0, 0.714, 0.999, 1.0, 2.37, 16.0].map(weight_text);
+        assert_eq!(texts, [".00", ".71", "1.0", "1.0", "2.4", "16.0"]);
     }
 }

@@ -211,8 +211,14 @@ pub fn on_screen(app: &mut App, action: Action) -> Option<Vec<Effect>> {
         action => {
             let by = lines(app, action)?;
             let state = &mut app.panels.experts;
-            // As far as the longest list goes: drawing stops at the last line.
-            state.line = step(state.line, by, 4096);
+            let routed = state.routed.as_ref();
+            let count = match state.view {
+                View::Load => routed.map_or(0, |r| r.layers.len()),
+                View::Split => routed.map_or(0, |r| r.subsets.len()),
+                // At most as many ways as rows; drawing stops at the last one.
+                _ => routed.map_or(0, |r| r.rows.len()),
+            };
+            state.line = step(state.line, by, count);
         }
     }
     settle(app);

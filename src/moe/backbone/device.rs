@@ -85,7 +85,7 @@ impl Device {
         Self { fails: true, ..Self::of(CandleDevice::Cpu, "test:0".into(), None) }
     }
 
-    pub(super) fn is_cpu(&self) -> bool {
+    pub fn is_cpu(&self) -> bool {
         self.name == "cpu"
     }
 

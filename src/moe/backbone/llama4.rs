@@ -80,7 +80,7 @@ fn attention(source: &Source<'_>, layer: usize) -> MoeResult<Attention> {
         }
     } else {
         attention.rope = None;
-        if config.flag_or("attn_temperature_tuning", true)? {
+        if config.truth_or("attn_temperature_tuning", true)? {
             attention.query_scale = QueryScale::Temperature {
                 floor_scale: config.opt_size("floor_scale")?.unwrap_or(8192) as f32,
                 attn_scale: config.float_or("attn_scale", 0.1)? as f32,

@@ -38,10 +38,10 @@ impl Conversion {
         Self { moe, weights: None, experts_from_weights: false, gates: BTreeMap::new(), seed }
     }
 
-    /// Gates and, where the file has them, experts and coefficients from `weights`.
-    pub fn with_weights(moe: MoeConfig, weights: Checkpoint) -> Self {
+    /// Gates and, where the file has them, experts and coefficients from `weights`; the rest is drawn from `seed`.
+    pub fn with_weights(moe: MoeConfig, weights: Checkpoint, seed: u64) -> Self {
         let has_experts = weights.names().any(|n| n.contains(".deepspeed_experts."));
-        Self { weights: Some(weights), experts_from_weights: has_experts, ..Self::seeded(moe, 0) }
+        Self { weights: Some(weights), experts_from_weights: has_experts, ..Self::seeded(moe, seed) }
     }
 }
 

@@ -12,7 +12,8 @@ pub struct Logits<'a> {
 
 impl<'a> Logits<'a> {
     /// # Errors
-    /// Zero experts, a length that is no multiple of E, or a logit that is NaN or +inf (named by its token).
+    /// Zero experts, a length that is no multiple of E, a logit that is NaN or +inf, or a row of only −inf
+    /// (named by its token).
     pub fn new(values: &'a [f32], num_experts: usize) -> MoeResult<Self> {
         if num_experts == 0 {
             return Err(MoeError::Gate("there are zero experts".into()));
@@ -26,6 +27,10 @@ impl<'a> Logits<'a> {
             return Err(MoeError::Gate(format!(
                 "the logit of token {token}, expert {expert} is NaN or infinite"
             )));
+        }
+        let is_masked = |row: &[f32]| row.iter().all(|v| *v == f32::NEG_INFINITY);
+        if let Some(token) = values.chunks_exact(num_experts).position(is_masked) {
+            return Err(MoeError::Gate(format!("token {token} has no expert with a finite logit")));
         }
         Ok(Self { values, num_experts })
     }

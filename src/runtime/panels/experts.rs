@@ -11,7 +11,9 @@ use crate::app::panels::experts::{Outcome, Work};
 use crate::error::{Error, Result, with_causes};
 use crate::hub::Progress;
 use crate::moe::MoeError;
-use crate::moe::backbone::{Conversion, ForwardOptions, Gates, InputRow, LoadOptions, Model, is_dense};
+use crate::moe::backbone::{
+    Conversion, Device, DeviceChoice, ForwardOptions, Gates, InputRow, LoadOptions, Model, is_dense,
+};
 use crate::moe::image::{ImageOptions, expand, rows_per_image};
 use crate::moe::moe_llava::{MoeConfig, MoeMode, MoeRequest};
 use crate::moe::sample::MAX_BYTES;
@@ -88,7 +90,7 @@ fn load(
     let (config, checkpoint) = source.open(vocab, SEED, layers, hub, &mut download)?;
     let dense = is_dense(&config)?;
     if let ModelPick::Own(_) = settings.model {
-        fits(layer_bytes(&checkpoint, layers))?;
+        fits(layer_bytes(&checkpoint, layers), settings.device)?;
     }
     let mut options = LoadOptions { layers, device: settings.device, conversion: None };
     if dense {
@@ -146,10 +148,10 @@ fn download_text(progress: &Progress) -> String {
 }
 
 /// Refuses layers that the free memory does not hold: the system would end this program, or another.
-fn fits(needed: usize) -> Result<()> {
+fn fits(needed: usize, device: DeviceChoice) -> Result<()> {
     // On a GPU the weights are only passing through.
-    let free = if cfg!(any(feature = "cuda", feature = "metal")) { None } else { free_memory() };
-    match free {
+    let on_cpu = Device::open(device).is_cpu();
+    match free_memory().filter(|_| on_cpu) {
         Some(free) if needed > free / 10 * 8 => {
             let gibibytes = |bytes: usize| bytes as f64 / f64::from(1 << 30);
             Err(Error::Usage(format!(

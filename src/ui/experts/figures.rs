@@ -6,8 +6,10 @@ use super::rule_text;
 use crate::app::panels::experts::routed::Layer;
 use crate::app::panels::experts::{Routed, subset::Subset};
 use crate::app::{App, Area};
+use crate::moe::gating::Decision;
 use crate::moe::statistics::LayerStatistics;
 use crate::report::expert_name;
+use crate::text::width;
 use crate::ui::canvas::Canvas;
 use crate::ui::theme::Meaning;
 
@@ -107,7 +109,7 @@ fn balance_text(layer: &Layer) -> String {
 /// Bars of one cell an expert with its load, then the figures; drawn in a line.
 fn load_line(canvas: &mut Canvas<'_>, area: Area, of: &LayerStatistics, figures: &str, cell: usize) {
     let end = area.x + area.width;
-    let reserve = u16::try_from(figures.len() + 1).unwrap_or(0);
+    let reserve = u16::try_from(width(figures) + 1).unwrap_or(0);
     let limit = end.saturating_sub(reserve).max(area.x);
     let mut x = area.x;
     for (expert, load) in of.load().into_iter().enumerate() {
@@ -160,7 +162,7 @@ pub fn load(canvas: &mut Canvas<'_>, app: &App, area: Area, routed: &Routed) {
             false => format!("✂{:.0}% l{}", of.dropped_share() * 100.0, balance_text(layer)),
         };
         let line = Area { x, width: (area.x + area.width).saturating_sub(x), ..area.line(y) };
-        if wide && fits(of.counts.len(), line.width, figures.len()) == 0 {
+        if wide && fits(of.counts.len(), line.width, width(&figures)) == 0 {
             // The figures get a line of their own.
             load_line(canvas, line, &of, "", fits(of.counts.len(), line.width, 0));
             y += 1;
@@ -183,12 +185,21 @@ fn legend(app: &App, routed: &Routed) -> String {
         let k = layer.routing.decision.top_k;
         format!(" · pooled over layers as transformers does {loss:.3} ({k} is balance): it hides a layer that collapsed")
     });
-    let n = layer.routing.decision.num_experts;
     format!(
-        "load: {}. l_aux: all rows of the call, first choices before drops, 1 is balance, {n} collapse{pooled}. {}",
+        "load: {}. l_aux: all rows of the call, {}{pooled}. {}",
         caption(app, layer),
+        balance_meaning(&layer.routing.decision),
         rule_text(layer)
     )
+}
+
+/// Which choices l_aux counts, and what its ends are: DeepSpeed's gate for more than two choices counts all of them.
+fn balance_meaning(d: &Decision) -> String {
+    let (n, k) = (d.num_experts, d.top_k);
+    match d.capacity.is_some() && k > 2 {
+        true => format!("all {k} choices before drops, 1 is balance, {:.1} collapse", n as f64 / k as f64),
+        false => format!("first choices before drops, 1 is balance, {n} collapse"),
+    }
 }
 
 /// One layer, a line for each kind of row.
@@ -216,7 +227,7 @@ pub fn split(canvas: &mut Canvas<'_>, app: &App, area: Area, routed: &Routed, la
             false => format!("✂{:.0}%", of.dropped_share() * 100.0),
         };
         let line = Area { x, width: (area.x + area.width).saturating_sub(x), ..area.line(y) };
-        let detailed = if wide { fits(of.counts.len(), line.width, figures.len()) } else { 0 };
+        let detailed = if wide { fits(of.counts.len(), line.width, width(&figures)) } else { 0 };
         load_line(canvas, line, &of, &figures, detailed);
         y += 1;
     }

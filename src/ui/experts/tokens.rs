@@ -94,11 +94,13 @@ pub fn mark(canvas: &Canvas<'_>, route: Option<TokenRoute>) -> (String, Style) {
         None => ("–".to_string(), canvas.style(Meaning::Quiet)),
         Some(route) if route.weight == 0.0 => ("✂".to_string(), canvas.style(Meaning::Bad)),
         Some(route) => {
-            let cut = if route.dropped > 0.0 { "✂" } else { "" };
-            (
-                format!("{}{cut}", letter(route.expert, route.weight)),
-                canvas.theme.expert(route.expert, route.weight),
-            )
+            let style = canvas.theme.expert(route.expert, route.weight);
+            let name = letter(route.expert, route.weight);
+            // A narrow token has no room for the mark.
+            match route.dropped > 0.0 {
+                true => (format!("{name}✂"), style.add_modifier(Modifier::CROSSED_OUT)),
+                false => (name, style),
+            }
         }
     }
 }

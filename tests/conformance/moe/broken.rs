@@ -9,14 +9,15 @@ use maskscope::moe::checkpoint::Checkpoint;
 use maskscope::moe::config::Config;
 use serde_json::{Value, json};
 
-use super::golden::{folders, json};
+use super::golden::{json, model_folders};
 
 #[test]
 fn odd_configs_never_panic() {
     let Some(root) = crate::root("moe") else { return };
     let golden = root.join("golden/moe");
     let (mut tried, mut refused, mut panics) = (0, 0, Vec::new());
-    for dir in folders(&golden.join("hfmoe")).into_iter().chain(folders(&golden.join("moellava"))) {
+    for dir in model_folders(&golden.join("hfmoe")).into_iter().chain(model_folders(&golden.join("moellava")))
+    {
         let checkpoint = Checkpoint::open(&dir).unwrap();
         let whole = json(&dir.join("config.json"));
         for path in paths(&whole) {

@@ -4,13 +4,13 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::golden::{Arrays, Tally, folders, json, max_diff, usizes};
+use super::golden::{Arrays, Tally, folders, json, max_diff, model_folders, usizes};
 
 #[test]
 fn route_command() {
     let Some(root) = crate::root("moe route (command line)") else { return };
     let mut failures = 0;
-    for dir in folders(&root.join("golden/moe/moellava")) {
+    for dir in model_folders(&root.join("golden/moe/moellava")) {
         let golden = json(&dir.join("golden.json"));
         let arrays = Arrays::open(&dir.join("golden.safetensors"));
         let mut tally = Tally::default();

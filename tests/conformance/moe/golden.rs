@@ -43,7 +43,7 @@ pub fn usizes(value: &serde_json::Value) -> Vec<usize> {
 
 /// The largest absolute difference; infinite where the lengths differ or a value is NaN.
 pub fn max_diff(ours: &[f32], theirs: &[f32]) -> f32 {
-    if ours.len() != theirs.len() || ours.iter().any(|v| v.is_nan()) {
+    if ours.len() != theirs.len() || ours.iter().chain(theirs).any(|v| v.is_nan()) {
         return f32::INFINITY;
     }
     ours.iter().zip(theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
@@ -69,6 +69,13 @@ impl Tally {
         println!("{what}: {} of {} cases", self.passed, self.passed + self.failures.len());
         self.failures.iter().take(5).for_each(|f| println!("  {f}"));
     }
+}
+
+/// The models in a folder of goldens; one without any would make a test that cannot fail.
+pub fn model_folders(dir: &Path) -> Vec<std::path::PathBuf> {
+    let found = folders(dir);
+    assert!(!dir.exists() || !found.is_empty(), "{} holds no model", dir.display());
+    found
 }
 
 /// Sub-folders that hold a config.json, sorted.

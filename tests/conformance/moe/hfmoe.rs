@@ -8,13 +8,13 @@ use maskscope::moe::config::Config;
 use maskscope::moe::gating::Logits;
 use maskscope::moe::router::load_balancing_loss;
 
-use super::golden::{Arrays, Tally, folders, json, max_diff, sequences, usizes};
+use super::golden::{Arrays, Tally, json, max_diff, model_folders, sequences, usizes};
 
 #[test]
 fn models() {
     let Some(root) = crate::root("moe/hfmoe") else { return };
     let mut tally = Tally::default();
-    for dir in folders(&root.join("golden/moe/hfmoe")) {
+    for dir in model_folders(&root.join("golden/moe/hfmoe")) {
         tally.case(&dir.display().to_string(), check(&dir));
     }
     tally.print("hfmoe");

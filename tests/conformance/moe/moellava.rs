@@ -13,13 +13,13 @@ use maskscope::moe::moe_llava::{MoeConfig, MoeMode, MoeRequest};
 use maskscope::moe::route::{BatchMode, RouteOptions, RouteSample, route};
 use serde_json::Value;
 
-use super::golden::{Arrays, Tally, folders, json, max_diff, sequences, usizes};
+use super::golden::{Arrays, Tally, folders, json, max_diff, model_folders, sequences, usizes};
 
 #[test]
 fn backbones() {
     let Some(root) = crate::root("moe/moellava") else { return };
     let mut failures = 0;
-    for dir in folders(&root.join("golden/moe/moellava")) {
+    for dir in model_folders(&root.join("golden/moe/moellava")) {
         let golden = Golden::open(&dir);
         let mut tally = Tally::default();
         for config in ["config.json", "config_v5.json"] {
@@ -106,7 +106,7 @@ impl Golden {
             ..MoeRequest::default()
         };
         let moe = MoeConfig::new(&request, self.config.layers().unwrap()).unwrap();
-        let mut conversion = Conversion::with_weights(moe, self.parts.clone());
+        let mut conversion = Conversion::with_weights(moe, self.parts.clone(), 0);
         conversion.experts_from_weights = case["variant"] == "perturbed";
         conversion
     }
@@ -297,7 +297,7 @@ impl Golden {
             (Ok(model), Some(case)) => self.compare(case, &model),
             // No case with these settings: it must equal the conversion with the golden parts.
             (Ok(model), None) => {
-                let conversion = Conversion::with_weights(moe, self.parts.clone());
+                let conversion = Conversion::with_weights(moe, self.parts.clone(), 0);
                 let options = LoadOptions { conversion: Some(conversion), ..LoadOptions::default() };
                 let converted = Model::load(&self.config, &self.checkpoint, &options).unwrap();
                 let run = |m: &Model| m.forward(&self.sequences[2..], &ForwardOptions::default()).unwrap();

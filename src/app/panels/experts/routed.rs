@@ -137,12 +137,9 @@ impl Routed {
 
 /// The bytes of the prompt that training sees: up to the last token, where the rest is cut off.
 pub fn seen_bytes(view: &SampleView) -> &[u8] {
-    let prompt = view.inspection.prompt.as_deref().unwrap_or("").as_bytes();
-    let Some(labelled) = view.labelled() else { return prompt };
-    let most = view.setup.options.model_max_length;
-    let kept = labelled.spans.get(..view.setup.kept_len()).unwrap_or(&labelled.spans);
-    let end = kept.iter().map(|span| span.end).max().filter(|_| labelled.input_ids.len() >= most);
-    prompt.get(..end.unwrap_or(prompt.len())).unwrap_or(prompt)
+    let prompt = view.inspection.prompt.as_deref().unwrap_or("");
+    let seen = view.labelled().map_or(prompt.len(), |labelled| view.setup.seen_bytes(prompt, labelled));
+    prompt.as_bytes().get(..seen).unwrap_or_default()
 }
 
 /// The rows of the byte model: every byte that training sees, and how many it does not.

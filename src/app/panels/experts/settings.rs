@@ -96,7 +96,7 @@ impl ModelPick {
             Self::Seeded(_) => "random weights; not your model",
             Self::Own(own) => match own.kind {
                 Some(OwnKind::Dense) => "dense; seeded gates, experts are copies",
-                Some(OwnKind::Mixture) => "its own router",
+                Some(OwnKind::Mixture) => "its own router unless a capacity is set",
                 Some(OwnKind::MoeLlava) => "its own gates, noise off",
                 None => "not loaded yet",
             },
@@ -123,7 +123,7 @@ impl Dial {
         around(&Self::ALL, &self, 1)
     }
 
-    /// The key of `config.moe` that it stands for.
+    /// As the screen names it. In `config.moe` the first two are `eval_capacity_factor` and `top_k_experts`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Capacity => "capacity_factor",
