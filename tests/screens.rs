@@ -694,6 +694,67 @@ fn tokens_that_the_collator_cuts_away_are_not_shown_as_learned() {
     // Nothing is left below the first answer.
     let mut app = framed(45);
     let shown = text(&mut app, (120, 40));
-    assert!(shown.contains("∅ learns nothing of 99 tokens"), "{shown}");
+    assert!(shown.contains("∅ learns nothing of 99 tokens: all is cut away"), "{shown}");
     assert!(shown.contains("the collator keeps 45 of 99 tokens, and no answer is among them"), "{shown}");
+}
+
+#[test]
+fn a_paste_is_one_change() {
+    let mut app = first_run();
+    press(&mut app, "e");
+    let effects = update(&mut app, Msg::Paste("many words ".repeat(50)));
+    let inspections =
+        effects.iter().filter(|e| matches!(e, Effect::Start(job) if job.kind == JobKind::Inspect)).count();
+    assert_eq!(inspections, 1);
+    assert!(app.sample().is_some_and(|s| s.conversations.iter().any(|t| t.value.contains("words many"))));
+}
+
+#[test]
+fn there_is_nowhere_to_go_while_a_file_is_read() {
+    let mut app = first_run();
+    press(&mut app, "n n n");
+    open_file(&mut app, "/big.json");
+    let effects = update(&mut app, Msg::Key(Key::parse("n").expect("a key")));
+    assert!(effects.is_empty() && app.current == 3);
+    press(&mut app, "esc");
+    assert_eq!((app.current, app.shown().map(|view| view.index)), (3, Some(3)));
+    // The keys are no file either.
+    press(&mut app, "O - enter");
+    assert!(app.samples.ready().is_some() && text(&mut app, (120, 40)).contains("- would read the keys"));
+}
+
+#[test]
+fn undo_brings_back_the_data_with_its_name() {
+    let mut app = first_run();
+    let before = (app.source.clone(), app.samples.ready().cloned().expect("samples"));
+    // Twice the same choice is one change.
+    for _ in 0..2 {
+        press(&mut app, "r c h a t m l - t h i n k enter");
+        assert_eq!(app.source, DataSource::EmbeddedMessages);
+    }
+    press(&mut app, "u");
+    assert_eq!(app.source, before.0);
+    assert!(Arc::ptr_eq(app.samples.ready().expect("samples"), &before.1));
+    assert!(app.state().is_some() && text(&mut app, (120, 40)).contains("built-in samples"));
+}
+
+#[test]
+fn the_scan_is_of_the_strategy_that_is_set() {
+    let request = Request { template: "sample:chatml-think".to_string(), ..Request::default() };
+    let mut app = App::new(request, DataSource::EmbeddedMessages, false);
+    feed(&mut app, Msg::Resize(120, 40));
+    feed(&mut app, Msg::Start);
+    press(&mut app, "0");
+    assert!(text(&mut app, (120, 40)).contains("0 train on nothing"));
+    press(&mut app, "R r e n d e r enter");
+    assert!(text(&mut app, (120, 40)).contains("3 train on nothing"), "{}", text(&mut app, (120, 40)));
+}
+
+#[test]
+fn a_first_run_keeps_the_options_that_were_given() {
+    let request = Request { model_max_length: Some(1024), ..Request::default() };
+    let mut app = App::new(request, DataSource::Embedded, true);
+    feed(&mut app, Msg::Start);
+    assert_eq!(app.shown().map(|view| view.setup.options.model_max_length), Some(1024));
+    assert!(app.cause.is_some(), "the planted mismatch is still there");
 }

@@ -8,8 +8,8 @@ use super::action::{Action, Screen};
 use super::job::{DataSource, Effect, JobKind, Work};
 use super::panels;
 use super::picker::{self, Choice, PickKind, Picker};
-use super::setups::change;
-use super::state::{App, Editor, Load, Overlay, PathPrompt, PathUse, Sheet};
+use super::setups::{change, change_with_data};
+use super::state::{App, Editor, Load, Notice, Overlay, PathPrompt, PathUse, Sheet};
 use super::template_editor;
 use super::update::{act, inspect, job, load_samples};
 
@@ -135,6 +135,11 @@ pub(super) fn accept(app: &mut App) -> Vec<Effect> {
         },
         Some(Overlay::Editor(_)) => keep_draft(app),
         Some(Overlay::Path(PathPrompt { input, used_for })) if !input.value().is_empty() => match used_for {
+            PathUse::Data if input.value() == "-" => {
+                let text = "- would read the keys: start maskscope with -d - behind a pipe".to_string();
+                app.notice = Some(Notice { text, is_error: true });
+                Vec::new()
+            }
             PathUse::Data => vec![load_samples(app, DataSource::File(input.value().into()))],
             PathUse::Patch => panels::onboard::write(app, input.value().to_string()),
         },
@@ -146,13 +151,8 @@ fn choose(app: &mut App, choice: &Choice) -> Vec<Effect> {
     match choice {
         Choice::Act(action) => return act(app, *action),
         Choice::Messages(name) => {
-            let samples = app.samples.ready().cloned();
-            let effects = change(app, picker::messages_request(name, &app.request));
-            // Undo brings the conversations back too.
-            if let Some(step) = app.history.last_mut() {
-                step.samples = samples;
-            }
-            return effects.into_iter().chain([load_samples(app, DataSource::EmbeddedMessages)]).collect();
+            let request = picker::messages_request(name, &app.request);
+            return change_with_data(app, request, DataSource::EmbeddedMessages);
         }
         Choice::Model(model) => return panels::experts::choose(app, model.clone()),
         Choice::Other(tokenizer, load) => return panels::compare::choose(app, tokenizer.clone(), *load),

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::job::{Data, Effect, Fix, JobKind};
+use super::job::{Data, DataSource, Effect, Fix, JobKind};
 use super::state::{App, Load, Notice, Step};
-use super::update::{inspect, load_tokenizer};
+use super::update::{inspect, load_samples, load_tokenizer};
 use crate::chat::Sample;
 use crate::diagnose;
 use crate::setup::Request;
@@ -60,8 +60,27 @@ pub(super) fn change(app: &mut App, request: Request) -> Vec<Effect> {
     if request == app.request {
         return Vec::new();
     }
-    app.history.push(Step { request: app.request.clone(), samples: None });
+    app.panels.doctor.before = None;
+    app.history.push(Step { request: app.request.clone(), data: None });
     adopt(app, request)
+}
+
+/// Changes the set-up and the data with it; undo brings back both.
+pub(super) fn change_with_data(app: &mut App, request: Request, source: DataSource) -> Vec<Effect> {
+    if request == app.request && source == app.source {
+        return Vec::new();
+    }
+    app.panels.doctor.before = None;
+    app.history.push(Step { request: app.request.clone(), data: data(app) });
+    let mut effects = adopt(app, request);
+    effects.push(load_samples(app, source));
+    effects
+}
+
+/// The data as it is, to come back to.
+fn data(app: &App) -> Option<(DataSource, Data)> {
+    let samples = app.samples.ready()?.clone();
+    Some((app.source.clone(), Data { samples, left_out: app.left_out.clone() }))
 }
 
 fn adopt(app: &mut App, request: Request) -> Vec<Effect> {
@@ -100,7 +119,7 @@ pub(super) fn adopt_fix(app: &mut App, fix: &diagnose::Fix) -> Vec<Effect> {
     };
     let kept = samples.iter().enumerate().filter(|(i, _)| !dropped.contains(i)).map(|(_, s)| s.clone());
     let kept: Vec<Sample> = kept.collect();
-    app.history.push(Step { request: app.request.clone(), samples: Some(samples) });
+    app.history.push(Step { request: app.request.clone(), data: data(app) });
     app.samples = Load::Ready(Arc::new(kept));
     (app.current, app.eye.sample, app.draft) = (0, 0, None);
     adopt(app, request)
@@ -109,9 +128,10 @@ pub(super) fn adopt_fix(app: &mut App, fix: &diagnose::Fix) -> Vec<Effect> {
 pub(super) fn undo(app: &mut App) -> Vec<Effect> {
     app.panels.doctor.before = None;
     match app.history.pop() {
-        Some(Step { request, samples: None }) => adopt(app, request),
-        Some(Step { request, samples: Some(samples) }) => {
-            app.samples = Load::Ready(samples);
+        Some(Step { request, data: None }) => adopt(app, request),
+        Some(Step { request, data: Some((source, Data { samples, left_out })) }) => {
+            app.tickets.remove(&JobKind::Samples);
+            (app.source, app.samples, app.left_out) = (source, Load::Ready(samples), left_out);
             (app.current, app.eye.sample, app.draft) = (0, 0, None);
             adopt(app, request)
         }

@@ -174,8 +174,8 @@ pub struct Eye {
 #[derive(Debug, Clone)]
 pub struct Step {
     pub request: Request,
-    /// The samples before some were left out.
-    pub samples: Option<Arc<Vec<Sample>>>,
+    /// The data before, where the step changed that too.
+    pub data: Option<(DataSource, Data)>,
 }
 
 /// The state of everything.
@@ -232,10 +232,10 @@ pub struct App {
     pub(super) survey_stale: bool,
 }
 
-/// The request of a first run: phi-2 with pad = unk but without an unk of its own, so that pad equals eos and
-/// every sample is lost. One key repairs it.
-pub fn first_request() -> Request {
-    let mut request = Request { recipe: NONE.to_string(), ..Request::default() };
+/// The request of a first run: pad = unk without a recipe. Phi-2 has no unk of its own, so that pad equals eos and
+/// every sample is lost; one key repairs it.
+pub fn first_request(given: Request) -> Request {
+    let mut request = Request { recipe: NONE.to_string(), ..given };
     request.overrides.insert(Role::Pad, TokenChoice::CopyOf(Role::Unk));
     request
 }
@@ -243,7 +243,7 @@ pub fn first_request() -> Request {
 impl App {
     /// A fresh screen; nothing is loaded yet.
     pub fn new(request: Request, source: DataSource, first_run: bool) -> Self {
-        let request = if first_run { Request { hub: request.hub, ..first_request() } } else { request };
+        let request = if first_run { first_request(request) } else { request };
         Self {
             size: (80, 24),
             background: Background::Dark,

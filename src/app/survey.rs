@@ -12,7 +12,9 @@ pub const PREVIEW_LIMIT: usize = 200;
 /// What training would make of a sample.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SampleState {
+    /// It has labels, and no warning is printed.
     Sound {
+        /// Tokens that the loss sees; none where the collator cuts all of them away.
         learns: usize,
         /// Tokens with a label that the collator cuts away.
         cut: usize,
@@ -47,7 +49,7 @@ impl SampleState {
                 let (kept, cut) = l.labels.split_at(setup.kept_len().min(l.labels.len()));
                 let count = |labels: &[i64]| labels.iter().filter(|label| **label != IGNORE_INDEX).count();
                 match (count(kept), count(cut)) {
-                    (0, _) => Self::Silent { tokens },
+                    (0, 0) => Self::Silent { tokens },
                     (learns, cut) => Self::Sound { learns, cut, tokens },
                 }
             }
@@ -63,6 +65,9 @@ impl SampleState {
     pub fn line(&self) -> String {
         match self {
             Self::Sound { learns, cut: 0, tokens } => format!("learns {learns} of {tokens} tokens"),
+            Self::Sound { learns: 0, tokens, .. } => {
+                format!("learns nothing of {tokens} tokens: all is cut away")
+            }
             Self::Sound { learns, cut, tokens } => {
                 format!("learns {learns} of {tokens} tokens, {cut} more are cut away")
             }

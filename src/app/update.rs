@@ -57,7 +57,7 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
         // Terminals send a line break as the Enter key would.
         Msg::Paste(text) => {
             let text = text.replace("\r\n", "\n").replace('\r', "\n");
-            text.chars().flat_map(|c| typed(app, c)).collect()
+            newest(text.chars().flat_map(|c| typed(app, c)).collect())
         }
         Msg::Click(target) => click(app, target),
         Msg::Wheel(lines) => {
@@ -82,6 +82,25 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
     }
     settle(app);
     effects
+}
+
+/// Without the jobs that a later one of their kind would cancel at once: a paste is one change, not one a character.
+fn newest(effects: Vec<Effect>) -> Vec<Effect> {
+    let mut seen = Vec::new();
+    let mut kept: Vec<Effect> = effects
+        .into_iter()
+        .rev()
+        .filter(|effect| match effect {
+            Effect::Start(job) if seen.contains(&job.kind) => false,
+            Effect::Start(job) => {
+                seen.push(job.kind);
+                true
+            }
+            _ => true,
+        })
+        .collect();
+    kept.reverse();
+    kept
 }
 
 /// Starts what the present screen shows beyond the sample, where it is out of date.
@@ -135,7 +154,14 @@ pub(super) fn load_samples(app: &mut App, source: DataSource) -> Effect {
         app.former = Some((app.source.clone(), Data { samples, left_out }));
     }
     app.source = source.clone();
+    app.panels.doctor.before = None;
     job(app, JobKind::Samples, Work::LoadSamples(source, app.request.layout))
+}
+
+/// Ends a panel's job for good: what it still sends is nobody's.
+pub(super) fn abandon(app: &mut App, screen: Screen) -> Effect {
+    app.tickets.remove(&JobKind::Panel(screen));
+    Effect::Cancel(JobKind::Panel(screen))
 }
 
 /// Inspects the sample on screen again; the other samples follow when that is there.
@@ -364,8 +390,9 @@ fn command(app: &mut App, action: Action) -> Vec<Effect> {
 
 /// Shows another sample.
 pub(super) fn go_to_sample(app: &mut App, index: usize) -> Vec<Effect> {
-    let last = app.samples.ready().map_or(0, |s| s.len().saturating_sub(1));
-    let index = index.min(last);
+    // While a file is read there is nowhere to go.
+    let Some(samples) = app.samples.ready() else { return Vec::new() };
+    let index = index.min(samples.len().saturating_sub(1));
     if index == app.current {
         return Vec::new();
     }

@@ -52,7 +52,7 @@ pub struct ScanArguments {
     /// [default: one sample in 4096].
     #[arg(long, value_name = "PERCENT")]
     pub verify: Option<String>,
-    /// Label every sample in full: the same report, in some twenty times the time.
+    /// Label every sample in full: the same report, in some fifty times the time.
     #[arg(long, conflicts_with = "verify")]
     pub reference: bool,
     /// Records that are worked on at once: enough for all cores, little enough to keep memory flat.

@@ -37,11 +37,14 @@ pub fn run(shared: &SharedOptions, arguments: &ScanArguments) -> Result<Outcome>
         [] => vec![Input::Embedded],
         paths => sources(paths)?.into_iter().map(Input::Source).collect(),
     };
-    let stopped = Arc::new(AtomicBool::new(false));
-    // Ctrl-C ends the reading; the report of what was read is printed all the same.
-    signal_hook::flag::register(signal_hook::consts::SIGINT, stopped.clone())
-        .map_err(|e| Error::io("the signals", e))?;
     let setup = Arc::new(setup(shared)?);
+    let stopped = Arc::new(AtomicBool::new(false));
+    // Ctrl-C ends the reading; the report of what was read is printed all the same. A second one does not wait for a
+    // pipe that gives nothing.
+    let interrupt = signal_hook::consts::SIGINT;
+    signal_hook::flag::register_conditional_shutdown(interrupt, 2, stopped.clone())
+        .and_then(|_| signal_hook::flag::register(interrupt, stopped.clone()))
+        .map_err(|e| Error::io("the signals", e))?;
     let mut scan = Scan::begin(setup, arguments, shared.layout, &inputs)?;
     scan.read(&inputs, &stopped)?;
     let stopped = stopped.load(Ordering::Relaxed);
@@ -65,10 +68,11 @@ fn show(report: &Report, form: Format) -> Result<Outcome> {
 
 fn merge(paths: &[PathBuf]) -> Result<Report> {
     let mut whole: Option<Report> = None;
-    let mut known: Vec<(&PathBuf, Vec<u8>)> = Vec::new();
+    let mut known: Vec<(&PathBuf, Report)> = Vec::new();
     for path in paths {
         let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
-        if let Some((other, _)) = known.iter().find(|(_, content)| *content == bytes) {
+        let report: Report = serde_json::from_slice(&bytes).map_err(|e| Error::json(path, &e))?;
+        if let Some((other, _)) = known.iter().find(|(_, other)| *other == report) {
             let (name, other_name) = (path.display(), other.display());
             if is_same_file(other, path) {
                 return Err(Error::Usage(format!("{name} is {other_name} again: a part counts once")));
@@ -78,12 +82,17 @@ fn merge(paths: &[PathBuf]) -> Result<Report> {
                 "note: {name} and {other_name} are equal; if they are one part, it now counts twice"
             ));
         }
-        let report: Report = serde_json::from_slice(&bytes).map_err(|e| Error::json(path, &e))?;
+        if report.schema_version != SCHEMA_VERSION {
+            let (path, found) = (path.display(), report.schema_version);
+            return Err(Error::Usage(format!(
+                "{path}: a report of schema {found}, this program reads {SCHEMA_VERSION}"
+            )));
+        }
+        known.push((path, report.clone()));
         match &mut whole {
             Some(whole) => whole.merge(report)?,
             None => whole = Some(report),
         }
-        known.push((path, bytes));
     }
     let mut whole = whole.ok_or_else(|| {
         Error::Usage("scan merge needs reports, as scan --format json writes them".to_string())

@@ -170,7 +170,7 @@ impl Scanner {
         Self { quick, ..self }
     }
 
-    /// Why every sample is labelled in full, which takes some twenty times as long; `None` where the quick way is gone.
+    /// Why every sample is labelled in full, which takes some fifty times as long; `None` where the quick way is gone.
     pub fn slow_because(&self) -> Option<&str> {
         self.quick.as_ref().err().map(String::as_str)
     }

@@ -112,6 +112,20 @@ impl Setup {
 }
 
 impl Setup {
+    /// True for a set-up of the same request: moving from sample to sample makes a new one each time.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.base, &other.base)
+            && self.template == other.template
+            && self.rule == other.rule
+            && self.numbers == other.numbers
+            && self.overrides == other.overrides
+            && self.options == other.options
+            && match (&self.chat, &other.chat) {
+                (Some(own), Some(others)) => own.is_same(others),
+                (own, others) => own.is_none() && others.is_none(),
+            }
+    }
+
     /// Tokens of a sample that the collator keeps. Only image samples can be longer: the tokenizer cuts the others, and a
     /// trainer with a chat template has limits of its own, which its labels are of.
     pub fn kept_len(&self) -> usize {

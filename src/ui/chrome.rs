@@ -191,6 +191,9 @@ fn state_text(app: &App, tier: Tier) -> (String, Meaning) {
     };
     let lengths = app.shown().and_then(|v| v.labelled()).and_then(|l| Some((l.cur_len?, l.total_len?)));
     match state {
+        SampleState::Sound { learns: 0, tokens, .. } => {
+            (format!("∅ learns nothing of {tokens} tokens: all is cut away"), Meaning::Bad)
+        }
         SampleState::Sound { learns, cut, tokens } => {
             let mut text = match lengths {
                 Some((cur, total)) if short && cur == total => {

@@ -15,7 +15,7 @@ use ratatui::style::{Modifier, Style};
 
 use super::canvas::Canvas;
 use super::theme::Meaning;
-use crate::app::flow::{Density, Item, Placed, Row};
+use crate::app::flow::{Density, Item, Placed};
 use crate::app::{App, Area, Fate, Panes, SampleView, Section, Target, TokenKind, TokenState};
 use crate::text::{Glyph, GlyphKind, Spaces, glyphs};
 
@@ -42,7 +42,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes, view: &SampleView
             None => title(canvas, Area::new(panes.body.x, y, panes.body.width, 1), section, view),
             Some(items) => {
                 let area = Area::new(panes.body.x, y, panes.body.width, row.height.min(bottom - y));
-                draw_row(canvas, app, view, area, row, items);
+                draw_row(canvas, app, view, area, items);
             }
         }
         y += row.height;
@@ -113,7 +113,7 @@ fn meaning_of_mark(count: Meaning) -> Meaning {
     }
 }
 
-fn draw_row(canvas: &mut Canvas<'_>, app: &App, view: &SampleView, area: Area, row: &Row, items: &[Placed]) {
+fn draw_row(canvas: &mut Canvas<'_>, app: &App, view: &SampleView, area: Area, items: &[Placed]) {
     for placed in items {
         let x = area.x + placed.x.min(area.width);
         let at_cursor = match &placed.item {
@@ -148,7 +148,6 @@ fn draw_row(canvas: &mut Canvas<'_>, app: &App, view: &SampleView, area: Area, r
             }
         }
     }
-    let _ = row;
 }
 
 /// The look of a token: supervised or masked, what marks it out, and the shade that parts it from its neighbour.

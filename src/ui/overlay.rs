@@ -76,7 +76,9 @@ fn list(canvas: &mut Canvas<'_>, app: &App, picker: &Picker) {
     }
     let status = area.line(area.height - 1);
     match &app.preview {
-        Load::Idle if picker.loading => {}
+        Load::Idle if picker.loading => {
+            canvas.text(status, "listing the vocabulary …", Meaning::Quiet);
+        }
         Load::Idle => {}
         Load::Loading => {
             canvas.text(status, "trying …", Meaning::Quiet);

@@ -56,6 +56,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
 
 fn mark(state: &SampleState) -> &'static str {
     match state {
+        SampleState::Sound { learns: 0, .. } => "∅",
         SampleState::Sound { .. } => "✓",
         SampleState::Silent { .. } => "∅",
         SampleState::Mismatch { .. } => "✗",

@@ -15,7 +15,7 @@ use crate::app::panels::PanelAct::Compare;
 use crate::app::panels::{PanelWork, key};
 use crate::app::picker::{self, PickKind, Picker};
 use crate::app::state::{App, Load};
-use crate::app::update::job;
+use crate::app::update::{abandon, job};
 use crate::chat::Sample;
 use crate::diagnose::{CompareTotals, Comparison};
 use crate::setup::{Request, Setup};
@@ -160,7 +160,7 @@ pub fn on_screen(app: &mut App, action: Action) -> Option<Vec<Effect>> {
         if matches!(app.panels.compare.result, Load::Loading) {
             app.panels.compare.result = Load::Failed("cancelled; b chooses side B".to_string());
         }
-        return Some(vec![Effect::Cancel(JobKind::Panel(Screen::Compare))]);
+        return Some(vec![abandon(app, Screen::Compare)]);
     }
     let by = lines(app, action)?;
     let count = shown_rows(app).len();

@@ -10,7 +10,7 @@ use crate::app::panels::PanelAct::Doctor;
 use crate::app::panels::{PanelWork, key};
 use crate::app::setups::adopt_fix;
 use crate::app::state::{App, Load, Notice};
-use crate::app::update::{go_to_sample, job};
+use crate::app::update::{abandon, go_to_sample, job};
 use crate::chat::Sample;
 use crate::diagnose::{Finding, Fix, Report, Search, Verdict};
 use crate::setup::{Request, Setup};
@@ -108,7 +108,7 @@ pub fn refresh(app: &mut App) -> Vec<Effect> {
     };
     let state = &mut app.panels.doctor;
     let same = |(setup, known): &(Arc<Setup>, Arc<Vec<Sample>>)| {
-        Arc::ptr_eq(known, &samples) && is_same_setup(setup, &view.setup)
+        Arc::ptr_eq(known, &samples) && setup.is_same(&view.setup)
     };
     if state.made_for.as_ref().is_some_and(same) && !matches!(state.report, Load::Failed(_)) {
         return Vec::new();
@@ -122,20 +122,6 @@ pub fn refresh(app: &mut App) -> Vec<Effect> {
     let request = Box::new(app.request.clone());
     let work = Work::Report { setup: view.setup.clone(), request, samples };
     vec![start(app, work)]
-}
-
-/// Moving from sample to sample makes a new set-up of the same request: the report stays good.
-fn is_same_setup(a: &Setup, b: &Setup) -> bool {
-    Arc::ptr_eq(&a.base, &b.base)
-        && a.template == b.template
-        && a.rule == b.rule
-        && a.numbers == b.numbers
-        && a.overrides == b.overrides
-        && a.options == b.options
-        && match (&a.chat, &b.chat) {
-            (Some(a), Some(b)) => a.is_same(b),
-            (a, b) => a.is_none() && b.is_none(),
-        }
 }
 
 fn start(app: &mut App, work: Work) -> Effect {
@@ -152,7 +138,7 @@ pub fn on_screen(app: &mut App, action: Action) -> Option<Vec<Effect>> {
             state.report = Load::Failed("cancelled; opening this screen again starts anew".to_string());
         }
         state.search = Load::Idle;
-        return Some(vec![Effect::Cancel(JobKind::Panel(Screen::Doctor))]);
+        return Some(vec![abandon(app, Screen::Doctor)]);
     }
     let by = lines(app, action)?;
     let state = &mut app.panels.doctor;
@@ -198,8 +184,8 @@ pub fn act(app: &mut App, act: Act) -> Vec<Effect> {
                     "the search is for rules that count; S shows what every strategy makes of the sample",
                 );
             }
-            if !app.panels.doctor.report.ready().is_some_and(|_| true) {
-                return say(app, "the checks are still running");
+            if app.panels.doctor.report.ready().is_none() {
+                return say(app, "the checks come first, and they are not done");
             }
             app.panels.doctor.search = Load::Loading;
             vec![start(app, Work::Search { setup: view.setup.clone(), samples })]
@@ -218,8 +204,9 @@ fn say(app: &mut App, text: &str) -> Vec<Effect> {
 
 fn apply(app: &mut App, fix: &Fix) -> Vec<Effect> {
     let tally = app.tally();
+    let effects = adopt_fix(app, fix);
     app.panels.doctor.before = Some((tally.sound, tally.total()));
-    adopt_fix(app, fix)
+    effects
 }
 
 /// The next sample of the finding, on screen Labels at the token where claim and truth part.

@@ -10,7 +10,7 @@ use crate::app::panels::PanelAct::Onboard;
 use crate::app::panels::{PanelWork, key};
 use crate::app::setups::adopt_fix;
 use crate::app::state::{App, Load, Notice, Overlay, PathPrompt, PathUse};
-use crate::app::update::job;
+use crate::app::update::{abandon, job};
 use crate::chat::Sample;
 use crate::diagnose::{Onboarding, Patch};
 use crate::setup::Setup;
@@ -91,7 +91,7 @@ pub fn on_screen(app: &mut App, action: Action) -> Option<Vec<Effect>> {
     if action == Action::Back && matches!(app.panels.onboard.result, Load::Loading) {
         app.panels.onboard.result = Load::Failed("cancelled".to_string());
         app.panels.onboard.made_for = None;
-        return Some(vec![Effect::Cancel(JobKind::Panel(Screen::Onboard))]);
+        return Some(vec![abandon(app, Screen::Onboard)]);
     }
     let by = lines(app, action)?;
     // The drawing knows how many lines there are; far beyond any is the last page.

@@ -75,15 +75,8 @@ pub const BINDINGS: &[Binding] = &[
 /// Starts what is out of date.
 pub fn refresh(app: &mut App) -> Vec<Effect> {
     let Some(view) = app.shown().cloned() else { return Vec::new() };
-    let same = |(setup, source): &(Arc<Setup>, DataSource)| {
-        *source == app.source
-            && Arc::ptr_eq(&setup.base, &view.setup.base)
-            && setup.template == view.setup.template
-            && setup.rule == view.setup.rule
-            && setup.numbers == view.setup.numbers
-            && setup.overrides == view.setup.overrides
-            && setup.options == view.setup.options
-    };
+    let same =
+        |(setup, source): &(Arc<Setup>, DataSource)| *source == app.source && setup.is_same(&view.setup);
     if app.panels.scan.made_for.as_ref().is_some_and(same) {
         return Vec::new();
     }

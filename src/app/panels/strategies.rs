@@ -11,7 +11,7 @@ use crate::app::panels::PanelAct::Strategies;
 use crate::app::panels::{PanelWork, key};
 use crate::app::setups::change;
 use crate::app::state::{App, Load, Notice};
-use crate::app::update::job;
+use crate::app::update::{abandon, job};
 use crate::app::view::SampleView;
 use crate::chat::Sample;
 use crate::masks::anatomy::Message;
@@ -154,7 +154,7 @@ pub fn on_screen(app: &mut App, action: Action) -> Option<Vec<Effect>> {
     let state = &mut app.panels.strategies;
     if action == Action::Back && matches!(state.result, Load::Loading) {
         state.result = Load::Failed("cancelled; opening this screen again starts anew".to_string());
-        return Some(vec![Effect::Cancel(JobKind::Panel(Screen::Strategies))]);
+        return Some(vec![abandon(app, Screen::Strategies)]);
     }
     let compared = state.result.ready()?.clone();
     let last = compared.comparison.turns.places.len();

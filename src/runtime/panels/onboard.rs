@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::app::panels::doctor::CHECKED;
 use crate::app::panels::onboard::{Onboarded, Outcome, Work};
 use crate::diagnose::{onboard, patch, proposal_tokens, write_patch};
 use crate::error::with_causes;
@@ -9,11 +10,13 @@ use crate::error::with_causes;
 /// Name of template and function in the patch; the command line takes another one.
 const NAME: &str = "backbone";
 
-/// Does the work; `emit` takes each outcome. A proposal takes a second or two: nobody can wait long for the end.
+/// Does the work; `emit` takes each outcome. A proposal is not interrupted: the samples that it is proven on are as
+/// few as the doctor looks at.
 pub fn perform(work: Work, _cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Outcome)) {
     match work {
         Work::Onboard { setup, samples } => {
-            let made = onboard(&setup, &samples).and_then(|onboarding| {
+            let samples = samples.get(..CHECKED).unwrap_or(&samples);
+            let made = onboard(&setup, samples).and_then(|onboarding| {
                 let tokens = proposal_tokens(&setup, &onboarding);
                 let patch = patch(&onboarding.plan, NAME, &tokens)?;
                 Ok(Box::new(Onboarded { onboarding, patch }))

@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::app::DataSource;
 use crate::app::panels::scan::{Outcome, Work};
 use crate::data::{Meter, Record, Records, Source, sources};
-use crate::error::{Result, with_causes};
+use crate::error::{Error, Result, with_causes};
 use crate::report::{Pace, example_mask};
 use crate::samples;
 use crate::scan::{Report, Scanner};
@@ -23,6 +23,10 @@ pub fn perform(work: Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Ou
 fn scan(work: Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Outcome)) -> Result<()> {
     let meter = Meter::default();
     let (records, total): (Vec<Records>, _) = match work.source {
+        DataSource::File(path) if path.as_os_str() == "-" => {
+            let text = "standard input was read already and cannot be read again; maskscope scan - scans it";
+            return Err(Error::Usage(text.to_string()));
+        }
         DataSource::File(path) => {
             let sources = sources(&[path])?;
             let total = sources.iter().map(Source::size).sum();
