@@ -15,6 +15,7 @@ mod strategies;
 
 use std::io::{BufWriter, IsTerminal, Write};
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::chat::{Sample, read_samples};
@@ -147,7 +148,7 @@ fn conversations(shared: &SharedOptions) -> Result<Vec<Sample>> {
 }
 
 /// Says on stderr which folders inside the given ones hold data that nobody reads.
-fn say_unread(paths: &[std::path::PathBuf]) {
+fn say_unread(paths: &[PathBuf]) {
     for folder in unread_folders(paths) {
         let folder = folder.display();
         say(&format!(

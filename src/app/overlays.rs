@@ -13,32 +13,36 @@ use super::state::{App, Editor, Load, Notice, Overlay, PathPrompt, PathUse, Shee
 use super::template_editor;
 use super::update::{act, inspect, job, load_samples};
 
-/// A character for the open input, if there is one.
-pub(super) fn typed(app: &mut App, c: char) -> Vec<Effect> {
+/// Text for the open input, if there is one: a character that was typed, or all that was pasted, as one change.
+pub(super) fn typed(app: &mut App, text: &str) -> Vec<Effect> {
     if matches!(app.overlay, Some(Overlay::Template(_))) {
-        return template_editor::typed(app, c);
+        return template_editor::typed(app, text);
     }
-    if c == '\n' && !matches!(app.overlay, Some(Overlay::Editor(_))) {
-        // Pasted into a line that has no room for it.
-        return Vec::new();
-    }
-    edit_input(app, InputRequest::InsertChar(c))
+    // Only a turn has room for line breaks.
+    let has_lines = matches!(app.overlay, Some(Overlay::Editor(_)));
+    let fitting = text.chars().filter(|c| has_lines || *c != '\n');
+    edit_input(app, &fitting.map(InputRequest::InsertChar).collect::<Vec<_>>())
 }
 
-fn edit_input(app: &mut App, request: InputRequest) -> Vec<Effect> {
+fn edit_input(app: &mut App, requests: &[InputRequest]) -> Vec<Effect> {
+    let apply = |input: &mut Input| {
+        requests
+            .iter()
+            .fold(false, |changed, request| changed | input.handle(*request).is_some_and(|c| c.value))
+    };
     match &mut app.overlay {
-        Some(Overlay::Picker(picker)) => {
-            picker.query.handle(request);
+        Some(Overlay::Picker(picker)) if !requests.is_empty() => {
+            apply(&mut picker.query);
             picker.filter();
             preview(app)
         }
         Some(Overlay::Editor(editor)) => {
-            let changed = editor.input.handle(request).is_some_and(|c| c.value);
+            let changed = apply(&mut editor.input);
             let (turn, text) = (editor.turn, editor.input.value().to_string());
             if changed { redraft(app, turn, text) } else { Vec::new() }
         }
         Some(Overlay::Path(prompt)) => {
-            prompt.input.handle(request);
+            apply(&mut prompt.input);
             Vec::new()
         }
         _ => Vec::new(),
@@ -75,7 +79,7 @@ pub(super) fn in_overlay(app: &mut App, action: Action) -> Vec<Effect> {
         Action::PageDown => return move_mark(app, 8),
         _ => return Vec::new(),
     };
-    edit_input(app, request)
+    edit_input(app, &[request])
 }
 
 fn move_mark(app: &mut App, by: isize) -> Vec<Effect> {

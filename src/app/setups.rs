@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::job::{Data, DataSource, Effect, Fix, JobKind};
+use super::job::{DataSource, Effect, Fix, JobKind};
 use super::state::{App, Load, Notice, Step};
-use super::update::{inspect, load_samples, load_tokenizer};
+use super::update::{abandon, inspect, load_samples, load_tokenizer};
 use crate::chat::Sample;
 use crate::diagnose;
 use crate::setup::Request;
@@ -28,28 +28,26 @@ pub(super) fn refuse(app: &mut App, error: String) -> Vec<Effect> {
 
 /// Ends the loading of a tokenizer and goes back to the one before it.
 pub(super) fn stop_loading(app: &mut App) -> Vec<Effect> {
-    app.tickets.remove(&JobKind::Tokenizer);
+    let end = abandon(app, JobKind::Tokenizer);
     (app.base, app.progress) = (Load::Failed("cancelled".to_string()), None);
     let name = app.request.tokenizer.clone();
-    let mut effects = vec![Effect::Cancel(JobKind::Tokenizer)];
+    let mut effects = vec![end];
     effects.extend(refuse(app, format!("loading {name} was cancelled")));
     effects
 }
 
 /// Ends the reading of a file and goes back to the data before it.
 pub(super) fn stop_reading(app: &mut App) -> Vec<Effect> {
-    app.tickets.remove(&JobKind::Samples);
+    let end = abandon(app, JobKind::Samples);
     let error = format!("reading {} was cancelled", app.source.name());
-    let mut effects = vec![Effect::Cancel(JobKind::Samples)];
-    effects.extend(no_samples(app, error));
-    effects
+    [vec![end], no_samples(app, error)].concat()
 }
 
 /// Data that could not be read: say why; the data before stays, as the tokenizer does.
 pub(super) fn no_samples(app: &mut App, error: String) -> Vec<Effect> {
     (app.samples, app.reading) = (Load::Failed(error.clone()), None);
-    if let Some((source, Data { samples, left_out })) = app.former.take() {
-        (app.source, app.samples, app.left_out) = (source, Load::Ready(samples), left_out);
+    if let Some(former) = app.former.take() {
+        app.set_data(former);
     }
     app.notice = Some(Notice { text: error, is_error: true });
     Vec::new()
@@ -71,16 +69,10 @@ pub(super) fn change_with_data(app: &mut App, request: Request, source: DataSour
         return Vec::new();
     }
     app.panels.doctor.before = None;
-    app.history.push(Step { request: app.request.clone(), data: data(app) });
+    app.history.push(Step { request: app.request.clone(), data: app.data() });
     let mut effects = adopt(app, request);
     effects.push(load_samples(app, source));
     effects
-}
-
-/// The data as it is, to come back to.
-fn data(app: &App) -> Option<(DataSource, Data)> {
-    let samples = app.samples.ready()?.clone();
-    Some((app.source.clone(), Data { samples, left_out: app.left_out.clone() }))
 }
 
 fn adopt(app: &mut App, request: Request) -> Vec<Effect> {
@@ -119,7 +111,7 @@ pub(super) fn adopt_fix(app: &mut App, fix: &diagnose::Fix) -> Vec<Effect> {
     };
     let kept = samples.iter().enumerate().filter(|(i, _)| !dropped.contains(i)).map(|(_, s)| s.clone());
     let kept: Vec<Sample> = kept.collect();
-    app.history.push(Step { request: app.request.clone(), data: data(app) });
+    app.history.push(Step { request: app.request.clone(), data: app.data() });
     app.samples = Load::Ready(Arc::new(kept));
     (app.current, app.eye.sample, app.draft) = (0, 0, None);
     adopt(app, request)
@@ -129,11 +121,11 @@ pub(super) fn undo(app: &mut App) -> Vec<Effect> {
     app.panels.doctor.before = None;
     match app.history.pop() {
         Some(Step { request, data: None }) => adopt(app, request),
-        Some(Step { request, data: Some((source, Data { samples, left_out })) }) => {
-            app.tickets.remove(&JobKind::Samples);
-            (app.source, app.samples, app.left_out) = (source, Load::Ready(samples), left_out);
+        Some(Step { request, data: Some(data) }) => {
+            let end = abandon(app, JobKind::Samples);
+            app.set_data(data);
             (app.current, app.eye.sample, app.draft) = (0, 0, None);
-            adopt(app, request)
+            [vec![end], adopt(app, request)].concat()
         }
         None => {
             app.notice = Some(Notice { text: "nothing to undo".to_string(), is_error: false });

@@ -282,6 +282,18 @@ impl App {
         }
     }
 
+    /// The data as it is, to come back to; `None` while it is read.
+    pub(super) fn data(&self) -> Option<(DataSource, Data)> {
+        let samples = self.samples.ready()?.clone();
+        Some((self.source.clone(), Data { samples, left_out: self.left_out.clone() }))
+    }
+
+    /// Shows this data; whatever was being read is forgotten.
+    pub(super) fn set_data(&mut self, (source, data): (DataSource, Data)) {
+        (self.source, self.samples, self.left_out) = (source, Load::Ready(data.samples), data.left_out);
+        (self.former, self.reading) = (None, None);
+    }
+
     /// The sample on screen, with edits.
     pub fn sample(&self) -> Option<&Sample> {
         self.draft.as_ref().or_else(|| self.samples.ready()?.get(self.current))

@@ -82,8 +82,8 @@ pub(super) fn open(app: &mut App) -> Vec<Effect> {
 }
 
 /// A character for the editor.
-pub(super) fn typed(app: &mut App, c: char) -> Vec<Effect> {
-    edit(app, |buffer| buffer.insert(c))
+pub(super) fn typed(app: &mut App, text: &str) -> Vec<Effect> {
+    edit(app, |buffer| text.chars().for_each(|c| buffer.insert(c)))
 }
 
 /// An act while the editor is open.

@@ -12,8 +12,8 @@ use super::state::{App, Load, Notice};
 pub struct Stop {
     pub screen: Screen,
     pub text: &'static str,
-    /// The text where nothing is wrong with the sample.
-    pub sound: &'static str,
+    /// The text where nothing is wrong with the sample, if that is another one.
+    pub sound: Option<&'static str>,
 }
 
 /// All stops, in their order. The third applies the suggested fix on arrival; where nothing is wrong it is left out.
@@ -21,22 +21,22 @@ pub const STOPS: [Stop; 4] = [
     Stop {
         screen: Screen::Labels,
         text: "what is learned: struck-through tokens are lost",
-        sound: "what is learned: the underlined tokens; this sample is sound",
+        sound: Some("what is learned: the underlined tokens; this sample is sound"),
     },
     Stop {
         screen: Screen::Lengths,
         text: "why: what the code counts, beside what is there",
-        sound: "what the code counts, beside what is there: they agree",
+        sound: Some("what the code counts, beside what is there: they agree"),
     },
     Stop {
         screen: Screen::Labels,
         text: "the fix, in memory: underlined tokens are learned now; u undoes it",
-        sound: "the fix, in memory: underlined tokens are learned now; u undoes it",
+        sound: None,
     },
     Stop {
         screen: Screen::Experts,
         text: "the same tokens and their experts; 7 writes the code for your model",
-        sound: "the same tokens and their experts; 7 writes the code for your model",
+        sound: None,
     },
 ];
 
@@ -73,6 +73,6 @@ pub(super) fn go_on(app: &mut App) -> Vec<Effect> {
 pub fn line(app: &App) -> Option<String> {
     let at = app.tour?;
     let stop = STOPS.get(at)?;
-    let text = if app.cause.is_some() { stop.text } else { stop.sound };
+    let text = stop.sound.filter(|_| app.cause.is_none()).unwrap_or(stop.text);
     Some(format!("tour {}/{}  {text}", at + 1, STOPS.len()))
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::action::{Action, Screen};
 use super::bindings::{Context, resolve};
-use super::job::{Data, DataSource, Effect, Job, JobKind, Outcome, Work};
+use super::job::{DataSource, Effect, Job, JobKind, Outcome, Work};
 use super::key::{Code, Key};
 use super::overlays::{accept, edit, in_overlay, open, open_with_known, preview, typed};
 use super::panels;
@@ -55,10 +55,7 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
         Msg::Start => start(app),
         Msg::Key(key) => key_pressed(app, key),
         // Terminals send a line break as the Enter key would.
-        Msg::Paste(text) => {
-            let text = text.replace("\r\n", "\n").replace('\r', "\n");
-            newest(text.chars().flat_map(|c| typed(app, c)).collect())
-        }
+        Msg::Paste(text) => typed(app, &text.replace("\r\n", "\n").replace('\r', "\n")),
         Msg::Click(target) => click(app, target),
         Msg::Wheel(lines) => {
             let action = if lines > 0 { Action::Down } else { Action::Up };
@@ -82,25 +79,6 @@ pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
     }
     settle(app);
     effects
-}
-
-/// Without the jobs that a later one of their kind would cancel at once: a paste is one change, not one a character.
-fn newest(effects: Vec<Effect>) -> Vec<Effect> {
-    let mut seen = Vec::new();
-    let mut kept: Vec<Effect> = effects
-        .into_iter()
-        .rev()
-        .filter(|effect| match effect {
-            Effect::Start(job) if seen.contains(&job.kind) => false,
-            Effect::Start(job) => {
-                seen.push(job.kind);
-                true
-            }
-            _ => true,
-        })
-        .collect();
-    kept.reverse();
-    kept
 }
 
 /// Starts what the present screen shows beyond the sample, where it is out of date.
@@ -149,19 +127,17 @@ pub(super) fn load_tokenizer(app: &mut App) -> Effect {
 }
 
 pub(super) fn load_samples(app: &mut App, source: DataSource) -> Effect {
-    if let Load::Ready(samples) = std::mem::replace(&mut app.samples, Load::Loading) {
-        let left_out = app.left_out.take();
-        app.former = Some((app.source.clone(), Data { samples, left_out }));
-    }
-    app.source = source.clone();
+    // A file that is read in place of one that was still being read keeps what was there before both.
+    app.former = app.data().or(app.former.take());
+    (app.samples, app.left_out, app.source) = (Load::Loading, None, source.clone());
     app.panels.doctor.before = None;
     job(app, JobKind::Samples, Work::LoadSamples(source, app.request.layout))
 }
 
-/// Ends a panel's job for good: what it still sends is nobody's.
-pub(super) fn abandon(app: &mut App, screen: Screen) -> Effect {
-    app.tickets.remove(&JobKind::Panel(screen));
-    Effect::Cancel(JobKind::Panel(screen))
+/// Ends a job for good: what it still sends is nobody's.
+pub(super) fn abandon(app: &mut App, kind: JobKind) -> Effect {
+    app.tickets.remove(&kind);
+    Effect::Cancel(kind)
 }
 
 /// Inspects the sample on screen again; the other samples follow when that is there.
@@ -207,10 +183,9 @@ fn done(app: &mut App, outcome: Outcome) -> Vec<Effect> {
             app.reading = Some(progress);
             Vec::new()
         }
-        Outcome::Samples(Ok(Data { samples, left_out })) => {
-            (app.samples, app.former, app.reading) = (Load::Ready(samples), None, None);
-            app.notice = left_out.as_ref().map(|some| Notice { text: some.line(), is_error: true });
-            app.left_out = left_out;
+        Outcome::Samples(Ok(data)) => {
+            app.notice = data.left_out.as_ref().map(|some| Notice { text: some.line(), is_error: true });
+            app.set_data((app.source.clone(), data));
             (app.current, app.eye.sample, app.draft) = (0, 0, None);
             app.view = Load::Idle;
             app.survey_stale = true;
@@ -311,7 +286,7 @@ fn key_pressed(app: &mut App, key: Key) -> Vec<Effect> {
         return act(app, action);
     }
     match key {
-        Key { code: Code::Char(c), ctrl: false, alt: false } => typed(app, c),
+        Key { code: Code::Char(c), ctrl: false, alt: false } => typed(app, c.encode_utf8(&mut [0; 4])),
         _ => Vec::new(),
     }
 }

@@ -130,8 +130,8 @@ impl Gathering {
                 Err(e) => return (None, Err(e)),
             };
             let line = usize::try_from(record.place.line).unwrap_or(usize::MAX);
-            let sample = sample_of(&row, forced, first + n, line, Path::new(&record.place.file));
-            (Layout::of_row(&row), sample)
+            let layout = forced.or_else(|| Layout::of_row(&row));
+            (layout, sample_of(&row, layout, first + n, line, Path::new(&record.place.file)))
         };
         let read: Vec<(Option<Layout>, Result<Sample>)> = batch.par_iter().enumerate().map(one).collect();
         self.records += batch.len();

@@ -80,8 +80,7 @@ pub(super) fn load(
             .unwrap_or(profile.clean_up_tokenization_spaces),
     };
     let mut tokenizer = Tokenizer::new(facts, arguments.special.clone(), Engine::Fast(Box::new(core)));
-    tokenizer.infilling =
-        Infilling::of(&arguments, options.release).filter(|_| profile.slow == Some(SlowKind::CodeLlama));
+    tokenizer.infilling = Infilling::of(profile.slow, &arguments, options.release);
     tokenizer.read_added_from_core();
     match options.release {
         Release::V4_31 => add_on_loading_4_31(&mut tokenizer, &arguments)?,

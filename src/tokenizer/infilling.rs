@@ -16,6 +16,7 @@ use super::convert::part;
 use super::core::{Core, encode_core};
 use super::encoding::Encoding;
 use super::loaded::{Engine, Tokenizer};
+use super::profile::SlowKind;
 use super::slow::SlowState;
 use super::slow::sentencepiece::behind_underline;
 use crate::error::{Error, Result};
@@ -30,8 +31,11 @@ pub struct Infilling {
 }
 
 impl Infilling {
-    /// The tokens that the configuration names; `None` where it has taken the fill token away.
-    pub fn of(arguments: &InitArguments, release: Release) -> Option<Self> {
+    /// The tokens that the configuration names; `None` for other classes, and where it has taken the fill token away.
+    pub fn of(class: Option<SlowKind>, arguments: &InitArguments, release: Release) -> Option<Self> {
+        if class != Some(SlowKind::CodeLlama) {
+            return None;
+        }
         let token = |name, default| arguments.infilling_token(name, default, release);
         Some(Self {
             fill: token("fill", "<FILL_ME>")?,

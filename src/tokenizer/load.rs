@@ -263,7 +263,7 @@ fn load_slow(profile: &Profile, kind: SlowKind, files: &FileSet, options: LoadOp
     };
     let engine = Engine::Slow(engine, Splitter::default());
     let mut tokenizer = Tokenizer::new(facts, arguments.special.clone(), engine);
-    tokenizer.infilling = Infilling::of(&arguments, options.release).filter(|_| kind == SlowKind::CodeLlama);
+    tokenizer.infilling = Infilling::of(Some(kind), &arguments, options.release);
     if let SlowKind::Tiktoken(kind) = kind {
         default_tokens(&mut tokenizer, kind);
     } else if options.release == Release::V4_31 {

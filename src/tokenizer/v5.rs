@@ -71,8 +71,7 @@ pub(super) fn load(class: &str, files: &FileSet, options: LoadOptions) -> Result
     tokenizer_json::add_tokens(&mut core, file_tokens)?;
     let facts = facts(base, profile, &arguments, legacy);
     let mut tokenizer = Tokenizer::new(facts, arguments.special.clone(), Engine::Fast(Box::new(core)));
-    tokenizer.infilling =
-        Infilling::of(&arguments, Release::V5).filter(|_| profile.slow == Some(SlowKind::CodeLlama));
+    tokenizer.infilling = Infilling::of(profile.slow, &arguments, Release::V5);
     tokenizer.read_added_from_core();
     add_tokens(&mut tokenizer, &arguments)?;
     if profile.slow == Some(SlowKind::Qwen2) || profile.class == "CohereTokenizer" {

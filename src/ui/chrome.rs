@@ -305,19 +305,7 @@ pub fn footer(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
         canvas.paragraph(area, &text, meaning);
         return;
     }
-    if let (Load::Loading, Some(progress), None) = (&app.base, &app.progress, &app.overlay) {
-        canvas.spans(
-            area,
-            &[
-                (&progress_text(app, progress), Meaning::Warning),
-                ("  esc ", Meaning::Key),
-                ("ends it", Meaning::Quiet),
-            ],
-        );
-        return;
-    }
-    if let (Load::Loading, Some(progress), None) = (&app.samples, &app.reading, &app.overlay) {
-        let text = reading_text(app, progress);
+    if let Some(text) = loading_text(app).filter(|_| app.overlay.is_none()) {
         canvas
             .spans(area, &[(&text, Meaning::Warning), ("  esc ", Meaning::Key), ("ends it", Meaning::Quiet)]);
         return;
@@ -351,6 +339,15 @@ fn inset(area: Area) -> Area {
 pub fn recipe_text(app: &App) -> String {
     let chosen = app.shown().and_then(|v| v.setup.recipe).map_or("none", |r| r.name);
     if app.request.recipe == AUTO { format!("{chosen} (auto)") } else { chosen.to_string() }
+}
+
+/// How far the loading is that Esc would end.
+fn loading_text(app: &App) -> Option<String> {
+    match (&app.base, &app.progress, &app.samples, &app.reading) {
+        (Load::Loading, Some(progress), ..) => Some(progress_text(app, progress)),
+        (.., Load::Loading, Some(progress)) => Some(reading_text(app, progress)),
+        _ => None,
+    }
 }
 
 /// `data.json · 12000 samples · 3.1 of 11.4 MB`.

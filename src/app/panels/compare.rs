@@ -160,7 +160,7 @@ pub fn on_screen(app: &mut App, action: Action) -> Option<Vec<Effect>> {
         if matches!(app.panels.compare.result, Load::Loading) {
             app.panels.compare.result = Load::Failed("cancelled; b chooses side B".to_string());
         }
-        return Some(vec![abandon(app, Screen::Compare)]);
+        return Some(vec![abandon(app, JobKind::Panel(Screen::Compare))]);
     }
     let by = lines(app, action)?;
     let count = shown_rows(app).len();

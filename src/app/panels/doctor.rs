@@ -138,7 +138,7 @@ pub fn on_screen(app: &mut App, action: Action) -> Option<Vec<Effect>> {
             state.report = Load::Failed("cancelled; opening this screen again starts anew".to_string());
         }
         state.search = Load::Idle;
-        return Some(vec![abandon(app, Screen::Doctor)]);
+        return Some(vec![abandon(app, JobKind::Panel(Screen::Doctor))]);
     }
     let by = lines(app, action)?;
     let state = &mut app.panels.doctor;

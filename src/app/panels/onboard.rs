@@ -91,7 +91,7 @@ pub fn on_screen(app: &mut App, action: Action) -> Option<Vec<Effect>> {
     if action == Action::Back && matches!(app.panels.onboard.result, Load::Loading) {
         app.panels.onboard.result = Load::Failed("cancelled".to_string());
         app.panels.onboard.made_for = None;
-        return Some(vec![abandon(app, Screen::Onboard)]);
+        return Some(vec![abandon(app, JobKind::Panel(Screen::Onboard))]);
     }
     let by = lines(app, action)?;
     // The drawing knows how many lines there are; far beyond any is the last page.

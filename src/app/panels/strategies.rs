@@ -154,7 +154,7 @@ pub fn on_screen(app: &mut App, action: Action) -> Option<Vec<Effect>> {
     let state = &mut app.panels.strategies;
     if action == Action::Back && matches!(state.result, Load::Loading) {
         state.result = Load::Failed("cancelled; opening this screen again starts anew".to_string());
-        return Some(vec![abandon(app, Screen::Strategies)]);
+        return Some(vec![abandon(app, JobKind::Panel(Screen::Strategies))]);
     }
     let compared = state.result.ready()?.clone();
     let last = compared.comparison.turns.places.len();

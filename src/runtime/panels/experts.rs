@@ -149,10 +149,9 @@ fn download_text(progress: &Progress) -> String {
 
 /// Refuses layers that the free memory does not hold: the system would end this program, or another.
 fn fits(needed: usize, device: DeviceChoice) -> Result<()> {
-    // On a GPU the weights are only passing through.
-    let on_cpu = Device::open(device).is_cpu();
-    match free_memory().filter(|_| on_cpu) {
-        Some(free) if needed > free / 10 * 8 => {
+    match free_memory() {
+        // On a GPU the weights are only passing through.
+        Some(free) if needed > free / 10 * 8 && Device::open(device).is_cpu() => {
             let gibibytes = |bytes: usize| bytes as f64 / f64::from(1 << 30);
             Err(Error::Usage(format!(
                 "its layers take {:.1} GiB as f32, {:.1} GiB of memory are free: type 0..K behind its name for the \
