@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use maskscope::data::{Records, Source};
-use maskscope::scan::{Scanner, Way};
+use maskscope::scan::{ScanMode, Scanner};
 use maskscope::setup::{Request, load_tokenizer, resolve};
 use maskscope::tokenizer::{LoadOptions, Loader};
 
@@ -62,7 +62,7 @@ fn measure(file: &str, spec: &str) -> maskscope::Result<()> {
         println!("  no quick way: {reason}");
     }
     report("scan", file, &scanner, RECORDS)?;
-    report("scan, every sample in full", file, &scanner.with_way(Way::Reference), FEW)?;
+    report("scan, every sample in full", file, &scanner.with_mode(ScanMode::Reference), FEW)?;
     println!("  probing the quick way took {} ms", probed.as_millis());
     Ok(())
 }

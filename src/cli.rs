@@ -14,7 +14,7 @@ mod shared;
 
 use clap::{Parser, Subcommand};
 
-pub use chat::ChatOptions;
+pub use chat::ChatArgs;
 pub use doctor::DoctorArguments;
 pub use frame::FrameArguments;
 pub use images::ImagesArguments;

@@ -270,8 +270,8 @@ fn bring_in(tokenizer: &str, expected: TokenizerKind, samples: &[Sample]) -> Map
     let setup = setup(tokenizer, NONE);
     let found = onboard(&setup, samples).unwrap_or_else(|e| panic!("{tokenizer}: {e}"));
     assert_eq!(found.kind, expected, "{tokenizer}: {:?}", found.reasons);
-    for law in [&found.laws.text, &found.laws.image] {
-        assert!(law.as_ref().expect("a law").holds(), "{tokenizer}: {:?}", found.laws);
+    for fit in [&found.delta_fits.text, &found.delta_fits.image] {
+        assert!(fit.as_ref().expect("a fit").holds(), "{tokenizer}: {:?}", found.delta_fits);
     }
     assert_eq!(found.effect.broken, 0, "{tokenizer}");
     for rounds in 1..=5 {

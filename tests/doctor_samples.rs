@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use maskscope::chat::Sample;
 use maskscope::diagnose::{
-    Change, Plan, Report, Twin, Verdict, align, causes_of, conversation, diagnose, diagnose_plan, fix_search,
-    sarif,
+    AlternativeLoad, Change, Plan, Report, Verdict, align, causes_of, conversation, diagnose, diagnose_plan,
+    fix_search, sarif,
 };
 use maskscope::samples::conversations;
 use maskscope::setup::{Request, Setup, TokenChoice, load_other_ways, load_tokenizer, resolve};
@@ -38,7 +38,7 @@ fn a_rule_that_counts_on_bos_is_named_and_repaired() {
     let report = report(&setup, &samples);
     let finding = report.finding("MSK004").expect("the check");
     assert_eq!(finding.verdict, Verdict::Error, "{}", finding.cause);
-    assert_eq!(report.laws.text.as_ref().expect("a law").formula(), "Δ = 1 - n");
+    assert_eq!(report.delta_fits.text.as_ref().expect("a law").formula(), "Δ = 1 - n");
     let fix = finding.fix.as_ref().expect("a fix");
     assert_eq!(fix.summary, "rule phi");
     let (after, kept) = fix.apply(&Plan::of(&setup), &samples).expect("it applies");
@@ -256,16 +256,17 @@ fn a_vocabulary_under_a_wrong_name_is_found() {
 fn the_same_files_in_another_release_are_compared() {
     let request = Request { tokenizer: "sample:mistral".to_string(), ..Request::default() };
     let setup = setup("sample:mistral", "auto");
-    let twins = Twin::all(&setup, &load_other_ways(&request, &setup.base));
+    let alternative_loads = AlternativeLoad::all(&setup, &load_other_ways(&request, &setup.base));
     assert!(
-        twins.iter().any(|t| t.name == "slow 4.31") && twins.iter().any(|t| t.name == "fast 4.37"),
-        "{twins:?}"
+        alternative_loads.iter().any(|t| t.name == "slow 4.31")
+            && alternative_loads.iter().any(|t| t.name == "fast 4.37"),
+        "{alternative_loads:?}"
     );
     let mut sample = conversation(2, false);
     sample.conversations[1].value.push_str(" \n");
     let samples = [conversation(1, false), sample];
     let inspections: Vec<_> = samples.iter().map(|s| setup.inspect(s)).collect();
-    let report = diagnose_plan(Plan::of(&setup), &samples, &inspections, &twins);
+    let report = diagnose_plan(Plan::of(&setup), &samples, &inspections, &alternative_loads);
     let finding = report.finding("MSK064").expect("the check");
     assert_eq!((finding.verdict, finding.samples.as_slice()), (Verdict::Note, [1].as_slice()), "{finding:?}");
     let old = finding.evidence.iter().find(|e| e.what == "slow 4.31").expect("the old release");

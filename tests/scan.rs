@@ -370,12 +370,12 @@ fn the_report_tells_the_law_the_cuts_and_what_fixes_do() {
 #[test]
 fn the_quick_encoder_gives_the_ids_of_every_embedded_class() {
     use maskscope::samples::{SampleTokenizer, TOKENIZERS};
-    use maskscope::tokenizer::{QuickEncoder, Words, load};
+    use maskscope::tokenizer::{CachedEncoder, WordCache, load};
     for sample in TOKENIZERS {
         let files = SampleTokenizer::named(sample.name).expect("the sample").files();
         let tokenizer = std::sync::Arc::new(load(sample.name, &files, Default::default()).expect("loads"));
-        let encoder = QuickEncoder::new(&tokenizer).expect("an encoder");
-        let mut words = Words::default();
+        let encoder = CachedEncoder::new(&tokenizer).expect("an encoder");
+        let mut words = WordCache::default();
         for text in ["Two cats on a red sofa.", " 3 d\u{e9}j\u{e0} vu  \n\n x", "\u{4f60}\u{597d} a"] {
             // Once as new words and once as known ones.
             for _ in 0..2 {

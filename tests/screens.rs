@@ -165,7 +165,7 @@ fn a_smaller_capacity_drops_choices_and_says_why() {
     let layer = &routed.layers[0];
     let token = layer.tokens.iter().position(|t| t.is_some_and(|t| t.dropped == 1.0));
     if let Some(token) = token {
-        app.eye.token = token;
+        app.view_state.token = token;
         press(&mut app, "enter");
         assert!(text(&mut app, (120, 40)).contains("✂ dropped: place"));
     }
@@ -183,10 +183,10 @@ fn a_smaller_capacity_drops_choices_and_says_why() {
 #[test]
 fn the_experts_screen_shares_the_cursor_and_the_labels() {
     let mut app = experts(&format!("1 g right right right {}", tab(Screen::Experts)));
-    assert_eq!(app.eye.token, 3);
+    assert_eq!(app.view_state.token, 3);
     assert!(text(&mut app, (120, 40)).contains("token 3 of 99"));
     press(&mut app, "right 1");
-    assert_eq!(app.eye.token, 4);
+    assert_eq!(app.view_state.token, 4);
     let routed = app.panels.experts.routed.clone().expect("a routing");
     let view = app.shown().expect("a view");
     for (token, rows) in routed.token_rows.iter().enumerate() {
@@ -486,24 +486,24 @@ fn a_million_tokens_draw_only_their_window() {
     app.cause = None;
     let fold = app.shown().and_then(|v| v.folds.first().cloned()).expect("a fold");
     assert!(fold.len() > 999_000, "{fold:?}");
-    app.eye.token = fold.start;
+    app.view_state.token = fold.start;
     press(&mut app, "enter");
-    assert!(app.eye.unfolded.contains(&fold.start), "the stretch is open: nothing hides the million");
+    assert!(app.view_state.unfolded.contains(&fold.start), "the stretch is open: nothing hides the million");
     for keys in
         ["", "right right down down pgdn", "middle", "down up", "end", "up pgup", "v", "v", "pgup", "v"]
     {
         match keys {
-            "middle" => app.eye.token = 500_003,
+            "middle" => app.view_state.token = 500_003,
             keys => press(&mut app, keys),
         }
-        assert!(app.eye.unfolded.contains(&fold.start));
+        assert!(app.view_state.unfolded.contains(&fold.start));
         for size in SIZES {
             let cells = usize::from(size.0) * usize::from(size.1);
             let drawn = frame(&mut app, size).tokens_drawn;
             assert!((1..=cells).contains(&drawn), "{drawn} tokens for {cells} cells after {keys:?}");
             let view = app.shown().cloned().expect("view");
             let flow = app.flow(&view);
-            flow.settle(app.eye.top, app.eye.token, app.panes().body.height);
+            flow.settle(app.view_state.top, app.view_state.token, app.panes().body.height);
             let touched = flow.touched.get();
             assert!(
                 touched < cells + 8 * maskscope::app::flow::CHUNK,
@@ -531,7 +531,7 @@ fn the_cursor_stays_in_sight_wherever_it_goes() {
             "enter right",
         ] {
             press(&mut app, keys);
-            let at = app.eye.token;
+            let at = app.view_state.token;
             let frame = frame(&mut app, size);
             let seen = frame.hits.iter().any(|(_, target)| *target == maskscope::app::Target::Token(at));
             assert!(
@@ -563,7 +563,7 @@ fn every_size_is_drawn_without_a_panic() {
 fn escape_ends_a_scan_and_leaves_its_counts() {
     use maskscope::app::panels::scan::Outcome as Scanned;
     use maskscope::app::panels::{PanelOutcome, PanelWork};
-    use maskscope::report::Pace;
+    use maskscope::report::Throughput;
     let mut app = first_run();
     let effects = update(&mut app, Msg::Key(Key::parse("0").expect("a key")));
     let job = effects.into_iter().find_map(|effect| match effect {
@@ -577,10 +577,10 @@ fn escape_ends_a_scan_and_leaves_its_counts() {
     report.samples = 5;
     report.by_state.insert("sound".to_string(), 5);
     let elapsed = std::time::Duration::from_secs(4);
-    let pace = Pace { samples: 5, before: 0, elapsed, read: 50, total: Some(100) };
+    let throughput = Throughput { samples: 5, before: 0, elapsed, read: 50, total: Some(100) };
     let counted = |samples: u64, done: bool| {
         let report = Box::new(maskscope::scan::Report { samples, ..report.clone() });
-        let outcome = Outcome::Panel(PanelOutcome::Scan(Scanned::Counted { report, pace, done }));
+        let outcome = Outcome::Panel(PanelOutcome::Scan(Scanned::Counted { report, throughput, done }));
         Msg::Done { kind: job.kind, ticket: job.ticket, outcome }
     };
     update(&mut app, counted(5, false));
@@ -689,7 +689,7 @@ fn tokens_that_the_collator_cuts_away_are_not_shown_as_learned() {
         assert!(shown.contains(part), "{part}: {shown}");
     }
     assert!(text(&mut app, (40, 12)).contains("12/99 ✂ "));
-    app.eye.token = 84;
+    app.view_state.token = 84;
     assert!(text(&mut app, (120, 40)).contains("the collator cuts the sample to model_max_length 70"));
     // Nothing is left below the first answer.
     let mut app = framed(45);

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use maskscope::diagnose::{Weight, special_truth};
+use maskscope::diagnose::{TokenVerdict, token_report};
 use maskscope::setup::{Request, Setup, load_tokenizer, resolve};
 
 fn setup(tokenizer: &str, recipe: &str) -> Setup {
@@ -15,32 +15,32 @@ fn setup(tokenizer: &str, recipe: &str) -> Setup {
 #[test]
 fn the_hole_of_stablelm_is_found() {
     // Id 100256 lies between the ranks of cl100k and its special tokens.
-    let truth = special_truth(&setup("sample:stablelm-2", "auto"));
-    assert!(truth.census.holes.contains(&(100_256..100_257)), "{:?}", truth.census.holes);
+    let truth = token_report(&setup("sample:stablelm-2", "auto"));
+    assert!(truth.id_statistics.holes.contains(&(100_256..100_257)), "{:?}", truth.id_statistics.holes);
 }
 
 #[test]
 fn what_is_put_around_a_text_is_measured() {
-    let mistral = special_truth(&setup("sample:mistral", "auto")).census;
+    let mistral = token_report(&setup("sample:mistral", "auto")).id_statistics;
     assert_eq!((mistral.put_before, mistral.put_behind), (vec![1], vec![]));
-    assert!(special_truth(&setup("sample:phi-2", "auto")).census.put_before.is_empty());
+    assert!(token_report(&setup("sample:phi-2", "auto")).id_statistics.put_before.is_empty());
 }
 
 #[test]
 fn reserved_tokens_are_ranked_and_those_in_use_are_not_among_them() {
-    let qwen = special_truth(&setup("sample:qwen", "auto"));
+    let qwen = token_report(&setup("sample:qwen", "auto"));
     assert_eq!(qwen.reserved.first().map(|t| t.content.as_str()), Some("<|extra_1|>"), "extra_0 is unk");
     assert!(qwen.reserved.iter().all(|t| t.content != "<|im_start|>" && t.content != "<|endoftext|>"));
 }
 
 #[test]
 fn pad_that_equals_eos_and_a_separator_that_is_no_token_are_errors() {
-    let remarks = |tokenizer: &str, recipe: &str| special_truth(&setup(tokenizer, recipe)).remarks;
+    let remarks = |tokenizer: &str, recipe: &str| token_report(&setup(tokenizer, recipe)).notes;
     let stablelm = remarks("sample:stablelm-2", "none");
-    assert!(stablelm.iter().any(|r| r.weight == Weight::Error && r.text.starts_with("pad equals eos")));
+    assert!(stablelm.iter().any(|r| r.weight == TokenVerdict::Error && r.text.starts_with("pad equals eos")));
     let request = Request { template: "openchat".into(), ..Request::default() };
     let base = load_tokenizer(&request, &mut |_| ControlFlow::Continue(())).expect("loads");
-    let phi = special_truth(&resolve(&base, &request).expect("resolves")).remarks;
+    let phi = token_report(&resolve(&base, &request).expect("resolves")).notes;
     assert!(phi.iter().any(|r| r.text.contains("is not atomic")), "{phi:?}");
 }
 
@@ -55,9 +55,11 @@ fn embedding_rows_come_from_the_config_beside_the_tokenizer() {
     }
     let rows = |config: &str| {
         std::fs::write(folder.path().join("config.json"), config).expect("written");
-        let truth = special_truth(&setup(&folder.path().to_string_lossy(), "auto"));
-        let short =
-            truth.remarks.iter().any(|r| r.weight == Weight::Error && r.text.contains("no embedding row"));
+        let truth = token_report(&setup(&folder.path().to_string_lossy(), "auto"));
+        let short = truth
+            .notes
+            .iter()
+            .any(|r| r.weight == TokenVerdict::Error && r.text.contains("no embedding row"));
         (truth.embedding_rows, short)
     };
     assert_eq!(rows(r#"{"vocab_size": 51200}"#), (Some(51_200), false));

@@ -1,7 +1,7 @@
 //! The suggested fix: the backbone's whole recipe where it helps, else the smallest change that the doctor finds.
 
-use super::job::{Fix, Wish};
-use super::survey::{PREVIEW_LIMIT, SampleState, tally};
+use super::job::{Fix, ResolvedRequest};
+use super::sample_status::{PREVIEW_LIMIT, SampleState, tally};
 use crate::chat::Sample;
 use crate::diagnose::{Plan, quick_fix};
 use crate::masks::Strategy;
@@ -14,7 +14,7 @@ const SEARCHED: usize = 24;
 ///
 /// `cancelled` is asked between set-ups.
 pub fn find_fix(
-    wish: &Wish,
+    wish: &ResolvedRequest,
     sample: &Sample,
     samples: &[Sample],
     cancelled: &dyn Fn() -> bool,

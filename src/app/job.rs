@@ -11,12 +11,12 @@ use std::sync::Arc;
 
 use super::action::{ExportForm, Screen};
 use super::panels::{PanelOutcome, PanelWork};
-use super::survey::{SampleState, Tally};
+use super::sample_status::{SampleState, Tally};
 use super::template_editor::{RenderWork, Rendered};
 use super::view::SampleView;
 use crate::chat::layout::Layout;
 use crate::chat::{ReadProgress, Sample};
-use crate::diagnose::SpecialTruth;
+use crate::diagnose::TokenReport;
 use crate::hub::{HubOptions, Progress};
 use crate::setup::{Request, Setup};
 use crate::tokenizer::{TokenId, Tokenizer};
@@ -70,7 +70,7 @@ impl DataSource {
 
 /// A request with the tokenizer it was loaded for.
 #[derive(Debug, Clone)]
-pub struct Wish {
+pub struct ResolvedRequest {
     pub base: Arc<Tokenizer>,
     pub request: Request,
 }
@@ -82,7 +82,7 @@ pub enum Work {
     LoadSamples(DataSource, Option<Layout>),
     /// Resolve the wish and inspect one sample.
     Inspect {
-        wish: Wish,
+        wish: ResolvedRequest,
         index: usize,
         sample: Sample,
     },
@@ -93,13 +93,13 @@ pub enum Work {
     },
     /// What a choice would do, without making it.
     Preview {
-        wish: Wish,
+        wish: ResolvedRequest,
         sample: Sample,
         samples: Arc<Vec<Sample>>,
     },
     /// The change of the set-up that repairs most samples.
     FindFix {
-        wish: Wish,
+        wish: ResolvedRequest,
         sample: Sample,
         samples: Arc<Vec<Sample>>,
     },
@@ -140,7 +140,7 @@ pub enum Outcome {
     Previewed(Result<Preview, String>),
     Fix(Option<Box<Fix>>),
     Vocabulary(Vocabulary),
-    Special(Box<SpecialTruth>),
+    Special(Box<TokenReport>),
     /// How far a download is; the tokenizer follows.
     Progress(Box<Progress>),
     Known(Vec<KnownEntry>),
@@ -188,7 +188,7 @@ pub struct KnownEntry {
 pub struct Preview {
     /// The sample on screen.
     pub current: SampleState,
-    /// All samples, or the first [`super::survey::PREVIEW_LIMIT`].
+    /// All samples, or the first [`super::sample_status::PREVIEW_LIMIT`].
     pub tally: Tally,
 }
 

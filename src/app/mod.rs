@@ -21,13 +21,13 @@ pub mod flow;
 mod geometry;
 mod job;
 mod key;
-mod moves;
+mod navigation;
 mod overlays;
 pub mod panels;
 pub mod picker;
-mod setups;
+mod request_changes;
+pub mod sample_status;
 mod state;
-pub mod survey;
 pub mod template_editor;
 mod text_buffer;
 pub mod tour;
@@ -40,12 +40,12 @@ pub use bindings::{Binding, Context, bindings, hints, keys_of, markdown, resolve
 pub use cause::{Cause, cause};
 pub use geometry::{Area, MIN_SIZE, Panes, Tier, panes};
 pub use job::{
-    Data, DataSource, Effect, Fix, Job, JobKind, KnownEntry, LeftOut, Outcome, Preview, Wish, Work,
+    Data, DataSource, Effect, Fix, Job, JobKind, KnownEntry, LeftOut, Outcome, Preview, ResolvedRequest, Work,
 };
 pub use key::{Code, Key};
 pub use state::{
-    App, Background, Editor, Eye, Load, Notice, Overlay, PathPrompt, PathUse, Sheet, SpecialTable, Step,
-    first_request,
+    App, Background, Editor, Load, Notice, Overlay, PathPrompt, PathUse, Sheet, SpecialTable, Step,
+    ViewState, first_request,
 };
 pub use turns::{PromptTurn, Speaker};
 pub use update::{Msg, Target, act, context, update};

@@ -8,7 +8,7 @@ use super::action::{Action, Screen};
 use super::job::{DataSource, Effect, JobKind, Work};
 use super::panels;
 use super::picker::{self, Choice, PickKind, Picker};
-use super::setups::{change, change_with_data};
+use super::request_changes::{change, change_with_data};
 use super::state::{App, Editor, Load, Notice, Overlay, PathPrompt, PathUse, Sheet};
 use super::template_editor;
 use super::update::{act, inspect, job, load_samples};
@@ -197,8 +197,8 @@ pub(super) fn pick_token(app: &mut App) -> Vec<Effect> {
     let (Some(view), Some(base)) = (app.shown().cloned(), app.base.ready().cloned()) else {
         return Vec::new();
     };
-    let Some(role) = super::moves::role(app) else { return Vec::new() };
-    let free = app.special_truth().map(|truth| truth.reserved.as_slice()).unwrap_or_default();
+    let Some(role) = super::navigation::role(app) else { return Vec::new() };
+    let free = app.token_report().map(|token_report| token_report.reserved.as_slice()).unwrap_or_default();
     let entries = picker::special_tokens(role, &app.request, &view.setup.tokenizer, &base, free);
     let mut picker = Picker::new(PickKind::Token(role), entries);
     let mut effects = Vec::new();
@@ -214,14 +214,14 @@ pub(super) fn pick_token(app: &mut App) -> Vec<Effect> {
 }
 
 pub(super) fn remove_override(app: &mut App) -> Vec<Effect> {
-    match super::moves::role(app) {
+    match super::navigation::role(app) {
         Some(role) => choose(app, &Choice::Token(role, None)),
         None => Vec::new(),
     }
 }
 
 pub(super) fn edit(app: &mut App) {
-    let under_cursor = app.shown().and_then(|v| v.section_at(app.eye.token)).and_then(|(_, s)| s.turn);
+    let under_cursor = app.shown().and_then(|v| v.section_at(app.view_state.token)).and_then(|(_, s)| s.turn);
     let Some(sample) = app.sample().cloned() else { return };
     let turn = under_cursor.unwrap_or(0);
     let Some(text) = sample.conversations.get(turn).map(|t| t.value.clone()) else { return };

@@ -9,14 +9,14 @@ use super::action::Screen;
 use super::cause::{Cause, cause};
 use super::flow::{Density, Flow, Place};
 use super::geometry::{Panes, Tier, panes};
-use super::job::{Data, DataSource, Fix, JobKind, LeftOut, Preview, Vocabulary, Wish};
+use super::job::{Data, DataSource, Fix, JobKind, LeftOut, Preview, ResolvedRequest, Vocabulary};
 use super::panels::Panels;
 use super::picker::Picker;
-use super::survey::{SampleState, Tally};
+use super::sample_status::{SampleState, Tally};
 use super::template_editor::TemplateEditor;
 use super::view::SampleView;
 use crate::chat::{ReadProgress, Sample};
-use crate::diagnose::{ListedToken, SpecialTruth};
+use crate::diagnose::{ListedToken, TokenReport};
 use crate::hub::Progress;
 use crate::setup::{NONE, Request, Setup, TokenChoice};
 use crate::tokenizer::{Role, Tokenizer};
@@ -150,7 +150,7 @@ impl SpecialTable {
 
 /// Where the eye is on each screen.
 #[derive(Debug, Clone, Default)]
-pub struct Eye {
+pub struct ViewState {
     /// Token under the cursor.
     pub token: usize,
     pub top: Place,
@@ -217,9 +217,9 @@ pub struct App {
     /// All tokens of a vocabulary, by the name of the tokenizer.
     pub vocabulary: Option<(String, Vocabulary)>,
     /// What screen Special shows beyond the roles, with the set-up it was worked out for.
-    pub truth: Option<(Arc<Setup>, Box<SpecialTruth>)>,
+    pub token_report: Option<(Arc<Setup>, Box<TokenReport>)>,
     pub screen: Screen,
-    pub eye: Eye,
+    pub view_state: ViewState,
     pub panels: Panels,
     pub overlay: Option<Overlay>,
     pub notice: Option<Notice>,
@@ -268,9 +268,9 @@ impl App {
             fix: Load::Idle,
             preview: Load::Idle,
             vocabulary: None,
-            truth: None,
+            token_report: None,
             screen: Screen::Labels,
-            eye: Eye::default(),
+            view_state: ViewState::default(),
             panels: Panels::default(),
             overlay: None,
             notice: None,
@@ -315,14 +315,17 @@ impl App {
     }
 
     /// What is known about the vocabulary of the set-up on screen.
-    pub fn special_truth(&self) -> Option<&SpecialTruth> {
+    pub fn token_report(&self) -> Option<&TokenReport> {
         let setup = &self.shown()?.setup;
-        self.truth.as_ref().filter(|(known, _)| Arc::ptr_eq(known, setup)).map(|(_, truth)| &**truth)
+        self.token_report
+            .as_ref()
+            .filter(|(known, _)| Arc::ptr_eq(known, setup))
+            .map(|(_, token_report)| &**token_report)
     }
 
-    /// All special and added tokens of the set-up on screen, as known with [`Self::special_truth`].
-    pub fn truth_tokens(&self) -> &[ListedToken] {
-        self.special_truth().map(|truth| truth.tokens.as_slice()).unwrap_or_default()
+    /// All special and added tokens of the set-up on screen, as known with [`Self::token_report`].
+    pub fn token_report_tokens(&self) -> &[ListedToken] {
+        self.token_report().map(|token_report| token_report.tokens.as_slice()).unwrap_or_default()
     }
 
     /// The places on screen.
@@ -336,16 +339,16 @@ impl App {
         Flow {
             view,
             width: panes.body.width,
-            density: self.eye.density,
+            density: self.view_state.density,
             titles: panes.tier < Tier::Large,
-            unfolded: &self.eye.unfolded,
+            unfolded: &self.view_state.unfolded,
             touched: Default::default(),
         }
     }
 
     /// The wish as it stands, once the tokenizer is there.
-    pub fn wish(&self) -> Option<Wish> {
-        Some(Wish { base: self.base.ready()?.clone(), request: self.request.clone() })
+    pub fn wish(&self) -> Option<ResolvedRequest> {
+        Some(ResolvedRequest { base: self.base.ready()?.clone(), request: self.request.clone() })
     }
 
     /// Shows what an inspection found.
@@ -354,13 +357,13 @@ impl App {
         let same = self.shown().is_some_and(|old| old.index == view.index);
         let last = view.len().saturating_sub(1);
         if same {
-            self.eye.token = self.eye.token.min(last);
+            self.view_state.token = self.view_state.token.min(last);
         } else {
-            self.eye.unfolded.clear();
-            self.eye.top = Place::default();
-            self.eye.token = first_answer(&view);
-            self.eye.round = 0;
-            self.eye.line = 0;
+            self.view_state.unfolded.clear();
+            self.view_state.top = Place::default();
+            self.view_state.token = first_answer(&view);
+            self.view_state.round = 0;
+            self.view_state.line = 0;
         }
         self.view = Load::Ready(view);
         if std::mem::take(&mut self.seek_difference) {
@@ -372,7 +375,7 @@ impl App {
     pub(super) fn seek(&mut self) {
         self.seek_difference = false;
         if let Some(at) = self.shown().and_then(|view| view.parts_at) {
-            self.eye.token = at;
+            self.view_state.token = at;
         }
     }
 }

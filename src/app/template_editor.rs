@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::action::Action;
 use super::job::{Effect, JobKind, Work};
-use super::setups::change;
+use super::request_changes::change;
 use super::state::{App, Notice, Overlay};
 use super::text_buffer::TextBuffer;
 use super::update::job;

@@ -4,7 +4,7 @@
 
 use super::action::Screen;
 use super::job::Effect;
-use super::setups::apply_fix;
+use super::request_changes::apply_fix;
 use super::state::{App, Load, Notice};
 
 /// A stop: the screen, and what to look at.

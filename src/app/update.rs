@@ -9,7 +9,7 @@ use super::key::{Code, Key};
 use super::overlays::{accept, edit, in_overlay, open, open_with_known, preview, typed};
 use super::panels;
 use super::picker::{self, PickKind, Picker};
-use super::setups::{apply_fix, change, no_samples, refuse, stop_loading, stop_reading, undo};
+use super::request_changes::{apply_fix, change, no_samples, refuse, stop_loading, stop_reading, undo};
 use super::state::{App, Background, Load, Notice, Overlay, PathPrompt, PathUse, Sheet};
 use super::template_editor;
 use super::view::SampleView;
@@ -87,7 +87,7 @@ fn refresh(app: &mut App) -> Vec<Effect> {
         return panels::refresh(app);
     }
     match app.shown().map(|view| view.setup.clone()) {
-        Some(setup) if app.screen == Screen::Special && app.special_truth().is_none() => {
+        Some(setup) if app.screen == Screen::Special && app.token_report().is_none() => {
             vec![job(app, JobKind::Special, Work::Special(setup))]
         }
         _ => Vec::new(),
@@ -104,8 +104,8 @@ fn seen(app: &App) -> (Screen, Option<*const SampleView>, Option<*const Vec<Samp
 fn settle(app: &mut App) {
     let Some(view) = app.shown().cloned() else { return };
     let height = app.panes().body.height;
-    let top = app.flow(&view).settle(app.eye.top, app.eye.token, height);
-    app.eye.top = top;
+    let top = app.flow(&view).settle(app.view_state.top, app.view_state.token, height);
+    app.view_state.top = top;
 }
 
 /// A job of a kind, as the newest one.
@@ -186,7 +186,7 @@ fn done(app: &mut App, outcome: Outcome) -> Vec<Effect> {
         Outcome::Samples(Ok(data)) => {
             app.notice = data.left_out.as_ref().map(|some| Notice { text: some.line(), is_error: true });
             app.set_data((app.source.clone(), data));
-            (app.current, app.eye.sample, app.draft) = (0, 0, None);
+            (app.current, app.view_state.sample, app.draft) = (0, 0, None);
             app.view = Load::Idle;
             app.survey_stale = true;
             inspect(app)
@@ -212,8 +212,8 @@ fn done(app: &mut App, outcome: Outcome) -> Vec<Effect> {
             app.fix = Load::Ready(fix.map(|f| *f));
             Vec::new()
         }
-        Outcome::Special(truth) => {
-            app.truth = app.shown().map(|view| (view.setup.clone(), truth));
+        Outcome::Special(token_report) => {
+            app.token_report = app.shown().map(|view| (view.setup.clone(), token_report));
             Vec::new()
         }
         Outcome::Rendered(result) => {
@@ -262,7 +262,7 @@ fn inspected(app: &mut App, view: Arc<SampleView>) -> Vec<Effect> {
 
 fn explain(app: &mut App) -> Vec<Effect> {
     let Some(view) = app.shown().cloned() else { return Vec::new() };
-    let index = app.eye.token;
+    let index = app.view_state.token;
     let title = format!("why token {index} is split like this");
     app.overlay = Some(Overlay::Sheet(Sheet { title, lines: Load::Loading, top: 0 }));
     vec![job(app, JobKind::Explain, Work::Explain { view, index })]
@@ -300,7 +300,7 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
         }
         (_, Action::Suspend) => vec![Effect::Suspend],
         (true, action) => in_overlay(app, action),
-        (false, action) => super::moves::on_screen(app, action).unwrap_or_else(|| command(app, action)),
+        (false, action) => super::navigation::on_screen(app, action).unwrap_or_else(|| command(app, action)),
     }
 }
 
@@ -371,7 +371,7 @@ pub(super) fn go_to_sample(app: &mut App, index: usize) -> Vec<Effect> {
     if index == app.current {
         return Vec::new();
     }
-    (app.current, app.eye.sample, app.draft) = (index, index, None);
+    (app.current, app.view_state.sample, app.draft) = (index, index, None);
     inspect(app)
 }
 
@@ -391,6 +391,6 @@ fn click(app: &mut App, target: Target) -> Vec<Effect> {
             Vec::new()
         }
         Target::Fix => apply_fix(app),
-        target => super::moves::click(app, target),
+        target => super::navigation::click(app, target),
     }
 }

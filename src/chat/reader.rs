@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::layout::{self, Detection, Layout, Votes};
 use super::sample::Sample;
-use crate::data::{Meter, Record, Records, sources};
+use crate::data::{ByteCounter, Record, Records, sources};
 use crate::error::{Error, Result};
 
 /// Records that are parsed at once, between two looks at whether the reading is still wanted, and about how many bytes.
@@ -64,7 +64,7 @@ fn read(
     mut gathering: Gathering,
     progress: &mut dyn FnMut(ReadProgress) -> ControlFlow<()>,
 ) -> Result<SampleFile> {
-    let meter = Meter::default();
+    let meter = ByteCounter::default();
     let sources = sources(&[path.to_path_buf()])?;
     let total = sources.iter().map(|source| source.size()).sum();
     for source in sources {

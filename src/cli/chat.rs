@@ -6,12 +6,12 @@ use serde_json::{Map, Value};
 use crate::chat::jinja::{Clock, ContinueFinalMessage, DateTime};
 use crate::error::{Error, Result};
 use crate::masks::{Rendering, Settings};
-use crate::setup::ChatWish;
+use crate::setup::ChatOptions;
 
 /// What goes with `--template chat` or a `.jinja` file.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Chat templates")]
-pub struct ChatOptions {
+pub struct ChatArgs {
     /// One of the tokenizer's chat templates by name [default: as transformers chooses].
     #[arg(long, global = true, value_name = "NAME")]
     pub chat_template: Option<String>,
@@ -32,12 +32,12 @@ pub struct ChatOptions {
     pub strategy_option: Vec<String>,
 }
 
-impl ChatOptions {
+impl ChatArgs {
     /// What these options ask for.
     ///
     /// # Errors
     /// Variables that are no JSON object, a time that is none, unknown settings.
-    pub fn wish(&self) -> Result<ChatWish> {
+    pub fn wish(&self) -> Result<ChatOptions> {
         let kwargs = match &self.template_kwargs {
             None => Map::new(),
             Some(text) => match serde_json::from_str(text) {
@@ -60,7 +60,7 @@ impl ChatOptions {
                 Error::Usage(format!("--clock {text:?}: expected 2026-11-23 or 2026-11-23T10:00:00"))
             })?),
         };
-        Ok(ChatWish {
+        Ok(ChatOptions {
             name: self.chat_template.clone(),
             source: None,
             rendering: Rendering {
@@ -80,21 +80,21 @@ mod tests {
 
     #[test]
     fn options_make_a_wish() {
-        let options = ChatOptions {
+        let options = ChatArgs {
             template_kwargs: Some("{\"enable_thinking\": false}".into()),
             clock: Some("2026-11-23T10:05".into()),
             continue_final_message: Some("reasoning_content".into()),
-            ..ChatOptions::default()
+            ..ChatArgs::default()
         };
         let wish = options.wish().expect("understood");
         assert_eq!(wish.rendering.kwargs["enable_thinking"], false);
         let Clock::Fixed(time) = wish.clock else { panic!("a fixed clock") };
         assert_eq!((time.day, time.hour, time.minute), (23, 10, 5));
         for (kwargs, clock) in [(Some("[]"), None), (None, Some("today")), (None, Some("2026-13-01"))] {
-            let options = ChatOptions {
+            let options = ChatArgs {
                 template_kwargs: kwargs.map(String::from),
                 clock: clock.map(String::from),
-                ..ChatOptions::default()
+                ..ChatArgs::default()
             };
             assert!(options.wish().is_err());
         }

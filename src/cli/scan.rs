@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use crate::error::{Error, Result};
-use crate::scan::Way;
+use crate::scan::ScanMode;
 
 /// Arguments of `scan`.
 #[derive(Debug, Clone, Args)]
@@ -48,7 +48,7 @@ pub struct ScanArguments {
     /// Seconds between two writings of the state.
     #[arg(long, value_name = "SECONDS", default_value_t = 5.0)]
     pub state_every: f64,
-    /// Label this share of the samples in full as well as the quick way, and fail on one difference: 5%, or 100% for all
+    /// Label this share of the samples in full as well as the quick mode, and fail on one difference: 5%, or 100% for all
     /// [default: one sample in 4096].
     #[arg(long, value_name = "PERCENT")]
     pub verify: Option<String>,
@@ -95,13 +95,13 @@ impl ScanArguments {
     ///
     /// # Errors
     /// A share that is none.
-    pub fn way(&self) -> Result<Way> {
+    pub fn mode(&self) -> Result<ScanMode> {
         let Some(text) = &self.verify else {
-            return Ok(if self.reference { Way::Reference } else { Way::default() });
+            return Ok(if self.reference { ScanMode::Reference } else { ScanMode::default() });
         };
         let percent = text.trim_end_matches('%').trim().parse::<f64>().ok();
         match percent.filter(|p| (0.0..=100.0).contains(p)) {
-            Some(percent) => Ok(Way::Quick { verify: percent / 100.0 }),
+            Some(percent) => Ok(ScanMode::Quick { verify: percent / 100.0 }),
             None => {
                 Err(Error::Usage(format!("--verify {text}: expected a share from 0% to 100%, such as 5%")))
             }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::chat::ChatOptions;
+use super::chat::ChatArgs;
 use super::output::{ColorChoice, Format};
 use crate::chat::layout::Layout;
 use crate::error::{Error, Result};
@@ -34,7 +34,7 @@ pub struct SharedOptions {
     #[arg(long, global = true, value_name = "NAME")]
     pub preprocess: Option<String>,
     #[command(flatten)]
-    pub chat: ChatOptions,
+    pub chat: ChatArgs,
     /// Set-up of a known backbone, auto, or none [default: auto].
     #[arg(long, global = true, value_name = "NAME")]
     pub recipe: Option<String>,

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::{Outcome, conversations, format, paint, print, setup};
 use crate::chat::Sample;
 use crate::cli::{DoctorArguments, Format, SharedOptions};
-use crate::diagnose::{Plan, Report, Twin, Verdict, diagnose_with, fix_search, sarif};
+use crate::diagnose::{AlternativeLoad, Plan, Report, Verdict, diagnose_with, fix_search, sarif};
 use crate::error::{Error, Result};
 use crate::labels::Inspection;
 use crate::report::{doctor_text, fix_text, json};
@@ -29,8 +29,8 @@ pub fn run(shared: &SharedOptions, arguments: &DoctorArguments) -> Result<Outcom
     // The chat checks label the samples by themselves.
     let labelled = if setup.chat.is_none() { samples.as_slice() } else { &[] };
     let inspections: Vec<Inspection> = labelled.par_iter().map(|s| setup.inspect(s)).collect();
-    let twins = Twin::all(&setup, &load_other_ways(&shared.request()?.0, &setup.base));
-    let report = diagnose_with(&setup, &samples, &inspections, &twins);
+    let alternative_loads = AlternativeLoad::all(&setup, &load_other_ways(&shared.request()?.0, &setup.base));
+    let report = diagnose_with(&setup, &samples, &inspections, &alternative_loads);
     let ids: Vec<String> = samples.iter().map(|s| s.id.clone()).collect();
     print(|out| match form {
         Format::Text => doctor_text(out, &report, &ids, arguments.all, paint(shared)),

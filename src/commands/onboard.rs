@@ -40,7 +40,7 @@ pub fn run_onboard(shared: &SharedOptions, arguments: &PatchArguments) -> Result
         if form != Format::Text {
             let record = serde_json::json!({
                 "kind": onboarding.kind, "reasons": onboarding.reasons, "tokens": onboarding.tokens,
-                "warnings": onboarding.warnings, "fix": onboarding.fix, "laws": onboarding.laws,
+                "warnings": onboarding.warnings, "fix": onboarding.fix, "laws": onboarding.delta_fits,
                 "effect": onboarding.effect, "left_over": onboarding.left_over, "patch": patch,
             });
             return writeln!(out, "{}", json::to_line(&record, form == Format::Json)?);

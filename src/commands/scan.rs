@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use super::{Outcome, format, print, say, say_unread, setup};
 use crate::chat::layout::Layout;
 use crate::cli::{Format, ScanArguments, ScanCommand, SharedOptions};
-use crate::data::{Meter, Records, Source, is_same_file, sources};
+use crate::data::{ByteCounter, Records, Source, is_same_file, sources};
 use crate::error::{Error, Result};
 use crate::report::{example_mask, json, scan_lines, scan_page};
 use crate::samples;
@@ -109,7 +109,7 @@ enum Input {
 }
 
 impl Input {
-    fn open(&self, meter: &Meter) -> Result<Records> {
+    fn open(&self, meter: &ByteCounter) -> Result<Records> {
         match self {
             Self::Embedded => Ok(samples::records(samples::CONVERSATIONS)),
             Self::Source(source) => Records::metered(source, meter),
@@ -131,13 +131,13 @@ impl Input {
     }
 }
 
-/// A scan under way.
+/// A scan under mode.
 struct Scan {
     scanner: Scanner,
     whole: Report,
     outputs: Outputs,
     progress: Progress,
-    meter: Meter,
+    meter: ByteCounter,
     wanted: Wanted,
     /// Behind the last record that was counted.
     position: Position,
@@ -169,7 +169,7 @@ impl Scan {
             _ => None,
         };
         let outputs = Outputs::open(arguments, earlier.as_ref().map(|e| &e.outputs))?;
-        let scanner = Scanner::new(setup, arguments.source_key.clone(), layout).with_way(arguments.way()?);
+        let scanner = Scanner::new(setup, arguments.source_key.clone(), layout).with_mode(arguments.mode()?);
         if let (Some(reason), false) = (scanner.slow_because(), arguments.reference) {
             say(&format!("note: every sample is labelled in full, which takes longer: {reason}"));
         }
@@ -182,7 +182,7 @@ impl Scan {
         };
         let every = Duration::try_from_secs_f64(arguments.state_every).unwrap_or(Duration::MAX);
         let keeper = path.map(|path| Keeper { path, asked, every, last: Instant::now() });
-        let meter = Meter::default();
+        let meter = ByteCounter::default();
         let total = inputs.iter().map(Input::size).sum();
         let progress = Progress::new(meter.clone(), total, whole.samples);
         Ok(Self {

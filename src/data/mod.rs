@@ -14,6 +14,6 @@ mod progress;
 mod sources;
 mod stream;
 
-pub use progress::Meter;
+pub use progress::ByteCounter;
 pub use sources::{Source, is_same_file, sources, unread_folders};
 pub use stream::{Place, Record, Records};

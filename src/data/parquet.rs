@@ -13,7 +13,7 @@ use ::parquet::record::reader::RowIter;
 use ::parquet::record::{Field, Row};
 use serde_json::{Map, Number, Value};
 
-use super::progress::Meter;
+use super::progress::ByteCounter;
 use super::stream::{Place, Record};
 use crate::error::{Error, Result};
 
@@ -29,7 +29,7 @@ pub struct ParquetRows {
     count: u64,
     bytes: u64,
     reported: u64,
-    meter: Meter,
+    meter: ByteCounter,
 }
 
 impl std::fmt::Debug for ParquetRows {
@@ -46,7 +46,7 @@ impl ParquetRows {
     ///
     /// # Errors
     /// A file that cannot be opened, or is no whole Parquet file.
-    pub fn open(path: &Path, meter: Meter) -> Result<Self> {
+    pub fn open(path: &Path, meter: ByteCounter) -> Result<Self> {
         let file = File::open(path).map_err(|e| Error::io(path, e))?;
         let bytes = file.metadata().map_err(|e| Error::io(path, e))?.len();
         let reader = guarded(path, || SerializedFileReader::new(file))?;
@@ -152,7 +152,7 @@ mod tests {
         let path = dir.path().join("x.parquet");
         std::fs::write(&path, bytes).expect("written");
         let mut read = 0;
-        let result = ParquetRows::open(&path, Meter::default()).and_then(|rows| {
+        let result = ParquetRows::open(&path, ByteCounter::default()).and_then(|rows| {
             for row in rows {
                 row?;
                 read += 1;

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A counter of bytes that reader and onlooker share.
 #[derive(Debug, Clone, Default)]
-pub struct Meter(Arc<AtomicU64>);
+pub struct ByteCounter(Arc<AtomicU64>);
 
-impl Meter {
+impl ByteCounter {
     /// Bytes read so far.
     pub fn read(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
@@ -22,7 +22,7 @@ impl Meter {
 /// A reader that counts.
 pub(super) struct Metered<R> {
     pub(super) inner: R,
-    pub(super) meter: Meter,
+    pub(super) meter: ByteCounter,
 }
 
 impl<R: Read> Read for Metered<R> {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use flate2::read::MultiGzDecoder;
 
 use super::parquet::{MAGIC, ParquetRows};
-use super::progress::{Meter, Metered};
+use super::progress::{ByteCounter, Metered};
 use crate::error::{Error, Result};
 
 /// Endings of data files in a folder.
@@ -42,7 +42,7 @@ impl Source {
     ///
     /// # Errors
     /// A file that cannot be opened or read.
-    pub(super) fn open(&self, meter: &Meter) -> Result<Opened> {
+    pub(super) fn open(&self, meter: &ByteCounter) -> Result<Opened> {
         let Self::File(path) = self else {
             return Ok(Opened::Json(Box::new(Metered { inner: std::io::stdin(), meter: meter.clone() })));
         };

@@ -7,7 +7,7 @@ use std::io::Read;
 
 use super::cutter::{Cutter, Pause};
 use super::parquet::ParquetRows;
-use super::progress::Meter;
+use super::progress::ByteCounter;
 use super::sources::{Opened, Source};
 use crate::error::{Error, Result};
 
@@ -69,14 +69,14 @@ impl Records {
     /// # Errors
     /// A file that cannot be opened.
     pub fn open(source: &Source) -> Result<Self> {
-        Self::metered(source, &Meter::default())
+        Self::metered(source, &ByteCounter::default())
     }
 
     /// The same, with what is read counted by `meter`.
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub fn metered(source: &Source, meter: &Meter) -> Result<Self> {
+    pub fn metered(source: &Source, meter: &ByteCounter) -> Result<Self> {
         Ok(match source.open(meter)? {
             Opened::Json(reader) => Self::new(source.name(), reader),
             Opened::Parquet(rows) => {

@@ -4,9 +4,9 @@
 //! and the probe of the tokenizer tells which of them it is.
 
 use super::content::Content;
+use super::delta_terms::DeltaTerms;
 use super::plan::{Arithmetic, Plan};
 use super::probe::Probe;
-use super::terms::Terms;
 use crate::labels::PythonError;
 
 /// Stable ids of the checks that a lost sample can be laid to.
@@ -36,7 +36,7 @@ pub mod id {
 
 /// What is known besides the terms.
 #[derive(Debug)]
-pub struct Circumstances<'a> {
+pub struct CauseInput<'a> {
     pub plan: &'a Plan,
     pub arithmetic: &'a Arithmetic,
     pub probe: &'a Probe,
@@ -60,7 +60,7 @@ pub fn raised(error: &PythonError, content: Content, probe: &Probe) -> &'static 
 }
 
 /// The checks that explain a difference, at least one wherever it is not zero.
-pub fn causes(terms: &Terms, around: &Circumstances<'_>) -> Vec<&'static str> {
+pub fn causes(terms: &DeltaTerms, around: &CauseInput<'_>) -> Vec<&'static str> {
     let mut found = Vec::new();
     found.extend(bos_cause(terms, around));
     found.extend(separator_and_join_causes(terms, around));
@@ -80,7 +80,7 @@ pub fn causes(terms: &Terms, around: &Circumstances<'_>) -> Vec<&'static str> {
 }
 
 /// Start value and bos: constant and slope, once the separator is taken for what the rule takes it for.
-fn bos_cause(terms: &Terms, around: &Circumstances<'_>) -> Option<&'static str> {
+fn bos_cause(terms: &DeltaTerms, around: &CauseInput<'_>) -> Option<&'static str> {
     let constant = terms.start;
     let slope = terms.per_round - around.arithmetic.closing_ids;
     if constant + slope * terms.rounds == 0 {
@@ -96,7 +96,7 @@ fn bos_cause(terms: &Terms, around: &Circumstances<'_>) -> Option<&'static str> 
     })
 }
 
-fn separator_and_join_causes(terms: &Terms, around: &Circumstances<'_>) -> Vec<&'static str> {
+fn separator_and_join_causes(terms: &DeltaTerms, around: &CauseInput<'_>) -> Vec<&'static str> {
     let mut found = Vec::new();
     let excess = terms.closing - terms.rounds * around.arithmetic.closing_ids;
     let join: i64 = terms.join.iter().sum();
@@ -130,7 +130,7 @@ fn separator_and_join_causes(terms: &Terms, around: &Circumstances<'_>) -> Vec<&
     found
 }
 
-fn pad_causes(terms: &Terms) -> Vec<&'static str> {
+fn pad_causes(terms: &DeltaTerms) -> Vec<&'static str> {
     let mut found = Vec::new();
     if terms.pad_text > 0 {
         found.push(id::PAD_IN_TEXT);

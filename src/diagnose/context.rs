@@ -5,19 +5,19 @@ use std::sync::OnceLock;
 
 use rayon::prelude::*;
 
-use super::cause::{Circumstances, causes, raised};
+use super::alternative_load::AlternativeLoad;
+use super::cause::{CauseInput, causes, raised};
 use super::content::{Content, answer_mark, closing};
-use super::data_law::{DataLaw, Differences};
+use super::data_delta_fit::{DataDeltaFit, Differences};
+use super::delta_fit::{DeltaFits, conversations};
+use super::delta_terms::DeltaTerms;
 use super::fix::Fix;
-use super::law::{Laws, conversations};
 use super::layout::{MaskCheck, check_mask, turns};
 use super::plan::{Arithmetic, Plan};
 use super::probe::Probe;
 use super::search::{Search, smallest_fix};
-use super::terms::Terms;
 use super::tokens::spare_tokens;
-use super::twin::Twin;
-use super::what_if::{health, what_if_from};
+use super::what_if::{label_verdict, what_if_from};
 use crate::chat::Sample;
 use crate::labels::{Inspection, Labelled};
 use crate::tokenizer::Role;
@@ -29,7 +29,7 @@ const TRIED: usize = 48;
 #[derive(Debug, Clone)]
 pub struct SampleFacts {
     pub content: Content,
-    pub terms: Option<Terms>,
+    pub terms: Option<DeltaTerms>,
     /// The checks that explain why the sample is lost or raises; empty where it does neither.
     pub causes: Vec<&'static str>,
     /// The mask before the length check; `None` where the sample raised or the rule has no turns.
@@ -40,10 +40,10 @@ pub struct SampleFacts {
 
 /// What is measured of a plan alone, whatever the samples are.
 #[derive(Debug)]
-pub struct Ground {
+pub struct PlanMeasurements {
     pub plan: Plan,
     pub probe: Probe,
-    pub laws: Laws,
+    pub delta_fits: DeltaFits,
     /// Causes that show in plain conversations of 1 to 5 rounds, whether or not this data has such.
     pub hidden: BTreeSet<&'static str>,
     /// Tokens that could be pad.
@@ -52,17 +52,17 @@ pub struct Ground {
     arithmetics: [Option<Arithmetic>; 2],
 }
 
-/// All that a check may look at; the fields of its [`Ground`] are its own too.
+/// All that a check may look at; the fields of its [`PlanMeasurements`] are its own too.
 #[derive(Debug)]
 pub struct Context<'a> {
-    ground: &'a Ground,
+    measurements: &'a PlanMeasurements,
     pub samples: &'a [Sample],
     pub inspections: &'a [Inspection],
     /// The same files loaded in other ways.
-    pub twins: &'a [Twin],
+    pub alternative_loads: &'a [AlternativeLoad],
     pub facts: Vec<SampleFacts>,
-    /// The ground's, and the law over these samples.
-    pub laws: Laws,
+    /// Those of the plan, and the fit over these samples.
+    pub delta_fits: DeltaFits,
     /// Whether fixes are looked for.
     tries_fixes: bool,
     search: OnceLock<Search>,
@@ -70,25 +70,26 @@ pub struct Context<'a> {
 }
 
 impl std::ops::Deref for Context<'_> {
-    type Target = Ground;
+    type Target = PlanMeasurements;
 
-    fn deref(&self) -> &Ground {
-        self.ground
+    fn deref(&self) -> &PlanMeasurements {
+        self.measurements
     }
 }
 
-impl Ground {
+impl PlanMeasurements {
     /// Measures a plan.
     pub fn new(plan: Plan) -> Self {
         let probe = probe(&plan);
         let arithmetics = [plan.arithmetic(false), plan.arithmetic(true)];
-        let laws = Laws::measure(&plan);
+        let delta_fits = DeltaFits::measure(&plan);
         let spare = spare_tokens(&plan.setup.tokenizer).into_iter().map(|s| s.content).collect();
-        let mut ground = Self { plan, probe, laws, hidden: BTreeSet::new(), spare, arithmetics };
-        let causes =
-            conversations().into_iter().flat_map(|s| ground.facts(&s, &ground.plan.inspect(&s)).causes);
-        ground.hidden = causes.collect();
-        ground
+        let mut measurements = Self { plan, probe, delta_fits, hidden: BTreeSet::new(), spare, arithmetics };
+        let causes = conversations()
+            .into_iter()
+            .flat_map(|s| measurements.facts(&s, &measurements.plan.inspect(&s)).causes);
+        measurements.hidden = causes.collect();
+        measurements
     }
 
     /// What is known of one sample.
@@ -99,34 +100,51 @@ impl Ground {
 }
 
 impl<'a> Context<'a> {
-    /// Measures the samples. `inspections` are their labels under the ground's plan, in their order.
+    /// Measures the samples. `inspections` are their labels under the plan of the measurements, in their order.
     pub fn new(
-        ground: &'a Ground,
+        measurements: &'a PlanMeasurements,
         samples: &'a [Sample],
         inspections: &'a [Inspection],
-        twins: &'a [Twin],
+        alternative_loads: &'a [AlternativeLoad],
     ) -> Self {
         let both = samples.par_iter().zip(inspections);
         let facts: Vec<SampleFacts> =
-            both.map(|(sample, inspection)| ground.facts(sample, inspection)).collect();
-        let laws = Laws { data: data_law(&ground.plan, &facts, inspections), ..ground.laws.clone() };
+            both.map(|(sample, inspection)| measurements.facts(sample, inspection)).collect();
+        let delta_fits = DeltaFits {
+            data: data_delta_fit(&measurements.plan, &facts, inspections),
+            ..measurements.delta_fits.clone()
+        };
         let (search, searched_fix) = (OnceLock::new(), OnceLock::new());
-        Self { ground, samples, inspections, twins, facts, laws, tries_fixes: true, search, searched_fix }
+        Self {
+            measurements,
+            samples,
+            inspections,
+            alternative_loads,
+            facts,
+            delta_fits,
+            tries_fixes: true,
+            search,
+            searched_fix,
+        }
     }
 
     /// The same for one sample, without looking for fixes: cheap enough for every sample of a data set.
-    pub fn of_one(ground: &'a Ground, sample: &'a Sample, inspection: &'a Inspection) -> Self {
-        let facts = vec![ground.facts(sample, inspection)];
+    pub fn of_one(
+        measurements: &'a PlanMeasurements,
+        sample: &'a Sample,
+        inspection: &'a Inspection,
+    ) -> Self {
+        let facts = vec![measurements.facts(sample, inspection)];
         let (samples, inspections) = (std::slice::from_ref(sample), std::slice::from_ref(inspection));
         let (search, searched_fix) = (OnceLock::new(), OnceLock::new());
-        let laws = ground.laws.clone();
+        let delta_fits = measurements.delta_fits.clone();
         Self {
-            ground,
+            measurements,
             samples,
             inspections,
-            twins: &[],
+            alternative_loads: &[],
             facts,
-            laws,
+            delta_fits,
             tries_fixes: false,
             search,
             searched_fix,
@@ -212,8 +230,9 @@ impl<'a> Context<'a> {
         let others: Vec<usize> =
             (0..self.samples.len()).filter(|i| samples.binary_search(i).is_err()).collect();
         indices.extend(spread(&others, TRIED));
-        let before =
-            |index: usize| Some(health(&self.plan, self.samples.get(index)?, self.inspections.get(index)?));
+        let before = |index: usize| {
+            Some(label_verdict(&self.plan, self.samples.get(index)?, self.inspections.get(index)?))
+        };
         let effect = what_if_from(&self.plan, &fix, self.samples, &indices, before).ok()?;
         // A sample that matched by accident may break: the repaired must outnumber those.
         let helps =
@@ -229,7 +248,7 @@ fn spread<T: Clone>(items: &[T], most: usize) -> Vec<T> {
 }
 
 /// The law over the samples that the length check reaches and whose rounds are cut where they should be.
-fn data_law(plan: &Plan, facts: &[SampleFacts], inspections: &[Inspection]) -> Option<DataLaw> {
+fn data_delta_fit(plan: &Plan, facts: &[SampleFacts], inspections: &[Inspection]) -> Option<DataDeltaFit> {
     let most = i64::try_from(plan.setup.options.model_max_length).unwrap_or(i64::MAX);
     let checked = facts.iter().zip(inspections).filter_map(|(facts, inspection)| {
         let labelled = inspection.result.as_ref().ok()?;
@@ -241,7 +260,7 @@ fn data_law(plan: &Plan, facts: &[SampleFacts], inspections: &[Inspection]) -> O
     for (rounds, delta) in checked {
         *differences.entry(rounds).or_default().entry(delta).or_default() += 1;
     }
-    DataLaw::from_first(&differences)
+    DataDeltaFit::from_first(&differences)
 }
 
 /// Asks the tokenizer of a plan about its separator and the words behind it.
@@ -286,12 +305,12 @@ fn sample_facts(
     };
     facts.mask = turns(plan, sample, prompt).map(|turns| check_mask(labelled, &turns));
     let Some(arithmetic) = arithmetic else { return facts };
-    facts.terms = Terms::of(labelled, prompt, arithmetic, probe);
+    facts.terms = DeltaTerms::of(labelled, prompt, arithmetic, probe);
     if let (true, Some(terms)) = (labelled.mismatch, &facts.terms) {
         let bos = plan.setup.tokenizer.special.get(Role::Bos);
         let begins_with_bos =
             sample.has_image && bos.is_some_and(|bos| round_begins_with(labelled, prompt, &bos.content));
-        let around = Circumstances { plan, arithmetic, probe, content, begins_with_bos };
+        let around = CauseInput { plan, arithmetic, probe, content, begins_with_bos };
         facts.causes = causes(terms, &around);
     }
     facts

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
+use super::delta_fit::DeltaFits;
 use super::fix::Fix;
-use super::law::Laws;
 
 /// How bad it is, from harmless to harmful.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -61,8 +61,9 @@ pub struct Report {
     /// One a check, in the order of their ids.
     pub findings: Vec<Finding>,
     /// The measured law of the difference.
-    pub laws: Laws,
-    /// What nobody looked at, so that silence is not taken for health.
+    #[serde(rename = "laws")]
+    pub delta_fits: DeltaFits,
+    /// What was not checked.
     pub not_checked: Vec<String>,
 }
 

@@ -1,7 +1,7 @@
 //! The doctor: why samples are lost or masked wrongly, shown with evidence, and a fix that was tried first.
 //!
 //! ```text
-//! plan ── what labels a sample, open to change          law, data_law, alignment ── the measured difference
+//! plan ── what labels a sample, open to change          delta_fit, data_delta_fit, alignment ── the measured difference
 //!   │                                                      │
 //! context ── labels taken apart: layout, terms, cause ─────┤
 //!   │                                                      │
@@ -12,6 +12,7 @@
 //! the data as they are; whoever shows them makes them safe.
 
 mod alignment;
+mod alternative_load;
 mod attribution;
 mod cause;
 mod chat;
@@ -20,12 +21,13 @@ mod code;
 mod compare;
 mod content;
 mod context;
-mod data_law;
+mod data_delta_fit;
+mod delta_fit;
+mod delta_terms;
 mod finding;
 mod fix;
-mod law;
 mod layout;
-mod line;
+mod linear_fit;
 mod onboard;
 mod patch;
 mod plan;
@@ -33,26 +35,26 @@ mod probe;
 mod sarif;
 mod search;
 mod special;
-mod terms;
 mod tokens;
-mod twin;
 mod what_if;
 
 pub use alignment::{
     Difference, DifferenceKind, Pair, PairedRound, RoundAlignment, Token, align, align_tokens, alignment_line,
 };
-pub use attribution::{Attribution, Concern};
+pub use alternative_load::AlternativeLoad;
+pub use attribution::{Attribution, RuleHit};
 pub use cause::id;
 pub use chat::{CHAT_CHECKS, ChatCheck, ChatPlan, ChatSample, diagnose_chat};
 pub use checks::{CHECKS, Check};
 pub use compare::{CompareTotals, Comparison, Differs, Part, Stretch, share_vocabulary};
 pub use context::causes_of;
-pub use data_law::{DataLaw, Differences};
+pub use data_delta_fit::{DataDeltaFit, Differences};
+pub use delta_fit::{DeltaFit, DeltaFits, MAX_ROUNDS, conversation, conversations};
+pub use delta_terms::DeltaTerms;
 pub use finding::{Evidence, Finding, Report, Verdict};
 pub use fix::{Change, Fix};
-pub use law::{Law, Laws, MAX_ROUNDS, conversation, conversations};
 pub use layout::{MaskCheck, TurnSpan, check_mask, tokens_before, turns};
-pub use line::Line;
+pub use linear_fit::LinearFit;
 pub use onboard::{
     Onboarding, TokenProposal, TokenizerKind, kind_of, onboard, proposal_tokens, token_changes,
 };
@@ -61,16 +63,14 @@ pub use plan::{Counting, Plan};
 pub use probe::Probe;
 pub use sarif::sarif;
 pub use search::{Search, fix_search, quick_fix};
-pub use special::{ListedToken, Remark, SeparatorTruth, SpecialTruth, Weight, special_truth};
-pub use terms::Terms;
+pub use special::{ListedToken, SeparatorTruth, TokenNote, TokenReport, TokenVerdict, token_report};
 pub use tokens::{Reserved, Spare, reserved_tokens, spare_tokens};
-pub use twin::Twin;
-pub use what_if::{Effect, Health, health, what_if};
+pub use what_if::{Effect, LabelVerdict, label_verdict, what_if};
 
 use crate::chat::Sample;
 use crate::labels::Inspection;
 use crate::setup::Setup;
-use context::{Context, Ground};
+use context::{Context, PlanMeasurements};
 
 /// Every check on samples and their labels under a set-up (`inspections[i]` is the label of `samples[i]`).
 pub fn diagnose(setup: &Setup, samples: &[Sample], inspections: &[Inspection]) -> Report {
@@ -82,20 +82,25 @@ pub fn diagnose_with(
     setup: &Setup,
     samples: &[Sample],
     inspections: &[Inspection],
-    twins: &[Twin],
+    alternative_loads: &[AlternativeLoad],
 ) -> Report {
     if let Some(method) = &setup.chat {
         return chat::diagnose_setup(setup, method, samples);
     }
-    diagnose_plan(Plan::of(setup), samples, inspections, twins)
+    diagnose_plan(Plan::of(setup), samples, inspections, alternative_loads)
 }
 
 /// The same for a plan whose rule may be one of our own numbers.
-pub fn diagnose_plan(plan: Plan, samples: &[Sample], inspections: &[Inspection], twins: &[Twin]) -> Report {
-    let ground = Ground::new(plan);
-    let context = Context::new(&ground, samples, inspections, twins);
+pub fn diagnose_plan(
+    plan: Plan,
+    samples: &[Sample],
+    inspections: &[Inspection],
+    alternative_loads: &[AlternativeLoad],
+) -> Report {
+    let measurements = PlanMeasurements::new(plan);
+    let context = Context::new(&measurements, samples, inspections, alternative_loads);
     let findings = CHECKS.iter().map(|check| check.run(&context)).collect();
-    Report { findings, laws: context.laws.clone(), not_checked: not_checked(&context) }
+    Report { findings, delta_fits: context.delta_fits.clone(), not_checked: not_checked(&context) }
 }
 
 /// What no check looks at, in sentences.

@@ -5,8 +5,8 @@
 
 use serde::Serialize;
 
+use super::delta_fit::DeltaFits;
 use super::fix::{Change, Fix};
-use super::law::Laws;
 use super::plan::Plan;
 use super::search::{Search, fix_search};
 use super::tokens::{NEW_TOKEN, pad_is_distinct, unk_is_distinct};
@@ -51,7 +51,7 @@ pub struct Onboarding {
     pub fix: Fix,
     pub plan: Plan,
     /// The law under the proposal: zero at 1 to 5 rounds, text and image.
-    pub laws: Laws,
+    pub delta_fits: DeltaFits,
     /// The proposal on the user's samples.
     pub effect: Effect,
     /// Samples that no rule can label right, by index.
@@ -85,7 +85,7 @@ pub fn onboard(setup: &Setup, samples: &[Sample]) -> Result<Onboarding> {
         reasons,
         tokens,
         warnings,
-        laws: Laws::measure(&proposal),
+        delta_fits: DeltaFits::measure(&proposal),
         plan: proposal,
         fix,
         effect,
@@ -106,7 +106,7 @@ fn chosen(plan: &Plan, search: Search) -> Option<Fix> {
 }
 
 fn is_right(plan: &Plan, samples: &[Sample], index: usize) -> bool {
-    samples.get(index).is_some_and(|s| super::what_if::health(plan, s, &plan.inspect(s)).right)
+    samples.get(index).is_some_and(|s| super::what_if::label_verdict(plan, s, &plan.inspect(s)).right)
 }
 
 /// The kind of a tokenizer, with the facts that decide it.

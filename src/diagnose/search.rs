@@ -6,12 +6,12 @@
 use serde::Serialize;
 
 use super::content::Content;
+use super::delta_fit::conversations;
 use super::fix::{Change, Fix};
-use super::law::conversations;
 use super::plan::{Counting, Plan};
 use super::probe::strips_space;
 use super::tokens::{new_pad, pad_is_distinct, spare_tokens, stop_token, unk_is_distinct};
-use super::what_if::health;
+use super::what_if::label_verdict;
 use crate::chat::Sample;
 use crate::labels::Rule;
 use crate::labels::rules::two::{Offsets, TwoRule};
@@ -46,7 +46,7 @@ type Priced = (usize, Vec<Change>);
 pub fn fix_search(plan: &Plan, samples: &[&Sample]) -> Search {
     let mut search = search_for(plan, samples, OTHERS, &|| false);
     if let Some(changed) = search.best.as_ref().and_then(|best| changed(plan, &best.changes)) {
-        let wrong = |s: &&&Sample| !health(&changed, s, &changed.inspect(s)).right;
+        let wrong = |s: &&&Sample| !label_verdict(&changed, s, &changed.inspect(s)).right;
         search.left_over = samples.iter().filter(wrong).count();
     }
     search
@@ -119,7 +119,7 @@ fn names_token(plan: &Plan, sample: &Sample) -> bool {
 /// Right labels, and eos as the last supervised token of the conversation.
 fn works(plan: &Plan, sample: &Sample) -> bool {
     let inspection = plan.inspect(sample);
-    if !plan.is_two() || !health(plan, sample, &inspection).right {
+    if !plan.is_two() || !label_verdict(plan, sample, &inspection).right {
         return false;
     }
     let Ok(labelled) = &inspection.result else { return false };

@@ -7,17 +7,17 @@ use std::collections::BTreeMap;
 
 use super::tokens::{Reserved, reserved_tokens};
 use crate::setup::Setup;
-use crate::tokenizer::{Census, Role, SpecialToken, TokenId, Tokenizer};
+use crate::tokenizer::{IdStatistics, Role, SpecialToken, TokenId, Tokenizer};
 
-/// How much a remark weighs.
+/// How much a note weighs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Weight {
+pub enum TokenVerdict {
     Note,
     Warn,
     Error,
 }
 
-impl Weight {
+impl TokenVerdict {
     /// As reports name it.
     pub fn name(self) -> &'static str {
         match self {
@@ -30,8 +30,8 @@ impl Weight {
 
 /// One fact that a person should know.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Remark {
-    pub weight: Weight,
+pub struct TokenNote {
+    pub weight: TokenVerdict,
     pub text: String,
 }
 
@@ -56,8 +56,8 @@ pub struct SeparatorTruth {
 
 /// All of it.
 #[derive(Debug, Clone)]
-pub struct SpecialTruth {
-    pub census: Census,
+pub struct TokenReport {
+    pub id_statistics: IdStatistics,
     /// Rows of the model's embedding; `None` where no config.json was there.
     pub embedding_rows: Option<usize>,
     /// Ids that several roles share.
@@ -68,13 +68,13 @@ pub struct SpecialTruth {
     /// Special tokens that no role uses, the best for reuse first.
     pub reserved: Vec<Reserved>,
     /// Heaviest first.
-    pub remarks: Vec<Remark>,
+    pub notes: Vec<TokenNote>,
 }
 
 /// Looks at the tokenizer of a set-up, overrides included. Linear in the vocabulary: call it off the drawing thread.
-pub fn special_truth(setup: &Setup) -> SpecialTruth {
+pub fn token_report(setup: &Setup) -> TokenReport {
     let tokenizer = &*setup.tokenizer;
-    let census = tokenizer.census();
+    let id_statistics = tokenizer.id_statistics();
     let mut shared: Vec<(TokenId, Vec<Role>)> = Vec::new();
     for role in Role::ALL {
         let Some(id) = tokenizer.role_id(role) else { continue };
@@ -84,17 +84,17 @@ pub fn special_truth(setup: &Setup) -> SpecialTruth {
         }
     }
     shared.retain(|(_, roles)| roles.len() > 1);
-    let mut truth = SpecialTruth {
+    let mut token_report = TokenReport {
         embedding_rows: tokenizer.embedding_rows,
         separator: separator(setup),
         tokens: listed(tokenizer),
         reserved: reserved_tokens(tokenizer),
-        remarks: Vec::new(),
-        census,
+        notes: Vec::new(),
+        id_statistics,
         shared,
     };
-    truth.remarks = remarks(setup, &truth);
-    truth
+    token_report.notes = notes(setup, &token_report);
+    token_report
 }
 
 fn listed(tokenizer: &Tokenizer) -> Vec<ListedToken> {
@@ -124,94 +124,104 @@ fn separator(setup: &Setup) -> Option<SeparatorTruth> {
     Some(SeparatorTruth { text, ids, is_eos })
 }
 
-fn remarks(setup: &Setup, truth: &SpecialTruth) -> Vec<Remark> {
+fn notes(setup: &Setup, token_report: &TokenReport) -> Vec<TokenNote> {
     let tokenizer = &*setup.tokenizer;
-    let mut remarks = Vec::new();
-    let mut say = |weight, text: String| remarks.push(Remark { weight, text });
+    let mut notes = Vec::new();
+    let mut say = |weight, text: String| notes.push(TokenNote { weight, text });
     let id = |role| tokenizer.role_id(role);
     let content = |role| tokenizer.special.get(role).map_or("None".to_string(), |t| t.content.clone());
     if id(Role::Pad).is_some() && id(Role::Pad) == id(Role::Eos) {
         let pad = content(Role::Pad);
         match setup.chat {
             Some(_) => say(
-                Weight::Warn,
+                TokenVerdict::Warn,
                 format!("pad equals eos ({pad}): a collator that masks pad ids never teaches the stop"),
             ),
-            None => say(Weight::Error, format!("pad equals eos ({pad}): stops are not counted in total_len")),
+            None => say(
+                TokenVerdict::Error,
+                format!("pad equals eos ({pad}): stops are not counted in total_len"),
+            ),
         }
     }
     if id(Role::Pad).is_none() {
-        say(Weight::Warn, "pad is None: the training code compares every id with it".to_string());
+        say(TokenVerdict::Warn, "pad is None: the training code compares every id with it".to_string());
     }
     if tokenizer.special.get(Role::Unk).is_none() && setup.chat.is_none() {
         let text = "unk is None: `pad_token = unk_token` of the training code leaves pad without a token";
-        say(Weight::Warn, text.to_string());
+        say(TokenVerdict::Warn, text.to_string());
     }
-    if let Some(separator) = &truth.separator {
+    if let Some(separator) = &token_report.separator {
         let name = if setup.chat.is_some() { "the end of a turn," } else { "sep2" };
         match separator.ids.as_slice() {
             _ if separator.is_eos => {}
             [_] => say(
-                Weight::Warn,
+                TokenVerdict::Warn,
                 format!("{name} {} is one token, but not eos ({})", separator.text, content(Role::Eos)),
             ),
             ids => say(
-                Weight::Error,
+                TokenVerdict::Error,
                 format!("{name} {} is not atomic: {} ids {ids:?}", separator.text, ids.len()),
             ),
         }
     }
-    around(setup, truth, &mut say);
-    sizes(setup, truth, &mut say);
-    remarks.sort_by_key(|r| std::cmp::Reverse(r.weight));
-    remarks
+    around(setup, token_report, &mut say);
+    sizes(setup, token_report, &mut say);
+    notes.sort_by_key(|r| std::cmp::Reverse(r.weight));
+    notes
 }
 
 /// What is declared about bos and eos against what encoding a text shows.
-fn around(setup: &Setup, truth: &SpecialTruth, say: &mut impl FnMut(Weight, String)) {
+fn around(setup: &Setup, token_report: &TokenReport, say: &mut impl FnMut(TokenVerdict, String)) {
     let tokenizer = &*setup.tokenizer;
     let facts = &tokenizer.facts;
     let sides = [
-        (Role::Bos, facts.add_bos_token, &truth.census.put_before, "before"),
-        (Role::Eos, facts.add_eos_token, &truth.census.put_behind, "behind"),
+        (Role::Bos, facts.add_bos_token, &token_report.id_statistics.put_before, "before"),
+        (Role::Eos, facts.add_eos_token, &token_report.id_statistics.put_behind, "behind"),
     ];
     for (role, declared, put, side) in sides {
         let really = tokenizer.role_id(role).is_some_and(|id| put.contains(&id));
         let name = role.name();
         if declared == Some(true) && !really {
-            say(Weight::Warn, format!("add_{name}_token is true, but no {name} is put {side} a text"));
+            say(TokenVerdict::Warn, format!("add_{name}_token is true, but no {name} is put {side} a text"));
         }
         if declared == Some(false) && really {
-            say(Weight::Warn, format!("add_{name}_token is false, but {name} is put {side} every text"));
+            say(
+                TokenVerdict::Warn,
+                format!("add_{name}_token is false, but {name} is put {side} every text"),
+            );
         }
         let others: Vec<TokenId> =
             put.iter().copied().filter(|id| Some(*id) != tokenizer.role_id(role)).collect();
         if !others.is_empty() {
-            say(Weight::Note, format!("ids {others:?}, which are not {name}, are put {side} every text"));
+            say(
+                TokenVerdict::Note,
+                format!("ids {others:?}, which are not {name}, are put {side} every text"),
+            );
         }
     }
 }
 
 /// Ids against `len` and against the embedding.
-fn sizes(setup: &Setup, truth: &SpecialTruth, say: &mut impl FnMut(Weight, String)) {
+fn sizes(setup: &Setup, token_report: &TokenReport, say: &mut impl FnMut(TokenVerdict, String)) {
     let tokenizer = &*setup.tokenizer;
     let len = tokenizer.len();
-    let top = truth.census.max_id.and_then(|id| usize::try_from(id).ok()).map_or(0, |id| id + 1);
-    if !truth.census.holes.is_empty() {
-        let ids: usize = truth.census.holes.iter().map(ExactSizeIterator::len).sum();
+    let top =
+        token_report.id_statistics.max_id.and_then(|id| usize::try_from(id).ok()).map_or(0, |id| id + 1);
+    if !token_report.id_statistics.holes.is_empty() {
+        let ids: usize = token_report.id_statistics.holes.iter().map(ExactSizeIterator::len).sum();
         let number = if ids == 1 { "1 id".to_string() } else { format!("{ids} ids") };
         let have = if ids == 1 { "has" } else { "have" };
-        say(Weight::Note, format!("{number} below {top} {have} no token; len is {len}"));
+        say(TokenVerdict::Note, format!("{number} below {top} {have} no token; len is {len}"));
     }
-    if !truth.census.beyond_len.is_empty() {
+    if !token_report.id_statistics.beyond_len.is_empty() {
         let text = format!(
             "{} added tokens have ids from len ({len}) on: a table of `len` rows does not hold them",
-            truth.census.beyond_len.len()
+            token_report.id_statistics.beyond_len.len()
         );
-        say(Weight::Warn, text);
+        say(TokenVerdict::Warn, text);
     }
-    let Some(rows) = truth.embedding_rows else {
-        say(Weight::Note, "no config.json: the number of embedding rows is not known".to_string());
+    let Some(rows) = token_report.embedding_rows else {
+        say(TokenVerdict::Note, "no config.json: the number of embedding rows is not known".to_string());
         return;
     };
     if top > rows {
@@ -219,8 +229,8 @@ fn sizes(setup: &Setup, truth: &SpecialTruth, say: &mut impl FnMut(Weight, Strin
             "the largest id {} has no embedding row: config.json names {rows} (resize_token_embeddings({top}) gives it one)",
             top - 1
         );
-        say(Weight::Error, text);
+        say(TokenVerdict::Error, text);
     } else {
-        say(Weight::Note, format!("{} embedding rows beyond the largest id are unused", rows - top));
+        say(TokenVerdict::Note, format!("{} embedding rows beyond the largest id are unused", rows - top));
     }
 }

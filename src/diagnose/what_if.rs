@@ -29,19 +29,19 @@ pub struct Effect {
 
 /// The state of one sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Health {
+pub struct LabelVerdict {
     /// Nothing raised, lengths agree, and exactly the answers and their stop tokens are supervised.
     pub right: bool,
     pub supervised: usize,
 }
 
 /// Judges one inspected sample. A rule without turns in its prompt is taken at its word.
-pub fn health(plan: &Plan, sample: &Sample, inspection: &Inspection) -> Health {
+pub fn label_verdict(plan: &Plan, sample: &Sample, inspection: &Inspection) -> LabelVerdict {
     let (Ok(labelled), Some(prompt)) = (&inspection.result, &inspection.prompt) else {
-        return Health { right: false, supervised: 0 };
+        return LabelVerdict { right: false, supervised: 0 };
     };
     let mask_right = turns(plan, sample, prompt).is_none_or(|t| check_mask(labelled, &t).is_right());
-    Health { right: !labelled.mismatch && mask_right, supervised: labelled.supervised() }
+    LabelVerdict { right: !labelled.mismatch && mask_right, supervised: labelled.supervised() }
 }
 
 /// Labels samples under both plans, side by side. `indices` says which to try.
@@ -62,7 +62,7 @@ pub fn what_if_from(
     fix: &Fix,
     samples: &[Sample],
     indices: &[usize],
-    before: impl Fn(usize) -> Option<Health> + Sync,
+    before: impl Fn(usize) -> Option<LabelVerdict> + Sync,
 ) -> Result<Effect> {
     let (after_plan, kept) = fix.apply(plan, samples)?;
     let only_data = fix.changes.iter().all(|change| matches!(change, Change::Drop(_)));
@@ -90,8 +90,8 @@ pub fn what_if_from(
     Ok(parts.into_iter().fold(Effect::default(), Effect::plus))
 }
 
-fn judge(plan: &Plan, sample: &Sample) -> Health {
-    health(plan, sample, &plan.inspect(sample))
+fn judge(plan: &Plan, sample: &Sample) -> LabelVerdict {
+    label_verdict(plan, sample, &plan.inspect(sample))
 }
 
 impl Effect {

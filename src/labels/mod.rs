@@ -1,15 +1,15 @@
 //! Which tokens of a conversation are supervised, and how the training code counts them.
 //!
 //! One sample goes: turns → [`multimodal`] rewriting → prompt (by the template) → ids ([`encode`]) → a rule
-//! ([`rules`]) that counts rounds in a [`ledger`] and masks. Whatever the Python code would raise on the way is
+//! ([`rules`]) that counts rounds in a [`round_counter`] and masks. Whatever the Python code would raise on the way is
 //! a [`PythonError`] in the result.
 
 mod collate;
 mod encode;
 mod inspect;
-mod ledger;
 pub mod multimodal;
 mod outcome;
+mod round_counter;
 mod rule;
 pub mod rules;
 

@@ -15,18 +15,18 @@
 //! All positions are code points of the text unless a name says tokens.
 
 mod content;
+mod divergence;
 mod history;
 mod locate;
 mod message;
-mod parting;
 mod place;
 mod positions;
 mod prompt;
 
 use std::ops::Range;
 
+pub use divergence::Divergence;
 pub use message::{Message, PrefixState};
-pub use parting::Parting;
 pub use place::{Part, Place};
 pub use prompt::Prompt;
 
@@ -87,10 +87,10 @@ impl Anatomy {
 
     /// The first place where the rendering of a prefix differs from the whole, with the message it ends with. Only
     /// prefixes that end with an answer, or right before one, matter to anybody.
-    pub fn first_parting(&self) -> Option<(usize, &Parting)> {
+    pub fn first_parting(&self) -> Option<(usize, &Divergence)> {
         let answers = |at: usize| self.messages.get(at).is_some_and(Message::is_answer);
         let edges = self.messages.iter().enumerate().filter(|(at, _)| answers(*at) || answers(*at + 1));
-        edges.filter(|(_, m)| !m.block.is_empty()).find_map(|(at, m)| Some((at, m.prefix.parting()?)))
+        edges.filter(|(_, m)| !m.block.is_empty()).find_map(|(at, m)| Some((at, m.prefix.divergence()?)))
     }
 
     /// The first answer whose generation prompt writes what the whole text lacks.

@@ -131,7 +131,7 @@ impl Comparison {
 
     /// Where the template renders a prefix otherwise than the whole, in a sentence: the reason why trainers that
     /// subtract prefixes and those that do not disagree.
-    pub fn parting(&self) -> Option<String> {
+    pub fn divergence(&self) -> Option<String> {
         parting_sentence(&self.turns)
     }
 }
@@ -144,11 +144,11 @@ pub fn parting_sentence(turns: &Anatomy) -> Option<String> {
         }
         _ => None,
     });
-    let parts = turns.first_parting().map(|(message, parting)| {
+    let parts = turns.first_parting().map(|(message, divergence)| {
         let role = turns.messages.get(message).map_or("", |m| m.role.as_str());
         format!(
             "rendered up to message {message} ({role}) the text has “{}” at character {}, the whole has “{}” there",
-            parting.alone, parting.at, parting.whole
+            divergence.alone, divergence.at, divergence.whole
         )
     });
     let lacks = || {
@@ -310,7 +310,7 @@ impl Reason<'_> {
     /// A trainer that gives no labels, and what the template does that it cannot cope with.
     fn failure(&self, error: &str) -> String {
         match parting_sentence(self.turns).filter(|_| self.strip.strategy.subtracts_prefixes()) {
-            Some(parting) => format!("gives no labels: {parting} ({error})"),
+            Some(divergence) => format!("gives no labels: {divergence} ({error})"),
             None => format!("gives no labels: {error}"),
         }
     }
@@ -328,7 +328,7 @@ impl Reason<'_> {
         if !self.strip.strategy.subtracts_prefixes() || self.strip.strategy.last_only() {
             return None;
         }
-        parting_sentence(self.turns).map(|parting| format!("it counts on prefixes, but {parting}"))
+        parting_sentence(self.turns).map(|divergence| format!("it counts on prefixes, but {divergence}"))
     }
 
     fn by_place(&self, token: usize, learned: bool) -> String {

@@ -18,7 +18,7 @@ pub const TEMPLATE_LIMIT: &str = "TemplateLimit";
 impl Method {
     /// Labels of one sample.
     pub fn inspect(&self, tokenizer: &Tokenizer, sample: &chat::Sample) -> Inspection {
-        if let Some(inspection) = super::inspect_own_division(tokenizer, sample, Some(self)) {
+        if let Some(inspection) = super::inspect_preset_labels(tokenizer, sample, Some(self)) {
             return inspection;
         }
         let conversation = self.with_kwargs(sample.conversation().unwrap_or_default().into_owned());

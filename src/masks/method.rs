@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::encoder::Encoder;
 use super::llamafactory::{SlotTemplate, TEMPLATES, slot_template};
 use super::markers::{self, Markers};
-use super::strategy::Given;
+use super::strategy::StrategyInput;
 use super::{Chat, MaskError, Masked, Settings, Strategy};
 use crate::chat::Conversation;
 use crate::chat::jinja::{ChatTemplate, ContinueFinalMessage, Inputs, PythonException};
@@ -201,7 +201,7 @@ impl Method {
         sample: &Conversation,
         prompt: usize,
     ) -> Result<Masked, MaskError> {
-        let given = Given {
+        let given = StrategyInput {
             encoder,
             chat: &|| self.chat(encoder, sample),
             input_ids: &|| {
@@ -221,7 +221,7 @@ impl Method {
     /// As [`Self::label`].
     pub fn label_text(&self, encoder: &dyn Encoder, text: &str) -> Result<Masked, MaskError> {
         let nothing = Conversation::default();
-        let given = Given {
+        let given = StrategyInput {
             encoder,
             chat: &|| self.chat(encoder, &nothing),
             input_ids: &|| Ok((encoder.ids(text)?, text.to_string())),
@@ -233,7 +233,12 @@ impl Method {
     }
 }
 
-fn run(strategy: Strategy, given: &Given, sample: &Conversation, prompt: usize) -> Result<Masked, MaskError> {
+fn run(
+    strategy: Strategy,
+    given: &StrategyInput,
+    sample: &Conversation,
+    prompt: usize,
+) -> Result<Masked, MaskError> {
     let mut masked = strategy.label(given, sample, prompt)?;
     truncate(&mut masked, given.settings.max_length);
     Ok(masked)

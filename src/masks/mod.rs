@@ -33,8 +33,8 @@ pub mod llava_next;
 pub mod markers;
 mod method;
 pub mod overlay;
-mod own_division;
 pub mod prefix;
+mod preset_labels;
 mod settings;
 mod strategy;
 #[cfg(test)]
@@ -50,7 +50,7 @@ use serde_json::{Map, Value};
 
 pub use crate::labels::{IGNORE_INDEX, Note};
 pub use method::{Method, Rendering, Templates};
-pub use own_division::inspect_own_division;
+pub use preset_labels::inspect_preset_labels;
 pub use settings::{KEYS, Settings};
 pub use strategy::{Origin, Strategy};
 

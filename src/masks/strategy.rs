@@ -48,7 +48,7 @@ pub struct Origin {
 }
 
 /// What a strategy gets beside the conversation.
-pub(super) struct Given<'a> {
+pub(super) struct StrategyInput<'a> {
     pub encoder: &'a dyn Encoder,
     /// The template that fits the sample, with the tokenizer; an error where there is none.
     pub chat: &'a dyn Fn() -> Result<Chat<'a>, MaskError>,
@@ -248,7 +248,7 @@ impl Strategy {
     /// Runs the strategy on a conversation whose first `prompt` messages are the prompt.
     pub(super) fn label(
         self,
-        given: &Given,
+        given: &StrategyInput,
         sample: &Conversation,
         prompt: usize,
     ) -> Result<Masked, MaskError> {
@@ -295,7 +295,7 @@ impl Strategy {
 const GEMMA_MAX_LENGTH: usize = 2048;
 
 /// The two markers: as they are set, else those of the template.
-fn markers(given: &Given) -> Result<(String, String), MaskError> {
+fn markers(given: &StrategyInput) -> Result<(String, String), MaskError> {
     let settings = given.settings;
     if let (Some(instruction), Some(response)) = (&settings.instruction_part, &settings.response_part) {
         return Ok((instruction.clone(), response.clone()));
@@ -308,7 +308,7 @@ fn markers(given: &Given) -> Result<(String, String), MaskError> {
 }
 
 /// The tokenizer's path, or the processor's where an image's text is set.
-fn generation(given: &Given, sample: &Conversation) -> Result<Masked, MaskError> {
+fn generation(given: &StrategyInput, sample: &Conversation) -> Result<Masked, MaskError> {
     let (chat, settings) = ((given.chat)()?, given.settings);
     let Some(token) = settings.image_token.as_deref().filter(|token| !token.is_empty()) else {
         return hf_generation::label(&chat, sample, settings.max_length);
@@ -319,14 +319,14 @@ fn generation(given: &Given, sample: &Conversation) -> Result<Masked, MaskError>
     hf_generation::label_processor(&chat, sample, &hf_generation::Placeholder { token, counts: &counts })
 }
 
-fn collator(given: &Given, with_instruction: bool) -> Result<Masked, MaskError> {
+fn collator(given: &StrategyInput, with_instruction: bool) -> Result<Masked, MaskError> {
     let (instruction, response) = markers(given)?;
     let markers = trl_collator::Markers { response, instruction: with_instruction.then_some(instruction) };
     let (ids, text) = (given.input_ids)()?;
     Ok(trl_collator::label(given.encoder, ids, &markers)?.of_text(text))
 }
 
-fn responses(given: &Given, last_response_only: bool) -> Result<Masked, MaskError> {
+fn responses(given: &StrategyInput, last_response_only: bool) -> Result<Masked, MaskError> {
     let (instruction_part, response_part) = markers(given)?;
     let options = unsloth::Options {
         instruction_part,
@@ -338,7 +338,7 @@ fn responses(given: &Given, last_response_only: bool) -> Result<Masked, MaskErro
     Ok(unsloth::label(given.encoder, ids, &options)?.of_text(text))
 }
 
-fn contents(given: &Given, sample: &Conversation, when: EndTokens) -> Result<Masked, MaskError> {
+fn contents(given: &StrategyInput, sample: &Conversation, when: EndTokens) -> Result<Masked, MaskError> {
     let settings = given.settings;
     let eot_tokens = match &settings.eot_tokens {
         Some(tokens) => Some(tokens.clone()),
@@ -374,7 +374,7 @@ fn contents(given: &Given, sample: &Conversation, when: EndTokens) -> Result<Mas
     axolotl::label(&(given.chat)()?, sample, &options)
 }
 
-fn turn_pairs(given: &Given, messages: &[Value]) -> Result<Masked, MaskError> {
+fn turn_pairs(given: &StrategyInput, messages: &[Value]) -> Result<Masked, MaskError> {
     let settings = given.settings;
     let mut template = match &settings.template {
         Some(name) => SlotTemplate::by_name(name)?,

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::diagnose::{Reserved, SpecialTruth, special_truth};
+use crate::diagnose::{Reserved, TokenReport, token_report};
 use crate::labels::{Inspection, Note};
 use crate::setup::{OverrideEffect, Setup};
 use crate::tokenizer::{Encoding, Piece, Role, SpecialToken, TokenId, Tokenizer};
@@ -262,7 +262,7 @@ impl From<&Setup> for SpecialJson {
             adds_eos: facts.adds_eos,
             can_add_special_tokens: facts.can_add_tokens,
             overrides: setup.effects.iter().map(|e| OverrideJson::new(e, tokenizer.embedding_rows)).collect(),
-            truth: TruthJson::from(&special_truth(setup)),
+            truth: TruthJson::from(&token_report(setup)),
         }
     }
 }
@@ -317,8 +317,8 @@ pub struct RemarkJson {
     pub text: String,
 }
 
-impl From<&SpecialTruth> for TruthJson {
-    fn from(truth: &SpecialTruth) -> Self {
+impl From<&TokenReport> for TruthJson {
+    fn from(truth: &TokenReport) -> Self {
         let shared = |(id, roles): &(TokenId, Vec<Role>)| SharedJson {
             id: *id,
             roles: roles.iter().map(|r| r.name()).collect(),
@@ -326,12 +326,12 @@ impl From<&SpecialTruth> for TruthJson {
         let reserved = |t: &Reserved| ReservedJson { id: t.id, content: t.content.clone(), reason: t.reason };
         Self {
             embedding_rows: truth.embedding_rows,
-            max_id: truth.census.max_id,
-            holes: truth.census.holes.iter().map(|h| [h.start, h.end]).collect(),
-            beyond_len: truth.census.beyond_len.clone(),
+            max_id: truth.id_statistics.max_id,
+            holes: truth.id_statistics.holes.iter().map(|h| [h.start, h.end]).collect(),
+            beyond_len: truth.id_statistics.beyond_len.clone(),
             shared_ids: truth.shared.iter().map(shared).collect(),
-            put_before: truth.census.put_before.clone(),
-            put_behind: truth.census.put_behind.clone(),
+            put_before: truth.id_statistics.put_before.clone(),
+            put_behind: truth.id_statistics.put_behind.clone(),
             separator: truth.separator.as_ref().map(|s| SeparatorJson {
                 text: s.text.clone(),
                 ids: s.ids.clone(),
@@ -339,7 +339,7 @@ impl From<&SpecialTruth> for TruthJson {
             }),
             reserved: truth.reserved.iter().map(reserved).collect(),
             remarks: truth
-                .remarks
+                .notes
                 .iter()
                 .map(|r| RemarkJson { weight: r.weight.name(), text: r.text.clone() })
                 .collect(),

@@ -9,7 +9,6 @@ pub mod json;
 mod mask;
 mod moe;
 mod onboard;
-mod pace;
 mod page;
 mod paint;
 mod sample;
@@ -20,6 +19,7 @@ mod special;
 mod strategies;
 mod svg;
 mod table;
+mod throughput;
 
 pub use alignment::aligned_lines;
 pub use compare::{
@@ -33,7 +33,6 @@ pub use json::{EncodeJson, SampleJson, SpecialJson};
 pub use mask::{example_mask, look_at, state_text};
 pub use moe::{expert_name, moe_legend, moe_sample_text};
 pub use onboard::{StepLine, effect_text, onboarding_lines};
-pub use pace::{Pace, pace_text, share_and_left};
 pub use page::{escaped, page};
 pub use paint::{Meaning, Paint};
 pub use sample::{encoding_text, glyph_text, sample_text, summary_line, token_glyphs};
@@ -44,3 +43,4 @@ pub use special::special_text;
 pub use strategies::{StrategiesJson, strategies_text};
 pub use svg::{Run, picture};
 pub use table::table;
+pub use throughput::{Throughput, pace_text, share_and_left};

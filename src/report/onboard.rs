@@ -92,8 +92,8 @@ fn rule(steps: &mut Steps, onboarding: &Onboarding) {
 
 fn proof(steps: &mut Steps, onboarding: &Onboarding, samples: &[Sample]) {
     steps.step("proof");
-    let laws = [("text", &onboarding.laws.text), ("image", &onboarding.laws.image)];
-    for (kind, law) in laws {
+    let delta_fits = [("text", &onboarding.delta_fits.text), ("image", &onboarding.delta_fits.image)];
+    for (kind, law) in delta_fits {
         if let Some(law) = law {
             let verdict = if law.holds() { Verdict::Ok } else { Verdict::Error };
             let text = format!(

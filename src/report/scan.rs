@@ -1,6 +1,6 @@
 //! The report of a scan as lines with small bars.
 
-use crate::scan::{DeltaLaw, FixEffect, MOST_ROUNDS, Report};
+use crate::scan::{FixEffect, MOST_ROUNDS, Report, ScanDeltaFit};
 use crate::text;
 
 /// Cells of a full bar.
@@ -94,7 +94,7 @@ fn law(lines: &mut Vec<String>, report: &Report) {
 }
 
 /// The line and how many samples it holds for.
-pub fn law_text(law: &DeltaLaw) -> String {
+pub fn law_text(law: &ScanDeltaFit) -> String {
     let holds = format!("{} of {} samples ({})", law.samples, law.of, percent(law.samples, law.of));
     match (law.intercept, law.slope) {
         (0, 0) => format!("lengths agree (Δ = 0) in {holds}"),

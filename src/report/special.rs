@@ -5,7 +5,7 @@ use std::io::Write;
 use super::paint::Meaning;
 use super::sample::glyph_text;
 use super::{Paint, table};
-use crate::diagnose::{SpecialTruth, Weight, special_truth};
+use crate::diagnose::{TokenReport, TokenVerdict, token_report};
 use crate::setup::{OverrideEffect, Setup};
 use crate::text;
 use crate::tokenizer::{Role, TokenId, VERY_LARGE_INTEGER};
@@ -74,33 +74,33 @@ pub fn special_text(out: &mut dyn Write, setup: &Setup, paint: Paint) -> std::io
     if !closed.is_empty() {
         section(out, "special tokens of the class's closed list", &["id", "token"], &closed)?;
     }
-    truth_text(out, &special_truth(setup), paint)
+    truth_text(out, &token_report(setup), paint)
 }
 
 /// What the tables do not say by themselves.
-fn truth_text(out: &mut dyn Write, truth: &SpecialTruth, paint: Paint) -> std::io::Result<()> {
-    let reserved: Vec<Vec<String>> = truth
+fn truth_text(out: &mut dyn Write, token_report: &TokenReport, paint: Paint) -> std::io::Result<()> {
+    let reserved: Vec<Vec<String>> = token_report
         .reserved
         .iter()
         .take(RESERVED_SHOWN)
         .map(|t| vec![t.id.to_string(), t.content.clone(), t.reason.to_string()])
         .collect();
     section(out, "free to reuse, the best first", &["id", "token", "why"], &reserved)?;
-    if let Some(more) = truth.reserved.len().checked_sub(RESERVED_SHOWN).filter(|more| *more > 0) {
+    if let Some(more) = token_report.reserved.len().checked_sub(RESERVED_SHOWN).filter(|more| *more > 0) {
         writeln!(out, "    and {more} more (--format json names all)")?;
     }
-    writeln!(out, "  {}", sizes_line(truth))?;
-    let holes: Vec<String> = truth.census.holes.iter().map(range).collect();
+    writeln!(out, "  {}", sizes_line(token_report))?;
+    let holes: Vec<String> = token_report.id_statistics.holes.iter().map(range).collect();
     if !holes.is_empty() {
         writeln!(out, "  ids without a token: {}", holes.join(" "))?;
     }
-    truth.remarks.iter().try_for_each(|remark| {
-        let (mark, meaning) = match remark.weight {
-            Weight::Error => ("✗", Meaning::Bad),
-            Weight::Warn => ("!", Meaning::Bad),
-            Weight::Note => ("·", Meaning::Masked),
+    token_report.notes.iter().try_for_each(|note| {
+        let (mark, meaning) = match note.weight {
+            TokenVerdict::Error => ("✗", Meaning::Bad),
+            TokenVerdict::Warn => ("!", Meaning::Bad),
+            TokenVerdict::Note => ("·", Meaning::Masked),
         };
-        writeln!(out, "  {} {}", paint.paint(mark, meaning, false), text::plain(&remark.text))
+        writeln!(out, "  {} {}", paint.paint(mark, meaning, false), text::plain(&note.text))
     })
 }
 
@@ -108,14 +108,14 @@ fn truth_text(out: &mut dyn Write, truth: &SpecialTruth, paint: Paint) -> std::i
 const RESERVED_SHOWN: usize = 8;
 
 /// `max id 50294 · embedding rows 51200 · before a text: [1] · behind it: nothing`.
-pub fn sizes_line(truth: &SpecialTruth) -> String {
+pub fn sizes_line(token_report: &TokenReport) -> String {
     let ids = |ids: &[TokenId]| if ids.is_empty() { "nothing".to_string() } else { format!("{ids:?}") };
     format!(
         "largest id {} · embedding rows {} · before a text {} · behind it {}",
-        truth.census.max_id.map_or("none".to_string(), |id| id.to_string()),
-        truth.embedding_rows.map_or("not known".to_string(), |rows| rows.to_string()),
-        ids(&truth.census.put_before),
-        ids(&truth.census.put_behind)
+        token_report.id_statistics.max_id.map_or("none".to_string(), |id| id.to_string()),
+        token_report.embedding_rows.map_or("not known".to_string(), |rows| rows.to_string()),
+        ids(&token_report.id_statistics.put_before),
+        ids(&token_report.id_statistics.put_behind)
     )
 }
 

@@ -67,8 +67,8 @@ pub fn strategies_text(
     for run in &comparison.differences {
         writeln!(out, "    {}", run_line(tokenizer, comparison, run))?;
     }
-    if let Some(parting) = comparison.parting() {
-        writeln!(out, "  history: {}", text::plain(&parting))?;
+    if let Some(divergence) = comparison.divergence() {
+        writeln!(out, "  history: {}", text::plain(&divergence))?;
     }
     writeln!(out)
 }
@@ -104,7 +104,8 @@ pub struct StrategiesJson<'a> {
     pub strategies: Vec<StripJson<'a>>,
     pub differences: Vec<RunJson<'a>>,
     /// Where the template renders a prefix otherwise than the whole.
-    pub parting: Option<String>,
+    #[serde(rename = "parting")]
+    pub divergence: Option<String>,
     pub error: Option<String>,
 }
 
@@ -157,7 +158,7 @@ impl<'a> StrategiesJson<'a> {
             input_ids: comparison.map(|c| c.turns.encoded.ids.as_slice()),
             strategies: comparison.map(|c| c.strips.iter().map(strip).collect()).unwrap_or_default(),
             differences: runs.unwrap_or_default(),
-            parting: comparison.and_then(Comparison::parting),
+            divergence: comparison.and_then(Comparison::divergence),
             error: compared.err().map(ToString::to_string),
         }
     }

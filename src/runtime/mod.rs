@@ -7,11 +7,11 @@
 //!                        └──────────────────────────────────────────────────────────────┘
 //! ```
 
+mod event_loop;
 mod events;
 mod export;
 mod frame;
 mod jobs;
-mod looping;
 mod panels;
 mod recent;
 mod template;
@@ -77,5 +77,5 @@ pub fn run(options: RunOptions) -> Result<()> {
             "-d - reads conversations from a pipe; here it would take the keys".to_string(),
         ));
     }
-    looping::run(&options).map_err(|e| Error::io("the terminal", e))
+    event_loop::run(&options).map_err(|e| Error::io("the terminal", e))
 }

@@ -3,7 +3,7 @@
 use crate::app::template_editor::{RenderWork, Rendered, TemplateProblem};
 use crate::chat::jinja::{ChatTemplate, TemplateError};
 use crate::masks::{MaskError, Templates};
-use crate::setup::ChatWish;
+use crate::setup::ChatOptions;
 
 /// Renders a sample with a source in the making. A hostile source ends by fuel, size or depth.
 pub fn render(work: &RenderWork) -> Rendered {
@@ -11,7 +11,7 @@ pub fn render(work: &RenderWork) -> Rendered {
     let method = work.setup.chat.as_ref().ok_or_else(|| plain("the set-up has no chat template"))?;
     let conversation = work.sample.conversation().ok_or_else(|| plain("this record holds no messages"))?;
     let template =
-        ChatTemplate::new("template", &work.source, ChatWish::default().clock).map_err(|e| problem(&e))?;
+        ChatTemplate::new("template", &work.source, ChatOptions::default().clock).map_err(|e| problem(&e))?;
     let sample = method.with_kwargs(conversation.into_owned());
     method.text_of(&Templates::one(template), &sample).map_err(|error| match error {
         MaskError::Template(error) => problem(&error),

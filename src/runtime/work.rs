@@ -7,11 +7,13 @@ use rayon::prelude::*;
 
 use super::{panels, recent, template};
 use crate::app::fix::find_fix;
-use crate::app::survey::{PREVIEW_LIMIT, SampleState, tally};
-use crate::app::{Data, DataSource, KnownEntry, LeftOut, Outcome, Preview, SampleView, Wish, Work};
+use crate::app::sample_status::{PREVIEW_LIMIT, SampleState, tally};
+use crate::app::{
+    Data, DataSource, KnownEntry, LeftOut, Outcome, Preview, ResolvedRequest, SampleView, Work,
+};
 use crate::chat::jinja::TemplateSet;
 use crate::chat::{Sample, SampleFile, read_sound_samples};
-use crate::diagnose::special_truth;
+use crate::diagnose::token_report;
 use crate::error::with_causes;
 use crate::hub::{HubOptions, cached_models};
 use crate::labels::IMAGE_TOKEN_INDEX;
@@ -64,7 +66,7 @@ pub fn perform(work: Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Ou
         Work::Remember(tokenizer) => recent::remember(&tokenizer),
         Work::Explain { view, index } => emit(Outcome::Explained(explain(&view, index))),
         Work::RenderTemplate(work) => emit(Outcome::Rendered(template::render(&work))),
-        Work::Special(setup) => emit(Outcome::Special(Box::new(special_truth(&setup)))),
+        Work::Special(setup) => emit(Outcome::Special(Box::new(token_report(&setup)))),
         Work::Panel(work) => panels::perform(work, cancelled, &mut |outcome| emit(Outcome::Panel(outcome))),
         Work::Vocabulary(tokenizer) => emit(Outcome::Vocabulary(Arc::new(tokenizer.vocabulary()))),
     }
@@ -93,7 +95,7 @@ fn survey(setup: &Setup, samples: &[Sample], cancelled: &dyn Fn() -> bool, emit:
     }
 }
 
-fn preview(wish: &Wish, sample: &Sample, samples: &[Sample]) -> Result<Preview, String> {
+fn preview(wish: &ResolvedRequest, sample: &Sample, samples: &[Sample]) -> Result<Preview, String> {
     let setup = resolve(&wish.base, &wish.request).map_err(|e| with_causes(&e))?;
     let current = SampleState::of(&setup, &setup.inspect(sample));
     let samples = samples.get(..PREVIEW_LIMIT).unwrap_or(samples);

@@ -13,12 +13,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
 
+use super::fast_labeler::{FastLabeler, Scratch, Tally};
 use super::report::{Counted, Lengths, Report};
-use super::tally::{Scratch, Tallier, Tally};
 use crate::chat::layout::Layout;
 use crate::chat::{PlainRecord, Sample, sample_of};
 use crate::data::Record;
-use crate::diagnose::{Attribution, CHECKS, Concern, Plan, Verdict};
+use crate::diagnose::{Attribution, CHECKS, Plan, RuleHit, Verdict};
 use crate::error::{Error, Result};
 use crate::labels::{IGNORE_INDEX, Inspection, Labelled};
 use crate::setup::Setup;
@@ -63,7 +63,7 @@ impl State {
 
 /// One record after the scan, in input order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Judged {
+pub struct RecordStatus {
     /// The sample's id; `None` for a record that is no sample.
     pub id: Option<String>,
     /// `None` for a record that is no sample.
@@ -75,21 +75,21 @@ pub struct Judged {
 pub struct Batch {
     pub report: Report,
     /// One for each record.
-    pub judged: Vec<Judged>,
-    /// Samples that went the quick way.
+    pub judged: Vec<RecordStatus>,
+    /// Samples that went the quick mode.
     pub tallied: usize,
 }
 
 /// How a scan goes about its samples.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Way {
+pub enum ScanMode {
     /// Tally what is surely sound; this share of it, from 0 to 1, is labelled the reference way too and compared.
     Quick { verify: f64 },
     /// Label every sample in full.
     Reference,
 }
 
-impl Default for Way {
+impl Default for ScanMode {
     /// One sample in some thousands is compared, which costs some hundredths of the time.
     fn default() -> Self {
         Self::Quick { verify: 1.0 / 4096.0 }
@@ -105,18 +105,18 @@ pub struct Scanner {
     source_key: Option<String>,
     /// The layout of all records; `None` tells each by its keys.
     layout: Option<Layout>,
-    /// The quick way, or why it is not gone.
+    /// The quick mode, or why it is not gone.
     quick: std::result::Result<Arc<Quick>, String>,
 }
 
 /// What the quick way needs.
 #[derive(Debug)]
 struct Quick {
-    tallier: Tallier,
+    tallier: FastLabeler,
     /// Share of tallied samples that is compared.
     verify: f64,
     /// The concern of a sample whose answer a lone space opens.
-    bare_space: Option<Concern>,
+    bare_space: Option<RuleHit>,
     /// One for each thread of the pool, and one for a caller outside of it.
     scratch: Vec<Mutex<Scratch>>,
 }
@@ -124,48 +124,49 @@ struct Quick {
 /// What was found of some records, in their order.
 #[derive(Debug, Default)]
 struct Part {
-    seen: Vec<Seen>,
+    seen: Vec<RecordResult>,
     /// Stretches that tallied samples learn, one sample behind the other.
     learned: Vec<Range<usize>>,
 }
 
 /// One record.
 #[derive(Debug)]
-enum Seen {
+enum RecordResult {
     Tallied {
         id: String,
         source: Option<String>,
         tally: Tally,
     },
-    Looked(Box<Looked>),
+    Analyzed(Box<Analyzed>),
     /// The record is no sample.
     Bad(String),
 }
 
 /// A sample with everything that is counted of it.
 #[derive(Debug)]
-struct Looked {
+struct Analyzed {
     sample: Sample,
     source: Option<String>,
     inspection: Inspection,
-    concerns: Vec<Concern>,
+    concerns: Vec<RuleHit>,
 }
 
 impl Scanner {
     /// A scanner for a set-up. Encodes some hundred texts to see whether the quick way can be gone.
     pub fn new(setup: Arc<Setup>, source_key: Option<String>, layout: Option<Layout>) -> Self {
         let attribution = Arc::new(Attribution::new(Plan::of(&setup)));
-        Self { setup, attribution, source_key, layout, quick: Err(String::new()) }.with_way(Way::default())
+        Self { setup, attribution, source_key, layout, quick: Err(String::new()) }
+            .with_mode(ScanMode::default())
     }
 
-    /// The same, going another way.
-    pub fn with_way(self, way: Way) -> Self {
-        let quick = match (way, self.layout) {
-            (Way::Reference, _) => Err("the reference way was asked for".to_string()),
-            (Way::Quick { verify }, None | Some(Layout::Llava | Layout::ShareGpt)) => {
+    /// The same, going another mode.
+    pub fn with_mode(self, mode: ScanMode) -> Self {
+        let quick = match (mode, self.layout) {
+            (ScanMode::Reference, _) => Err("the reference way was asked for".to_string()),
+            (ScanMode::Quick { verify }, None | Some(Layout::Llava | Layout::ShareGpt)) => {
                 Quick::new(&self.setup, verify).map(Arc::new)
             }
-            (Way::Quick { .. }, Some(layout)) => Err(format!("the layout is {}", layout.name())),
+            (ScanMode::Quick { .. }, Some(layout)) => Err(format!("the layout is {}", layout.name())),
         };
         Self { quick, ..self }
     }
@@ -208,21 +209,21 @@ impl Scanner {
             let mut learned = part.learned.as_slice();
             for (record, seen) in records.iter().zip(part.seen) {
                 judged.push(match seen {
-                    Seen::Tallied { id, source, tally } => {
+                    RecordResult::Tallied { id, source, tally } => {
                         let (own, rest) = learned.split_at_checked(tally.rounds).unwrap_or_default();
                         learned = rest;
                         tallied += 1;
                         self.count_tallied(&mut report, record, (&id, source.as_deref()), tally, own);
-                        Judged { id: Some(id), state: Some(State::Sound) }
+                        RecordStatus { id: Some(id), state: Some(State::Sound) }
                     }
-                    Seen::Looked(looked) => {
+                    RecordResult::Analyzed(looked) => {
                         let state = State::of(&looked.inspection);
                         self.count(&mut report, record, &looked, state);
-                        Judged { id: Some(looked.sample.id), state: Some(state) }
+                        RecordStatus { id: Some(looked.sample.id), state: Some(state) }
                     }
-                    Seen::Bad(message) => {
+                    RecordResult::Bad(message) => {
                         report.count_bad(&record.place, &message);
-                        Judged { id: None, state: None }
+                        RecordStatus { id: None, state: None }
                     }
                 });
             }
@@ -260,7 +261,10 @@ impl Scanner {
                 (Some(quick), Some(scratch)) => self.tally(quick, scratch, record, &mut part.learned)?,
                 _ => None,
             };
-            let looked = || self.look(record).map_or_else(Seen::Bad, |looked| Seen::Looked(Box::new(looked)));
+            let looked = || {
+                self.look(record)
+                    .map_or_else(RecordResult::Bad, |looked| RecordResult::Analyzed(Box::new(looked)))
+            };
             part.seen.push(tallied.unwrap_or_else(looked));
         }
         Ok(part)
@@ -273,10 +277,10 @@ impl Scanner {
         scratch: &mut Scratch,
         record: &Record,
         learned: &mut Vec<Range<usize>>,
-    ) -> Result<Option<Seen>> {
+    ) -> Result<Option<RecordResult>> {
         let Some(plain) = PlainRecord::read(&record.bytes) else { return Ok(None) };
         let Some(tally) = quick.tallier.tally(scratch, &plain) else { return Ok(None) };
-        if is_drawn(record.place.index, quick.verify) {
+        if is_verified(record.place.index, quick.verify) {
             self.compare(scratch, record, tally.bare_spaces > 0)?;
         }
         learned.extend_from_slice(scratch.learned());
@@ -286,7 +290,7 @@ impl Scanner {
             None => None,
         };
         let id = plain.id.unwrap_or_else(|| record.place.index.to_string());
-        Ok(Some(Seen::Tallied { id, source, tally }))
+        Ok(Some(RecordResult::Tallied { id, source, tally }))
     }
 
     /// Labels the sample that was tallied last the reference way too.
@@ -338,14 +342,14 @@ impl Scanner {
         });
     }
 
-    fn look(&self, record: &Record) -> std::result::Result<Looked, String> {
+    fn look(&self, record: &Record) -> std::result::Result<Analyzed, String> {
         let (sample, source) = self.parse(record)?;
         let inspection = self.setup.inspect(&sample);
         let concerns = self.attribution.of(&sample, &inspection);
-        Ok(Looked { sample, source, inspection, concerns })
+        Ok(Analyzed { sample, source, inspection, concerns })
     }
 
-    fn count(&self, report: &mut Report, record: &Record, looked: &Looked, state: State) {
+    fn count(&self, report: &mut Report, record: &Record, looked: &Analyzed, state: State) {
         let labelled = looked.inspection.result.as_ref().ok();
         let learned = labelled.map(|l| ranges(&l.labels)).unwrap_or_default();
         let lengths = labelled.map(|l| self.lengths(l, &learned));
@@ -398,9 +402,9 @@ impl Quick {
     fn new(setup: &Setup, verify: f64) -> std::result::Result<Self, String> {
         let check = CHECKS.iter().find(|check| check.id == BARE_SPACE);
         Ok(Self {
-            tallier: Tallier::new(setup)?,
+            tallier: FastLabeler::new(setup)?,
             verify: verify.clamp(0.0, 1.0),
-            bare_space: check.map(|c| Concern { id: c.id, title: c.title, verdict: Verdict::Note }),
+            bare_space: check.map(|c| RuleHit { id: c.id, title: c.title, verdict: Verdict::Note }),
             scratch: (0..=rayon::current_num_threads()).map(|_| Mutex::default()).collect(),
         })
     }
@@ -412,7 +416,7 @@ impl Quick {
 }
 
 /// True for the records of a share, evenly spread over the input: 0.05 takes every twentieth.
-fn is_drawn(index: u64, share: f64) -> bool {
+fn is_verified(index: u64, share: f64) -> bool {
     let before = |index: u64| (index as f64 * share).ceil();
     before(index + 1) > before(index)
 }

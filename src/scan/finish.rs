@@ -6,13 +6,13 @@
 
 use rayon::prelude::*;
 
-use super::drawn::{Drawn, FixEffect, Lot};
 use super::engine::Scanner;
 use super::example::{Example, Mask};
+use super::fix_samples::{FixEffect, FixSample, SampledRecord};
 use super::report::Report;
 use crate::chat::Sample;
 use crate::data::{Place, Record};
-use crate::diagnose::{Change, Fix, Plan, conversations, diagnose_plan, fix_search, health};
+use crate::diagnose::{Change, Fix, Plan, conversations, diagnose_plan, fix_search, label_verdict};
 use crate::labels::Inspection;
 use crate::setup::Setup;
 
@@ -36,7 +36,7 @@ impl Scanner {
     /// The proposals change LLaVA's templates and rules; for a chat template there are none to try.
     fn try_fixes(&self, report: &mut Report) {
         if self.setup().chat.is_some() {
-            report.drawn = Drawn::default();
+            report.drawn = FixSample::default();
             return;
         }
         let plan = self.plan();
@@ -46,17 +46,20 @@ impl Scanner {
             .collect();
         let plans: Vec<&Plan> = std::iter::once(plan).chain(fixes.iter().map(|(_, plan)| plan)).collect();
         let lots = [&mut report.drawn.lost, &mut report.drawn.sound];
-        lots.into_iter().flatten().collect::<Vec<&mut Lot>>().into_par_iter().for_each(|lot| {
+        lots.into_iter().flatten().collect::<Vec<&mut SampledRecord>>().into_par_iter().for_each(|lot| {
             let place = Place { file: String::new(), line: 1, byte: 0, index: 0 };
             let Some(sample) = lot.record.take().and_then(|record| self.sample(place, record)) else {
                 return;
             };
-            let judge = |plan: &&Plan| health(plan, &sample, &plan.inspect(&sample));
+            let judge = |plan: &&Plan| label_verdict(plan, &sample, &plan.inspect(&sample));
             let all: Vec<_> = plans.iter().map(judge).collect();
             // A sample that learns nothing is as lost as one that the length check loses.
-            lot.right = all.iter().map(|health| health.right && health.supervised > 0).collect();
-            lot.supervised =
-                all.iter().map(|health| u64::try_from(health.supervised).unwrap_or(u64::MAX)).collect();
+            lot.right =
+                all.iter().map(|label_verdict| label_verdict.right && label_verdict.supervised > 0).collect();
+            lot.supervised = all
+                .iter()
+                .map(|label_verdict| u64::try_from(label_verdict.supervised).unwrap_or(u64::MAX))
+                .collect();
         });
         report.fixes = fixes
             .into_iter()
@@ -78,7 +81,7 @@ fn proposals(plan: &Plan) -> Vec<Fix> {
     let samples = conversations();
     let inspections: Vec<Inspection> = samples.iter().map(|sample| plan.inspect(sample)).collect();
     let mut both = samples.iter().zip(&inspections);
-    if both.all(|(sample, inspection)| health(plan, sample, inspection).right) {
+    if both.all(|(sample, inspection)| label_verdict(plan, sample, inspection).right) {
         return Vec::new();
     }
     let search = fix_search(plan, &[]);

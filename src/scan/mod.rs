@@ -10,18 +10,18 @@
 
 mod checkpoint;
 mod counts;
-mod drawn;
+mod delta_fit;
 mod engine;
 mod example;
+mod fast_labeler;
 mod finish;
-mod law;
+mod fix_samples;
 mod report;
-mod tally;
 
 pub use checkpoint::{Checkpoint, Position};
 pub use counts::{CauseCount, CutLoss, SourceCount};
-pub use drawn::{DRAWN, Drawn, FixEffect, Lot};
-pub use engine::{Batch, Judged, Scanner, State, Way};
+pub use delta_fit::ScanDeltaFit;
+pub use engine::{Batch, RecordStatus, ScanMode, Scanner, State};
 pub use example::{BadRecord, Example, Look, Mask, Stretch};
-pub use law::DeltaLaw;
+pub use fix_samples::{DRAWN, FixEffect, FixSample, SampledRecord};
 pub use report::{Counted, Lengths, MOST_ROUNDS, MOST_SOURCES, Report, SCHEMA_VERSION, bucket};

@@ -16,7 +16,7 @@
 //! | `by_length`, `by_share` | samples by ids (powers of two) and by the share of learned ids (tenths) |
 //! | `at_length` | what a cut at these lengths takes: [`CutLoss`] |
 //! | `by_source`, `other_sources` | by the value of `--source-key`; the first [`MOST_SOURCES`] names, the rest together |
-//! | `drawn`, `fixes` | samples drawn by lot, and what each proposed fix makes of them: [`Drawn`], [`FixEffect`] |
+//! | `drawn`, `fixes` | samples drawn by lot, and what each proposed fix makes of them: [`FixSample`], [`FixEffect`] |
 //!
 //! Lists are cut by an order that does not depend on who came first (the place, or a number drawn from it).
 
@@ -26,12 +26,12 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::counts::{CauseCount, CutLoss, SourceCount, add, count_one};
-use super::drawn::{Drawn, FixEffect};
+use super::delta_fit::ScanDeltaFit;
 use super::engine::State;
 use super::example::{BadRecord, Example, clipped, keep_first};
-use super::law::DeltaLaw;
+use super::fix_samples::{FixEffect, FixSample};
 use crate::data::Place;
-use crate::diagnose::{Concern, DataLaw, Differences};
+use crate::diagnose::{DataDeltaFit, Differences, RuleHit};
 use crate::error::{Error, Result};
 
 /// Version of the JSON; another one is refused when reports are merged.
@@ -67,7 +67,7 @@ pub struct Report {
     pub by_cause: BTreeMap<String, CauseCount>,
     pub by_rounds: BTreeMap<u64, u64>,
     pub delta_by_rounds: Differences,
-    pub delta_law: Option<DeltaLaw>,
+    pub delta_law: Option<ScanDeltaFit>,
     pub tokens: u64,
     pub supervised: u64,
     pub lost: u64,
@@ -79,7 +79,7 @@ pub struct Report {
     pub by_source: BTreeMap<String, SourceCount>,
     pub other_sources: SourceCount,
     pub fixes: Vec<FixEffect>,
-    pub drawn: Drawn,
+    pub drawn: FixSample,
 }
 
 /// One sample on its way into the counts.
@@ -96,7 +96,7 @@ pub struct Counted<'a> {
     pub source: Option<&'a str>,
     /// `None` for a sample that raises.
     pub lengths: Option<Lengths<'a>>,
-    pub concerns: &'a [Concern],
+    pub concerns: &'a [RuleHit],
 }
 
 /// Lengths of one labelled sample, in ids.
@@ -255,7 +255,7 @@ impl Report {
 
     /// Works out anew what follows from the counts: the law of the difference, and what fixes do.
     pub fn settle(&mut self) {
-        self.delta_law = DataLaw::of_most(&self.delta_by_rounds).map(DeltaLaw::from);
+        self.delta_law = DataDeltaFit::of_most(&self.delta_by_rounds).map(ScanDeltaFit::from);
         let lost = self.lost_samples();
         for (index, fix) in self.fixes.iter_mut().enumerate() {
             fix.measure(index, &self.drawn, lost);

@@ -16,7 +16,7 @@ pub const CHAT: &str = "chat";
 
 /// What a user asks for beyond the names of template and strategy.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ChatWish {
+pub struct ChatOptions {
     /// One of the tokenizer's templates by name; transformers chooses without.
     pub name: Option<String>,
     /// A template's text in place of the file's, as a user edits it.

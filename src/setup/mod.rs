@@ -11,7 +11,7 @@ mod request;
 mod source;
 mod stop;
 
-pub use chat::{CHAT, ChatWish, wants_chat};
+pub use chat::{CHAT, ChatOptions, wants_chat};
 pub use model::{ModelSource, SEEDED_PREFIX, layer_bytes};
 pub use overrides::{OverrideEffect, TokenChoice, apply};
 pub use recipe::{RECIPES, Recipe};

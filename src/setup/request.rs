@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::chat::{self, ChatWish, wants_chat};
+use super::chat::{self, ChatOptions, wants_chat};
 use super::{OverrideEffect, Recipe, TokenChoice, apply};
 use crate::chat::layout::Layout;
 use crate::chat::{Sample, SeparatorStyle, Template};
@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::hub::HubOptions;
 use crate::labels::rules::two::TwoRule;
 use crate::labels::{Inspection, Labelled, PromptOptions, Rule, inspect, inspect_two};
-use crate::masks::{Method, Strategy, inspect_own_division};
+use crate::masks::{Method, Strategy, inspect_preset_labels};
 use crate::tokenizer::{LoadOptions, Role, Tokenizer};
 
 /// A wish that follows something else unless a name is given.
@@ -32,7 +32,7 @@ pub struct Request {
     /// A rule's or a strategy's name, or [`AUTO`].
     pub preprocess: String,
     /// What goes with a chat template.
-    pub chat: ChatWish,
+    pub chat: ChatOptions,
     /// The layout of data files; `None` recognises it.
     pub layout: Option<Layout>,
     /// A recipe's name, [`AUTO`] or [`NONE`].
@@ -56,7 +56,7 @@ impl Default for Request {
             tokenizer: "sample:phi-2".to_string(),
             template: AUTO.to_string(),
             preprocess: AUTO.to_string(),
-            chat: ChatWish::default(),
+            chat: ChatOptions::default(),
             layout: None,
             recipe: AUTO.to_string(),
             overrides: BTreeMap::new(),
@@ -101,7 +101,7 @@ impl Setup {
         if let Some(method) = &self.chat {
             return method.inspect(&self.tokenizer, sample);
         }
-        if let Some(inspection) = inspect_own_division(&self.tokenizer, sample, None) {
+        if let Some(inspection) = inspect_preset_labels(&self.tokenizer, sample, None) {
             return inspection;
         }
         match self.numbers {

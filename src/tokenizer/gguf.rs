@@ -10,6 +10,7 @@ use tokenizers::AddedToken;
 use tokenizers::models::bpe::{BPE, Vocab};
 use tokenizers::models::unigram::Unigram;
 
+use super::classless_format::ClasslessFormat;
 use super::convert::{byte_level_step, llama_decoder, part, qwen2_parts};
 use super::core::{AddedTokenWithId, CoreParts};
 use super::files::FileSet;
@@ -18,7 +19,6 @@ use super::formats::gguf_split::split;
 use super::formats::sentencepiece::{MergeOrder, build_bpe, charsmap_json};
 use super::formats::word_piece;
 use super::special::Role;
-use super::standalone::Standalone;
 use crate::error::{Error, Result};
 
 /// `token_type` of control and user-defined tokens.
@@ -32,7 +32,7 @@ const KINDS: &str = "llama, gpt2, gemma4, bert and t5 are";
 ///
 /// # Errors
 /// A broken header, keys that are missing, a kind that is not known.
-pub(super) fn read(files: &FileSet, name: &str) -> Result<Standalone> {
+pub(super) fn read(files: &FileSet, name: &str) -> Result<ClasslessFormat> {
     let path = files.path_of(name);
     let reader = files.open(name)?.ok_or_else(|| Error::format(&path, "the file is gone"))?;
     let metadata = gguf::read(reader, &path)?;
@@ -85,7 +85,7 @@ pub(super) fn read(files: &FileSet, name: &str) -> Result<Standalone> {
     let has = |role: Role| roles.iter().any(|(r, _)| *r == role);
     let adds_bos = metadata.flag("add_bos_token").unwrap_or(kind == "llama") && has(Role::Bos);
     let adds_eos = metadata.flag("add_eos_token").unwrap_or(false) && has(Role::Eos);
-    Ok(Standalone { parts, roles, adds_bos, adds_eos, note })
+    Ok(ClasslessFormat { parts, roles, adds_bos, adds_eos, note })
 }
 
 fn llama(metadata: &Metadata, tokens: &[String], scores: &[f64], path: &Path) -> Result<CoreParts> {

@@ -155,7 +155,7 @@ fn without_dummy_space(core: &Core) -> Result<Core> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tokenizer::{FileSet, LoadOptions, Loader, QuickEncoder, Unsure, Words, load};
+    use crate::tokenizer::{CachedEncoder, FileSet, LoadOptions, Loader, Uncertain, WordCache, load};
 
     fn code_llama(loader: Loader) -> Tokenizer {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/small/tokenizers/code_llama");
@@ -184,9 +184,9 @@ mod tests {
     #[test]
     fn a_scan_leaves_such_texts_to_the_tokenizer() {
         let tokenizer = std::sync::Arc::new(code_llama(Loader::Fast));
-        let Ok(quick) = QuickEncoder::new(&tokenizer) else { panic!("the fast class has joints") };
-        let encode = |text: &str| quick.encode(&mut Words::default(), text, false, &mut Vec::new());
-        assert_eq!(encode("a b <FILL_ME> c"), Err(Unsure));
+        let Ok(quick) = CachedEncoder::new(&tokenizer) else { panic!("the fast class has joints") };
+        let encode = |text: &str| quick.encode(&mut WordCache::default(), text, false, &mut Vec::new());
+        assert_eq!(encode("a b <FILL_ME> c"), Err(Uncertain));
         assert_eq!(encode("a b c"), Ok(()));
     }
 }

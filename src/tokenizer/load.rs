@@ -20,7 +20,7 @@ use super::slow::tiktoken::{TiktokenClass, TiktokenClassKind};
 use super::slow::xlm_roberta::XlmRobertaClass;
 use super::slow::{SlowClass, split::Splitter};
 use super::special::{Role, SpecialToken};
-use super::{fast, standalone, v5};
+use super::{classless_format, fast, v5};
 use crate::error::{Error, Result};
 
 /// What the user may fix about the loading; `None` takes the default.
@@ -59,7 +59,7 @@ fn embedding_rows(files: &FileSet) -> Option<usize> {
 
 fn load_class(name: &str, files: &FileSet, options: LoadOptions) -> Result<Tokenizer> {
     let files = &recognize(files)?;
-    if let Some(mut tokenizer) = standalone::load(files, options)? {
+    if let Some(mut tokenizer) = classless_format::load(files, options)? {
         tokenizer.name = name.to_string();
         return Ok(tokenizer);
     }

@@ -24,7 +24,7 @@ pub enum SlowKind {
     Qwen2,
     /// No slow class here; 5.x rebuilds its pipeline.
     Gemma,
-    /// Words by rules, then WordPiece from `vocab.txt`.
+    /// WordCache by rules, then WordPiece from `vocab.txt`.
     Bert,
     /// SentencePiece Unigram with ids moved up by one.
     XlmRoberta,
@@ -51,13 +51,13 @@ pub enum FastChange {
 
 /// Which of the two families of a class has an attribute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Having {
+pub enum AttributeScope {
     Neither,
     Slow,
     Both,
 }
 
-impl Having {
+impl AttributeScope {
     /// Whether the class of this loader has it.
     pub fn is_in(self, loader: Loader) -> bool {
         match self {
@@ -83,7 +83,7 @@ pub struct Profile {
     pub adds_bos: bool,
     pub adds_eos: bool,
     /// The attributes `add_bos_token`, `add_eos_token` and `add_prefix_space` in 4.x.
-    pub attributes: [Having; 3],
+    pub attributes: [AttributeScope; 3],
     pub clean_up_tokenization_spaces: bool,
     /// Padding side of the fast class without a value in the configuration.
     pub fast_padding_side: Side,
@@ -114,7 +114,7 @@ const GENERIC: Profile = Profile {
     mask: None,
     adds_bos: false,
     adds_eos: false,
-    attributes: [Having::Neither; 3],
+    attributes: [AttributeScope::Neither; 3],
     clean_up_tokenization_spaces: true,
     fast_padding_side: Side::Right,
     fast_change: FastChange::Nothing,
@@ -125,7 +125,7 @@ const GPT2: Profile = Profile {
     slow: Some(SlowKind::ByteLevel),
     tokens: ENDOFTEXT,
     wraps_strings: Some(true),
-    attributes: [Having::Both, Having::Neither, Having::Both],
+    attributes: [AttributeScope::Both, AttributeScope::Neither, AttributeScope::Both],
     fast_change: FastChange::PrefixSpace,
     ..GENERIC
 };
@@ -138,7 +138,7 @@ const ROBERTA: Profile = Profile {
     mask: Some(false),
     adds_bos: true,
     adds_eos: true,
-    attributes: [Having::Neither, Having::Neither, Having::Both],
+    attributes: [AttributeScope::Neither, AttributeScope::Neither, AttributeScope::Both],
     fast_change: FastChange::PrefixSpaceAndTrim,
     ..GENERIC
 };
@@ -149,7 +149,7 @@ const LLAMA_PROFILE: Profile = Profile {
     tokens: LLAMA,
     wraps_strings: Some(false),
     adds_bos: true,
-    attributes: [Having::Both, Having::Both, Having::Neither],
+    attributes: [AttributeScope::Both, AttributeScope::Both, AttributeScope::Neither],
     clean_up_tokenization_spaces: false,
     fast_padding_side: Side::Left,
     fast_change: FastChange::BosAndEos,
@@ -186,20 +186,20 @@ const PROFILES: &[Profile] = &[
     Profile {
         class: "CodeGenTokenizer",
         wraps_strings: Some(false),
-        attributes: [Having::Slow, Having::Neither, Having::Both],
+        attributes: [AttributeScope::Slow, AttributeScope::Neither, AttributeScope::Both],
         ..GPT2
     },
     Profile {
         class: "GPTNeoXTokenizer",
         slow: None,
-        attributes: [Having::Neither, Having::Neither, Having::Both],
+        attributes: [AttributeScope::Neither, AttributeScope::Neither, AttributeScope::Both],
         wraps_strings: None,
         ..GPT2
     },
     Profile {
         class: "BloomTokenizer",
         tokens: &[(Role::Bos, "<s>"), (Role::Eos, "</s>"), (Role::Unk, "<unk>"), (Role::Pad, "<pad>")],
-        attributes: [Having::Neither, Having::Neither, Having::Both],
+        attributes: [AttributeScope::Neither, AttributeScope::Neither, AttributeScope::Both],
         clean_up_tokenization_spaces: false,
         fast_change: FastChange::PrefixSpaceAnywhere,
         ..GENERIC

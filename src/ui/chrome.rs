@@ -2,7 +2,7 @@
 
 use super::canvas::{Canvas, wrapped};
 use super::theme::Meaning;
-use crate::app::survey::SampleState;
+use crate::app::sample_status::SampleState;
 use crate::app::{
     Action, App, Area, Binding, Load, Notice, Panes, Screen, Target, Tier, bindings, context, hints, tour,
 };

@@ -11,7 +11,7 @@ use crate::tokenizer::{Piece, TokenId};
 /// Draws the inspector.
 pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes, view: &SampleView) {
     let area = panes.inspector;
-    let index = app.eye.token;
+    let index = app.view_state.token;
     if area.height == 0 || view.token(index).is_none() {
         return;
     }
@@ -21,7 +21,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes, view: &SampleView
     }
     let y = area.y - 1;
     canvas.divider(panes.frame, y, Meaning::Quiet);
-    let title = format!(" token {} of {} · {} ", index, view.len(), app.eye.density.name());
+    let title = format!(" token {} of {} · {} ", index, view.len(), app.view_state.density.name());
     canvas.text(Area::new(area.x, y, area.width, 1), &title, Meaning::Strong);
     facts(canvas, area.line(0), view, index);
     pair(canvas, area.line(1), "label", &label_line(view, index), label_meaning(view, index));

@@ -22,7 +22,7 @@ use crate::text::{Glyph, GlyphKind, Spaces, glyphs};
 /// Draws the token stream; gives the number of tokens whose glyphs were made.
 pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes, view: &SampleView) -> usize {
     let flow = app.flow(view);
-    let rows = flow.window(app.eye.top, panes.body.height);
+    let rows = flow.window(app.view_state.top, panes.body.height);
     let mut y = panes.body.y;
     let bottom = panes.body.y + panes.body.height;
     let mut named: Option<(usize, u16)> = None;
@@ -117,15 +117,15 @@ fn draw_row(canvas: &mut Canvas<'_>, app: &App, view: &SampleView, area: Area, i
     for placed in items {
         let x = area.x + placed.x.min(area.width);
         let at_cursor = match &placed.item {
-            Item::Token(index) => *index == app.eye.token,
-            Item::Fold(tokens) => tokens.contains(&app.eye.token),
+            Item::Token(index) => *index == app.view_state.token,
+            Item::Fold(tokens) => tokens.contains(&app.view_state.token),
         };
         canvas.hit(
             Area { x, width: placed.width.min(area.width), ..area },
             Target::Token(placed.item.cursor()),
         );
         let end = area.x + area.width;
-        match (&placed.item, app.eye.density) {
+        match (&placed.item, app.view_state.density) {
             (Item::Fold(_), _) => {
                 let meaning = if at_cursor { Meaning::Cursor } else { Meaning::Quiet };
                 canvas.glyphs(x, area.y, end, &placed.glyphs, canvas.style(meaning));

@@ -31,7 +31,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes, view: &SampleView
     // Below the rounds stand the sum, the place of the difference and the marked round.
     let below = if area.height > 14 { 8 } else { 3 };
     let room = usize::from(area.height.saturating_sub(below + 2)).max(1);
-    let first = app.eye.round.saturating_sub(room.saturating_sub(1));
+    let first = app.view_state.round.saturating_sub(room.saturating_sub(1));
     let start = labelled.rounds.first().map_or(0, |r| r.start);
     let mut rows = vec![start_row(view, start, wide)];
     let shown = labelled.rounds.len().saturating_sub(first).min(room);
@@ -50,7 +50,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes, view: &SampleView
         let line = area.line(2 + row);
         let round = first + usize::from(row);
         canvas.hit(line, Target::Round(round));
-        if round == app.eye.round {
+        if round == app.view_state.round {
             canvas.tint(line, Meaning::Selected);
         }
     }
@@ -146,7 +146,7 @@ fn summary(canvas: &mut Canvas<'_>, app: &App, area: Area, view: &SampleView, la
         canvas.spans(area.line(line), &[("loop       ", Meaning::Quiet), (&stop, Meaning::Text)]);
         line += 1;
     }
-    if let Some(round) = view.paired.iter().find(|p| p.alignment.round == app.eye.round)
+    if let Some(round) = view.paired.iter().find(|p| p.alignment.round == app.view_state.round)
         && area.height >= line + 4
     {
         line += paired(canvas, Area { y: area.y + line, height: area.height - line, ..area }, round);
@@ -212,12 +212,12 @@ fn stop_text(stop: &Stop) -> String {
 /// The text that the marked round was measured on: instruction │ answer.
 fn marked_round(canvas: &mut Canvas<'_>, app: &App, area: Area, view: &SampleView, labelled: &Labelled) {
     let prompt = view.inspection.prompt.as_deref().unwrap_or("");
-    let Some(round) = labelled.rounds.get(app.eye.round).filter(|_| area.height > 1) else { return };
+    let Some(round) = labelled.rounds.get(app.view_state.round).filter(|_| area.height > 1) else { return };
     let instruction = prompt.get(round.instruction_text.clone()).unwrap_or("");
     let answer = prompt.get(round.instruction_text.end..round.text.end).unwrap_or("");
     canvas.text(
         area.line(0),
-        &format!("round {} as the rule measures it: instruction │ answer", app.eye.round + 1),
+        &format!("round {} as the rule measures it: instruction │ answer", app.view_state.round + 1),
         Meaning::Quiet,
     );
     let shown: String =

@@ -31,10 +31,10 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes, view: &SampleView
     let width = usize::from(area.width.max(1));
     let room = usize::from(area.height);
     let (from, skip) = if prompt.len() > LAID_OUT_WHOLE {
-        let byte = app.eye.line.saturating_mul(width).min(prompt.len().saturating_sub(1));
+        let byte = app.view_state.line.saturating_mul(width).min(prompt.len().saturating_sub(1));
         ((0..=byte).rev().find(|b| prompt.is_char_boundary(*b)).unwrap_or(0), 0)
     } else {
-        (0, app.eye.line)
+        (0, app.view_state.line)
     };
     // Every glyph is at least a byte; a window needs at most this many characters.
     let wanted = (skip + room) * width;

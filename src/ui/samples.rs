@@ -2,7 +2,7 @@
 
 use super::canvas::Canvas;
 use super::theme::Meaning;
-use crate::app::survey::SampleState;
+use crate::app::sample_status::SampleState;
 use crate::app::{App, Area, Load, Panes, Target};
 
 /// Draws the list.
@@ -28,7 +28,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
         below = 2;
     }
     let room = usize::from(area.height.saturating_sub(below)).max(1);
-    let top = app.eye.sample.saturating_sub(room / 2).min(samples.len().saturating_sub(room));
+    let top = app.view_state.sample.saturating_sub(room / 2).min(samples.len().saturating_sub(room));
     for (n, sample) in samples.iter().enumerate().skip(top).take(room) {
         let line = area.line(u16::try_from(n - top).unwrap_or(u16::MAX).saturating_add(below));
         let (mark, meaning, text) = match app.states.get(n) {
@@ -48,7 +48,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
         }
         canvas.text(rest(x), &text, meaning);
         canvas.hit(line, Target::Sample(n));
-        if n == app.eye.sample {
+        if n == app.view_state.sample {
             canvas.tint(line, Meaning::Selected);
         }
     }

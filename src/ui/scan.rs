@@ -37,10 +37,10 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
         count => format!("  {count} records are no samples"),
     };
     canvas.spans(area.line(0), &[(&head, Meaning::Strong), (&text, meaning), (&bad, Meaning::Bad)]);
-    let rate = format!("{:>7} a second", state.pace.rate());
+    let rate = format!("{:>7} a second", state.throughput.rate());
     if !state.done {
-        let pace = format!("{}{}", share_and_left(&state.pace), rate.trim_start());
-        canvas.text(area.line(1), &pace, Meaning::Quiet);
+        let throughput = format!("{}{}", share_and_left(&state.throughput), rate.trim_start());
+        canvas.text(area.line(1), &throughput, Meaning::Quiet);
     } else if area.width >= 70 {
         canvas.right(area.line(0), &format!(" {rate}"), Meaning::Quiet);
     }

@@ -5,7 +5,7 @@ use super::chrome::recipe_text;
 use super::table::{Cell, table};
 use super::theme::Meaning;
 use crate::app::{App, Area, Panes, SampleView, SpecialTable, Target};
-use crate::diagnose::Weight;
+use crate::diagnose::TokenVerdict;
 use crate::setup::TokenChoice;
 use crate::text::{Spaces, glyphs};
 use crate::tokenizer::{Role, SpecialToken};
@@ -18,15 +18,15 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes, view: &SampleView
         let count = match table {
             SpecialTable::Roles | SpecialTable::Facts => String::new(),
             SpecialTable::Added => {
-                app.special_truth().map_or(" …".to_string(), |t| format!(" {}", t.tokens.len()))
+                app.token_report().map_or(" …".to_string(), |t| format!(" {}", t.tokens.len()))
             }
             SpecialTable::Free => {
-                app.special_truth().map_or(" …".to_string(), |t| format!(" {}", t.reserved.len()))
+                app.token_report().map_or(" …".to_string(), |t| format!(" {}", t.reserved.len()))
             }
         };
         let text = format!(" {}{count} ", table.name());
         let spot = Area { x, width: (area.x + area.width).saturating_sub(x), ..area.line(0) };
-        let meaning = if table == app.eye.table { Meaning::Selected } else { Meaning::Quiet };
+        let meaning = if table == app.view_state.table { Meaning::Selected } else { Meaning::Quiet };
         x = canvas.text(spot, &text, meaning) + 1;
     }
     canvas.text(
@@ -35,7 +35,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes, view: &SampleView
         Meaning::Key,
     );
     let below = Area { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
-    match app.eye.table {
+    match app.view_state.table {
         SpecialTable::Roles => roles(canvas, app, below, view),
         SpecialTable::Facts => facts(canvas, app, below, view),
         SpecialTable::Added => listed(canvas, app, below),
@@ -55,38 +55,38 @@ fn roles(canvas: &mut Canvas<'_>, app: &App, area: Area, view: &SampleView) {
     for row in 0..rows.len() {
         let line = area.line(u16::try_from(row + 1).unwrap_or(u16::MAX));
         canvas.hit(line, Target::Role(row));
-        if row == app.eye.role {
+        if row == app.view_state.role {
             canvas.tint(line, Meaning::Selected);
         }
     }
     let rest = Area { y: area.y + used + 1, height: area.height.saturating_sub(used + 1), ..area };
     let used = effects(canvas, app, rest, view) + 1;
     let rest = Area { y: rest.y + used, height: rest.height.saturating_sub(used), ..rest };
-    remarks(canvas, app, rest, 0);
+    notes(canvas, app, rest, 0);
 }
 
 /// What follows from the roles, for screens where it does not fit under them.
 fn facts(canvas: &mut Canvas<'_>, app: &App, area: Area, view: &SampleView) {
     let mut rest = area;
-    if app.eye.row == 0 {
+    if app.view_state.row == 0 {
         let used = effects(canvas, app, area, view) + 1;
         rest = Area { y: area.y + used, height: area.height.saturating_sub(used), ..area };
     }
-    remarks(canvas, app, rest, app.eye.row.saturating_sub(1));
+    notes(canvas, app, rest, app.view_state.row.saturating_sub(1));
 }
 
 /// Facts about the whole vocabulary, the heaviest first.
-fn remarks(canvas: &mut Canvas<'_>, app: &App, area: Area, skip: usize) {
-    let Some(truth) = app.special_truth() else {
+fn notes(canvas: &mut Canvas<'_>, app: &App, area: Area, skip: usize) {
+    let Some(token_report) = app.token_report() else {
         canvas.text(area.line(0), "looking at every id …", Meaning::Quiet);
         return;
     };
     let mut line = 0;
-    for remark in truth.remarks.iter().skip(skip) {
-        let (mark, meaning) = match remark.weight {
-            Weight::Error => ("✗ ", Meaning::Bad),
-            Weight::Warn => ("! ", Meaning::Warning),
-            Weight::Note => ("· ", Meaning::Quiet),
+    for note in token_report.notes.iter().skip(skip) {
+        let (mark, meaning) = match note.weight {
+            TokenVerdict::Error => ("✗ ", Meaning::Bad),
+            TokenVerdict::Warn => ("! ", Meaning::Warning),
+            TokenVerdict::Note => ("· ", Meaning::Quiet),
         };
         canvas.text(area.line(line), mark, meaning);
         let rest = Area {
@@ -95,8 +95,8 @@ fn remarks(canvas: &mut Canvas<'_>, app: &App, area: Area, skip: usize) {
             y: area.y + line,
             height: area.height.saturating_sub(line),
         };
-        let text = if remark.weight == Weight::Note { Meaning::Quiet } else { Meaning::Text };
-        line += canvas.paragraph(rest, &remark.text, text).max(1);
+        let text = if note.weight == TokenVerdict::Note { Meaning::Quiet } else { Meaning::Text };
+        line += canvas.paragraph(rest, &note.text, text).max(1);
     }
 }
 
@@ -113,7 +113,7 @@ fn listed(canvas: &mut Canvas<'_>, app: &App, area: Area) {
         flags.iter().filter(|(on, _)| *on).map(|(_, name)| *name).collect::<Vec<_>>().join(" ")
     };
     let shown = usize::from(area.height.saturating_sub(1));
-    let rows = app.truth_tokens().iter().skip(app.eye.row).take(shown).map(|token| {
+    let rows = app.token_report_tokens().iter().skip(app.view_state.row).take(shown).map(|token| {
         let roles: Vec<&str> = token.roles.iter().map(|r| r.name()).collect();
         let flags = token.flags.as_ref().map_or("closed list".to_string(), flags);
         vec![
@@ -133,17 +133,17 @@ fn shown_spaces(content: &str) -> String {
 
 /// Tokens that a role could take without growing the vocabulary.
 fn free(canvas: &mut Canvas<'_>, app: &App, area: Area) {
-    let Some(truth) = app.special_truth() else {
+    let Some(token_report) = app.token_report() else {
         canvas.text(area.line(0), "looking at every id …", Meaning::Quiet);
         return;
     };
-    if truth.reserved.is_empty() {
+    if token_report.reserved.is_empty() {
         let text = "No special token is free: every one has a role or a meaning. A new one grows the vocabulary by a row.";
         canvas.paragraph(area, text, Meaning::Text);
         return;
     }
     let shown = usize::from(area.height.saturating_sub(1));
-    let rows = truth.reserved.iter().skip(app.eye.row).take(shown).map(|token| {
+    let rows = token_report.reserved.iter().skip(app.view_state.row).take(shown).map(|token| {
         vec![
             Cell::new(token.id.to_string(), Meaning::Text),
             Cell::new(token.content.clone(), Meaning::Special),

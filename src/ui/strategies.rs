@@ -79,12 +79,13 @@ fn head(canvas: &mut Canvas<'_>, area: Area, compared: &Compared) -> u16 {
         if roomy { "   learned █ masked ·   where they differ ▓ ○" } else { "   █ · ▓ ○" };
     let sizes = if area.width >= 60 { sizes.as_str() } else { "" };
     canvas.spans(area.line(0), &[(sizes, Meaning::Quiet), (&what, meaning), (legend, Meaning::Quiet)]);
-    let Some(parting) = comparison.parting() else { return 1 };
-    let parting = format!("strategies that subtract prefixes (oi_…) part from the others here: {parting}");
+    let Some(divergence) = comparison.divergence() else { return 1 };
+    let divergence =
+        format!("strategies that subtract prefixes (oi_…) part from the others here: {divergence}");
     let lines = if area.height >= 24 { 3 } else { 1 + u16::from(area.height >= 16) };
     canvas.text(area.line(1), "history ", Meaning::Warning);
     let rest = Area { x: area.x + 8, y: area.y + 1, width: area.width.saturating_sub(8), height: lines };
-    1 + canvas.paragraph(rest, &parting, Meaning::Text).max(1)
+    1 + canvas.paragraph(rest, &divergence, Meaning::Text).max(1)
 }
 
 /// The tokens that there is room for, with the cells of each.

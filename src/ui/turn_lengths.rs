@@ -17,7 +17,7 @@ use crate::labels::{IGNORE_INDEX, Labelled, SegmentKind};
 pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes, view: &SampleView, labelled: &Labelled) {
     let area = panes.body;
     let room = usize::from(area.height.saturating_sub(4)).max(1);
-    let first = app.eye.round.saturating_sub(room.saturating_sub(1));
+    let first = app.view_state.round.saturating_sub(room.saturating_sub(1));
     let shown = labelled.rounds.len().saturating_sub(first).min(room);
     let rows: Vec<Vec<Cell>> = (first..first + shown).filter_map(|turn| row(view, labelled, turn)).collect();
     let used = table(canvas, area, &["", "tokens", "template", "learned", "place"], &rows);
@@ -25,7 +25,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes, view: &SampleView
         let line = area.line(1 + n);
         let turn = first + usize::from(n);
         canvas.hit(line, Target::Round(turn));
-        if turn == app.eye.round {
+        if turn == app.view_state.round {
             canvas.tint(line, Meaning::Selected);
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use maskscope::chat::{Sample, Template, read_samples};
-use maskscope::diagnose::{Plan, Probe, Report, Terms, Verdict, diagnose, diagnose_plan};
+use maskscope::diagnose::{DeltaTerms, Plan, Probe, Report, Verdict, diagnose, diagnose_plan};
 use maskscope::labels::{Inspection, PromptOptions, Rule};
 use maskscope::setup::{Setup, apply};
 use maskscope::tokenizer::Tokenizer;
@@ -118,7 +118,7 @@ fn check_terms(plan: &Plan, inspections: &[Inspection], name: &str) {
     for inspection in inspections {
         let (Ok(labelled), Some(prompt)) = (&inspection.result, &inspection.prompt) else { continue };
         let Some(arithmetic) = plan.arithmetic(inspection.has_image) else { continue };
-        let Some(terms) = Terms::of(labelled, prompt, &arithmetic, &probe) else { continue };
+        let Some(terms) = DeltaTerms::of(labelled, prompt, &arithmetic, &probe) else { continue };
         let delta = labelled.cur_len.unwrap() - labelled.total_len.unwrap();
         assert_eq!(terms.delta(), delta, "{name} {}: {terms:?}", inspection.id);
     }

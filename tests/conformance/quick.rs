@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use maskscope::data::{Record, Records, Source};
-use maskscope::scan::{Scanner, Way};
+use maskscope::scan::{ScanMode, Scanner};
 use maskscope::setup::{Request, load_tokenizer, resolve};
-use maskscope::tokenizer::{LoadOptions, Loader, QuickEncoder, TokenId, Words};
+use maskscope::tokenizer::{CachedEncoder, LoadOptions, Loader, TokenId, WordCache};
 use serde_json::{Value, json};
 
 use crate::strings::load_named;
@@ -27,14 +27,14 @@ fn quick_ids_of_strings() {
         let file = path.file_name().unwrap().to_string_lossy().into_owned();
         let name = file.trim_start_matches("strings.").trim_end_matches(".gz").trim_end_matches(".jsonl");
         let Ok(tokenizer) = load_named(&root, name) else { continue };
-        let encoder = match QuickEncoder::new(&Arc::new(tokenizer)) {
+        let encoder = match CachedEncoder::new(&Arc::new(tokenizer)) {
             Ok(encoder) => encoder,
             Err(reason) => {
                 println!("quick   {name}: refused, {reason}");
                 continue;
             }
         };
-        let mut words = Words::default();
+        let mut words = WordCache::default();
         let mut unsure = 0;
         for line in read_text(&path).lines() {
             let record: Value = serde_json::from_str(line).expect("a record");
@@ -110,8 +110,8 @@ fn both_ways_give_one_report() {
         let setup = Arc::new(resolve(&base, &request).expect("a set-up"));
         for key in [None, Some("source".to_string())] {
             let has_key = key.is_some();
-            let reference = Scanner::new(setup.clone(), key, None).with_way(Way::Reference);
-            let quick = reference.clone().with_way(Way::Quick { verify: 1.0 });
+            let reference = Scanner::new(setup.clone(), key, None).with_mode(ScanMode::Reference);
+            let quick = reference.clone().with_mode(ScanMode::Quick { verify: 1.0 });
             assert_eq!(quick.slow_because(), None, "{name} {}", loader.name());
             // Values of a key are counted in the small sets only: labelling in full takes long.
             let sets: &[&Vec<Record>] =

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use maskscope::data::{Record, Records, Source};
 use maskscope::labels::PromptOptions;
-use maskscope::scan::{Scanner, Way};
+use maskscope::scan::{ScanMode, Scanner};
 use maskscope::setup::{AUTO, NONE, Request, Setup, apply, resolve};
 use maskscope::tokenizer::Tokenizer;
 use serde_json::Value;
@@ -77,7 +77,7 @@ fn check_file(root: &Path, path: &Path, data: &BTreeMap<String, Record>) -> (usi
             Arc::new(apply(&base, &overrides_of(&base, first)).expect("the overrides apply").0)
         });
         let scanner = Scanner::new(Arc::new(setup(tokenizer, first)), None, None);
-        let scanner = scanner.with_way(Way::Quick { verify: 1.0 });
+        let scanner = scanner.with_mode(ScanMode::Quick { verify: 1.0 });
         let mut expected = Counts::default();
         records.iter().for_each(|record| expected.add(record));
         let samples: Vec<Record> =

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::app::action::{Action, Screen};
 use crate::app::bindings::Binding;
 use crate::app::job::{Effect, JobKind, Work as AppWork};
-use crate::app::moves::{lines, step};
+use crate::app::navigation::{lines, step};
 use crate::app::overlays::open_with_known;
 use crate::app::panels::PanelAct::Compare;
 use crate::app::panels::{PanelWork, key};

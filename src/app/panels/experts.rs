@@ -1,6 +1,6 @@
 //! Screen Experts: which experts each token goes to. State, keys and messages; the work is in `runtime::panels::experts`.
 //!
-//! The cursor is the one of screen Labels (`app.eye.token`). What is shown belongs to [`routed::Routed`], which holds
+//! The cursor is the one of screen Labels (`app.view_state.token`). What is shown belongs to [`routed::Routed`], which holds
 //! the view that it was made from; while another run is on its way, the old one stays.
 
 mod layout;
@@ -15,7 +15,7 @@ use crate::app::action::{Action, Screen};
 use crate::app::bindings::{Binding, Context, bind};
 use crate::app::flow::{Density, Flow, Place};
 use crate::app::job::{Effect, JobKind, Work as AppWork};
-use crate::app::moves::{lines, step, vertical};
+use crate::app::navigation::{lines, step, vertical};
 use crate::app::overlays::open;
 use crate::app::panels::PanelAct::Experts;
 use crate::app::panels::{PanelWork, key};
@@ -26,7 +26,7 @@ use crate::app::view::SampleView;
 use crate::hub::HubOptions;
 pub use layout::{Layout, layout};
 pub use routed::Routed;
-use settings::{Dial, ModelPick, Own, Settings};
+use settings::{ModelPick, Own, Setting, Settings};
 use subset::Subset;
 
 /// What of the routing is shown.
@@ -80,7 +80,7 @@ pub struct State {
     /// Why there is no newer routing.
     pub error: Option<String>,
     pub settings: Settings,
-    pub dial: Dial,
+    pub setting: Setting,
     pub view: View,
     /// Position in the list of MoE layers.
     pub layer: usize,
@@ -146,7 +146,7 @@ pub const BINDINGS: &[Binding] = &[
     key(&["V"], Experts(Act::PreviousView), "previous view", None),
     key(&["["], Experts(Act::PreviousLayer), "previous layer", Some("layer")),
     key(&["]"], Experts(Act::NextLayer), "next layer", Some("layer")),
-    key(&["d"], Experts(Act::NextDial), "next dial: capacity_factor, top_k, num_experts, moe_mode", Some("dial")),
+    key(&["d"], Experts(Act::NextDial), "next setting: capacity_factor, top_k, num_experts, moe_mode", Some("setting")),
     key(&["-"], Experts(Act::Less), "turn the dial down", Some("turn")),
     key(&["+", "="], Experts(Act::More), "turn the dial up", Some("turn")),
     key(&["m"], Experts(Act::NextModel), "next model: byte-moe, or a seeded one of each backbone", Some("model")),
@@ -232,8 +232,8 @@ fn show(app: &mut App, view: View) {
 
 fn move_along(app: &mut App, action: Action) -> Option<()> {
     let last = app.panels.experts.routed.as_ref()?.view.len().saturating_sub(1);
-    let at = app.eye.token;
-    app.eye.token = match action {
+    let at = app.view_state.token;
+    app.view_state.token = match action {
         Action::Left => at.saturating_sub(1),
         Action::Right => (at + 1).min(last),
         Action::First => 0,
@@ -253,8 +253,8 @@ fn move_rows(app: &mut App, action: Action) -> Option<()> {
     let routed = app.panels.experts.routed.clone()?;
     let unfolded = all_folds(&routed.view);
     let flow = flow(app, &routed.view, &unfolded);
-    let token = (0..times.max(1)).fold(app.eye.token, |at, _| vertical(&flow, at, direction));
-    app.eye.token = token;
+    let token = (0..times.max(1)).fold(app.view_state.token, |at, _| vertical(&flow, at, direction));
+    app.view_state.token = token;
     Some(())
 }
 
@@ -273,7 +273,7 @@ pub fn flow<'a>(app: &App, view: &'a SampleView, unfolded: &'a BTreeSet<usize>) 
 pub fn top(app: &App, view: &SampleView) -> Place {
     let unfolded = all_folds(view);
     let height = layout(&app.panes(), View::Tokens).tokens.height / 2;
-    flow(app, view, &unfolded).settle(app.panels.experts.top, app.eye.token, height.max(1))
+    flow(app, view, &unfolded).settle(app.panels.experts.top, app.view_state.token, height.max(1))
 }
 
 fn settle(app: &mut App) {
@@ -299,8 +299,8 @@ pub fn act(app: &mut App, act: Act) -> Vec<Effect> {
         Act::PickModel => return open(app, Picker::new(PickKind::Model, picker::models())),
         Act::NextModel => return choose(app, app.panels.experts.settings.model.step(1)),
         Act::PreviousModel => return choose(app, app.panels.experts.settings.model.step(-1)),
-        Act::NextDial => state.dial = state.dial.next(),
-        Act::More | Act::Less => match state.settings.turned(state.dial, act == Act::More) {
+        Act::NextDial => state.setting = state.setting.next(),
+        Act::More | Act::Less => match state.settings.turned(state.setting, act == Act::More) {
             Ok(settings) => return set(app, settings),
             Err(text) => app.notice = Some(Notice { text, is_error: false }),
         },

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use crate::app::action::{Action, Screen};
 use crate::app::bindings::Binding;
 use crate::app::job::{DataSource, Effect, JobKind, Work as AppWork};
-use crate::app::moves::{lines, step};
+use crate::app::navigation::{lines, step};
 use crate::app::panels::PanelAct::Scan;
 use crate::app::panels::{PanelWork, key};
 use crate::app::state::{App, Load, Notice};
 use crate::app::update::{go_to_sample, job};
-use crate::report::{Pace, scan_lines};
+use crate::report::{Throughput, scan_lines};
 use crate::scan::{Example, Report};
 use crate::setup::Setup;
 
@@ -23,7 +23,7 @@ pub struct State {
     /// Esc ended it before that.
     pub ended: bool,
     /// How far it is.
-    pub pace: Pace,
+    pub throughput: Throughput,
     /// Line under the cursor, among those of the report.
     pub row: usize,
     /// First line shown of what stands below the causes.
@@ -57,7 +57,7 @@ pub enum Outcome {
     /// The report so far.
     Counted {
         report: Box<Report>,
-        pace: Pace,
+        throughput: Throughput,
         done: bool,
     },
     Failed(String),
@@ -88,7 +88,7 @@ fn start(app: &mut App) -> Vec<Effect> {
     let source = app.source.clone();
     let state = &mut app.panels.scan;
     state.made_for = Some((setup.clone(), app.source.clone()));
-    (state.report, state.done, state.pace) = (Load::Loading, false, Pace::default());
+    (state.report, state.done, state.throughput) = (Load::Loading, false, Throughput::default());
     (state.row, state.line, state.ended) = (0, 0, false);
     let work = AppWork::Panel(PanelWork::Scan(Box::new(Work { setup, source })));
     vec![job(app, JobKind::Panel(Screen::Scan), work)]
@@ -174,9 +174,9 @@ fn example(app: &mut App) -> Vec<Effect> {
 /// Takes what came of the work.
 pub fn done(app: &mut App, outcome: Outcome) -> Vec<Effect> {
     match outcome {
-        Outcome::Counted { report, pace, done } => {
+        Outcome::Counted { report, throughput, done } => {
             let state = &mut app.panels.scan;
-            (state.report, state.pace) = (Load::Ready(report), pace);
+            (state.report, state.throughput) = (Load::Ready(report), throughput);
             // A batch that was under way when Esc came is counted, but the scan stays ended.
             state.done |= done;
         }

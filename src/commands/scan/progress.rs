@@ -3,8 +3,8 @@
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use crate::data::Meter;
-use crate::report::{Pace, pace_text};
+use crate::data::ByteCounter;
+use crate::report::{Throughput, pace_text};
 use crate::scan::Report;
 use crate::text;
 
@@ -18,7 +18,7 @@ pub struct Progress {
     begun: Instant,
     shown: Option<Instant>,
     visible: bool,
-    meter: Meter,
+    meter: ByteCounter,
     /// Bytes of all sources, where they are known.
     total: Option<u64>,
     /// Samples that an earlier run counted.
@@ -26,7 +26,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    pub fn new(meter: Meter, total: Option<u64>, before: u64) -> Self {
+    pub fn new(meter: ByteCounter, total: Option<u64>, before: u64) -> Self {
         let visible = std::io::stderr().is_terminal();
         Self { begun: Instant::now(), shown: None, visible, meter, total, before }
     }
@@ -37,14 +37,14 @@ impl Progress {
             return;
         }
         self.shown = Some(Instant::now());
-        let pace = Pace {
+        let throughput = Throughput {
             samples: report.samples,
             before: self.before,
             elapsed: self.begun.elapsed(),
             read: self.meter.read(),
             total: self.total,
         };
-        let mut parts = vec![pace_text(&pace)];
+        let mut parts = vec![pace_text(&throughput)];
         parts.extend(report.by_state.iter().map(|(state, count)| format!("{state} {count}")));
         parts.extend(report.causes().into_iter().map(|(id, cause)| format!("{id} {}", cause.samples)));
         let mut line = parts.join(" · ");

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Input;
-use crate::data::{Meter, Record, Records};
+use crate::data::{ByteCounter, Record, Records};
 use crate::error::Result;
 use crate::scan::Position;
 
@@ -30,7 +30,7 @@ pub struct Filled {
 /// Reads one input after another.
 pub struct Reading<'a> {
     inputs: &'a [Input],
-    meter: Meter,
+    meter: ByteCounter,
     wanted: Wanted,
     position: Position,
     open: Option<Records>,
@@ -41,7 +41,7 @@ impl<'a> Reading<'a> {
     /// Everything behind `position`, until `stopped`.
     pub fn new(
         inputs: &'a [Input],
-        meter: Meter,
+        meter: ByteCounter,
         wanted: Wanted,
         position: Position,
         stopped: &'a AtomicBool,
@@ -71,7 +71,7 @@ impl<'a> Reading<'a> {
         Ok(Filled { records, position: self.position, last: false })
     }
 
-    /// The next record of the input under way, or the first one of the next.
+    /// The next record of the input under mode, or the first one of the next.
     fn next(&mut self) -> Result<Option<Record>> {
         loop {
             let Some(input) = self.inputs.get(self.position.source) else { return Ok(None) };

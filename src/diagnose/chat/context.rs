@@ -204,8 +204,8 @@ impl<'a> ChatContext<'a> {
             .par_iter()
             .filter_map(|(facts, sample)| {
                 let turns = facts.turns.as_ref().ok()?;
-                let (before, supervised_before) = health(turns, &facts.masked, self.plan.stops);
-                let (after, supervised_after) = health(turns, &plan.label(sample), plan.stops);
+                let (before, supervised_before) = label_verdict(turns, &facts.masked, self.plan.stops);
+                let (after, supervised_after) = label_verdict(turns, &plan.label(sample), plan.stops);
                 let effect = Effect {
                     tried: 1,
                     repaired: usize::from(!before && after),
@@ -226,7 +226,7 @@ fn total(effects: &[(usize, Effect)]) -> Effect {
 }
 
 /// True where all learned answers begin and end as generation does; and how many tokens are learned.
-fn health(turns: &Anatomy, masked: &Result<Masked, MaskError>, stops: &[TokenId]) -> (bool, usize) {
+fn label_verdict(turns: &Anatomy, masked: &Result<Masked, MaskError>, stops: &[TokenId]) -> (bool, usize) {
     let Ok(masked) = masked else { return (false, 0) };
     let right = Overlay::new(turns, masked, stops).is_some_and(|overlay| overlay.is_right());
     (right, supervised(masked))

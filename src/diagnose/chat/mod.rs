@@ -15,8 +15,8 @@ mod context;
 pub use checks::{CHAT_CHECKS, ChatCheck};
 pub use context::{ChatPlan, ChatSample};
 
+use super::delta_fit::DeltaFits;
 use super::finding::Report;
-use super::law::Laws;
 use crate::chat::Sample;
 use crate::masks::Method;
 use crate::setup::{Setup, stop_tokens};
@@ -46,7 +46,7 @@ pub fn diagnose_chat(plan: &ChatPlan<'_>, samples: &[ChatSample]) -> Report {
     let findings = CHAT_CHECKS.iter().map(|check| check.run(&context)).collect();
     Report {
         findings,
-        laws: Laws { text: None, image: None, data: None },
+        delta_fits: DeltaFits { text: None, image: None, data: None },
         not_checked: not_checked(&context),
     }
 }

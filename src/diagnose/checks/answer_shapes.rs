@@ -2,8 +2,8 @@
 
 use super::{Check, Context, Outcome, Verdict};
 use crate::chat::Sample;
-use crate::diagnose::law::conversation;
-use crate::diagnose::what_if::health;
+use crate::diagnose::delta_fit::conversation;
+use crate::diagnose::what_if::label_verdict;
 
 pub const CHECK: Check = Check { id: "MSK061", title: "answers of some shapes lose tokens", run };
 
@@ -28,7 +28,8 @@ fn run(context: &Context<'_>) -> Outcome {
     if !context.counts() {
         return Outcome::skipped("this rule does not count rounds");
     }
-    let is_right = |sample: &Sample| health(&context.plan, sample, &context.plan.inspect(sample)).right;
+    let is_right =
+        |sample: &Sample| label_verdict(&context.plan, sample, &context.plan.inspect(sample)).right;
     if !is_right(&conversation(2, false)) {
         return Outcome::skipped("plain answers go wrong already, so there is nothing to compare with");
     }

@@ -162,15 +162,15 @@ impl Context<'_> {
         if let Some(first) = self.first_mismatch(&outcome.samples) {
             outcome = outcome.evidence("first", first);
         }
-        for (what, law) in
-            [("text, 1 to 5 rounds", &self.laws.text), ("image, 1 to 5 rounds", &self.laws.image)]
+        for (what, delta_fit) in
+            [("text, 1 to 5 rounds", &self.delta_fits.text), ("image, 1 to 5 rounds", &self.delta_fits.image)]
         {
-            if let Some(law) = law {
-                outcome = outcome.evidence(what, law.formula());
+            if let Some(delta_fit) = delta_fit {
+                outcome = outcome.evidence(what, delta_fit.formula());
             }
         }
-        if let Some(law) = &self.laws.data {
-            outcome = outcome.evidence("your samples", law.formula());
+        if let Some(delta_fit) = &self.delta_fits.data {
+            outcome = outcome.evidence("your samples", delta_fit.formula());
         }
         outcome.searched(self)
     }

@@ -1,11 +1,11 @@
 //! The same files under another class or release: do the ids, and with them the labels, change?
 
 use super::{Check, Context, Outcome, Verdict};
-use crate::diagnose::twin::{TwinDifference, difference};
+use crate::diagnose::alternative_load::{TwinDifference, difference};
 
 pub const CHECK: Check = Check { id: "MSK064", title: "another class or release reads texts otherwise", run };
 
-/// At most so many samples are labelled once more for each twin.
+/// At most so many samples are labelled once more for each alternative load.
 const MOST: usize = 48;
 
 /// Texts that readings are known to differ on: digits, tags with line breaks, what follows a special token.
@@ -20,23 +20,23 @@ const PROBES: [&str; 7] = [
 ];
 
 fn run(context: &Context<'_>) -> Outcome {
-    if context.twins.is_empty() {
+    if context.alternative_loads.is_empty() {
         return Outcome::skipped("these files were not loaded in another way");
     }
     let indices = context.some_samples(MOST);
     let mut evidence = Vec::new();
     let mut differing = Vec::new();
-    for twin in context.twins {
+    for alternative_load in context.alternative_loads {
         let ids = |text: &str| {
             let own = context.plan.setup.tokenizer.encode(text, true);
-            Some((own.ok()?.ids, twin.tokenizer.encode(text, true).ok()?.ids))
+            Some((own.ok()?.ids, alternative_load.tokenizer.encode(text, true).ok()?.ids))
         };
         let probes: Vec<String> = PROBES
             .iter()
             .filter(|text| ids(text).is_some_and(|(own, theirs)| own != theirs))
             .map(|text| format!("{text:?}"))
             .collect();
-        let TwinDifference { ids, outcome } = difference(context, twin, &indices);
+        let TwinDifference { ids, outcome } = difference(context, alternative_load, &indices);
         if ids.is_empty() && outcome.is_empty() && probes.is_empty() {
             continue;
         }
@@ -51,7 +51,7 @@ fn run(context: &Context<'_>) -> Outcome {
         if !probes.is_empty() {
             text += &format!("; other ids for {}", probes.join(", "));
         }
-        evidence.push((twin.name.clone(), text));
+        evidence.push((alternative_load.name.clone(), text));
         differing.extend(ids.into_iter().chain(outcome));
     }
     if evidence.is_empty() {
@@ -62,5 +62,7 @@ fn run(context: &Context<'_>) -> Outcome {
     let cause = "the files give other ids, or other labels, when another class or release of transformers loads them: \
                  train, serve and test with one, or pin ids in a test (`maskscope patch` writes one)";
     let outcome = Outcome::found(Verdict::Note, differing, cause.to_string());
-    evidence.into_iter().fold(outcome, |outcome, (twin, text)| outcome.evidence(&twin, text))
+    evidence
+        .into_iter()
+        .fold(outcome, |outcome, (alternative_load, text)| outcome.evidence(&alternative_load, text))
 }

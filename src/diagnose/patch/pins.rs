@@ -3,7 +3,7 @@
 use super::python::{python_list, python_string};
 use super::{TokenLines, tokenizer_lines};
 use crate::chat::{Sample, Turn};
-use crate::diagnose::law::conversation;
+use crate::diagnose::delta_fit::conversation;
 use crate::diagnose::plan::Plan;
 use crate::labels::{IMAGE_TOKEN_INDEX, multimodal};
 use crate::setup::Setup;

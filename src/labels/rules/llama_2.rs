@@ -2,7 +2,7 @@
 
 use super::{RuleInput, count_rounds, split_ranges};
 use crate::chat::SeparatorStyle;
-use crate::labels::ledger::Ledger;
+use crate::labels::round_counter::RoundCounter;
 use crate::labels::{Labelled, PythonError, Rule};
 
 /// Labels of a prompt.
@@ -14,11 +14,11 @@ pub fn label(input: RuleInput<'_>) -> Result<Labelled, PythonError> {
     input.assert_style(SeparatorStyle::Llama2)?;
     let total_len = input.total_len(&prompt_ids.ids)?;
     let instruction_end = Rule::Llama2.answer_mark(input.template);
-    let mut ledger = Ledger::new(prompt_ids, 1);
+    let mut round_counter = RoundCounter::new(prompt_ids, 1);
     let rounds = split_ranges(input.prompt, input.template.sep2.as_deref().unwrap_or(""));
-    let stop = count_rounds(input, &mut ledger, rounds, &instruction_end, |_, measured| {
+    let stop = count_rounds(input, &mut round_counter, rounds, &instruction_end, |_, measured| {
         measured.instruction_len -= 2;
         Ok(())
     })?;
-    Ok(ledger.finish(total_len, input.options.model_max_length, stop))
+    Ok(round_counter.finish(total_len, input.options.model_max_length, stop))
 }

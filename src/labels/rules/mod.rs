@@ -9,7 +9,7 @@ pub mod v0;
 use std::ops::Range;
 
 use super::encode::{PromptIds, image_ids, piece_len, text_ids};
-use super::ledger::{Ledger, Measured};
+use super::round_counter::{Measured, RoundCounter};
 use super::{PromptOptions, PythonError, Stop};
 use crate::chat::{SeparatorStyle, Template};
 use crate::tokenizer::{Role, Tokenizer};
@@ -54,20 +54,20 @@ impl RuleInput<'_> {
     }
 }
 
-/// Counts the rounds at `ranges` of the prompt into the ledger, and says why it stopped.
+/// Counts the rounds at `ranges` of the prompt into the counter, and says why it stopped.
 ///
 /// A round must be split by `mark` into exactly two parts; the first, with the mark, is its instruction. Both are
 /// measured alone, then `adjust` puts the rule's own offsets on (it gets the round's index).
 fn count_rounds(
     input: RuleInput<'_>,
-    ledger: &mut Ledger,
+    round_counter: &mut RoundCounter,
     ranges: Vec<Range<usize>>,
     mark: &str,
     adjust: impl Fn(usize, &mut Measured) -> Result<(), PythonError>,
 ) -> Result<Stop, PythonError> {
     for range in ranges {
         let round = input.prompt.get(range.clone()).unwrap_or("");
-        let index = ledger.rounds();
+        let index = round_counter.rounds();
         if round.is_empty() {
             return Ok(Stop::EmptyRound { round: index });
         }
@@ -83,7 +83,7 @@ fn count_rounds(
             text: range,
         };
         adjust(index, &mut measured)?;
-        ledger.add_round(measured);
+        round_counter.add_round(measured);
     }
     Ok(Stop::End)
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::{RuleInput, count_rounds, split_ranges};
 use crate::chat::SeparatorStyle;
-use crate::labels::ledger::Ledger;
+use crate::labels::round_counter::RoundCounter;
 use crate::labels::{Labelled, PythonError, Rule};
 
 /// Which of the two functions.
@@ -32,9 +32,13 @@ pub fn label(rule: MptRule, mut input: RuleInput<'_>) -> Result<Labelled, Python
         MptRule::MoeLlava => input.measure(sep)?,
         MptRule::Llava => 0,
     };
-    let mut ledger = Ledger::new(prompt_ids, 0);
-    let stop =
-        count_rounds(input, &mut ledger, rounds(input.prompt, sep), &answer_mark, |index, measured| {
+    let mut round_counter = RoundCounter::new(prompt_ids, 0);
+    let stop = count_rounds(
+        input,
+        &mut round_counter,
+        rounds(input.prompt, sep),
+        &answer_mark,
+        |index, measured| {
             measured.round_len += separator_len;
             if rule == MptRule::Llava {
                 measured.instruction_len -= 1;
@@ -45,8 +49,9 @@ pub fn label(rule: MptRule, mut input: RuleInput<'_>) -> Result<Labelled, Python
                 }
             }
             Ok(())
-        })?;
-    Ok(ledger.finish(total_len, input.options.model_max_length, stop))
+        },
+    )?;
+    Ok(round_counter.finish(total_len, input.options.model_max_length, stop))
 }
 
 /// The prompt cut at the separator: three pieces together first, then two by two.

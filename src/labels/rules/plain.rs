@@ -2,8 +2,8 @@
 
 use crate::chat::{Template, Turn};
 use crate::labels::encode::{image_ids, piece_len};
-use crate::labels::ledger::Ledger;
 use crate::labels::multimodal::IMAGE;
+use crate::labels::round_counter::RoundCounter;
 use crate::labels::{Labelled, PythonError, SegmentKind};
 use crate::tokenizer::Tokenizer;
 
@@ -28,8 +28,8 @@ pub fn label(tokenizer: &Tokenizer, prompt: &str) -> Result<Labelled, PythonErro
     let ids = image_ids(tokenizer, prompt)?;
     let masked = piece_len(tokenizer, IMAGE, true)?;
     let len = i64::try_from(ids.ids.len()).unwrap_or(i64::MAX);
-    let mut ledger = Ledger::new(ids, 0);
-    ledger.name(0, len, SegmentKind::Answer, Some(0));
-    ledger.mask(0, masked, SegmentKind::ImagePrefix, None);
-    Ok(ledger.finish_unchecked(None, None))
+    let mut round_counter = RoundCounter::new(ids, 0);
+    round_counter.name(0, len, SegmentKind::Answer, Some(0));
+    round_counter.mask(0, masked, SegmentKind::ImagePrefix, None);
+    Ok(round_counter.finish_unchecked(None, None))
 }

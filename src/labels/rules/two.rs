@@ -2,7 +2,7 @@
 
 use super::{RuleInput, count_rounds, split_ranges};
 use crate::chat::SeparatorStyle;
-use crate::labels::ledger::Ledger;
+use crate::labels::round_counter::RoundCounter;
 use crate::labels::{Labelled, PythonError, Rule};
 
 /// What is added to a round's length, and to its instruction's.
@@ -58,9 +58,9 @@ impl TwoRule {
         }
         let answer_mark = Rule::V1.answer_mark(input.template);
         let offsets = if input.has_image { self.image } else { self.text };
-        let mut ledger = Ledger::new(prompt_ids, self.start);
+        let mut round_counter = RoundCounter::new(prompt_ids, self.start);
         let rounds = split_ranges(input.prompt, sep2);
-        let stop = count_rounds(input, &mut ledger, rounds, &answer_mark, |index, measured| {
+        let stop = count_rounds(input, &mut round_counter, rounds, &answer_mark, |index, measured| {
             measured.round_len += offsets.round;
             measured.instruction_len += offsets.instruction;
             if self.looks_at_legacy && index > 0 && !legacy(input)? && input.tokenizer.joins_after_special() {
@@ -69,7 +69,7 @@ impl TwoRule {
             }
             Ok(())
         })?;
-        Ok(ledger.finish(total_len, input.options.model_max_length, stop))
+        Ok(round_counter.finish(total_len, input.options.model_max_length, stop))
     }
 }
 

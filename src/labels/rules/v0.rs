@@ -6,7 +6,7 @@
 use super::RuleInput;
 use crate::chat::Turn;
 use crate::labels::encode::{check_padding, piece_len};
-use crate::labels::ledger::Ledger;
+use crate::labels::round_counter::RoundCounter;
 use crate::labels::{Labelled, PythonError, Round, SegmentKind};
 
 /// Ids of each human turn that the rule leaves supervised (meant for the `### ` in front).
@@ -29,25 +29,25 @@ pub fn label(
     }
     let total = i64::try_from(prompt_ids.ids.len()).unwrap_or(i64::MAX);
     let sum: i64 = lengths.iter().sum();
-    let mut ledger = Ledger::new(prompt_ids, 0);
-    ledger.name(0, total, SegmentKind::Answer, None);
+    let mut round_counter = RoundCounter::new(prompt_ids, 0);
+    round_counter.name(0, total, SegmentKind::Answer, None);
     let mut lengths = lengths.into_iter();
     let mut at = lengths.next().unwrap_or(0);
-    ledger.mask(0, at, SegmentKind::Header, None);
+    round_counter.mask(0, at, SegmentKind::Header, None);
     let mut rounds = vec![round(0, at, 0..header.len())];
     let mut text_at = header.len();
     for (index, ((len, turn), piece)) in lengths.zip(turns).zip(pieces).enumerate() {
         let is_human = turn.from == "human";
-        ledger.name(at, at + len, SegmentKind::Answer, Some(index));
+        round_counter.name(at, at + len, SegmentKind::Answer, Some(index));
         if is_human {
-            ledger.name(at, at + TURN_HEAD, SegmentKind::TurnHead, Some(index));
-            ledger.mask(at + TURN_HEAD, at + len, SegmentKind::Instruction, Some(index));
+            round_counter.name(at, at + TURN_HEAD, SegmentKind::TurnHead, Some(index));
+            round_counter.mask(at + TURN_HEAD, at + len, SegmentKind::Instruction, Some(index));
         }
         rounds.push(round(at, len, text_at..text_at + piece.len()));
         at += len;
         text_at += piece.len();
     }
-    let mut labelled = ledger.finish_unchecked(Some(sum), Some(total));
+    let mut labelled = round_counter.finish_unchecked(Some(sum), Some(total));
     labelled.rounds = rounds;
     Ok(labelled)
 }

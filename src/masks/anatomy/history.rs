@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::parting::shared_prefix;
+use super::divergence::shared_prefix;
 
 /// Longest and shortest piece of a prefix's end that is looked for in the whole, in bytes.
 const ANCHOR: Range<usize> = 3..96;

@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use super::content::{content_text, find_content};
+use super::divergence::divergence;
 use super::history::end_in;
 use super::message::PrefixState;
-use super::parting::parting;
 use super::positions::Tokens;
 use super::prompt::prompt_of;
 use crate::chat::Conversation;
@@ -58,7 +58,8 @@ pub(super) fn locate<'t>(chat: &Chat, call: Call, whole: &'t str, tokens: &Token
                     let own = content_text(value).unwrap_or_default();
                     let end = end_in(whole, &text, start, own.trim_matches(is_space)).unwrap_or(start);
                     let end = tokens.start_of(end).max(start);
-                    let state = parting(whole, &text, tokens).map_or(PrefixState::Whole, PrefixState::Parts);
+                    let state =
+                        divergence(whole, &text, tokens).map_or(PrefixState::Whole, PrefixState::Parts);
                     (end, state)
                 }
                 Err(error) => (start, PrefixState::Raises(error.to_string())),

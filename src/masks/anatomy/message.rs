@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use serde_json::Value;
 
+use super::divergence::Divergence;
 use super::locate::{Located, locate};
-use super::parting::Parting;
 use super::positions::Tokens;
 use super::prompt::{Prompt, first_prompt, prompt_of};
 use crate::masks::encoder::Encoded;
@@ -29,16 +29,16 @@ pub struct Message {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PrefixState {
     Whole,
-    Parts(Parting),
+    Parts(Divergence),
     /// The template raises on it.
     Raises(String),
 }
 
 impl PrefixState {
     /// Where it parts, if it does.
-    pub fn parting(&self) -> Option<&Parting> {
+    pub fn divergence(&self) -> Option<&Divergence> {
         match self {
-            Self::Parts(parting) => Some(parting),
+            Self::Parts(divergence) => Some(divergence),
             _ => None,
         }
     }

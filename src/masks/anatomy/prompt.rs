@@ -1,8 +1,8 @@
 //! The generation prompt of an answer, as inference would write it, laid over the training text.
 
 use super::Message;
+use super::divergence::{Divergence, divergence, shared_prefix};
 use super::history::end_in;
-use super::parting::{Parting, parting, shared_prefix};
 use super::positions::Tokens;
 use crate::masks::{Call, Chat};
 
@@ -15,7 +15,7 @@ pub struct Prompt {
     /// is in the training text.
     pub missing: String,
     /// The messages before the answer are rendered otherwise at inference.
-    pub history: Option<Parting>,
+    pub history: Option<Divergence>,
     /// `add_generation_prompt` changes nothing.
     pub ignored: bool,
     /// The header that the prompt adds, whether or not the training text has it.
@@ -61,7 +61,7 @@ fn prompt(whole: &str, start: usize, text: &str, without: Option<&str>, tokens: 
     Prompt {
         end: tokens.chars.at(start + shared),
         missing: header.get(shared..).unwrap_or_default().to_string(),
-        history: differs.then(|| parting(whole, text, tokens)).flatten(),
+        history: differs.then(|| divergence(whole, text, tokens)).flatten(),
         ignored: without == Some(text),
         header: header.to_string(),
     }

@@ -1,7 +1,7 @@
 //! DeepSeek-V2: latent attention, group-limited softmax routing, shared experts.
 
-use super::block::{Block, Feed, Mixer};
-use super::layers::{Beside, LatentAttention, Pairing};
+use super::block::{AttentionKind, Block, FeedForward};
+use super::layers::{LatentAttention, Pairing, SharedExpert};
 use super::source::Source;
 use super::{Family, MoeResult, llama, qwen2_moe};
 use crate::moe::rope::Rope;
@@ -52,20 +52,20 @@ pub(super) fn layer_with(
     let (hidden, eps) = (config.size("hidden_size")?, config.float_or("rms_norm_eps", 1e-6)?);
     let first_moe = config.index_or_zero("first_k_dense_replace")?;
     let frequency = config.opt_size("moe_layer_freq")?.unwrap_or(1);
-    let feed = if layer >= first_moe && layer.is_multiple_of(frequency) {
+    let feed_forward = if layer >= first_moe && layer.is_multiple_of(frequency) {
         let intermediate = config.size("moe_intermediate_size")?;
         let mut mixture = qwen2_moe::mixture(source, layer, intermediate, router(source)?)?;
         if let Some(shared) = config.opt_size("n_shared_experts")? {
             let mlp = source.gated_mlp(&format!("{prefix}.mlp.shared_experts"), shared * intermediate)?;
-            mixture.beside = Beside::Shared(mlp);
+            mixture.shared_expert = SharedExpert::Shared(mlp);
         }
-        Feed::Mixture(mixture)
+        FeedForward::MoeBlock(mixture)
     } else {
-        Feed::Dense(source.gated_mlp(&format!("{prefix}.mlp"), config.size("intermediate_size")?)?)
+        FeedForward::Dense(source.gated_mlp(&format!("{prefix}.mlp"), config.size("intermediate_size")?)?)
     };
     Ok(Block::sequential(
-        Mixer::Latent(latent_attention(source, &format!("{prefix}.self_attn"), pairing)?),
-        feed,
+        AttentionKind::Latent(latent_attention(source, &format!("{prefix}.self_attn"), pairing)?),
+        feed_forward,
         source.rms(&format!("{prefix}.input_layernorm"), hidden, eps)?,
         source.rms(&format!("{prefix}.post_attention_layernorm"), hidden, eps)?,
     ))

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::block::{Block, Feed, Mixer};
-use super::layers::{Activation, Beside, Linear, Mixture, Mlp, Routing};
+use super::block::{AttentionKind, Block, FeedForward};
+use super::layers::{Activation, Linear, Mlp, MoeBlock, Routing, SharedExpert};
 use super::source::Source;
 use super::{Family, MoeResult, llama};
 use crate::moe::router::Router;
@@ -35,25 +35,25 @@ fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
         attention.visible.window = config.opt_size("sliding_window")?;
     }
     Ok(Block::sequential(
-        Mixer::Attention(attention),
-        Feed::Mixture(mixture(source, layer)?),
+        AttentionKind::Attention(attention),
+        FeedForward::MoeBlock(mixture(source, layer)?),
         source.rms(&format!("{prefix}.input_layernorm"), hidden, eps)?,
         source.rms(&format!("{prefix}.post_attention_layernorm"), hidden, eps)?,
     ))
 }
 
-fn mixture(source: &Source<'_>, layer: usize) -> MoeResult<Mixture> {
+fn mixture(source: &Source<'_>, layer: usize) -> MoeResult<MoeBlock> {
     let prefix = format!("model.layers.{layer}.mlp");
     let hidden = source.config.size("hidden_size")?;
     let num_experts = source.num_experts()?;
-    Ok(Mixture {
+    Ok(MoeBlock {
         layer,
         gate: source.linear(&format!("{prefix}.router"), num_experts, hidden, true)?,
         routing: Routing::Transformers { router: Router::TopKSoftmax, top_k: source.top_k(num_experts)? },
         experts: (0..num_experts)
             .map(|e| Ok(Arc::new(expert(source, &format!("{prefix}.experts"), e, num_experts)?)))
             .collect::<MoeResult<_>>()?,
-        beside: Beside::Nothing,
+        shared_expert: SharedExpert::Nothing,
     })
 }
 

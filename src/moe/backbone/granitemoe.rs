@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::block::{Block, Feed, Joint, Mixer};
-use super::layers::{Beside, Linear, Mixture, Mlp, Routing};
-use super::model::Ends;
+use super::block::{AttentionKind, Block, FeedForward, Residual};
+use super::layers::{Linear, Mlp, MoeBlock, Routing, SharedExpert};
+use super::model::ModelEnds;
 use super::source::Source;
 use super::{Family, MoeResult, llama};
 use crate::moe::router::Router;
@@ -27,18 +27,18 @@ fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
     let mut attention = source.attention(&format!("{prefix}.self_attn"), "o_proj", bias, bias)?;
     attention.scale = config.float_or("attention_multiplier", 1.0)? as f32;
     Ok(Block {
-        mixer: Mixer::Attention(attention),
-        feed: Feed::Mixture(mixture(source, layer)?),
-        joint: Joint::Sequential {
+        attention: AttentionKind::Attention(attention),
+        feed_forward: FeedForward::MoeBlock(mixture(source, layer)?),
+        residual: Residual::Sequential {
             norm: source.rms(&format!("{prefix}.input_layernorm"), hidden, eps)?,
-            feed_norm: source.rms(&format!("{prefix}.post_attention_layernorm"), hidden, eps)?,
+            feed_forward_norm: source.rms(&format!("{prefix}.post_attention_layernorm"), hidden, eps)?,
             multiplier: config.float_or("residual_multiplier", 1.0)?,
         },
     })
 }
 
 /// `input_linear [E, 2I, H]` (gate half, up half) and `output_linear [E, H, I]`.
-fn mixture(source: &Source<'_>, layer: usize) -> MoeResult<Mixture> {
+fn mixture(source: &Source<'_>, layer: usize) -> MoeResult<MoeBlock> {
     let config = source.config;
     let prefix = format!("model.layers.{layer}.block_sparse_moe");
     let (hidden, width) = (config.size("hidden_size")?, config.size("intermediate_size")?);
@@ -58,23 +58,23 @@ fn mixture(source: &Source<'_>, layer: usize) -> MoeResult<Mixture> {
             activation: source.activation()?,
         }))
     };
-    Ok(Mixture {
+    Ok(MoeBlock {
         layer,
         gate: source.linear(&format!("{prefix}.router.layer"), num_experts, hidden, false)?,
         routing: Routing::Transformers { router: Router::TopKSoftmax, top_k: source.top_k(num_experts)? },
         experts: (0..num_experts).map(expert).collect::<MoeResult<_>>()?,
-        beside: Beside::Nothing,
+        shared_expert: SharedExpert::Nothing,
     })
 }
 
 /// Embeddings times embedding_multiplier, logits divided by logits_scaling.
-fn ends(source: &Source<'_>) -> MoeResult<Ends> {
+fn ends(source: &Source<'_>) -> MoeResult<ModelEnds> {
     let config = source.config;
     let scaling = config.float_or("logits_scaling", 1.0)?;
     if scaling == 0.0 {
         return Err(config.error("logits_scaling", "is 0"));
     }
-    Ok(Ends {
+    Ok(ModelEnds {
         embedding_multiplier: config.float_or("embedding_multiplier", 1.0)?,
         logit_multiplier: scaling.recip(),
         ..llama::ends(source)?

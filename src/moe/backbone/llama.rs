@@ -1,7 +1,7 @@
 //! Llama: RMS norms, grouped-query attention without biases, SwiGLU.
 
-use super::block::{Block, Mixer};
-use super::model::Ends;
+use super::block::{AttentionKind, Block};
+use super::model::ModelEnds;
 use super::source::Source;
 use super::{Family, MoeResult, Upcycling};
 
@@ -36,18 +36,19 @@ pub(super) fn layer_with(
     let (hidden, eps) = (config.size("hidden_size")?, config.float_or("rms_norm_eps", 1e-6)?);
     let intermediate = config.size("intermediate_size")?;
     let attention = source.attention(&format!("{prefix}.self_attn"), "o_proj", qkv_bias, o_bias)?;
-    let feed = source.feed(layer, &format!("{prefix}.mlp"), |s, p| s.gated_mlp(p, intermediate))?;
+    let feed_forward =
+        source.feed_forward(layer, &format!("{prefix}.mlp"), |s, p| s.gated_mlp(p, intermediate))?;
     Ok(Block::sequential(
-        Mixer::Attention(attention),
-        feed,
+        AttentionKind::Attention(attention),
+        feed_forward,
         source.rms(&format!("{prefix}.input_layernorm"), hidden, eps)?,
         source.rms(&format!("{prefix}.post_attention_layernorm"), hidden, eps)?,
     ))
 }
 
 /// `model.embed_tokens`, `model.norm` (RMS), `lm_head`.
-pub(super) fn ends(_: &Source<'_>) -> MoeResult<Ends> {
-    Ok(Ends {
+pub(super) fn ends(_: &Source<'_>) -> MoeResult<ModelEnds> {
+    Ok(ModelEnds {
         embedding_multiplier: 1.0,
         unscaled_beside_features: false,
         norm: |source| {

@@ -3,8 +3,10 @@
 
 use std::sync::Arc;
 
-use super::block::{Block, Feed, Mixer};
-use super::layers::{Attention, Beside, HeadNorm, Linear, Mixture, Mlp, Norm, Pairing, QueryScale, Routing};
+use super::block::{AttentionKind, Block, FeedForward};
+use super::layers::{
+    Attention, HeadNorm, Linear, Mlp, MoeBlock, Norm, Pairing, QueryScale, Routing, SharedExpert,
+};
 use super::source::Source;
 use super::{Family, MoeResult, llama};
 use crate::moe::router::Router;
@@ -28,15 +30,15 @@ fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
         Some(layers) => layers.contains(&layer),
         None => (layer + 1).is_multiple_of(step),
     };
-    let feed = if is_moe {
-        Feed::Mixture(mixture(source, layer)?)
+    let feed_forward = if is_moe {
+        FeedForward::MoeBlock(mixture(source, layer)?)
     } else {
         let width = config.size("intermediate_size_mlp")?;
-        Feed::Dense(source.gated_mlp(&format!("{prefix}.feed_forward"), width)?)
+        FeedForward::Dense(source.gated_mlp(&format!("{prefix}.feed_forward"), width)?)
     };
     Ok(Block::sequential(
-        Mixer::Attention(attention(source, layer)?),
-        feed,
+        AttentionKind::Attention(attention(source, layer)?),
+        feed_forward,
         source.rms(&format!("{prefix}.input_layernorm"), hidden, eps)?,
         source.rms(&format!("{prefix}.post_attention_layernorm"), hidden, eps)?,
     ))
@@ -91,7 +93,7 @@ fn attention(source: &Source<'_>, layer: usize) -> MoeResult<Attention> {
 }
 
 /// `feed_forward.experts.gate_up_proj [E, H, 2I]` (gate half, up half), `down_proj [E, I, H]`.
-fn mixture(source: &Source<'_>, layer: usize) -> MoeResult<Mixture> {
+fn mixture(source: &Source<'_>, layer: usize) -> MoeResult<MoeBlock> {
     let config = source.config;
     let prefix = format!("model.layers.{layer}.feed_forward");
     let (hidden, width) = (config.size("hidden_size")?, config.size("intermediate_size")?);
@@ -110,11 +112,11 @@ fn mixture(source: &Source<'_>, layer: usize) -> MoeResult<Mixture> {
             activation: source.activation()?,
         }))
     };
-    Ok(Mixture {
+    Ok(MoeBlock {
         layer,
         gate: source.linear(&format!("{prefix}.router"), num_experts, hidden, false)?,
         routing: Routing::Transformers { router: Router::SigmoidInput, top_k: source.top_k(num_experts)? },
         experts: (0..num_experts).map(expert).collect::<MoeResult<_>>()?,
-        beside: Beside::Shared(source.gated_mlp(&format!("{prefix}.shared_expert"), width)?),
+        shared_expert: SharedExpert::Shared(source.gated_mlp(&format!("{prefix}.shared_expert"), width)?),
     })
 }

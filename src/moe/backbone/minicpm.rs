@@ -1,7 +1,7 @@
 //! MiniCPM: Llama with scaled embeddings, residuals and logits.
 
-use super::block::{Block, Joint};
-use super::model::Ends;
+use super::block::{Block, Residual};
+use super::model::ModelEnds;
 use super::source::Source;
 use super::{Family, MoeResult, Upcycling, llama};
 
@@ -23,18 +23,18 @@ fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
     let config = source.config;
     let bias = config.flag_or("attention_bias", false)?;
     let mut block = llama::layer_with(source, layer, bias, bias)?;
-    if let Joint::Sequential { multiplier, .. } = &mut block.joint {
+    if let Residual::Sequential { multiplier, .. } = &mut block.residual {
         *multiplier = config.float_or("scale_depth", 1.0)? / (config.layers()? as f64).sqrt();
     }
     Ok(block)
 }
 
 /// Embeddings times scale_emb, logits over hidden_size / dim_model_base.
-fn ends(source: &Source<'_>) -> MoeResult<Ends> {
+fn ends(source: &Source<'_>) -> MoeResult<ModelEnds> {
     let config = source.config;
     let hidden = config.size("hidden_size")? as f64;
     let base = config.opt_size("dim_model_base")?.map_or(1.0, |b| b as f64);
-    Ok(Ends {
+    Ok(ModelEnds {
         embedding_multiplier: config.float_or("scale_emb", 1.0)?,
         unscaled_beside_features: true,
         logit_multiplier: base / hidden,

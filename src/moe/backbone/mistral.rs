@@ -1,6 +1,6 @@
 //! Mistral: Llama with a sliding window.
 
-use super::block::{Block, Mixer};
+use super::block::{AttentionKind, Block};
 use super::source::Source;
 use super::{Family, MoeResult, Upcycling, llama};
 
@@ -19,7 +19,7 @@ pub(super) const FAMILY: Family = Family {
 
 fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
     let mut block = llama::layer_with(source, layer, false, false)?;
-    if let Mixer::Attention(attention) = &mut block.mixer {
+    if let AttentionKind::Attention(attention) = &mut block.attention {
         attention.visible.window = source.config.opt_size("sliding_window")?;
     }
     Ok(block)

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::block::{Block, Feed, Mixer};
-use super::layers::{Beside, Mixture, Routing};
+use super::block::{AttentionKind, Block, FeedForward};
+use super::layers::{MoeBlock, Routing, SharedExpert};
 use super::source::Source;
 use super::{Family, MoeResult, llama};
 use crate::moe::router::Router;
@@ -24,7 +24,7 @@ fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
     let mut attention = source.attention(&format!("{prefix}.self_attn"), "o_proj", false, false)?;
     attention.visible.window = config.opt_size("sliding_window")?;
     Ok(Block::sequential(
-        Mixer::Attention(attention),
+        AttentionKind::Attention(attention),
         mixture(source, layer, Router::SoftmaxTopK { norm_topk_prob: true })?,
         source.rms(&format!("{prefix}.input_layernorm"), hidden, eps)?,
         source.rms(&format!("{prefix}.post_attention_layernorm"), hidden, eps)?,
@@ -32,18 +32,18 @@ fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
 }
 
 /// `block_sparse_moe` with experts `w1` (gate), `w3` (up), `w2` (down).
-pub(super) fn mixture(source: &Source<'_>, layer: usize, router: Router) -> MoeResult<Feed> {
+pub(super) fn mixture(source: &Source<'_>, layer: usize, router: Router) -> MoeResult<FeedForward> {
     let config = source.config;
     let prefix = format!("model.layers.{layer}.block_sparse_moe");
     let (hidden, intermediate) = (config.size("hidden_size")?, config.size("intermediate_size")?);
     let num_experts = source.num_experts()?;
     let expert =
         |e: usize| source.gated_mlp_named(&format!("{prefix}.experts.{e}"), intermediate, ["w1", "w3", "w2"]);
-    Ok(Feed::Mixture(Mixture {
+    Ok(FeedForward::MoeBlock(MoeBlock {
         layer,
         gate: source.linear(&format!("{prefix}.gate"), num_experts, hidden, false)?,
         routing: Routing::Transformers { router, top_k: source.top_k(num_experts)? },
         experts: (0..num_experts).map(|e| Ok(Arc::new(expert(e)?))).collect::<MoeResult<_>>()?,
-        beside: Beside::Nothing,
+        shared_expert: SharedExpert::Nothing,
     }))
 }

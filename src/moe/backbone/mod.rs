@@ -7,10 +7,10 @@
 
 mod block;
 mod device;
+mod forward_context;
 mod kernels;
 mod layers;
 mod model;
-mod pass;
 mod source;
 mod stream;
 mod vector;
@@ -34,8 +34,8 @@ mod qwen3_moe;
 mod stablelm;
 
 pub use device::{Device, DeviceChoice, DeviceState, device_list};
+pub use forward_context::{LayerRouting, NoiseSource};
 pub use model::{Forward, ForwardOptions, Gates, InputRow, LoadOptions, Model, WantedLogits};
-pub use pass::{LayerRouting, NoiseSource};
 pub use source::Conversion;
 pub(super) use source::{default_bias, default_linear, gate_rows};
 pub use stream::for_each_feed_input;
@@ -44,7 +44,7 @@ use super::config::Config;
 use super::error::{MoeError, MoeResult};
 use super::moe_llava::MoeConfig;
 use block::Block;
-use model::Ends;
+use model::ModelEnds;
 use source::Source;
 
 /// One model architecture.
@@ -61,7 +61,7 @@ struct Family {
     /// The tensor of the token embeddings.
     embedding: &'static str,
     block: fn(&Source<'_>, usize) -> MoeResult<Block>,
-    ends: fn(&Source<'_>) -> MoeResult<Ends>,
+    ends: fn(&Source<'_>) -> MoeResult<ModelEnds>,
 }
 
 /// How MoE-LLaVA's conversion of a dense model is written.

@@ -11,7 +11,7 @@ use std::cell::Cell;
 use std::sync::OnceLock;
 
 use super::Family;
-use super::block::{Block, Feed};
+use super::block::{Block, FeedForward};
 use super::device::Device;
 use super::layers::{Linear, Norm};
 use super::source::{Source, Upcycled};
@@ -25,7 +25,7 @@ pub use load::LoadOptions;
 
 /// What a family says about the ends of the model.
 #[derive(Debug)]
-pub(super) struct Ends {
+pub(super) struct ModelEnds {
     pub embedding_multiplier: f64,
     /// MiniCPM scales token embeddings only where no features are mixed in.
     pub unscaled_beside_features: bool,
@@ -45,7 +45,7 @@ pub struct Model {
     root: String,
     num_layers: usize,
     blocks: Vec<Block>,
-    ends: Ends,
+    ends: ModelEnds,
     /// The final norm and the head's tensor; absent where only some layers were loaded.
     tail: Option<(Norm, String)>,
     head_bias: Option<Vec<f32>>,
@@ -56,7 +56,7 @@ pub struct Model {
     /// Gates other than those of the checkpoint, see [`Model::regate`].
     gates: Option<Gates>,
     /// The same model on the CPU, once the device failed in a forward.
-    spare: OnceLock<Box<Model>>,
+    cpu_fallback: OnceLock<Box<Model>>,
 }
 
 /// Gates that replace those of a model.
@@ -84,20 +84,20 @@ impl Model {
     /// k of 0 or above the experts of a layer, a capacity factor that is no positive number.
     pub fn regate(&mut self, gates: Gates) -> MoeResult<()> {
         for block in &mut self.blocks {
-            if let Feed::Mixture(mixture) = &mut block.feed {
+            if let FeedForward::MoeBlock(mixture) = &mut block.feed_forward {
                 mixture.regate(&gates)?;
             }
         }
         self.gates = Some(gates);
-        self.spare = OnceLock::new();
+        self.cpu_fallback = OnceLock::new();
         Ok(())
     }
 
     /// Experts and k of the first loaded mixture.
     pub fn gate_sizes(&self) -> Option<(usize, usize)> {
-        self.blocks.iter().find_map(|block| match &block.feed {
-            Feed::Mixture(mixture) => Some((mixture.experts.len(), mixture.top_k())),
-            Feed::Dense(_) => None,
+        self.blocks.iter().find_map(|block| match &block.feed_forward {
+            FeedForward::MoeBlock(mixture) => Some((mixture.experts.len(), mixture.top_k())),
+            FeedForward::Dense(_) => None,
         })
     }
 
@@ -113,7 +113,7 @@ impl Model {
 
     /// Where it runs, and why it is not where it was asked to run.
     pub fn device(&self) -> &Device {
-        self.spare.get().map_or(&self.device, |spare| &spare.device)
+        self.cpu_fallback.get().map_or(&self.device, |cpu_fallback| &cpu_fallback.device)
     }
 
     /// The MoE-LLaVA plan, for a converted model.

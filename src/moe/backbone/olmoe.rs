@@ -1,6 +1,6 @@
 //! OLMoE: query-key norms over the whole projection, optional clipping, a mixture in every layer.
 
-use super::block::{Block, Feed, Mixer};
+use super::block::{AttentionKind, Block, FeedForward};
 use super::layers::HeadNorm;
 use super::source::Source;
 use super::{Family, MoeResult, llama, qwen2_moe};
@@ -34,8 +34,8 @@ fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
     let router = Router::SoftmaxTopK { norm_topk_prob: config.flag_or("norm_topk_prob", false)? };
     let mixture = qwen2_moe::mixture(source, layer, config.size("intermediate_size")?, router)?;
     Ok(Block::sequential(
-        Mixer::Attention(attention),
-        Feed::Mixture(mixture),
+        AttentionKind::Attention(attention),
+        FeedForward::MoeBlock(mixture),
         source.rms(&format!("{prefix}.input_layernorm"), hidden, eps)?,
         source.rms(&format!("{prefix}.post_attention_layernorm"), hidden, eps)?,
     ))

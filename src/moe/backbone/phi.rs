@@ -1,8 +1,8 @@
 //! Phi-2: attention and MLP in parallel after one layer norm, partial rotary, biases everywhere.
 
-use super::block::{Block, Joint, Mixer};
+use super::block::{AttentionKind, Block, Residual};
 use super::layers::{HeadNorm, Mlp, Pairing};
-use super::model::Ends;
+use super::model::ModelEnds;
 use super::source::Source;
 use super::{Family, MoeResult, Upcycling};
 use crate::moe::rope::Rope;
@@ -34,9 +34,10 @@ fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
         attention.norm = HeadNorm::BeforeRotary { query: norm("q_layernorm")?, key: norm("k_layernorm")? };
     }
     Ok(Block {
-        mixer: Mixer::Attention(attention),
-        feed: source.feed(layer, &format!("{prefix}.mlp"), |s, p| mlp(s, p, hidden, intermediate))?,
-        joint: Joint::Parallel {
+        attention: AttentionKind::Attention(attention),
+        feed_forward: source
+            .feed_forward(layer, &format!("{prefix}.mlp"), |s, p| mlp(s, p, hidden, intermediate))?,
+        residual: Residual::Parallel {
             norm: source.layer_norm(&format!("{prefix}.input_layernorm"), hidden, eps)?,
         },
     })
@@ -51,8 +52,8 @@ fn mlp(source: &Source<'_>, prefix: &str, hidden: usize, intermediate: usize) ->
     })
 }
 
-fn ends(source: &Source<'_>) -> MoeResult<Ends> {
-    Ok(Ends {
+fn ends(source: &Source<'_>) -> MoeResult<ModelEnds> {
+    Ok(ModelEnds {
         embedding_multiplier: 1.0,
         unscaled_beside_features: false,
         norm: |source| {

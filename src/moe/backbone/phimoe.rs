@@ -1,7 +1,7 @@
-//! PhiMoE (Phi-3.5-MoE): layer norms, biases, Mixtral's experts behind the sparse mixer.
+//! PhiMoE (Phi-3.5-MoE): layer norms, biases, Mixtral's experts behind the sparse attention.
 
-use super::block::{Block, Mixer};
-use super::model::Ends;
+use super::block::{AttentionKind, Block};
+use super::model::ModelEnds;
 use super::source::Source;
 use super::{Family, MoeResult, llama, mixtral};
 use crate::moe::router::Router;
@@ -26,15 +26,15 @@ fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
     attention.visible.window = config.opt_size("sliding_window")?;
     let jitter_eps = config.float_or("router_jitter_noise", 0.01)? as f32;
     Ok(Block::sequential(
-        Mixer::Attention(attention),
+        AttentionKind::Attention(attention),
         mixtral::mixture(source, layer, Router::SparseMixer { jitter_eps })?,
         source.layer_norm(&format!("{prefix}.input_layernorm"), hidden, eps)?,
         source.layer_norm(&format!("{prefix}.post_attention_layernorm"), hidden, eps)?,
     ))
 }
 
-fn ends(source: &Source<'_>) -> MoeResult<Ends> {
-    Ok(Ends {
+fn ends(source: &Source<'_>) -> MoeResult<ModelEnds> {
+    Ok(ModelEnds {
         norm: |source| {
             let eps = source.config.float_or("rms_norm_eps", 1e-5)?;
             source.layer_norm("model.norm", source.config.size("hidden_size")?, eps)

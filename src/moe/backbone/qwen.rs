@@ -1,9 +1,9 @@
 //! Qwen v1 (the custom class of the hub): fused attention projection, silu on w2, NTK and log-n scaling
 //! beyond `seq_length`.
 
-use super::block::{Block, Mixer};
-use super::layers::{Attention, AttentionKeys, HeadNorm, Linear, Mlp, Pairing, QueryScale, Visible};
-use super::model::Ends;
+use super::block::{AttentionKind, Block};
+use super::layers::{Attention, AttentionKeys, AttentionMask, HeadNorm, Linear, Mlp, Pairing, QueryScale};
+use super::model::ModelEnds;
 use super::source::Source;
 use super::{Family, MoeResult, Upcycling};
 use crate::moe::rope::Rope;
@@ -34,10 +34,11 @@ fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
     if intermediate == 0 {
         return Err(config.error("intermediate_size", "is 1: w1 and w2 need half of it each"));
     }
-    let feed = source.feed(layer, &format!("{prefix}.mlp"), |s, p| mlp(s, p, intermediate))?;
+    let feed_forward =
+        source.feed_forward(layer, &format!("{prefix}.mlp"), |s, p| mlp(s, p, intermediate))?;
     Ok(Block::sequential(
-        Mixer::Attention(attention(source, &format!("{prefix}.attn"))?),
-        feed,
+        AttentionKind::Attention(attention(source, &format!("{prefix}.attn"))?),
+        feed_forward,
         source.rms(&format!("{prefix}.ln_1"), hidden, eps)?,
         source.rms(&format!("{prefix}.ln_2"), hidden, eps)?,
     ))
@@ -81,15 +82,15 @@ fn attention(source: &Source<'_>, prefix: &str) -> MoeResult<Attention> {
         scale: (head_dim as f32).sqrt().recip(),
         rope: Some((Rope::read_qwen_v1(config)?, Pairing::Halves)),
         norm: HeadNorm::None,
-        visible: Visible::default(),
+        visible: AttentionMask::default(),
         sinks: None,
         clip_qkv: None,
         query_scale,
     })
 }
 
-fn ends(_: &Source<'_>) -> MoeResult<Ends> {
-    Ok(Ends {
+fn ends(_: &Source<'_>) -> MoeResult<ModelEnds> {
+    Ok(ModelEnds {
         embedding_multiplier: 1.0,
         unscaled_beside_features: false,
         norm: |source| {

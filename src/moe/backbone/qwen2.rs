@@ -1,6 +1,6 @@
 //! Qwen1.5 and Qwen2: Llama with biases on queries, keys and values, often a tied head.
 
-use super::block::{Block, Mixer};
+use super::block::{AttentionKind, Block};
 use super::source::Source;
 use super::{Family, MoeResult, Upcycling, llama};
 
@@ -19,7 +19,7 @@ pub(super) const FAMILY: Family = Family {
 
 fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
     let mut block = llama::layer_with(source, layer, true, false)?;
-    if let Mixer::Attention(attention) = &mut block.mixer {
+    if let AttentionKind::Attention(attention) = &mut block.attention {
         attention.visible.window = window(source, layer)?;
     }
     Ok(block)

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::block::{Block, Feed, Mixer};
-use super::layers::{Beside, Mixture, Routing};
+use super::block::{AttentionKind, Block, FeedForward};
+use super::layers::{MoeBlock, Routing, SharedExpert};
 use super::source::Source;
 use super::{Family, MoeResult, llama};
 use crate::moe::router::Router;
@@ -33,8 +33,8 @@ fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
     if sliding && config.flag_or("use_sliding_window", false)? {
         attention.visible.window = config.opt_size("sliding_window")?;
     }
-    let beside = |source: &Source<'_>, prefix: &str| {
-        Ok(Beside::GatedShared {
+    let shared_expert = |source: &Source<'_>, prefix: &str| {
+        Ok(SharedExpert::GatedShared {
             mlp: source.gated_mlp(
                 &format!("{prefix}.shared_expert"),
                 source.config.size("shared_expert_intermediate_size")?,
@@ -43,8 +43,8 @@ fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
         })
     };
     Ok(Block::sequential(
-        Mixer::Attention(attention),
-        feed(source, layer, false, beside)?,
+        AttentionKind::Attention(attention),
+        feed_forward(source, layer, false, shared_expert)?,
         source.rms(&format!("{prefix}.input_layernorm"), hidden, eps)?,
         source.rms(&format!("{prefix}.post_attention_layernorm"), hidden, eps)?,
     ))
@@ -52,24 +52,24 @@ fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
 
 /// A mixture iff the layer is not in `mlp_only_layers` and (layer + 1) % `decoder_sparse_step` == 0; else
 /// a dense MLP of `intermediate_size`. `norm` is the class default of `norm_topk_prob`.
-pub(super) fn feed(
+pub(super) fn feed_forward(
     source: &Source<'_>,
     layer: usize,
     norm: bool,
-    beside: impl Fn(&Source<'_>, &str) -> MoeResult<Beside>,
-) -> MoeResult<Feed> {
+    shared_expert: impl Fn(&Source<'_>, &str) -> MoeResult<SharedExpert>,
+) -> MoeResult<FeedForward> {
     let config = source.config;
     let prefix = format!("model.layers.{layer}.mlp");
     let step = config.opt_size("decoder_sparse_step")?.unwrap_or(1);
     let dense = config.indices("mlp_only_layers")?.is_some_and(|list| list.contains(&layer));
     if dense || !(layer + 1).is_multiple_of(step) {
-        return Ok(Feed::Dense(source.gated_mlp(&prefix, config.size("intermediate_size")?)?));
+        return Ok(FeedForward::Dense(source.gated_mlp(&prefix, config.size("intermediate_size")?)?));
     }
     let router = Router::SoftmaxTopK { norm_topk_prob: config.flag_or("norm_topk_prob", norm)? };
     let intermediate = config.size("moe_intermediate_size")?;
     let mut mixture = mixture(source, layer, intermediate, router)?;
-    mixture.beside = beside(source, &prefix)?;
-    Ok(Feed::Mixture(mixture))
+    mixture.shared_expert = shared_expert(source, &prefix)?;
+    Ok(FeedForward::MoeBlock(mixture))
 }
 
 /// `mlp.gate` and `mlp.experts.e.{gate,up,down}_proj`.
@@ -78,16 +78,16 @@ pub(super) fn mixture(
     layer: usize,
     intermediate: usize,
     router: Router,
-) -> MoeResult<Mixture> {
+) -> MoeResult<MoeBlock> {
     let prefix = format!("model.layers.{layer}.mlp");
     let hidden = source.config.size("hidden_size")?;
     let num_experts = source.num_experts()?;
     let expert = |e: usize| source.gated_mlp(&format!("{prefix}.experts.{e}"), intermediate);
-    Ok(Mixture {
+    Ok(MoeBlock {
         layer,
         gate: source.linear(&format!("{prefix}.gate"), num_experts, hidden, false)?,
         routing: Routing::Transformers { router, top_k: source.top_k(num_experts)? },
         experts: (0..num_experts).map(|e| Ok(Arc::new(expert(e)?))).collect::<MoeResult<_>>()?,
-        beside: Beside::Nothing,
+        shared_expert: SharedExpert::Nothing,
     })
 }

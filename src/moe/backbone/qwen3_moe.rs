@@ -1,7 +1,7 @@
 //! Qwen3-MoE: query-key norms per head, no shared expert.
 
-use super::block::{Block, Mixer};
-use super::layers::{Beside, HeadNorm};
+use super::block::{AttentionKind, Block};
+use super::layers::{HeadNorm, SharedExpert};
 use super::source::Source;
 use super::{Family, MoeResult, llama, qwen2_moe};
 
@@ -27,8 +27,8 @@ fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
         attention.visible.window = config.opt_size("sliding_window")?;
     }
     Ok(Block::sequential(
-        Mixer::Attention(attention),
-        qwen2_moe::feed(source, layer, false, |_, _| Ok(Beside::Nothing))?,
+        AttentionKind::Attention(attention),
+        qwen2_moe::feed_forward(source, layer, false, |_, _| Ok(SharedExpert::Nothing))?,
         source.rms(&format!("{prefix}.input_layernorm"), hidden, eps)?,
         source.rms(&format!("{prefix}.post_attention_layernorm"), hidden, eps)?,
     ))

@@ -7,9 +7,11 @@ use std::sync::Arc;
 
 use candle_core::Tensor;
 
-use super::block::Feed;
+use super::block::FeedForward;
 use super::device::Device;
-use super::layers::{Activation, Beside, HeadNorm, Linear, Mixture, Mlp, Norm, QueryScale, Routing, Visible};
+use super::layers::{
+    Activation, AttentionMask, HeadNorm, Linear, Mlp, MoeBlock, Norm, QueryScale, Routing, SharedExpert,
+};
 use super::layers::{Attention, AttentionKeys, Pairing};
 use crate::moe::checkpoint::Checkpoint;
 use crate::moe::config::Config;
@@ -184,7 +186,7 @@ impl<'a> Source<'a> {
             scale: (head_dim as f32).sqrt().recip(),
             rope: Some((Rope::read(self.config, 1.0)?, Pairing::Halves)),
             norm: HeadNorm::None,
-            visible: Visible::default(),
+            visible: AttentionMask::default(),
             sinks: None,
             clip_qkv: None,
             query_scale: QueryScale::None,
@@ -231,31 +233,31 @@ impl<'a> Source<'a> {
 
     /// The feed-forward part of a backbone that MoE-LLaVA can convert: `mlp` builds the dense network
     /// from a source and a prefix.
-    pub fn feed(
+    pub fn feed_forward(
         &self,
         layer: usize,
         prefix: &str,
         mlp: impl Fn(&Source<'_>, &str) -> MoeResult<Mlp>,
-    ) -> MoeResult<Feed> {
+    ) -> MoeResult<FeedForward> {
         let Some((moe, num_experts)) = self.upcycled.moe().and_then(|m| Some((m, m.experts_of(layer)?)))
         else {
-            return Ok(Feed::Dense(mlp(self, prefix)?));
+            return Ok(FeedForward::Dense(mlp(self, prefix)?));
         };
-        let beside = if moe.use_residual {
+        let shared_expert = if moe.use_residual {
             let dense = match self.upcycled {
                 Upcycled::Saved(_) => mlp(self, &format!("{prefix}.mlp"))?,
                 _ => mlp(self, prefix)?,
             };
-            Beside::Residual { mlp: Arc::new(dense), coefficient: self.coefficient(layer, prefix)? }
+            SharedExpert::Residual { mlp: Arc::new(dense), coefficient: self.coefficient(layer, prefix)? }
         } else {
-            Beside::Nothing
+            SharedExpert::Nothing
         };
-        Ok(Feed::Mixture(Mixture {
+        Ok(FeedForward::MoeBlock(MoeBlock {
             layer,
             gate: self.gate(layer, prefix, num_experts)?,
             routing: Routing::DeepSpeed(moe.gate()),
             experts: self.experts(prefix, num_experts, mlp)?,
-            beside,
+            shared_expert,
         }))
     }
 

@@ -1,9 +1,9 @@
 //! StableLM-2 (stablelm_epoch): Llama with layer norms, partial rotary and optional biases on queries, keys
 //! and values.
 
-use super::block::{Block, Mixer};
+use super::block::{AttentionKind, Block};
 use super::layers::Pairing;
-use super::model::Ends;
+use super::model::ModelEnds;
 use super::source::Source;
 use super::{Family, MoeResult, Upcycling};
 use crate::moe::rope::Rope;
@@ -42,17 +42,18 @@ fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
     let bias = config.flag_or("use_qkv_bias", has_bias)?;
     let mut attention = source.attention(&format!("{prefix}.self_attn"), "o_proj", bias, false)?;
     attention.rope = Some((Rope::read(config, 0.25)?, Pairing::Halves));
-    let feed = source.feed(layer, &format!("{prefix}.mlp"), |s, p| s.gated_mlp(p, intermediate))?;
+    let feed_forward =
+        source.feed_forward(layer, &format!("{prefix}.mlp"), |s, p| s.gated_mlp(p, intermediate))?;
     Ok(Block::sequential(
-        Mixer::Attention(attention),
-        feed,
+        AttentionKind::Attention(attention),
+        feed_forward,
         source.layer_norm(&format!("{prefix}.input_layernorm"), hidden, eps)?,
         source.layer_norm(&format!("{prefix}.post_attention_layernorm"), hidden, eps)?,
     ))
 }
 
-fn ends(_: &Source<'_>) -> MoeResult<Ends> {
-    Ok(Ends {
+fn ends(_: &Source<'_>) -> MoeResult<ModelEnds> {
+    Ok(ModelEnds {
         embedding_multiplier: 1.0,
         unscaled_beside_features: false,
         norm: |source| source.layer_norm("model.norm", source.config.size("hidden_size")?, eps(source)?),

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use candle_core::Tensor;
 
 use super::device::{Device, DeviceChoice};
+use super::forward_context::{ForwardContext, NoiseSource};
 use super::model::{InputRow, LoadOptions, Model};
-use super::pass::{NoiseSource, Pass};
 use crate::moe::checkpoint::Checkpoint;
 use crate::moe::config::Config;
 use crate::moe::error::MoeResult;
@@ -37,10 +37,10 @@ pub fn for_each_feed_input(
         let mut seen = Vec::new();
         for x in &mut streams {
             let lens = [x.dim(0)?];
-            let mut pass = Pass::new(1, lens[0], &lens, &NoiseSource::Off);
-            pass.feed_inputs = Some(BTreeMap::new());
-            *x = block.forward(layer, x, &mut pass)?;
-            seen.extend(pass.feed_inputs.into_iter().flat_map(BTreeMap::into_values).flatten());
+            let mut ctx = ForwardContext::new(1, lens[0], &lens, &NoiseSource::Off);
+            ctx.feed_inputs = Some(BTreeMap::new());
+            *x = block.forward(layer, x, &mut ctx)?;
+            seen.extend(ctx.feed_inputs.into_iter().flat_map(BTreeMap::into_values).flatten());
         }
         visit(layer, seen)?;
     }

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use crate::app::panels::doctor::{CHECKED, Outcome, SEARCHED, Work};
 use crate::chat::Sample;
-use crate::diagnose::{Plan, Twin, diagnose_with, fix_search};
+use crate::diagnose::{AlternativeLoad, Plan, diagnose_with, fix_search};
 use crate::labels::Inspection;
 use crate::setup::load_other_ways;
 
@@ -28,14 +28,14 @@ pub fn perform(work: Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Ou
                 inspections.extend(batch.par_iter().map(|s| setup.inspect(s)).collect::<Vec<_>>());
                 emit(Outcome::Progress(inspections.len(), samples.len()));
             }
-            let twins = match setup.chat {
-                None => Twin::all(&setup, &load_other_ways(&request, &setup.base)),
+            let alternative_loads = match setup.chat {
+                None => AlternativeLoad::all(&setup, &load_other_ways(&request, &setup.base)),
                 Some(_) => Vec::new(),
             };
             if cancelled() {
                 return;
             }
-            let report = diagnose_with(&setup, samples, &inspections, &twins);
+            let report = diagnose_with(&setup, samples, &inspections, &alternative_loads);
             emit(Outcome::Report(Arc::new(report)));
         }
         Work::Search { setup, samples } => {

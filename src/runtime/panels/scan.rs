@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use crate::app::DataSource;
 use crate::app::panels::scan::{Outcome, Work};
-use crate::data::{Meter, Record, Records, Source, sources};
+use crate::data::{ByteCounter, Record, Records, Source, sources};
 use crate::error::{Error, Result, with_causes};
-use crate::report::{Pace, example_mask};
+use crate::report::{Throughput, example_mask};
 use crate::samples;
 use crate::scan::{Report, Scanner};
 
@@ -21,7 +21,7 @@ pub fn perform(work: Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Ou
 }
 
 fn scan(work: Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Outcome)) -> Result<()> {
-    let meter = Meter::default();
+    let meter = ByteCounter::default();
     let (records, total): (Vec<Records>, _) = match work.source {
         DataSource::File(path) if path.as_os_str() == "-" => {
             let text = "standard input was read already and cannot be read again; maskscope scan - scans it";
@@ -40,8 +40,8 @@ fn scan(work: Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Outcome))
     let begun = Instant::now();
     let counted = |report: &Report, done: bool| {
         let (read, elapsed) = (meter.read(), begun.elapsed());
-        let pace = Pace { samples: report.samples, before: 0, elapsed, read, total };
-        Outcome::Counted { report: Box::new(report.clone()), pace, done }
+        let throughput = Throughput { samples: report.samples, before: 0, elapsed, read, total };
+        Outcome::Counted { report: Box::new(report.clone()), throughput, done }
     };
     let mut batch: Vec<Record> = Vec::with_capacity(BATCH);
     for record in records.into_iter().flatten() {

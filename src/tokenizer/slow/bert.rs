@@ -32,7 +32,7 @@ pub struct BertOptions {
     pub spaces_chinese: bool,
     /// `do_basic_tokenize`: without it words are only what white space parts.
     pub splits_words: bool,
-    /// Words that are left alone.
+    /// WordCache that are left alone.
     pub never_split: BTreeSet<String>,
 }
 

@@ -9,10 +9,10 @@ use super::{Cutter, SlowClass, SlowState, tokenize_base};
 use crate::error::Result;
 use crate::python::is_python_space;
 use crate::tokenizer::byte_alphabet;
+use crate::tokenizer::cached_ids::SplitPoints;
 use crate::tokenizer::convert::qwen2_parts;
 use crate::tokenizer::core::{Core, CoreParts, encode_core};
 use crate::tokenizer::encoding::{Encoding, Piece, TokenId};
-use crate::tokenizer::quick::Joints;
 use crate::tokenizer::special::SpecialTokens;
 
 /// When a text is encoded as if a space stood before it.
@@ -97,9 +97,9 @@ impl SlowClass for ByteLevelClass {
         Cutter::Pipeline(&self.core)
     }
 
-    fn joints(&self) -> std::result::Result<Joints, String> {
+    fn joints(&self) -> std::result::Result<SplitPoints, String> {
         match self.prefix_space {
-            PrefixSpace::Never => Joints::of_core(&self.core),
+            PrefixSpace::Never => SplitPoints::of_core(&self.core),
             _ => Err("its class puts a space before texts".to_string()),
         }
     }

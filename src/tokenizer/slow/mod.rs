@@ -5,18 +5,18 @@
 
 mod aligned;
 pub mod bert;
-mod best_path;
 pub mod byte_level;
 mod merging;
 pub mod processor;
 pub mod sentencepiece;
 pub mod split;
 pub mod tiktoken;
+mod viterbi;
 pub mod xlm_roberta;
 
+use super::cached_ids::SplitPoints;
 use super::core::Core;
 use super::encoding::{Encoding, Piece, TokenId};
-use super::quick::Joints;
 use super::special::{AddedTokens, SpecialTokens};
 use crate::error::Result;
 use split::Splitter;
@@ -70,7 +70,7 @@ pub trait SlowClass: Send + Sync + std::fmt::Debug {
     ///
     /// # Errors
     /// The reason.
-    fn joints(&self) -> std::result::Result<Joints, String> {
+    fn joints(&self) -> std::result::Result<SplitPoints, String> {
         Err("it is not known where texts of its class may be cut".to_string())
     }
 

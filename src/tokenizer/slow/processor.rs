@@ -7,14 +7,14 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::aligned::AlignedText;
-use super::best_path::BestPath;
 use super::merging::{merge_pieces, trace_merges};
 use super::split::{Neighbours, Splitter};
+use super::viterbi::Viterbi;
 use crate::error::Result;
+use crate::tokenizer::cached_ids::SplitPoints;
 use crate::tokenizer::encoding::{Encoding, TokenId};
 use crate::tokenizer::formats::charsmap::CharsMap;
 use crate::tokenizer::formats::sentencepiece::{ModelProto, PieceKind};
-use crate::tokenizer::quick::Joints;
 
 /// SentencePiece's visible space.
 pub const UNDERLINE: char = '▁';
@@ -26,7 +26,7 @@ const UNKNOWN_SURFACE: &str = " \u{2047} ";
 #[derive(Debug)]
 pub struct Processor {
     /// The Unigram model; `None` for BPE.
-    unigram: Option<BestPath>,
+    unigram: Option<Viterbi>,
     pieces: Vec<(String, PieceKind)>,
     ids: HashMap<String, TokenId>,
     scores: Vec<f32>,
@@ -56,7 +56,7 @@ impl Processor {
         let spec = model.normalizer_spec.clone().unwrap_or_default();
         let surface = model.trainer_spec.as_ref().and_then(|t| t.unk_surface.clone());
         Ok(Self {
-            unigram: (!model.is_bpe()).then(|| BestPath::new(model, unk)),
+            unigram: (!model.is_bpe()).then(|| Viterbi::new(model, unk)),
             scores: model.entries().map(|(_, _, score, _)| score).collect(),
             byte_fallback: model.trainer_spec.as_ref().is_some_and(|t| t.byte_fallback()),
             ids: model.entries().map(|(t, id, ..)| (t.to_string(), id)).collect(),
@@ -75,7 +75,7 @@ impl Processor {
     ///
     /// # Errors
     /// The reason why that is not known.
-    pub fn joints(&self) -> std::result::Result<Joints, String> {
+    pub fn joints(&self) -> std::result::Result<SplitPoints, String> {
         let plain = self.charsmap.is_empty()
             && self.declared.is_empty()
             && self.add_dummy_prefix
@@ -86,7 +86,7 @@ impl Processor {
         if self.unigram.is_some() || !plain || !knows_space {
             return Err("its model file is no BPE that changes nothing in texts but their spaces".to_string());
         }
-        Ok(Joints::dummy_space(self.pieces.iter().map(|(text, _)| text.as_str())))
+        Ok(SplitPoints::dummy_space(self.pieces.iter().map(|(text, _)| text.as_str())))
     }
 
     /// Number of pieces.

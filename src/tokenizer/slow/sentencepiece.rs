@@ -11,10 +11,10 @@ use super::processor::{Processor, UNDERLINE};
 use super::{Cutter, SlowClass, SlowState, tokenize_base};
 use crate::error::Result;
 use crate::python::is_python_space;
+use crate::tokenizer::cached_ids::SplitPoints;
 use crate::tokenizer::class::Release;
 use crate::tokenizer::encoding::{Encoding, Piece, TokenId};
 use crate::tokenizer::formats::sentencepiece::PieceKind;
-use crate::tokenizer::quick::Joints;
 use crate::tokenizer::special::{Role, SpecialTokens};
 
 /// How text after a special token is joined.
@@ -164,7 +164,7 @@ impl SlowClass for SentencePieceClass {
         Cutter::SentencePiece(&self.processor)
     }
 
-    fn joints(&self) -> std::result::Result<Joints, String> {
+    fn joints(&self) -> std::result::Result<SplitPoints, String> {
         match self.joining {
             Joining::Legacy => self.processor.joints(),
             _ => Err("its class (legacy=False) encodes the beginning of a text in another way".to_string()),

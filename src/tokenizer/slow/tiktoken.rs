@@ -10,9 +10,9 @@ use super::byte_level::python_utf8_replace;
 use super::{Cutter, SlowClass, SlowState};
 use crate::error::{Error, Result};
 use crate::tokenizer::byte_alphabet;
+use crate::tokenizer::cached_ids::SplitPoints;
 use crate::tokenizer::core::{Core, CoreParts, encode_core};
 use crate::tokenizer::encoding::{Encoding, Piece, TokenId};
-use crate::tokenizer::quick::Joints;
 use crate::tokenizer::special::SpecialTokens;
 
 /// Which of the two classes.
@@ -145,8 +145,8 @@ impl SlowClass for TiktokenClass {
         Cutter::Pipeline(&self.core)
     }
 
-    fn joints(&self) -> std::result::Result<Joints, String> {
-        Joints::of_core(&self.core)
+    fn joints(&self) -> std::result::Result<SplitPoints, String> {
+        SplitPoints::of_core(&self.core)
     }
 
     fn vocab_size(&self) -> usize {

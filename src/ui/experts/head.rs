@@ -1,6 +1,6 @@
-//! The lines above every view: model and run, dials, what the figures count.
+//! The lines above every view: model and run, settings, what the figures count.
 
-use crate::app::panels::experts::settings::{Dial, ModelPick, OwnKind};
+use crate::app::panels::experts::settings::{ModelPick, OwnKind, Setting};
 use crate::app::{App, Area, Panes, Tier};
 use crate::ui::canvas::Canvas;
 use crate::ui::theme::Meaning;
@@ -10,12 +10,12 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes, area: Area) {
     match panes.tier {
         Tier::Large => {
             model(canvas, app, area.line(0), true);
-            dials(canvas, app, area.line(1), true);
+            settings(canvas, app, area.line(1), true);
             looking_at(canvas, app, area.line(2));
         }
         Tier::Medium => {
             model(canvas, app, area.line(0), false);
-            dials(canvas, app, area.line(1), false);
+            settings(canvas, app, area.line(1), false);
         }
         _ => small(canvas, app, area.line(0)),
     }
@@ -82,31 +82,31 @@ fn status(app: &App) -> (Option<String>, Meaning) {
     }
 }
 
-fn value(app: &App, dial: Dial) -> String {
+fn value(app: &App, setting: Setting) -> String {
     let settings = &app.panels.experts.settings;
-    match dial {
-        Dial::Capacity => settings.capacity_factor.map_or("off".to_string(), |f| f.to_string()),
-        Dial::TopK => settings.top_k.to_string(),
-        Dial::Experts => settings.num_experts.to_string(),
-        Dial::Mode if settings.model == ModelPick::Bytes => "all layers".to_string(),
-        Dial::Mode if settings.model.is_trained() => "its own".to_string(),
-        Dial::Mode => settings.mode.to_string(),
+    match setting {
+        Setting::Capacity => settings.capacity_factor.map_or("off".to_string(), |f| f.to_string()),
+        Setting::TopK => settings.top_k.to_string(),
+        Setting::Experts => settings.num_experts.to_string(),
+        Setting::Mode if settings.model == ModelPick::Bytes => "all layers".to_string(),
+        Setting::Mode if settings.model.is_trained() => "its own".to_string(),
+        Setting::Mode => settings.mode.to_string(),
     }
 }
 
-fn dials(canvas: &mut Canvas<'_>, app: &App, area: Area, roomy: bool) {
+fn settings(canvas: &mut Canvas<'_>, app: &App, area: Area, roomy: bool) {
     let state = &app.panels.experts;
     let end = area.x + area.width;
     let mut x = area.x;
-    for dial in Dial::ALL {
-        let chosen = dial == state.dial;
-        let name = match (roomy, dial) {
-            (false, Dial::Capacity) => "capacity",
-            (false, Dial::Experts) => "experts",
-            (false, Dial::Mode) => "mode",
-            _ => dial.name(),
+    for setting in Setting::ALL {
+        let chosen = setting == state.setting;
+        let name = match (roomy, setting) {
+            (false, Setting::Capacity) => "capacity",
+            (false, Setting::Experts) => "experts",
+            (false, Setting::Mode) => "mode",
+            _ => setting.name(),
         };
-        let value = value(app, dial);
+        let value = value(app, setting);
         let rest = Area { x, width: end.saturating_sub(x), ..area };
         let (open, close) = if chosen { ("‹", "›") } else { (" ", " ") };
         let meaning = if chosen { Meaning::Selected } else { Meaning::Text };
@@ -169,7 +169,7 @@ fn looking_at(canvas: &mut Canvas<'_>, app: &App, area: Area) {
 
 fn small(canvas: &mut Canvas<'_>, app: &App, area: Area) {
     let state = &app.panels.experts;
-    let dial = state.dial;
+    let setting = state.setting;
     let name = match &state.settings.model {
         ModelPick::Bytes => "bytes".to_string(),
         ModelPick::Seeded(name) => name.to_string(),
@@ -177,12 +177,12 @@ fn small(canvas: &mut Canvas<'_>, app: &App, area: Area) {
     };
     let doing = if state.running.is_some() { "…" } else { "" };
     let text = format!("{name}{doing} {}", position(app));
-    let word = match dial {
-        Dial::Capacity => "cf",
-        Dial::TopK => "k",
-        Dial::Experts => "E",
-        Dial::Mode => "mode",
+    let word = match setting {
+        Setting::Capacity => "cf",
+        Setting::TopK => "k",
+        Setting::Experts => "E",
+        Setting::Mode => "mode",
     };
-    let x = canvas.right(area, &format!(" ‹{word} {}›", value(app, dial)), Meaning::Key);
+    let x = canvas.right(area, &format!(" ‹{word} {}›", value(app, setting)), Meaning::Key);
     canvas.text(Area { width: x.saturating_sub(area.x), ..area }, &text, Meaning::Strong);
 }

@@ -19,7 +19,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, area: Area, routed: &Routed, lay
         canvas.paragraph(area, text, Meaning::Quiet);
         return;
     }
-    let under = routed.token_rows.get(app.eye.token).and_then(|r| routed.rows.get(r.start)?.patch);
+    let under = routed.token_rows.get(app.view_state.token).and_then(|r| routed.rows.get(r.start)?.patch);
     let image = under.map_or(0, |p| p.image);
     let patches = routed.image_rows(image);
     let rows = patches.iter().map(|(_, p)| p.row + 1).max().unwrap_or(0);

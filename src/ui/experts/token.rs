@@ -17,7 +17,7 @@ use crate::ui::theme::Meaning;
 const LISTED: usize = 8;
 
 fn cursor(app: &App, routed: &Routed) -> usize {
-    app.eye.token.min(routed.view.len().saturating_sub(1))
+    app.view_state.token.min(routed.view.len().saturating_sub(1))
 }
 
 /// `token 12 of 107 "·shown" supervised · round 1 ANSWER · 6 bytes`.

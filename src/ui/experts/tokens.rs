@@ -50,7 +50,7 @@ fn draw_row(canvas: &mut Canvas<'_>, app: &App, area: Area, row: &Row, routed: &
     for placed in row.items.iter().flatten() {
         let Item::Token(index) = placed.item else { continue };
         let x = area.x + placed.x.min(area.width);
-        let at_cursor = index == app.eye.token;
+        let at_cursor = index == app.view_state.token;
         canvas.hit(Area { x, width: placed.width.min(area.width), ..area }, Target::Token(index));
         let route = layer.tokens.get(index).copied().flatten();
         let mut style = route_style(canvas, route);

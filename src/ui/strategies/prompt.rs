@@ -229,11 +229,12 @@ fn remarks(compared: &Compared, answer: &Answer) -> Vec<(&'static str, String)> 
     }
     // What parts further up is history, not this answer.
     let message = turns.messages.get(answer.message);
-    let parting = message.and_then(|m| m.prefix.parting().filter(|parting| parting.at >= m.block.start));
-    if let Some(parting) = parting {
+    let divergence =
+        message.and_then(|m| m.prefix.divergence().filter(|divergence| divergence.at >= m.block.start));
+    if let Some(divergence) = divergence {
         let text = format!(
             "while it is the last message this answer reads “{}” at character {}, as history “{}”",
-            parting.alone, parting.at, parting.whole
+            divergence.alone, divergence.at, divergence.whole
         );
         remarks.push(("rewritten", text));
     }

@@ -6,7 +6,7 @@ use maskscope::masks::llamafactory;
 use serde_json::{Value, json};
 
 use super::records::{Tally, json_lines, u32s};
-use super::setups::{self, Setups, Wish, expected, outcome};
+use super::setups::{self, ResolvedRequest, Setups, expected, outcome};
 use super::tokenizer::Tokenizers;
 use super::{clock, sample, samples};
 
@@ -31,11 +31,11 @@ fn generation_edge_cases() {
         tally.check("text", id, &rendered.text.as_str(), &record["text"].as_str().unwrap());
         let spans: Vec<Value> = rendered.spans.iter().map(|s| json!([s.chars.start, s.chars.end])).collect();
         tally.check("spans", id, &Value::Array(spans), &record["gen_char_spans"]);
-        let wish = Wish {
+        let wish = ResolvedRequest {
             source: Some(source),
             preprocess: "hf_generation",
             model_max_length: record["tokenizer_kwargs"]["max_length"].as_u64().map(|n| n as usize),
-            ..Wish::default()
+            ..ResolvedRequest::default()
         };
         let found = outcome(&setups.inspect(tokenizer, &wish, &setups::sample(&record)));
         let expected = match record["error"].as_str() {
@@ -69,8 +69,12 @@ fn axolotl_details() {
         let eot: Option<Vec<&str>> =
             record["eot_tokens"].as_array().map(|list| list.iter().filter_map(Value::as_str).collect());
         options.extend(eot.map(|tokens| format!("eot_tokens={}", tokens.join(","))));
-        let wish =
-            Wish { template: template.to_str().unwrap(), preprocess: "axolotl", options, ..Wish::default() };
+        let wish = ResolvedRequest {
+            template: template.to_str().unwrap(),
+            preprocess: "axolotl",
+            options,
+            ..ResolvedRequest::default()
+        };
         let tokenizer = record["tokenizer"].as_str().unwrap();
         let found = setups.inspect(tokenizer, &wish, &setups::sample(&record));
         tally.check("axolotl", id, &outcome(&found), &expected(&record, &record["input_ids"]));
@@ -96,7 +100,7 @@ fn llamafactory_labels() {
         for (key, value) in record["opts"].as_object().unwrap() {
             options.extend((!value.is_null()).then(|| format!("{key}={value}")));
         }
-        let wish = Wish { preprocess: "llamafactory", options, ..Wish::default() };
+        let wish = ResolvedRequest { preprocess: "llamafactory", options, ..ResolvedRequest::default() };
         let sample = &samples[record["conv"].as_str().unwrap()];
         let found = setups.inspect(record["tokenizer"].as_str().unwrap(), &wish, sample);
         tally.check("labels", id, &outcome(&found), &expected(&record, &record["input_ids"]));
@@ -113,7 +117,7 @@ fn llava_next_labels() {
     for record in json_lines(&dir.join("llava_next.jsonl.gz")) {
         let id = record["id"].as_str().unwrap();
         let preprocess = record["strategy"].as_str().unwrap();
-        let wish = Wish { preprocess, ..Wish::default() };
+        let wish = ResolvedRequest { preprocess, ..ResolvedRequest::default() };
         let sample = &samples[record["conv"].as_str().unwrap()];
         let found = setups.inspect(record["tokenizer"].as_str().unwrap(), &wish, sample);
         tally.check(preprocess, id, &outcome(&found), &expected(&record, &record["input_ids"]));

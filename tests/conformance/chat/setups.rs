@@ -9,7 +9,7 @@ use std::sync::Arc;
 use maskscope::chat::{Sample, sample_of};
 use maskscope::labels::Inspection;
 use maskscope::masks::Settings;
-use maskscope::setup::{ChatWish, Request, Setup, load_tokenizer, resolve};
+use maskscope::setup::{ChatOptions, Request, Setup, load_tokenizer, resolve};
 use maskscope::tokenizer::{LoadOptions, Release, Tokenizer};
 use serde_json::{Value, json};
 
@@ -28,7 +28,7 @@ pub struct Setups {
 
 /// What is asked for beside the tokenizer.
 #[derive(Default)]
-pub struct Wish<'a> {
+pub struct ResolvedRequest<'a> {
     /// `--template`: a path, or empty.
     pub template: &'a str,
     /// A template's text instead.
@@ -72,20 +72,20 @@ impl Setups {
     }
 
     /// One sample under a wish.
-    pub fn inspect(&self, tokenizer: &str, wish: &Wish, sample: &Sample) -> Inspection {
+    pub fn inspect(&self, tokenizer: &str, wish: &ResolvedRequest, sample: &Sample) -> Inspection {
         self.setup(tokenizer, wish).inspect(sample)
     }
 
     /// What a wish comes to.
-    pub fn setup(&self, tokenizer: &str, wish: &Wish) -> Setup {
+    pub fn setup(&self, tokenizer: &str, wish: &ResolvedRequest) -> Setup {
         let request = Request {
             template: if wish.template.is_empty() { "auto" } else { wish.template }.to_string(),
             preprocess: wish.preprocess.to_string(),
-            chat: ChatWish {
+            chat: ChatOptions {
                 source: wish.source.map(String::from),
                 clock: clock(),
                 settings: Settings::parse(&wish.options).unwrap(),
-                ..ChatWish::default()
+                ..ChatOptions::default()
             },
             model_max_length: wish.model_max_length,
             ..Request::default()

@@ -2,7 +2,7 @@
 
 use super::records::{Tally, json_lines};
 use super::samples;
-use super::setups::{Setups, Wish, expected, outcome};
+use super::setups::{ResolvedRequest, Setups, expected, outcome};
 
 use maskscope::masks::Strategy;
 
@@ -19,7 +19,11 @@ fn labels_of_rendered_conversations() {
         let template = dir.join(format!("templates/{}.{}.jinja", text("template"), text("variant")));
         let sample = &samples[text("conv")];
         let inspect = |preprocess: &str| {
-            let wish = Wish { template: template.to_str().unwrap(), preprocess, ..Wish::default() };
+            let wish = ResolvedRequest {
+                template: template.to_str().unwrap(),
+                preprocess,
+                ..ResolvedRequest::default()
+            };
             setups.inspect(text("tokenizer"), &wish, sample)
         };
         let rendered = inspect("render");

@@ -11,7 +11,7 @@ use maskscope::masks::compare::{Comparison, End};
 use maskscope::masks::encoder::Encoder;
 use maskscope::setup::Setup;
 
-use super::setups::{Setups, Wish};
+use super::setups::{ResolvedRequest, Setups};
 use super::{records, samples};
 
 /// Every template of the goldens with its tokenizer, as a set-up of `strategy`.
@@ -29,7 +29,11 @@ fn each_setup(root: &Path, strategy: &str, mut see: impl FnMut(&str, Setup)) {
     all.dedup();
     for (name, tokenizer) in all {
         let template = dir.join(format!("templates/{name}.jinja"));
-        let wish = Wish { template: template.to_str().unwrap(), preprocess: strategy, ..Wish::default() };
+        let wish = ResolvedRequest {
+            template: template.to_str().unwrap(),
+            preprocess: strategy,
+            ..ResolvedRequest::default()
+        };
         see(&name, setups.setup(&tokenizer, &wish));
     }
 }

@@ -15,7 +15,7 @@ use crate::app::geometry::{Area, Panes, Tier};
 /// The places inside the body of the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layout {
-    /// Model, run and dials.
+    /// Model, run and settings.
     pub head: Area,
     /// The token stream, or what another view shows.
     pub tokens: Area,

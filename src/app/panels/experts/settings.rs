@@ -8,7 +8,7 @@ use crate::moe::seeded::SEEDED;
 /// Layers of a model that become mixtures, as MoE-LLaVA names the choice.
 pub const MODES: [&str; 4] = ["sparse", "dense", "first_half", "second_half"];
 
-/// Capacity factors on the dial; each is one choice's share of an even split.
+/// Capacity factors on the setting; each is one choice's share of an even split.
 const FACTORS: [f64; 9] = [0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0];
 /// Experts a converted layer may have.
 const EXPERTS: [usize; 6] = [2, 3, 4, 6, 8, 16];
@@ -106,7 +106,7 @@ impl ModelPick {
 
 /// One thing that can be turned.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Dial {
+pub enum Setting {
     #[default]
     Capacity,
     TopK,
@@ -114,9 +114,9 @@ pub enum Dial {
     Mode,
 }
 
-impl Dial {
+impl Setting {
     /// All, in the order of the key.
-    pub const ALL: [Dial; 4] = [Self::Capacity, Self::TopK, Self::Experts, Self::Mode];
+    pub const ALL: [Setting; 4] = [Self::Capacity, Self::TopK, Self::Experts, Self::Mode];
 
     /// The next one.
     pub fn next(self) -> Self {
@@ -181,41 +181,41 @@ impl Settings {
     ///
     /// # Errors
     /// A sentence for the person where this model has no such dial or it is at its end.
-    pub fn turned(&self, dial: Dial, up: bool) -> Result<Self, String> {
+    pub fn turned(&self, setting: Setting, up: bool) -> Result<Self, String> {
         if matches!(&self.model, ModelPick::Own(own) if own.kind.is_none()) {
-            return Err("the dials turn once the model is loaded".to_string());
+            return Err("settings change once the model is loaded".to_string());
         }
         let mut next = self.clone();
-        match dial {
-            Dial::Experts | Dial::Mode if self.model.is_trained() => {
+        match setting {
+            Setting::Experts | Setting::Mode if self.model.is_trained() => {
                 return Err(format!(
                     "{} of {} is trained and fixed; m chooses a model that is converted",
-                    dial.name(),
+                    setting.name(),
                     self.model.name()
                 ));
             }
-            Dial::Mode => next.mode = around(&MODES, &self.mode, if up { 1 } else { -1 }),
-            Dial::Experts => {
-                next.num_experts = beside(&EXPERTS, &self.num_experts, up).ok_or_else(|| end(dial))?;
+            Setting::Mode => next.mode = around(&MODES, &self.mode, if up { 1 } else { -1 }),
+            Setting::Experts => {
+                next.num_experts = beside(&EXPERTS, &self.num_experts, up).ok_or_else(|| end(setting))?;
                 next.top_k = self.top_k.min(next.num_experts);
             }
-            Dial::TopK => {
+            Setting::TopK => {
                 let k = self.top_k.saturating_add_signed(if up { 1 } else { -1 });
                 next.top_k =
-                    Some(k).filter(|k| (1..=self.num_experts).contains(k)).ok_or_else(|| end(dial))?;
+                    Some(k).filter(|k| (1..=self.num_experts).contains(k)).ok_or_else(|| end(setting))?;
                 if k == self.top_k {
-                    return Err(end(dial));
+                    return Err(end(setting));
                 }
             }
-            Dial::Capacity => {
+            Setting::Capacity => {
                 next.capacity_factor = match self.capacity_factor {
                     // From "never drops" down to the largest factor.
                     None if !up => FACTORS.last().copied(),
-                    None => return Err(end(dial)),
+                    None => return Err(end(setting)),
                     Some(factor) => match next_factor(factor, up) {
                         Some(factor) => Some(factor),
                         None if up && self.model.is_uncapped() => None,
-                        None => return Err(end(dial)),
+                        None => return Err(end(setting)),
                     },
                 };
             }
@@ -224,8 +224,8 @@ impl Settings {
     }
 }
 
-fn end(dial: Dial) -> String {
-    format!("{} goes no further", dial.name())
+fn end(setting: Setting) -> String {
+    format!("{} goes no further", setting.name())
 }
 
 /// The factor of the dial above or below one that may come from a checkpoint.
@@ -255,23 +255,23 @@ mod tests {
     #[test]
     fn dials_turn_both_ways_and_stop_at_their_ends() {
         let bytes = Settings::default();
-        let low = bytes.turned(Dial::Capacity, false).unwrap();
+        let low = bytes.turned(Setting::Capacity, false).unwrap();
         assert_eq!(low.capacity_factor, Some(4.0));
-        assert_eq!(low.turned(Dial::Capacity, true).unwrap(), bytes);
-        assert!(bytes.turned(Dial::Capacity, true).is_err());
-        assert!(bytes.turned(Dial::Experts, true).unwrap_err().contains("trained"));
-        assert_eq!(bytes.turned(Dial::TopK, false).unwrap().top_k, 1);
-        assert!(bytes.turned(Dial::TopK, false).unwrap().turned(Dial::TopK, false).is_err());
+        assert_eq!(low.turned(Setting::Capacity, true).unwrap(), bytes);
+        assert!(bytes.turned(Setting::Capacity, true).is_err());
+        assert!(bytes.turned(Setting::Experts, true).unwrap_err().contains("trained"));
+        assert_eq!(bytes.turned(Setting::TopK, false).unwrap().top_k, 1);
+        assert!(bytes.turned(Setting::TopK, false).unwrap().turned(Setting::TopK, false).is_err());
 
         let phi = bytes.for_model(ModelPick::Bytes.step(1));
         assert_eq!((&phi.model, phi.num_experts), (&ModelPick::Seeded("phi"), 4));
-        let fewer = phi.turned(Dial::Experts, false).unwrap().turned(Dial::Experts, false).unwrap();
+        let fewer = phi.turned(Setting::Experts, false).unwrap().turned(Setting::Experts, false).unwrap();
         assert_eq!((fewer.num_experts, fewer.top_k), (2, 2));
-        assert!(fewer.turned(Dial::TopK, true).is_err());
-        assert_eq!(phi.turned(Dial::Mode, true).unwrap().mode, "dense");
-        assert_eq!(phi.turned(Dial::Mode, false).unwrap().mode, "second_half");
+        assert!(fewer.turned(Setting::TopK, true).is_err());
+        assert_eq!(phi.turned(Setting::Mode, true).unwrap().mode, "dense");
+        assert_eq!(phi.turned(Setting::Mode, false).unwrap().mode, "second_half");
         let mut factor = phi.clone();
-        while let Ok(less) = factor.turned(Dial::Capacity, false) {
+        while let Ok(less) = factor.turned(Setting::Capacity, false) {
             factor = less;
         }
         assert_eq!(factor.capacity_factor, Some(0.25));
@@ -292,16 +292,19 @@ mod tests {
         let device = DeviceChoice::Cpu;
         let start = Settings { device, ..Settings::default() }.for_model(ModelPick::typed("/a"));
         assert_eq!(start.device, device);
-        assert!(start.turned(Dial::TopK, false).unwrap_err().contains("loaded"));
+        assert!(start.turned(Setting::TopK, false).unwrap_err().contains("loaded"));
         let of = |kind| {
             let own = Own { spec: "/a".into(), layers: None, kind: Some(kind) };
             Settings { model: ModelPick::Own(own), capacity_factor: Some(1.7), ..start.clone() }
         };
-        assert!(of(OwnKind::Mixture).turned(Dial::Experts, true).unwrap_err().contains("/a"));
-        assert!(of(OwnKind::Dense).turned(Dial::Experts, true).is_ok());
-        assert_eq!(of(OwnKind::MoeLlava).turned(Dial::Capacity, true).unwrap().capacity_factor, Some(2.0));
-        assert_eq!(of(OwnKind::MoeLlava).turned(Dial::Capacity, false).unwrap().capacity_factor, Some(1.5));
-        let end = |kind| Settings { capacity_factor: Some(4.0), ..of(kind) }.turned(Dial::Capacity, true);
+        assert!(of(OwnKind::Mixture).turned(Setting::Experts, true).unwrap_err().contains("/a"));
+        assert!(of(OwnKind::Dense).turned(Setting::Experts, true).is_ok());
+        assert_eq!(of(OwnKind::MoeLlava).turned(Setting::Capacity, true).unwrap().capacity_factor, Some(2.0));
+        assert_eq!(
+            of(OwnKind::MoeLlava).turned(Setting::Capacity, false).unwrap().capacity_factor,
+            Some(1.5)
+        );
+        let end = |kind| Settings { capacity_factor: Some(4.0), ..of(kind) }.turned(Setting::Capacity, true);
         assert_eq!(end(OwnKind::Mixture).unwrap().capacity_factor, None);
         assert!(end(OwnKind::MoeLlava).is_err());
     }

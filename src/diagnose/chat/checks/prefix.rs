@@ -1,19 +1,19 @@
 //! Templates that render history otherwise than the end of a conversation.
 
 use super::{ChatCheck, ChatContext, Facts, Outcome, Verdict, indices};
-use crate::masks::anatomy::Parting;
+use crate::masks::anatomy::Divergence;
 
 pub const CHECK: ChatCheck =
     ChatCheck { id: "MSK043", title: "the template renders prefixes otherwise than the whole", run };
 
 fn run(context: &ChatContext<'_>) -> Outcome {
-    let found = context.that(|facts| parting(facts).is_some());
-    let Some((facts, (message, first))) = found.first().and_then(|facts| Some((*facts, parting(facts)?)))
+    let found = context.that(|facts| divergence(facts).is_some());
+    let Some((facts, (message, first))) = found.first().and_then(|facts| Some((*facts, divergence(facts)?)))
     else {
         return Outcome::ok();
     };
     let subtracts = context.plan.strategy.subtracts_prefixes();
-    let wrong = subtracts.then(|| context.that(|facts| parting(facts).is_some() && is_wrong(facts)));
+    let wrong = subtracts.then(|| context.that(|facts| divergence(facts).is_some() && is_wrong(facts)));
     let hurt = wrong.as_ref().is_some_and(|wrong| !wrong.is_empty());
     let thought = first.alone.contains("<think>") || first.whole.contains("<think>");
     let what = if thought {
@@ -48,11 +48,11 @@ fn run(context: &ChatContext<'_>) -> Outcome {
 }
 
 /// The first message whose prefix parts before its end; a closing token alone is not one of them.
-fn parting(facts: &Facts) -> Option<(usize, &Parting)> {
+fn divergence(facts: &Facts) -> Option<(usize, &Divergence)> {
     let turns = facts.turns.as_ref().ok()?;
-    let (index, parting) = turns.first_parting()?;
+    let (index, divergence) = turns.first_parting()?;
     // What differs at the very end of the prefix alone is how a conversation closes.
-    turns.messages.get(index).filter(|message| parting.at < message.block.end).map(|_| (index, parting))
+    turns.messages.get(index).filter(|message| divergence.at < message.block.end).map(|_| (index, divergence))
 }
 
 fn is_wrong(facts: &Facts) -> bool {

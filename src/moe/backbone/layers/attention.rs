@@ -7,8 +7,8 @@ use candle_core::{Result, Tensor};
 use rayon::prelude::*;
 
 use super::softmax::Block;
-use super::{Linear, Norm, Pairing, Visible};
-use crate::moe::backbone::pass::Pass;
+use super::{AttentionMask, Linear, Norm, Pairing};
+use crate::moe::backbone::forward_context::ForwardContext;
 use crate::moe::rope::Rope;
 
 /// Elements of the score matrix held at a time (64 MiB) on a GPU: queries are taken in blocks.
@@ -72,7 +72,7 @@ pub(in crate::moe::backbone) struct Attention {
     pub scale: f32,
     pub rope: Option<(Rope, Pairing)>,
     pub norm: HeadNorm,
-    pub visible: Visible,
+    pub visible: AttentionMask,
     pub sinks: Option<Vec<f32>>,
     pub clip_qkv: Option<f64>,
     pub query_scale: QueryScale,
@@ -80,7 +80,7 @@ pub(in crate::moe::backbone) struct Attention {
 
 impl Attention {
     /// `[B * S, H]` to `[B * S, H]`.
-    pub fn forward(&self, x: &Tensor, pass: &Pass<'_>) -> Result<Tensor> {
+    pub fn forward(&self, x: &Tensor, ctx: &ForwardContext<'_>) -> Result<Tensor> {
         let mut q = self.clip(self.projections.q.forward(x)?, matches!(self.norm, HeadNorm::None))?;
         let mut k = self.clip(self.projections.k.forward(x)?, matches!(self.norm, HeadNorm::None))?;
         let v = self.clip(self.projections.v.forward(x)?, true)?;
@@ -88,11 +88,11 @@ impl Attention {
             q = self.clip(query.forward(&q)?, true)?;
             k = self.clip(key.forward(&k)?, true)?;
         }
-        let heads = |t: Tensor, n: usize| t.reshape((pass.batch, pass.seq, n, self.head_dim));
+        let heads = |t: Tensor, n: usize| t.reshape((ctx.batch, ctx.seq, n, self.head_dim));
         let (mut q, mut k) = (heads(q, self.num_heads)?, heads(k, self.num_kv_heads)?);
         let v = heads(v, self.num_kv_heads)?;
         if let Some((rope, pairing)) = &self.rope {
-            let rotary = pass.rotary(rope, self.head_dim, *pairing)?;
+            let rotary = ctx.rotary(rope, self.head_dim, *pairing)?;
             q = rotary.forward(&q)?;
             k = rotary.forward(&k)?;
         }
@@ -100,7 +100,7 @@ impl Attention {
             q = norm.forward(&q)?;
             k = norm.forward(&k)?;
         }
-        q = self.scale_queries(q, pass)?;
+        q = self.scale_queries(q, ctx)?;
         let by_head = |t: &Tensor| t.transpose(1, 2)?.contiguous();
         let scores = Scores {
             visible: &self.visible,
@@ -110,7 +110,7 @@ impl Attention {
             k: by_head(&k)?,
             v: by_head(&v)?,
         };
-        self.projections.o.forward(&scores.attend(pass)?)
+        self.projections.o.forward(&scores.attend(ctx)?)
     }
 
     fn clip(&self, t: Tensor, now: bool) -> Result<Tensor> {
@@ -120,7 +120,7 @@ impl Attention {
         }
     }
 
-    fn scale_queries(&self, q: Tensor, pass: &Pass<'_>) -> Result<Tensor> {
+    fn scale_queries(&self, q: Tensor, ctx: &ForwardContext<'_>) -> Result<Tensor> {
         let factor = |i: usize| match self.query_scale {
             QueryScale::None => 1.0,
             QueryScale::LogN { seq_length } if i + 1 > seq_length && seq_length > 1 => {
@@ -131,17 +131,17 @@ impl Attention {
                 ((i as f32 + 1.0) / floor_scale).floor().ln_1p() * attn_scale + 1.0
             }
         };
-        let factors: Vec<f32> = (0..pass.seq).map(factor).collect();
+        let factors: Vec<f32> = (0..ctx.seq).map(factor).collect();
         if factors.iter().all(|&f| f == 1.0) {
             return Ok(q);
         }
-        q.broadcast_mul(&Tensor::from_vec(factors, (1, pass.seq, 1, 1), q.device())?)
+        q.broadcast_mul(&Tensor::from_vec(factors, (1, ctx.seq, 1, 1), q.device())?)
     }
 }
 
 /// Scaled dot-product attention over `[B, heads, S, dim]`, keys and values possibly with fewer heads.
 pub(super) struct Scores<'a> {
-    pub visible: &'a Visible,
+    pub visible: &'a AttentionMask,
     pub scale: f32,
     pub sinks: Option<&'a [f32]>,
     pub q: Tensor,
@@ -151,13 +151,13 @@ pub(super) struct Scores<'a> {
 
 impl Scores<'_> {
     /// To `[B * S, heads * value_dim]`.
-    pub fn attend(&self, pass: &Pass<'_>) -> Result<Tensor> {
-        if self.q.device().is_cpu() { self.attend_by_tiles(pass) } else { self.attend_by_blocks(pass) }
+    pub fn attend(&self, ctx: &ForwardContext<'_>) -> Result<Tensor> {
+        if self.q.device().is_cpu() { self.attend_by_tiles(ctx) } else { self.attend_by_blocks(ctx) }
     }
 
     /// On the CPU: a tile is one head and [`TILE`] queries against the keys that they see, so that its scores
     /// stay in the cache from the first product to the second, and the half above the diagonal is never made.
-    fn attend_by_tiles(&self, pass: &Pass<'_>) -> Result<Tensor> {
+    fn attend_by_tiles(&self, ctx: &ForwardContext<'_>) -> Result<Tensor> {
         let (batch, heads, seq, _) = self.q.dims4()?;
         let value_dim = self.v.dim(3)?;
         let tiles: Vec<Tile> = (0..batch * heads)
@@ -170,7 +170,7 @@ impl Scores<'_> {
                 })
             })
             .collect();
-        let work = |tile: &Tile| self.tile(pass.lens, seq, tile);
+        let work = |tile: &Tile| self.tile(ctx.lens, seq, tile);
         let done: Vec<Vec<f32>> = if rayon::current_num_threads() > 1 {
             tiles.par_iter().map(work).collect::<Result<_>>()?
         } else {
@@ -213,7 +213,7 @@ impl Scores<'_> {
     }
 
     /// On other devices: all heads at once, block of queries by block of queries.
-    fn attend_by_blocks(&self, pass: &Pass<'_>) -> Result<Tensor> {
+    fn attend_by_blocks(&self, ctx: &ForwardContext<'_>) -> Result<Tensor> {
         let (batch, heads, seq, _) = self.q.dims4()?;
         let per_query = (batch * heads * seq).max(1);
         let step = (SCORES / per_query).clamp(16, 256);
@@ -222,7 +222,7 @@ impl Scores<'_> {
         while start < seq {
             let queries = start..(start + step).min(seq);
             start = queries.end;
-            blocks.push(self.block(pass, queries)?);
+            blocks.push(self.block(ctx, queries)?);
         }
         let out = if let [one] = blocks.as_slice() { one.clone() } else { Tensor::cat(&blocks, 2)? };
         out.transpose(1, 2)?.contiguous()?.reshape((batch * seq, ()))
@@ -239,11 +239,11 @@ impl Scores<'_> {
         (first_key, queries.end - first_key)
     }
 
-    fn block(&self, pass: &Pass<'_>, queries: Range<usize>) -> Result<Tensor> {
+    fn block(&self, ctx: &ForwardContext<'_>, queries: Range<usize>) -> Result<Tensor> {
         let (batch, heads, _, dim) = self.q.dims4()?;
         let (_, kv_heads, _, value_dim) = self.v.dims4()?;
         let count = queries.len();
-        let (first_key, keys) = self.key_range(pass.lens, pass.seq, &queries);
+        let (first_key, keys) = self.key_range(ctx.lens, ctx.seq, &queries);
         // Heads that share a key head are neighbours, so their queries stack into one matrix.
         let group = heads / kv_heads * count;
         let q =
@@ -254,7 +254,7 @@ impl Scores<'_> {
         let (k, v) = (part(&self.k, dim)?, part(&self.v, value_dim)?);
         let block = Block {
             visible: self.visible,
-            lens: pass.lens,
+            lens: ctx.lens,
             heads,
             queries,
             first_key,

@@ -4,8 +4,8 @@
 use candle_core::{D, Result, Tensor};
 
 use super::attention::Scores;
-use super::{Linear, Norm, Pairing, Visible};
-use crate::moe::backbone::pass::Pass;
+use super::{AttentionMask, Linear, Norm, Pairing};
+use crate::moe::backbone::forward_context::ForwardContext;
 use crate::moe::rope::Rope;
 
 /// One latent attention block. Dimensions: see the config keys of the same names.
@@ -32,10 +32,10 @@ pub(in crate::moe::backbone) struct LatentAttention {
 
 impl LatentAttention {
     /// `[B * S, H]` to `[B * S, H]`.
-    pub fn forward(&self, x: &Tensor, pass: &Pass<'_>) -> Result<Tensor> {
-        let (batch, seq, heads) = (pass.batch, pass.seq, self.num_heads);
+    pub fn forward(&self, x: &Tensor, ctx: &ForwardContext<'_>) -> Result<Tensor> {
+        let (batch, seq, heads) = (ctx.batch, ctx.seq, self.num_heads);
         let (nope, rot) = (self.qk_nope_head_dim, self.qk_rope_head_dim);
-        let rotary = pass.rotary(&self.rope, rot, self.pairing)?;
+        let rotary = ctx.rotary(&self.rope, rot, self.pairing)?;
 
         let q = match &self.q_down {
             Some((down, norm)) => self.q_up.forward(&norm.forward(&down.forward(x)?)?)?,
@@ -57,13 +57,13 @@ impl LatentAttention {
 
         let by_head = |t: &Tensor| t.transpose(1, 2)?.contiguous();
         let scores = Scores {
-            visible: &Visible::default(),
+            visible: &AttentionMask::default(),
             scale: self.scale,
             sinks: None,
             q: by_head(&q)?,
             k: by_head(&k)?,
             v: by_head(&v)?,
         };
-        self.o.forward(&scores.attend(pass)?)
+        self.o.forward(&scores.attend(ctx)?)
     }
 }

@@ -1,4 +1,4 @@
-//! Feed-forward networks: what is dense in a dense model and an expert in a mixture.
+//! FeedForward-forward networks: what is dense in a dense model and an expert in a mixture.
 
 use candle_core::cpu::erf::erf_f32;
 use candle_core::{Result, Tensor};

@@ -9,14 +9,14 @@ use super::super::vector;
 
 /// Which keys a query sees: causal, at most `window` back, inside its chunk, no padding.
 #[derive(Debug, Clone, Default)]
-pub(in crate::moe::backbone) struct Visible {
+pub(in crate::moe::backbone) struct AttentionMask {
     /// Query i sees keys j with i - window < j <= i.
     pub window: Option<usize>,
     /// Query i sees keys of its own chunk only (Llama 4).
     pub chunk: Option<usize>,
 }
 
-impl Visible {
+impl AttentionMask {
     /// The keys that query `i` of a sequence of `len` real tokens sees; none for a padding query whose
     /// window holds padding only. torch adds the smallest f32 to every score of such a row, which leaves a
     /// uniform mixture of all keys: [`Block`] does the same, because the row is routed like any other.
@@ -31,7 +31,7 @@ impl Visible {
 /// One block of queries against the keys `first_key..`.
 #[derive(Debug)]
 pub(super) struct Block<'a> {
-    pub visible: &'a Visible,
+    pub visible: &'a AttentionMask,
     /// Real tokens of each sequence.
     pub lens: &'a [usize],
     pub heads: usize,
@@ -110,13 +110,13 @@ mod tests {
 
     #[test]
     fn windows_chunks_and_padding_limit_the_keys() {
-        let plain = Visible::default();
+        let plain = AttentionMask::default();
         assert_eq!(plain.keys(3, 10), 0..4);
         assert_eq!(plain.keys(3, 2), 0..2);
-        assert_eq!(Visible { window: Some(2), chunk: None }.keys(3, 10), 2..4);
-        assert_eq!(Visible { window: None, chunk: Some(2) }.keys(3, 10), 2..4);
-        assert_eq!(Visible { window: None, chunk: Some(2) }.keys(4, 10), 4..5);
-        assert!(Visible { window: Some(1), chunk: None }.keys(3, 1).is_empty());
+        assert_eq!(AttentionMask { window: Some(2), chunk: None }.keys(3, 10), 2..4);
+        assert_eq!(AttentionMask { window: None, chunk: Some(2) }.keys(3, 10), 2..4);
+        assert_eq!(AttentionMask { window: None, chunk: Some(2) }.keys(4, 10), 4..5);
+        assert!(AttentionMask { window: Some(1), chunk: None }.keys(3, 1).is_empty());
     }
 
     #[test]
@@ -124,7 +124,7 @@ mod tests {
         // The second sequence has one real token, so its last query sees none through the window.
         let scores: Vec<f32> = (0..24).map(|v| (v as f32 * 0.7).sin()).collect();
         let scores = Tensor::from_vec(scores, (4, 2, 3), &Device::Cpu).unwrap();
-        let visible = Visible { window: Some(2), chunk: None };
+        let visible = AttentionMask { window: Some(2), chunk: None };
         for sinks in [None, Some(&[0.5f32, -1.0][..])] {
             let block = Block {
                 visible: &visible,

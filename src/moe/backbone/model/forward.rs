@@ -6,7 +6,7 @@ use candle_core::Tensor;
 
 use super::Model;
 use crate::moe::backbone::device::Device;
-use crate::moe::backbone::pass::{LayerRouting, NoiseSource, Pass};
+use crate::moe::backbone::forward_context::{ForwardContext, LayerRouting, NoiseSource};
 use crate::moe::error::{MoeError, MoeResult};
 use crate::tokenizer::TokenId;
 
@@ -83,19 +83,19 @@ impl Model {
         options: &ForwardOptions,
         watch: &mut dyn FnMut(usize, usize) -> bool,
     ) -> MoeResult<Forward> {
-        if let Some(spare) = self.spare.get() {
-            return spare.run(sequences, options, watch);
+        if let Some(cpu_fallback) = self.cpu_fallback.get() {
+            return cpu_fallback.run(sequences, options, watch);
         }
         match self.run(sequences, options, watch) {
             Err(MoeError::Compute { while_doing, message }) if !self.device.is_cpu() => {
                 let reason = format!("{} failed: {while_doing}: {message}", self.device.name());
                 let cpu = Device::cpu(Some(reason));
-                let mut spare =
+                let mut cpu_fallback =
                     Self::load_on(cpu, &self.config, &self.checkpoint, &self.options, &mut |_, _| true)?;
                 if let Some(gates) = self.gates {
-                    spare.regate(gates)?;
+                    cpu_fallback.regate(gates)?;
                 }
-                self.spare.get_or_init(|| Box::new(spare)).run(sequences, options, watch)
+                self.cpu_fallback.get_or_init(|| Box::new(cpu_fallback)).run(sequences, options, watch)
             }
             result => result,
         }
@@ -113,8 +113,8 @@ impl Model {
             return Err(MoeError::Request("a sequence without tokens cannot be routed".into()));
         }
         let batch = sequences.len();
-        let mut pass = Pass::new(batch, seq, &lens, &options.noise);
-        pass.feed_inputs = options.feed_inputs.then(BTreeMap::new);
+        let mut ctx = ForwardContext::new(batch, seq, &lens, &options.noise);
+        ctx.feed_inputs = options.feed_inputs.then(BTreeMap::new);
         let mut x = self.embed(sequences, seq, options.pad_id)?;
         let mut layer_hidden = Vec::new();
         for (layer, block) in self.blocks.iter().enumerate() {
@@ -125,7 +125,7 @@ impl Model {
             if options.layer_hidden {
                 layer_hidden.push(host(&x)?);
             }
-            x = block.forward(layer, &x, &mut pass).map_err(|e| in_layer(e, layer))?;
+            x = block.forward(layer, &x, &mut ctx).map_err(|e| in_layer(e, layer))?;
         }
         if let Some((norm, _)) = &self.tail {
             x = norm.forward(&x)?;
@@ -143,7 +143,7 @@ impl Model {
         if options.layer_hidden {
             layer_hidden.push(hidden.clone());
         }
-        let (routings, feed_inputs) = (pass.routings, pass.feed_inputs.unwrap_or_default());
+        let (routings, feed_inputs) = (ctx.routings, ctx.feed_inputs.unwrap_or_default());
         Ok(Forward {
             batch,
             seq,

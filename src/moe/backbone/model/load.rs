@@ -126,7 +126,7 @@ impl Model {
             weight_bytes,
             options: options.clone(),
             gates: None,
-            spare: OnceLock::new(),
+            cpu_fallback: OnceLock::new(),
             device,
         })
     }

@@ -7,7 +7,7 @@ use super::loaded::Tokenizer;
 
 /// What the ids of a tokenizer are like.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Census {
+pub struct IdStatistics {
     /// The largest id that has a token.
     pub max_id: Option<TokenId>,
     /// Ids below `max_id` without a token, as ranges.
@@ -25,31 +25,31 @@ const PROBE: &str = "a";
 
 impl Tokenizer {
     /// Looks at every id once; linear in the vocabulary (some milliseconds for 150,000 tokens).
-    pub fn census(&self) -> Census {
+    pub fn id_statistics(&self) -> IdStatistics {
         let len = TokenId::try_from(self.len()).unwrap_or(TokenId::MAX);
         let added_top = self.added.iter().map(|(id, _)| id).max().unwrap_or(0);
-        let mut census = Census::default();
+        let mut id_statistics = IdStatistics::default();
         let mut hole: Option<TokenId> = None;
         for id in 0..=len.max(added_top) {
             match (self.piece(id).is_some(), hole) {
                 (true, Some(start)) => {
-                    census.holes.push(start..id);
+                    id_statistics.holes.push(start..id);
                     hole = None;
                 }
                 (false, None) => hole = Some(id),
                 _ => {}
             }
             if hole.is_none() {
-                census.max_id = Some(id);
+                id_statistics.max_id = Some(id);
             }
         }
-        census.beyond_len = self.added.iter().map(|(id, _)| id).filter(|id| *id >= len).collect();
+        id_statistics.beyond_len = self.added.iter().map(|(id, _)| id).filter(|id| *id >= len).collect();
         if let (Ok(with), Ok(bare)) = (self.encode(PROBE, true), self.encode(PROBE, false))
             && let Some(at) = with.ids.windows(bare.ids.len().max(1)).position(|w| w == bare.ids)
         {
-            census.put_before = with.ids.iter().take(at).copied().collect();
-            census.put_behind = with.ids.iter().skip(at + bare.ids.len()).copied().collect();
+            id_statistics.put_before = with.ids.iter().take(at).copied().collect();
+            id_statistics.put_behind = with.ids.iter().skip(at + bare.ids.len()).copied().collect();
         }
-        census
+        id_statistics
     }
 }

@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::diagnose::DataLaw;
+use crate::diagnose::DataDeltaFit;
 
 /// The line, and how many samples are on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DeltaLaw {
+pub struct ScanDeltaFit {
     /// `Δ = 1 - n`.
     pub formula: String,
     pub intercept: i64,
@@ -17,9 +17,9 @@ pub struct DeltaLaw {
     pub of: u64,
 }
 
-impl From<DataLaw> for DeltaLaw {
-    fn from(law: DataLaw) -> Self {
-        let DataLaw { line, on_line, samples } = law;
+impl From<DataDeltaFit> for ScanDeltaFit {
+    fn from(delta_fit: DataDeltaFit) -> Self {
+        let DataDeltaFit { line, on_line, samples } = delta_fit;
         let (intercept, slope) = (line.intercept, line.slope);
         Self { formula: line.formula(), intercept, slope, samples: on_line, of: samples }
     }

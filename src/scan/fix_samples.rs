@@ -9,12 +9,12 @@ use super::example::{MOST_BYTES, kept_record};
 use super::report::Counted;
 use crate::data::Place;
 
-/// Lost samples that are drawn, and as many others.
+/// Lost samples that were drawn, and as many others.
 pub const DRAWN: usize = 64;
 
 /// One drawn sample.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Lot {
+pub struct SampledRecord {
     /// The number drawn, of 48 bits.
     pub lot: u64,
     /// Whether the labels are right: as things are, then under each fix in the order of [`super::Report::fixes`].
@@ -28,10 +28,10 @@ pub struct Lot {
 
 /// Those with the smallest numbers, by number.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Drawn {
+pub struct FixSample {
     /// Samples that train on nothing or are replaced.
-    pub lost: Vec<Lot>,
-    pub sound: Vec<Lot>,
+    pub lost: Vec<SampledRecord>,
+    pub sound: Vec<SampledRecord>,
 }
 
 /// A proposed fix, and what it does to the drawn samples.
@@ -41,10 +41,10 @@ pub struct FixEffect {
     pub summary: String,
     /// What a user pastes.
     pub code: String,
-    /// Drawn samples that are lost without the fix, and those of them that it labels right.
+    /// FixSample samples that are lost without the fix, and those of them that it labels right.
     pub lost_tried: u64,
     pub repaired: u64,
-    /// Drawn samples that are sound without the fix, and those that were labelled right and are not any more.
+    /// FixSample samples that are sound without the fix, and those that were labelled right and are not any more.
     pub sound_tried: u64,
     pub broken: u64,
     /// Learned ids of all drawn samples.
@@ -54,7 +54,7 @@ pub struct FixEffect {
     pub repaired_estimate: u64,
 }
 
-impl Drawn {
+impl FixSample {
     /// Takes a sample in if its lot is small enough. Very long records are never drawn.
     pub(super) fn offer(&mut self, sample: &Counted<'_>, lost: bool) {
         let side = if lost { &mut self.lost } else { &mut self.sound };
@@ -64,7 +64,7 @@ impl Drawn {
             return;
         }
         let record = kept_record(sample.record);
-        side.push(Lot { lot, right: Vec::new(), supervised: Vec::new(), record });
+        side.push(SampledRecord { lot, right: Vec::new(), supervised: Vec::new(), record });
         keep_smallest(side);
     }
 
@@ -78,26 +78,26 @@ impl Drawn {
 
 impl FixEffect {
     /// Adds up what fix number `index` did; `lost` are all lost samples of the data set.
-    pub(super) fn measure(&mut self, index: usize, drawn: &Drawn, lost: u64) {
-        let right = |lot: &Lot| lot.right.get(index + 1).copied().unwrap_or(false);
-        let was_right = |lot: &Lot| lot.right.first().copied().unwrap_or(false);
-        let count = |lots: &[Lot], holds: &dyn Fn(&Lot) -> bool| {
+    pub(super) fn measure(&mut self, index: usize, fix_samples: &FixSample, lost: u64) {
+        let right = |lot: &SampledRecord| lot.right.get(index + 1).copied().unwrap_or(false);
+        let was_right = |lot: &SampledRecord| lot.right.first().copied().unwrap_or(false);
+        let count = |lots: &[SampledRecord], holds: &dyn Fn(&SampledRecord) -> bool| {
             u64::try_from(lots.iter().filter(|lot| holds(lot)).count()).unwrap_or(u64::MAX)
         };
         let sum = |at: usize| -> u64 {
-            let all = drawn.lost.iter().chain(&drawn.sound);
+            let all = fix_samples.lost.iter().chain(&fix_samples.sound);
             all.filter_map(|lot| lot.supervised.get(at)).sum()
         };
-        self.lost_tried = count(&drawn.lost, &|_| true);
-        self.repaired = count(&drawn.lost, &right);
-        self.sound_tried = count(&drawn.sound, &|_| true);
-        self.broken = count(&drawn.sound, &|lot| was_right(lot) && !right(lot));
+        self.lost_tried = count(&fix_samples.lost, &|_| true);
+        self.repaired = count(&fix_samples.lost, &right);
+        self.sound_tried = count(&fix_samples.sound, &|_| true);
+        self.broken = count(&fix_samples.sound, &|lot| was_right(lot) && !right(lot));
         (self.supervised_before, self.supervised_after) = (sum(0), sum(index + 1));
         self.repaired_estimate = lost.saturating_mul(self.repaired).checked_div(self.lost_tried).unwrap_or(0);
     }
 }
 
-fn keep_smallest(lots: &mut Vec<Lot>) {
+fn keep_smallest(lots: &mut Vec<SampledRecord>) {
     lots.sort();
     lots.truncate(DRAWN);
 }

@@ -20,7 +20,7 @@ pub struct Measured {
 
 /// Counts rounds and paints tokens, in the order in which the training code masks them.
 #[derive(Debug)]
-pub struct Ledger {
+pub struct RoundCounter {
     prompt: PromptIds,
     painted: Vec<(SegmentKind, Option<usize>)>,
     labels: Vec<i64>,
@@ -28,19 +28,19 @@ pub struct Ledger {
     cur_len: i64,
 }
 
-impl Ledger {
-    /// A ledger whose `cur_len` starts at `start`; tokens before it are masked.
+impl RoundCounter {
+    /// A counter whose `cur_len` starts at `start`; tokens before it are masked.
     pub fn new(prompt: PromptIds, start: i64) -> Self {
         let len = prompt.ids.len();
-        let mut ledger = Self {
+        let mut round_counter = Self {
             painted: vec![(SegmentKind::Tail, None); len],
             labels: prompt.ids.clone(),
             rounds: Vec::new(),
             cur_len: start,
             prompt,
         };
-        ledger.mask(0, start, SegmentKind::Start, None);
-        ledger
+        round_counter.mask(0, start, SegmentKind::Start, None);
+        round_counter
     }
 
     /// Masks `[start, end)` for a reason.

@@ -12,7 +12,7 @@ use crate::tokenizer::{Role, Tokenizer};
 /// * segments are encoded one by one and put together (axolotl's `input_output`);
 /// * a text is learned whole, a completion behind its prompt, each closed with eos (TRL's language modelling and
 ///   prompt-completion).
-pub fn inspect_own_division(
+pub fn inspect_preset_labels(
     tokenizer: &Tokenizer,
     sample: &Sample,
     method: Option<&Method>,

@@ -1,16 +1,16 @@
-//! The law of the difference as the data shows it: the [`Line`] that most samples lie on, and how many do.
+//! The law of the difference as the data shows it: the [`LinearFit`] that most samples lie on, and how many do.
 //!
 //! Two ways choose the line. The doctor sees few samples and holds on to the one fault that the smallest number of rounds
-//! shows ([`DataLaw::from_first`]); a scan sees all kinds of samples, and any line may be theirs ([`DataLaw::of_most`]).
+//! shows ([`DataDeltaFit::from_first`]); a scan sees all kinds of samples, and any line may be theirs ([`DataDeltaFit::of_most`]).
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::line::Line;
+use super::linear_fit::LinearFit;
 
-/// Numbers of rounds whose commonest differences [`DataLaw::of_most`] draws lines through.
+/// Numbers of rounds whose commonest differences [`DataDeltaFit::of_most`] draws lines through.
 const MOST_POINTS: usize = 24;
 
 /// Samples by their number of rounds and by their difference Δ.
@@ -18,16 +18,16 @@ pub type Differences = BTreeMap<u64, BTreeMap<i64, u64>>;
 
 /// The line, and how many samples are on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct DataLaw {
+pub struct DataDeltaFit {
     /// Flat where all samples have the same number of rounds: a slope cannot be told then.
     #[serde(flatten)]
-    pub line: Line,
+    pub line: LinearFit,
     /// Samples whose difference is the line's, of those that have one.
     pub on_line: u64,
     pub samples: u64,
 }
 
-impl DataLaw {
+impl DataDeltaFit {
     /// The line with the most samples of all lines through two commonest differences, and of all flat ones through one;
     /// of several the flattest, then the one nearest to zero. `None` without samples.
     pub fn of_most(differences: &Differences) -> Option<Self> {
@@ -43,31 +43,32 @@ impl DataLaw {
             .collect();
         points.sort_by_key(|(rounds, _, n)| (Reverse(*n), *rounds));
         points.truncate(MOST_POINTS);
-        let mut lines: BTreeSet<Line> = points.iter().map(|(_, delta, _)| Line::flat(*delta)).collect();
+        let mut lines: BTreeSet<LinearFit> =
+            points.iter().map(|(_, delta, _)| LinearFit::flat(*delta)).collect();
         for (index, (rounds, delta, _)) in points.iter().enumerate() {
             let others = points.iter().skip(index + 1);
-            lines.extend(others.filter_map(|(n, d, _)| Line::through((*rounds, *delta), (*n, *d))));
+            lines.extend(others.filter_map(|(n, d, _)| LinearFit::through((*rounds, *delta), (*n, *d))));
         }
         let best = lines.into_iter().max_by_key(|line| {
-            let Line { intercept, slope } = *line;
+            let LinearFit { intercept, slope } = *line;
             (on_line(*line, differences), Reverse((slope.abs(), intercept.abs(), intercept)))
         })?;
         Some(Self::new(best, differences))
     }
 
     /// The line with the most samples of those through the commonest difference at the smallest number of rounds; `None`
-    /// where all samples have as many rounds, which hides the law.
+    /// where all samples have as many rounds, which hides the slope.
     pub fn from_first(differences: &Differences) -> Option<Self> {
         let mut points = differences.iter().filter_map(|(rounds, deltas)| {
             let (commonest, _) = deltas.iter().max_by_key(|(_, n)| **n)?;
             Some((i64::try_from(*rounds).ok()?, *commonest))
         });
         let first = points.next()?;
-        let lines = points.filter_map(|point| Line::through(first, point));
+        let lines = points.filter_map(|point| LinearFit::through(first, point));
         Some(Self::new(lines.max_by_key(|line| on_line(*line, differences))?, differences))
     }
 
-    fn new(line: Line, differences: &Differences) -> Self {
+    fn new(line: LinearFit, differences: &Differences) -> Self {
         let samples = differences.values().flat_map(BTreeMap::values).sum();
         Self { line, on_line: on_line(line, differences), samples }
     }
@@ -79,7 +80,7 @@ impl DataLaw {
 }
 
 /// Samples whose difference is that of the line.
-fn on_line(line: Line, differences: &Differences) -> u64 {
+fn on_line(line: LinearFit, differences: &Differences) -> u64 {
     let at = |(rounds, deltas): (&u64, &BTreeMap<i64, u64>)| {
         deltas.get(&line.at(i64::try_from(*rounds).ok()?)).copied()
     };
@@ -100,21 +101,22 @@ mod tests {
 
     #[test]
     fn the_line_that_most_samples_lie_on_is_found_through_noise() {
-        let fit = |points| DataLaw::of_most(&differences(points));
-        let law =
-            fit(&[(1, 0, 90), (2, -1, 50), (3, -2, 7), (3, 9, 8), (4, -3, 2), (1, 5, 3)]).expect("a law");
-        assert_eq!(law.formula(), "Δ = 1 - n for 149 of 160");
-        let sound = fit(&[(1, 0, 10), (2, 0, 10), (5, -1, 1)]).expect("a law");
-        assert_eq!(sound, DataLaw { line: Line::flat(0), on_line: 20, samples: 21 });
+        let fit = |points| DataDeltaFit::of_most(&differences(points));
+        let delta_fit =
+            fit(&[(1, 0, 90), (2, -1, 50), (3, -2, 7), (3, 9, 8), (4, -3, 2), (1, 5, 3)]).expect("a fit");
+        assert_eq!(delta_fit.formula(), "Δ = 1 - n for 149 of 160");
+        let sound = fit(&[(1, 0, 10), (2, 0, 10), (5, -1, 1)]).expect("a fit");
+        assert_eq!(sound, DataDeltaFit { line: LinearFit::flat(0), on_line: 20, samples: 21 });
         assert_eq!(fit(&[]), None);
     }
 
     #[test]
     fn the_line_from_the_smallest_number_of_rounds_is_that_of_most_samples() {
-        let fit = |points| DataLaw::from_first(&differences(points));
-        let law = fit(&[(1, 0, 2), (3, -2, 1), (8, -7, 1), (3, -5, 1)]).expect("three numbers of rounds");
-        assert_eq!(law.formula(), "Δ = 1 - n for 4 of 5");
-        assert_eq!(fit(&[(1, 0, 2)]), None, "one round hides the law");
+        let fit = |points| DataDeltaFit::from_first(&differences(points));
+        let delta_fit =
+            fit(&[(1, 0, 2), (3, -2, 1), (8, -7, 1), (3, -5, 1)]).expect("three numbers of rounds");
+        assert_eq!(delta_fit.formula(), "Δ = 1 - n for 4 of 5");
+        assert_eq!(fit(&[(1, 0, 2)]), None, "one round hides the fit");
         assert_eq!(fit(&[]), None);
     }
 
@@ -122,9 +124,9 @@ mod tests {
     fn where_the_smallest_number_of_rounds_is_off_the_line_the_two_ways_differ() {
         let noisy = differences(&[(1, 5, 2), (2, 0, 9), (3, 0, 9)]);
         assert_eq!(
-            DataLaw::of_most(&noisy).expect("a law").line.formula(),
+            DataDeltaFit::of_most(&noisy).expect("a fit").line.formula(),
             "Δ = 0 at every number of rounds"
         );
-        assert_eq!(DataLaw::from_first(&noisy).expect("a law").line.formula(), "Δ = 10 - 5n");
+        assert_eq!(DataDeltaFit::from_first(&noisy).expect("a fit").line.formula(), "Δ = 10 - 5n");
     }
 }

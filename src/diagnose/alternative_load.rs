@@ -7,13 +7,13 @@ use crate::tokenizer::Tokenizer;
 
 /// A tokenizer loaded from the files of another set-up, with the overrides of that one.
 #[derive(Debug, Clone)]
-pub struct Twin {
+pub struct AlternativeLoad {
     /// `fast 4.37`.
     pub name: String,
     pub tokenizer: Tokenizer,
 }
 
-impl Twin {
+impl AlternativeLoad {
     /// Tokenizers that were loaded in other ways; one that does not take the overrides is left out.
     pub fn all(setup: &Setup, loaded: &[Tokenizer]) -> Vec<Self> {
         let of = |base: &Tokenizer| {
@@ -25,7 +25,7 @@ impl Twin {
     }
 }
 
-/// How a twin differs on some samples.
+/// How an alternative load differs on some samples.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct TwinDifference {
     /// Samples with other ids, by index.
@@ -34,9 +34,13 @@ pub(super) struct TwinDifference {
     pub outcome: Vec<usize>,
 }
 
-/// Labels the given samples with a twin as well.
-pub(super) fn difference(context: &Context<'_>, twin: &Twin, indices: &[usize]) -> TwinDifference {
-    let plan = context.plan.clone().with_tokenizer(twin.tokenizer.clone());
+/// Labels the given samples with an alternative load as well.
+pub(super) fn difference(
+    context: &Context<'_>,
+    alternative_load: &AlternativeLoad,
+    indices: &[usize],
+) -> TwinDifference {
+    let plan = context.plan.clone().with_tokenizer(alternative_load.tokenizer.clone());
     let mut difference = TwinDifference::default();
     for index in indices {
         let (Some(sample), Some(here)) = (context.samples.get(*index), context.inspections.get(*index))

@@ -18,7 +18,7 @@ use super::special::{Role, SpecialToken, SpecialTokens};
 use crate::error::Result;
 
 /// What such a file gives.
-pub(super) struct Standalone {
+pub(super) struct ClasslessFormat {
     pub parts: CoreParts,
     pub roles: Vec<(Role, String)>,
     pub adds_bos: bool,
@@ -48,21 +48,25 @@ pub(super) fn load(files: &FileSet, options: LoadOptions) -> Result<Option<Token
 }
 
 /// Ranks with a configuration: those of a known class go its way, the code of an unknown one is not run.
-fn ranks_of_unknown_class(files: &FileSet, name: &str, wished: Option<&str>) -> Result<Option<Standalone>> {
+fn ranks_of_unknown_class(
+    files: &FileSet,
+    name: &str,
+    wished: Option<&str>,
+) -> Result<Option<ClasslessFormat>> {
     let config = files.json("tokenizer_config.json")?.unwrap_or_default();
     let class = config.get("tokenizer_class").and_then(|c| c.as_str());
     if class.is_some_and(Profile::is_known) {
         return Ok(None);
     }
     let mut found = from_ranks(files, name, wished)?;
-    if let (Some(class), Some(Standalone { note: Some(note), .. })) = (class, &mut found) {
+    if let (Some(class), Some(ClasslessFormat { note: Some(note), .. })) = (class, &mut found) {
         *note = format!("class {class} is not known here and its code is not run; {note}");
     }
     Ok(found)
 }
 
-fn finish(standalone: Standalone, release: Release) -> Result<Tokenizer> {
-    let Standalone { parts, roles, adds_bos, adds_eos, note } = standalone;
+fn finish(standalone: ClasslessFormat, release: Release) -> Result<Tokenizer> {
+    let ClasslessFormat { parts, roles, adds_bos, adds_eos, note } = standalone;
     let (mut core, added) = parts.assemble()?;
     tokenizer_json::add_tokens(&mut core, added)?;
     let mut special = SpecialTokens::default();
@@ -97,17 +101,17 @@ fn finish(standalone: Standalone, release: Release) -> Result<Tokenizer> {
     Ok(tokenizer)
 }
 
-fn from_tekken(files: &FileSet) -> Result<Standalone> {
+fn from_tekken(files: &FileSet) -> Result<ClasslessFormat> {
     let parts = tekken::read(&files.require("tekken.json")?, &files.path_of("tekken.json"))?;
     let has = |content: &str| parts.added_tokens.iter().any(|t| t.token.content == content);
     let roles = [(Role::Bos, "<s>"), (Role::Eos, "</s>"), (Role::Unk, "<unk>"), (Role::Pad, "<pad>")];
     let roles: Vec<_> = roles.into_iter().filter(|(_, t)| has(t)).map(|(r, t)| (r, t.to_string())).collect();
     let adds_bos = roles.iter().any(|(r, _)| *r == Role::Bos);
-    Ok(Standalone { parts, roles, adds_bos, adds_eos: false, note: None })
+    Ok(ClasslessFormat { parts, roles, adds_bos, adds_eos: false, note: None })
 }
 
 /// A rank file that belongs to no class; those of Qwen-1 and StableLM go the way of their classes.
-fn from_ranks(files: &FileSet, name: &str, wished: Option<&str>) -> Result<Option<Standalone>> {
+fn from_ranks(files: &FileSet, name: &str, wished: Option<&str>) -> Result<Option<ClasslessFormat>> {
     if name.ends_with("qwen.tiktoken") || name.ends_with("arcade100k.tiktoken") {
         return Ok(None);
     }
@@ -143,7 +147,7 @@ fn from_ranks(files: &FileSet, name: &str, wished: Option<&str>) -> Result<Optio
     .collect();
     parts.added_tokens = special_tokens(special.iter().map(|(t, id)| (t.as_str(), *id)));
     let adds_bos = roles.iter().any(|(r, _)| *r == Role::Bos);
-    Ok(Some(Standalone { parts, roles, adds_bos, adds_eos: false, note: Some(note) }))
+    Ok(Some(ClasslessFormat { parts, roles, adds_bos, adds_eos: false, note: Some(note) }))
 }
 
 /// The split pattern that the configuration names, under tiktoken's own name for it (`pat_str`) or as `pattern`.

@@ -28,7 +28,7 @@ pub enum NoiseSource {
     /// None: deterministic, see [`crate::moe::gating`].
     #[default]
     Off,
-    /// Drawn from a seed, per layer and call.
+    /// FixSample from a seed, per layer and call.
     Sampled { seed: u64 },
     /// Replay: `[T, E]` values by layer.
     Recorded(BTreeMap<usize, Vec<f32>>),
@@ -47,7 +47,7 @@ impl LayerNoise {
 type KnownRotary = (Rope, usize, Pairing, Arc<Rotary>);
 
 /// One forward call: B sequences of S positions, padded on the right.
-pub(super) struct Pass<'a> {
+pub(super) struct ForwardContext<'a> {
     pub batch: usize,
     pub seq: usize,
     /// Positions of each sequence that are not padding (all where there is no attention mask).
@@ -59,7 +59,7 @@ pub(super) struct Pass<'a> {
     rotaries: RefCell<Vec<KnownRotary>>,
 }
 
-impl<'a> Pass<'a> {
+impl<'a> ForwardContext<'a> {
     pub fn new(batch: usize, seq: usize, lens: &'a [usize], noise: &'a NoiseSource) -> Self {
         Self {
             batch,

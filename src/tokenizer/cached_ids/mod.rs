@@ -5,30 +5,30 @@
 //! nothing here knows how a class encodes: it is asked, once a word.
 //!
 //! A tokenizer for which that is not known to hold is refused with the reason, and so is one for which the [`probe`]
-//! finds a difference. What a text holds beyond it (an added token that looks at its neighbours) is [`Unsure`].
+//! finds a difference. What a text holds beyond it (an added token that looks at its neighbours) is [`Uncertain`].
 
-mod joint;
 mod probe;
-mod words;
+mod split_points;
+mod word_cache;
 
 use std::sync::Arc;
 
-use joint::Family;
-pub use joint::Joints;
-pub use words::Words;
+use split_points::Family;
+pub use split_points::SplitPoints;
+pub use word_cache::WordCache;
 
 use super::encoding::{Encoding, TokenId};
 use super::loaded::{Engine, Tokenizer};
 
 /// The ids of this text are not sure to be found this way: the tokenizer must be asked for them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unsure;
+pub struct Uncertain;
 
 /// Ids of texts under one tokenizer.
 #[derive(Debug, Clone)]
-pub struct QuickEncoder {
+pub struct CachedEncoder {
     tokenizer: Arc<Tokenizer>,
-    joints: Joints,
+    joints: SplitPoints,
     /// Added tokens; those that look at their neighbours, or that the family does not cut at, are `unsure`.
     added: Vec<Added>,
     /// Ids that the class puts before and behind every text.
@@ -46,14 +46,14 @@ struct Added {
     looks_around: bool,
 }
 
-impl QuickEncoder {
+impl CachedEncoder {
     /// An encoder that gives the ids of this tokenizer, or why there is none.
     ///
     /// # Errors
     /// The reason, in a sentence for people.
     pub fn new(tokenizer: &Arc<Tokenizer>) -> Result<Self, String> {
         let joints = match tokenizer.engine() {
-            Engine::Fast(core) => Joints::of_core(core)?,
+            Engine::Fast(core) => SplitPoints::of_core(core)?,
             Engine::Slow(class, _) => class.joints()?,
         };
         let added = added_tokens(tokenizer);
@@ -88,21 +88,21 @@ impl QuickEncoder {
     /// and begins with its space.
     ///
     /// # Errors
-    /// [`Unsure`]; what was appended by then is of no use.
+    /// [`Uncertain`]; what was appended by then is of no use.
     pub fn encode(
         &self,
-        words: &mut Words,
+        words: &mut WordCache,
         text: &str,
         continues: bool,
         ids: &mut Vec<TokenId>,
-    ) -> Result<(), Unsure> {
+    ) -> Result<(), Uncertain> {
         let mut rest = text;
         let mut behind_joint = continues;
         while !rest.is_empty() {
-            let (part, after) = rest.split_at_checked(self.joints.part(rest.as_bytes())).ok_or(Unsure)?;
+            let (part, after) = rest.split_at_checked(self.joints.part(rest.as_bytes())).ok_or(Uncertain)?;
             rest = after;
             let word = match (self.joints.family, behind_joint) {
-                (Family::DummySpace, true) => part.strip_prefix(' ').ok_or(Unsure)?,
+                (Family::DummySpace, true) => part.strip_prefix(' ').ok_or(Uncertain)?,
                 _ => part,
             };
             behind_joint = true;
@@ -118,13 +118,13 @@ impl QuickEncoder {
     }
 
     /// The tokenizer's own answer for a part of a text.
-    fn ask(&self, word: &str) -> Result<Vec<TokenId>, Unsure> {
+    fn ask(&self, word: &str) -> Result<Vec<TokenId>, Uncertain> {
         let dummy = self.joints.family == Family::DummySpace;
         if self.added.iter().any(|a| (dummy || a.looks_around) && word.contains(&a.content)) {
-            return Err(Unsure);
+            return Err(Uncertain);
         }
-        let encoding = self.tokenizer.encode(word, false).map_err(|_| Unsure)?;
-        if is_regular(&encoding, word) { Ok(encoding.ids) } else { Err(Unsure) }
+        let encoding = self.tokenizer.encode(word, false).map_err(|_| Uncertain)?;
+        if is_regular(&encoding, word) { Ok(encoding.ids) } else { Err(Uncertain) }
     }
 
     /// Ids that the class puts before every text.

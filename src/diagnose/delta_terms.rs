@@ -14,7 +14,7 @@ use crate::labels::Labelled;
 
 /// The terms of one sample.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Terms {
+pub struct DeltaTerms {
     /// Rounds that the rule counted.
     pub rounds: i64,
     /// `start − bos`.
@@ -37,7 +37,7 @@ pub struct Terms {
     pub count: i64,
 }
 
-impl Terms {
+impl DeltaTerms {
     /// Takes a counted sample apart; `None` for a rule that does not count.
     pub fn of(labelled: &Labelled, prompt: &str, arithmetic: &Arithmetic, probe: &Probe) -> Option<Self> {
         labelled.cur_len?;
@@ -71,7 +71,7 @@ impl Terms {
         if arithmetic.adds_count {
             terms.count = i64::try_from(prompt.matches(&arithmetic.closing).count()).ok()?;
         }
-        // The eos behind the whole prompt is in no round: it leaves total_len's side of the law.
+        // The eos behind the whole prompt is in no round: it leaves total_len's side of the fit.
         terms.start -= behind;
         Some(terms)
     }

@@ -4,13 +4,13 @@ use serde::Serialize;
 
 /// The line, in whole tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Line {
+pub struct LinearFit {
     pub intercept: i64,
     /// Tokens a round.
     pub slope: i64,
 }
 
-impl Line {
+impl LinearFit {
     /// The line through two points (rounds, Δ); `None` where they have as many rounds or its slope is no whole number.
     pub fn through((rounds, delta): (i64, i64), (other_rounds, other_delta): (i64, i64)) -> Option<Self> {
         let (run, rise) = (other_rounds - rounds, other_delta - delta);

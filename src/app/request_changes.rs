@@ -113,7 +113,7 @@ pub(super) fn adopt_fix(app: &mut App, fix: &diagnose::Fix) -> Vec<Effect> {
     let kept: Vec<Sample> = kept.collect();
     app.history.push(Step { request: app.request.clone(), data: app.data() });
     app.samples = Load::Ready(Arc::new(kept));
-    (app.current, app.eye.sample, app.draft) = (0, 0, None);
+    (app.current, app.view_state.sample, app.draft) = (0, 0, None);
     adopt(app, request)
 }
 
@@ -124,7 +124,7 @@ pub(super) fn undo(app: &mut App) -> Vec<Effect> {
         Some(Step { request, data: Some(data) }) => {
             let end = abandon(app, JobKind::Samples);
             app.set_data(data);
-            (app.current, app.eye.sample, app.draft) = (0, 0, None);
+            (app.current, app.view_state.sample, app.draft) = (0, 0, None);
             [vec![end], adopt(app, request)].concat()
         }
         None => {

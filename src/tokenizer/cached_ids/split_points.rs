@@ -25,19 +25,19 @@ pub enum Family {
 
 /// The joints of a pipeline.
 #[derive(Debug, Clone)]
-pub struct Joints {
+pub struct SplitPoints {
     pub family: Family,
     /// Bytes behind which a space begins a new part.
     before: Vec<bool>,
 }
 
-impl Joints {
-    /// Joints behind every visible ASCII character.
+impl SplitPoints {
+    /// SplitPoints behind every visible ASCII character.
     pub fn byte_level() -> Self {
         Self { family: Family::ByteLevel, before: (0..=u8::MAX).map(|b| b.is_ascii_graphic()).collect() }
     }
 
-    /// Joints behind every visible ASCII character that no piece of a vocabulary has before a `▁`.
+    /// SplitPoints behind every visible ASCII character that no piece of a vocabulary has before a `▁`.
     pub fn dummy_space<'t>(pieces: impl Iterator<Item = &'t str>) -> Self {
         let mut joints = Self { family: Family::DummySpace, ..Self::byte_level() };
         for piece in pieces.filter(|piece| piece.chars().skip(1).any(|c| c == '▁')) {
@@ -145,7 +145,7 @@ fn adds_dummy_space(normalizer: &Value) -> bool {
 mod tests {
     use super::*;
 
-    fn parts(joints: &Joints, mut text: &str) -> Vec<String> {
+    fn parts(joints: &SplitPoints, mut text: &str) -> Vec<String> {
         let mut parts = Vec::new();
         while !text.is_empty() {
             let (part, rest) = text.split_at(joints.part(text.as_bytes()));
@@ -157,14 +157,14 @@ mod tests {
 
     #[test]
     fn a_text_is_cut_between_a_visible_character_and_a_space() {
-        let joints = Joints::byte_level();
+        let joints = SplitPoints::byte_level();
         assert_eq!(parts(&joints, "A  b.\n c é d"), ["A", "  b.\n c", " é d"]);
         assert_eq!(parts(&joints, " x "), [" x", " "]);
     }
 
     #[test]
     fn a_character_that_a_piece_has_before_a_space_is_no_joint() {
-        let joints = Joints::dummy_space(["▁▁", "▁a", "b.▁c"].into_iter());
+        let joints = SplitPoints::dummy_space(["▁▁", "▁a", "b.▁c"].into_iter());
         assert_eq!(parts(&joints, "a b. c"), ["a", " b. c"]);
     }
 }

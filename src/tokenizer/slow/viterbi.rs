@@ -29,13 +29,13 @@ struct Piece {
 struct Node {
     last_byte: u8,
     children: Range<u32>,
-    /// The piece that this is the whole of, by its place in [`BestPath::pieces`].
+    /// The piece that this is the whole of, by its place in [`Viterbi::pieces`].
     piece: Option<u32>,
 }
 
 /// The pieces of a Unigram model.
 #[derive(Debug)]
-pub struct BestPath {
+pub struct Viterbi {
     pieces: Vec<Piece>,
     /// Those of a length before those of the next; the root, of no length, first.
     nodes: Vec<Node>,
@@ -51,7 +51,7 @@ struct Arrival {
     step: Option<(usize, TokenId)>,
 }
 
-impl BestPath {
+impl Viterbi {
     /// The pieces of a model file; `unk` is the id of what has none.
     pub fn new(model: &ModelProto, unk: TokenId) -> Self {
         let scores = || model.entries().filter(|(.., kind)| *kind == PieceKind::Normal).map(|(_, _, s, _)| s);
@@ -169,7 +169,7 @@ mod tests {
             r#type: Some(*kind as i32),
         });
         let model = ModelProto { pieces: pieces.collect(), ..ModelProto::default() };
-        BestPath::new(&model, 0).cut(text).into_iter().map(|(_, range)| &text[range]).collect()
+        Viterbi::new(&model, 0).cut(text).into_iter().map(|(_, range)| &text[range]).collect()
     }
 
     const UNKNOWN: (&str, f32, PieceKind) = ("<unk>", 0.0, PieceKind::Unknown);

@@ -8,13 +8,13 @@ use crate::tokenizer::encoding::TokenId;
 const SHORT: usize = 16;
 /// Most ids of a word of the table.
 const FEW: usize = 3;
-/// Words that share one place of the table.
+/// WordCache that share one place of the table.
 const WAYS: usize = 4;
 /// Places of the table: 2 MiB.
 const PLACES: usize = 1 << 14;
 /// Longest word that is kept at all.
 const LONG: usize = 256;
-/// Words of the map; it is emptied when it holds so many.
+/// WordCache of the map; it is emptied when it holds so many.
 const MOST_LONG: usize = 1 << 14;
 
 /// A short word (the fields of its [`Key`], so that two slots fill a line of the cache) and its ids.
@@ -39,20 +39,20 @@ struct Key {
 
 /// What one thread remembers of words.
 #[derive(Debug)]
-pub struct Words {
+pub struct WordCache {
     places: Vec<[Slot; WAYS]>,
     /// The way of a full place that the next word takes.
     next: usize,
     long: HashMap<Box<str>, Box<[TokenId]>>,
 }
 
-impl Default for Words {
+impl Default for WordCache {
     fn default() -> Self {
         Self { places: vec![[Slot::default(); WAYS]; PLACES], next: 0, long: HashMap::new() }
     }
 }
 
-impl Words {
+impl WordCache {
     /// Appends the ids of a word and says true, or false where the word is not known.
     pub(super) fn append(&self, word: &str, ids: &mut Vec<TokenId>) -> bool {
         if let Some(key) = Key::of(word) {
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn what_is_remembered_comes_back_and_nothing_else() {
-        let mut words = Words::default();
+        let mut words = WordCache::default();
         let long = "x".repeat(40);
         let known: [(&str, &[TokenId]); 4] =
             [(" a", &[1]), ("a\0", &[2, 3]), (&long, &[4; 9]), ("four ids", &[5; 4])];
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn a_table_that_is_full_forgets_but_does_not_mix_words_up() {
-        let mut words = Words::default();
+        let mut words = WordCache::default();
         let count = 3 * (PLACES * WAYS) as u32;
         for n in 0..count {
             words.insert(&format!("w{n}"), &[n]);

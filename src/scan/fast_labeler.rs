@@ -19,7 +19,7 @@ use crate::labels::multimodal::{IMAGE, MAX_IMAGES, VIDEO};
 use crate::labels::rules::two::{Offsets, TwoRule};
 use crate::labels::{IMAGE_TOKEN_INDEX, Labelled};
 use crate::setup::Setup;
-use crate::tokenizer::{NO_ID, QuickEncoder, Role, TokenId, Words};
+use crate::tokenizer::{CachedEncoder, NO_ID, Role, TokenId, WordCache};
 
 /// Stands among the ids for an image.
 const IMAGE_ID: TokenId = NO_ID;
@@ -38,8 +38,8 @@ pub struct Tally {
 
 /// Counts samples of one set-up.
 #[derive(Debug)]
-pub struct Tallier {
-    encoder: QuickEncoder,
+pub struct FastLabeler {
+    encoder: CachedEncoder,
     two: TwoRule,
     /// Taken off both lengths of later rounds (newer LLaVA, not legacy).
     later: i64,
@@ -68,7 +68,7 @@ pub struct Tallier {
 /// What one thread works with, sample after sample.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    words: Words,
+    words: WordCache,
     prompt: String,
     /// For each round where it ends in the prompt, without its separator.
     ends: Vec<usize>,
@@ -80,7 +80,7 @@ pub struct Scratch {
     learned: Vec<Range<usize>>,
 }
 
-impl Tallier {
+impl FastLabeler {
     /// A tallier of a set-up, or why its samples must be labelled one by one.
     ///
     /// # Errors
@@ -96,7 +96,7 @@ impl Tallier {
             return Err(format!("the template {} has not two separators", template.name));
         };
         let tokenizer = &setup.tokenizer;
-        let encoder = QuickEncoder::new(tokenizer)?;
+        let encoder = CachedEncoder::new(tokenizer)?;
         let sep2_ids = encoder.cuts_at(&sep2);
         let sep2_ids = sep2_ids.ok_or_else(|| format!("{sep2:?} is no token that cuts every text"))?;
         let names = template.roles.clone().map(|name| format!("{name}: "));

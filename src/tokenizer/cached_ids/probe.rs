@@ -1,7 +1,7 @@
 //! The trial of a quick encoder before it is used: texts that tokenizers stumble over, and every added token between
 //! words. One difference, and it is not used.
 
-use super::{QuickEncoder, Words};
+use super::{CachedEncoder, WordCache};
 
 /// Texts with what is cut in unexpected ways: runs of white space, digits, marks, scripts without spaces, emoji.
 const TEXTS: &[&str] = &[
@@ -43,8 +43,8 @@ const MOST: usize = 512;
 ///
 /// # Errors
 /// What differs.
-pub(super) fn check(encoder: &QuickEncoder) -> Result<(), String> {
-    let mut words = Words::default();
+pub(super) fn check(encoder: &CachedEncoder) -> Result<(), String> {
+    let mut words = WordCache::default();
     for text in TEXTS {
         compare(encoder, &mut words, text)?;
         // Two texts with a joint between them.
@@ -61,7 +61,7 @@ pub(super) fn check(encoder: &QuickEncoder) -> Result<(), String> {
     Ok(())
 }
 
-fn compare(encoder: &QuickEncoder, words: &mut Words, text: &str) -> Result<(), String> {
+fn compare(encoder: &CachedEncoder, words: &mut WordCache, text: &str) -> Result<(), String> {
     let mut ids = Vec::new();
     if encoder.encode(words, text, false, &mut ids).is_err() {
         return Ok(());
@@ -79,7 +79,7 @@ fn compare(encoder: &QuickEncoder, words: &mut Words, text: &str) -> Result<(), 
 }
 
 /// Compares both sides of a token that cuts, encoded as texts of their own.
-fn compare_cut(encoder: &QuickEncoder, words: &mut Words, token: &str) -> Result<(), String> {
+fn compare_cut(encoder: &CachedEncoder, words: &mut WordCache, token: &str) -> Result<(), String> {
     for (left, right) in [("a b.", "USER: x"), ("1 ", "Human: \u{e9}"), ("\n\n", "<|im_start|>user")] {
         let mut ids = Vec::new();
         let cut = encoder.encode(words, left, false, &mut ids).and_then(|()| {

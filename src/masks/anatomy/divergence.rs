@@ -7,7 +7,7 @@ const EXCERPT: usize = 48;
 
 /// Two texts that were expected to agree stop doing so.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Parting {
+pub struct Divergence {
     /// Character of the whole text.
     pub at: usize,
     /// What the shorter rendering has from there on, at most [`EXCERPT`] characters.
@@ -17,14 +17,14 @@ pub struct Parting {
 }
 
 /// Where `alone` stops being a prefix of `whole`.
-pub(super) fn parting(whole: &str, alone: &str, tokens: &Tokens) -> Option<Parting> {
+pub(super) fn divergence(whole: &str, alone: &str, tokens: &Tokens) -> Option<Divergence> {
     let shared = shared_prefix(whole, alone);
     if shared == alone.len() {
         return None;
     }
     let at = tokens.seam(shared);
     let excerpt = |text: &str| text.get(at..).unwrap_or_default().chars().take(EXCERPT).collect();
-    Some(Parting { at: tokens.chars.at(at), alone: excerpt(alone), whole: excerpt(whole) })
+    Some(Divergence { at: tokens.chars.at(at), alone: excerpt(alone), whole: excerpt(whole) })
 }
 
 /// Bytes that two texts share from the start, on a character boundary of both.

@@ -5,8 +5,8 @@
 
 use serde::Serialize;
 
-use super::data_law::DataLaw;
-use super::line::Line;
+use super::data_delta_fit::DataDeltaFit;
+use super::linear_fit::LinearFit;
 use super::plan::Plan;
 use crate::chat::{Sample, Turn};
 use crate::labels::PythonError;
@@ -25,22 +25,22 @@ const TURNS: [(&str, &str); MAX_ROUNDS] = [
 
 /// The line through (rounds, difference) as measured.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Law {
+pub struct DeltaFit {
     #[serde(flatten)]
-    pub line: Line,
+    pub line: LinearFit,
     /// The difference at 1, 2, … rounds.
     pub deltas: Vec<i64>,
     /// False where the differences do not lie on the line.
     pub exact: bool,
 }
 
-/// Laws of a plan for text samples and for samples with an image; `None` where the rule does not count.
+/// DeltaFits of a plan for text samples and for samples with an image; `None` where the rule does not count.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Laws {
-    pub text: Option<Law>,
-    pub image: Option<Law>,
-    /// Over the user's samples; `None` where they do not differ in their number of rounds, which hides the law.
-    pub data: Option<DataLaw>,
+pub struct DeltaFits {
+    pub text: Option<DeltaFit>,
+    pub image: Option<DeltaFit>,
+    /// Over the user's samples; `None` where they do not differ in their number of rounds, which hides the slope.
+    pub data: Option<DataDeltaFit>,
 }
 
 /// A plain conversation of that many rounds (at most [`MAX_ROUNDS`]).
@@ -61,10 +61,10 @@ pub fn conversations() -> Vec<Sample> {
     [false, true].iter().flat_map(|image| (1..=MAX_ROUNDS).map(|n| conversation(n, *image))).collect()
 }
 
-impl Law {
+impl DeltaFit {
     /// The line through the first two points; `exact` says whether the others lie on it.
     pub fn fit(deltas: Vec<i64>) -> Option<Self> {
-        let line = Line::through((1, *deltas.first()?), (2, *deltas.get(1)?))?;
+        let line = LinearFit::through((1, *deltas.first()?), (2, *deltas.get(1)?))?;
         let exact = (1..).zip(&deltas).all(|(rounds, delta)| *delta == line.at(rounds));
         Some(Self { line, deltas, exact })
     }
@@ -100,11 +100,11 @@ impl Law {
     }
 }
 
-impl Laws {
-    /// Measures both branches of the rule. A branch that raises has no law.
+impl DeltaFits {
+    /// Measures both branches of the rule. A branch that raises has no fit.
     pub fn measure(plan: &Plan) -> Self {
-        let law = |image| Law::measure(plan, image).ok().flatten();
-        Self { text: law(false), image: law(true), data: None }
+        let delta_fit = |image| DeltaFit::measure(plan, image).ok().flatten();
+        Self { text: delta_fit(false), image: delta_fit(true), data: None }
     }
 }
 
@@ -121,8 +121,8 @@ mod tests {
             (vec![-2, -4, -6, -8, -10], "Δ = -2n", true),
             (vec![0, 1, 3, 3, 4], "Δ = +0, +1, +3, +3, +4 at 1 to 5 rounds", false),
         ] {
-            let law = Law::fit(deltas).expect("five points");
-            assert_eq!((law.formula().as_str(), law.exact), (formula, exact));
+            let delta_fit = DeltaFit::fit(deltas).expect("five points");
+            assert_eq!((delta_fit.formula().as_str(), delta_fit.exact), (formula, exact));
         }
     }
 }

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::super::vector::add_scaled;
 use super::{Linear, Mlp};
 use crate::moe::backbone::Gates;
-use crate::moe::backbone::pass::{LayerRouting, Pass};
+use crate::moe::backbone::forward_context::{ForwardContext, LayerRouting};
 use crate::moe::error::{MoeError, MoeResult};
 use crate::moe::gating::{Applied, Decision, GateConfig, Logits, gate};
 use crate::moe::router::Router;
@@ -27,7 +27,7 @@ pub(in crate::moe::backbone) enum Routing {
 
 /// What is added to the experts' output.
 #[derive(Debug)]
-pub(in crate::moe::backbone) enum Beside {
+pub(in crate::moe::backbone) enum SharedExpert {
     Nothing,
     /// `+ shared(x)`.
     Shared(Mlp),
@@ -45,16 +45,16 @@ pub(in crate::moe::backbone) enum Beside {
 
 /// The feed-forward part of an MoE layer.
 #[derive(Debug)]
-pub(in crate::moe::backbone) struct Mixture {
+pub(in crate::moe::backbone) struct MoeBlock {
     pub layer: usize,
     pub gate: Linear,
     pub routing: Routing,
     /// Freshly upcycled experts share one set of weights.
     pub experts: Vec<Arc<Mlp>>,
-    pub beside: Beside,
+    pub shared_expert: SharedExpert,
 }
 
-impl Mixture {
+impl MoeBlock {
     /// Choices of a token.
     pub fn top_k(&self) -> usize {
         match &self.routing {
@@ -81,19 +81,19 @@ impl Mixture {
     }
 
     /// `[T, H]` to `[T, H]`; the routing is recorded in `pass`.
-    pub fn forward(&self, x: &Tensor, pass: &mut Pass<'_>) -> MoeResult<Tensor> {
+    pub fn forward(&self, x: &Tensor, ctx: &mut ForwardContext<'_>) -> MoeResult<Tensor> {
         let logits: Vec<f32> = self.gate.forward(x)?.flatten_all()?.to_vec1()?;
         let view = Logits::new(&logits, self.experts.len())?;
         let decision = match &self.routing {
             Routing::DeepSpeed(config) => {
-                let noise = pass.noise_for(self.layer, view.tokens(), self.experts.len(), config.top_k)?;
+                let noise = ctx.noise_for(self.layer, view.tokens(), self.experts.len(), config.top_k)?;
                 gate(&view, config, noise.as_noise())?
             }
             Routing::Transformers { router, top_k } => router.route(&view, *top_k)?,
         };
         let routed = self.experts_output(x, &decision)?;
         let out = self.add_beside(x, routed)?;
-        pass.routings.push(LayerRouting { layer: self.layer, logits, decision });
+        ctx.routings.push(LayerRouting { layer: self.layer, logits, decision });
         Ok(out)
     }
 
@@ -145,14 +145,14 @@ impl Mixture {
     }
 
     fn add_beside(&self, x: &Tensor, routed: Tensor) -> Result<Tensor> {
-        match &self.beside {
-            Beside::Nothing => Ok(routed),
-            Beside::Shared(mlp) => routed + mlp.forward(x)?,
-            Beside::GatedShared { mlp, gate } => {
+        match &self.shared_expert {
+            SharedExpert::Nothing => Ok(routed),
+            SharedExpert::Shared(mlp) => routed + mlp.forward(x)?,
+            SharedExpert::GatedShared { mlp, gate } => {
                 let open = ((gate.forward(x)?.neg()?.exp()? + 1.0)?).recip()?;
                 routed + mlp.forward(x)?.broadcast_mul(&open)?
             }
-            Beside::Residual { mlp, coefficient } => {
+            SharedExpert::Residual { mlp, coefficient } => {
                 let z = coefficient.forward(x)?;
                 let e = z.broadcast_sub(&z.max_keepdim(D::Minus1)?)?.exp()?;
                 let c = e.broadcast_div(&e.sum_keepdim(D::Minus1)?)?;

@@ -17,31 +17,31 @@ pub(super) fn on_screen(app: &mut App, action: Action) -> Option<Vec<Effect>> {
             let rounds = app.shown().and_then(|v| v.labelled()).map_or(0, |l| l.rounds.len());
             match action {
                 Action::Accept => return Some(show_round(app)),
-                Action::NextRound => app.eye.round = step(app.eye.round, 1, rounds),
-                Action::PreviousRound => app.eye.round = step(app.eye.round, -1, rounds),
-                action => app.eye.round = step(app.eye.round, lines(app, action)?, rounds),
+                Action::NextRound => app.view_state.round = step(app.view_state.round, 1, rounds),
+                Action::PreviousRound => app.view_state.round = step(app.view_state.round, -1, rounds),
+                action => app.view_state.round = step(app.view_state.round, lines(app, action)?, rounds),
             }
             Some(Vec::new())
         }
         Screen::Special => match action {
-            Action::Accept if app.eye.table != SpecialTable::Roles => Some(Vec::new()),
+            Action::Accept if app.view_state.table != SpecialTable::Roles => Some(Vec::new()),
             Action::Accept => Some(overlays::pick_token(app)),
             Action::RemoveOverride => Some(overlays::remove_override(app)),
             Action::Density => {
-                (app.eye.table, app.eye.row) = (app.eye.table.next(), 0);
+                (app.view_state.table, app.view_state.row) = (app.view_state.table.next(), 0);
                 Some(Vec::new())
             }
-            action if app.eye.table != SpecialTable::Roles => {
-                let rows = match app.eye.table {
-                    SpecialTable::Added => app.truth_tokens().len(),
-                    SpecialTable::Facts => app.special_truth().map_or(0, |t| t.remarks.len() + 1),
-                    _ => app.special_truth().map_or(0, |t| t.reserved.len()),
+            action if app.view_state.table != SpecialTable::Roles => {
+                let rows = match app.view_state.table {
+                    SpecialTable::Added => app.token_report_tokens().len(),
+                    SpecialTable::Facts => app.token_report().map_or(0, |t| t.notes.len() + 1),
+                    _ => app.token_report().map_or(0, |t| t.reserved.len()),
                 };
-                app.eye.row = step(app.eye.row, lines(app, action)?, rows);
+                app.view_state.row = step(app.view_state.row, lines(app, action)?, rows);
                 Some(Vec::new())
             }
             action => {
-                app.eye.role = step(app.eye.role, lines(app, action)?, Role::ALL.len());
+                app.view_state.role = step(app.view_state.role, lines(app, action)?, Role::ALL.len());
                 Some(Vec::new())
             }
         },
@@ -51,18 +51,18 @@ pub(super) fn on_screen(app: &mut App, action: Action) -> Option<Vec<Effect>> {
                 return Some(Vec::new());
             }
             let by = lines(app, action)?;
-            app.eye.line = app.eye.line.saturating_add_signed(by).min(prompt_lines(app));
+            app.view_state.line = app.view_state.line.saturating_add_signed(by).min(prompt_lines(app));
             Some(Vec::new())
         }
         Screen::Samples => {
             if action == Action::Accept {
                 app.screen = Screen::Labels;
-                let index = app.eye.sample;
+                let index = app.view_state.sample;
                 return Some(update::go_to_sample(app, index));
             }
             let by = lines(app, action)?;
             let count = app.samples.ready().map_or(0, |s| s.len());
-            app.eye.sample = step(app.eye.sample, by, count);
+            app.view_state.sample = step(app.view_state.sample, by, count);
             Some(Vec::new())
         }
         _ => super::panels::on_screen(app, action),
@@ -71,7 +71,7 @@ pub(super) fn on_screen(app: &mut App, action: Action) -> Option<Vec<Effect>> {
 
 /// The role under the cursor of screen Special.
 pub(super) fn role(app: &App) -> Option<Role> {
-    Role::ALL.get(app.eye.role).copied()
+    Role::ALL.get(app.view_state.role).copied()
 }
 
 /// A row `by` further, kept in the list.
@@ -123,8 +123,8 @@ fn labels(app: &mut App, action: Action) -> Option<Vec<Effect>> {
         return None;
     }
     if action == Action::Density {
-        app.eye.density = app.eye.density.next();
-        app.eye.top = Place { token: app.eye.token, rank: 1 };
+        app.view_state.density = app.view_state.density.next();
+        app.view_state.top = Place { token: app.view_state.token, rank: 1 };
         return Some(Vec::new());
     }
     let view = match &app.view {
@@ -134,23 +134,23 @@ fn labels(app: &mut App, action: Action) -> Option<Vec<Effect>> {
     if action == Action::Accept {
         toggle_fold(app, &view);
     } else {
-        app.eye.token = moved(app, &view, action).min(view.len().saturating_sub(1));
+        app.view_state.token = moved(app, &view, action).min(view.len().saturating_sub(1));
     }
     Some(Vec::new())
 }
 
 fn toggle_fold(app: &mut App, view: &SampleView) {
-    let Some(fold) = view.folds.iter().find(|f| f.contains(&app.eye.token)) else { return };
-    if !app.eye.unfolded.remove(&fold.start) {
-        app.eye.unfolded.insert(fold.start);
+    let Some(fold) = view.folds.iter().find(|f| f.contains(&app.view_state.token)) else { return };
+    if !app.view_state.unfolded.remove(&fold.start) {
+        app.view_state.unfolded.insert(fold.start);
     }
-    app.eye.token = fold.start;
+    app.view_state.token = fold.start;
 }
 
 /// The token that a movement ends on.
 fn moved(app: &App, view: &SampleView, action: Action) -> usize {
     let flow = app.flow(view);
-    let at = app.eye.token;
+    let at = app.view_state.token;
     let page = app.panes().body.height.max(2) - 1;
     let onto = |token: usize| flow.fold_at(token).map_or(token, |f| f.start);
     match action {
@@ -192,11 +192,11 @@ fn row_only(row: &Row) -> bool {
 
 /// From the ledger to the tokens of the marked round.
 fn show_round(app: &mut App) -> Vec<Effect> {
-    let round = app.eye.round;
+    let round = app.view_state.round;
     if let Some(view) = app.shown() {
         let parts = view.parts_at.filter(|at| view.real_rounds.get(round).is_some_and(|r| r.contains(at)));
         let token = parts.or_else(|| view.real_answers.get(round).copied()).unwrap_or(0);
-        app.eye.token = token.min(view.len().saturating_sub(1));
+        app.view_state.token = token.min(view.len().saturating_sub(1));
     }
     app.screen = Screen::Labels;
     Vec::new()
@@ -205,21 +205,21 @@ fn show_round(app: &mut App) -> Vec<Effect> {
 /// A click on something of a screen.
 pub(super) fn click(app: &mut App, target: Target) -> Vec<Effect> {
     match target {
-        Target::Token(index) if app.eye.token == index => {
+        Target::Token(index) if app.view_state.token == index => {
             if let Some(view) = app.shown().cloned() {
                 toggle_fold(app, &view);
             }
         }
-        Target::Token(index) => app.eye.token = index,
-        Target::Round(index) if app.eye.round == index => return show_round(app),
-        Target::Round(index) => app.eye.round = index,
-        Target::Role(index) if app.eye.role == index => return overlays::pick_token(app),
-        Target::Role(index) => app.eye.role = index,
+        Target::Token(index) => app.view_state.token = index,
+        Target::Round(index) if app.view_state.round == index => return show_round(app),
+        Target::Round(index) => app.view_state.round = index,
+        Target::Role(index) if app.view_state.role == index => return overlays::pick_token(app),
+        Target::Role(index) => app.view_state.role = index,
         Target::Sample(index) => {
-            if app.eye.sample == index {
+            if app.view_state.sample == index {
                 app.screen = Screen::Labels;
             }
-            app.eye.sample = index;
+            app.view_state.sample = index;
             return update::go_to_sample(app, index);
         }
         Target::Screen(_) | Target::Entry(_) | Target::Fix => {}

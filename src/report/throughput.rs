@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// What is known of a run that is under way.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Pace {
+pub struct Throughput {
     /// Samples in all, and those of them that an earlier run counted.
     pub samples: u64,
     pub before: u64,
@@ -14,7 +14,7 @@ pub struct Pace {
     pub total: Option<u64>,
 }
 
-impl Pace {
+impl Throughput {
     /// Samples a second.
     pub fn rate(&self) -> u64 {
         let millis = u64::try_from(self.elapsed.as_millis()).unwrap_or(u64::MAX).max(1);
@@ -27,7 +27,7 @@ impl Pace {
         Some((self.read.min(total)).saturating_mul(100) / total)
     }
 
-    /// Seconds that the rest takes at the pace so far; `None` before there is one.
+    /// Seconds that the rest takes at the throughput so far; `None` before there is one.
     pub fn left(&self) -> Option<u64> {
         let total = self.total?;
         let left = u128::from(total.saturating_sub(self.read));
@@ -37,16 +37,19 @@ impl Pace {
 }
 
 /// `12000 samples · 3400 a second · 41 % · 0:17 left`.
-pub fn pace_text(pace: &Pace) -> String {
-    let parts =
-        [format!("{} samples", pace.samples), format!("{} a second", pace.rate()), share_and_left(pace)];
+pub fn pace_text(throughput: &Throughput) -> String {
+    let parts = [
+        format!("{} samples", throughput.samples),
+        format!("{} a second", throughput.rate()),
+        share_and_left(throughput),
+    ];
     parts.join(" · ").trim_end_matches(" · ").to_string()
 }
 
 /// `41 % · 0:17 left · `, or nothing where the end is not known.
-pub fn share_and_left(pace: &Pace) -> String {
-    let percent = pace.percent().map(|percent| format!("{percent} % · "));
-    let left = pace.left().map(|left| format!("{} left · ", clock(left)));
+pub fn share_and_left(throughput: &Throughput) -> String {
+    let percent = throughput.percent().map(|percent| format!("{percent} % · "));
+    let left = throughput.left().map(|left| format!("{} left · ", clock(left)));
     percent.into_iter().chain(left).collect()
 }
 
@@ -62,17 +65,17 @@ mod tests {
 
     #[test]
     fn share_and_time_left_follow_from_the_bytes() {
-        let pace = Pace {
+        let throughput = Throughput {
             samples: 3000,
             before: 1000,
             elapsed: Duration::from_secs(4),
             read: 250,
             total: Some(1000),
         };
-        assert_eq!(pace_text(&pace), "3000 samples · 500 a second · 25 % · 0:12 left");
-        let unknown = Pace { total: None, ..pace };
+        assert_eq!(pace_text(&throughput), "3000 samples · 500 a second · 25 % · 0:12 left");
+        let unknown = Throughput { total: None, ..throughput };
         assert_eq!(pace_text(&unknown), "3000 samples · 500 a second");
         assert_eq!(clock(3723), "1:02:03");
-        assert_eq!(Pace::default().left(), None);
+        assert_eq!(Throughput::default().left(), None);
     }
 }
