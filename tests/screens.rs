@@ -126,7 +126,7 @@ fn experts(keys: &str) -> App {
     app
 }
 
-/// Choices that were dropped in all layers.
+/// Assignments that were dropped in all layers.
 fn dropped(app: &App) -> usize {
     let routed = app.panels.experts.routed.as_ref().expect("a routing");
     routed.layers.iter().map(|l| l.routing.decision.dropped()).sum()
@@ -142,7 +142,7 @@ fn views_of_the_experts_screen() {
             insta::assert_snapshot!(name, text(&mut app, size));
         }
     }
-    // A converted model: images become rows, a small capacity drops.
+    // A converted model: images become tokens, a small capacity drops.
     press(&mut app, "m - - -");
     insta::assert_snapshot!("experts_seeded_image_120x40", text(&mut app, (120, 40)));
     press(&mut app, "v");
@@ -152,7 +152,7 @@ fn views_of_the_experts_screen() {
 }
 
 #[test]
-fn a_smaller_capacity_drops_choices_and_says_why() {
+fn a_smaller_capacity_drops_assignments_and_says_why() {
     let mut app = experts("");
     assert_eq!(dropped(&app), 0);
     press(&mut app, "- - - - - -");
@@ -160,16 +160,16 @@ fn a_smaller_capacity_drops_choices_and_says_why() {
     assert_eq!(routed.settings.capacity_factor, Some(1.0), "4, 3, 2, 1.5, 1.25, 1");
     assert!(dropped(&app) > 0);
     let screen = text(&mut app, (120, 40));
-    assert!(screen.contains("✂") && screen.contains("choices dropped in all layers"), "{screen}");
-    // The first token with a dropped choice, through all layers.
+    assert!(screen.contains("✂") && screen.contains("assignments dropped in all layers"), "{screen}");
+    // The first token with a dropped assignment, through all layers.
     let layer = &routed.layers[0];
     let token = layer.tokens.iter().position(|t| t.is_some_and(|t| t.dropped == 1.0));
     if let Some(token) = token {
         app.view_state.token = token;
         press(&mut app, "enter");
-        assert!(text(&mut app, (120, 40)).contains("✂ dropped: place"));
+        assert!(text(&mut app, (120, 40)).contains("✂ dropped: position"));
     }
-    // Each row that is dropped stands behind the capacity in its queue.
+    // Each assignment that is dropped stands behind the capacity in its queue.
     for layer in &routed.layers {
         let d = &layer.routing.decision;
         for (at, place) in layer.queue.as_ref().expect("a queue").iter().enumerate() {
@@ -199,7 +199,7 @@ fn the_experts_screen_shares_the_cursor_and_the_labels() {
 }
 
 #[test]
-fn a_converted_model_expands_images_and_its_dials_turn() {
+fn a_converted_model_expands_images_and_its_settings_change() {
     let mut app = experts("m d d + d +");
     let routed = app.panels.experts.routed.clone().expect("a routing");
     assert_eq!((routed.settings.num_experts, routed.settings.mode), (6, "dense"));
@@ -233,7 +233,7 @@ fn model_folder(name: &str, vocab_size: usize) -> tempfile::TempDir {
 }
 
 #[test]
-fn a_model_of_ones_own_is_typed_loaded_and_its_dials_turn() {
+fn a_model_of_ones_own_is_typed_loaded_and_its_settings_change() {
     use maskscope::app::panels::experts::settings::{ModelPick, OwnKind};
     let folder = model_folder("llama", 51_200);
     let mut app = experts("L");

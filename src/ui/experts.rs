@@ -2,15 +2,15 @@
 //!
 //! ```text
 //! │ byte-moe · trained on bytes; not your model · mixtral on cpu · 13.6 MB · forward 31 ms  │
-//! │ capacity_factor off · ‹top_k 2› · num_experts 8 · layer 0, 1 of 4 · rows all 412 bytes  │
-//! │ USER:·What·is·shown…                      │ layer 0 · load against an even split        │
+//! │ capacity_factor off · ‹top_k 2› · num_experts 8 · layer 0 (1 of 4) · all 412 bytes      │
+//! │ USER:·What·is·shown…                      │ layer 0 · load ÷ uniform                    │
 //! │ a     B    B  a                           │ A ▇▇▇▇▇▇▇▇│▇▇ 1.21                          │
 //! ├ token 12 of 107 · "·shown" · masked ──────┴─────────────────────────────────────────────┤
 //! │ L0 B .71 A .29   L1 C .55 D .45 ✂D …                                                    │
 //! ```
 //!
-//! A token has its expert's colour and, below it, its letter: a capital where the weight is 0.5 or more, ✂ where a
-//! choice was dropped. Supervised tokens are underlined, as on screen Labels.
+//! A token has its expert's colour and, below it, its letter: a capital where the weight is 0.5 or more, ✂ where an
+//! assignment was dropped. Supervised tokens are underlined, as on screen Labels.
 
 mod figures;
 mod head;
@@ -89,7 +89,7 @@ fn weight_text(weight: f32) -> String {
     text.strip_prefix('0').map_or_else(|| format!("{weight:.1}"), String::from)
 }
 
-/// What a gate that an own router gave way to is like, and that no noise is drawn.
+/// Names the gate that replaces the model's own router, and says that no noise is drawn.
 fn gate_text(layer: &Layer) -> &'static str {
     match (layer.routing.decision.capacity, layer.routing.decision.top_k) {
         (None, _) => "",
@@ -111,7 +111,7 @@ fn rule_text(layer: &Layer) -> String {
                 _ => "highest probability first",
             };
             format!(
-                "top-{k} of {}, capacity {c}: from place {c} of the queue on dropped; {order}{}",
+                "top-{k} of {}, capacity {c} per expert; overflow is dropped; {order}{}",
                 d.num_experts,
                 gate_text(layer)
             )

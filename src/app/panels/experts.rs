@@ -37,11 +37,11 @@ pub enum View {
     Tokens,
     /// Load of every layer.
     Load,
-    /// Load of one layer by kind of row.
+    /// Load of one layer by subset of positions.
     Split,
     /// The token under the cursor through all layers.
     Token,
-    /// Which experts are chosen together, and the most frequent ways through the layers.
+    /// Expert co-activation, and the most frequent routing paths through the layers.
     Paths,
     /// The patches of an image.
     Image,
@@ -116,7 +116,7 @@ pub enum Act {
     PreviousSubset,
     NextModel,
     PreviousModel,
-    NextDial,
+    NextSetting,
     More,
     Less,
 }
@@ -146,14 +146,14 @@ pub const BINDINGS: &[Binding] = &[
     key(&["V"], Experts(Act::PreviousView), "previous view", None),
     key(&["["], Experts(Act::PreviousLayer), "previous layer", Some("layer")),
     key(&["]"], Experts(Act::NextLayer), "next layer", Some("layer")),
-    key(&["d"], Experts(Act::NextDial), "next setting: capacity_factor, top_k, num_experts, moe_mode", Some("setting")),
-    key(&["-"], Experts(Act::Less), "turn the dial down", Some("turn")),
-    key(&["+", "="], Experts(Act::More), "turn the dial up", Some("turn")),
+    key(&["d"], Experts(Act::NextSetting), "next setting: capacity_factor, top_k, num_experts, moe_mode", Some("setting")),
+    key(&["-"], Experts(Act::Less), "decrease the setting", Some("change")),
+    key(&["+", "="], Experts(Act::More), "increase the setting", Some("change")),
     key(&["m"], Experts(Act::NextModel), "next model: byte-moe, or a seeded one of each backbone", Some("model")),
     key(&["M"], Experts(Act::PreviousModel), "previous model", None),
     key(&["L"], Experts(Act::PickModel), "choose a model, or type a folder or a hub id (and 0..K for its first layers)", Some("your model")),
-    key(&["s"], Experts(Act::NextSubset), "figures of the next kind of rows: supervised, masked, role, round, …", Some("rows")),
-    key(&["b"], Experts(Act::PreviousSubset), "figures of the previous kind of rows", None),
+    key(&["s"], Experts(Act::NextSubset), "figures of the next subset of positions: supervised, masked, role, round, …", Some("subset")),
+    key(&["b"], Experts(Act::PreviousSubset), "figures of the previous subset of positions", None),
     bind(Context::On(Screen::Experts), &["left", "h"], Action::Left, "token to the left", Some("token")),
     bind(Context::On(Screen::Experts), &["right", "l"], Action::Right, "token to the right", Some("token")),
     bind(Context::On(Screen::Experts), &["enter", "space"], Action::Accept, "the token through all layers, and back", None),
@@ -215,7 +215,7 @@ pub fn on_screen(app: &mut App, action: Action) -> Option<Vec<Effect>> {
             let count = match state.view {
                 View::Load => routed.map_or(0, |r| r.layers.len()),
                 View::Split => routed.map_or(0, |r| r.subsets.len()),
-                // At most as many ways as rows; drawing stops at the last one.
+                // At most as many paths as positions; drawing stops at the last one.
                 _ => routed.map_or(0, |r| r.rows.len()),
             };
             state.line = step(state.line, by, count);
@@ -299,8 +299,8 @@ pub fn act(app: &mut App, act: Act) -> Vec<Effect> {
         Act::PickModel => return open(app, Picker::new(PickKind::Model, picker::models())),
         Act::NextModel => return choose(app, app.panels.experts.settings.model.step(1)),
         Act::PreviousModel => return choose(app, app.panels.experts.settings.model.step(-1)),
-        Act::NextDial => state.setting = state.setting.next(),
-        Act::More | Act::Less => match state.settings.turned(state.setting, act == Act::More) {
+        Act::NextSetting => state.setting = state.setting.next(),
+        Act::More | Act::Less => match state.settings.changed(state.setting, act == Act::More) {
             Ok(settings) => return set(app, settings),
             Err(text) => app.notice = Some(Notice { text, is_error: false }),
         },
@@ -349,7 +349,7 @@ pub fn done(app: &mut App, outcome: Outcome) -> Vec<Effect> {
     Vec::new()
 }
 
-/// What a model of the user's turned out to be is known after its first run; its dials start from there.
+/// What a model of the user's turned out to be is known after its first run; its settings start from there.
 fn learn(state: &mut State, routed: &Routed) {
     if matches!(&state.settings.model, ModelPick::Own(Own { kind: None, .. })) {
         state.settings = routed.settings.clone();

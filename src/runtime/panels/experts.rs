@@ -166,9 +166,9 @@ fn fits(needed: usize, device: DeviceChoice) -> Result<()> {
 
 /// Memory that can be had without swapping, in bytes; `None` where the system does not say.
 fn free_memory() -> Option<usize> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    line.split_whitespace().next()?.parse::<usize>().ok()?.checked_mul(1024)
+    let mut system = sysinfo::System::new();
+    system.refresh_memory();
+    usize::try_from(system.available_memory()).ok().filter(|free| *free > 0)
 }
 
 /// The rows of the forward, and what each of them is.

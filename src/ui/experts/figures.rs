@@ -1,6 +1,6 @@
-//! Load of the experts: of one layer beside the tokens, of all layers, and of one layer by kind of row.
+//! Load of the experts: of one layer beside the tokens, of all layers, and of one layer by subset of positions.
 //!
-//! Every figure says what it counts: kept choices, all k of a row, each once whatever its weight.
+//! Every figure counts kept assignments: all k of a position, each once whatever its weight.
 
 use super::rule_text;
 use crate::app::panels::experts::routed::Layer;
@@ -20,19 +20,24 @@ pub fn bar(share: f64) -> char {
     BARS.get(step).copied().unwrap_or('█')
 }
 
-/// What the rows of a subset did in a layer.
+/// Load of a layer over the positions of a subset.
 pub fn statistics(routed: &Routed, layer: &Layer, subset: Subset) -> LayerStatistics {
     let holds = |row: usize| routed.rows.get(row).is_some_and(|r| subset.holds(r));
     LayerStatistics::of_decision(layer.routing.layer, &layer.routing.decision, holds)
 }
 
-/// `what is counted` for the chosen rows.
-fn caption(app: &App, layer: &Layer) -> String {
-    let k = layer.routing.decision.top_k;
-    format!(
-        "kept choices over an even split (1.00) · all {k} a row, each once · rows: {}",
-        app.panels.experts.subset.name()
-    )
+/// What is counted, over which positions.
+fn caption(app: &App) -> String {
+    format!("load ÷ uniform (kept assignments) of positions: {}", app.panels.experts.subset.name())
+}
+
+/// The ends of a layer's load-balancing loss. DeepSpeed's gate for more than two choices counts all of them.
+fn loss_ends(d: &Decision) -> String {
+    let (n, k) = (d.num_experts, d.top_k);
+    match d.capacity.is_some() && k > 2 {
+        true => format!("1 = uniform, {:.1} = collapsed", n as f64 / k as f64),
+        false => format!("1 = uniform, {n} = collapsed"),
+    }
 }
 
 /// The load of one layer as bars against the ideal line, an expert a line.
@@ -41,10 +46,10 @@ pub fn side(canvas: &mut Canvas<'_>, app: &App, area: Area, routed: &Routed, lay
         return;
     }
     let of = statistics(routed, layer, app.panels.experts.subset);
-    let title = format!("layer {} · load against an even split", layer.routing.layer);
+    let title = format!("layer {} · load ÷ uniform", layer.routing.layer);
     canvas.text(area.line(0), &title, Meaning::Strong);
     let load = of.load();
-    let room = usize::from(area.height.saturating_sub(9));
+    let room = usize::from(area.height.saturating_sub(10));
     for (expert, value) in load.iter().enumerate().take(room) {
         let line = area.line(u16::try_from(expert + 1).unwrap_or(u16::MAX));
         load_bar(canvas, line, expert, *value, of.counts.get(expert).copied().unwrap_or(0));
@@ -56,24 +61,22 @@ pub fn side(canvas: &mut Canvas<'_>, app: &App, area: Area, routed: &Routed, lay
         y += 1;
     }
     let mut lines: Vec<(String, Meaning)> = Vec::new();
-    lines.push((
-        format!("entropy {:.2} · dead {} · l_aux {}", of.entropy(), of.dead(), balance_text(layer)),
-        Meaning::Text,
-    ));
+    lines.push((format!("entropy {:.2} · dead experts {}", of.entropy(), of.dead()), Meaning::Text));
+    lines.push((format!("load-balancing loss {}", balance_text(layer)), Meaning::Text));
     let meaning = if of.dropped > 0 { Meaning::Bad } else { Meaning::Quiet };
-    lines.push((format!("dropped {} choices, {:.1} %", of.dropped, of.dropped_share() * 100.0), meaning));
+    lines.push((format!("{} assignments dropped, {:.1} %", of.dropped, of.dropped_share() * 100.0), meaning));
     for (text, meaning) in lines {
         canvas.text(area.line(y), &text, meaning);
         y += 1;
     }
     let rest = Area { y: area.y + y, height: area.height.saturating_sub(y), ..area };
-    let used = canvas.paragraph(rest, &caption(app, layer), Meaning::Quiet);
+    let used = canvas.paragraph(rest, &format!("{}; loss: {}", caption(app), loss_ends(&layer.routing.decision)), Meaning::Quiet);
     let rest = Area { y: rest.y + used, height: rest.height.saturating_sub(used), ..rest };
     let used = canvas.paragraph(rest, &rule_text(layer), Meaning::Quiet) + 1;
     let rest = Area { y: rest.y + used, height: rest.height.saturating_sub(used), ..rest };
-    let rows = if routed.is_bytes() { "its bytes" } else { "its rows" };
+    let rows = if routed.is_bytes() { "its bytes" } else { "its positions" };
     let text = format!(
-        "under a token: its expert, over {rows}; capital from weight .50 on, ✂ a choice dropped. Underlined: supervised"
+        "under a token: its expert, over {rows}; capital from weight .50 on, ✂ an assignment dropped. Underlined: supervised"
     );
     canvas.paragraph(rest, &text, Meaning::Quiet);
 }
@@ -152,7 +155,7 @@ pub fn load(canvas: &mut Canvas<'_>, app: &App, area: Area, routed: &Routed) {
         let x = canvas.text(area.line(y), &name, meaning);
         let figures = match wide {
             true => format!(
-                "entropy {:.2}  dead {}  dropped {:>4.1} %  l_aux {}  C {}",
+                "entropy {:.2}  dead {}  dropped {:>4.1} %  loss {}  capacity {}",
                 of.entropy(),
                 of.dead(),
                 of.dropped_share() * 100.0,
@@ -183,30 +186,30 @@ fn legend(app: &App, routed: &Routed) -> String {
     let Some(layer) = app.panels.experts.shown_layer() else { return String::new() };
     let pooled = routed.pooled.map_or(String::new(), |loss| {
         let k = layer.routing.decision.top_k;
-        format!(" · pooled over layers as transformers does {loss:.3} ({k} is balance): it hides a layer that collapsed")
+        format!(" · pooled over layers as transformers does {loss:.3} ({k} = uniform): it hides a collapsed layer")
     });
     format!(
-        "load: {}. l_aux: all rows of the call, {}{pooled}. {}",
-        caption(app, layer),
-        balance_meaning(&layer.routing.decision),
+        "{}. loss: load-balancing loss over all positions, {}{pooled}. {}",
+        caption(app),
+        loss_meaning(&layer.routing.decision),
         rule_text(layer)
     )
 }
 
-/// Which choices l_aux counts, and what its ends are: DeepSpeed's gate for more than two choices counts all of them.
-fn balance_meaning(d: &Decision) -> String {
-    let (n, k) = (d.num_experts, d.top_k);
-    match d.capacity.is_some() && k > 2 {
-        true => format!("all {k} choices before drops, 1 is balance, {:.1} collapse", n as f64 / k as f64),
-        false => format!("first choices before drops, 1 is balance, {n} collapse"),
-    }
+/// Which choices the loss of a layer counts, and its ends.
+fn loss_meaning(d: &Decision) -> String {
+    let counted = match d.capacity.is_some() && d.top_k > 2 {
+        true => format!("all {} choices", d.top_k),
+        false => "first choices".to_string(),
+    };
+    format!("{counted} before drops ({})", loss_ends(d))
 }
 
-/// One layer, a line for each kind of row.
+/// One layer, a line for each subset of positions.
 pub fn split(canvas: &mut Canvas<'_>, app: &App, area: Area, routed: &Routed, layer: &Layer) {
     let state = &app.panels.experts;
     let wide = area.width >= 70;
-    let title = format!("layer {} by kind of row", layer.routing.layer);
+    let title = format!("layer {} by subset of positions", layer.routing.layer);
     canvas.text(area.line(0), &title, Meaning::Strong);
     let mut y = 1;
     for (subset, rows) in routed.subsets.iter().skip(state.line.min(routed.subsets.len().saturating_sub(1))) {
@@ -223,7 +226,7 @@ pub fn split(canvas: &mut Canvas<'_>, app: &App, area: Area, routed: &Routed, la
         let meaning = if *subset == state.subset { Meaning::Selected } else { Meaning::Text };
         let x = canvas.text(area.line(y), &name, meaning);
         let figures = match wide {
-            true => format!("H {:.2} dead {} ✂{:>4.1}%", of.entropy(), of.dead(), of.dropped_share() * 100.0),
+            true => format!("entropy {:.2} dead {} ✂{:>4.1}%", of.entropy(), of.dead(), of.dropped_share() * 100.0),
             false => format!("✂{:.0}%", of.dropped_share() * 100.0),
         };
         let line = Area { x, width: (area.x + area.width).saturating_sub(x), ..area.line(y) };
@@ -232,9 +235,8 @@ pub fn split(canvas: &mut Canvas<'_>, app: &App, area: Area, routed: &Routed, la
         y += 1;
     }
     let rest = Area { y: area.y + y, height: area.height.saturating_sub(y), ..area };
-    let k = layer.routing.decision.top_k;
     let text = format!(
-        "kept choices over an even split (1.00 = fair, full bar = 2), all {k} a row, each once; each line counts its own rows; H entropy, ✂ dropped. {}",
+        "load ÷ uniform (kept assignments; full bar = 2) of each line's own positions; ✂ dropped. {}",
         rule_text(layer)
     );
     canvas.paragraph(rest, &text, Meaning::Quiet);

@@ -127,7 +127,7 @@ fn settings(canvas: &mut Canvas<'_>, app: &App, area: Area, roomy: bool) {
         Some(routed) if roomy => {
             let drops: usize = routed.layers.iter().map(|l| l.routing.decision.dropped()).sum();
             let meaning = if drops > 0 { Meaning::Bad } else { Meaning::Quiet };
-            canvas.right(rest, &format!("{drops} choices dropped in all layers"), meaning);
+            canvas.right(rest, &format!("{drops} assignments dropped in all layers"), meaning);
         }
         _ if roomy => {}
         _ => {
@@ -160,7 +160,7 @@ fn looking_at(canvas: &mut Canvas<'_>, app: &App, area: Area) {
         ("   [ ] ", Meaning::Key),
         (layer.as_str(), Meaning::Text),
         ("   s ", Meaning::Key),
-        ("rows ", Meaning::Quiet),
+        ("positions ", Meaning::Quiet),
         (counted.as_str(), Meaning::Text),
         (cut.as_str(), Meaning::Bad),
     ]);

@@ -12,7 +12,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, area: Area, routed: &Routed, lay
     if routed.images() == 0 {
         let text = match routed.is_bytes() {
             true => {
-                "byte-moe reads the prompt's bytes and sees no image: m chooses a seeded model, whose images become rows"
+                "byte-moe reads the prompt's bytes and sees no image: m chooses a seeded model, whose images become tokens"
             }
             false => "this sample has no image",
         };

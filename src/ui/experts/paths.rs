@@ -1,4 +1,4 @@
-//! Which experts are chosen together in a layer, and the most frequent ways through all layers.
+//! Expert co-activation in a layer, and the most frequent routing paths through all layers.
 
 use super::figures::bar;
 use crate::app::panels::experts::Routed;
@@ -22,7 +22,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, area: Area, routed: &Routed, lay
     if beside {
         matrix(canvas, app, Area { width: wide, ..area }, routed, layer, cell);
         let x = area.x + wide + 2;
-        ways(canvas, app, Area { x, width: area.width - wide - 2, ..area }, routed);
+        frequent_paths(canvas, app, Area { x, width: area.width - wide - 2, ..area }, routed);
     } else if area.height >= u16::try_from(n).unwrap_or(0) + 9 {
         let height = u16::try_from(n).unwrap_or(0) + 3;
         matrix(
@@ -33,23 +33,23 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, area: Area, routed: &Routed, lay
             layer,
             cell.min((area.width.saturating_sub(5)) / u16::try_from(n.max(1)).unwrap_or(1)),
         );
-        ways(canvas, app, Area { y: area.y + height, height: area.height - height, ..area }, routed);
+        frequent_paths(canvas, app, Area { y: area.y + height, height: area.height - height, ..area }, routed);
     } else {
-        ways(canvas, app, area, routed);
+        frequent_paths(canvas, app, area, routed);
     }
 }
 
-/// Of the rows that chose the expert of a line, the share that also chose the expert of a column.
+/// Of the positions routed to the expert of a line, the share also routed to that of a column.
 fn matrix(canvas: &mut Canvas<'_>, app: &App, area: Area, routed: &Routed, layer: &Layer, cell: u16) {
     let d = &layer.routing.decision;
     let subset = app.panels.experts.subset;
     let holds = |row: usize| routed.rows.get(row).is_some_and(|r| subset.holds(r));
     let pairs = coactivation(d, holds);
-    let title = format!("layer {} · chosen together · rows {}", layer.routing.layer, subset.name());
+    let title = format!("layer {} · expert co-activation · positions {}", layer.routing.layer, subset.name());
     canvas.text(area.line(0), &title, Meaning::Strong);
     let n = d.num_experts.min(MATRIX);
     if d.top_k < 2 {
-        canvas.text(area.line(1), "top-1: no two experts work on one row", Meaning::Quiet);
+        canvas.text(area.line(1), "top-1: no two experts are active for one position", Meaning::Quiet);
         return;
     }
     for column in 0..n {
@@ -88,14 +88,14 @@ fn matrix(canvas: &mut Canvas<'_>, app: &App, area: Area, routed: &Routed, layer
         ..area
     };
     let text = format!(
-        "of the rows that chose the expert of a line, the share that also chose that of a column; all pairs of the {} choices, kept or not",
+        "of the positions routed to the expert of a line, the share also routed to that of a column; all pairs of the {} choices, kept or not",
         d.top_k
     );
     canvas.paragraph(rest, &text, Meaning::Quiet);
 }
 
-/// The most frequent ways.
-fn ways(canvas: &mut Canvas<'_>, app: &App, area: Area, routed: &Routed) {
+/// The most frequent paths.
+fn frequent_paths(canvas: &mut Canvas<'_>, app: &App, area: Area, routed: &Routed) {
     let state = &app.panels.experts;
     let holds = |row: usize| routed.rows.get(row).is_some_and(|r| state.subset.holds(r));
     let routings: Vec<&LayerRouting> = routed.layers.iter().map(|l| &l.routing).collect();
@@ -103,7 +103,7 @@ fn ways(canvas: &mut Canvas<'_>, app: &App, area: Area, routed: &Routed) {
     let total: usize = all.iter().map(|(_, n)| n).sum();
     let names: Vec<String> = routings.iter().map(|r| format!("L{}", r.layer)).collect();
     let title = format!(
-        "first choices through {} · {} ways of {} · rows {}",
+        "first choices through {} · {} distinct routing paths of {} · positions {}",
         names.join(" "),
         all.len(),
         routed.count_text(total),
@@ -112,14 +112,14 @@ fn ways(canvas: &mut Canvas<'_>, app: &App, area: Area, routed: &Routed) {
     canvas.text(area.line(0), &title, Meaning::Strong);
     let end = area.x + area.width;
     let first = state.line.min(all.len().saturating_sub(1));
-    for (n, (way, count)) in all.iter().skip(first).enumerate() {
+    for (n, (path, count)) in all.iter().skip(first).enumerate() {
         let line = area.line(u16::try_from(n + 1).unwrap_or(u16::MAX));
         if line.height == 0 {
             break;
         }
         let share = *count as f64 / total.max(1) as f64;
         let mut x = canvas.text(line, &format!("{:>5.1} % {count:>5}  ", share * 100.0), Meaning::Text);
-        for (at, expert) in way.iter().enumerate() {
+        for (at, expert) in path.iter().enumerate() {
             let arrow = if at == 0 { "" } else { "→" };
             x = canvas.text(Area { x, width: end.saturating_sub(x), ..line }, arrow, Meaning::Quiet);
             let style = canvas.theme.expert(*expert, 1.0);

@@ -186,7 +186,7 @@ pub fn detail(canvas: &mut Canvas<'_>, app: &App, area: Area, routed: &Routed) {
     let rows = routed.token_rows.get(token).cloned().unwrap_or(0..0);
     let mut area = Area { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
     if rows.is_empty() {
-        canvas.text(area, "no row of the forward stands for this token", Meaning::Quiet);
+        canvas.text(area, "no position of the forward belongs to this token", Meaning::Quiet);
         return;
     }
     if routed.is_bytes() {
@@ -195,7 +195,7 @@ pub fn detail(canvas: &mut Canvas<'_>, app: &App, area: Area, routed: &Routed) {
         area = Area { y: area.y + used, height: area.height - used, ..area };
     }
     if rows.len() > 1 {
-        let text = "below: its first row's choices; probabilities are the softmax of the gate's logits";
+        let text = "below: the choices of its first position; probabilities are the softmax of the gate's logits";
         canvas.text(area.line(0), text, Meaning::Quiet);
     } else {
         canvas.text(area.line(0), "probabilities are the softmax of the gate's logits", Meaning::Quiet);
@@ -245,10 +245,10 @@ fn layer_detail(canvas: &mut Canvas<'_>, area: Area, layer: &Layer, row: usize) 
         let place = layer.queue.as_ref().and_then(|q| q.get(at));
         let (fate, meaning) = match (d.capacity, place) {
             (Some(c), Some(place)) if d.is_dropped(row, rank) => {
-                (format!("✂ dropped: place {place} of the queue, capacity {c}"), Meaning::Bad)
+                (format!("✂ dropped: position {place} in its queue, capacity {c} per expert"), Meaning::Bad)
             }
             (Some(c), Some(place)) => {
-                (format!("kept: place {place} of the queue, capacity {c}"), Meaning::Good)
+                (format!("kept: position {place} in its queue, capacity {c} per expert"), Meaning::Good)
             }
             _ => ("kept: this router has no capacity".to_string(), Meaning::Good),
         };

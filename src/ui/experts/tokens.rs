@@ -40,8 +40,9 @@ fn title(canvas: &mut Canvas<'_>, area: Area, section: &Section, routed: &Routed
     let name = section.name();
     let rows: usize =
         routed.token_rows.get(section.tokens.clone()).into_iter().flatten().map(|r| r.len()).sum();
-    let learns = if section.learns > 0 { format!("learns {}", section.learns) } else { "masked".to_string() };
-    let more = format!(" · {learns} · {}", routed.count_text(rows));
+    let supervised =
+        if section.learns > 0 { format!("{} supervised", section.learns) } else { "masked".to_string() };
+    let more = format!(" · {supervised} · {}", routed.count_text(rows));
     canvas.spans(area, &[("─ ", Meaning::Quiet), (&name, Meaning::Strong), (&more, Meaning::Quiet)]);
 }
 
@@ -88,7 +89,7 @@ pub fn route_style(canvas: &Canvas<'_>, route: Option<TokenRoute>) -> Style {
     }
 }
 
-/// The letter of a token's expert; with ✂ where some of its choices were dropped.
+/// The letter of a token's expert; with ✂ where some of its assignments were dropped.
 pub fn mark(canvas: &Canvas<'_>, route: Option<TokenRoute>) -> (String, Style) {
     match route {
         None => ("–".to_string(), canvas.style(Meaning::Quiet)),

@@ -1,7 +1,7 @@
 //! Where things stand on screen Experts.
 //!
 //! ```text
-//! │ model, device, time; dials                        head   │
+//! │ model, device, time; settings                     head   │
 //! │ tokens                     │ load of the layer    side   │
 //! │                            │                             │
 //! ├ token under the cursor through all layers         strip  ┤

@@ -118,7 +118,7 @@ impl Routed {
 
     /// `412 bytes`.
     pub fn count_text(&self, rows: usize) -> String {
-        let what = if self.is_bytes() { "byte" } else { "row" };
+        let what = if self.is_bytes() { "byte" } else { "position" };
         let plural = if rows == 1 { "" } else { "s" };
         format!("{rows} {what}{plural}")
     }

@@ -1,4 +1,4 @@
-//! What is routed with what: the model, and the dials that change it live.
+//! What is routed with what: the model, and the settings that change it live.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::moe::seeded::SEEDED;
 /// Layers of a model that become mixtures, as MoE-LLaVA names the choice.
 pub const MODES: [&str; 4] = ["sparse", "dense", "first_half", "second_half"];
 
-/// Capacity factors on the setting; each is one choice's share of an even split.
+/// Capacity factors that the setting offers, in units of a uniform share.
 const FACTORS: [f64; 9] = [0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0];
 /// Experts a converted layer may have.
 const EXPERTS: [usize; 6] = [2, 3, 4, 6, 8, 16];
@@ -18,7 +18,7 @@ pub const BYTE_EXPERTS: usize = 8;
 /// What a model of the user's turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OwnKind {
-    /// Converted while it is loaded, as the dials say.
+    /// Converted while it is loaded, as the settings say.
     Dense,
     /// A mixture of transformers: its experts are trained and fixed, its router drops nothing by itself.
     Mixture,
@@ -78,13 +78,13 @@ impl ModelPick {
         }
     }
 
-    /// Whether experts and layers are given, so that their dials do not turn.
+    /// Whether experts and layers are given, so that these settings are fixed.
     pub fn is_trained(&self) -> bool {
         let own = |own: &Own| matches!(own.kind, Some(OwnKind::Mixture | OwnKind::MoeLlava));
         matches!(self, Self::Bytes) || matches!(self, Self::Own(o) if own(o))
     }
 
-    /// Whether its own router never drops anything, which the capacity dial then offers.
+    /// Whether its own router never drops anything, which the capacity setting then offers.
     pub fn is_uncapped(&self) -> bool {
         matches!(self, Self::Bytes | Self::Own(Own { kind: Some(OwnKind::Mixture), .. }))
     }
@@ -104,7 +104,7 @@ impl ModelPick {
     }
 }
 
-/// One thing that can be turned.
+/// One thing that can be changed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Setting {
     #[default]
@@ -143,7 +143,7 @@ pub struct Settings {
     pub capacity_factor: Option<f64>,
     pub num_experts: usize,
     pub mode: &'static str,
-    /// Rows that one image takes; `None`: what the model's config says, else 576.
+    /// Positions that one image takes; `None`: what the model's config says, else 576.
     pub image_tokens: Option<usize>,
     /// Where the forward runs.
     pub device: DeviceChoice,
@@ -164,8 +164,8 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The dials that a model starts with: its own, or those of MoE-LLaVA's released scripts. Device and rows of an
-    /// image stay.
+    /// The settings that a model starts with: its own, or those of MoE-LLaVA's released scripts. Device and positions of
+    /// an image stay.
     pub fn for_model(&self, model: ModelPick) -> Self {
         let (image_tokens, device) = (self.image_tokens, self.device);
         let start = Self { image_tokens, device, ..Self::default() };
@@ -177,11 +177,11 @@ impl Settings {
         }
     }
 
-    /// Turns a dial by one step.
+    /// Changes a setting by one step.
     ///
     /// # Errors
-    /// A sentence for the person where this model has no such dial or it is at its end.
-    pub fn turned(&self, setting: Setting, up: bool) -> Result<Self, String> {
+    /// A sentence for the person where the setting is fixed for this model or at its end.
+    pub fn changed(&self, setting: Setting, up: bool) -> Result<Self, String> {
         if matches!(&self.model, ModelPick::Own(own) if own.kind.is_none()) {
             return Err("settings change once the model is loaded".to_string());
         }
@@ -228,7 +228,7 @@ fn end(setting: Setting) -> String {
     format!("{} goes no further", setting.name())
 }
 
-/// The factor of the dial above or below one that may come from a checkpoint.
+/// The offered factor above or below one that may come from a checkpoint.
 fn next_factor(now: f64, up: bool) -> Option<f64> {
     let mut factors = FACTORS.into_iter();
     if up { factors.find(|f| *f > now) } else { factors.rfind(|f| *f < now) }
@@ -253,25 +253,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dials_turn_both_ways_and_stop_at_their_ends() {
+    fn settings_change_both_ways_and_stop_at_their_ends() {
         let bytes = Settings::default();
-        let low = bytes.turned(Setting::Capacity, false).unwrap();
+        let low = bytes.changed(Setting::Capacity, false).unwrap();
         assert_eq!(low.capacity_factor, Some(4.0));
-        assert_eq!(low.turned(Setting::Capacity, true).unwrap(), bytes);
-        assert!(bytes.turned(Setting::Capacity, true).is_err());
-        assert!(bytes.turned(Setting::Experts, true).unwrap_err().contains("trained"));
-        assert_eq!(bytes.turned(Setting::TopK, false).unwrap().top_k, 1);
-        assert!(bytes.turned(Setting::TopK, false).unwrap().turned(Setting::TopK, false).is_err());
+        assert_eq!(low.changed(Setting::Capacity, true).unwrap(), bytes);
+        assert!(bytes.changed(Setting::Capacity, true).is_err());
+        assert!(bytes.changed(Setting::Experts, true).unwrap_err().contains("trained"));
+        assert_eq!(bytes.changed(Setting::TopK, false).unwrap().top_k, 1);
+        assert!(bytes.changed(Setting::TopK, false).unwrap().changed(Setting::TopK, false).is_err());
 
         let phi = bytes.for_model(ModelPick::Bytes.step(1));
         assert_eq!((&phi.model, phi.num_experts), (&ModelPick::Seeded("phi"), 4));
-        let fewer = phi.turned(Setting::Experts, false).unwrap().turned(Setting::Experts, false).unwrap();
+        let fewer = phi.changed(Setting::Experts, false).unwrap().changed(Setting::Experts, false).unwrap();
         assert_eq!((fewer.num_experts, fewer.top_k), (2, 2));
-        assert!(fewer.turned(Setting::TopK, true).is_err());
-        assert_eq!(phi.turned(Setting::Mode, true).unwrap().mode, "dense");
-        assert_eq!(phi.turned(Setting::Mode, false).unwrap().mode, "second_half");
+        assert!(fewer.changed(Setting::TopK, true).is_err());
+        assert_eq!(phi.changed(Setting::Mode, true).unwrap().mode, "dense");
+        assert_eq!(phi.changed(Setting::Mode, false).unwrap().mode, "second_half");
         let mut factor = phi.clone();
-        while let Ok(less) = factor.turned(Setting::Capacity, false) {
+        while let Ok(less) = factor.changed(Setting::Capacity, false) {
             factor = less;
         }
         assert_eq!(factor.capacity_factor, Some(0.25));
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_model_of_ones_own_is_typed_and_its_dials_wait_for_it() {
+    fn a_model_of_ones_own_is_typed_and_its_settings_wait_for_it() {
         assert_eq!(ModelPick::typed(" seeded:phi "), ModelPick::Seeded("phi"));
         let own = |text: &str| match ModelPick::typed(text) {
             ModelPick::Own(own) => (own.spec.to_string(), own.layers),
@@ -292,19 +292,19 @@ mod tests {
         let device = DeviceChoice::Cpu;
         let start = Settings { device, ..Settings::default() }.for_model(ModelPick::typed("/a"));
         assert_eq!(start.device, device);
-        assert!(start.turned(Setting::TopK, false).unwrap_err().contains("loaded"));
+        assert!(start.changed(Setting::TopK, false).unwrap_err().contains("loaded"));
         let of = |kind| {
             let own = Own { spec: "/a".into(), layers: None, kind: Some(kind) };
             Settings { model: ModelPick::Own(own), capacity_factor: Some(1.7), ..start.clone() }
         };
-        assert!(of(OwnKind::Mixture).turned(Setting::Experts, true).unwrap_err().contains("/a"));
-        assert!(of(OwnKind::Dense).turned(Setting::Experts, true).is_ok());
-        assert_eq!(of(OwnKind::MoeLlava).turned(Setting::Capacity, true).unwrap().capacity_factor, Some(2.0));
+        assert!(of(OwnKind::Mixture).changed(Setting::Experts, true).unwrap_err().contains("/a"));
+        assert!(of(OwnKind::Dense).changed(Setting::Experts, true).is_ok());
+        assert_eq!(of(OwnKind::MoeLlava).changed(Setting::Capacity, true).unwrap().capacity_factor, Some(2.0));
         assert_eq!(
-            of(OwnKind::MoeLlava).turned(Setting::Capacity, false).unwrap().capacity_factor,
+            of(OwnKind::MoeLlava).changed(Setting::Capacity, false).unwrap().capacity_factor,
             Some(1.5)
         );
-        let end = |kind| Settings { capacity_factor: Some(4.0), ..of(kind) }.turned(Setting::Capacity, true);
+        let end = |kind| Settings { capacity_factor: Some(4.0), ..of(kind) }.changed(Setting::Capacity, true);
         assert_eq!(end(OwnKind::Mixture).unwrap().capacity_factor, None);
         assert!(end(OwnKind::MoeLlava).is_err());
     }
