@@ -473,6 +473,7 @@ fn long_view(tokens: usize) -> SampleView {
         template: "phi".into(),
         preprocess: "phi".into(),
         prompt: Some("x".repeat(tokens)),
+        layout: maskscope::chat::PromptLayout::default(),
         result: Ok(labelled),
     };
     SampleView::of(setup, 0, &Sample::text("long", Vec::new()), inspection)

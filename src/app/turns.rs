@@ -1,23 +1,11 @@
-//! Where each turn really is in the prompt, found without any label rule.
-//!
-//! Chat templates: the inspection says where the messages lie. A LLaVA template writes turns one after another, so the prompt of the first k turns is a prefix of the whole one:
-//! the lengths of those prefixes are where turns end.
+//! The turns of a prompt as the screens show them: with rounds, and a section for each.
 
 use std::ops::Range;
 
-use crate::chat::{Sample, Turn, build_messages, speaker_prompt};
-use crate::labels::{Labelled, Rule, SegmentKind, multimodal};
-use crate::setup::Setup;
+use crate::chat::{PromptLayout, Sample, TurnLayout};
+use crate::labels::{Labelled, SegmentKind};
 
-/// Who speaks in a stretch of the prompt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Speaker {
-    System,
-    User,
-    Assistant,
-    /// What a tool gave back, and every other role.
-    Tool,
-}
+pub use crate::chat::Speaker;
 
 impl Speaker {
     /// As screens write it.
@@ -87,77 +75,22 @@ pub fn message_turns(sample: &Sample, labelled: &Labelled) -> Vec<PromptTurn> {
     found
 }
 
-/// The turns of a sample in its prompt; empty where the prompt cannot be built.
-pub fn prompt_turns(setup: &Setup, sample: &Sample, prompt: &str) -> Vec<PromptTurn> {
-    let rewritten = if sample.has_image {
-        multimodal::rewrite(&sample.conversations, &setup.template, &setup.options).ok()
-    } else {
-        Some(sample.conversations.clone())
-    };
-    let Some(turns) = rewritten else { return Vec::new() };
-    let mut found = match setup.rule {
-        Rule::Plain => caption(&turns, prompt),
-        Rule::V0 => speaker_turns(setup, &turns),
-        _ => template_turns(setup, &turns, prompt),
-    };
+/// The turns of a sample in the prompt of a LLaVA template. A round ends with each answer.
+pub fn prompt_turns(layout: &PromptLayout) -> Vec<PromptTurn> {
     let mut round = 0;
-    for turn in &mut found {
-        turn.round = round;
-        round += usize::from(turn.speaker == Speaker::Assistant);
-    }
-    found
-}
-
-/// Image pre-training keeps only the answer.
-fn caption(turns: &[Turn], prompt: &str) -> Vec<PromptTurn> {
-    let Some(answer) = turns.get(1) else { return Vec::new() };
-    let start = multimodal::IMAGE.len().min(prompt.len());
-    let message = start..(start + answer.value.len()).min(prompt.len());
-    vec![turn(Speaker::Assistant, start..prompt.len(), message, 1)]
-}
-
-fn speaker_turns(setup: &Setup, turns: &[Turn]) -> Vec<PromptTurn> {
-    let (_, header, pieces) = speaker_prompt(&setup.template, turns);
-    let mut at = header.len();
-    let mut found = Vec::new();
-    for (index, (piece, turn)) in pieces.iter().zip(turns).enumerate() {
-        let speaker = if turn.from.eq_ignore_ascii_case("gpt") { Speaker::Assistant } else { Speaker::User };
-        found.push(located(speaker, at..at + piece.len(), piece, &turn.value, index));
-        at += piece.len();
-    }
-    found
-}
-
-fn template_turns(setup: &Setup, turns: &[Turn], prompt: &str) -> Vec<PromptTurn> {
-    let Ok(messages) = build_messages(turns) else { return Vec::new() };
-    let dropped = turns.len().saturating_sub(messages.len());
-    let mut start = match setup.template.prompt(&[]) {
-        Ok(system) if prompt.starts_with(&system) => system.len(),
-        _ => 0,
+    let turn = |turn: &TurnLayout| {
+        let answers = turn.speaker == Speaker::Assistant;
+        let found = PromptTurn {
+            speaker: turn.speaker,
+            whole: turn.whole.clone(),
+            message: turn.content.clone(),
+            turn: turn.index,
+            round,
+            calls: false,
+            section_start: if answers { turn.content.start } else { turn.whole.start },
+        };
+        round += usize::from(answers);
+        found
     };
-    let mut found = Vec::new();
-    for (index, (role, message)) in messages.iter().enumerate() {
-        let Some(head) = messages.get(..=index) else { break };
-        let Ok(prefix) = setup.template.prompt(head) else { break };
-        let end = prefix.len();
-        let Some(piece) = prompt.get(start..end).filter(|_| prompt.starts_with(&prefix)) else { break };
-        let speaker = if *role == 0 { Speaker::User } else { Speaker::Assistant };
-        found.push(located(speaker, start..end, piece, message, index + dropped));
-        start = end;
-    }
-    found
-}
-
-/// A turn whose message is the last occurrence of its text in the piece (role marks stand before it).
-fn located(speaker: Speaker, whole: Range<usize>, piece: &str, message: &str, turn: usize) -> PromptTurn {
-    let at = if message.is_empty() { piece.len() } else { piece.rfind(message).unwrap_or(0) };
-    let start = whole.start + at;
-    let end = (start + message.len()).min(whole.end);
-    self::turn(speaker, whole, start..end, turn)
-}
-
-/// A turn of a LLaVA template; its round is counted when all are found.
-fn turn(speaker: Speaker, whole: Range<usize>, message: Range<usize>, turn: usize) -> PromptTurn {
-    let section_start = if speaker == Speaker::Assistant { message.start } else { whole.start };
-    PromptTurn { speaker, whole, message, turn, round: 0, calls: false, section_start }
+    layout.turns.iter().map(turn).collect()
 }

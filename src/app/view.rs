@@ -138,11 +138,10 @@ impl SampleView {
 
     /// The same for an inspection that is there already.
     pub fn of(setup: Arc<Setup>, index: usize, sample: &Sample, inspection: Inspection) -> Self {
-        let prompt = inspection.prompt.as_deref().unwrap_or("");
         let turns = match (&setup.chat, &inspection.result) {
             (Some(_), Ok(labelled)) => message_turns(sample, labelled),
             (Some(_), Err(_)) => Vec::new(),
-            (None, _) => prompt_turns(&setup, sample, prompt),
+            (None, _) => prompt_turns(&inspection.layout),
         };
         let mut view = Self {
             index,

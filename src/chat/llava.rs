@@ -3,6 +3,7 @@
 //! The registry and its texts are MoE-LLaVA's; a prompt must equal the training code's to the byte, as every
 //! label depends on it.
 
+use super::prompt::{Prompt, Speaker, TurnFrame};
 use super::sample::Turn;
 use crate::python::{PythonError, python_repr};
 
@@ -120,59 +121,74 @@ impl Template {
     ///
     /// # Errors
     /// `AssertionError` where the Llama-2 style meets an empty first turn.
-    pub fn prompt(&self, messages: &[(usize, String)]) -> Result<String, PythonError> {
-        let sep2 = self.sep2.as_deref().unwrap_or("");
-        let mut prompt = match self.style {
-            SeparatorStyle::Llama2 => String::new(),
-            SeparatorStyle::Plain => self.system.clone(),
-            _ => format!("{}{}", self.system, self.sep),
-        };
-        for (turn, (role, message)) in messages.iter().enumerate() {
-            let name = self.roles.get(*role).map_or("", String::as_str);
-            let sep = if turn % 2 == 0 { self.sep.as_str() } else { sep2 };
-            match (self.style, message.is_empty()) {
-                (SeparatorStyle::Single, false) => prompt += &format!("{name}: {message}{}", self.sep),
-                (SeparatorStyle::Two, false) => prompt += &format!("{name}: {message}{sep}"),
-                (SeparatorStyle::Single | SeparatorStyle::Two, true) => prompt += &format!("{name}:"),
-                (SeparatorStyle::Mpt, false) => prompt += &format!("{name}{message}{}", self.sep),
-                (SeparatorStyle::Mpt, true) => prompt += name,
-                (SeparatorStyle::Plain, _) => {
-                    prompt += &format!("{message}{}", if message.is_empty() { "" } else { sep })
-                }
-                (SeparatorStyle::Llama2, empty) => {
-                    if turn == 0 && empty {
-                        return Err(PythonError::new("AssertionError", "first message should not be none"));
-                    }
-                    prompt += &self.llama_2_turn(turn, message);
-                }
+    pub fn prompt(&self, messages: &[LlavaMessage]) -> Result<Prompt, PythonError> {
+        let mut prompt = Prompt::default();
+        match self.style {
+            SeparatorStyle::Llama2 => {}
+            SeparatorStyle::Plain => prompt.text.push_str(&self.system),
+            _ => prompt.text = format!("{}{}", self.system, self.sep),
+        }
+        for (position, message) in messages.iter().enumerate() {
+            if self.style == SeparatorStyle::Llama2 && position == 0 && message.text.is_empty() {
+                return Err(PythonError::new("AssertionError", "first message should not be none"));
             }
+            let speaker = if message.role == 0 { Speaker::User } else { Speaker::Assistant };
+            let frame = self.frame(position, message);
+            prompt.push_turn(message.turn, speaker, &frame, message.text);
         }
         if self.style == SeparatorStyle::Llama2 {
             // Python's `lstrip(sep)` strips the *characters* of sep.
-            prompt = prompt.trim_start_matches(|c| self.sep.contains(c)).to_string();
+            let kept = prompt.text.trim_start_matches(|c| self.sep.contains(c)).len();
+            prompt.strip_front(prompt.text.len() - kept);
         }
         Ok(prompt)
     }
 
-    fn llama_2_turn(&self, turn: usize, message: &str) -> String {
-        if message.is_empty() {
-            return String::new();
+    /// What the style writes around the message at `position`; an empty message gets less.
+    fn frame(&self, position: usize, message: &LlavaMessage) -> TurnFrame {
+        let name = self.roles.get(message.role).map_or("", String::as_str);
+        let sep2 = self.sep2.as_deref().unwrap_or("");
+        let alternating = if position.is_multiple_of(2) { self.sep.as_str() } else { sep2 };
+        let frame =
+            |header: String, gap, separator: &str| TurnFrame { header, gap, separator: separator.to_string() };
+        match (self.style, message.text.is_empty()) {
+            (SeparatorStyle::Single, false) => frame(format!("{name}:"), " ", &self.sep),
+            (SeparatorStyle::Two, false) => frame(format!("{name}:"), " ", alternating),
+            (SeparatorStyle::Single | SeparatorStyle::Two, true) => frame(format!("{name}:"), "", ""),
+            (SeparatorStyle::Mpt, false) => frame(name.to_string(), "", &self.sep),
+            (SeparatorStyle::Mpt, true) => frame(name.to_string(), "", ""),
+            (SeparatorStyle::Plain, false) => frame(String::new(), "", alternating),
+            (SeparatorStyle::Plain | SeparatorStyle::Llama2, true) => TurnFrame::default(),
+            (SeparatorStyle::Llama2, false) if position % 2 == 1 => {
+                frame(String::new(), " ", &format!(" {sep2}"))
+            }
+            (SeparatorStyle::Llama2, false) => {
+                let system = match position {
+                    0 => format!("<<SYS>>\n{}\n<</SYS>>\n\n", self.system),
+                    _ => String::new(),
+                };
+                frame(format!("{}[INST] {system}", self.sep), "", " [/INST]")
+            }
         }
-        if turn % 2 == 1 {
-            return format!(" {message} {}", self.sep2.as_deref().unwrap_or(""));
-        }
-        let system =
-            if turn == 0 { format!("<<SYS>>\n{}\n<</SYS>>\n\n", self.system) } else { String::new() };
-        format!("{}[INST] {system}{message} [/INST]", self.sep)
     }
 }
 
-/// The turns as (role index, text): a first turn that is not the human's is dropped, then roles must alternate.
+/// A turn as LLaVA's templates take it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LlavaMessage<'t> {
+    /// Index among the sample's turns.
+    pub turn: usize,
+    /// Index in [`Template::roles`].
+    pub role: usize,
+    pub text: &'t str,
+}
+
+/// The turns as messages: a first turn that is not the human's is dropped, then roles must alternate.
 ///
 /// # Errors
 /// `KeyError` for a speaker other than `human` and `gpt`; `AssertionError` with the sample's index (always
 /// `0`: samples come one by one) where roles do not alternate; `IndexError` for a conversation without turns.
-pub fn build_messages(turns: &[Turn]) -> Result<Vec<(usize, String)>, PythonError> {
+pub fn build_messages(turns: &[Turn]) -> Result<Vec<LlavaMessage<'_>>, PythonError> {
     let role = |turn: &Turn| match turn.from.as_str() {
         "human" => Ok(0),
         "gpt" => Ok(1),
@@ -181,31 +197,94 @@ pub fn build_messages(turns: &[Turn]) -> Result<Vec<(usize, String)>, PythonErro
     let first = turns.first().ok_or_else(|| PythonError::new("IndexError", "list index out of range"))?;
     let skip = usize::from(role(first)? != 0);
     let mut messages = Vec::with_capacity(turns.len());
-    for (i, turn) in turns.iter().skip(skip).enumerate() {
+    for (index, turn) in turns.iter().enumerate().skip(skip) {
         let role = role(turn)?;
-        if role != i % 2 {
+        if role != (index - skip) % 2 {
             return Err(PythonError::new("AssertionError", "0"));
         }
-        messages.push((role, turn.value.clone()));
+        messages.push(LlavaMessage { turn: index, role, text: &turn.value });
     }
     Ok(messages)
 }
 
-/// The prompt of the `###` fall-through: header, marked turns, and an open marker. Returns the header and the
-/// pieces too, as their lengths are what the rule counts.
-pub fn speaker_prompt(template: &Template, turns: &[Turn]) -> (String, String, Vec<String>) {
-    let header = format!("{}\n\n", template.system);
-    let pieces: Vec<String> = turns
-        .iter()
-        .map(|turn| {
-            let [human, gpt] = &template.roles;
-            let speaker = match turn.from.to_lowercase().as_str() {
-                "human" => human,
-                "gpt" => gpt,
-                _ => "unknown",
-            };
-            format!("### {speaker}: {}\n", turn.value)
-        })
-        .collect();
-    (format!("{header}{}### ", pieces.concat()), header, pieces)
+/// The header of [`speaker_prompt`]: all that stands before its turns.
+pub fn speaker_header(template: &Template) -> String {
+    format!("{}\n\n", template.system)
+}
+
+/// The prompt of the `###` fall-through: header, marked turns, and an open marker.
+pub fn speaker_prompt(template: &Template, turns: &[Turn]) -> Prompt {
+    let mut prompt = Prompt { text: speaker_header(template), ..Prompt::default() };
+    for (index, turn) in turns.iter().enumerate() {
+        let [human, gpt] = &template.roles;
+        let (speaker, name) = match turn.from.to_lowercase().as_str() {
+            "human" => (Speaker::User, human.as_str()),
+            "gpt" => (Speaker::Assistant, gpt.as_str()),
+            _ => (Speaker::User, "unknown"),
+        };
+        let frame = TurnFrame { header: format!("### {name}:"), gap: " ", separator: "\n".to_string() };
+        prompt.push_turn(index, speaker, &frame, &turn.value);
+    }
+    prompt.text.push_str("### ");
+    prompt
+}
+
+/// The prompt of image pre-training: placeholder, caption, separator. The question is not in it.
+pub fn caption_prompt(template: &Template, placeholder: &str, caption: &str) -> Prompt {
+    let mut prompt = Prompt { text: placeholder.to_string(), ..Prompt::default() };
+    let frame = TurnFrame { separator: template.sep.clone(), ..TurnFrame::default() };
+    prompt.push_turn(1, Speaker::Assistant, &frame, caption);
+    prompt
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `header|content|separator` of every turn.
+    fn pieces(prompt: &Prompt) -> Vec<String> {
+        let slice = |range: &std::ops::Range<usize>| prompt.text[range.clone()].to_string();
+        let turn = |t: &crate::chat::TurnLayout| [&t.header, &t.content, &t.separator].map(slice).join("|");
+        prompt.layout.turns.iter().map(turn).collect()
+    }
+
+    #[test]
+    fn every_style_notes_where_its_turns_lie() {
+        // "s" and "SISTANT" also occur in separators and role names: a search would find the wrong place.
+        let turns = [Turn::new("gpt", "dropped"), Turn::new("human", "s"), Turn::new("gpt", "SISTANT")];
+        let turns = [&turns[..], &[Turn::new("human", ">"), Turn::new("gpt", "")]].concat();
+        for (name, expected) in [
+            ("v0", ["Human:|s|###", "Assistant:|SISTANT|###", "Human:|>|###", "Assistant:||"]),
+            ("vicuna_v1", ["USER:|s| ", "ASSISTANT:|SISTANT|</s>", "USER:|>| ", "ASSISTANT:||"]),
+            ("plain", ["|s|\n", "|SISTANT|", "|>|\n", "||"]),
+        ] {
+            let template = Template::named(name).unwrap();
+            let prompt = template.prompt(&build_messages(&turns).unwrap()).unwrap();
+            assert_eq!(pieces(&prompt), expected, "{name}");
+            let layout = &prompt.layout.turns;
+            assert!(layout.windows(2).all(|pair| pair[0].whole.end == pair[1].whole.start), "{name}");
+            assert_eq!(layout.iter().map(|t| t.index).collect::<Vec<_>>(), [1, 2, 3, 4]);
+            assert_eq!(layout.last().unwrap().whole.end, prompt.text.len());
+        }
+    }
+
+    #[test]
+    fn llama_2_positions_follow_the_stripped_separator() {
+        let template = Template::named("llama_2").unwrap();
+        let turns = ["q", "a", "q", "a"].map(|text| Turn::new(if text == "q" { "human" } else { "gpt" }, text));
+        let prompt = template.prompt(&build_messages(&turns).unwrap()).unwrap();
+        let pieces = pieces(&prompt);
+        assert!(pieces[0].starts_with("[INST] <<SYS>>\n") && pieces[0].ends_with("<</SYS>>\n\n|q| [/INST]"));
+        assert_eq!(pieces[1..], ["|a| </s>", "<s>[INST] |q| [/INST]", "|a| </s>"]);
+    }
+
+    #[test]
+    fn the_fall_through_notes_its_turns_too() {
+        let template = Template::named("v0").unwrap();
+        let prompt = speaker_prompt(&template, &[Turn::new("human", "man"), Turn::new("alien", "")]);
+        assert_eq!(pieces(&prompt), ["### Human:|man|\n", "### unknown:||\n"]);
+        assert_eq!(prompt.text, format!("{}\n\n### Human: man\n### unknown: \n### ", template.system));
+        let caption = caption_prompt(&Template::named("plain").unwrap(), "<image>", "image");
+        assert_eq!((caption.text.as_str(), pieces(&caption)), ("<image>image\n", vec!["|image|\n".into()]));
+    }
 }

@@ -5,11 +5,15 @@ pub mod jinja;
 pub mod layout;
 mod llava;
 mod plain_record;
+mod prompt;
 mod reader;
 mod sample;
 
 pub use conversation::{Conversation, content, role};
-pub use llava::{SeparatorStyle, Template, build_messages, speaker_prompt};
+pub use llava::{
+    LlavaMessage, SeparatorStyle, Template, build_messages, caption_prompt, speaker_header, speaker_prompt,
+};
 pub use plain_record::{PlainRecord, PlainTurn};
+pub use prompt::{Prompt, PromptLayout, Speaker, TurnLayout};
 pub use reader::{ReadProgress, SampleFile, parse_samples, read_samples, read_sound_samples, sample_of};
 pub use sample::{Body, Sample, TextSegment, Turn};

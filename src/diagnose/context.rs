@@ -231,7 +231,7 @@ impl<'a> Context<'a> {
             (0..self.samples.len()).filter(|i| samples.binary_search(i).is_err()).collect();
         indices.extend(spread(&others, TRIED));
         let before = |index: usize| {
-            Some(label_verdict(&self.plan, self.samples.get(index)?, self.inspections.get(index)?))
+            Some(label_verdict(&self.plan, self.inspections.get(index)?))
         };
         let effect = what_if_from(&self.plan, &fix, self.samples, &indices, before).ok()?;
         // A sample that matched by accident may break: the repaired must outnumber those.
@@ -303,7 +303,7 @@ fn sample_facts(
         }
         _ => return facts,
     };
-    facts.mask = turns(plan, sample, prompt).map(|turns| check_mask(labelled, &turns));
+    facts.mask = turns(plan, inspection).map(|turns| check_mask(labelled, turns));
     let Some(arithmetic) = arithmetic else { return facts };
     facts.terms = DeltaTerms::of(labelled, prompt, arithmetic, probe);
     if let (true, Some(terms)) = (labelled.mismatch, &facts.terms) {

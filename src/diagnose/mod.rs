@@ -53,7 +53,7 @@ pub use delta_fit::{DeltaFit, DeltaFits, MAX_ROUNDS, conversation, conversations
 pub use delta_terms::DeltaTerms;
 pub use finding::{Evidence, Finding, Report, Verdict};
 pub use fix::{Change, Fix};
-pub use layout::{MaskCheck, TurnSpan, check_mask, tokens_before, turns};
+pub use layout::{MaskCheck, check_mask, tokens_before, turns};
 pub use linear_fit::LinearFit;
 pub use onboard::{
     Onboarding, TokenProposal, TokenizerKind, kind_of, onboard, proposal_tokens, token_changes,

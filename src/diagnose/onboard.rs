@@ -106,7 +106,7 @@ fn chosen(plan: &Plan, search: Search) -> Option<Fix> {
 }
 
 fn is_right(plan: &Plan, samples: &[Sample], index: usize) -> bool {
-    samples.get(index).is_some_and(|s| super::what_if::label_verdict(plan, s, &plan.inspect(s)).right)
+    samples.get(index).is_some_and(|s| super::what_if::label_verdict(plan, &plan.inspect(s)).right)
 }
 
 /// The kind of a tokenizer, with the facts that decide it.

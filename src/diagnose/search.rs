@@ -46,7 +46,7 @@ type Priced = (usize, Vec<Change>);
 pub fn fix_search(plan: &Plan, samples: &[&Sample]) -> Search {
     let mut search = search_for(plan, samples, OTHERS, &|| false);
     if let Some(changed) = search.best.as_ref().and_then(|best| changed(plan, &best.changes)) {
-        let wrong = |s: &&&Sample| !label_verdict(&changed, s, &changed.inspect(s)).right;
+        let wrong = |s: &&&Sample| !label_verdict(&changed, &changed.inspect(s)).right;
         search.left_over = samples.iter().filter(wrong).count();
     }
     search
@@ -119,7 +119,7 @@ fn names_token(plan: &Plan, sample: &Sample) -> bool {
 /// Right labels, and eos as the last supervised token of the conversation.
 fn works(plan: &Plan, sample: &Sample) -> bool {
     let inspection = plan.inspect(sample);
-    if !plan.is_two() || !label_verdict(plan, sample, &inspection).right {
+    if !plan.is_two() || !label_verdict(plan, &inspection).right {
         return false;
     }
     let Ok(labelled) = &inspection.result else { return false };

@@ -36,11 +36,11 @@ pub struct LabelVerdict {
 }
 
 /// Judges one inspected sample. A rule without turns in its prompt is taken at its word.
-pub fn label_verdict(plan: &Plan, sample: &Sample, inspection: &Inspection) -> LabelVerdict {
-    let (Ok(labelled), Some(prompt)) = (&inspection.result, &inspection.prompt) else {
+pub fn label_verdict(plan: &Plan, inspection: &Inspection) -> LabelVerdict {
+    let Ok(labelled) = &inspection.result else {
         return LabelVerdict { right: false, supervised: 0 };
     };
-    let mask_right = turns(plan, sample, prompt).is_none_or(|t| check_mask(labelled, &t).is_right());
+    let mask_right = turns(plan, inspection).is_none_or(|t| check_mask(labelled, t).is_right());
     LabelVerdict { right: !labelled.mismatch && mask_right, supervised: labelled.supervised() }
 }
 
@@ -91,7 +91,7 @@ pub fn what_if_from(
 }
 
 fn judge(plan: &Plan, sample: &Sample) -> LabelVerdict {
-    label_verdict(plan, sample, &plan.inspect(sample))
+    label_verdict(plan, &plan.inspect(sample))
 }
 
 impl Effect {

@@ -1,10 +1,12 @@
 //! One sample through the whole pipeline.
 
+use std::borrow::Cow;
+
 use super::rules::mpt::MptRule;
 use super::rules::two::TwoRule;
 use super::rules::{RuleInput, llama_2, mpt, plain, v0};
 use super::{Inspection, Labelled, PythonError, Rule, multimodal};
-use crate::chat::{Sample, Template, Turn, build_messages, speaker_prompt};
+use crate::chat::{Prompt, PromptLayout, Sample, Template, Turn, build_messages, speaker_prompt};
 use crate::tokenizer::Tokenizer;
 
 /// Settings of the training run that change prompts or the length check.
@@ -32,16 +34,24 @@ pub fn inspect(
     options: &PromptOptions,
     sample: &Sample,
 ) -> Inspection {
-    let mut prompt = None;
-    let result = label(tokenizer, template, rule, options, sample, &mut prompt);
-    Inspection {
-        id: sample.id.clone(),
-        has_image: sample.has_image,
-        template: template.name.clone(),
-        preprocess: rule.name().to_string(),
-        prompt,
-        result,
-    }
+    inspection(template, options, sample, rule.name(), |turns, prompt_out| match rule {
+        Rule::Plain => {
+            let prompt = prompt_out.insert(plain::prompt(template, turns)?);
+            plain::label(tokenizer, &prompt.text)
+        }
+        Rule::V0 => {
+            let prompt = prompt_out.insert(speaker_prompt(template, turns));
+            let has_image = sample.has_image;
+            let input = RuleInput { tokenizer, template, options, prompt: &prompt.text, has_image };
+            v0::label(input, &prompt.layout, turns)
+        }
+        rule => {
+            let prompt = prompt_out.insert(template.prompt(&build_messages(turns)?)?);
+            let has_image = sample.has_image;
+            let input = RuleInput { tokenizer, template, options, prompt: &prompt.text, has_image };
+            counted(rule, input)
+        }
+    })
 }
 
 /// Labels of one sample under a rule of its own numbers, which reports name `custom`.
@@ -52,53 +62,15 @@ pub fn inspect_two(
     options: &PromptOptions,
     sample: &Sample,
 ) -> Inspection {
-    let mut prompt = None;
-    let mut label = || {
-        let turns = turns_of(template, options, sample)?;
-        let prompt = prompt.insert(template.prompt(&build_messages(&turns)?)?);
-        two.label(RuleInput { tokenizer, template, options, prompt, has_image: sample.has_image })
-    };
-    let result = label();
-    Inspection {
-        id: sample.id.clone(),
-        has_image: sample.has_image,
-        template: template.name.clone(),
-        preprocess: "custom".to_string(),
-        prompt,
-        result,
-    }
+    inspection(template, options, sample, "custom", |turns, prompt_out| {
+        let prompt = prompt_out.insert(template.prompt(&build_messages(turns)?)?);
+        let has_image = sample.has_image;
+        two.label(RuleInput { tokenizer, template, options, prompt: &prompt.text, has_image })
+    })
 }
 
-/// The turns with images where the training code puts them.
-fn turns_of(template: &Template, options: &PromptOptions, sample: &Sample) -> Result<Vec<Turn>, PythonError> {
-    match sample.has_image {
-        true => multimodal::rewrite(&sample.conversations, template, options),
-        false => Ok(sample.conversations.clone()),
-    }
-}
-
-fn label(
-    tokenizer: &Tokenizer,
-    template: &Template,
-    rule: Rule,
-    options: &PromptOptions,
-    sample: &Sample,
-    prompt_out: &mut Option<String>,
-) -> Result<Labelled, PythonError> {
-    let turns = turns_of(template, options, sample)?;
-    let has_image = sample.has_image;
-    if rule == Rule::Plain {
-        let prompt = prompt_out.insert(plain::prompt(template, &turns)?);
-        return plain::label(tokenizer, prompt);
-    }
-    if rule == Rule::V0 {
-        let (prompt, header, pieces) = speaker_prompt(template, &turns);
-        let prompt = prompt_out.insert(prompt);
-        let input = RuleInput { tokenizer, template, options, prompt, has_image };
-        return v0::label(input, &header, &pieces, &turns);
-    }
-    let prompt = prompt_out.insert(template.prompt(&build_messages(&turns)?)?);
-    let input = RuleInput { tokenizer, template, options, prompt, has_image };
+/// A rule that counts rounds of the template's own prompt.
+fn counted(rule: Rule, input: RuleInput<'_>) -> Result<Labelled, PythonError> {
     match rule {
         Rule::Llama2 => llama_2::label(input),
         Rule::Mpt => mpt::label(MptRule::MoeLlava, input),
@@ -107,5 +79,32 @@ fn label(
             Some(two) => two.label(input),
             None => Err(PythonError::new("NotImplementedError", rule.name())),
         },
+    }
+}
+
+/// Runs `label` on the turns with images where the training code puts them. It leaves the prompt behind, which is
+/// shown for samples that raise after it was made, too.
+fn inspection(
+    template: &Template,
+    options: &PromptOptions,
+    sample: &Sample,
+    preprocess: &str,
+    label: impl FnOnce(&[Turn], &mut Option<Prompt>) -> Result<Labelled, PythonError>,
+) -> Inspection {
+    let mut prompt = None;
+    let turns = match sample.has_image {
+        true => multimodal::rewrite(&sample.conversations, template, options).map(Cow::Owned),
+        false => Ok(Cow::Borrowed(sample.conversations.as_slice())),
+    };
+    let result = turns.and_then(|turns| label(&turns, &mut prompt));
+    let (prompt, layout) = prompt.map_or((None, PromptLayout::default()), |p| (Some(p.text), p.layout));
+    Inspection {
+        id: sample.id.clone(),
+        has_image: sample.has_image,
+        template: template.name.clone(),
+        preprocess: preprocess.to_string(),
+        prompt,
+        layout,
+        result,
     }
 }

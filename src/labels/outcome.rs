@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::chat::PromptLayout;
 use crate::python::PythonError;
 
 pub use crate::tokenizer::{IGNORE_INDEX, IMAGE_TOKEN_INDEX};
@@ -131,5 +132,7 @@ pub struct Inspection {
     pub preprocess: String,
     /// The rendered prompt; `None` where building it already failed.
     pub prompt: Option<String>,
+    /// Where the turns lie in the prompt; empty where there is none, or where no renderer made it.
+    pub layout: PromptLayout,
     pub result: Result<Labelled, PythonError>,
 }

@@ -2,7 +2,7 @@
 
 use super::turns::{TurnSpan, locate};
 use super::{MaskError, Masked, Method};
-use crate::chat::{self, Body, Conversation};
+use crate::chat::{self, Body, Conversation, PromptLayout};
 use crate::labels::{
     IGNORE_INDEX, Inspection, Labelled, MessageRef, PythonError, Round, Segment, SegmentKind, Stop,
 };
@@ -51,6 +51,7 @@ impl Method {
             template: self.templates.name.clone(),
             preprocess: preprocess.to_string(),
             prompt: text,
+            layout: PromptLayout::default(),
             result: result.map_err(python_error),
         }
     }

@@ -2,7 +2,7 @@
 
 use super::inspect::{assembled, python_error, spelled};
 use super::{Call, IGNORE_INDEX, MaskError, Masked, Method, prefix};
-use crate::chat::{Body, Conversation, Sample, TextSegment};
+use crate::chat::{Body, Conversation, PromptLayout, Sample, TextSegment};
 use crate::labels::{Inspection, Labelled, Note};
 use crate::tokenizer::{Role, Tokenizer};
 
@@ -61,6 +61,7 @@ pub fn inspect_preset_labels(
         template: "none".to_string(),
         preprocess: name.to_string(),
         prompt,
+        layout: PromptLayout::default(),
         result,
     })
 }

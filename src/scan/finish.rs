@@ -51,7 +51,7 @@ impl Scanner {
             let Some(sample) = lot.record.take().and_then(|record| self.sample(place, record)) else {
                 return;
             };
-            let judge = |plan: &&Plan| label_verdict(plan, &sample, &plan.inspect(&sample));
+            let judge = |plan: &&Plan| label_verdict(plan, &plan.inspect(&sample));
             let all: Vec<_> = plans.iter().map(judge).collect();
             // A sample that learns nothing is as lost as one that the length check loses.
             lot.right =
@@ -80,8 +80,7 @@ fn example_place(example: &Example) -> Place {
 fn proposals(plan: &Plan) -> Vec<Fix> {
     let samples = conversations();
     let inspections: Vec<Inspection> = samples.iter().map(|sample| plan.inspect(sample)).collect();
-    let mut both = samples.iter().zip(&inspections);
-    if both.all(|(sample, inspection)| label_verdict(plan, sample, inspection).right) {
+    if inspections.iter().all(|inspection| label_verdict(plan, inspection).right) {
         return Vec::new();
     }
     let search = fix_search(plan, &[]);

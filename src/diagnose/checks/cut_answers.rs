@@ -1,6 +1,7 @@
 //! Answers that truncation takes away.
 
 use super::{Check, Context, Outcome, Verdict};
+use crate::chat::Speaker;
 use crate::diagnose::fix::{Change, Fix};
 use crate::diagnose::layout::turns;
 
@@ -10,15 +11,16 @@ fn run(context: &Context<'_>) -> Outcome {
     let most = context.plan.setup.options.model_max_length;
     let mut cut = Vec::new();
     let mut none_left = Vec::new();
-    for (index, (inspection, sample)) in context.inspections.iter().zip(context.samples).enumerate() {
-        let (Ok(labelled), Some(prompt)) = (&inspection.result, &inspection.prompt) else { continue };
+    for (index, inspection) in context.inspections.iter().enumerate() {
+        let Ok(labelled) = &inspection.result else { continue };
         if labelled.input_ids.len() < most {
             continue;
         }
         let reached = labelled.spans.get(..most).and_then(<[_]>::last).map_or(0, |s| s.end);
-        let answers = turns(&context.plan, sample, prompt).unwrap_or_default();
-        if answers.iter().any(|t| t.answer && t.end > reached) {
-            if answers.iter().filter(|t| t.answer).all(|t| t.text.start >= reached) {
+        let turns = turns(&context.plan, inspection).unwrap_or_default();
+        let mut answers = turns.iter().filter(|t| t.speaker == Speaker::Assistant);
+        if answers.clone().any(|t| t.whole.end > reached) {
+            if answers.all(|t| t.content.start >= reached) {
                 none_left.push(index);
             }
             cut.push(index);

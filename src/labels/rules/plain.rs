@@ -1,6 +1,6 @@
 //! Image pre-training: one image, one caption. The question is thrown away and nothing is counted.
 
-use crate::chat::{Template, Turn};
+use crate::chat::{Prompt, Template, Turn, caption_prompt};
 use crate::labels::encode::{image_ids, piece_len};
 use crate::labels::multimodal::IMAGE;
 use crate::labels::round_counter::RoundCounter;
@@ -11,10 +11,10 @@ use crate::tokenizer::Tokenizer;
 ///
 /// # Errors
 /// `AssertionError` without exactly two turns or without an image in the first.
-pub fn prompt(template: &Template, turns: &[Turn]) -> Result<String, PythonError> {
+pub fn prompt(template: &Template, turns: &[Turn]) -> Result<Prompt, PythonError> {
     match turns {
         [question, answer] if question.value.contains(IMAGE) => {
-            Ok(format!("{IMAGE}{}{}", answer.value, template.sep))
+            Ok(caption_prompt(template, IMAGE, &answer.value))
         }
         _ => Err(PythonError::new("AssertionError", "")),
     }

@@ -4,7 +4,7 @@
 //! them is off, silently.
 
 use super::RuleInput;
-use crate::chat::Turn;
+use crate::chat::{PromptLayout, Turn, speaker_header};
 use crate::labels::encode::{check_padding, piece_len};
 use crate::labels::round_counter::RoundCounter;
 use crate::labels::{Labelled, PythonError, Round, SegmentKind};
@@ -12,20 +12,16 @@ use crate::labels::{Labelled, PythonError, Round, SegmentKind};
 /// Ids of each human turn that the rule leaves supervised (meant for the `### ` in front).
 const TURN_HEAD: i64 = 2;
 
-/// Labels of a prompt made by [`crate::chat::speaker_prompt`] from `turns`.
+/// Labels of a prompt made by [`crate::chat::speaker_prompt`] from `turns`, which lie in it as `layout` says.
 ///
 /// # Errors
 /// What `preprocess` raises.
-pub fn label(
-    input: RuleInput<'_>,
-    header: &str,
-    pieces: &[String],
-    turns: &[Turn],
-) -> Result<Labelled, PythonError> {
+pub fn label(input: RuleInput<'_>, layout: &PromptLayout, turns: &[Turn]) -> Result<Labelled, PythonError> {
     let prompt_ids = input.prompt_ids()?;
-    let mut lengths = vec![piece_length(input, header)?];
-    for piece in pieces {
-        lengths.push(piece_length(input, piece)?);
+    let header = speaker_header(input.template);
+    let mut lengths = vec![piece_length(input, &header)?];
+    for turn in &layout.turns {
+        lengths.push(piece_length(input, input.prompt.get(turn.whole.clone()).unwrap_or_default())?);
     }
     let total = i64::try_from(prompt_ids.ids.len()).unwrap_or(i64::MAX);
     let sum: i64 = lengths.iter().sum();
@@ -35,17 +31,15 @@ pub fn label(
     let mut at = lengths.next().unwrap_or(0);
     round_counter.mask(0, at, SegmentKind::Header, None);
     let mut rounds = vec![round(0, at, 0..header.len())];
-    let mut text_at = header.len();
-    for (index, ((len, turn), piece)) in lengths.zip(turns).zip(pieces).enumerate() {
+    for (index, ((len, turn), place)) in lengths.zip(turns).zip(&layout.turns).enumerate() {
         let is_human = turn.from == "human";
         round_counter.name(at, at + len, SegmentKind::Answer, Some(index));
         if is_human {
             round_counter.name(at, at + TURN_HEAD, SegmentKind::TurnHead, Some(index));
             round_counter.mask(at + TURN_HEAD, at + len, SegmentKind::Instruction, Some(index));
         }
-        rounds.push(round(at, len, text_at..text_at + piece.len()));
+        rounds.push(round(at, len, place.whole.clone()));
         at += len;
-        text_at += piece.len();
     }
     let mut labelled = round_counter.finish_unchecked(Some(sum), Some(total));
     labelled.rounds = rounds;
