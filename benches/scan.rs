@@ -54,8 +54,8 @@ fn measure(file: &str, spec: &str) -> maskscope::Result<()> {
     let probed = begun.elapsed();
     println!(
         "{spec}: template {}, rule {}, class {}",
-        setup.template.name,
-        setup.rule.name(),
+        setup.template_name(),
+        setup.rule_name(),
         setup.tokenizer.facts.name
     );
     if let Some(reason) = scanner.slow_because() {

@@ -21,7 +21,9 @@
 //!           │
 //!       diagnose                 why samples are lost: findings, fixes that were tried, the patch
 //!           │
-//!         setup ───────── hub    what a user asks for → tokenizer, template, rule, options; downloads
+//!         setup ───────── hub    what a user asks for → tokenizer, labelling; downloads
+//!           │
+//!       labelling                how a sample gets its labels: LLaVA rule, chat strategy, or the record's own
 //!           │
 //!     labels    masks            the LLaVA family's label rules · the mask strategies of other trainers
 //!           │
@@ -32,8 +34,9 @@
 //!   text · python · error        safe display · the bits of Python that results depend on · typed errors
 //! ```
 //!
-//! One sample on its way: [`chat::Sample`] → [`labels::inspect`] (turns rewritten for images, prompt, ids, rule) or
-//! [`masks::Method::inspect`] (chat template, strategy) → [`labels::Inspection`] → [`report`] or the screen. Everything before the last step is plain data.
+//! One sample on its way: [`chat::Sample`] → [`labelling::Labelling::inspect`], which is [`labels::inspect`] (turns
+//! rewritten for images, prompt, ids, rule) or [`masks::Method::inspect`] (chat template, strategy) →
+//! [`labels::Inspection`] → [`report`] or the screen. Everything before the last step is plain data.
 //!
 //! Text that came from outside (tokens, data, file names, errors) meets a terminal only through [`text`].
 #![deny(unsafe_code)]
@@ -61,6 +64,7 @@ pub mod data;
 pub mod diagnose;
 pub mod error;
 pub mod hub;
+pub mod labelling;
 pub mod labels;
 pub mod masks;
 pub mod moe;

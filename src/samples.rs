@@ -7,6 +7,9 @@ use crate::data::Records;
 use crate::error::Result;
 use crate::tokenizer::FileSet;
 
+/// What stands before the name of an embedded sample where a file or a hub id could be meant.
+pub const SAMPLE_PREFIX: &str = "sample:";
+
 macro_rules! tokenizer_files {
     ($folder:literal: $($file:literal),+) => {
         &[$(($file, include_bytes!(concat!("../samples/tokenizers/", $folder, "/", $file)) as &[u8])),+]

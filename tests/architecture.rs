@@ -22,6 +22,7 @@ const ORDER: &[&str] = &[
     "samples",
     "labels",
     "masks",
+    "labelling",
     "hub",
     "setup",
     "diagnose",

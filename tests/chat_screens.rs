@@ -36,7 +36,7 @@ fn built_in(template: &str) -> App {
     press(&mut app, "r");
     type_text(&mut app, template);
     press(&mut app, "enter");
-    assert_eq!(app.request.template, format!("sample:{template}"), "{:?}", app.notice);
+    assert_eq!(app.request.template.to_string(), format!("sample:{template}"), "{:?}", app.notice);
     app
 }
 
@@ -99,11 +99,11 @@ fn the_strategy_under_the_cursor_becomes_the_rule() {
     press(&mut app, "[");
     assert_eq!(app.panels.strategies.token, first);
     press(&mut app, "down enter");
-    assert_eq!(app.request.preprocess, "oi_prefix");
+    assert_eq!(app.request.preprocess, "oi_prefix".parse().expect("a strategy"));
     assert_eq!(app.screen, Screen::Strategies);
     assert_eq!(app.shown().expect("a view").setup.rule_name(), "oi_prefix");
     press(&mut app, "u");
-    assert_ne!(app.request.preprocess, "oi_prefix");
+    assert_ne!(app.request.preprocess, "oi_prefix".parse().expect("a strategy"));
     // One that does not apply is refused with the reason.
     press(&mut app, "end up up up up up up up up up up up up up up up up up up up");
     app.panels.strategies.strip = compared.order.len() - 1;

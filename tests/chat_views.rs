@@ -18,7 +18,10 @@ use maskscope::tokenizer::Tokenizer;
 
 /// What the list of recipes asks for when a built-in template is taken.
 fn request(template: &str, strategy: &str) -> Request {
-    Request { preprocess: strategy.into(), ..messages_request(template, &Request::default()) }
+    Request {
+        preprocess: strategy.parse().expect("a strategy"),
+        ..messages_request(template, &Request::default())
+    }
 }
 
 fn tokenizer() -> Arc<Tokenizer> {
@@ -47,7 +50,7 @@ fn finding(template: &str, strategy: &str, sample_id: &str, id: &str) -> Finding
 }
 
 fn compare(setup: &Setup, sample: &Sample) -> (Comparison, Vec<Option<Overlay>>) {
-    let method = setup.chat.as_ref().unwrap();
+    let method = setup.chat().unwrap();
     let stops = stop_tokens(&setup.tokenizer).ids;
     let mut overlays = Vec::new();
     let conversation = sample.conversation().unwrap().into_owned();

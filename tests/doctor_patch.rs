@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use maskscope::chat::{Sample, read_samples};
-use maskscope::diagnose::{Patch, Plan, TokenizerKind, conversation, onboard, patch, token_changes};
+use maskscope::diagnose::{Patch, TokenizerKind, conversation, onboard, patch, token_changes};
 use maskscope::labels::multimodal;
 use maskscope::samples::conversations;
-use maskscope::setup::{NONE, Request, Setup, load_tokenizer, resolve};
+use maskscope::setup::{LlavaSetup, NONE, Request, load_tokenizer, resolve};
 use serde_json::{Map, Value, json};
 
 /// What the training script has around the function, small enough to run without torch or transformers.
@@ -117,15 +117,15 @@ fn python3() -> bool {
 }
 
 /// Ids of every text that the function asks for: prompts, rounds, instructions and their chunks.
-fn recorded(plan: &Plan, samples: &[Sample]) -> Value {
-    let tokenizer = &plan.setup.tokenizer;
+fn recorded(proven: &LlavaSetup, samples: &[Sample]) -> Value {
+    let tokenizer = &proven.tokenizer;
     let mut whole: BTreeMap<String, Vec<u32>> = BTreeMap::new();
     let mut cut: BTreeMap<String, Vec<u32>> = BTreeMap::new();
-    let template = &plan.setup.template;
+    let template = &proven.labelling.template;
     let mark = format!("{}{}: ", template.sep, template.roles[1]);
     for sample in samples {
-        let Some(prompt) = plan.inspect(sample).prompt else { continue };
-        let length = plan.setup.options.model_max_length;
+        let Some(prompt) = proven.inspect(sample).prompt else { continue };
+        let length = proven.labelling.options.model_max_length;
         cut.insert(prompt.clone(), tokenizer.encode_truncated(&prompt, length).expect("ids").ids);
         let mut texts = vec![prompt.clone()];
         for round in prompt.split(template.sep2.as_deref().expect("sep2")) {
@@ -140,34 +140,38 @@ fn recorded(plan: &Plan, samples: &[Sample]) -> Value {
     }
     use maskscope::tokenizer::Role;
     json!({
-        "whole": whole, "cut": cut, "model_max_length": plan.setup.options.model_max_length,
+        "whole": whole, "cut": cut, "model_max_length": proven.labelling.options.model_max_length,
         "pad_token_id": tokenizer.role_id(Role::Pad), "bos_token_id": tokenizer.role_id(Role::Bos),
     })
 }
 
 /// Runs the patch's own test file; gives the number of conversations that it pins.
-fn run_pytest(plan: &Plan, patch: &Patch) -> usize {
+fn run_pytest(proven: &LlavaSetup, patch: &Patch) -> usize {
     let samples = [conversation(1, false), conversation(3, false), conversation(2, true)];
     let record = json!({
         "name": patch.name, "template": patch.template, "function": patch.function, "pytest": patch.pytest,
-        "tokenizer": recorded(plan, &samples),
+        "tokenizer": recorded(proven, &samples),
     });
     let text = python(&record);
     text.trim().parse().unwrap_or_else(|_| panic!("{}: {text}", patch.name))
 }
 
-fn run(plan: &Plan, patch: &Patch, samples: &[Sample]) -> Vec<Value> {
+fn run(proven: &LlavaSetup, patch: &Patch, samples: &[Sample]) -> Vec<Value> {
     let turns = |sample: &Sample| {
         let rewritten = match sample.has_image {
-            true => multimodal::rewrite(&sample.conversations, &plan.setup.template, &plan.setup.options)
-                .unwrap_or_default(),
+            true => multimodal::rewrite(
+                &sample.conversations,
+                &proven.labelling.template,
+                &proven.labelling.options,
+            )
+            .unwrap_or_default(),
             false => sample.conversations.clone(),
         };
         rewritten.iter().map(|t| json!({"from": t.from, "value": t.value})).collect::<Vec<_>>()
     };
     let record = json!({
         "name": patch.name, "template": patch.template, "function": patch.function,
-        "tokenizer": recorded(plan, samples),
+        "tokenizer": recorded(proven, samples),
         "samples": samples.iter().map(|s| json!({"turns": turns(s), "has_image": s.has_image})).collect::<Vec<_>>(),
     });
     let text = python(&record);
@@ -191,11 +195,11 @@ fn python(record: &Value) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// Compares the function's labels with the plan's on all samples, and returns how many had labels.
-fn compare(plan: &Plan, patch: &Patch, samples: &[Sample]) -> usize {
+/// Compares the function's labels with the proven's on all samples, and returns how many had labels.
+fn compare(proven: &LlavaSetup, patch: &Patch, samples: &[Sample]) -> usize {
     let mut labelled = 0;
-    for (sample, python) in samples.iter().zip(run(plan, patch, samples)) {
-        match plan.inspect(sample).result {
+    for (sample, python) in samples.iter().zip(run(proven, patch, samples)) {
+        match proven.inspect(sample).result {
             Ok(ours) => {
                 labelled += 1;
                 assert_eq!(python["ids"], json!(ours.input_ids), "{} {}", patch.name, sample.id);
@@ -216,11 +220,14 @@ fn samples() -> Vec<Sample> {
     }
 }
 
-fn setup(tokenizer: &str, recipe: &str) -> Setup {
-    let request =
-        Request { tokenizer: tokenizer.to_string(), recipe: recipe.to_string(), ..Request::default() };
+fn setup(tokenizer: &str, recipe: &str) -> LlavaSetup {
+    let request = Request {
+        tokenizer: tokenizer.to_string(),
+        recipe: recipe.parse().expect("a recipe"),
+        ..Request::default()
+    };
     let base = load_tokenizer(&request, &mut |_| ControlFlow::Continue(())).expect("the tokenizer");
-    resolve(&base, &request).expect("a set-up")
+    resolve(&base, &request).expect("a set-up").to_llava().expect("a LLaVA template")
 }
 
 #[test]
@@ -233,21 +240,21 @@ fn the_function_gives_the_labels_that_are_shown() {
     for (tokenizer, recipe) in
         [("sample:phi-2", "phi"), ("sample:qwen", "qwen"), ("sample:stablelm-2", "stablelm")]
     {
-        let plan = Plan::of(&setup(tokenizer, recipe));
-        let patch = patch(&plan, recipe, &[]).expect("a patch");
-        assert_eq!(run_pytest(&plan, &patch), 3);
-        let labelled = compare(&plan, &patch, &samples);
+        let proven = setup(tokenizer, recipe);
+        let patch = patch(&proven, recipe, &[]).expect("a patch");
+        assert_eq!(run_pytest(&proven, &patch), 3);
+        let labelled = compare(&proven, &patch, &samples);
         println!("{tokenizer}: {labelled} of {} samples labelled, all equal", samples.len());
         assert!(labelled * 10 > samples.len() * 8);
     }
 }
 
 /// What is learned, read from the prompt by the spans of the supervised tokens: each answer and its stop, in its round.
-fn answers_are_learned(plan: &Plan, sample: &Sample, tokenizer: &str) {
-    let inspection = plan.inspect(sample);
+fn answers_are_learned(proven: &LlavaSetup, sample: &Sample, tokenizer: &str) {
+    let inspection = proven.inspect(sample);
     let labelled = inspection.result.expect("labels");
     let prompt = inspection.prompt.expect("a prompt");
-    let stop = plan.setup.template.sep2.clone().expect("sep2");
+    let stop = proven.labelling.template.sep2.clone().expect("sep2");
     let mut learned: Vec<String> = Vec::new();
     let mut before = false;
     for (label, span) in labelled.labels.iter().zip(&labelled.spans) {
@@ -275,13 +282,13 @@ fn bring_in(tokenizer: &str, expected: TokenizerKind, samples: &[Sample]) -> Map
     }
     assert_eq!(found.effect.broken, 0, "{tokenizer}");
     for rounds in 1..=5 {
-        answers_are_learned(&found.plan, &conversation(rounds, rounds % 2 == 0), tokenizer);
+        answers_are_learned(&found.setup, &conversation(rounds, rounds % 2 == 0), tokenizer);
     }
     let tokens = token_changes(&found.fix);
-    let patch = patch(&found.plan, "mine", &tokens).expect("a patch");
+    let patch = patch(&found.setup, "mine", &tokens).expect("a patch");
     if python3() {
-        compare(&found.plan, &patch, samples);
-        assert_eq!(run_pytest(&found.plan, &patch), 3);
+        compare(&found.setup, &patch, samples);
+        assert_eq!(run_pytest(&found.setup, &patch), 3);
     }
     println!("{tokenizer}: {} ({} of {} left over)", found.fix.summary, found.left_over.len(), samples.len());
     match serde_json::to_value(&patch).expect("plain data") {

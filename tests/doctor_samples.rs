@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use maskscope::chat::Sample;
 use maskscope::diagnose::{
-    AlternativeLoad, Change, Plan, Report, Verdict, align, causes_of, conversation, diagnose, diagnose_plan,
-    fix_search, sarif,
+    AlternativeLoad, Change, Report, Verdict, align, causes_of, conversation, diagnose, diagnose_llava,
+    diagnose_with, fix_search, sarif,
 };
+use maskscope::labelling::Labelling;
 use maskscope::samples::conversations;
 use maskscope::setup::{Request, Setup, TokenChoice, load_other_ways, load_tokenizer, resolve};
 use maskscope::tokenizer::{Loader, Release, Role};
@@ -15,7 +16,7 @@ use maskscope::tokenizer::{Loader, Release, Role};
 fn setup(tokenizer: &str, preprocess: &str) -> Setup {
     let request = Request {
         tokenizer: tokenizer.to_string(),
-        preprocess: preprocess.to_string(),
+        preprocess: preprocess.parse().expect("a rule"),
         ..Request::default()
     };
     let base = load_tokenizer(&request, &mut |_| ControlFlow::Continue(())).expect("the tokenizer");
@@ -41,10 +42,11 @@ fn a_rule_that_counts_on_bos_is_named_and_repaired() {
     assert_eq!(report.delta_fits.text.as_ref().expect("a law").formula(), "Δ = 1 - n");
     let fix = finding.fix.as_ref().expect("a fix");
     assert_eq!(fix.summary, "rule phi");
-    let (after, kept) = fix.apply(&Plan::of(&setup), &samples).expect("it applies");
+    let (after, kept) =
+        fix.apply(&setup.to_llava().expect("a LLaVA template"), &samples).expect("it applies");
     assert_eq!(kept.len(), samples.len());
     let inspections: Vec<_> = samples.iter().map(|s| after.inspect(s)).collect();
-    assert_eq!(verdict(&diagnose_plan(after, &samples, &inspections, &[]), "MSK004"), Verdict::Ok);
+    assert_eq!(verdict(&diagnose_llava(after, &samples, &inspections, &[]), "MSK004"), Verdict::Ok);
 }
 
 #[test]
@@ -67,8 +69,8 @@ fn a_right_set_up_raises_no_alarm_on_plain_conversations() {
 
 #[test]
 fn alignment_shows_how_far_the_mask_has_drifted() {
-    let plan = Plan::of(&setup("sample:phi-2", "v1"));
-    let rounds = align(&plan, &plan.inspect(&conversation(3, false)));
+    let llava = setup("sample:phi-2", "v1").to_llava().expect("a LLaVA template");
+    let rounds = align(&llava, &llava.inspect(&conversation(3, false)));
     let drift: Vec<i64> = rounds.iter().map(|r| r.drift).collect();
     assert_eq!(drift, [1, 0, -1]);
     assert!(rounds.iter().all(|r| r.off == -1 && r.difference.is_none()));
@@ -115,7 +117,13 @@ fn an_image_behind_the_cut_is_found() {
     let samples = [conversation(2, false), conversation(2, true)];
     let mut setup = setup("sample:phi-2", "auto");
     assert_eq!(verdict(&report(&setup, &samples), "MSK027"), Verdict::Ok);
-    setup.options.model_max_length = 16;
+    setup.labelling = match setup.labelling {
+        Labelling::Llava(mut llava) => {
+            llava.options.model_max_length = 16;
+            Labelling::Llava(llava)
+        }
+        chat => chat,
+    };
     let report = report(&setup, &samples);
     let finding = report.finding("MSK027").expect("the check");
     assert_eq!((finding.verdict, finding.samples.as_slice()), (Verdict::Warn, [1].as_slice()));
@@ -139,12 +147,12 @@ fn slow_classes_of_4_31_have_a_set_up_that_works() {
         (request.load.loader, request.load.release) = (Some(Loader::Slow), Release::V4_31);
         let base = load_tokenizer(&request, &mut |_| ControlFlow::Continue(())).expect("the tokenizer");
         let setup = resolve(&base, &request).expect("a set-up");
-        let plan = Plan::of(&setup);
+        let llava = setup.to_llava().expect("a LLaVA template");
         let mut ends_in_space = conversation(2, false);
         for turn in &mut ends_in_space.conversations {
             turn.value.push_str(" \n");
         }
-        let search = fix_search(&plan, &[&ends_in_space]);
+        let search = fix_search(&llava, &[&ends_in_space]);
         let fix = search.best.unwrap_or_else(|| panic!("{tokenizer}: nothing in {}", search.tried));
         assert_eq!(fix.changes, [Change::Token(expected.0, expected.1.clone())], "{tokenizer}");
         // Code that is pasted must work: a new token is added, not only assigned, and train.py must not undo it.
@@ -175,7 +183,7 @@ fn causes_of_a_sample_are_those_of_the_report() {
         for (index, sample) in samples.iter().enumerate() {
             let inspection = setup.inspect(sample);
             let is_lost = inspection.result.as_ref().map_or(true, |labelled| labelled.mismatch);
-            let causes = causes_of(&Plan::of(&setup), sample, &inspection);
+            let causes = causes_of(&setup, sample, &inspection);
             assert_eq!(is_lost, !causes.is_empty(), "{tokenizer} {rule} {}: {causes:?}", sample.id);
             for id in causes {
                 let finding = report.finding(id).expect("a check with this id");
@@ -266,7 +274,7 @@ fn the_same_files_in_another_release_are_compared() {
     sample.conversations[1].value.push_str(" \n");
     let samples = [conversation(1, false), sample];
     let inspections: Vec<_> = samples.iter().map(|s| setup.inspect(s)).collect();
-    let report = diagnose_plan(Plan::of(&setup), &samples, &inspections, &alternative_loads);
+    let report = diagnose_with(&setup, &samples, &inspections, &alternative_loads);
     let finding = report.finding("MSK064").expect("the check");
     assert_eq!((finding.verdict, finding.samples.as_slice()), (Verdict::Note, [1].as_slice()), "{finding:?}");
     let old = finding.evidence.iter().find(|e| e.what == "slow 4.31").expect("the old release");

@@ -741,7 +741,7 @@ fn undo_brings_back_the_data_with_its_name() {
 
 #[test]
 fn the_scan_is_of_the_strategy_that_is_set() {
-    let request = Request { template: "sample:chatml-think".to_string(), ..Request::default() };
+    let request = Request { template: "sample:chatml-think".into(), ..Request::default() };
     let mut app = App::new(request, DataSource::EmbeddedMessages, false);
     feed(&mut app, Msg::Resize(120, 40));
     feed(&mut app, Msg::Start);
@@ -756,6 +756,6 @@ fn a_first_run_keeps_the_options_that_were_given() {
     let request = Request { model_max_length: Some(1024), ..Request::default() };
     let mut app = App::new(request, DataSource::Embedded, true);
     feed(&mut app, Msg::Start);
-    assert_eq!(app.shown().map(|view| view.setup.options.model_max_length), Some(1024));
+    assert_eq!(app.shown().map(|view| view.setup.model_max_length()), Some(1024));
     assert!(app.cause.is_some(), "the planted mismatch is still there");
 }

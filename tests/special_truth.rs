@@ -6,8 +6,11 @@ use maskscope::diagnose::{TokenVerdict, token_report};
 use maskscope::setup::{Request, Setup, load_tokenizer, resolve};
 
 fn setup(tokenizer: &str, recipe: &str) -> Setup {
-    let request =
-        Request { tokenizer: tokenizer.to_string(), recipe: recipe.to_string(), ..Request::default() };
+    let request = Request {
+        tokenizer: tokenizer.to_string(),
+        recipe: recipe.parse().expect("a recipe"),
+        ..Request::default()
+    };
     let base = load_tokenizer(&request, &mut |_| ControlFlow::Continue(())).expect("loads");
     resolve(&base, &request).expect("resolves")
 }

@@ -26,7 +26,7 @@ impl Cause {
 
 /// The cause of a mismatch, of an exception, or of a sample that learns nothing; `None` for a sound sample.
 pub fn cause(view: &SampleView) -> Option<Cause> {
-    if view.setup.chat.is_some() {
+    if view.setup.chat().is_some() {
         return by_strategy(view);
     }
     let (first, others) = match view.causes.split_first() {
@@ -54,9 +54,7 @@ fn by_strategy(view: &SampleView) -> Option<Cause> {
         Err(error) => {
             Some(Cause::new(format!("{}: {}", error.kind, error.message.replace('\n', " ")), remedy))
         }
-        Ok(labelled)
-            if labelled.supervised() == 0 && view.setup.chat.as_ref()?.strategy != Strategy::Render =>
-        {
+        Ok(labelled) if labelled.supervised() == 0 && view.setup.chat()?.strategy != Strategy::Render => {
             let note = labelled.notes.first().map(|note| note.text.clone());
             let what =
                 note.unwrap_or_else(|| format!("nothing of {} tokens is learned", labelled.input_ids.len()));
@@ -88,7 +86,7 @@ fn exception(view: &SampleView, id: &str, kind: &str, message: &str) -> Cause {
             "two turns of the same speaker follow each other",
             "repair the data: turns must alternate",
         ),
-        (id::STYLE, _) if view.setup.rule == Rule::Plain => Cause::new(
+        (id::STYLE, _) if view.setup.llava().is_some_and(|llava| llava.rule.is(Rule::Plain)) => Cause::new(
             "plain takes only samples of two turns with <image> in the first",
             "plain is for stage 1; choose the template of stages 2 and 3",
         ),
@@ -134,7 +132,7 @@ fn ids_in_front(tokenizer: &Tokenizer) -> usize {
 }
 
 fn mismatch(view: &SampleView, id: &str, labelled: &Labelled) -> Cause {
-    let rule = view.setup.rule.name();
+    let rule = view.setup.rule_name();
     let start = labelled.rounds.first().map_or(0, |r| r.start);
     match id {
         id::EMPTY_TURN | id::LITERAL_SEPARATOR | id::LITERAL_MARK | id::ENDS_ON_USER => {

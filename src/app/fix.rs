@@ -3,9 +3,9 @@
 use super::job::{Fix, ResolvedRequest};
 use super::sample_status::{PREVIEW_LIMIT, SampleState, tally};
 use crate::chat::Sample;
-use crate::diagnose::{Plan, quick_fix};
+use crate::diagnose::quick_fix;
 use crate::masks::Strategy;
-use crate::setup::{AUTO, Recipe, Request, resolve, wants_chat};
+use crate::setup::{LabelChoice, Recipe, RecipeChoice, Request, TemplateChoice, resolve};
 
 /// The doctor's search tries hundreds of set-ups: so many samples are enough to rule out what does not work.
 const SEARCHED: usize = 24;
@@ -28,7 +28,7 @@ pub fn find_fix(
         let tally = if current.is_sound() { tally(&setup, samples) } else { return None };
         (tally.sound > now.sound).then_some(Fix { label, request, tally, current })
     };
-    if wants_chat(&wish.request) {
+    if wish.request.wants_chat() {
         let found = strategies(&wish.request).into_iter().filter_map(|(label, request)| match cancelled() {
             true => None,
             false => tried(label, request),
@@ -37,12 +37,11 @@ pub fn find_fix(
     }
     if let Some(recipe) = Recipe::for_tokenizer(&wish.base) {
         let whole = Request {
-            template: AUTO.to_string(),
-            preprocess: AUTO.to_string(),
-            recipe: recipe.name.to_string(),
+            template: TemplateChoice::Auto,
+            preprocess: LabelChoice::Auto,
+            recipe: RecipeChoice::Named(recipe),
             overrides: Default::default(),
             sep2: None,
-            numbers: None,
             ..wish.request.clone()
         };
         if let Some(fix) = tried(format!("recipe {}", recipe.name), whole) {
@@ -50,17 +49,17 @@ pub fn find_fix(
         }
     }
     let some: Vec<&Sample> = samples.iter().take(SEARCHED).collect();
-    let plan = Plan::of(&before);
+    let llava = before.to_llava()?;
     // Where no change repairs them all (one that cannot be repaired is enough), one that repairs this sample.
-    let found = quick_fix(&plan, &some, cancelled).or_else(|| quick_fix(&plan, &[sample], cancelled))?;
+    let found = quick_fix(&llava, &some, cancelled).or_else(|| quick_fix(&llava, &[sample], cancelled))?;
     let (request, _) = found.request(&wish.request, &before);
     tried(found.summary, request)
 }
 
 /// The other strategies, in the order of their list.
 fn strategies(request: &Request) -> Vec<(String, Request)> {
-    let others =
-        Strategy::ALL.into_iter().filter(|s| *s != Strategy::Render && s.name() != request.preprocess);
-    let change = |s: Strategy| Request { preprocess: s.name().to_string(), ..request.clone() };
+    let differs = |s: &Strategy| *s != Strategy::Render && LabelChoice::Strategy(*s) != request.preprocess;
+    let others = Strategy::ALL.into_iter().filter(differs);
+    let change = |s: Strategy| Request { preprocess: LabelChoice::Strategy(s), ..request.clone() };
     others.map(|s| (format!("strategy {}", s.name()), change(s))).collect()
 }

@@ -18,7 +18,7 @@ use super::view::SampleView;
 use crate::chat::{ReadProgress, Sample};
 use crate::diagnose::{ListedToken, TokenReport};
 use crate::hub::Progress;
-use crate::setup::{NONE, Request, Setup, TokenChoice};
+use crate::setup::{RecipeChoice, Request, Setup, TokenChoice};
 use crate::tokenizer::{Role, Tokenizer};
 
 /// Something that takes a while.
@@ -235,7 +235,7 @@ pub struct App {
 /// The request of a first run: pad = unk without a recipe. Phi-2 has no unk of its own, so that pad equals eos and
 /// every sample is lost; one key repairs it.
 pub fn first_request(given: Request) -> Request {
-    let mut request = Request { recipe: NONE.to_string(), ..given };
+    let mut request = Request { recipe: RecipeChoice::None, ..given };
     request.overrides.insert(Role::Pad, TokenChoice::CopyOf(Role::Unk));
     request
 }

@@ -15,7 +15,7 @@ use super::state::{App, Notice, Overlay};
 use super::text_buffer::TextBuffer;
 use super::update::job;
 use crate::chat::Sample;
-use crate::setup::{Request, Setup};
+use crate::setup::{Request, Setup, TemplateChoice};
 
 /// An error of a template in the making.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +62,7 @@ impl TemplateEditor {
 pub(super) fn open(app: &mut App) -> Vec<Effect> {
     let found = app.shown().and_then(|view| {
         let conversation = app.sample()?.conversation()?;
-        let method = view.setup.chat.as_ref()?;
+        let method = view.setup.chat()?;
         Some(method.templates.for_sample(&conversation).ok()?.source().to_string())
     });
     let Some(source) = found else {
@@ -157,6 +157,6 @@ fn keep(app: &mut App) -> Vec<Effect> {
     app.notice =
         Some(Notice { text: "template changed in memory; u undoes it".to_string(), is_error: false });
     let mut request: Request = app.request.clone();
-    request.chat.source = Some(source);
+    request.template = TemplateChoice::Text(source);
     change(app, request)
 }

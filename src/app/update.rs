@@ -14,7 +14,7 @@ use super::state::{App, Background, Load, Notice, Overlay, PathPrompt, PathUse, 
 use super::template_editor;
 use super::view::SampleView;
 use crate::chat::Sample;
-use crate::setup::{Request, SAMPLE_PREFIX, wants_chat};
+use crate::setup::{Request, SAMPLE_PREFIX};
 
 /// What a click can hit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -323,7 +323,7 @@ fn command(app: &mut App, action: Action) -> Vec<Effect> {
             return effects;
         }
         Action::PickRule => {
-            let entries = if wants_chat(&app.request) { picker::strategies() } else { picker::rules() };
+            let entries = if app.request.wants_chat() { picker::strategies() } else { picker::rules() };
             return open(app, Picker::new(PickKind::Rule, entries));
         }
         Action::PickRecipe => return open(app, Picker::new(PickKind::Recipe, picker::recipes())),

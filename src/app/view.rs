@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::turns::{PromptTurn, Speaker, message_turns, prompt_turns};
 use crate::chat::Sample;
-use crate::diagnose::{PairedRound, Plan, align_tokens, causes_of, tokens_before};
+use crate::diagnose::{PairedRound, align_tokens, causes_of, tokens_before};
 use crate::labels::{IGNORE_INDEX, IMAGE_TOKEN_INDEX, Inspection, Labelled, Stop};
 use crate::setup::Setup;
 use crate::tokenizer::{Role, TokenId};
@@ -138,7 +138,7 @@ impl SampleView {
 
     /// The same for an inspection that is there already.
     pub fn of(setup: Arc<Setup>, index: usize, sample: &Sample, inspection: Inspection) -> Self {
-        let turns = match (&setup.chat, &inspection.result) {
+        let turns = match (setup.chat(), &inspection.result) {
             (Some(_), Ok(labelled)) => message_turns(sample, labelled),
             (Some(_), Err(_)) => Vec::new(),
             (None, _) => prompt_turns(&inspection.layout),
@@ -151,7 +151,7 @@ impl SampleView {
             real_answers: Vec::new(),
             real_start: 0,
             parts_at: None,
-            causes: causes_of(&Plan::of(&setup), sample, &inspection),
+            causes: causes_of(&setup, sample, &inspection),
             pads: Vec::new(),
             folds: Vec::new(),
             paired: Vec::new(),
@@ -172,8 +172,8 @@ impl SampleView {
             } else {
                 None
             };
-            if labelled.input_ids.len() <= PAIRED_UP_TO && view.setup.chat.is_none() {
-                view.paired = align_tokens(&Plan::of(&view.setup), &view.inspection);
+            if labelled.input_ids.len() <= PAIRED_UP_TO && view.setup.llava().is_some() {
+                view.paired = align_tokens(&view.setup, &view.inspection);
             }
             view.folds = folds(&sections, labelled);
             (view.sections, view.pads, view.parts_at) = (sections, pads, parts_at);

@@ -149,8 +149,11 @@ impl Template {
         let name = self.roles.get(message.role).map_or("", String::as_str);
         let sep2 = self.sep2.as_deref().unwrap_or("");
         let alternating = if position.is_multiple_of(2) { self.sep.as_str() } else { sep2 };
-        let frame =
-            |header: String, gap, separator: &str| TurnFrame { header, gap, separator: separator.to_string() };
+        let frame = |header: String, gap, separator: &str| TurnFrame {
+            header,
+            gap,
+            separator: separator.to_string(),
+        };
         match (self.style, message.text.is_empty()) {
             (SeparatorStyle::Single, false) => frame(format!("{name}:"), " ", &self.sep),
             (SeparatorStyle::Two, false) => frame(format!("{name}:"), " ", alternating),
@@ -271,7 +274,8 @@ mod tests {
     #[test]
     fn llama_2_positions_follow_the_stripped_separator() {
         let template = Template::named("llama_2").unwrap();
-        let turns = ["q", "a", "q", "a"].map(|text| Turn::new(if text == "q" { "human" } else { "gpt" }, text));
+        let turns =
+            ["q", "a", "q", "a"].map(|text| Turn::new(if text == "q" { "human" } else { "gpt" }, text));
         let prompt = template.prompt(&build_messages(&turns).unwrap()).unwrap();
         let pieces = pieces(&prompt);
         assert!(pieces[0].starts_with("[INST] <<SYS>>\n") && pieces[0].ends_with("<</SYS>>\n\n|q| [/INST]"));

@@ -62,7 +62,6 @@ impl ChatArgs {
         };
         Ok(ChatOptions {
             name: self.chat_template.clone(),
-            source: None,
             rendering: Rendering {
                 add_generation_prompt: self.add_generation_prompt,
                 continue_final_message,

@@ -10,7 +10,7 @@ use crate::chat::layout::Layout;
 use crate::error::{Error, Result};
 use crate::hub::{HubOptions, Token};
 use crate::moe::backbone::DeviceChoice;
-use crate::setup::{AUTO, Request, TokenChoice, wants_chat};
+use crate::setup::{Request, TemplateChoice, TokenChoice};
 use crate::tokenizer::{LoadOptions, Loader, Release, Role};
 
 /// Options that every command and the screen share.
@@ -217,14 +217,13 @@ impl SharedOptions {
         let split_pattern = self.split_pattern.as_deref().map(|text| &*String::from(text).leak());
         let tokens =
             [(Role::Unk, &self.unk), (Role::Eos, &self.eos), (Role::Bos, &self.bos), (Role::Pad, &self.pad)];
-        let name = |option: &Option<String>| option.clone().unwrap_or_else(|| AUTO.to_string());
         let mut request = Request {
             tokenizer: own(&self.tokenizer, side).unwrap_or_else(|| Request::default().tokenizer),
-            template: name(&self.template),
-            preprocess: name(&self.preprocess),
+            template: self.template.as_deref().map(TemplateChoice::parse).unwrap_or_default(),
+            preprocess: self.preprocess.as_deref().map(str::parse).transpose()?.unwrap_or_default(),
             chat: self.chat.wish()?,
             layout: self.layout,
-            recipe: name(&self.recipe),
+            recipe: self.recipe.as_deref().map(str::parse).transpose()?.unwrap_or_default(),
             overrides: tokens
                 .into_iter()
                 .filter_map(|(role, token)| Some((role, TokenChoice::parse(role, token.as_deref()?))))
@@ -234,9 +233,8 @@ impl SharedOptions {
             model_max_length: self.model_max_length,
             mm_use_im_start_end: self.mm_use_im_start_end,
             sep2: None,
-            numbers: None,
         };
-        if self.transformers.is_empty() && wants_chat(&request) {
+        if self.transformers.is_empty() && request.wants_chat() {
             request.load.release = Release::V5;
             notes.push(format!("transformers {} is assumed, as for chat templates", Release::V5.name()));
         }

@@ -5,11 +5,11 @@ use rayon::prelude::*;
 use super::{Outcome, conversations, format, paint, print, setup};
 use crate::chat::Sample;
 use crate::cli::{DoctorArguments, Format, SharedOptions};
-use crate::diagnose::{AlternativeLoad, Plan, Report, Verdict, diagnose_with, fix_search, sarif};
+use crate::diagnose::{AlternativeLoad, Report, Verdict, diagnose_with, fix_search, sarif};
 use crate::error::{Error, Result};
 use crate::labels::Inspection;
 use crate::report::{doctor_text, fix_text, json};
-use crate::setup::load_other_ways;
+use crate::setup::{LlavaSetup, load_other_ways};
 
 pub fn run(shared: &SharedOptions, arguments: &DoctorArguments) -> Result<Outcome> {
     let forms: &[Format] = match arguments.fix_search {
@@ -19,15 +19,13 @@ pub fn run(shared: &SharedOptions, arguments: &DoctorArguments) -> Result<Outcom
     let form = format(shared, forms)?;
     let samples = conversations(shared)?;
     let setup = setup(shared)?;
-    if arguments.fix_search && setup.chat.is_some() {
-        let text = "--fix-search is for rules that count; with a chat template each finding names the strategy that mends it";
-        return Err(Error::Usage(text.to_string()));
-    }
     if arguments.fix_search {
-        return search(shared, form, &Plan::of(&setup), &samples);
+        let text = "--fix-search is for rules that count; with a chat template each finding names the strategy that mends it";
+        let setup = setup.to_llava().ok_or_else(|| Error::Usage(text.to_string()))?;
+        return search(shared, form, &setup, &samples);
     }
     // The chat checks label the samples by themselves.
-    let labelled = if setup.chat.is_none() { samples.as_slice() } else { &[] };
+    let labelled = if setup.llava().is_some() { samples.as_slice() } else { &[] };
     let inspections: Vec<Inspection> = labelled.par_iter().map(|s| setup.inspect(s)).collect();
     let alternative_loads = AlternativeLoad::all(&setup, &load_other_ways(&shared.request()?.0, &setup.base));
     let report = diagnose_with(&setup, &samples, &inspections, &alternative_loads);
@@ -52,9 +50,9 @@ fn outcome(report: &Report) -> Outcome {
     if report.worst() >= Verdict::Warn { Outcome::Found } else { Outcome::Clean }
 }
 
-fn search(shared: &SharedOptions, form: Format, plan: &Plan, samples: &[Sample]) -> Result<Outcome> {
+fn search(shared: &SharedOptions, form: Format, setup: &LlavaSetup, samples: &[Sample]) -> Result<Outcome> {
     let samples: Vec<&Sample> = samples.iter().collect();
-    let search = fix_search(plan, &samples);
+    let search = fix_search(setup, &samples);
     print(|out| {
         if form != Format::Text {
             return writeln!(out, "{}", json::to_line(&search, form != Format::Jsonl)?);

@@ -86,6 +86,6 @@ fn ledger(
     let size_of = |index: usize| sizes.get(index).or(sizes.last()).copied();
     let images: Vec<ImageSize> = (0..positions.len()).filter_map(size_of).collect();
     let text = Placeholders { positions: &positions, len: labelled.input_ids.len(), learned: &learned };
-    let cap = Some(setup.options.model_max_length);
+    let cap = Some(setup.model_max_length());
     Ledger::new(&text, &images, processor, cap).map(Ok).map_err(|e| Error::Usage(e.to_string()))
 }

@@ -253,7 +253,7 @@ fn route_samples(
             Ok(all.iter().filter_map(sample).collect())
         }
         Inputs::Labelled(setup, all) => {
-            let limit = Some(setup.options.model_max_length);
+            let limit = Some(setup.model_max_length());
             let name = |id: TokenId| token_glyphs(&setup.tokenizer, i64::from(id));
             let sample = |(id, _, labelled): &(String, String, Labelled)| {
                 let ids = (labelled.input_ids.as_slice(), labelled.labels.as_slice());

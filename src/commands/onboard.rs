@@ -5,31 +5,20 @@ use std::path::Path;
 
 use super::{Outcome, conversations, format, paint, print, say, setup};
 use crate::cli::{Format, PatchArguments, SharedOptions};
-use crate::diagnose::{Patch, Plan, Verdict, onboard, patch, proposal_tokens, repository_patch, write_patch};
-use crate::error::{Error, Result};
+use crate::diagnose::{
+    Patch, Verdict, llava_setup, onboard, patch, proposal_tokens, repository_patch, write_patch,
+};
+use crate::error::Result;
 use crate::report::{Meaning, Paint, StepLine, json, onboarding_lines};
-use crate::setup::Setup;
 use crate::text;
-
-/// The set-up, refused where a chat template was asked for: the guide and the patch are of LLaVA's code.
-fn llava_setup(shared: &SharedOptions) -> Result<Setup> {
-    let setup = setup(shared)?;
-    match setup.chat {
-        None => Ok(setup),
-        Some(_) => Err(Error::Usage(format!(
-            "onboard and patch write LLaVA's templates and rules; with {} there is nothing to write",
-            setup.template_name()
-        ))),
-    }
-}
 
 pub fn run_onboard(shared: &SharedOptions, arguments: &PatchArguments) -> Result<Outcome> {
     let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
     let samples = conversations(shared)?;
-    let setup = llava_setup(shared)?;
+    let setup = llava_setup(&setup(shared)?)?;
     let onboarding = onboard(&setup, &samples)?;
     let tokens = proposal_tokens(&setup, &onboarding);
-    let patch = patch(&onboarding.plan, &arguments.name, &tokens)?;
+    let patch = patch(&onboarding.setup, &arguments.name, &tokens)?;
     let steps = onboarding_lines(&onboarding, &patch, &samples);
     if let Some(root) = &arguments.repo {
         // The diff alone goes to standard output, for git.
@@ -75,8 +64,8 @@ fn onboarding_text(out: &mut dyn Write, lines: &[StepLine], paint: Paint) -> std
 
 pub fn run_patch(shared: &SharedOptions, arguments: &PatchArguments) -> Result<Outcome> {
     let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
-    let setup = llava_setup(shared)?;
-    let patch = patch(&Plan::of(&setup), &arguments.name, &setup.overrides)?;
+    let setup = llava_setup(&setup(shared)?)?;
+    let patch = patch(&setup, &arguments.name, &setup.overrides)?;
     if let Some(root) = &arguments.repo {
         return print_diff(root, &patch);
     }

@@ -303,10 +303,9 @@ fn asked(
     [
         ("tokenizer", format!("{} {:?}", tokenizer.name, tokenizer.facts)),
         ("overrides", format!("{:?}", setup.overrides)),
-        ("template", format!("{:?}", setup.template)),
-        ("rule", format!("{:?} {:?}", setup.rule, setup.numbers)),
-        ("options", format!("{:?}", setup.options)),
-        ("chat", format!("{:?}", setup.chat)),
+        ("template", setup.template_name().to_string()),
+        ("rule", setup.rule_name().to_string()),
+        ("labelling", format!("{:?}", setup.labelling)),
         ("--layout", format!("{layout:?}")),
         ("files", files.join(", ")),
         ("--jsonl", arguments.jsonl.to_string()),

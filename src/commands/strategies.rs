@@ -8,15 +8,17 @@ use crate::error::{Error, Result};
 use crate::masks::MaskError;
 use crate::masks::compare::Comparison;
 use crate::report::{StrategiesJson, json, strategies_text};
-use crate::setup::{AUTO, CHAT, wants_chat};
+use crate::setup::{CHAT, TemplateChoice};
 
 /// Works on every sample, or on the one that `only` names.
 pub fn run(shared: &SharedOptions, only: Option<&str>) -> Result<Outcome> {
     let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
     let (request, _) = shared.request()?;
-    let setup = match (wants_chat(&request), request.template.as_str()) {
+    let setup = match (request.wants_chat(), &request.template) {
         (true, _) => setup(shared)?,
-        (false, AUTO) => setup(&SharedOptions { template: Some(CHAT.to_string()), ..shared.clone() })?,
+        (false, TemplateChoice::Auto) => {
+            setup(&SharedOptions { template: Some(CHAT.to_string()), ..shared.clone() })?
+        }
         (false, other) => {
             return Err(Error::Usage(format!(
                 "strategies work on chat templates: take --template {CHAT}, or a .jinja file, in place of {other}"
@@ -30,7 +32,7 @@ pub fn run(shared: &SharedOptions, only: Option<&str>) -> Result<Outcome> {
             return Err(Error::Usage(format!("--sample {only}: no sample has this id")));
         }
     }
-    let Some(method) = &setup.chat else { return Ok(Outcome::Clean) };
+    let Some(method) = setup.chat() else { return Ok(Outcome::Clean) };
     let tokenizer = &*setup.tokenizer;
     let compared: Vec<(String, std::result::Result<Comparison, MaskError>)> = samples
         .par_iter()

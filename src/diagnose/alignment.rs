@@ -7,9 +7,10 @@ use std::ops::Range;
 
 use serde::Serialize;
 
+use super::arithmetic::Arithmetic;
 use super::layout::{tokens_before, tokens_in_front};
-use super::plan::{Counting, Plan};
 use crate::labels::{Inspection, Labelled, Rule, image_ids};
+use crate::setup::{LlavaSetup, Setup};
 use crate::tokenizer::Tokenizer;
 
 /// One token as evidence: its id and its text (lossy where its bytes are no text).
@@ -70,14 +71,14 @@ pub struct RoundAlignment {
 }
 
 /// Aligns every round of an inspected sample. Empty where the sample raised or the rule does not count.
-pub fn align(plan: &Plan, inspection: &Inspection) -> Vec<RoundAlignment> {
+pub fn align(setup: &LlavaSetup, inspection: &Inspection) -> Vec<RoundAlignment> {
     let (Ok(labelled), Some(prompt)) = (&inspection.result, &inspection.prompt) else { return Vec::new() };
-    let closing = match plan.arithmetic(inspection.has_image) {
+    let closing = match Arithmetic::of(setup, inspection.has_image) {
         Some(arithmetic) => arithmetic.closing.len(),
-        None if plan.counting == Counting::Named(Rule::V0) => 0,
+        None if setup.labelling.rule.is(Rule::V0) => 0,
         None => return Vec::new(),
     };
-    let tokenizer = &plan.setup.tokenizer;
+    let tokenizer = &setup.tokenizer;
     let rounds = labelled.rounds.iter().enumerate();
     rounds
         .filter_map(|(index, round)| {
@@ -205,11 +206,12 @@ pub struct PairedRound {
 /// Comparing two rows that have nothing in common is cut short after this.
 const PAIRING_LIMIT: std::time::Duration = std::time::Duration::from_millis(200);
 
-/// Aligns every round of an inspected sample token under token.
-pub fn align_tokens(plan: &Plan, inspection: &Inspection) -> Vec<PairedRound> {
+/// Aligns every round of an inspected sample token under token; empty with a chat template, which counts no rounds.
+pub fn align_tokens(setup: &Setup, inspection: &Inspection) -> Vec<PairedRound> {
+    let Some(setup) = setup.to_llava() else { return Vec::new() };
     let (Ok(labelled), Some(prompt)) = (&inspection.result, &inspection.prompt) else { return Vec::new() };
-    let tokenizer = &plan.setup.tokenizer;
-    let rounds = align(plan, inspection).into_iter();
+    let tokenizer = &setup.tokenizer;
+    let rounds = align(&setup, inspection).into_iter();
     rounds
         .filter_map(|alignment| {
             let round = labelled.rounds.get(alignment.round)?;

@@ -15,7 +15,7 @@ pub struct AlternativeLoad {
 
 impl AlternativeLoad {
     /// Tokenizers that were loaded in other ways; one that does not take the overrides is left out.
-    pub fn all(setup: &Setup, loaded: &[Tokenizer]) -> Vec<Self> {
+    pub fn all<L>(setup: &Setup<L>, loaded: &[Tokenizer]) -> Vec<Self> {
         let of = |base: &Tokenizer| {
             let (tokenizer, _) = apply(base, &setup.overrides).ok()?;
             let facts = &base.facts;
@@ -27,7 +27,7 @@ impl AlternativeLoad {
 
 /// How an alternative load differs on some samples.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct TwinDifference {
+pub(super) struct LoadDifference {
     /// Samples with other ids, by index.
     pub ids: Vec<usize>,
     /// Of all: kept here and lost there, or the other way round.
@@ -39,15 +39,15 @@ pub(super) fn difference(
     context: &Context<'_>,
     alternative_load: &AlternativeLoad,
     indices: &[usize],
-) -> TwinDifference {
-    let plan = context.plan.clone().with_tokenizer(alternative_load.tokenizer.clone());
-    let mut difference = TwinDifference::default();
+) -> LoadDifference {
+    let setup = context.setup.clone().with_tokenizer(alternative_load.tokenizer.clone());
+    let mut difference = LoadDifference::default();
     for index in indices {
         let (Some(sample), Some(here)) = (context.samples.get(*index), context.inspections.get(*index))
         else {
             continue;
         };
-        let there = plan.inspect(sample);
+        let there = setup.inspect(sample);
         let ids = |i: &Inspection| i.result.as_ref().ok().map(|l| l.input_ids.clone());
         let kept = |i: &Inspection| i.result.as_ref().is_ok_and(|l| !l.mismatch);
         if let (Some(a), Some(b)) = (ids(here), ids(&there))

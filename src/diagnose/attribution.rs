@@ -5,11 +5,11 @@
 
 use super::chat;
 use super::checks::CHECKS;
-use super::context::{Context, PlanMeasurements};
+use super::context::{Context, SetupMeasurements};
 use super::finding::{Finding, Verdict};
-use super::plan::Plan;
 use crate::chat::Sample;
 use crate::labels::Inspection;
+use crate::setup::Setup;
 
 /// A check that found something in a sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,30 +20,33 @@ pub struct RuleHit {
     pub verdict: Verdict,
 }
 
-/// A plan, measured once, under which samples are looked at one by one.
+/// A set-up, measured once, under which samples are looked at one by one.
 #[derive(Debug)]
-pub struct Attribution {
-    measurements: PlanMeasurements,
+pub enum Attribution {
+    Llava(Box<SetupMeasurements>),
+    Chat(Box<Setup>),
 }
 
 impl Attribution {
-    /// Measures a plan.
-    pub fn new(plan: Plan) -> Self {
-        Self { measurements: PlanMeasurements::new(plan) }
+    /// Measures a set-up.
+    pub fn new(setup: &Setup) -> Self {
+        match setup.to_llava() {
+            Some(llava) => Self::Llava(Box::new(SetupMeasurements::new(llava))),
+            None => Self::Chat(Box::new(setup.clone())),
+        }
     }
 
-    /// The plan that samples are looked at under.
-    pub fn plan(&self) -> &Plan {
-        &self.measurements.plan
+    /// True where the rule counts rounds, so that `cur_len` and `total_len` can be compared.
+    pub fn counts(&self) -> bool {
+        matches!(self, Self::Llava(measurements) if measurements.counts())
     }
 
-    /// The checks that hit a sample, by id. `inspection` is its label under the plan.
+    /// The checks that hit a sample, by id. `inspection` is its label under the set-up.
     pub fn of(&self, sample: &Sample, inspection: &Inspection) -> Vec<RuleHit> {
-        let setup = &self.plan().setup;
-        let findings: Vec<Finding> = match &setup.chat {
-            Some(method) => chat::diagnose_setup(setup, method, std::slice::from_ref(sample)).findings,
-            None => {
-                let context = Context::of_one(&self.measurements, sample, inspection);
+        let findings: Vec<Finding> = match self {
+            Self::Chat(setup) => chat::diagnose_setup(setup, std::slice::from_ref(sample)).findings,
+            Self::Llava(measurements) => {
+                let context = Context::of_one(measurements, sample, inspection);
                 CHECKS.iter().map(|check| check.run(&context)).collect()
             }
         };

@@ -3,11 +3,12 @@
 //! Several causes can share a pattern (a counted bos and a join both give `n − 1`); the terms keep them apart,
 //! and the probe of the tokenizer tells which of them it is.
 
+use super::arithmetic::Arithmetic;
 use super::content::Content;
 use super::delta_terms::DeltaTerms;
-use super::plan::{Arithmetic, Plan};
 use super::probe::Probe;
 use crate::labels::PythonError;
+use crate::setup::LlavaSetup;
 
 /// Stable ids of the checks that a lost sample can be laid to.
 pub mod id {
@@ -37,7 +38,7 @@ pub mod id {
 /// What is known besides the terms.
 #[derive(Debug)]
 pub struct CauseInput<'a> {
-    pub plan: &'a Plan,
+    pub setup: &'a LlavaSetup,
     pub arithmetic: &'a Arithmetic,
     pub probe: &'a Probe,
     pub content: Content,
@@ -86,7 +87,7 @@ fn bos_cause(terms: &DeltaTerms, around: &CauseInput<'_>) -> Option<&'static str
     if constant + slope * terms.rounds == 0 {
         return None;
     }
-    let literal_guide = around.plan.counting.two().is_some_and(|two| two.image != two.text);
+    let literal_guide = around.setup.labelling.rule.two().is_some_and(|two| two.image != two.text);
     Some(match (constant, slope) {
         (_, 1..) => id::COUNTED_BOS,
         (1.., ..0) if literal_guide => id::START,

@@ -21,7 +21,9 @@ pub fn code(change: &Change, is_new: &dyn Fn(&str) -> bool, version: &str) -> St
         }
         Change::Rule(rule) => rule_code(*rule, version),
         Change::Numbers(two) => numbers(*two),
-        Change::Strategy(name) => format!("# the trainer's strategy, or maskscope --preprocess {name}"),
+        Change::Strategy(strategy) => {
+            format!("# the trainer's strategy, or maskscope --preprocess {}", strategy.name())
+        }
         Change::MaxLength(length) => format!("# the scripts: --model_max_length {length}"),
         Change::Drop(samples) => {
             let indices: Vec<String> = samples.iter().map(usize::to_string).collect();

@@ -1,4 +1,4 @@
-//! What every check works on: the plan, the samples, their labels, and what was measured once for all.
+//! What every check works on: the set-up, the samples, their labels, and what was measured once for all.
 
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use rayon::prelude::*;
 
 use super::alternative_load::AlternativeLoad;
+use super::arithmetic::Arithmetic;
 use super::cause::{CauseInput, causes, raised};
 use super::content::{Content, answer_mark, closing};
 use super::data_delta_fit::{DataDeltaFit, Differences};
@@ -13,13 +14,13 @@ use super::delta_fit::{DeltaFits, conversations};
 use super::delta_terms::DeltaTerms;
 use super::fix::Fix;
 use super::layout::{MaskCheck, check_mask, turns};
-use super::plan::{Arithmetic, Plan};
 use super::probe::Probe;
 use super::search::{Search, smallest_fix};
 use super::tokens::spare_tokens;
 use super::what_if::{label_verdict, what_if_from};
 use crate::chat::Sample;
 use crate::labels::{Inspection, Labelled};
+use crate::setup::{LlavaSetup, Setup};
 use crate::tokenizer::Role;
 
 /// A fix is tried on at most this many samples it is for, and as many others.
@@ -38,10 +39,10 @@ pub struct SampleFacts {
     pub answers: usize,
 }
 
-/// What is measured of a plan alone, whatever the samples are.
+/// What is measured of a set-up alone, whatever the samples are.
 #[derive(Debug)]
-pub struct PlanMeasurements {
-    pub plan: Plan,
+pub struct SetupMeasurements {
+    pub setup: LlavaSetup,
     pub probe: Probe,
     pub delta_fits: DeltaFits,
     /// Causes that show in plain conversations of 1 to 5 rounds, whether or not this data has such.
@@ -52,16 +53,16 @@ pub struct PlanMeasurements {
     arithmetics: [Option<Arithmetic>; 2],
 }
 
-/// All that a check may look at; the fields of its [`PlanMeasurements`] are its own too.
+/// All that a check may look at; the fields of its [`SetupMeasurements`] are its own too.
 #[derive(Debug)]
 pub struct Context<'a> {
-    measurements: &'a PlanMeasurements,
+    measurements: &'a SetupMeasurements,
     pub samples: &'a [Sample],
     pub inspections: &'a [Inspection],
     /// The same files loaded in other ways.
     pub alternative_loads: &'a [AlternativeLoad],
     pub facts: Vec<SampleFacts>,
-    /// Those of the plan, and the fit over these samples.
+    /// Those of the set-up, and the fit over these samples.
     pub delta_fits: DeltaFits,
     /// Whether fixes are looked for.
     tries_fixes: bool,
@@ -70,39 +71,44 @@ pub struct Context<'a> {
 }
 
 impl std::ops::Deref for Context<'_> {
-    type Target = PlanMeasurements;
+    type Target = SetupMeasurements;
 
-    fn deref(&self) -> &PlanMeasurements {
+    fn deref(&self) -> &SetupMeasurements {
         self.measurements
     }
 }
 
-impl PlanMeasurements {
-    /// Measures a plan.
-    pub fn new(plan: Plan) -> Self {
-        let probe = probe(&plan);
-        let arithmetics = [plan.arithmetic(false), plan.arithmetic(true)];
-        let delta_fits = DeltaFits::measure(&plan);
-        let spare = spare_tokens(&plan.setup.tokenizer).into_iter().map(|s| s.content).collect();
-        let mut measurements = Self { plan, probe, delta_fits, hidden: BTreeSet::new(), spare, arithmetics };
+impl SetupMeasurements {
+    /// Measures a set-up.
+    pub fn new(setup: LlavaSetup) -> Self {
+        let probe = probe(&setup);
+        let arithmetics = [Arithmetic::of(&setup, false), Arithmetic::of(&setup, true)];
+        let delta_fits = DeltaFits::measure(&setup);
+        let spare = spare_tokens(&setup.tokenizer).into_iter().map(|s| s.content).collect();
+        let mut measurements = Self { setup, probe, delta_fits, hidden: BTreeSet::new(), spare, arithmetics };
         let causes = conversations()
             .into_iter()
-            .flat_map(|s| measurements.facts(&s, &measurements.plan.inspect(&s)).causes);
+            .flat_map(|s| measurements.facts(&s, &measurements.setup.inspect(&s)).causes);
         measurements.hidden = causes.collect();
         measurements
+    }
+
+    /// True when the rule counts and so can lose samples to a mismatch.
+    pub fn counts(&self) -> bool {
+        self.arithmetics.first().is_some_and(Option::is_some)
     }
 
     /// What is known of one sample.
     fn facts(&self, sample: &Sample, inspection: &Inspection) -> SampleFacts {
         let arithmetic = self.arithmetics.get(usize::from(sample.has_image)).and_then(Option::as_ref);
-        sample_facts(&self.plan, sample, inspection, arithmetic, &self.probe)
+        sample_facts(&self.setup, sample, inspection, arithmetic, &self.probe)
     }
 }
 
 impl<'a> Context<'a> {
-    /// Measures the samples. `inspections` are their labels under the plan of the measurements, in their order.
+    /// Measures the samples. `inspections` are their labels under the set-up of the measurements, in their order.
     pub fn new(
-        measurements: &'a PlanMeasurements,
+        measurements: &'a SetupMeasurements,
         samples: &'a [Sample],
         inspections: &'a [Inspection],
         alternative_loads: &'a [AlternativeLoad],
@@ -111,7 +117,7 @@ impl<'a> Context<'a> {
         let facts: Vec<SampleFacts> =
             both.map(|(sample, inspection)| measurements.facts(sample, inspection)).collect();
         let delta_fits = DeltaFits {
-            data: data_delta_fit(&measurements.plan, &facts, inspections),
+            data: data_delta_fit(&measurements.setup, &facts, inspections),
             ..measurements.delta_fits.clone()
         };
         let (search, searched_fix) = (OnceLock::new(), OnceLock::new());
@@ -130,7 +136,7 @@ impl<'a> Context<'a> {
 
     /// The same for one sample, without looking for fixes: cheap enough for every sample of a data set.
     pub fn of_one(
-        measurements: &'a PlanMeasurements,
+        measurements: &'a SetupMeasurements,
         sample: &'a Sample,
         inspection: &'a Inspection,
     ) -> Self {
@@ -204,7 +210,7 @@ impl<'a> Context<'a> {
     pub fn search(&self) -> &Search {
         self.search.get_or_init(|| {
             let samples: Vec<&Sample> = self.samples.iter().collect();
-            smallest_fix(&self.plan, &spread(&samples, TRIED))
+            smallest_fix(&self.setup, &spread(&samples, TRIED))
         })
     }
 
@@ -230,10 +236,8 @@ impl<'a> Context<'a> {
         let others: Vec<usize> =
             (0..self.samples.len()).filter(|i| samples.binary_search(i).is_err()).collect();
         indices.extend(spread(&others, TRIED));
-        let before = |index: usize| {
-            Some(label_verdict(&self.plan, self.inspections.get(index)?))
-        };
-        let effect = what_if_from(&self.plan, &fix, self.samples, &indices, before).ok()?;
+        let before = |index: usize| Some(label_verdict(&self.setup, self.inspections.get(index)?));
+        let effect = what_if_from(&self.setup, &fix, self.samples, &indices, before).ok()?;
         // A sample that matched by accident may break: the repaired must outnumber those.
         let helps =
             effect.repaired + effect.dropped > effect.broken || (samples.is_empty() && effect.broken == 0);
@@ -248,8 +252,12 @@ fn spread<T: Clone>(items: &[T], most: usize) -> Vec<T> {
 }
 
 /// The law over the samples that the length check reaches and whose rounds are cut where they should be.
-fn data_delta_fit(plan: &Plan, facts: &[SampleFacts], inspections: &[Inspection]) -> Option<DataDeltaFit> {
-    let most = i64::try_from(plan.setup.options.model_max_length).unwrap_or(i64::MAX);
+fn data_delta_fit(
+    setup: &LlavaSetup,
+    facts: &[SampleFacts],
+    inspections: &[Inspection],
+) -> Option<DataDeltaFit> {
+    let most = i64::try_from(setup.labelling.options.model_max_length).unwrap_or(i64::MAX);
     let checked = facts.iter().zip(inspections).filter_map(|(facts, inspection)| {
         let labelled = inspection.result.as_ref().ok()?;
         let (cur, total) = (labelled.cur_len?, labelled.total_len?);
@@ -263,35 +271,38 @@ fn data_delta_fit(plan: &Plan, facts: &[SampleFacts], inspections: &[Inspection]
     DataDeltaFit::from_first(&differences)
 }
 
-/// Asks the tokenizer of a plan about its separator and the words behind it.
-fn probe(plan: &Plan) -> Probe {
-    let template = &plan.setup.template;
+/// Asks the tokenizer of a set-up about its separator and the words behind it.
+fn probe(setup: &LlavaSetup) -> Probe {
+    let template = &setup.labelling.template;
     let opening = match template.roles.first() {
         Some(name) => format!("{name}: What"),
         None => "What".to_string(),
     };
-    Probe::of(&plan.setup.tokenizer, closing(template), &opening)
+    Probe::of(&setup.tokenizer, closing(template), &opening)
 }
 
 /// The checks that explain why one sample is lost or raises; empty for a kept one.
 ///
-/// No law is measured and no fix is searched, so this is fast enough for every change on a screen.
-pub fn causes_of(plan: &Plan, sample: &Sample, inspection: &Inspection) -> Vec<&'static str> {
+/// Nothing is measured on other samples and no fix is searched, so this is fast enough for every change on a screen.
+/// Always empty with a chat template, whose checks look at the answers.
+pub fn causes_of(setup: &Setup, sample: &Sample, inspection: &Inspection) -> Vec<&'static str> {
     if inspection.result.as_ref().is_ok_and(|labelled| !labelled.mismatch) {
         return Vec::new();
     }
-    let arithmetic = plan.arithmetic(inspection.has_image);
-    sample_facts(plan, sample, inspection, arithmetic.as_ref(), &probe(plan)).causes
+    let Some(setup) = setup.to_llava() else { return Vec::new() };
+    let setup = &setup;
+    let arithmetic = Arithmetic::of(setup, inspection.has_image);
+    sample_facts(setup, sample, inspection, arithmetic.as_ref(), &probe(setup)).causes
 }
 
 fn sample_facts(
-    plan: &Plan,
+    setup: &LlavaSetup,
     sample: &Sample,
     inspection: &Inspection,
     arithmetic: Option<&Arithmetic>,
     probe: &Probe,
 ) -> SampleFacts {
-    let template = &plan.setup.template;
+    let template = &setup.labelling.template;
     let content = Content::of(sample, template);
     let answers = sample.conversations.iter().filter(|t| t.from == "gpt" && !t.value.is_empty()).count();
     let mut facts = SampleFacts { content, terms: None, causes: Vec::new(), mask: None, answers };
@@ -303,14 +314,14 @@ fn sample_facts(
         }
         _ => return facts,
     };
-    facts.mask = turns(plan, inspection).map(|turns| check_mask(labelled, turns));
+    facts.mask = turns(setup, inspection).map(|turns| check_mask(labelled, turns));
     let Some(arithmetic) = arithmetic else { return facts };
     facts.terms = DeltaTerms::of(labelled, prompt, arithmetic, probe);
     if let (true, Some(terms)) = (labelled.mismatch, &facts.terms) {
-        let bos = plan.setup.tokenizer.special.get(Role::Bos);
+        let bos = setup.tokenizer.special.get(Role::Bos);
         let begins_with_bos =
             sample.has_image && bos.is_some_and(|bos| round_begins_with(labelled, prompt, &bos.content));
-        let around = CauseInput { plan, arithmetic, probe, content, begins_with_bos };
+        let around = CauseInput { setup, arithmetic, probe, content, begins_with_bos };
         facts.causes = causes(terms, &around);
     }
     facts
@@ -323,16 +334,11 @@ fn round_begins_with(labelled: &Labelled, prompt: &str, bos: &str) -> bool {
 impl Context<'_> {
     /// The text that opens an answer.
     pub fn answer_mark(&self) -> String {
-        answer_mark(&self.plan.setup.template)
+        answer_mark(&self.setup.labelling.template)
     }
 
     /// The text that closes a round.
     pub fn closing(&self) -> &str {
-        closing(&self.plan.setup.template)
-    }
-
-    /// True when the rule counts and so can lose samples to a mismatch.
-    pub fn counts(&self) -> bool {
-        self.plan.arithmetic(false).is_some()
+        closing(&self.setup.labelling.template)
     }
 }

@@ -5,11 +5,12 @@
 
 use serde::Serialize;
 
+use super::arithmetic::Arithmetic;
 use super::data_delta_fit::DataDeltaFit;
 use super::linear_fit::LinearFit;
-use super::plan::Plan;
 use crate::chat::{Sample, Turn};
 use crate::labels::PythonError;
+use crate::setup::LlavaSetup;
 
 /// Rounds of the longest conversation made on the spot.
 pub const MAX_ROUNDS: usize = 5;
@@ -34,8 +35,8 @@ pub struct DeltaFit {
     pub exact: bool,
 }
 
-/// DeltaFits of a plan for text samples and for samples with an image; `None` where the rule does not count.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// DeltaFits of a set-up for text samples and for samples with an image; `None` where the rule does not count.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct DeltaFits {
     pub text: Option<DeltaFit>,
     pub image: Option<DeltaFit>,
@@ -69,16 +70,18 @@ impl DeltaFit {
         Some(Self { line, deltas, exact })
     }
 
-    /// Measures a plan on conversations with or without an image.
+    /// Measures a set-up on conversations with or without an image.
     ///
     /// # Errors
     /// What the training code raises on them.
-    pub fn measure(plan: &Plan, image: bool) -> Result<Option<Self>, PythonError> {
+    pub fn measure(setup: &LlavaSetup, image: bool) -> Result<Option<Self>, PythonError> {
         let mut deltas = Vec::new();
         for rounds in 1..=MAX_ROUNDS {
-            let labelled = plan.inspect(&conversation(rounds, image)).result?;
+            let labelled = setup.inspect(&conversation(rounds, image)).result?;
             match (labelled.cur_len, labelled.total_len) {
-                (Some(cur), Some(total)) if plan.arithmetic(image).is_some() => deltas.push(cur - total),
+                (Some(cur), Some(total)) if Arithmetic::of(setup, image).is_some() => {
+                    deltas.push(cur - total)
+                }
                 _ => return Ok(None),
             }
         }
@@ -102,8 +105,8 @@ impl DeltaFit {
 
 impl DeltaFits {
     /// Measures both branches of the rule. A branch that raises has no fit.
-    pub fn measure(plan: &Plan) -> Self {
-        let delta_fit = |image| DeltaFit::measure(plan, image).ok().flatten();
+    pub fn measure(setup: &LlavaSetup) -> Self {
+        let delta_fit = |image| DeltaFit::measure(setup, image).ok().flatten();
         Self { text: delta_fit(false), image: delta_fit(true), data: None }
     }
 }

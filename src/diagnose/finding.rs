@@ -56,7 +56,7 @@ pub struct Finding {
 }
 
 /// All findings of one run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// One a check, in the order of their ids.
     pub findings: Vec<Finding>,

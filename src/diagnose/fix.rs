@@ -3,16 +3,16 @@
 use serde::{Serialize, Serializer};
 
 use super::code::code;
-use super::plan::{Counting, Plan};
 use super::what_if::Effect;
 use crate::chat::{Sample, Template};
 use crate::error::{Error, Result};
-use crate::labels::Rule;
 use crate::labels::rules::two::TwoRule;
-use crate::setup::{Request, Setup, TokenChoice, apply};
+use crate::labels::{Rule, RuleChoice};
+use crate::masks::Strategy;
+use crate::setup::{LabelChoice, LlavaSetup, Request, Setup, TemplateChoice, TokenChoice, apply};
 use crate::tokenizer::Role;
 
-/// One change of a plan or of the data.
+/// One change of a set-up or of the data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// A role's token: assigned if it exists, else added.
@@ -23,8 +23,8 @@ pub enum Change {
     Sep2(String),
     /// Another of the known functions.
     Rule(Rule),
-    /// Another mask strategy, by its name.
-    Strategy(&'static str),
+    /// Another mask strategy.
+    Strategy(Strategy),
     /// A function with these numbers.
     Numbers(TwoRule),
     /// Longer samples are let through.
@@ -52,15 +52,15 @@ impl Fix {
         Self::with_code(changes, &|_| false, "")
     }
 
-    /// A fix for a plan, not tried yet: its code adds a token that the vocabulary lacks, and names the version of the
+    /// A fix for a set-up, not tried yet: its code adds a token that the vocabulary lacks, and names the version of the
     /// template that it ends up with.
-    pub fn proposed(plan: &Plan, changes: Vec<Change>) -> Self {
-        let tokenizer = &plan.setup.tokenizer;
+    pub fn proposed(setup: &LlavaSetup, changes: Vec<Change>) -> Self {
+        let tokenizer = &setup.tokenizer;
         let named = changes.iter().rev().find_map(|change| match change {
             Change::Template(name) => Template::named(name),
             _ => None,
         });
-        let template = named.unwrap_or_else(|| plan.setup.template.clone());
+        let template = named.unwrap_or_else(|| setup.labelling.template.clone());
         Self::with_code(changes, &|text| tokenizer.token_to_id(text).is_none(), &template.version)
     }
 
@@ -75,22 +75,23 @@ impl Fix {
     pub fn request(&self, request: &Request, setup: &Setup) -> (Request, Vec<usize>) {
         let mut request = request.clone();
         let mut dropped = Vec::new();
-        // A plan keeps its rule whatever its template; a request would let `auto` follow the new one.
-        // With a chat template, rule and template of LLaVA play no part.
-        if setup.chat.is_none() {
-            request.preprocess = setup.rule.name().to_string();
-            request.template = setup.template.name.clone();
+        // A set-up keeps its rule whatever its template; a request would let `auto` follow the new one.
+        if let Some(llava) = setup.llava() {
+            request.preprocess = LabelChoice::Rule(llava.rule);
+            request.template = TemplateChoice::Llava(llava.template.name.clone());
         }
         for change in &self.changes {
             match change {
                 Change::Token(role, choice) => {
                     request.overrides.insert(*role, choice.clone());
                 }
-                Change::Template(name) => (request.template, request.sep2) = (name.clone(), None),
+                Change::Template(name) => {
+                    (request.template, request.sep2) = (TemplateChoice::Llava(name.clone()), None);
+                }
                 Change::Sep2(text) => request.sep2 = Some(text.clone()),
-                Change::Rule(rule) => (request.preprocess, request.numbers) = (rule.name().to_string(), None),
-                Change::Strategy(name) => request.preprocess = (*name).to_string(),
-                Change::Numbers(two) => request.numbers = Some(*two),
+                Change::Rule(rule) => request.preprocess = LabelChoice::Rule((*rule).into()),
+                Change::Strategy(strategy) => request.preprocess = LabelChoice::Strategy(*strategy),
+                Change::Numbers(two) => request.preprocess = LabelChoice::Rule(RuleChoice::Custom(*two)),
                 Change::MaxLength(length) => request.model_max_length = Some(*length),
                 Change::Drop(samples) => dropped.extend(samples),
             }
@@ -98,53 +99,50 @@ impl Fix {
         (request, dropped)
     }
 
-    /// The plan and the samples (by index) after the fix.
+    /// The set-up and the samples (by index) after the fix.
     ///
     /// # Errors
     /// A token that the class refuses, or a template that does not exist.
-    pub fn apply(&self, plan: &Plan, samples: &[Sample]) -> Result<(Plan, Vec<usize>)> {
-        let mut plan = plan.clone();
+    pub fn apply(&self, setup: &LlavaSetup, samples: &[Sample]) -> Result<(LlavaSetup, Vec<usize>)> {
+        let mut setup = setup.clone();
         let mut kept: Vec<usize> = (0..samples.len()).collect();
         for change in &self.changes {
             match change {
                 Change::Drop(dropped) => kept.retain(|i| !dropped.contains(i)),
-                change => plan = change.apply(plan)?,
+                change => setup = change.apply(setup)?,
             }
         }
-        Ok((plan, kept))
+        Ok((setup, kept))
     }
 }
 
 impl Change {
-    /// The plan after this change; changes of the data leave it as it is.
+    /// The set-up after this change; changes of the data leave it as it is.
     ///
     /// # Errors
     /// As [`Fix::apply`].
-    pub fn apply(&self, mut plan: Plan) -> Result<Plan> {
+    pub fn apply(&self, mut setup: LlavaSetup) -> Result<LlavaSetup> {
         match self {
             Self::Token(role, choice) => {
-                let (tokenizer, effects) = apply(&plan.setup.tokenizer, &[(*role, choice.clone())])?;
-                plan.setup.effects.extend(effects);
-                plan = plan.with_tokenizer(tokenizer);
+                let (tokenizer, effects) = apply(&setup.tokenizer, &[(*role, choice.clone())])?;
+                setup.effects.extend(effects);
+                setup = setup.with_tokenizer(tokenizer);
             }
             Self::Template(name) => {
-                plan.setup.template = Template::named(name).ok_or_else(|| Error::UnknownName {
+                setup.labelling.template = Template::named(name).ok_or_else(|| Error::UnknownName {
                     kind: "template",
                     name: name.clone(),
                     known: Template::names().into_iter().map(String::from).collect(),
                 })?;
             }
-            Self::Sep2(text) => plan.setup.template.sep2 = Some(text.clone()),
-            Self::Rule(rule) => {
-                plan.counting = Counting::Named(*rule);
-                plan.setup.rule = *rule;
-            }
-            Self::Numbers(two) => plan.counting = Counting::Two(*two),
-            Self::MaxLength(length) => plan.setup.options.model_max_length = *length,
-            // A plan counts; strategies are tried by the chat checks themselves.
+            Self::Sep2(text) => setup.labelling.template.sep2 = Some(text.clone()),
+            Self::Rule(rule) => setup.labelling.rule = RuleChoice::Named(*rule),
+            Self::Numbers(two) => setup.labelling.rule = RuleChoice::Custom(*two),
+            Self::MaxLength(length) => setup.labelling.options.model_max_length = *length,
+            // Strategies are tried by the chat checks themselves.
             Self::Strategy(_) | Self::Drop(_) => {}
         }
-        Ok(plan)
+        Ok(setup)
     }
 
     fn summary(&self) -> String {
@@ -155,7 +153,7 @@ impl Change {
             Self::Template(name) => format!("template {name}"),
             Self::Sep2(text) => format!("sep2 = {text}"),
             Self::Rule(rule) => format!("rule {}", rule.name()),
-            Self::Strategy(name) => format!("strategy {name}"),
+            Self::Strategy(strategy) => format!("strategy {}", strategy.name()),
             Self::Numbers(two) => format!(
                 "a rule that starts at {} with round {:+} and instruction {:+}",
                 two.start, two.text.round, two.text.instruction

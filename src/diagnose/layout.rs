@@ -5,17 +5,18 @@
 
 use std::ops::Range;
 
-use super::plan::{Counting, Plan};
 use crate::chat::{Speaker, TurnLayout};
 use crate::labels::{Inspection, Labelled, Rule};
+use crate::setup::LlavaSetup;
 use crate::tokenizer::{TokenId, Tokenizer};
 
 /// The turns that a rule's mask is held against; `None` for rules whose prompt has no such turns (`plain`, `v0`),
-/// for chat templates, and where no prompt was made.
-pub fn turns<'i>(plan: &Plan, inspection: &'i Inspection) -> Option<&'i [TurnLayout]> {
-    let has_turns = !matches!(plan.counting, Counting::Named(Rule::Plain | Rule::V0));
+/// for records with labels of their own, and where no prompt was made.
+pub fn turns<'i>(setup: &LlavaSetup, inspection: &'i Inspection) -> Option<&'i [TurnLayout]> {
+    let rule = setup.labelling.rule;
+    let has_turns = !rule.is(Rule::Plain) && !rule.is(Rule::V0);
     let turns = inspection.layout.turns.as_slice();
-    (has_turns && plan.setup.chat.is_none() && !turns.is_empty()).then_some(turns)
+    (has_turns && !turns.is_empty()).then_some(turns)
 }
 
 /// Number of tokens that end at or before a byte of the prompt.

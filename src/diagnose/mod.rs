@@ -1,7 +1,7 @@
 //! The doctor: why samples are lost or masked wrongly, shown with evidence, and a fix that was tried first.
 //!
 //! ```text
-//! plan ── what labels a sample, open to change          delta_fit, data_delta_fit, alignment ── the measured difference
+//! LlavaSetup ── what labels a sample, open to change    delta_fit, data_delta_fit, alignment ── the measured difference
 //!   │                                                      │
 //! context ── labels taken apart: layout, terms, cause ─────┤
 //!   │                                                      │
@@ -13,6 +13,7 @@
 
 mod alignment;
 mod alternative_load;
+mod arithmetic;
 mod attribution;
 mod cause;
 mod chat;
@@ -30,7 +31,6 @@ mod layout;
 mod linear_fit;
 mod onboard;
 mod patch;
-mod plan;
 mod probe;
 mod sarif;
 mod search;
@@ -42,6 +42,7 @@ pub use alignment::{
     Difference, DifferenceKind, Pair, PairedRound, RoundAlignment, Token, align, align_tokens, alignment_line,
 };
 pub use alternative_load::AlternativeLoad;
+pub use arithmetic::Arithmetic;
 pub use attribution::{Attribution, RuleHit};
 pub use cause::id;
 pub use chat::{CHAT_CHECKS, ChatCheck, ChatPlan, ChatSample, diagnose_chat};
@@ -56,10 +57,9 @@ pub use fix::{Change, Fix};
 pub use layout::{MaskCheck, check_mask, tokens_before, turns};
 pub use linear_fit::LinearFit;
 pub use onboard::{
-    Onboarding, TokenProposal, TokenizerKind, kind_of, onboard, proposal_tokens, token_changes,
+    Onboarding, TokenProposal, TokenizerKind, kind_of, llava_setup, onboard, proposal_tokens, token_changes,
 };
 pub use patch::{Patch, RepositoryPatch, patch, python_string, repository_patch, write_patch};
-pub use plan::{Counting, Plan};
 pub use probe::Probe;
 pub use sarif::sarif;
 pub use search::{Search, fix_search, quick_fix};
@@ -69,8 +69,8 @@ pub use what_if::{Effect, LabelVerdict, label_verdict, what_if};
 
 use crate::chat::Sample;
 use crate::labels::Inspection;
-use crate::setup::Setup;
-use context::{Context, PlanMeasurements};
+use crate::setup::{LlavaSetup, Setup};
+use context::{Context, SetupMeasurements};
 
 /// Every check on samples and their labels under a set-up (`inspections[i]` is the label of `samples[i]`).
 pub fn diagnose(setup: &Setup, samples: &[Sample], inspections: &[Inspection]) -> Report {
@@ -84,20 +84,20 @@ pub fn diagnose_with(
     inspections: &[Inspection],
     alternative_loads: &[AlternativeLoad],
 ) -> Report {
-    if let Some(method) = &setup.chat {
-        return chat::diagnose_setup(setup, method, samples);
+    match setup.to_llava() {
+        Some(llava) => diagnose_llava(llava, samples, inspections, alternative_loads),
+        None => chat::diagnose_setup(setup, samples),
     }
-    diagnose_plan(Plan::of(setup), samples, inspections, alternative_loads)
 }
 
-/// The same for a plan whose rule may be one of our own numbers.
-pub fn diagnose_plan(
-    plan: Plan,
+/// The same for a set-up that has a LLaVA template.
+pub fn diagnose_llava(
+    setup: LlavaSetup,
     samples: &[Sample],
     inspections: &[Inspection],
     alternative_loads: &[AlternativeLoad],
 ) -> Report {
-    let measurements = PlanMeasurements::new(plan);
+    let measurements = SetupMeasurements::new(setup);
     let context = Context::new(&measurements, samples, inspections, alternative_loads);
     let findings = CHECKS.iter().map(|check| check.run(&context)).collect();
     Report { findings, delta_fits: context.delta_fits.clone(), not_checked: not_checked(&context) }
@@ -110,11 +110,11 @@ fn not_checked(context: &Context<'_>) -> Vec<String> {
         "image files: only their number is compared, none is opened".to_string(),
         "chat templates and their masks: this run used a LLaVA template".to_string(),
     ];
-    if context.plan.setup.tokenizer.embedding_rows.is_none() {
+    if context.setup.tokenizer.embedding_rows.is_none() {
         list.push("the model's embedding rows: there is no config.json beside the tokenizer".to_string());
     }
     if !context.counts() {
-        list.push(format!("lengths: the rule {} does not compare any", context.plan.counting.name()));
+        list.push(format!("lengths: the rule {} does not compare any", context.setup.labelling.rule.name()));
     }
     if context.samples.is_empty() {
         list.push("data: there are no samples, only conversations made on the spot".to_string());

@@ -7,13 +7,12 @@ use serde::Serialize;
 
 use super::delta_fit::DeltaFits;
 use super::fix::{Change, Fix};
-use super::plan::Plan;
 use super::search::{Search, fix_search};
 use super::tokens::{NEW_TOKEN, pad_is_distinct, unk_is_distinct};
 use super::what_if::{Effect, what_if};
 use crate::chat::Sample;
 use crate::error::{Error, Result};
-use crate::setup::{Setup, TokenChoice};
+use crate::setup::{LlavaSetup, Setup, TokenChoice};
 use crate::tokenizer::{Role, Tokenizer};
 
 /// The three kinds of tokenizer that the guide tells apart.
@@ -39,7 +38,7 @@ pub struct TokenProposal {
     pub new: bool,
 }
 
-/// The result: a proven plan, and how it came about.
+/// The result: a proven set-up, and how it came about.
 #[derive(Debug, Clone)]
 pub struct Onboarding {
     pub kind: TokenizerKind,
@@ -49,8 +48,8 @@ pub struct Onboarding {
     pub warnings: Vec<String>,
     /// What was changed from the set-up it began with.
     pub fix: Fix,
-    pub plan: Plan,
-    /// The law under the proposal: zero at 1 to 5 rounds, text and image.
+    pub setup: LlavaSetup,
+    /// The difference of the lengths under the proposal: zero at 1 to 5 rounds, text and image.
     pub delta_fits: DeltaFits,
     /// The proposal on the user's samples.
     pub effect: Effect,
@@ -58,27 +57,39 @@ pub struct Onboarding {
     pub left_over: Vec<usize>,
 }
 
+/// The set-up that onboarding and a patch are for.
+///
+/// # Errors
+/// [`Error::Usage`] with a chat template: the guide and the patch are of LLaVA's code.
+pub fn llava_setup(setup: &Setup) -> Result<LlavaSetup> {
+    setup.to_llava().ok_or_else(|| {
+        Error::Usage(format!(
+            "onboard and patch write LLaVA's templates and rules; with {} there is nothing to write",
+            setup.template_name()
+        ))
+    })
+}
+
 /// Works out and proves a set-up for a tokenizer, starting from `setup`. `plain` of stage 1 stays as it is.
 ///
 /// # Errors
 /// [`Error::Usage`] when no combination works: the message says how many were tried.
-pub fn onboard(setup: &Setup, samples: &[Sample]) -> Result<Onboarding> {
-    let plan = Plan::of(setup);
+pub fn onboard(setup: &LlavaSetup, samples: &[Sample]) -> Result<Onboarding> {
     let (kind, reasons) = kind_of(&setup.tokenizer);
     let tried: Vec<&Sample> = samples.iter().take(TRIED).collect();
-    let search = fix_search(&plan, &tried);
-    let search = if search.best.is_some() { search } else { fix_search(&plan, &[]) };
-    let fix = chosen(&plan, search).ok_or_else(|| {
+    let search = fix_search(setup, &tried);
+    let search = if search.best.is_some() { search } else { fix_search(setup, &[]) };
+    let fix = chosen(setup, search).ok_or_else(|| {
         Error::Usage(format!(
             "no combination of rule, separator and tokens works for {}",
             setup.tokenizer.name
         ))
     })?;
-    let (proposal, _) = fix.apply(&plan, samples)?;
+    let (proposal, _) = fix.apply(setup, samples)?;
     let all: Vec<usize> = (0..samples.len()).collect();
-    let effect = what_if(&plan, &fix, samples, &all)?;
+    let effect = what_if(setup, &fix, samples, &all)?;
     let left_over = all.into_iter().filter(|i| !is_right(&proposal, samples, *i)).collect();
-    let tokens = proposed_tokens(&plan, &proposal);
+    let tokens = proposed_tokens(setup, &proposal);
     let warnings = warnings(&proposal, &tokens);
     Ok(Onboarding {
         kind,
@@ -86,7 +97,7 @@ pub fn onboard(setup: &Setup, samples: &[Sample]) -> Result<Onboarding> {
         tokens,
         warnings,
         delta_fits: DeltaFits::measure(&proposal),
-        plan: proposal,
+        setup: proposal,
         fix,
         effect,
         left_over,
@@ -97,16 +108,15 @@ pub fn onboard(setup: &Setup, samples: &[Sample]) -> Result<Onboarding> {
 const TRIED: usize = 48;
 
 /// The smallest working change, but one with a pad of its own before one that pads with eos.
-fn chosen(plan: &Plan, search: Search) -> Option<Fix> {
+fn chosen(setup: &LlavaSetup, search: Search) -> Option<Fix> {
     let mut working: Vec<Fix> = search.best.into_iter().chain(search.others).collect();
-    let own_pad =
-        |fix: &Fix| fix.apply(plan, &[]).is_ok_and(|(plan, _)| pad_is_distinct(&plan.setup.tokenizer));
+    let own_pad = |fix: &Fix| fix.apply(setup, &[]).is_ok_and(|(setup, _)| pad_is_distinct(&setup.tokenizer));
     let at = working.iter().position(own_pad).unwrap_or(0);
     (at < working.len()).then(|| working.swap_remove(at))
 }
 
-fn is_right(plan: &Plan, samples: &[Sample], index: usize) -> bool {
-    samples.get(index).is_some_and(|s| super::what_if::label_verdict(plan, &plan.inspect(s)).right)
+fn is_right(setup: &LlavaSetup, samples: &[Sample], index: usize) -> bool {
+    samples.get(index).is_some_and(|s| super::what_if::label_verdict(setup, &setup.inspect(s)).right)
 }
 
 /// The kind of a tokenizer, with the facts that decide it.
@@ -144,8 +154,8 @@ pub fn kind_of(tokenizer: &Tokenizer) -> (TokenizerKind, Vec<String>) {
 }
 
 /// The tokens that the proposal gives to roles, new or not.
-fn proposed_tokens(before: &Plan, after: &Plan) -> Vec<TokenProposal> {
-    let (old, new) = (&before.setup.tokenizer, &after.setup.tokenizer);
+fn proposed_tokens(before: &LlavaSetup, after: &LlavaSetup) -> Vec<TokenProposal> {
+    let (old, new) = (&before.tokenizer, &after.tokenizer);
     let changed = [Role::Unk, Role::Eos, Role::Pad].into_iter();
     changed
         .filter_map(|role| {
@@ -154,16 +164,16 @@ fn proposed_tokens(before: &Plan, after: &Plan) -> Vec<TokenProposal> {
                 role: role.name(),
                 content: token.content.clone(),
                 id: new.role_id(role),
-                new: before.setup.base.token_to_id(&token.content).is_none()
+                new: before.base.token_to_id(&token.content).is_none()
                     || old.token_to_id(&token.content).is_none(),
             })
         })
         .collect()
 }
 
-fn warnings(proposal: &Plan, tokens: &[TokenProposal]) -> Vec<String> {
+fn warnings(proposal: &LlavaSetup, tokens: &[TokenProposal]) -> Vec<String> {
     let mut warnings = Vec::new();
-    let rows = proposal.setup.tokenizer.embedding_rows;
+    let rows = proposal.tokenizer.embedding_rows;
     let has_row = |id: Option<u32>| {
         rows.zip(id).is_some_and(|(rows, id)| usize::try_from(id).is_ok_and(|id| id < rows))
     };
@@ -177,14 +187,14 @@ fn warnings(proposal: &Plan, tokens: &[TokenProposal]) -> Vec<String> {
             token.id.map_or(0, |id| u64::from(id) + 1),
         ));
     }
-    if !pad_is_distinct(&proposal.setup.tokenizer) {
+    if !pad_is_distinct(&proposal.tokenizer) {
         warnings.push("pad is eos: every eos of a conversation gets attention 0 in a batch".to_string());
     }
     warnings
 }
 
 /// All tokens that the proposal gives to roles, those of the set-up first; a role that both name keeps the later one.
-pub fn proposal_tokens(setup: &Setup, onboarding: &Onboarding) -> Vec<(Role, TokenChoice)> {
+pub fn proposal_tokens(setup: &LlavaSetup, onboarding: &Onboarding) -> Vec<(Role, TokenChoice)> {
     let new = token_changes(&onboarding.fix);
     let mut tokens = setup.overrides.clone();
     tokens.retain(|(role, _)| !new.iter().any(|(other, _)| other == role));

@@ -5,23 +5,23 @@
 
 use serde::Serialize;
 
+use super::arithmetic::has_two_separators;
 use super::content::Content;
 use super::delta_fit::conversations;
 use super::fix::{Change, Fix};
-use super::plan::{Counting, Plan};
 use super::probe::strips_space;
 use super::tokens::{new_pad, pad_is_distinct, spare_tokens, stop_token, unk_is_distinct};
 use super::what_if::label_verdict;
 use crate::chat::Sample;
 use crate::labels::Rule;
 use crate::labels::rules::two::{Offsets, TwoRule};
-use crate::setup::TokenChoice;
+use crate::setup::{LlavaSetup, TokenChoice};
 use crate::tokenizer::{Role, Tokenizer};
 
 /// What the search found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Search {
-    /// The smallest change that works; empty changes when the plan works as it is; `None` when nothing does.
+    /// The smallest change that works; empty changes when the set-up works as it is; `None` when nothing does.
     pub best: Option<Fix>,
     /// Other working changes, by size.
     pub others: Vec<Fix>,
@@ -43,9 +43,9 @@ type Priced = (usize, Vec<Change>);
 /// Searches for the smallest change that makes all `samples` match with right masks.
 ///
 /// Samples that no rule can label (a separator or pad in a text, an empty answer) are left out.
-pub fn fix_search(plan: &Plan, samples: &[&Sample]) -> Search {
-    let mut search = search_for(plan, samples, OTHERS, &|| false);
-    if let Some(changed) = search.best.as_ref().and_then(|best| changed(plan, &best.changes)) {
+pub fn fix_search(setup: &LlavaSetup, samples: &[&Sample]) -> Search {
+    let mut search = search_for(setup, samples, OTHERS, &|| false);
+    if let Some(changed) = search.best.as_ref().and_then(|best| changed(setup, &best.changes)) {
         let wrong = |s: &&&Sample| !label_verdict(&changed, &changed.inspect(s)).right;
         search.left_over = samples.iter().filter(wrong).count();
     }
@@ -54,35 +54,40 @@ pub fn fix_search(plan: &Plan, samples: &[&Sample]) -> Search {
 
 /// The smallest change alone, for somebody who waits: `cancelled` is asked between combinations. `None` where nothing
 /// works or nothing has to change.
-pub fn quick_fix(plan: &Plan, samples: &[&Sample], cancelled: &dyn Fn() -> bool) -> Option<Fix> {
-    search_for(plan, samples, 0, cancelled).best.filter(|fix| !fix.changes.is_empty())
+pub fn quick_fix(setup: &LlavaSetup, samples: &[&Sample], cancelled: &dyn Fn() -> bool) -> Option<Fix> {
+    search_for(setup, samples, 0, cancelled).best.filter(|fix| !fix.changes.is_empty())
 }
 
 /// The same, ended as soon as the smallest change is found: what a doctor's visit needs.
-pub fn smallest_fix(plan: &Plan, samples: &[&Sample]) -> Search {
-    search_for(plan, samples, 0, &|| false)
+pub fn smallest_fix(setup: &LlavaSetup, samples: &[&Sample]) -> Search {
+    search_for(setup, samples, 0, &|| false)
 }
 
-fn search_for(plan: &Plan, samples: &[&Sample], others: usize, cancelled: &dyn Fn() -> bool) -> Search {
+fn search_for(
+    setup: &LlavaSetup,
+    samples: &[&Sample],
+    others: usize,
+    cancelled: &dyn Fn() -> bool,
+) -> Search {
     let plain = conversations();
     let mut search = Search { best: None, others: Vec::new(), tried: 0, left_over: 0 };
-    for stage in [known_rules(plan), other_numbers(plan)] {
-        let mut combinations = combine(plan, stage);
+    for stage in [known_rules(setup), other_numbers(setup)] {
+        let mut combinations = combine(setup, stage);
         combinations.sort_by_key(|(price, _)| *price);
         for (_, changes) in combinations {
             if cancelled() {
                 return search;
             }
             search.tried += 1;
-            let Some(changed) = changed(plan, &changes) else { continue };
-            let template = &changed.setup.template;
+            let Some(changed) = changed(setup, &changes) else { continue };
+            let template = &changed.labelling.template;
             let judged = samples
                 .iter()
                 .copied()
                 .filter(|s| Content::of(s, template).is_plain() && !names_token(&changed, s));
             let works = plain.iter().chain(judged).all(|s| works(&changed, s));
             if works {
-                let fix = Fix::proposed(plan, changes);
+                let fix = Fix::proposed(setup, changes);
                 match search.best {
                     None => search.best = Some(fix),
                     Some(_) => search.others.push(fix),
@@ -99,14 +104,14 @@ fn search_for(plan: &Plan, samples: &[&Sample], others: usize, cancelled: &dyn F
     search
 }
 
-fn changed(plan: &Plan, changes: &[Change]) -> Option<Plan> {
-    changes.iter().try_fold(plan.clone(), |plan, change| change.apply(plan)).ok()
+fn changed(setup: &LlavaSetup, changes: &[Change]) -> Option<LlavaSetup> {
+    changes.iter().try_fold(setup.clone(), |setup, change| change.apply(setup)).ok()
 }
 
 /// True when a text holds the pad token, or one of a role that has no id (4.31 raises there): such a sample says
 /// nothing about a rule.
-fn names_token(plan: &Plan, sample: &Sample) -> bool {
-    let tokenizer = &plan.setup.tokenizer;
+fn names_token(setup: &LlavaSetup, sample: &Sample) -> bool {
+    let tokenizer = &setup.tokenizer;
     [Role::Pad, Role::Unk].into_iter().any(|role| {
         let token = tokenizer.special.get(role);
         let stands_out = role == Role::Pad || tokenizer.role_id(role).is_none();
@@ -117,22 +122,22 @@ fn names_token(plan: &Plan, sample: &Sample) -> bool {
 }
 
 /// Right labels, and eos as the last supervised token of the conversation.
-fn works(plan: &Plan, sample: &Sample) -> bool {
-    let inspection = plan.inspect(sample);
-    if !plan.is_two() || !label_verdict(plan, &inspection).right {
+fn works(setup: &LlavaSetup, sample: &Sample) -> bool {
+    let inspection = setup.inspect(sample);
+    if !has_two_separators(setup) || !label_verdict(setup, &inspection).right {
         return false;
     }
     let Ok(labelled) = &inspection.result else { return false };
-    let eos = plan.setup.tokenizer.role_id(Role::Eos).map(i64::from);
-    let cut = labelled.input_ids.len() >= plan.setup.options.model_max_length;
+    let eos = setup.tokenizer.role_id(Role::Eos).map(i64::from);
+    let cut = labelled.input_ids.len() >= setup.labelling.options.model_max_length;
     cut || labelled.labels.iter().rev().find(|label| **label >= 0).copied() == eos
 }
 
 /// All combinations of separators and tokens with some rules.
-fn combine(plan: &Plan, rules: Vec<Priced>) -> Vec<Priced> {
+fn combine(setup: &LlavaSetup, rules: Vec<Priced>) -> Vec<Priced> {
     let mut all = Vec::new();
-    for (stop_price, stop) in stops(plan) {
-        for (pad_price, pad) in pads(&plan.setup.tokenizer) {
+    for (stop_price, stop) in stops(setup) {
+        for (pad_price, pad) in pads(&setup.tokenizer) {
             for (rule_price, rule) in &rules {
                 let changes = [stop.clone(), pad.clone(), rule.clone()].concat();
                 // What works as it is needs no change, whatever could be nicer.
@@ -145,16 +150,16 @@ fn combine(plan: &Plan, rules: Vec<Priced>) -> Vec<Priced> {
 }
 
 /// The separator as it is, or the tokenizer's true eos; another template where this one has no sep2.
-fn stops(plan: &Plan) -> Vec<Priced> {
-    let tokenizer = &plan.setup.tokenizer;
+fn stops(setup: &LlavaSetup) -> Vec<Priced> {
+    let tokenizer = &setup.tokenizer;
     let Some(stop) = stop_token(tokenizer) else { return vec![(0, Vec::new())] };
     let mut separator = Vec::new();
-    if !plan.is_two() {
+    if !has_two_separators(setup) {
         separator = vec![Change::Template("vicuna_v1".to_string()), Change::Sep2(stop.clone())];
-    } else if plan.setup.template.sep2.as_deref() != Some(stop.as_str()) {
+    } else if setup.labelling.template.sep2.as_deref() != Some(stop.as_str()) {
         separator = vec![Change::Sep2(stop.clone())];
     }
-    let price = if plan.is_two() { separator.len() } else { 3 };
+    let price = if has_two_separators(setup) { separator.len() } else { 3 };
     let with_eos = |choice: TokenChoice| {
         (price + 1, [vec![Change::Token(Role::Eos, choice)], separator.clone()].concat())
     };
@@ -202,20 +207,20 @@ fn pads(tokenizer: &Tokenizer) -> Vec<Priced> {
 }
 
 /// The known functions, the running one first.
-fn known_rules(plan: &Plan) -> Vec<Priced> {
+fn known_rules(setup: &LlavaSetup) -> Vec<Priced> {
     let mut rules: Vec<Priced> = Vec::new();
-    if plan.counting.two().is_some() {
+    if setup.labelling.rule.two().is_some() {
         rules.push((0, Vec::new()));
     }
     let known = [(Rule::V1, 1), (Rule::Phi, 1), (Rule::PhiCount, 2), (Rule::LlavaV1, 2)];
-    let others = known.into_iter().filter(|(rule, _)| plan.counting != Counting::Named(*rule));
+    let others = known.into_iter().filter(|(rule, _)| !setup.labelling.rule.is(*rule));
     rules.extend(others.map(|(rule, price)| (price, vec![Change::Rule(rule)])));
     rules
 }
 
 /// Numbers that no known function has.
-fn other_numbers(plan: &Plan) -> Vec<Priced> {
-    let can_correct = plan.setup.tokenizer.facts.legacy == Some(false);
+fn other_numbers(setup: &LlavaSetup) -> Vec<Priced> {
+    let can_correct = setup.tokenizer.facts.legacy == Some(false);
     let mut rules = Vec::new();
     for start in 0..=1 {
         for round in -1..=2 {

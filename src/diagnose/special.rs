@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::tokens::{Reserved, reserved_tokens};
+use crate::labelling::Labelling;
 use crate::setup::Setup;
 use crate::tokenizer::{IdStatistics, Role, SpecialToken, TokenId, Tokenizer};
 
@@ -110,9 +111,9 @@ fn listed(tokenizer: &Tokenizer) -> Vec<ListedToken> {
 
 /// The separator as it stands behind an answer: a token there may join with what comes before it.
 fn separator(setup: &Setup) -> Option<SeparatorTruth> {
-    let text = match &setup.chat {
-        Some(method) => method.markers(&*setup.tokenizer).ok()?.end_of_turn,
-        None => setup.template.sep2.clone(),
+    let text = match &setup.labelling {
+        Labelling::Chat(method) => method.markers(&*setup.tokenizer).ok()?.end_of_turn,
+        Labelling::Llava(llava) => llava.template.sep2.clone(),
     };
     let text = text.filter(|s| !s.is_empty())?;
     let word = "word";
@@ -132,7 +133,7 @@ fn notes(setup: &Setup, token_report: &TokenReport) -> Vec<TokenNote> {
     let content = |role| tokenizer.special.get(role).map_or("None".to_string(), |t| t.content.clone());
     if id(Role::Pad).is_some() && id(Role::Pad) == id(Role::Eos) {
         let pad = content(Role::Pad);
-        match setup.chat {
+        match setup.chat() {
             Some(_) => say(
                 TokenVerdict::Warn,
                 format!("pad equals eos ({pad}): a collator that masks pad ids never teaches the stop"),
@@ -146,12 +147,12 @@ fn notes(setup: &Setup, token_report: &TokenReport) -> Vec<TokenNote> {
     if id(Role::Pad).is_none() {
         say(TokenVerdict::Warn, "pad is None: the training code compares every id with it".to_string());
     }
-    if tokenizer.special.get(Role::Unk).is_none() && setup.chat.is_none() {
+    if tokenizer.special.get(Role::Unk).is_none() && setup.llava().is_some() {
         let text = "unk is None: `pad_token = unk_token` of the training code leaves pad without a token";
         say(TokenVerdict::Warn, text.to_string());
     }
     if let Some(separator) = &token_report.separator {
-        let name = if setup.chat.is_some() { "the end of a turn," } else { "sep2" };
+        let name = if setup.chat().is_some() { "the end of a turn," } else { "sep2" };
         match separator.ids.as_slice() {
             _ if separator.is_eos => {}
             [_] => say(

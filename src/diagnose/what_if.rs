@@ -5,10 +5,10 @@ use serde::Serialize;
 
 use super::fix::{Change, Fix};
 use super::layout::{check_mask, turns};
-use super::plan::Plan;
 use crate::chat::Sample;
 use crate::error::Result;
 use crate::labels::Inspection;
+use crate::setup::LlavaSetup;
 
 /// What a change did to the samples that were tried.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -36,21 +36,21 @@ pub struct LabelVerdict {
 }
 
 /// Judges one inspected sample. A rule without turns in its prompt is taken at its word.
-pub fn label_verdict(plan: &Plan, inspection: &Inspection) -> LabelVerdict {
+pub fn label_verdict(setup: &LlavaSetup, inspection: &Inspection) -> LabelVerdict {
     let Ok(labelled) = &inspection.result else {
         return LabelVerdict { right: false, supervised: 0 };
     };
-    let mask_right = turns(plan, inspection).is_none_or(|t| check_mask(labelled, t).is_right());
+    let mask_right = turns(setup, inspection).is_none_or(|t| check_mask(labelled, t).is_right());
     LabelVerdict { right: !labelled.mismatch && mask_right, supervised: labelled.supervised() }
 }
 
-/// Labels samples under both plans, side by side. `indices` says which to try.
+/// Labels samples under both set-ups, side by side. `indices` says which to try.
 ///
 /// # Errors
 /// As [`Fix::apply`].
-pub fn what_if(plan: &Plan, fix: &Fix, samples: &[Sample], indices: &[usize]) -> Result<Effect> {
-    let before = |index: usize| Some(judge(plan, samples.get(index)?));
-    what_if_from(plan, fix, samples, indices, before)
+pub fn what_if(setup: &LlavaSetup, fix: &Fix, samples: &[Sample], indices: &[usize]) -> Result<Effect> {
+    let before = |index: usize| Some(judge(setup, samples.get(index)?));
+    what_if_from(setup, fix, samples, indices, before)
 }
 
 /// The same where the state before the change is known.
@@ -58,13 +58,13 @@ pub fn what_if(plan: &Plan, fix: &Fix, samples: &[Sample], indices: &[usize]) ->
 /// # Errors
 /// As [`Fix::apply`].
 pub fn what_if_from(
-    plan: &Plan,
+    setup: &LlavaSetup,
     fix: &Fix,
     samples: &[Sample],
     indices: &[usize],
     before: impl Fn(usize) -> Option<LabelVerdict> + Sync,
 ) -> Result<Effect> {
-    let (after_plan, kept) = fix.apply(plan, samples)?;
+    let (changed, kept) = fix.apply(setup, samples)?;
     let only_data = fix.changes.iter().all(|change| matches!(change, Change::Drop(_)));
     let parts: Vec<Effect> = indices
         .par_iter()
@@ -75,7 +75,7 @@ pub fn what_if_from(
                 let supervised_before = before.supervised;
                 return Some(Effect { tried: 1, dropped: 1, supervised_before, ..Effect::default() });
             }
-            let after = if only_data { before } else { judge(&after_plan, sample) };
+            let after = if only_data { before } else { judge(&changed, sample) };
             Some(Effect {
                 tried: 1,
                 repaired: usize::from(!before.right && after.right),
@@ -90,8 +90,8 @@ pub fn what_if_from(
     Ok(parts.into_iter().fold(Effect::default(), Effect::plus))
 }
 
-fn judge(plan: &Plan, sample: &Sample) -> LabelVerdict {
-    label_verdict(plan, &plan.inspect(sample))
+fn judge(setup: &LlavaSetup, sample: &Sample) -> LabelVerdict {
+    label_verdict(setup, &setup.inspect(sample))
 }
 
 impl Effect {

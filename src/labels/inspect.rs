@@ -3,9 +3,8 @@
 use std::borrow::Cow;
 
 use super::rules::mpt::MptRule;
-use super::rules::two::TwoRule;
 use super::rules::{RuleInput, llama_2, mpt, plain, v0};
-use super::{Inspection, Labelled, PythonError, Rule, multimodal};
+use super::{Inspection, Labelled, PythonError, Rule, RuleChoice, multimodal};
 use crate::chat::{Prompt, PromptLayout, Sample, Template, Turn, build_messages, speaker_prompt};
 use crate::tokenizer::Tokenizer;
 
@@ -26,20 +25,21 @@ impl Default for PromptOptions {
     }
 }
 
-/// Labels of one sample.
+/// Labels of one sample. Reports name a rule of one's own numbers `custom`.
 pub fn inspect(
     tokenizer: &Tokenizer,
     template: &Template,
-    rule: Rule,
+    rule: impl Into<RuleChoice>,
     options: &PromptOptions,
     sample: &Sample,
 ) -> Inspection {
+    let rule = rule.into();
     inspection(template, options, sample, rule.name(), |turns, prompt_out| match rule {
-        Rule::Plain => {
+        RuleChoice::Named(Rule::Plain) => {
             let prompt = prompt_out.insert(plain::prompt(template, turns)?);
             plain::label(tokenizer, &prompt.text)
         }
-        Rule::V0 => {
+        RuleChoice::Named(Rule::V0) => {
             let prompt = prompt_out.insert(speaker_prompt(template, turns));
             let has_image = sample.has_image;
             let input = RuleInput { tokenizer, template, options, prompt: &prompt.text, has_image };
@@ -54,28 +54,13 @@ pub fn inspect(
     })
 }
 
-/// Labels of one sample under a rule of its own numbers, which reports name `custom`.
-pub fn inspect_two(
-    tokenizer: &Tokenizer,
-    template: &Template,
-    two: TwoRule,
-    options: &PromptOptions,
-    sample: &Sample,
-) -> Inspection {
-    inspection(template, options, sample, "custom", |turns, prompt_out| {
-        let prompt = prompt_out.insert(template.prompt(&build_messages(turns)?)?);
-        let has_image = sample.has_image;
-        two.label(RuleInput { tokenizer, template, options, prompt: &prompt.text, has_image })
-    })
-}
-
 /// A rule that counts rounds of the template's own prompt.
-fn counted(rule: Rule, input: RuleInput<'_>) -> Result<Labelled, PythonError> {
+fn counted(rule: RuleChoice, input: RuleInput<'_>) -> Result<Labelled, PythonError> {
     match rule {
-        Rule::Llama2 => llama_2::label(input),
-        Rule::Mpt => mpt::label(MptRule::MoeLlava, input),
-        Rule::LlavaMpt => mpt::label(MptRule::Llava, input),
-        rule => match TwoRule::of(rule) {
+        RuleChoice::Named(Rule::Llama2) => llama_2::label(input),
+        RuleChoice::Named(Rule::Mpt) => mpt::label(MptRule::MoeLlava, input),
+        RuleChoice::Named(Rule::LlavaMpt) => mpt::label(MptRule::Llava, input),
+        rule => match rule.two() {
             Some(two) => two.label(input),
             None => Err(PythonError::new("NotImplementedError", rule.name())),
         },

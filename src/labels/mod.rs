@@ -16,6 +16,6 @@ pub mod rules;
 pub use crate::python::PythonError;
 pub use collate::{Batch, collate};
 pub use encode::{PromptIds, image_ids, piece_len, text_ids};
-pub use inspect::{PromptOptions, inspect, inspect_two};
+pub use inspect::{PromptOptions, inspect};
 pub use outcome::*;
-pub use rule::Rule;
+pub use rule::{Rule, RuleChoice};

@@ -16,11 +16,9 @@ pub const UNFIT: &str = "DoesNotApply";
 pub const TEMPLATE_LIMIT: &str = "TemplateLimit";
 
 impl Method {
-    /// Labels of one sample.
+    /// Labels of one sample that is a conversation; [`crate::labelling::Labelling::inspect`] also takes records that
+    /// bring labels of their own.
     pub fn inspect(&self, tokenizer: &Tokenizer, sample: &chat::Sample) -> Inspection {
-        if let Some(inspection) = super::inspect_preset_labels(tokenizer, sample, Some(self)) {
-            return inspection;
-        }
         let conversation = self.with_kwargs(sample.conversation().unwrap_or_default().into_owned());
         let prompt = match sample.body {
             Body::PromptCompletion { prompt, .. } => prompt,

@@ -58,7 +58,7 @@ fn cell(pair: &Pair) -> (String, String, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnose::{Plan, align_tokens};
+    use crate::diagnose::align_tokens;
     use crate::samples;
     use crate::setup::{Request, load_tokenizer, resolve};
     use std::ops::ControlFlow;
@@ -71,7 +71,7 @@ mod tests {
         let setup = resolve(&base, &request).expect("resolves");
         let samples = samples::conversations().expect("embedded");
         let sample = samples.iter().find(|s| s.id == "no-image").expect("is there");
-        let rounds = align_tokens(&Plan::of(&setup), &setup.inspect(sample));
+        let rounds = align_tokens(&setup, &setup.inspect(sample));
         assert!(rounds.len() > 1);
         for round in &rounds {
             let lines = aligned_lines(round, 60);

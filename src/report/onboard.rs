@@ -33,9 +33,7 @@ pub fn onboarding_lines(onboarding: &Onboarding, patch: &Patch, samples: &[Sampl
     let mut steps = Steps::default();
     steps.step("which kind of tokenizer is it");
     let kind = match onboarding.kind {
-        TokenizerKind::CanAdd if onboarding.plan.setup.base.facts.can_add_tokens => {
-            "it can add special tokens"
-        }
+        TokenizerKind::CanAdd if onboarding.setup.base.facts.can_add_tokens => "it can add special tokens",
         TokenizerKind::CanAdd => "one of its reserved tokens gets the role",
         TokenizerKind::CannotAdd => "it cannot add tokens: an existing one gets the role",
         TokenizerKind::LlamaLike => "it behaves like Llama's: nothing to add",
@@ -43,7 +41,7 @@ pub fn onboarding_lines(onboarding: &Onboarding, patch: &Patch, samples: &[Sampl
     steps.say(format!("{kind}: {}", onboarding.reasons.join("; ")), Verdict::Note);
     tokens(&mut steps, onboarding);
     steps.step("a template whose last separator is the true eos");
-    let template = &onboarding.plan.setup.template;
+    let template = &onboarding.setup.labelling.template;
     let sep2 = template.sep2.as_deref().unwrap_or("none");
     steps.say(format!("like {}, with sep2 = {sep2}", template.name), Verdict::Note);
     rule(&mut steps, onboarding);
@@ -69,18 +67,18 @@ fn tokens(steps: &mut Steps, onboarding: &Onboarding) {
 
 fn rule(steps: &mut Steps, onboarding: &Onboarding) {
     steps.step("a preprocess function with the right start and offsets");
-    let counting = onboarding.plan.counting;
-    let name = match counting.two() {
+    let rule = onboarding.setup.labelling.rule;
+    let name = match rule.two() {
         Some(two) => format!(
             "rule {}: cur_len starts at {}; round {:+}, instruction {:+} (with an image {:+} and {:+})",
-            counting.name(),
+            rule.name(),
             two.start,
             two.text.round,
             two.text.instruction,
             two.image.round,
             two.image.instruction
         ),
-        None => format!("rule {}", counting.name()),
+        None => format!("rule {}", rule.name()),
     };
     steps.say(name, Verdict::Note);
     let change = match onboarding.fix.changes.is_empty() {

@@ -6,7 +6,7 @@ use super::mask::{look_at, state_text};
 use super::paint::Meaning;
 use super::{Paint, aligned_lines};
 use crate::chat::Sample;
-use crate::diagnose::{PairedRound, Plan, align_tokens, alignment_line};
+use crate::diagnose::{PairedRound, align_tokens, alignment_line};
 use crate::labels::{IGNORE_INDEX, IMAGE_TOKEN_INDEX, Inspection, Labelled, Segment, SegmentKind, Stop};
 use crate::scan::Look;
 use crate::setup::Setup;
@@ -37,7 +37,7 @@ pub fn sample_text(
         Err(error) => {
             let line = text::plain(&format!("✗ {}: {}", error.kind, error.message));
             writeln!(out, "  {}", paint.paint(&line, Meaning::Bad, false))?;
-            return match setup.chat {
+            return match setup.chat() {
                 Some(_) => writeln!(out),
                 None => writeln!(out, "  the training code replaces this sample by a random other one\n"),
             };
@@ -63,7 +63,7 @@ pub fn sample_text(
         writeln!(out, "  {}", text::plain(&line))?;
     }
     if labelled.mismatch || labelled.cur_len != labelled.total_len {
-        let parted = align_tokens(&Plan::of(setup), inspection).into_iter();
+        let parted = align_tokens(setup, inspection).into_iter();
         let differs = |r: &PairedRound| r.alignment.off != 0 || r.alignment.difference.is_some();
         for round in parted.filter(differs) {
             writeln!(out, "  aligned    {}", text::plain(&alignment_line(&round.alignment)))?;
@@ -158,7 +158,8 @@ pub fn glyph_text(bytes: &[u8]) -> String {
 pub(super) fn stop_line(setup: &Setup, labelled: &Labelled) -> Option<String> {
     match labelled.stop {
         Stop::Parts { round, parts } => {
-            let mark = setup.rule.answer_mark(&setup.template);
+            let llava = setup.llava()?;
+            let mark = llava.rule.answer_mark(&llava.template);
             let n = round + 1;
             Some(format!(
                 "stop       round {n} splits into {parts} parts at {mark:?}, not 2: nothing after it counts"

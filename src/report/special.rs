@@ -28,7 +28,7 @@ pub fn special_text(out: &mut dyn Write, setup: &Setup, paint: Paint) -> std::io
         max => max.to_string(),
     };
     // The training code gives its own length to the tokenizer it loads.
-    let trained = setup.options.model_max_length;
+    let trained = setup.model_max_length();
     let cut = match facts.model_max_length == trained as u128 {
         true => String::new(),
         false => format!(" in its files, {trained} in training"),

@@ -27,7 +27,7 @@ pub use work::perform;
 use crate::app::{App, DataSource};
 use crate::error::{Error, Result};
 use crate::moe::backbone::DeviceChoice;
-use crate::setup::{Request, SAMPLE_PREFIX};
+use crate::setup::Request;
 
 /// How the screen is started.
 #[derive(Debug, Clone, Default)]
@@ -49,7 +49,7 @@ pub struct RunOptions {
 impl RunOptions {
     /// The state to begin with.
     fn app(&self) -> App {
-        let built_in = match self.request.template.starts_with(SAMPLE_PREFIX) {
+        let built_in = match self.request.template.is_built_in() {
             true => DataSource::EmbeddedMessages,
             false => DataSource::Embedded,
         };

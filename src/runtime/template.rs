@@ -8,7 +8,7 @@ use crate::setup::ChatOptions;
 /// Renders a sample with a source in the making. A hostile source ends by fuel, size or depth.
 pub fn render(work: &RenderWork) -> Rendered {
     let plain = |message: &str| TemplateProblem { line: None, message: message.to_string() };
-    let method = work.setup.chat.as_ref().ok_or_else(|| plain("the set-up has no chat template"))?;
+    let method = work.setup.chat().ok_or_else(|| plain("the set-up has no chat template"))?;
     let conversation = work.sample.conversation().ok_or_else(|| plain("this record holds no messages"))?;
     let template =
         ChatTemplate::new("template", &work.source, ChatOptions::default().clock).map_err(|e| problem(&e))?;

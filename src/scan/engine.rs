@@ -18,7 +18,7 @@ use super::report::{Counted, Lengths, Report};
 use crate::chat::layout::Layout;
 use crate::chat::{PlainRecord, Sample, sample_of};
 use crate::data::Record;
-use crate::diagnose::{Attribution, CHECKS, Plan, RuleHit, Verdict};
+use crate::diagnose::{Attribution, CHECKS, RuleHit, Verdict};
 use crate::error::{Error, Result};
 use crate::labels::{IGNORE_INDEX, Inspection, Labelled};
 use crate::setup::Setup;
@@ -154,7 +154,7 @@ struct Analyzed {
 impl Scanner {
     /// A scanner for a set-up. Encodes some hundred texts to see whether the quick way can be gone.
     pub fn new(setup: Arc<Setup>, source_key: Option<String>, layout: Option<Layout>) -> Self {
-        let attribution = Arc::new(Attribution::new(Plan::of(&setup)));
+        let attribution = Arc::new(Attribution::new(&setup));
         Self { setup, attribution, source_key, layout, quick: Err(String::new()) }
             .with_mode(ScanMode::default())
     }
@@ -181,17 +181,11 @@ impl Scanner {
         &self.setup
     }
 
-    /// The same, open to change.
-    pub(super) fn plan(&self) -> &Plan {
-        self.attribution.plan()
-    }
-
     /// A report without any sample.
     pub fn empty(&self) -> Report {
         let setup = &self.setup;
-        let most = setup.options.model_max_length;
-        let rule = if setup.chat.is_some() { setup.rule_name() } else { self.plan().counting.name() };
-        Report::new(&setup.tokenizer.name, setup.template_name(), rule, most)
+        let most = setup.model_max_length();
+        Report::new(&setup.tokenizer.name, setup.template_name(), setup.rule_name(), most)
     }
 
     /// Parses, labels and diagnoses records on all cores; the result does not depend on how many there are, nor on
@@ -367,9 +361,8 @@ impl Scanner {
 
     fn lengths<'a>(&self, labelled: &Labelled, learned: &'a [Range<usize>]) -> Lengths<'a> {
         let would = labelled.labels_before_check.iter().filter(|l| **l != IGNORE_INDEX).count();
-        let most = i64::try_from(self.setup.options.model_max_length).unwrap_or(i64::MAX);
-        let compared = labelled.cur_len.is_some_and(|cur| cur < most);
-        let compared = compared && self.setup.chat.is_none() && self.plan().arithmetic(false).is_some();
+        let most = i64::try_from(self.setup.model_max_length()).unwrap_or(i64::MAX);
+        let compared = self.attribution.counts() && labelled.cur_len.is_some_and(|cur| cur < most);
         let delta = labelled.cur_len.zip(labelled.total_len).map(|(cur, total)| cur - total);
         Lengths {
             tokens: labelled.input_ids.len(),

@@ -86,12 +86,9 @@ impl FastLabeler {
     /// # Errors
     /// The reason, in a sentence for people.
     pub fn new(setup: &Setup) -> Result<Self, String> {
-        if setup.chat.is_some() {
-            return Err("a chat template is labelled by its strategy".to_string());
-        }
-        let template = &setup.template;
-        let two = setup.numbers.or_else(|| TwoRule::of(setup.rule));
-        let two = two.ok_or_else(|| format!("the rule {} is no two-separator rule", setup.rule.name()))?;
+        let llava = setup.llava().ok_or("a chat template is labelled by its strategy")?;
+        let (template, rule) = (&llava.template, llava.rule);
+        let two = rule.two().ok_or_else(|| format!("the rule {} is no two-separator rule", rule.name()))?;
         let (SeparatorStyle::Two, Some(sep2)) = (template.style, template.sep2.clone()) else {
             return Err(format!("the template {} has not two separators", template.name));
         };
@@ -133,11 +130,11 @@ impl FastLabeler {
             mark_head: mark.len() - 1,
             sep2,
             sep2_ids,
-            takes_images: !setup.options.mm_use_im_start_end && !template.version.contains("mmtag"),
+            takes_images: !llava.options.mm_use_im_start_end && !template.version.contains("mmtag"),
             pad,
             bos,
             rows: rows.and_then(|rows| TokenId::try_from(rows).ok()),
-            max_length: setup.options.model_max_length,
+            max_length: llava.options.model_max_length,
             encoder,
         })
     }

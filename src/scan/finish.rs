@@ -12,9 +12,9 @@ use super::fix_samples::{FixEffect, FixSample, SampledRecord};
 use super::report::Report;
 use crate::chat::Sample;
 use crate::data::{Place, Record};
-use crate::diagnose::{Change, Fix, Plan, conversations, diagnose_plan, fix_search, label_verdict};
+use crate::diagnose::{Change, Fix, conversations, diagnose_llava, fix_search, label_verdict};
 use crate::labels::Inspection;
-use crate::setup::Setup;
+use crate::setup::{LlavaSetup, Setup};
 
 /// Fixes that are tried at most.
 const MOST_FIXES: usize = 5;
@@ -35,24 +35,24 @@ impl Scanner {
 
     /// The proposals change LLaVA's templates and rules; for a chat template there are none to try.
     fn try_fixes(&self, report: &mut Report) {
-        if self.setup().chat.is_some() {
+        let Some(setup) = self.setup().to_llava() else {
             report.drawn = FixSample::default();
             return;
-        }
-        let plan = self.plan();
-        let fixes: Vec<(Fix, Plan)> = proposals(plan)
+        };
+        let fixes: Vec<(Fix, LlavaSetup)> = proposals(&setup)
             .into_iter()
-            .filter_map(|fix| fix.apply(plan, &[]).ok().map(|(changed, _)| (fix, changed)))
+            .filter_map(|fix| fix.apply(&setup, &[]).ok().map(|(changed, _)| (fix, changed)))
             .collect();
-        let plans: Vec<&Plan> = std::iter::once(plan).chain(fixes.iter().map(|(_, plan)| plan)).collect();
+        let setups: Vec<&LlavaSetup> =
+            std::iter::once(&setup).chain(fixes.iter().map(|(_, changed)| changed)).collect();
         let lots = [&mut report.drawn.lost, &mut report.drawn.sound];
         lots.into_iter().flatten().collect::<Vec<&mut SampledRecord>>().into_par_iter().for_each(|lot| {
             let place = Place { file: String::new(), line: 1, byte: 0, index: 0 };
             let Some(sample) = lot.record.take().and_then(|record| self.sample(place, record)) else {
                 return;
             };
-            let judge = |plan: &&Plan| label_verdict(plan, &plan.inspect(&sample));
-            let all: Vec<_> = plans.iter().map(judge).collect();
+            let judge = |setup: &&LlavaSetup| label_verdict(setup, &setup.inspect(&sample));
+            let all: Vec<_> = setups.iter().map(judge).collect();
             // A sample that learns nothing is as lost as one that the length check loses.
             lot.right =
                 all.iter().map(|label_verdict| label_verdict.right && label_verdict.supervised > 0).collect();
@@ -77,15 +77,15 @@ fn example_place(example: &Example) -> Place {
 }
 
 /// Changes of the set-up that the doctor proposes for conversations made on the spot, the smallest working one first.
-fn proposals(plan: &Plan) -> Vec<Fix> {
+fn proposals(setup: &LlavaSetup) -> Vec<Fix> {
     let samples = conversations();
-    let inspections: Vec<Inspection> = samples.iter().map(|sample| plan.inspect(sample)).collect();
-    if inspections.iter().all(|inspection| label_verdict(plan, inspection).right) {
+    let inspections: Vec<Inspection> = samples.iter().map(|sample| setup.inspect(sample)).collect();
+    if inspections.iter().all(|inspection| label_verdict(setup, inspection).right) {
         return Vec::new();
     }
-    let search = fix_search(plan, &[]);
+    let search = fix_search(setup, &[]);
     let searched = search.best.into_iter().chain(search.others);
-    let found = diagnose_plan(plan.clone(), &samples, &inspections, &[]).findings;
+    let found = diagnose_llava(setup.clone(), &samples, &inspections, &[]).findings;
     let mut fixes: Vec<Fix> = Vec::new();
     for fix in searched.chain(found.into_iter().filter_map(|finding| finding.fix)) {
         let of_data = fix.changes.iter().any(|change| matches!(change, Change::Drop(_)));

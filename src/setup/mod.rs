@@ -1,20 +1,25 @@
-//! From what a user asks for to what labels a sample: tokenizer, overrides, template, rule, options.
+//! From what a user asks for to what labels a sample: tokenizer, overrides, labelling.
 //!
 //! The command line and the screen both make a [`Request`] and get a [`Setup`] from [`resolve`]; neither knows
 //! how the choice was made.
 
 mod chat;
+mod choice;
 mod model;
 mod overrides;
 mod recipe;
 mod request;
+mod resolve;
 mod source;
 mod stop;
 
-pub use chat::{CHAT, ChatOptions, wants_chat};
+pub use crate::samples::SAMPLE_PREFIX;
+pub use chat::ChatOptions;
+pub use choice::{AUTO, CHAT, LabelChoice, NONE, RecipeChoice, TemplateChoice};
 pub use model::{ModelSource, SEEDED_PREFIX, layer_bytes};
 pub use overrides::{OverrideEffect, TokenChoice, apply};
 pub use recipe::{RECIPES, Recipe};
-pub use request::{AUTO, NONE, Request, Setup, TRAINING_MAX_LENGTH, resolve};
-pub use source::{SAMPLE_PREFIX, Watch, files_for, load_other_ways, load_tokenizer};
+pub use request::Request;
+pub use resolve::{LlavaSetup, Setup, TRAINING_MAX_LENGTH, resolve};
+pub use source::{Watch, files_for, load_other_ways, load_tokenizer};
 pub use stop::{StopTokens, stop_tokens};

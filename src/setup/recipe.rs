@@ -1,6 +1,6 @@
 //! The set-up of each known backbone in one word: template, rule and special tokens.
 
-use super::TokenChoice;
+use super::overrides::TokenChoice;
 use crate::tokenizer::{Role, Tokenizer};
 
 /// What the training scripts of one backbone do.

@@ -6,14 +6,11 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::Request;
+use super::request::Request;
 use crate::error::{Error, Result};
 use crate::hub::{HubId, HubOptions, Progress, Wanted, fetch};
-use crate::samples::{SampleTokenizer, TOKENIZERS};
+use crate::samples::{SAMPLE_PREFIX, SampleTokenizer, TOKENIZERS};
 use crate::tokenizer::{FileSet, LoadOptions, Loader, Release, Tokenizer, load};
-
-/// Prefix of an embedded sample.
-pub const SAMPLE_PREFIX: &str = "sample:";
 
 /// Watches a download; `Break` ends it.
 pub type Watch<'a> = &'a mut dyn FnMut(Progress) -> ControlFlow<()>;

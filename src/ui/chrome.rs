@@ -8,7 +8,7 @@ use crate::app::{
 };
 use crate::chat::ReadProgress;
 use crate::hub::{Progress, Stage};
-use crate::setup::{AUTO, SAMPLE_PREFIX, TokenChoice};
+use crate::setup::{RecipeChoice, SAMPLE_PREFIX, TokenChoice};
 use crate::text::width;
 
 /// Tokenizer, class, vocabulary; template, rule, recipe, overrides; all samples.
@@ -338,7 +338,7 @@ fn inset(area: Area) -> Area {
 /// The recipe as it was asked for: `auto (phi)`.
 pub fn recipe_text(app: &App) -> String {
     let chosen = app.shown().and_then(|v| v.setup.recipe).map_or("none", |r| r.name);
-    if app.request.recipe == AUTO { format!("{chosen} (auto)") } else { chosen.to_string() }
+    if app.request.recipe == RecipeChoice::Auto { format!("{chosen} (auto)") } else { chosen.to_string() }
 }
 
 /// How far the loading is that Esc would end.

@@ -22,7 +22,7 @@ use crate::text::{Spaces, glyphs};
 /// Draws the ledger.
 pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes, view: &SampleView) {
     let Some(labelled) = view.labelled() else { return };
-    if view.setup.chat.is_some() {
+    if view.setup.chat().is_some() {
         return super::turn_lengths::draw(canvas, app, panes, view, labelled);
     }
     let area = panes.body;

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use maskscope::chat::{Sample, Template, read_samples};
-use maskscope::diagnose::{DeltaTerms, Plan, Probe, Report, Verdict, diagnose, diagnose_plan};
+use maskscope::diagnose::{Arithmetic, DeltaTerms, Probe, Report, Verdict, diagnose, diagnose_llava};
+use maskscope::labelling::{Labelling, LlavaLabelling};
 use maskscope::labels::{Inspection, PromptOptions, Rule};
-use maskscope::setup::{Setup, apply};
+use maskscope::setup::{LlavaSetup, Setup, apply};
 use maskscope::tokenizer::Tokenizer;
 use rayon::prelude::*;
 use serde_json::Value;
@@ -57,19 +58,9 @@ fn combinations(root: &Path, path: &Path, bases: &mut BTreeMap<String, Arc<Token
         };
         let options = PromptOptions { mm_use_im_start_end: wrapped, ..PromptOptions::default() };
         let tokenizer = Arc::new(tokenizer);
-        let setup = Setup {
-            chat: None,
-            tokenizer,
-            base,
-            template,
-            rule,
-            numbers: None,
-            recipe: None,
-            overrides: wanted,
-            effects,
-            options,
-            notes: Vec::new(),
-        };
+        let labelling = Labelling::Llava(LlavaLabelling { template, rule: rule.into(), options });
+        let (recipe, notes) = (None, Vec::new());
+        let setup = Setup { tokenizer, base, labelling, recipe, overrides: wanted, effects, notes };
         all.push(Combination { name, setup });
     }
     all
@@ -87,7 +78,7 @@ fn structural(report: &Report) -> Vec<&'static str> {
 }
 
 /// A structural fix, applied: nothing but the data is blamed any more, and no mask is silently wrong.
-fn check_fix(name: &str, plan: &Plan, report: &Report, samples: &[Sample]) -> Vec<String> {
+fn check_fix(name: &str, setup: &LlavaSetup, report: &Report, samples: &[Sample]) -> Vec<String> {
     let mut wrong = Vec::new();
     for finding in
         report.findings.iter().filter(|f| f.verdict == Verdict::Error && STRUCTURAL.contains(&f.id))
@@ -96,9 +87,9 @@ fn check_fix(name: &str, plan: &Plan, report: &Report, samples: &[Sample]) -> Ve
             wrong.push(format!("{name}: no fix for {}", finding.id));
             continue;
         };
-        let (after, _) = fix.apply(plan, samples).expect("it applies");
+        let (after, _) = fix.apply(setup, samples).expect("it applies");
         let inspections: Vec<Inspection> = samples.iter().map(|s| after.inspect(s)).collect();
-        let again = diagnose_plan(after, samples, &inspections, &[]);
+        let again = diagnose_llava(after, samples, &inspections, &[]);
         if !structural(&again).is_empty() || again.finding("MSK012").is_none_or(|f| f.verdict != Verdict::Ok)
         {
             wrong.push(format!("{name}: after {:?} still {:?}", fix.summary, structural(&again)));
@@ -110,14 +101,13 @@ fn check_fix(name: &str, plan: &Plan, report: &Report, samples: &[Sample]) -> Ve
 }
 
 /// The terms of every counted sample sum up to its difference.
-fn check_terms(plan: &Plan, inspections: &[Inspection], name: &str) {
-    let probe = plan
-        .arithmetic(false)
-        .map(|arithmetic| Probe::of(&plan.setup.tokenizer, &arithmetic.closing, "USER: What"));
+fn check_terms(setup: &LlavaSetup, inspections: &[Inspection], name: &str) {
+    let probe = Arithmetic::of(setup, false)
+        .map(|arithmetic| Probe::of(&setup.tokenizer, &arithmetic.closing, "USER: What"));
     let Some(probe) = probe else { return };
     for inspection in inspections {
         let (Ok(labelled), Some(prompt)) = (&inspection.result, &inspection.prompt) else { continue };
-        let Some(arithmetic) = plan.arithmetic(inspection.has_image) else { continue };
+        let Some(arithmetic) = Arithmetic::of(setup, inspection.has_image) else { continue };
         let Some(terms) = DeltaTerms::of(labelled, prompt, &arithmetic, &probe) else { continue };
         let delta = labelled.cur_len.unwrap() - labelled.total_len.unwrap();
         assert_eq!(terms.delta(), delta, "{name} {}: {terms:?}", inspection.id);
@@ -146,7 +136,7 @@ fn doctor() {
                 false => samples.clone(),
             };
             let inspections: Vec<Inspection> = samples.iter().map(|s| setup.inspect(s)).collect();
-            check_terms(&Plan::of(setup), &inspections, name);
+            check_terms(&setup.to_llava().expect("a LLaVA template"), &inspections, name);
             let report = diagnose(setup, &samples, &inspections);
             let (file, pair) = name.split_once(' ').expect("a file and a pair");
             if let Some(expected) = expected(file, pair.trim_end_matches("+wrap")) {
@@ -165,7 +155,12 @@ fn doctor() {
                 println!("doctor  no row of the table for {name}: {:?}", structural(&report));
             }
             if !pair.starts_with("plain/") && !pair.ends_with("v0/dispatch") && !pair.starts_with("v0_") {
-                wrong.extend(check_fix(name, &Plan::of(setup), &report, &samples));
+                wrong.extend(check_fix(
+                    name,
+                    &setup.to_llava().expect("a LLaVA template"),
+                    &report,
+                    &samples,
+                ));
             }
             let explained = |index: usize| {
                 report.findings.iter().any(|f| f.verdict >= Verdict::Warn && f.samples.contains(&index))

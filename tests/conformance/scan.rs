@@ -7,7 +7,7 @@ use std::sync::Arc;
 use maskscope::data::{Record, Records, Source};
 use maskscope::labels::PromptOptions;
 use maskscope::scan::{ScanMode, Scanner};
-use maskscope::setup::{AUTO, NONE, Request, Setup, apply, resolve};
+use maskscope::setup::{LabelChoice, RecipeChoice, Request, Setup, apply, resolve};
 use maskscope::tokenizer::Tokenizer;
 use serde_json::Value;
 
@@ -43,13 +43,13 @@ impl Counts {
 fn setup(tokenizer: &Arc<Tokenizer>, record: &Value) -> Setup {
     let text = |key: &str| record[key].as_str().unwrap_or_default().to_string();
     let preprocess = match text("preprocess").as_str() {
-        "dispatch" => AUTO.to_string(),
-        name => name.to_string(),
+        "dispatch" => LabelChoice::Auto,
+        name => name.parse().expect("a rule"),
     };
     let request = Request {
-        template: text("template"),
+        template: text("template").as_str().into(),
         preprocess,
-        recipe: NONE.to_string(),
+        recipe: RecipeChoice::None,
         model_max_length: Some(PromptOptions::default().model_max_length),
         mm_use_im_start_end: record["mm_use_im_start_end"].as_bool().unwrap_or(false),
         ..Request::default()

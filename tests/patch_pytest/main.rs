@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use maskscope::diagnose::{
-    Patch, Plan, conversation, onboard, patch, proposal_tokens, repository_patch, write_patch,
+    Patch, conversation, onboard, patch, proposal_tokens, repository_patch, write_patch,
 };
 use maskscope::samples::conversations;
-use maskscope::setup::{NONE, Request, Setup, TokenChoice, load_tokenizer, resolve};
+use maskscope::setup::{LlavaSetup, RecipeChoice, Request, Setup, TokenChoice, load_tokenizer, resolve};
 use maskscope::tokenizer::Role;
 use serde_json::{Map, Value, json};
 
@@ -32,17 +32,22 @@ fn setup(request: Request) -> Setup {
 
 /// A set-up that a recipe gives.
 fn known(tokenizer: &str, recipe: &str) -> Setup {
-    setup(Request { tokenizer: tokenizer.to_string(), recipe: recipe.to_string(), ..Request::default() })
+    setup(Request {
+        tokenizer: tokenizer.to_string(),
+        recipe: recipe.parse().expect("a recipe"),
+        ..Request::default()
+    })
 }
 
-/// What is proven for a tokenizer that no recipe knows: its plan, and the tokens that it is given.
-fn brought_in(tokenizer: &str) -> (Plan, Vec<(Role, TokenChoice)>) {
+/// What is proven for a tokenizer that no recipe knows: its set-up, and the tokens that it is given.
+fn brought_in(tokenizer: &str) -> (LlavaSetup, Vec<(Role, TokenChoice)>) {
     let setup =
-        setup(Request { tokenizer: tokenizer.to_string(), recipe: NONE.to_string(), ..Request::default() });
+        setup(Request { tokenizer: tokenizer.to_string(), recipe: RecipeChoice::None, ..Request::default() });
+    let setup = setup.to_llava().expect("a LLaVA template");
     let samples = conversations().expect("the embedded samples");
     let found = onboard(&setup, &samples).unwrap_or_else(|e| panic!("{tokenizer}: {e}"));
     let tokens = proposal_tokens(&setup, &found);
-    (found.plan, tokens)
+    (found.setup, tokens)
 }
 
 /// A repository without the patch, with the stand-ins beside it.
@@ -62,13 +67,13 @@ fn repository(root: &Path) {
     }
 }
 
-/// The ids of every text that the pinned conversations ask for, under the plan's tokenizer.
-fn record(plan: &Plan, folder: &Path) {
-    let (tokenizer, template) = (&plan.setup.tokenizer, &plan.setup.template);
+/// The ids of every text that the pinned conversations ask for, under the proven's tokenizer.
+fn record(proven: &LlavaSetup, folder: &Path) {
+    let (tokenizer, template) = (&proven.tokenizer, &proven.labelling.template);
     let mark = format!("{}{}: ", template.sep, template.roles[1]);
     let mut texts: BTreeMap<String, Vec<u32>> = BTreeMap::new();
     for sample in [conversation(1, false), conversation(3, false), conversation(2, true)] {
-        let prompt = plan.inspect(&sample).prompt.expect("a prompt");
+        let prompt = proven.inspect(&sample).prompt.expect("a prompt");
         let mut asked = vec![prompt.clone()];
         for round in prompt.split(template.sep2.as_deref().expect("sep2")) {
             asked.push(round.to_string());
@@ -82,7 +87,7 @@ fn record(plan: &Plan, folder: &Path) {
     let roles: Map<String, Value> = [Role::Bos, Role::Eos, Role::Unk, Role::Pad]
         .iter()
         .filter_map(|role| {
-            Some((role.attribute().to_string(), json!(plan.setup.base.special.get(*role)?.content)))
+            Some((role.attribute().to_string(), json!(proven.base.special.get(*role)?.content)))
         })
         .collect();
     let surfaces: BTreeMap<String, u32> =
@@ -157,18 +162,18 @@ fn the_generated_test_passes_in_a_patched_repository() {
         ("sample:stablelm-2", "stablelm"),
         ("sample:mistral", ""),
     ] {
-        let (plan, tokens) = match recipe {
+        let (proven, tokens) = match recipe {
             "" => brought_in(tokenizer),
             recipe => {
                 let setup = known(tokenizer, recipe);
-                (Plan::of(&setup), setup.overrides)
+                (setup.to_llava().expect("a LLaVA template"), setup.overrides)
             }
         };
-        let patch = patch(&plan, "mine", &tokens).expect("a patch");
+        let patch = patch(&proven, "mine", &tokens).expect("a patch");
         let folder = tempfile::tempdir().unwrap();
         repository(folder.path());
         apply(folder.path(), &patch);
-        record(&plan, folder.path());
+        record(&proven, folder.path());
         proves(tokenizer, &patch, folder.path(), folder.path());
     }
 }
@@ -187,8 +192,8 @@ fn the_generated_test_passes_over_the_tokenizers_wheel() {
     // Classes that put bos first themselves (DeepSeek's, Llama 2's) are more than the wheel: recorded ids stand for them.
     for name in ["phi2", "gpt2", "qwen3", "llama3"] {
         let model = root.join("tokenizers").join(name);
-        let (plan, tokens) = brought_in(&model.display().to_string());
-        let patch = patch(&plan, "mine", &tokens).expect("a patch");
+        let (proven, tokens) = brought_in(&model.display().to_string());
+        let patch = patch(&proven, "mine", &tokens).expect("a patch");
         let folder = tempfile::tempdir().unwrap();
         repository(folder.path());
         apply(folder.path(), &patch);

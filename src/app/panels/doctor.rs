@@ -178,7 +178,7 @@ pub fn act(app: &mut App, act: Act) -> Vec<Effect> {
             let (Some(view), Some(samples)) = (app.shown().cloned(), app.samples.ready().cloned()) else {
                 return Vec::new();
             };
-            if view.setup.chat.is_some() {
+            if view.setup.chat().is_some() {
                 return say(
                     app,
                     "the search is for rules that count; S shows what every strategy makes of the sample",

@@ -17,7 +17,7 @@ use crate::chat::Sample;
 use crate::masks::anatomy::Message;
 use crate::masks::compare::{Comparison, End, Run, Strip};
 use crate::masks::overlay::Overlay;
-use crate::setup::{Request, Setup};
+use crate::setup::{LabelChoice, Request, Setup};
 use crate::tokenizer::TokenId;
 
 /// What is drawn.
@@ -133,7 +133,7 @@ pub fn refresh(app: &mut App) -> Vec<Effect> {
         (state.token, state.answer) = (0, 0);
     }
     state.made_for = Some(view.clone());
-    if view.setup.chat.is_none() {
+    if view.setup.llava().is_some() {
         let text = "the strategies work on chat templates, and this set-up has one of LLaVA's: c chooses the tokenizer's \
                     own or a .jinja file, r the built-in sample";
         state.result = Load::Failed(text.to_string());
@@ -220,14 +220,14 @@ pub fn act(app: &mut App, act: Act) -> Vec<Effect> {
 
 fn take(app: &mut App, compared: &Compared) -> Vec<Effect> {
     let Some((_, strip)) = compared.strip(app.panels.strategies.strip) else { return Vec::new() };
-    let name = strip.strategy.name().to_string();
+    let name = strip.strategy.name();
     if let End::Unfit(why) = &strip.end {
         app.notice = Some(Notice { text: format!("{name} does not apply: {why}"), is_error: true });
         return Vec::new();
     }
     app.notice = Some(Notice { text: format!("strategy {name}; u undoes it"), is_error: false });
     // The template stays the one on screen: a strategy by name alone would take the tokenizer's own.
-    change(app, Request { preprocess: name, ..app.request.clone() })
+    change(app, Request { preprocess: LabelChoice::Strategy(strip.strategy), ..app.request.clone() })
 }
 
 /// Takes what came of the work.

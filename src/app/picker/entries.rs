@@ -9,7 +9,10 @@ use crate::diagnose::Reserved;
 use crate::labels::Rule;
 use crate::masks::Strategy;
 use crate::samples::{CHAT_TEMPLATES, TOKENIZERS};
-use crate::setup::{AUTO, NONE, RECIPES, Recipe, Request, SAMPLE_PREFIX, TokenChoice};
+use crate::setup::{
+    AUTO, LabelChoice, NONE, RECIPES, Recipe, RecipeChoice, Request, SAMPLE_PREFIX, TemplateChoice,
+    TokenChoice,
+};
 use crate::tokenizer::{LoadOptions, Loader, Release, Role, TokenId, Tokenizer};
 
 /// The embedded tokenizers.
@@ -30,17 +33,17 @@ pub fn models() -> Vec<Entry> {
 /// The conversation templates and the built-in chat templates.
 pub fn templates() -> Vec<Entry> {
     let auto =
-        Entry::new(AUTO, "the recipe's, or by the tokenizer's eos", Choice::Template(AUTO.to_string()));
+        Entry::new(AUTO, "the recipe's, or by the tokenizer's eos", Choice::Template(TemplateChoice::Auto));
     let named = Template::names().into_iter().map(|name| {
         let detail = Template::named(name).map_or(String::new(), |t| {
             let sep2 = t.sep2.map_or(String::new(), |s| format!(" · ends an answer with {s}"));
             format!("{:?}{sep2}", t.style)
         });
-        Entry::new(name, detail, Choice::Template(name.to_string()))
+        Entry::new(name, detail, Choice::Template(TemplateChoice::Llava(name.to_string())))
     });
     let built_in = CHAT_TEMPLATES.iter().map(|template| {
-        let spec = format!("{SAMPLE_PREFIX}{}", template.name);
-        Entry::new(spec.clone(), template.summary, Choice::Template(spec))
+        let choice = TemplateChoice::Sample(template.name.to_string());
+        Entry::new(choice.to_string(), template.summary, Choice::Template(choice))
     });
     [auto].into_iter().chain(named).chain(built_in).collect()
 }
@@ -50,7 +53,7 @@ pub fn strategies() -> Vec<Entry> {
     let entry = |strategy: Strategy| {
         let origin = strategy.origin();
         let detail = format!("{} · {}", origin.summary, origin.source);
-        Entry::new(origin.name, detail, Choice::Rule(origin.name.to_string()))
+        Entry::new(origin.name, detail, Choice::Rule(LabelChoice::Strategy(strategy)))
     };
     Strategy::ALL.into_iter().map(entry).collect()
 }
@@ -58,17 +61,19 @@ pub fn strategies() -> Vec<Entry> {
 /// The label rules.
 pub fn rules() -> Vec<Entry> {
     let auto =
-        Entry::new(AUTO, "what the training code runs for the template", Choice::Rule(AUTO.to_string()));
-    let rule = |r: Rule| Entry::new(r.name(), r.summary(), Choice::Rule(r.name().to_string()));
+        Entry::new(AUTO, "what the training code runs for the template", Choice::Rule(LabelChoice::Auto));
+    let rule = |r: Rule| Entry::new(r.name(), r.summary(), Choice::Rule(LabelChoice::Rule(r.into())));
     [auto].into_iter().chain(Rule::ALL.into_iter().map(rule)).collect()
 }
 
 /// The recipes.
 pub fn recipes() -> Vec<Entry> {
-    let recipe = |name: &str, summary: &str| Entry::new(name, summary, Choice::Recipe(name.to_string()));
-    [recipe(AUTO, "the one that fits the tokenizer"), recipe(NONE, "the tokenizer as loaded")]
+    let recipe = |name, summary, choice| Entry::new(name, summary, Choice::Recipe(choice));
+    let auto = recipe(AUTO, "the one that fits the tokenizer", RecipeChoice::Auto);
+    let none = recipe(NONE, "the tokenizer as loaded", RecipeChoice::None);
+    [auto, none]
         .into_iter()
-        .chain(RECIPES.iter().map(|r| recipe(r.name, r.summary)))
+        .chain(RECIPES.iter().map(|r| recipe(r.name, r.summary, RecipeChoice::Named(r))))
         .chain(
             CHAT_TEMPLATES
                 .iter()
@@ -83,8 +88,8 @@ pub fn messages_request(name: &str, now: &Request) -> Request {
     let token = |text: &str| TokenChoice::Surface(text.to_string());
     Request {
         tokenizer: format!("{SAMPLE_PREFIX}phi-2"),
-        template: format!("{SAMPLE_PREFIX}{name}"),
-        recipe: NONE.to_string(),
+        template: TemplateChoice::Sample(name.to_string()),
+        recipe: RecipeChoice::None,
         overrides: [
             (Role::Bos, token("<|im_start|>")),
             (Role::Eos, token("<|im_end|>")),

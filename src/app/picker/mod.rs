@@ -9,7 +9,7 @@ use tui_input::Input;
 use super::action::Action;
 use super::job::KnownEntry;
 use super::panels::experts::settings::ModelPick;
-use crate::setup::{AUTO, Request, TokenChoice, wants_chat};
+use crate::setup::{LabelChoice, RecipeChoice, Request, TemplateChoice, TokenChoice};
 use crate::tokenizer::{LoadOptions, Role};
 
 pub use entries::{
@@ -37,9 +37,9 @@ pub enum PickKind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Choice {
     Tokenizer(String),
-    Template(String),
-    Rule(String),
-    Recipe(String),
+    Template(TemplateChoice),
+    Rule(LabelChoice),
+    Recipe(RecipeChoice),
     Loading(LoadOptions),
     /// `None` takes the override away.
     Token(Role, Option<TokenChoice>),
@@ -62,19 +62,19 @@ impl Choice {
                 let (load, hub) = (request.load, request.hub);
                 request = Request { tokenizer: spec.clone(), load, hub, ..Request::default() };
             }
-            Self::Template(name) => {
-                // A rule of one kind of template means nothing with the other, and an edited text is of the old one.
-                let was_chat = wants_chat(&request);
-                (request.template, request.chat.source) = (name.clone(), None);
-                if was_chat != wants_chat(&request) {
-                    request.preprocess = AUTO.to_string();
+            Self::Template(template) => {
+                // A rule of one kind of template means nothing with the other.
+                let was_chat = request.wants_chat();
+                request.template = template.clone();
+                if was_chat != request.wants_chat() {
+                    request.preprocess = LabelChoice::Auto;
                 }
             }
-            Self::Rule(name) => request.preprocess = name.clone(),
-            Self::Recipe(name) => {
-                request.recipe = name.clone();
-                request.template = AUTO.to_string();
-                request.preprocess = AUTO.to_string();
+            Self::Rule(labels) => request.preprocess = *labels,
+            Self::Recipe(recipe) => {
+                request.recipe = *recipe;
+                request.template = TemplateChoice::Auto;
+                request.preprocess = LabelChoice::Auto;
                 request.overrides.clear();
             }
             Self::Loading(load) => request.load = *load,
@@ -230,7 +230,7 @@ impl Picker {
                 Some(Entry::new(query, "a new token, as typed", choice))
             }
             PickKind::Template if query.ends_with(".jinja") => {
-                Some(Entry::new(query, "a file with a chat template", Choice::Template(query.to_string())))
+                Some(Entry::new(query, "a file with a chat template", Choice::Template(query.into())))
             }
             PickKind::Template => None,
             PickKind::Model => {
@@ -249,7 +249,7 @@ impl Picker {
         match self.kind {
             PickKind::Tokenizer => Some(Choice::Tokenizer(spec.to_string())),
             PickKind::Other(load) => Some(Choice::Other(spec.to_string(), load)),
-            PickKind::Template => Some(Choice::Template(spec.to_string())),
+            PickKind::Template => Some(Choice::Template(spec.into())),
             _ => None,
         }
     }

@@ -185,7 +185,7 @@ impl<'a> ChatContext<'a> {
         Some(Fix {
             code: format!("--preprocess {}   # {}: {}", origin.name, origin.source, origin.summary),
             summary: format!("strategy {}", origin.name),
-            changes: vec![Change::Strategy(origin.name)],
+            changes: vec![Change::Strategy(strategy)],
             effect: Some(effect),
         })
     }

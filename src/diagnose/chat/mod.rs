@@ -18,12 +18,12 @@ pub use context::{ChatPlan, ChatSample};
 use super::delta_fit::DeltaFits;
 use super::finding::Report;
 use crate::chat::Sample;
-use crate::masks::Method;
 use crate::setup::{Setup, stop_tokens};
 use context::ChatContext;
 
-/// Every chat check on the samples of a set-up that are conversations.
-pub fn diagnose_setup(setup: &Setup, method: &Method, samples: &[Sample]) -> Report {
+/// Every chat check on the samples of a set-up that are conversations; an empty report for a LLaVA template.
+pub fn diagnose_setup(setup: &Setup, samples: &[Sample]) -> Report {
+    let Some(method) = setup.chat() else { return Report::default() };
     let stops = stop_tokens(&setup.tokenizer);
     let plan = ChatPlan {
         method,

@@ -28,8 +28,7 @@ fn run(context: &Context<'_>) -> Outcome {
     if !context.counts() {
         return Outcome::skipped("this rule does not count rounds");
     }
-    let is_right =
-        |sample: &Sample| label_verdict(&context.plan, &context.plan.inspect(sample)).right;
+    let is_right = |sample: &Sample| label_verdict(&context.setup, &context.setup.inspect(sample)).right;
     if !is_right(&conversation(2, false)) {
         return Outcome::skipped("plain answers go wrong already, so there is nothing to compare with");
     }

@@ -8,7 +8,7 @@ use crate::diagnose::layout::turns;
 pub const CHECK: Check = Check { id: "MSK019", title: "answers are cut away", run };
 
 fn run(context: &Context<'_>) -> Outcome {
-    let most = context.plan.setup.options.model_max_length;
+    let most = context.setup.labelling.options.model_max_length;
     let mut cut = Vec::new();
     let mut none_left = Vec::new();
     for (index, inspection) in context.inspections.iter().enumerate() {
@@ -17,7 +17,7 @@ fn run(context: &Context<'_>) -> Outcome {
             continue;
         }
         let reached = labelled.spans.get(..most).and_then(<[_]>::last).map_or(0, |s| s.end);
-        let turns = turns(&context.plan, inspection).unwrap_or_default();
+        let turns = turns(&context.setup, inspection).unwrap_or_default();
         let mut answers = turns.iter().filter(|t| t.speaker == Speaker::Assistant);
         if answers.clone().any(|t| t.whole.end > reached) {
             if answers.all(|t| t.content.start >= reached) {

@@ -6,7 +6,7 @@ use crate::tokenizer::Role;
 pub const CHECK: Check = Check { id: "MSK033", title: "bos stands twice in front", run };
 
 fn run(context: &Context<'_>) -> Outcome {
-    let Some(bos) = context.plan.setup.tokenizer.role_id(Role::Bos).map(i64::from) else {
+    let Some(bos) = context.setup.tokenizer.role_id(Role::Bos).map(i64::from) else {
         return Outcome::skipped("the tokenizer has no bos");
     };
     let twice = context.indices(|_, i| i.result.as_ref().is_ok_and(|l| l.input_ids.starts_with(&[bos, bos])));

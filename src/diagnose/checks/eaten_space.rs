@@ -19,6 +19,6 @@ fn run(context: &Context<'_>) -> Outcome {
     let cause = "this release strips whitespace beside special tokens that are given as plain strings, so a turn that \
                  ends in a space or line break has fewer ids in the prompt than alone";
     Outcome::found(verdict, lost, cause.to_string())
-        .evidence("transformers", context.plan.setup.tokenizer.facts.release.name())
+        .evidence("transformers", context.setup.tokenizer.facts.release.name())
         .searched(context)
 }

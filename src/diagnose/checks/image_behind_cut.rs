@@ -7,7 +7,7 @@ use crate::labels::IMAGE_TOKEN_INDEX;
 pub const CHECK: Check = Check { id: "MSK027", title: "an image lies behind the cut", run };
 
 fn run(context: &Context<'_>) -> Outcome {
-    let most = context.plan.setup.options.model_max_length;
+    let most = context.setup.labelling.options.model_max_length;
     let behind = |ids: &[i64]| ids.iter().skip(most).filter(|id| **id == IMAGE_TOKEN_INDEX).count();
     let cut = context.indices(|_, i| {
         i.has_image && i.result.as_ref().is_ok_and(|labelled| behind(&labelled.input_ids) > 0)

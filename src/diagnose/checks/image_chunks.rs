@@ -11,7 +11,7 @@ fn run(context: &Context<'_>) -> Outcome {
     if context.probe.bos > 0 {
         return Outcome::ok();
     }
-    let Some(bos) = context.plan.setup.tokenizer.special.get(Role::Bos) else {
+    let Some(bos) = context.setup.tokenizer.special.get(Role::Bos) else {
         return Outcome::skipped("the tokenizer has no bos");
     };
     let begins = |text: &str| text.starts_with(&bos.content);

@@ -8,7 +8,7 @@ pub const CHECK: Check =
 
 fn run(context: &Context<'_>) -> Outcome {
     context.structural(id::JOIN, || {
-        let legacy = match context.plan.setup.tokenizer.facts.legacy {
+        let legacy = match context.setup.tokenizer.facts.legacy {
             Some(legacy) => format!(" (legacy = {})", if legacy { "True" } else { "False" }),
             None => String::new(),
         };

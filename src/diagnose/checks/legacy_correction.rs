@@ -11,7 +11,7 @@ fn run(context: &Context<'_>) -> Outcome {
     let raised = context.lost_to(id::LEGACY_CORRECTION);
     let raises = |i: &usize| context.inspections.get(*i).is_some_and(|inspection| inspection.result.is_err());
     if raised.iter().any(raises) {
-        let class = &context.plan.setup.tokenizer.facts.name;
+        let class = &context.setup.tokenizer.facts.name;
         let cause = format!(
             "the rule asks for tokenizer.legacy, which {class} does not have: every later round raises"
         );

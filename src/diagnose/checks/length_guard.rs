@@ -9,14 +9,14 @@ const MOST: usize = 32;
 pub const CHECK: Check = Check { id: "MSK008", title: "long samples skip the length check", run };
 
 fn run(context: &Context<'_>) -> Outcome {
-    let most = i64::try_from(context.plan.setup.options.model_max_length).unwrap_or(i64::MAX);
+    let most = i64::try_from(context.setup.labelling.options.model_max_length).unwrap_or(i64::MAX);
     let long =
         context.indices(|_, i| i.result.as_ref().is_ok_and(|l| l.cur_len.is_some_and(|cur| cur >= most)));
     if long.is_empty() {
         return Outcome::ok();
     }
     // The same law without the guard: nothing is cut, and every length is compared.
-    let Ok(free) = Change::MaxLength(usize::MAX >> 1).apply(context.plan.clone()) else {
+    let Ok(free) = Change::MaxLength(usize::MAX >> 1).apply(context.setup.clone()) else {
         return Outcome::ok();
     };
     let drifts: Vec<(usize, i64)> = long

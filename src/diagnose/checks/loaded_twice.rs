@@ -8,7 +8,7 @@ pub const CHECK: Check = Check { id: "MSK028", title: "the script loads this tok
 const CLASS: &str = "QWenTokenizer";
 
 fn run(context: &Context<'_>) -> Outcome {
-    let setup = &context.plan.setup;
+    let setup = &context.setup;
     if setup.tokenizer.facts.name != CLASS || setup.overrides.is_empty() {
         return Outcome::ok();
     }

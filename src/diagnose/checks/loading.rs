@@ -6,7 +6,7 @@ use crate::tokenizer::Side;
 pub const CHECK: Check = Check { id: "MSK065", title: "loading these files needs attention", run };
 
 fn run(context: &Context<'_>) -> Outcome {
-    let tokenizer = &context.plan.setup.tokenizer;
+    let tokenizer = &context.setup.tokenizer;
     let facts = &tokenizer.facts;
     let mut causes = tokenizer.notes.clone();
     if facts.padding_side == Side::Left {

@@ -197,7 +197,7 @@ impl Context<'_> {
 
     /// A role's token with its id, or `None`.
     fn role_text(&self, role: Role) -> String {
-        let tokenizer = &self.plan.setup.tokenizer;
+        let tokenizer = &self.setup.tokenizer;
         match (tokenizer.special.get(role), tokenizer.role_id(role)) {
             (Some(token), Some(id)) => format!("{} ({id})", token.content),
             (Some(token), None) => format!("{} (no id)", token.content),

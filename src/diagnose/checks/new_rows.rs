@@ -5,8 +5,8 @@ use super::{Check, Context, Outcome, Verdict};
 pub const CHECK: Check = Check { id: "MSK023", title: "a token needs an embedding row", run };
 
 fn run(context: &Context<'_>) -> Outcome {
-    let effects = &context.plan.setup.effects;
-    let tokenizer = &context.plan.setup.tokenizer;
+    let effects = &context.setup.effects;
+    let tokenizer = &context.setup.tokenizer;
     let added = effects.iter().filter(|e| e.new).filter_map(|e| Some((e.content.as_deref()?, e.id?)));
     let new: Vec<(&str, u32)> = added.collect();
     let rows = tokenizer.embedding_rows;

@@ -1,7 +1,7 @@
 //! The same files under another class or release: do the ids, and with them the labels, change?
 
 use super::{Check, Context, Outcome, Verdict};
-use crate::diagnose::alternative_load::{TwinDifference, difference};
+use crate::diagnose::alternative_load::{LoadDifference, difference};
 
 pub const CHECK: Check = Check { id: "MSK064", title: "another class or release reads texts otherwise", run };
 
@@ -28,7 +28,7 @@ fn run(context: &Context<'_>) -> Outcome {
     let mut differing = Vec::new();
     for alternative_load in context.alternative_loads {
         let ids = |text: &str| {
-            let own = context.plan.setup.tokenizer.encode(text, true);
+            let own = context.setup.tokenizer.encode(text, true);
             Some((own.ok()?.ids, alternative_load.tokenizer.encode(text, true).ok()?.ids))
         };
         let probes: Vec<String> = PROBES
@@ -36,7 +36,7 @@ fn run(context: &Context<'_>) -> Outcome {
             .filter(|text| ids(text).is_some_and(|(own, theirs)| own != theirs))
             .map(|text| format!("{text:?}"))
             .collect();
-        let TwinDifference { ids, outcome } = difference(context, alternative_load, &indices);
+        let LoadDifference { ids, outcome } = difference(context, alternative_load, &indices);
         if ids.is_empty() && outcome.is_empty() && probes.is_empty() {
             continue;
         }

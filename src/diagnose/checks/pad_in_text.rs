@@ -13,7 +13,7 @@ fn run(context: &Context<'_>) -> Outcome {
     if lost.is_empty() {
         return Outcome::ok();
     }
-    let tokenizer = &context.plan.setup.tokenizer;
+    let tokenizer = &context.setup.tokenizer;
     let pad = tokenizer.special.get(Role::Pad).map(|t| t.content.clone()).unwrap_or_default();
     let cause = "an id of the text equals pad: total_len misses it, and the collator gives it attention 0";
     let other = context.spare.iter().find(|token| **token != pad && !context.any_text_has(token));
@@ -22,7 +22,7 @@ fn run(context: &Context<'_>) -> Outcome {
         None => vec![Change::Drop(lost.clone())],
     };
     let fix = context
-        .tried(Fix::proposed(&context.plan, change), &lost)
+        .tried(Fix::proposed(&context.setup, change), &lost)
         .or_else(|| context.tried(Fix::new(vec![Change::Drop(lost.clone())]), &lost));
     Outcome::found(super::Verdict::Error, lost, cause.to_string()).evidence("pad", pad).with_fix(fix)
 }

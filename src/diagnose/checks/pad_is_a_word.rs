@@ -7,7 +7,7 @@ pub const CHECK: Check = Check { id: "MSK010", title: "pad is an ordinary token"
 
 fn run(context: &Context<'_>) -> Outcome {
     // As loaded: giving a word the role makes it special, and it still occurs in texts.
-    let tokenizer = &context.plan.setup.base;
+    let tokenizer = &context.setup.base;
     let Some(pad) = context.probe.pad else { return Outcome::skipped("there is no pad token") };
     let text = tokenizer.token_bytes(pad).unwrap_or_default();
     let ordinary = !tokenizer.added.get(pad).is_some_and(|t| t.special)

@@ -11,7 +11,7 @@ fn run(context: &Context<'_>) -> Outcome {
     if context.probe.pad.is_some() {
         return Outcome::ok();
     }
-    let tokenizer = &context.plan.setup.tokenizer;
+    let tokenizer = &context.setup.tokenizer;
     let raised = context.lost_to(id::PAD_MISSING);
     let cause = match (tokenizer.special.get(Role::Pad), tokenizer.special.get(Role::Unk)) {
         (Some(pad), _) => format!("the pad token {:?} has no id in this class and release", pad.content),

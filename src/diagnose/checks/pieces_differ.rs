@@ -11,7 +11,7 @@ pub const CHECK: Check =
 fn run(context: &Context<'_>) -> Outcome {
     let lost = context.lost_to(id::PIECES_DIFFER);
     let Some(first) = lost.first().copied() else { return Outcome::ok() };
-    let aligned = context.inspections.get(first).map(|i| align(&context.plan, i)).unwrap_or_default();
+    let aligned = context.inspections.get(first).map(|i| align(&context.setup, i)).unwrap_or_default();
     let difference = aligned.iter().find_map(|a| a.difference.as_ref());
     let cause = "a round encoded alone gives other ids than in the prompt; see where they part".to_string();
     let outcome = Outcome::found(Verdict::Error, lost, cause);

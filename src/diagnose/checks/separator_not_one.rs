@@ -15,7 +15,7 @@ fn run(context: &Context<'_>) -> Outcome {
         return Outcome::ok();
     }
     let ids: Vec<i64> = context.probe.closing_ids.iter().map(|id| i64::from(*id)).collect();
-    let tokens: Vec<String> = tokens_of(&context.plan.setup.tokenizer, &ids)
+    let tokens: Vec<String> = tokens_of(&context.setup.tokenizer, &ids)
         .iter()
         .map(|t| format!("{:?} ({})", t.text, t.id))
         .collect();

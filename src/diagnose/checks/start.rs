@@ -7,7 +7,7 @@ pub const CHECK: Check = Check { id: id::START, title: "cur_len starts at the wr
 
 fn run(context: &Context<'_>) -> Outcome {
     context.structural(id::START, || {
-        let literal = context.plan.counting.two().is_some_and(|two| two.image != two.text);
+        let literal = context.setup.labelling.rule.two().is_some_and(|two| two.image != two.text);
         let why = if literal {
             "; the guide changes only the two lines of the image branch and leaves cur_len and the text branch as they were"
         } else {

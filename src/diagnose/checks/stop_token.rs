@@ -9,7 +9,7 @@ fn run(context: &Context<'_>) -> Outcome {
     if !context.counts() {
         return Outcome::skipped("this rule has no closing separator");
     }
-    let tokenizer = &context.plan.setup.tokenizer;
+    let tokenizer = &context.setup.tokenizer;
     let Some(eos) = tokenizer.special.get(Role::Eos) else {
         return Outcome::found(
             Verdict::Warn,

@@ -3,14 +3,13 @@
 use super::{Check, Context, Outcome, Verdict};
 use crate::diagnose::cause::id;
 use crate::diagnose::fix::{Change, Fix};
-use crate::diagnose::plan::Counting;
 use crate::labels::Rule;
 
 pub const CHECK: Check = Check { id: id::STYLE, title: "rule and template do not go together", run };
 
 fn run(context: &Context<'_>) -> Outcome {
     let refused = context.lost_to(id::STYLE);
-    if context.plan.counting == Counting::Named(Rule::Plain) {
+    if context.setup.labelling.rule.is(Rule::Plain) {
         let cause = "plain is for image pre-training: it takes only samples of two turns with <image> in the first, throws \
                      the question away, and ends the answer with a line break, not with eos";
         let verdict = if refused.is_empty() { Verdict::Note } else { Verdict::Warn };
@@ -21,7 +20,7 @@ fn run(context: &Context<'_>) -> Outcome {
     if refused.is_empty() {
         return Outcome::ok();
     }
-    let template = &context.plan.setup.template;
+    let template = &context.setup.labelling.template;
     let cause = format!(
         "the rule asserts another separator style than {:?}, which template {} has",
         template.style, template.name

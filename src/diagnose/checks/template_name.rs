@@ -8,8 +8,8 @@ use crate::tokenizer::Role;
 pub const CHECK: Check = Check { id: "MSK001", title: "--version may give another template", run };
 
 fn run(context: &Context<'_>) -> Outcome {
-    let template = &context.plan.setup.template;
-    let tokenizer = &context.plan.setup.tokenizer;
+    let template = &context.setup.labelling.template;
+    let tokenizer = &context.setup.tokenizer;
     if matches!(template.name.as_str(), "v0" | "default") {
         let cause = "the training script's --version v0 (and v0.5) leaves the template at vicuna_v1, and with it the rule at \
                      v1: this template is reached by llava_v0 and v0_mmtag only";

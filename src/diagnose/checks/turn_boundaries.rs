@@ -2,7 +2,6 @@
 
 use super::{Check, Context, Outcome, Verdict};
 use crate::diagnose::align;
-use crate::diagnose::plan::Counting;
 use crate::labels::Rule;
 
 /// Aligning encodes every piece again: at most so many samples.
@@ -11,13 +10,13 @@ const MOST: usize = 200;
 pub const CHECK: Check = Check { id: "MSK022", title: "boundaries of ### turns have drifted", run };
 
 fn run(context: &Context<'_>) -> Outcome {
-    if context.plan.counting != Counting::Named(Rule::V0) {
+    if !context.setup.labelling.rule.is(Rule::V0) {
         return Outcome::skipped("the rule is not the ### fall-through");
     }
     let mut drifted = Vec::new();
     let mut first = None;
     for (index, inspection) in context.inspections.iter().enumerate().take(MOST) {
-        let Some(worst) = align(&context.plan, inspection).into_iter().find(|a| a.drift != 0) else {
+        let Some(worst) = align(&context.setup, inspection).into_iter().find(|a| a.drift != 0) else {
             continue;
         };
         drifted.push(index);

@@ -13,7 +13,7 @@ const FAMILIES: [(&str, &[&str], &[u32]); 2] = [
 const PROBE: &str = "This is first sentence";
 
 fn run(context: &Context<'_>) -> Outcome {
-    let tokenizer = &context.plan.setup.tokenizer;
+    let tokenizer = &context.setup.tokenizer;
     let Ok(encoding) = tokenizer.encode(PROBE, false) else {
         return Outcome::skipped("the probe cannot be encoded");
     };

@@ -1,6 +1,6 @@
 //! The code that a user adds to a MoE-LLaVA-style training repository for a tokenizer.
 //!
-//! It is written from the plan that was proven, so it gives the labels that are shown: tokens after the
+//! It is written from the set-up that was proven, so it gives the labels that are shown: tokens after the
 //! tokenizer is made, a `preprocess_NAME` function, the template and its registration, the dispatch line, the
 //! flags of the stages, and a pytest that pins three conversations. Nothing here is run by maskscope.
 
@@ -14,9 +14,10 @@ pub use files::write_patch;
 pub use python::{python_added, python_object, python_string};
 pub use repository::{RepositoryPatch, repository_patch};
 
-use super::plan::Plan;
-use crate::chat::{SeparatorStyle, Template};
+use super::arithmetic::{Arithmetic, has_two_separators};
+use crate::chat::Template;
 use crate::error::{Error, Result};
+use crate::setup::LlavaSetup;
 use crate::setup::TokenChoice;
 use crate::tokenizer::Role;
 
@@ -41,49 +42,49 @@ pub struct Patch {
     pub pytest: String,
 }
 
-/// Tokens that a plan gives to roles, in the order of assignment.
+/// Tokens that a set-up gives to roles, in the order of assignment.
 pub type TokenLines = [(Role, TokenChoice)];
 
-/// Writes the patch of a plan with a two-separator rule. `tokens` are the overrides that lead to it.
+/// Writes the patch of a set-up with a two-separator rule. `tokens` are the overrides that lead to it.
 ///
 /// # Errors
 /// [`Error::Usage`] for rules or templates of another family, or a name that is no Python identifier.
-pub fn patch(plan: &Plan, name: &str, tokens: &TokenLines) -> Result<Patch> {
+pub fn patch(setup: &LlavaSetup, name: &str, tokens: &TokenLines) -> Result<Patch> {
     let identifier = name.starts_with(|c: char| c.is_ascii_alphabetic())
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     if !identifier {
         return Err(Error::Usage(format!("{name:?} cannot be part of a Python function's name")));
     }
-    let two = plan.counting.two().filter(|_| plan.setup.template.style == SeparatorStyle::Two);
+    let two = setup.labelling.rule.two().filter(|_| has_two_separators(setup));
     let Some(two) = two else {
-        let rule = plan.counting.name();
+        let rule = setup.labelling.rule.name();
         return Err(Error::Usage(format!("a patch needs a two-separator rule and template, not {rule}")));
     };
     Ok(Patch {
         name: name.to_string(),
-        tokenizer_lines: match tokenizer_lines(plan, tokens) {
+        tokenizer_lines: match tokenizer_lines(setup, tokens) {
             none if none.is_empty() => "# nothing: the tokenizer has every token that it needs\n".to_string(),
             lines => lines,
         },
-        function: function::function(name, two, plan.arithmetic(false).map_or(0, |a| a.later)),
+        function: function::function(name, two, Arithmetic::of(setup, false).map_or(0, |a| a.later)),
         dispatch: format!(
             "    if conversation_lib.default_conversation.version.startswith({}):\n        \
              return preprocess_{name}(sources, tokenizer, has_image=has_image)\n",
             python_string(name)
         ),
-        template: template(&plan.setup.template, name),
+        template: template(&setup.labelling.template, name),
         registration: format!("    {}: conv_{name},\n", python_string(name)),
         flags: format!(
             "# stage 1 (image pre-training) keeps: --version plain\n# stages 2 and 3: --version {name}\n"
         ),
-        pytest: pins::pytest(plan, name, tokens),
+        pytest: pins::pytest(setup, name, tokens),
     })
 }
 
 /// Assignments in the guide's manner: added where the class can, set where its list is closed.
-fn tokenizer_lines(plan: &Plan, tokens: &TokenLines) -> String {
+fn tokenizer_lines(setup: &LlavaSetup, tokens: &TokenLines) -> String {
     let mut lines = String::new();
-    let can_add = plan.setup.tokenizer.facts.can_add_tokens;
+    let can_add = setup.tokenizer.facts.can_add_tokens;
     for (role, choice) in tokens {
         let attribute = role.attribute();
         lines += &match choice {

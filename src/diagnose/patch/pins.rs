@@ -4,9 +4,9 @@ use super::python::{python_list, python_string};
 use super::{TokenLines, tokenizer_lines};
 use crate::chat::{Sample, Turn};
 use crate::diagnose::delta_fit::conversation;
-use crate::diagnose::plan::Plan;
+use crate::labelling::LlavaLabelling;
 use crate::labels::{IMAGE_TOKEN_INDEX, multimodal};
-use crate::setup::Setup;
+use crate::setup::LlavaSetup;
 use crate::tokenizer::Loader;
 
 /// The conversations that are pinned: text of one and of three rounds, an image with two.
@@ -15,18 +15,18 @@ fn pinned() -> [Sample; 3] {
 }
 
 /// The turns as the data set hands them to the function: `preprocess_multimodal` has been there before.
-fn turns_of(sample: &Sample, plan: &Plan) -> Vec<Turn> {
-    let Setup { template, options, .. } = &plan.setup;
+fn turns_of(sample: &Sample, setup: &LlavaSetup) -> Vec<Turn> {
+    let LlavaLabelling { template, options, .. } = &setup.labelling;
     let rewritten = sample.has_image.then(|| multimodal::rewrite(&sample.conversations, template, options));
     rewritten.and_then(Result::ok).unwrap_or_else(|| sample.conversations.clone())
 }
 
 /// The test file. Where it cannot load the tokenizer it says so and is skipped.
-pub fn pytest(plan: &Plan, name: &str, tokens: &TokenLines) -> String {
+pub fn pytest(setup: &LlavaSetup, name: &str, tokens: &TokenLines) -> String {
     let mut cases = String::new();
     for sample in pinned() {
-        let Ok(labelled) = plan.inspect(&sample).result else { continue };
-        let turns: Vec<String> = turns_of(&sample, plan)
+        let Ok(labelled) = setup.inspect(&sample).result else { continue };
+        let turns: Vec<String> = turns_of(&sample, setup)
             .iter()
             .map(|t| {
                 format!(
@@ -47,13 +47,13 @@ pub fn pytest(plan: &Plan, name: &str, tokens: &TokenLines) -> String {
         );
     }
     let set_up =
-        tokenizer_lines(plan, tokens).lines().map(|line| format!("    {line}\n")).collect::<String>();
-    let template = plan.setup.template.sep2.as_deref().unwrap_or("");
-    let facts = &plan.setup.tokenizer.facts;
+        tokenizer_lines(setup, tokens).lines().map(|line| format!("    {line}\n")).collect::<String>();
+    let template = setup.labelling.template.sep2.as_deref().unwrap_or("");
+    let facts = &setup.tokenizer.facts;
     let values = [
         ("SETUP", set_up),
         ("CASES", cases),
-        ("MAX_LENGTH", plan.setup.options.model_max_length.to_string()),
+        ("MAX_LENGTH", setup.labelling.options.model_max_length.to_string()),
         ("SEP2", python_string(template)),
         ("IMAGE_INDEX", IMAGE_TOKEN_INDEX.to_string()),
         ("FAST", if facts.loader == Loader::Fast { "True" } else { "False" }.to_string()),

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use crate::app::panels::doctor::{CHECKED, Outcome, SEARCHED, Work};
 use crate::chat::Sample;
-use crate::diagnose::{AlternativeLoad, Plan, diagnose_with, fix_search};
+use crate::diagnose::{AlternativeLoad, diagnose_with, fix_search};
 use crate::labels::Inspection;
 use crate::setup::load_other_ways;
 
@@ -20,7 +20,7 @@ pub fn perform(work: Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Ou
             let samples = samples.get(..CHECKED).unwrap_or(&samples);
             let mut inspections: Vec<Inspection> = Vec::with_capacity(samples.len());
             // The chat checks label the samples by themselves.
-            let labelled = if setup.chat.is_none() { samples } else { &[] };
+            let labelled = if setup.llava().is_some() { samples } else { &[] };
             for batch in labelled.chunks(BATCH) {
                 if cancelled() {
                     return;
@@ -28,7 +28,7 @@ pub fn perform(work: Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Ou
                 inspections.extend(batch.par_iter().map(|s| setup.inspect(s)).collect::<Vec<_>>());
                 emit(Outcome::Progress(inspections.len(), samples.len()));
             }
-            let alternative_loads = match setup.chat {
+            let alternative_loads = match setup.chat() {
                 None => AlternativeLoad::all(&setup, &load_other_ways(&request, &setup.base)),
                 Some(_) => Vec::new(),
             };
@@ -40,7 +40,10 @@ pub fn perform(work: Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Ou
         }
         Work::Search { setup, samples } => {
             let samples: Vec<&Sample> = samples.iter().take(SEARCHED).collect();
-            emit(Outcome::Searched(Box::new(fix_search(&Plan::of(&setup), &samples))));
+            // The screen asks for a search with a LLaVA template only.
+            if let Some(setup) = setup.to_llava() {
+                emit(Outcome::Searched(Box::new(fix_search(&setup, &samples))));
+            }
         }
     }
 }

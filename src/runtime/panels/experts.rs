@@ -190,7 +190,7 @@ fn inputs(
     let labelled = view.labelled().ok_or_else(|| Error::Usage("the sample has no tokens".into()))?;
     let options = ImageOptions {
         rows_per_image: rows_per_image(settings.image_tokens, model.config()),
-        max_length: Some(view.setup.options.model_max_length),
+        max_length: Some(view.setup.model_max_length()),
     };
     let expanded = expand(&labelled.input_ids, &labelled.labels, &options, 0)?;
     let rows = token_rows(view, &expanded.rows, expanded.truncated);

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::app::panels::doctor::CHECKED;
 use crate::app::panels::onboard::{Onboarded, Outcome, Work};
-use crate::diagnose::{onboard, patch, proposal_tokens, write_patch};
+use crate::diagnose::{llava_setup, onboard, patch, proposal_tokens, write_patch};
 use crate::error::with_causes;
 
 /// Name of template and function in the patch; the command line takes another one.
@@ -16,9 +16,10 @@ pub fn perform(work: Work, _cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(O
     match work {
         Work::Onboard { setup, samples } => {
             let samples = samples.get(..CHECKED).unwrap_or(&samples);
-            let made = onboard(&setup, samples).and_then(|onboarding| {
+            let made = llava_setup(&setup).and_then(|setup| {
+                let onboarding = onboard(&setup, samples)?;
                 let tokens = proposal_tokens(&setup, &onboarding);
-                let patch = patch(&onboarding.plan, NAME, &tokens)?;
+                let patch = patch(&onboarding.setup, NAME, &tokens)?;
                 Ok(Box::new(Onboarded { onboarding, patch }))
             });
             emit(match made {

@@ -21,7 +21,7 @@ pub fn perform(work: Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Ou
 fn compare(work: Work, cancelled: &dyn Fn() -> bool) -> Result<Option<Compared>> {
     let Work { setup, sample } = work;
     let refused = |text: &str| Error::Usage(text.to_string());
-    let method = setup.chat.as_ref().ok_or_else(|| refused("the set-up has no chat template"))?;
+    let method = setup.chat().ok_or_else(|| refused("the set-up has no chat template"))?;
     let conversation = sample
         .conversation()
         .ok_or_else(|| refused("this record holds no messages: its labels are given, or it is plain text"))?;

@@ -70,7 +70,11 @@ pub fn side(canvas: &mut Canvas<'_>, app: &App, area: Area, routed: &Routed, lay
         y += 1;
     }
     let rest = Area { y: area.y + y, height: area.height.saturating_sub(y), ..area };
-    let used = canvas.paragraph(rest, &format!("{}; loss: {}", caption(app), loss_ends(&layer.routing.decision)), Meaning::Quiet);
+    let used = canvas.paragraph(
+        rest,
+        &format!("{}; loss: {}", caption(app), loss_ends(&layer.routing.decision)),
+        Meaning::Quiet,
+    );
     let rest = Area { y: rest.y + used, height: rest.height.saturating_sub(used), ..rest };
     let used = canvas.paragraph(rest, &rule_text(layer), Meaning::Quiet) + 1;
     let rest = Area { y: rest.y + used, height: rest.height.saturating_sub(used), ..rest };
@@ -186,7 +190,9 @@ fn legend(app: &App, routed: &Routed) -> String {
     let Some(layer) = app.panels.experts.shown_layer() else { return String::new() };
     let pooled = routed.pooled.map_or(String::new(), |loss| {
         let k = layer.routing.decision.top_k;
-        format!(" · pooled over layers as transformers does {loss:.3} ({k} = uniform): it hides a collapsed layer")
+        format!(
+            " · pooled over layers as transformers does {loss:.3} ({k} = uniform): it hides a collapsed layer"
+        )
     });
     format!(
         "{}. loss: load-balancing loss over all positions, {}{pooled}. {}",
@@ -226,7 +232,12 @@ pub fn split(canvas: &mut Canvas<'_>, app: &App, area: Area, routed: &Routed, la
         let meaning = if *subset == state.subset { Meaning::Selected } else { Meaning::Text };
         let x = canvas.text(area.line(y), &name, meaning);
         let figures = match wide {
-            true => format!("entropy {:.2} dead {} ✂{:>4.1}%", of.entropy(), of.dead(), of.dropped_share() * 100.0),
+            true => format!(
+                "entropy {:.2} dead {} ✂{:>4.1}%",
+                of.entropy(),
+                of.dead(),
+                of.dropped_share() * 100.0
+            ),
             false => format!("✂{:.0}%", of.dropped_share() * 100.0),
         };
         let line = Area { x, width: (area.x + area.width).saturating_sub(x), ..area.line(y) };

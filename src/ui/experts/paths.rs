@@ -33,7 +33,12 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, area: Area, routed: &Routed, lay
             layer,
             cell.min((area.width.saturating_sub(5)) / u16::try_from(n.max(1)).unwrap_or(1)),
         );
-        frequent_paths(canvas, app, Area { y: area.y + height, height: area.height - height, ..area }, routed);
+        frequent_paths(
+            canvas,
+            app,
+            Area { y: area.y + height, height: area.height - height, ..area },
+            routed,
+        );
     } else {
         frequent_paths(canvas, app, area, routed);
     }

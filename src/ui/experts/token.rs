@@ -195,7 +195,8 @@ pub fn detail(canvas: &mut Canvas<'_>, app: &App, area: Area, routed: &Routed) {
         area = Area { y: area.y + used, height: area.height - used, ..area };
     }
     if rows.len() > 1 {
-        let text = "below: the choices of its first position; probabilities are the softmax of the gate's logits";
+        let text =
+            "below: the choices of its first position; probabilities are the softmax of the gate's logits";
         canvas.text(area.line(0), text, Meaning::Quiet);
     } else {
         canvas.text(area.line(0), "probabilities are the softmax of the gate's logits", Meaning::Quiet);

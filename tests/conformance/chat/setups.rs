@@ -9,7 +9,7 @@ use std::sync::Arc;
 use maskscope::chat::{Sample, sample_of};
 use maskscope::labels::Inspection;
 use maskscope::masks::Settings;
-use maskscope::setup::{ChatOptions, Request, Setup, load_tokenizer, resolve};
+use maskscope::setup::{ChatOptions, Request, Setup, TemplateChoice, load_tokenizer, resolve};
 use maskscope::tokenizer::{LoadOptions, Release, Tokenizer};
 use serde_json::{Value, json};
 
@@ -79,10 +79,13 @@ impl Setups {
     /// What a wish comes to.
     pub fn setup(&self, tokenizer: &str, wish: &ResolvedRequest) -> Setup {
         let request = Request {
-            template: if wish.template.is_empty() { "auto" } else { wish.template }.to_string(),
-            preprocess: wish.preprocess.to_string(),
+            template: match (wish.source, wish.template) {
+                (Some(source), _) => TemplateChoice::Text(source.to_string()),
+                (None, "") => TemplateChoice::Auto,
+                (None, word) => word.into(),
+            },
+            preprocess: wish.preprocess.parse().unwrap(),
             chat: ChatOptions {
-                source: wish.source.map(String::from),
                 clock: clock(),
                 settings: Settings::parse(&wish.options).unwrap(),
                 ..ChatOptions::default()

@@ -44,7 +44,7 @@ fn comparisons_cover_every_token() {
     let samples = samples(&root.join("golden/chat"));
     let (mut compared, mut explained, mut bad) = (0, 0, Vec::new());
     each_setup(&root, "oi_prefix", |name, setup| {
-        let (method, tokenizer) = (setup.chat.as_ref().unwrap(), &*setup.tokenizer);
+        let (method, tokenizer) = (setup.chat().unwrap(), &*setup.tokenizer);
         for (conv, sample) in &samples {
             let Some(conversation) = sample.conversation() else { continue };
             let conversation = conversation.into_owned();

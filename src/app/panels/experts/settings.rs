@@ -299,7 +299,10 @@ mod tests {
         };
         assert!(of(OwnKind::Mixture).changed(Setting::Experts, true).unwrap_err().contains("/a"));
         assert!(of(OwnKind::Dense).changed(Setting::Experts, true).is_ok());
-        assert_eq!(of(OwnKind::MoeLlava).changed(Setting::Capacity, true).unwrap().capacity_factor, Some(2.0));
+        assert_eq!(
+            of(OwnKind::MoeLlava).changed(Setting::Capacity, true).unwrap().capacity_factor,
+            Some(2.0)
+        );
         assert_eq!(
             of(OwnKind::MoeLlava).changed(Setting::Capacity, false).unwrap().capacity_factor,
             Some(1.5)
