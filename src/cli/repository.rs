@@ -1,0 +1,26 @@
+//! Options that take the label function out of a training repository.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// `--repo` and what goes with it.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Label function of a repository")]
+pub struct RepositoryArgs {
+    /// Checkout of a training repository: its own label function is read and run, in a sandbox.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub repo: Option<PathBuf>,
+    /// Key of the repository's conversation template; without a value the version of maskscope.
+    #[arg(short = 'V', long, global = true, value_name = "KEY", num_args = 0..=1, default_missing_value = "")]
+    pub version: Option<String>,
+    /// This function in place of what the dispatch chooses: FILE:NAME or FILE:CLASS.NAME.
+    #[arg(long, global = true, value_name = "FILE:NAME")]
+    pub function: Option<String>,
+    /// Name or path of the model, for conditions on it in the repository's code.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub model_name: Option<String>,
+    /// Lines that make the tokenizer ready, in place of the repository's own.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub setup_code: Option<PathBuf>,
+}

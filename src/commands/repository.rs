@@ -1,0 +1,248 @@
+//! `--repo`: the label function of a repository for the other commands, and `maskscope repo`, which lists what is there.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use rayon::prelude::*;
+use serde_json::json;
+
+use super::{Outcome, conversations, format, print, report_progress, say};
+use crate::chat::Sample;
+use crate::cli::{Format, SharedOptions};
+use crate::error::{Error, Result};
+use crate::labels::{IGNORE_INDEX, Inspection};
+use crate::report::{json as json_report, table};
+use crate::repository::{
+    CallOptions, Checkout, Choice, Event, FunctionRun, ItemKind, RepositoryFunction, SetupCode, find, inspect, own_setup,
+    read, verify,
+};
+use crate::setup::load_tokenizer;
+use crate::text;
+
+/// The function that `--repo` and its companions name, ready to run; says on stderr what was chosen.
+///
+/// # Errors
+/// The repository has no such function or version, the tokenizer does not load, or the set-up lines raise.
+pub fn function(shared: &SharedOptions, repo: &Path) -> Result<RepositoryFunction> {
+    function_with_setup(shared, repo).map(|(function, _)| function)
+}
+
+/// The same, with the lines that made the tokenizer ready.
+fn function_with_setup(shared: &SharedOptions, repo: &Path) -> Result<(RepositoryFunction, Option<SetupCode>)> {
+    let options = &shared.repository;
+    let (request, notes) = shared.request()?;
+    notes.iter().for_each(|note| say(&format!("note: {note}")));
+    let checkout = Checkout::open(repo)?;
+    let reading = read(&checkout)?;
+    let choice = Choice {
+        version: options.version.clone().filter(|version| !version.is_empty()),
+        function: options.function.clone(),
+    };
+    let entry = find(&checkout, &reading, &choice)?;
+    entry.notes.iter().for_each(|note| say(&format!("note: {note}")));
+    say(&format!("note: {}:{} {} is run in the sandbox", entry.file, entry.line, entry.name));
+    let setup = match &options.setup_code {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).map_err(|source| Error::io(path, source))?;
+            Some(SetupCode { text, file: path.display().to_string() })
+        }
+        None => own_setup(&checkout, &reading, &entry),
+    };
+    match &setup {
+        Some(setup) => say(&format!("note: the tokenizer is made ready by {}", setup.file)),
+        None => say("note: no lines that make a tokenizer ready were found: it is taken as loaded; --setup-code gives some"),
+    }
+    let base = load_tokenizer(&request, &mut report_progress)?;
+    let call = CallOptions {
+        mm_use_im_start_end: shared.mm_use_im_start_end,
+        image_tokens: shared.image_tokens.unwrap_or(CallOptions::default().image_tokens),
+        model_name: options.model_name.clone().unwrap_or_else(|| request.tokenizer.clone()),
+        ..CallOptions::default()
+    };
+    let function = RepositoryFunction::new(checkout, entry, base, request.load, setup.as_ref(), call)?;
+    Ok((function, setup))
+}
+
+/// The labels of samples as a repository's function makes them.
+pub fn inspections(function: &RepositoryFunction, samples: &[Sample]) -> Vec<Inspection> {
+    samples.par_iter().map(|sample| inspect(function, sample)).collect()
+}
+
+/// `maskscope repo DIR`.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn run(shared: &SharedOptions, dir: Option<&Path>) -> Result<Outcome> {
+    let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
+    let dir = dir.or(shared.repository.repo.as_deref());
+    let dir = dir.ok_or_else(|| Error::Usage("name the checkout: maskscope repo DIR".to_string()))?;
+    let checkout = Checkout::open(dir)?;
+    let reading = read(&checkout)?;
+    let items = || {
+        reading.items.iter().map(|item| {
+            json!({
+                "kind": item.kind.name(), "name": item.name, "file": item.file, "line": item.line, "detail": item.detail,
+            })
+        })
+    };
+    print(|out| match form {
+        Format::Json => writeln!(out, "{}", json_report::to_line(&items().collect::<Vec<_>>(), true)?),
+        Format::Jsonl => {
+            for item in items() {
+                writeln!(out, "{}", json_report::to_line(&item, false)?)?;
+            }
+            Ok(())
+        }
+        _ => {
+            let rows = reading.items.iter().map(|item| {
+                let place = format!("{}:{}", item.file, item.line);
+                vec![item.kind.name().to_string(), item.name.clone(), place, item.detail.clone()]
+            });
+            for line in table(&["what", "name", "place", "detail"], &rows.collect::<Vec<_>>()) {
+                writeln!(out, "{line}")?;
+            }
+            Ok(())
+        }
+    })?;
+    let found = reading.items.iter().any(|item| item.kind == ItemKind::LabelFunction);
+    if !found {
+        say("note: no label function was found: files are read that speak of conversation templates or preprocess functions");
+    }
+    Ok(Outcome::Clean)
+}
+
+fn wanted_repo(shared: &SharedOptions) -> Result<&Path> {
+    let repo = shared.repository.repo.as_deref();
+    repo.ok_or_else(|| Error::Usage("name the checkout: --repo DIR".to_string()))
+}
+
+/// `maskscope trace`: what the function counted, line by line.
+///
+/// # Errors
+/// As [`function`].
+pub fn run_trace(shared: &SharedOptions, wanted: Option<&str>) -> Result<Outcome> {
+    let form = format(shared, &[Format::Text, Format::Jsonl])?;
+    let function = function(shared, wanted_repo(shared)?)?;
+    let samples = conversations(shared)?;
+    let samples: Vec<&Sample> = samples.iter().filter(|s| wanted.is_none_or(|id| s.id == id)).collect();
+    if samples.is_empty() {
+        return Err(Error::Usage(format!("there is no sample {}", wanted.unwrap_or_default())));
+    }
+    let mut sources = Sources { checkout: function.checkout(), files: BTreeMap::new() };
+    print(|out| {
+        for sample in samples {
+            let run = match function.run(sample) {
+                Ok(run) => run,
+                Err(error) => {
+                    writeln!(out, "{}", text::plain(&format!("{}: {error}", sample.id)))?;
+                    continue;
+                }
+            };
+            if form == Format::Jsonl {
+                writeln!(out, "{}", json_report::to_line(&trace_json(sample, &run), false)?)?;
+                continue;
+            }
+            let ended = match &run.result {
+                Ok((ids, labels)) => {
+                    let supervised = labels.iter().filter(|label| **label != IGNORE_INDEX).count();
+                    format!("{} tokens, {supervised} supervised", ids.len())
+                }
+                Err(raised) => raised.to_string(),
+            };
+            writeln!(out, "{}", text::plain(&format!("sample {}: {ended}", sample.id)))?;
+            for event in &run.trace {
+                let (place, what) = described(event);
+                let line = sources.line(event.place());
+                writeln!(out, "  {}", text::plain(&format!("{place:<40} {what:<28} {line}")))?;
+            }
+            for line in run.printed.lines() {
+                writeln!(out, "  {}", text::plain(&format!("printed: {line}")))?;
+            }
+        }
+        Ok(())
+    })?;
+    Ok(Outcome::Clean)
+}
+
+/// Texts of the files that a trace names.
+struct Sources<'a> {
+    checkout: &'a Checkout,
+    files: BTreeMap<String, Vec<String>>,
+}
+
+impl Sources<'_> {
+    fn line(&mut self, (file, line): (&str, usize)) -> String {
+        let lines = self.files.entry(file.to_string()).or_insert_with(|| {
+            let text = self.checkout.read(file).unwrap_or_default();
+            text.lines().map(|line| line.trim().to_string()).collect()
+        });
+        lines.get(line.saturating_sub(1)).cloned().unwrap_or_default()
+    }
+}
+
+fn described(event: &Event) -> (String, String) {
+    let (file, line) = event.place();
+    let what = match event {
+        Event::Set { name, value: Some(value), .. } => format!("{name} = {value}"),
+        Event::Set { name, .. } => format!("{name} = a very large number"),
+        Event::Slice { start, end, value: Some(IGNORE_INDEX), .. } => format!("masks {start}..{end}"),
+        Event::Slice { start, end, value: Some(value), .. } => format!("labels {start}..{end} = {value}"),
+        Event::Slice { start, end, .. } => format!("labels {start}..{end} set"),
+    };
+    (format!("{file}:{line}"), what)
+}
+
+fn trace_json(sample: &Sample, run: &FunctionRun) -> serde_json::Value {
+    let events: Vec<serde_json::Value> = run
+        .trace
+        .iter()
+        .map(|event| match event {
+            Event::Set { file, line, name, value } => json!({"file": file, "line": line, "name": name, "value": value}),
+            Event::Slice { file, line, start, end, value } => {
+                json!({"file": file, "line": line, "start": start, "end": end, "value": value})
+            }
+        })
+        .collect();
+    let error = run.result.as_ref().err().map(|raised| json!({"type": raised.kind, "message": raised.message}));
+    let rows = run.result.as_ref().ok();
+    json!({
+        "id": sample.id, "input_ids": rows.map(|(ids, _)| ids), "labels": rows.map(|(_, labels)| labels),
+        "events": events, "printed": run.printed, "error": error,
+    })
+}
+
+/// `maskscope verify`: the same function in the user's own Python, record by record.
+///
+/// # Errors
+/// As [`function`], and where Python cannot run it.
+pub fn run_verify(shared: &SharedOptions, python: &Path) -> Result<Outcome> {
+    let form = format(shared, &[Format::Text, Format::Json])?;
+    let (function, setup) = function_with_setup(shared, wanted_repo(shared)?)?;
+    let samples = conversations(shared)?;
+    let (request, _) = shared.request()?;
+    let found = verify(&function, setup.as_ref(), &request.tokenizer, python, &samples)?;
+    let differences: Vec<(&str, String)> =
+        found.samples.iter().filter_map(|v| Some((v.id.as_str(), v.difference()?))).collect();
+    print(|out| {
+        if form == Format::Json {
+            let list: Vec<serde_json::Value> =
+                differences.iter().map(|(id, what)| json!({"id": id, "difference": what})).collect();
+            let all = json!({
+                "transformers": found.transformers, "stubbed": found.stubbed, "samples": found.samples.len(),
+                "equal": found.samples.len() - differences.len(), "differences": list,
+            });
+            return writeln!(out, "{}", json_report::to_line(&all, true)?);
+        }
+        writeln!(out, "transformers {} in {}", text::plain(&found.transformers), text::plain(&python.display().to_string()))?;
+        if !found.stubbed.is_empty() {
+            writeln!(out, "missing there, empty modules in their place: {}", text::plain(&found.stubbed.join(", ")))?;
+        }
+        let equal = found.samples.len() - differences.len();
+        writeln!(out, "{equal} of {} samples have the same ids, labels, output and errors", found.samples.len())?;
+        for (id, what) in &differences {
+            writeln!(out, "  {}", text::plain(&format!("{id}: {what}")))?;
+        }
+        Ok(())
+    })?;
+    Ok(if differences.is_empty() { Outcome::Clean } else { Outcome::Found })
+}
