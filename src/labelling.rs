@@ -4,6 +4,7 @@
 //! record with ids, segments, or text alone ─► masks::inspect_preset_labels
 //! LLaVA template + rule ────────────────────► labels::inspect                 ─► Inspection
 //! chat template + mask strategy ────────────► masks::Method::inspect
+//! label function of a repository ───────────► repository::inspect
 //! ```
 //!
 //! What a record says of its own labels wins over both; that is asked for every sample here, and nowhere else.
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use crate::chat::{Sample, Template};
 use crate::labels::{Inspection, PromptOptions, RuleChoice, inspect};
 use crate::masks::{Method, inspect_preset_labels};
+use crate::repository::{self, RepositoryFunction};
 use crate::tokenizer::Tokenizer;
 
 /// How a sample gets its labels.
@@ -22,6 +24,8 @@ pub enum Labelling {
     Llava(LlavaLabelling),
     /// By a Jinja chat template and a trainer's mask strategy.
     Chat(Arc<Method>),
+    /// By the label function of a training repository, run in the sandbox.
+    Repository(Arc<RepositoryFunction>),
 }
 
 /// A LLaVA template, the rule that counts its rounds, and the options of the run.
@@ -39,6 +43,7 @@ impl Labelling {
             Self::Llava(llava) => llava.inspect(tokenizer, sample),
             Self::Chat(method) => inspect_preset_labels(tokenizer, sample, Some(method))
                 .unwrap_or_else(|| method.inspect(tokenizer, sample)),
+            Self::Repository(function) => repository::inspect(function, sample),
         }
     }
 
@@ -46,14 +51,14 @@ impl Labelling {
     pub fn llava(&self) -> Option<&LlavaLabelling> {
         match self {
             Self::Llava(llava) => Some(llava),
-            Self::Chat(_) => None,
+            Self::Chat(_) | Self::Repository(_) => None,
         }
     }
 
     /// Chat template and strategy; `None` with a LLaVA template.
     pub fn chat(&self) -> Option<&Arc<Method>> {
         match self {
-            Self::Llava(_) => None,
+            Self::Llava(_) | Self::Repository(_) => None,
             Self::Chat(method) => Some(method),
         }
     }
@@ -63,14 +68,16 @@ impl Labelling {
         match self {
             Self::Llava(llava) => &llava.template.name,
             Self::Chat(method) => &method.templates.name,
+            Self::Repository(function) => function.entry().version.as_deref().unwrap_or("repository"),
         }
     }
 
     /// The rule or strategy that labels, by name.
-    pub fn rule_name(&self) -> &'static str {
+    pub fn rule_name(&self) -> &str {
         match self {
             Self::Llava(llava) => llava.rule.name(),
             Self::Chat(method) => method.strategy.name(),
+            Self::Repository(function) => &function.entry().name,
         }
     }
 
@@ -79,6 +86,7 @@ impl Labelling {
         match (self, other) {
             (Self::Llava(own), Self::Llava(others)) => own == others,
             (Self::Chat(own), Self::Chat(others)) => own.is_same(others),
+            (Self::Repository(own), Self::Repository(others)) => Arc::ptr_eq(own, others),
             _ => false,
         }
     }

@@ -23,7 +23,9 @@
 //!           │
 //!         setup ───────── hub    what a user asks for → tokenizer, labelling; downloads
 //!           │
-//!       labelling                how a sample gets its labels: LLaVA rule, chat strategy, or the record's own
+//!       labelling                how a sample gets its labels: LLaVA rule, chat strategy, a repository's function, or its own
+//!           │
+//!      repository ─ sandbox      a training repository, read and run · Python of others, where it can do no harm
 //!           │
 //!     labels    masks            the LLaVA family's label rules · the mask strategies of other trainers
 //!           │

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 const ORDER: &[&str] = &[
     "error",
     "python",
+    "sandbox",
     "text",
     "tokenizer",
     "moe",
@@ -22,6 +23,7 @@ const ORDER: &[&str] = &[
     "samples",
     "labels",
     "masks",
+    "repository",
     "labelling",
     "hub",
     "setup",

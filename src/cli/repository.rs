@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::setup::RepositoryRequest;
+
 /// `--repo` and what goes with it.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Label function of a repository")]
@@ -23,4 +25,17 @@ pub struct RepositoryArgs {
     /// Lines that make the tokenizer ready, in place of the repository's own.
     #[arg(long, global = true, value_name = "FILE")]
     pub setup_code: Option<PathBuf>,
+}
+
+impl RepositoryArgs {
+    /// What is asked of a repository; `None` without `--repo`.
+    pub fn request(&self, image_tokens: Option<usize>) -> Option<RepositoryRequest> {
+        let mut request = RepositoryRequest::new(self.repo.clone()?);
+        request.version = self.version.clone().filter(|version| !version.is_empty());
+        request.function = self.function.clone();
+        request.model_name = self.model_name.clone();
+        request.setup_code = self.setup_code.clone();
+        request.image_tokens = image_tokens;
+        Some(request)
+    }
 }

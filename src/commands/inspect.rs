@@ -2,10 +2,7 @@
 
 use rayon::prelude::*;
 
-use std::path::Path;
-
-use super::{Outcome, conversations, format, paint, print, repository, setup};
-use crate::chat::Sample;
+use super::{Outcome, conversations, format, paint, print, setup};
 use crate::cli::{Format, SharedOptions};
 use crate::error::Result;
 use crate::labels::Inspection;
@@ -14,9 +11,6 @@ use crate::report::{SampleJson, json, sample_text, samples_page, samples_picture
 pub fn run(shared: &SharedOptions, check: bool) -> Result<Outcome> {
     let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl, Format::Html, Format::Svg])?;
     let samples = conversations(shared)?;
-    if let Some(repo) = &shared.repository.repo {
-        return of_repository(shared, repo, &samples, check);
-    }
     let setup = setup(shared)?;
     let inspections: Vec<Inspection> = samples.par_iter().map(|s| setup.inspect(s)).collect();
     print(|out| {
@@ -37,30 +31,6 @@ pub fn run(shared: &SharedOptions, check: bool) -> Result<Outcome> {
                     sample_text(out, &setup, sample, inspection, paint(shared))?;
                 }
                 writeln!(out, "{}", summary_line(&inspections))?;
-            }
-        }
-        Ok(())
-    })?;
-    let bad = |i: &Inspection| i.result.as_ref().map_or(true, |l| l.mismatch);
-    let found = check && inspections.iter().any(bad);
-    Ok(if found { Outcome::Found } else { Outcome::Clean })
-}
-
-/// The same with the label function of a repository.
-fn of_repository(shared: &SharedOptions, repo: &Path, samples: &[Sample], check: bool) -> Result<Outcome> {
-    let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
-    let function = repository::function(shared, repo)?;
-    let inspections = repository::inspections(&function, samples);
-    print(|out| {
-        match form {
-            Format::Json => {
-                let all: Vec<SampleJson> = inspections.iter().map(SampleJson::from).collect();
-                writeln!(out, "{}", json::to_line(&all, true)?)?;
-            }
-            _ => {
-                for inspection in &inspections {
-                    writeln!(out, "{}", json::to_line(&SampleJson::from(inspection), false)?)?;
-                }
             }
         }
         Ok(())

@@ -2,70 +2,27 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
-use rayon::prelude::*;
 use serde_json::json;
 
-use super::{Outcome, conversations, format, print, report_progress, say};
+use super::{Outcome, conversations, format, print, report_progress, say, setup};
 use crate::chat::Sample;
 use crate::cli::{Format, SharedOptions};
 use crate::error::{Error, Result};
-use crate::labels::{IGNORE_INDEX, Inspection};
+use crate::labelling::Labelling;
+use crate::labels::IGNORE_INDEX;
 use crate::report::{json as json_report, table};
-use crate::repository::{
-    CallOptions, Checkout, Choice, Event, FunctionRun, ItemKind, RepositoryFunction, SetupCode, find, inspect, own_setup,
-    read, verify,
-};
+use crate::repository::{Checkout, Event, FunctionRun, ItemKind, RepositoryFunction, read, verify};
 use crate::setup::load_tokenizer;
 use crate::text;
 
-/// The function that `--repo` and its companions name, ready to run; says on stderr what was chosen.
-///
-/// # Errors
-/// The repository has no such function or version, the tokenizer does not load, or the set-up lines raise.
-pub fn function(shared: &SharedOptions, repo: &Path) -> Result<RepositoryFunction> {
-    function_with_setup(shared, repo).map(|(function, _)| function)
-}
-
-/// The same, with the lines that made the tokenizer ready.
-fn function_with_setup(shared: &SharedOptions, repo: &Path) -> Result<(RepositoryFunction, Option<SetupCode>)> {
-    let options = &shared.repository;
-    let (request, notes) = shared.request()?;
-    notes.iter().for_each(|note| say(&format!("note: {note}")));
-    let checkout = Checkout::open(repo)?;
-    let reading = read(&checkout)?;
-    let choice = Choice {
-        version: options.version.clone().filter(|version| !version.is_empty()),
-        function: options.function.clone(),
-    };
-    let entry = find(&checkout, &reading, &choice)?;
-    entry.notes.iter().for_each(|note| say(&format!("note: {note}")));
-    say(&format!("note: {}:{} {} is run in the sandbox", entry.file, entry.line, entry.name));
-    let setup = match &options.setup_code {
-        Some(path) => {
-            let text = std::fs::read_to_string(path).map_err(|source| Error::io(path, source))?;
-            Some(SetupCode { text, file: path.display().to_string() })
-        }
-        None => own_setup(&checkout, &reading, &entry),
-    };
-    match &setup {
-        Some(setup) => say(&format!("note: the tokenizer is made ready by {}", setup.file)),
-        None => say("note: no lines that make a tokenizer ready were found: it is taken as loaded; --setup-code gives some"),
+/// The label function that `--repo` and its companions name; says on stderr what was chosen.
+fn function(shared: &SharedOptions) -> Result<Arc<RepositoryFunction>> {
+    match setup(shared)?.labelling {
+        Labelling::Repository(function) => Ok(function),
+        Labelling::Llava(_) | Labelling::Chat(_) => Err(Error::Usage("name the checkout: --repo DIR".to_string())),
     }
-    let base = load_tokenizer(&request, &mut report_progress)?;
-    let call = CallOptions {
-        mm_use_im_start_end: shared.mm_use_im_start_end,
-        image_tokens: shared.image_tokens.unwrap_or(CallOptions::default().image_tokens),
-        model_name: options.model_name.clone().unwrap_or_else(|| request.tokenizer.clone()),
-        ..CallOptions::default()
-    };
-    let function = RepositoryFunction::new(checkout, entry, base, request.load, setup.as_ref(), call)?;
-    Ok((function, setup))
-}
-
-/// The labels of samples as a repository's function makes them.
-pub fn inspections(function: &RepositoryFunction, samples: &[Sample]) -> Vec<Inspection> {
-    samples.par_iter().map(|sample| inspect(function, sample)).collect()
 }
 
 /// `maskscope repo DIR`.
@@ -111,18 +68,13 @@ pub fn run(shared: &SharedOptions, dir: Option<&Path>) -> Result<Outcome> {
     Ok(Outcome::Clean)
 }
 
-fn wanted_repo(shared: &SharedOptions) -> Result<&Path> {
-    let repo = shared.repository.repo.as_deref();
-    repo.ok_or_else(|| Error::Usage("name the checkout: --repo DIR".to_string()))
-}
-
 /// `maskscope trace`: what the function counted, line by line.
 ///
 /// # Errors
 /// As [`function`].
 pub fn run_trace(shared: &SharedOptions, wanted: Option<&str>) -> Result<Outcome> {
     let form = format(shared, &[Format::Text, Format::Jsonl])?;
-    let function = function(shared, wanted_repo(shared)?)?;
+    let function = function(shared)?;
     let samples = conversations(shared)?;
     let samples: Vec<&Sample> = samples.iter().filter(|s| wanted.is_none_or(|id| s.id == id)).collect();
     if samples.is_empty() {
@@ -217,10 +169,17 @@ fn trace_json(sample: &Sample, run: &FunctionRun) -> serde_json::Value {
 /// As [`function`], and where Python cannot run it.
 pub fn run_verify(shared: &SharedOptions, python: &Path) -> Result<Outcome> {
     let form = format(shared, &[Format::Text, Format::Json])?;
-    let (function, setup) = function_with_setup(shared, wanted_repo(shared)?)?;
+    let (request, notes) = shared.request()?;
+    notes.iter().for_each(|note| say(&format!("note: {note}")));
+    let Some(repository) = &request.repository else {
+        return Err(Error::Usage("name the checkout: --repo DIR".to_string()));
+    };
+    let base = load_tokenizer(&request, &mut report_progress)?;
+    let mut notes = Vec::new();
+    let function = repository.function(&base, &request, &mut notes)?;
+    notes.iter().for_each(|note| say(&format!("note: {note}")));
     let samples = conversations(shared)?;
-    let (request, _) = shared.request()?;
-    let found = verify(&function, setup.as_ref(), &request.tokenizer, python, &samples)?;
+    let found = verify(&function, repository.setup_lines().as_ref(), &request.tokenizer, python, &samples)?;
     let differences: Vec<(&str, String)> =
         found.samples.iter().filter_map(|v| Some((v.id.as_str(), v.difference()?))).collect();
     print(|out| {

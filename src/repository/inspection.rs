@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::function::{Event, FunctionRun, RepositoryFunction};
 use super::spans::spans;
-use crate::chat::Sample;
+use crate::chat::{PromptLayout, Sample};
 use crate::labels::{IGNORE_INDEX, Inspection, Labelled, Note, Round, Segment, SegmentKind, Stop};
 use crate::python::PythonError;
 
@@ -37,6 +37,7 @@ pub fn inspect(function: &RepositoryFunction, sample: &Sample) -> Inspection {
         template: entry.version.clone().unwrap_or_default(),
         preprocess: entry.name.clone(),
         prompt,
+        layout: PromptLayout::default(),
         result,
     }
 }

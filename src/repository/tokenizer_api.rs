@@ -105,7 +105,7 @@ impl TokenizerApi {
                 Ok(json!({"value": added}))
             }
             "chat" => self.chat(state, question),
-            "role" | "additional" | "hold" | "add" | "add_additional" | "add_role" => {
+            "role" | "additional" | "hold" | "add" | "add_additional" | "add_role" | "post_processor" => {
                 self.change(asked, handle, state, question)
             }
             _ => return None,
@@ -385,6 +385,10 @@ fn apply(state: &mut TokenizerState, asked: &str, question: &Value) -> Result<()
         "hold" => {
             let name = question.get("name").and_then(Value::as_str).unwrap_or_default();
             argument(tokenizer, name, question.get("value").unwrap_or(&null))?;
+        }
+        "post_processor" => {
+            let description = question.get("description").cloned().unwrap_or_default();
+            tokenizer.set_post_processor(description).map_err(change_error)?;
         }
         _ => return Err(refused(format!("{asked} is no change that is made here"))),
     }

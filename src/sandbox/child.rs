@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::json::{from_python, to_python};
 use super::limits;
+use super::protocol::TIME_IS_UP;
 use super::regex::Patterns;
 use super::sources;
 
@@ -20,8 +21,6 @@ use super::sources;
 const STACK: usize = 128 << 20;
 /// Calls that may lie in each other.
 const RECURSION: usize = 900;
-/// Exit status of a child whose time was up.
-pub const TIME_IS_UP: i32 = 97;
 /// Longest time that one request may take, should the parent not end the child before.
 const LONGEST: Duration = Duration::from_secs(60);
 
@@ -79,7 +78,7 @@ fn driver(vm: &VirtualMachine) -> PyResult<PyObjectRef> {
     let text = sources::driver();
     let code = vm
         .compile(&text, Mode::Exec, "<maskscope driver>".to_string())
-        .map_err(|error| vm.new_syntax_error(&error, Some(&text)))?;
+        .map_err(|error| vm.new_syntax_error(&error, Some(text.as_str())))?;
     vm.run_code_obj(code, scope.clone())?;
     scope.globals.get_item("handle", vm)
 }

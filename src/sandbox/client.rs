@@ -10,8 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::SUBCOMMAND;
-use super::child::TIME_IS_UP;
+use super::protocol::{SUBCOMMAND, TIME_IS_UP};
 
 /// Answers what code in the sandbox asks for.
 pub trait Host {

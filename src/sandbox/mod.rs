@@ -12,11 +12,10 @@ mod child;
 mod client;
 mod json;
 mod limits;
+mod protocol;
 mod regex;
 mod sources;
 
 pub use child::main as child_main;
 pub use client::{Host, Limits, Sandbox, SandboxError, set_executable};
-
-/// The hidden subcommand that makes this binary the child.
-pub const SUBCOMMAND: &str = "__sandbox";
+pub use protocol::SUBCOMMAND;

@@ -75,7 +75,7 @@ impl Setup {
             Labelling::Llava(labelling) => {
                 Some(Setup { tokenizer, base, labelling, recipe, overrides, effects, notes })
             }
-            Labelling::Chat(_) => None,
+            Labelling::Chat(_) | Labelling::Repository(_) => None,
         }
     }
 
@@ -93,6 +93,7 @@ impl Setup {
             Labelling::Chat(method) => {
                 method.settings.max_length.unwrap_or_else(|| training_max_length(&self.tokenizer))
             }
+            Labelling::Repository(_) => training_max_length(&self.tokenizer),
         }
     }
 
@@ -117,7 +118,7 @@ impl Setup {
     }
 
     /// The rule or strategy that labels, by name.
-    pub fn rule_name(&self) -> &'static str {
+    pub fn rule_name(&self) -> &str {
         self.labelling.rule_name()
     }
 }
@@ -133,6 +134,19 @@ fn training_max_length(tokenizer: &Tokenizer) -> usize {
 /// Unknown names, and overrides that the class refuses.
 pub fn resolve(base: &Arc<Tokenizer>, request: &Request) -> Result<Setup> {
     let mut notes = Vec::new();
+    if let Some(repository) = &request.repository {
+        let function = repository.function(base, request, &mut notes)?;
+        let tokenizer = function.tokenizer().unwrap_or_else(|| base.clone());
+        return Ok(Setup {
+            tokenizer,
+            base: base.clone(),
+            labelling: Labelling::Repository(function),
+            recipe: None,
+            overrides: Vec::new(),
+            effects: Vec::new(),
+            notes,
+        });
+    }
     let recipe = choose_recipe(base, request, &mut notes);
     let overrides = merged_overrides(recipe, request);
     let (tokenizer, effects) = apply(base, &overrides)?;

@@ -10,6 +10,7 @@ use super::class::Release;
 use super::config::InitArguments;
 use super::convert::part;
 use super::core::CoreParts;
+use super::loaded::{Engine, Tokenizer};
 use super::profile::{FastChange, Profile};
 use crate::error::{Error, Result};
 
@@ -43,6 +44,24 @@ pub(super) fn apply(
             ];
             change(&mut parts.normalizer, &wanted)
         }
+    }
+}
+
+impl Tokenizer {
+    /// `tokenizer._tokenizer.post_processor = …`: another template around the ids of a text.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a description that is none, and for slow classes, which have no such step.
+    pub fn set_post_processor(&mut self, description: Value) -> Result<()> {
+        let first = description.get("single").and_then(|pieces| pieces.get(0));
+        let begins_special = first.is_some_and(|piece| piece.get("SpecialToken").is_some());
+        let processor = part::<tokenizers::PostProcessorWrapper>(description)?;
+        let Engine::Fast(core) = &mut self.engine else {
+            return Err(Error::Usage(format!("{} has no post-processor", self.facts.name)));
+        };
+        core.with_post_processor(processor);
+        self.facts.adds_bos = begins_special;
+        Ok(())
     }
 }
 

@@ -155,7 +155,7 @@ def run(sample, target, tokenizer, multimodal, options, entry):
     known = {
         "sources": sources, "source": sources, "tokenizer": tokenizer, "has_image": sample["has_image"],
         "template_name": request["version"], "num_image_token_list": [options["image_tokens"]],
-        "text_only": not sample["has_image"], "group_by_length": True, "use_packed_ds": False, "num_image": 1,
+        "text_only": not sample["has_image"], "group_by_length": True, "use_packed_ds": False, "num_image": 1, "ds_name": "ds",
         "data_args": types.SimpleNamespace(**options["data_args"]),
     }
     if multimodal is not None and sample["has_image"]:

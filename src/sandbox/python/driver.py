@@ -234,7 +234,7 @@ def _small(name):
 _WHOLE = ("dataclasses", "enum", "typing", "copy", "re", "json", "torch", "numpy", "transformers")
 _SMALL = ("abc", "warnings", "logging", "time", "os", "os.path", "sys", "collections", "collections.abc", "functools",
           "itertools", "operator", "math", "contextlib", "types", "string", "io", "importlib", "packaging", "packaging.version",
-          "distutils", "distutils.version", "tokenizers", "traceback", "PIL", "__future__", "inspect")
+          "distutils", "distutils.version", "tokenizers", "tokenizers.processors", "traceback", "PIL", "__future__", "inspect")
 _STAND_INS = {"llava.constants": "llava_constants", "llava.mm_utils": "llava_mm_utils"}
 _ALIASES = {"typing_extensions": "typing", "transformers.utils.logging": "logging", "loguru": None}
 
@@ -604,6 +604,7 @@ def start(request):
             module.__dict__[name] = _Arguments(value, name) if isinstance(value, dict) else value
         for piece in (
             {"kind": "import", "module": "transformers", "as": "transformers"},
+            {"kind": "import", "module": "tokenizers", "as": "tokenizers"},
             {"kind": "import", "module": "torch", "as": "torch"},
             {"kind": "import", "module": "copy", "as": "copy"},
             {"kind": "from", "module": "transformers", "level": 0, "name": "*", "as": "*"},
@@ -696,7 +697,7 @@ def _known_values(sample, sources):
         "tokenizer": _state["tokenizer"], "has_image": sample["has_image"], "has_video": sample["has_video"],
         "template_name": _state.get("version"), "conv_name": _state.get("version"), "version": _state.get("version"),
         "num_image_token_list": [options["image_tokens"]] * images, "num_image_token": options["image_tokens"],
-        "text_only": not sample["has_image"], "group_by_length": True, "use_packed_ds": False, "num_image": images,
+        "text_only": not sample["has_image"], "group_by_length": True, "use_packed_ds": False, "num_image": images, "ds_name": "ds",
         "data_args": _Arguments(options["data_args"], "data_args"),
     }
 

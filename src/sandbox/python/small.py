@@ -505,6 +505,38 @@ def distutils_version(m):
 
 def tokenizers(m):
     m.__version__ = _versions["tokenizers"]
+    m.processors = _import("tokenizers.processors")
+    m.AddedToken = _import("transformers").AddedToken
+
+
+def tokenizers_processors(m):
+    def pieces(template):
+        """`<s> $A:0 </s>:1` as the library writes it down."""
+        parts = template.split() if isinstance(template, str) else template
+        out = []
+        for part in parts:
+            name, colon, kind = part.rpartition(":")
+            if not colon or not kind.isdigit():
+                name, kind = part, "0"
+            if name.startswith("$"):
+                out.append({"Sequence": {"id": name[1:] or "A", "type_id": int(kind)}})
+            else:
+                out.append({"SpecialToken": {"id": name, "type_id": int(kind)}})
+        return out
+
+    class TemplateProcessing:
+        def __init__(self, single="$A", pair="$A:0 $B:1", special_tokens=()):
+            special = {}
+            for token in special_tokens:
+                if isinstance(token, dict):
+                    special[token["id"]] = token
+                else:
+                    content, number = token if isinstance(token[0], str) else (token[1], token[0])
+                    special[content] = {"id": content, "ids": [number], "tokens": [content]}
+            self._description = {"type": "TemplateProcessing", "single": pieces(single), "pair": pieces(pair),
+                                 "special_tokens": special}
+
+    m.TemplateProcessing = TemplateProcessing
 
 
 def traceback(m):

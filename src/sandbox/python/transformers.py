@@ -174,6 +174,14 @@ class PreTrainedTokenizerBase:
     def num_special_tokens_to_add(self, pair=False):
         return len(self._encode("", True))
 
+    @property
+    def _tokenizer(self):
+        if not self.is_fast:
+            raise AttributeError(self._absent("_tokenizer"))
+        return _Backend(self)
+
+    backend_tokenizer = _tokenizer
+
     # vocabulary
     def add_tokens(self, new_tokens, special_tokens=False):
         if not new_tokens:
@@ -384,10 +392,27 @@ class PreTrainedTokenizerBase:
         return made if return_dict else made["input_ids"]
 
 
+class _Backend:
+    """The library's tokenizer inside a fast class: only its post-processor can be set here."""
+
+    def __init__(self, owner):
+        self.__dict__["_owner"] = owner
+
+    def __setattr__(self, name, value):
+        if name != "post_processor" or not hasattr(value, "_description"):
+            _refuse("tokenizer._tokenizer.%s = ..." % name)
+        self._owner._change("post_processor", description=value._description)
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return _Missing("tokenizer._tokenizer." + name)
+
+
 class _Known:
     """Names that the real classes have and this one lacks: using them says so in place of an AttributeError."""
 
-    save_pretrained = push_to_hub = prepare_for_model = backend_tokenizer = sp_model = convert_tokens_to_string = None
+    save_pretrained = push_to_hub = prepare_for_model = sp_model = convert_tokens_to_string = None
     init_kwargs = added_tokens_decoder = added_tokens_encoder = truncate_sequences = get_special_tokens_mask = None
     create_token_type_ids_from_sequences = prepare_seq2seq_batch = as_target_tokenizer = None
 

@@ -1,0 +1,165 @@
+//! `--repo` and its companions: from the user's words to a label function that is ready to run.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::overrides::TokenChoice;
+use super::request::Request;
+use crate::error::{Error, Result};
+use crate::repository::{
+    CallOptions, Checkout, Choice, RepositoryFunction, SetupCode, find, own_setup, read,
+};
+use crate::tokenizer::{Role, Tokenizer};
+
+/// What a user asks of a training repository.
+#[derive(Debug, Clone)]
+pub struct RepositoryRequest {
+    pub repo: PathBuf,
+    /// A key of its template registry.
+    pub version: Option<String>,
+    /// `FILE:NAME` or `FILE:CLASS.NAME`.
+    pub function: Option<String>,
+    pub model_name: Option<String>,
+    /// Lines that make the tokenizer ready, in place of the repository's own.
+    pub setup_code: Option<PathBuf>,
+    /// Tokens that one image takes where the function writes them out.
+    pub image_tokens: Option<usize>,
+    /// The function of the last request, with what it was made for: a set-up is made anew for every sample on screen.
+    prepared: Arc<Mutex<Option<Prepared>>>,
+}
+
+#[derive(Debug)]
+struct Prepared {
+    base: Arc<Tokenizer>,
+    /// The set-up lines and the options of the call, as text.
+    made_for: String,
+    function: Arc<RepositoryFunction>,
+    setup: Option<SetupCode>,
+    notes: Vec<String>,
+}
+
+impl PartialEq for RepositoryRequest {
+    fn eq(&self, other: &Self) -> bool {
+        let fields = |r: &Self| {
+            (r.repo.clone(), r.version.clone(), r.function.clone(), r.model_name.clone(), r.setup_code.clone(), r.image_tokens)
+        };
+        fields(self) == fields(other)
+    }
+}
+
+impl Eq for RepositoryRequest {}
+
+impl RepositoryRequest {
+    /// A request for a checkout.
+    pub fn new(repo: PathBuf) -> Self {
+        Self {
+            repo,
+            version: None,
+            function: None,
+            model_name: None,
+            setup_code: None,
+            image_tokens: None,
+            prepared: Arc::default(),
+        }
+    }
+
+    /// The function, made once for a tokenizer and a request.
+    ///
+    /// # Errors
+    /// The repository has no such function or version, or the set-up lines raise.
+    pub fn function(
+        &self,
+        base: &Arc<Tokenizer>,
+        request: &Request,
+        notes: &mut Vec<String>,
+    ) -> Result<Arc<RepositoryFunction>> {
+        let given = match &self.setup_code {
+            Some(path) => {
+                let text = std::fs::read_to_string(path).map_err(|source| Error::io(path, source))?;
+                Some(SetupCode { text, file: path.display().to_string() })
+            }
+            None => None,
+        };
+        let more = more_lines(request);
+        let made_for = format!("{:?} {:?} {more} {}", self.fields(), given, request.mm_use_im_start_end);
+        let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = &*prepared
+            && Arc::ptr_eq(&known.base, base)
+            && known.made_for == made_for
+        {
+            notes.extend(known.notes.iter().cloned());
+            return Ok(known.function.clone());
+        }
+        let made = self.prepare(base, request, given, &more, made_for)?;
+        notes.extend(made.notes.iter().cloned());
+        let function = made.function.clone();
+        *prepared = Some(made);
+        Ok(function)
+    }
+
+    /// The lines that made the tokenizer of the last function ready.
+    pub fn setup_lines(&self) -> Option<SetupCode> {
+        self.prepared.lock().unwrap_or_else(PoisonError::into_inner).as_ref()?.setup.clone()
+    }
+
+    fn fields(&self) -> (&Path, Option<&str>, Option<&str>, Option<&str>, Option<usize>) {
+        (&self.repo, self.version.as_deref(), self.function.as_deref(), self.model_name.as_deref(), self.image_tokens)
+    }
+
+    fn prepare(
+        &self,
+        base: &Arc<Tokenizer>,
+        request: &Request,
+        given: Option<SetupCode>,
+        more: &str,
+        made_for: String,
+    ) -> Result<Prepared> {
+        let checkout = Checkout::open(&self.repo)?;
+        let reading = read(&checkout)?;
+        let choice = Choice { version: self.version.clone(), function: self.function.clone() };
+        let entry = find(&checkout, &reading, &choice)?;
+        let mut notes = entry.notes.clone();
+        notes.push(format!("{}:{} {} is run in the sandbox", entry.file, entry.line, entry.name));
+        let lines = given.or_else(|| own_setup(&checkout, &reading, &entry));
+        notes.push(match &lines {
+            Some(lines) => format!("the tokenizer is made ready by {}", lines.file),
+            None => "no lines that make a tokenizer ready were found: it is taken as loaded; --setup-code FILE gives some".into(),
+        });
+        let setup = match (lines, more.is_empty()) {
+            (lines, true) => lines,
+            (Some(lines), false) => Some(SetupCode { text: format!("{}\n{more}", lines.text), ..lines }),
+            (None, false) => Some(SetupCode { text: more.to_string(), file: "command line".into() }),
+        };
+        let call = CallOptions {
+            mm_use_im_start_end: request.mm_use_im_start_end,
+            image_tokens: self.image_tokens.unwrap_or(CallOptions::default().image_tokens),
+            model_name: self.model_name.clone().unwrap_or_else(|| request.tokenizer.clone()),
+            ..CallOptions::default()
+        };
+        let function = RepositoryFunction::new(checkout, entry, base.clone(), request.load, setup.as_ref(), call)?;
+        Ok(Prepared { base: base.clone(), made_for, function: Arc::new(function), setup, notes })
+    }
+}
+
+/// The user's own changes of the tokenizer, as lines of Python behind those of the repository.
+fn more_lines(request: &Request) -> String {
+    let order = [Role::Unk, Role::Eos, Role::Bos, Role::Sep, Role::Cls, Role::Mask, Role::Pad];
+    let mut lines = String::new();
+    for role in order {
+        let attribute = role.attribute();
+        match request.overrides.get(&role) {
+            None => {}
+            Some(TokenChoice::CopyOf(from)) => {
+                lines.push_str(&format!("tokenizer.{attribute} = tokenizer.{}\n", from.attribute()));
+            }
+            Some(TokenChoice::Surface(token) | TokenChoice::Object(token)) => {
+                let token = crate::python::python_repr(token);
+                lines.push_str(&format!("tokenizer.add_special_tokens({{\"{attribute}\": {token}}})\n"));
+            }
+        }
+    }
+    if let Some(length) = request.model_max_length {
+        lines.push_str(&format!("tokenizer.model_max_length = {length}\n"));
+    }
+    lines
+}
