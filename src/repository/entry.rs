@@ -111,7 +111,11 @@ fn multimodal(reading: &Reading, file: &str) -> (Option<String>, bool) {
 fn dispatched(checkout: &Checkout, reading: &Reading, version: Option<&str>) -> Result<Entry> {
     let mut ranked: Vec<(u8, &Dispatch)> =
         reading.dispatches.iter().map(|dispatch| (rank(checkout, reading, dispatch, version), dispatch)).collect();
-    ranked.sort_by_key(|(rank, dispatch)| (*rank, dispatch.file.len(), dispatch.file.clone()));
+    // Of several projects in one repository the one with the shortest name is the first: `chat` before `chat_old`.
+    let top = |file: &str| file.split('/').next().map_or(0, str::len);
+    ranked.sort_by_key(|(rank, dispatch)| {
+        (*rank, top(&dispatch.file), dispatch.file.len(), dispatch.file.clone())
+    });
     let Some((best, dispatch)) = ranked.first().copied() else {
         return Err(Error::Usage(format!(
             "{}: no dispatch to label functions was found (a function preprocess(sources, tokenizer, …), a method \

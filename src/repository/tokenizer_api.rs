@@ -155,6 +155,9 @@ impl TokenizerApi {
                 .or_else(|_| load(&self.base.name, &self.base.files, LoadOptions { loader: None, ..options }))
                 .map_err(|error| PythonError::new("OSError", error.to_string()))?,
         };
+        if question.get("files_only").and_then(Value::as_bool) == Some(true) {
+            class_defaults(&mut tokenizer, class.unwrap_or_default());
+        }
         let mut rest: Vec<(&String, &Value)> = arguments.iter().collect();
         // Roles first, as the class's `__init__` takes them before anything is added.
         rest.sort_by_key(|(key, _)| !key.ends_with("_token"));
@@ -195,6 +198,22 @@ impl TokenizerApi {
         };
         let rendered = template.render(&inputs).map_err(template_error)?;
         Ok(json!({"value": rendered.text}))
+    }
+}
+
+/// The special tokens that a class has where it is made from a vocabulary file alone, without a configuration.
+fn class_defaults(tokenizer: &mut Tokenizer, class: &str) {
+    let defaults: &[(Role, &str)] = match class.trim_end_matches("Fast") {
+        "GemmaTokenizer" => {
+            &[(Role::Bos, "<bos>"), (Role::Eos, "<eos>"), (Role::Unk, "<unk>"), (Role::Pad, "<pad>")]
+        }
+        "LlamaTokenizer" => &[(Role::Bos, "<s>"), (Role::Eos, "</s>"), (Role::Unk, "<unk>")],
+        _ => &[],
+    };
+    for (role, content) in defaults {
+        if tokenizer.special.get(*role).is_none() && tokenizer.token_to_id(content).is_some() {
+            tokenizer.special.set(*role, Some(SpecialToken::from_str(content)));
+        }
     }
 }
 

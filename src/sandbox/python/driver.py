@@ -51,8 +51,31 @@ class _Output:
         return False
 
 
+def _shown(value):
+    """`str`, with the emoji that the interpreter's tables are too old for as Python shows them."""
+    text = str(value)
+    if type(value) is not list or "\\U0001f" not in text:
+        return text
+    return "[" + ", ".join([_shown_text(v) if type(v) is str else _shown(v) for v in value]) + "]"
+
+
+def _shown_text(value):
+    text = repr(value)
+    if "\\U0001f" not in text:
+        return text
+    quote, out = text[0], []
+    for c in value:
+        if 0x1F000 <= ord(c) <= 0x1FAFF or c in "'\"" and c != quote:
+            out.append(c)
+        elif c == quote:
+            out.append("\\" + c)
+        else:
+            out.append(repr(c)[1:-1])
+    return quote + "".join(out) + quote
+
+
 def _print(*values, sep=" ", end="\n", file=None, flush=False):
-    text = (" " if sep is None else sep).join([str(v) for v in values]) + ("\n" if end is None else end)
+    text = (" " if sep is None else sep).join([_shown(v) for v in values]) + ("\n" if end is None else end)
     if file is None:
         _write(text)
     else:
