@@ -29,13 +29,14 @@ pub struct RepositoryArgs {
 
 impl RepositoryArgs {
     /// What is asked of a repository; `None` without `--repo`.
-    pub fn request(&self, image_tokens: Option<usize>) -> Option<RepositoryRequest> {
+    pub fn request(&self, image_tokens: Option<usize>, transformers: Option<&str>) -> Option<RepositoryRequest> {
         let mut request = RepositoryRequest::new(self.repo.clone()?);
         request.version = self.version.clone().filter(|version| !version.is_empty());
         request.function = self.function.clone();
         request.model_name = self.model_name.clone();
         request.setup_code = self.setup_code.clone();
         request.image_tokens = image_tokens;
+        request.transformers = transformers.map(String::from);
         Some(request)
     }
 }

@@ -20,6 +20,33 @@ use crate::tokenizer::{LoadOptions, Release, Tokenizer};
 /// Largest `model_max_length` that the training scripts set.
 const TRAINING_MAX_LENGTH: u64 = 2048;
 
+/// The versions of the two libraries that code asks for.
+struct Versions {
+    transformers: String,
+    tokenizers: &'static str,
+}
+
+impl Versions {
+    fn new(release: Release, given: Option<&str>) -> Self {
+        let (own, mut tokenizers) = match release {
+            Release::V4_31 => ("4.31.0", "0.13.3"),
+            Release::V4_37 => ("4.37.2", "0.15.1"),
+            Release::V5 => ("5.0.0", "0.22.1"),
+        };
+        let transformers = given.filter(|text| text.contains('.')).unwrap_or(own).to_string();
+        let versions = Self { transformers, tokenizers };
+        if release == Release::V4_37 && versions.is_at_least(4, 40) {
+            tokenizers = if versions.is_at_least(4, 45) { "0.20.3" } else { "0.19.1" };
+        }
+        Self { tokenizers, ..versions }
+    }
+
+    fn is_at_least(&self, major: u32, minor: u32) -> bool {
+        let mut numbers = self.transformers.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+        (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (major, minor)
+    }
+}
+
 /// What the caller of a label function decides, and no file of the repository does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallOptions {
@@ -30,11 +57,13 @@ pub struct CallOptions {
     pub num_frames: usize,
     /// The name or path of the model, for conditions on it.
     pub model_name: String,
+    /// The release of transformers in the user's own words; the code may ask for it.
+    pub transformers: Option<String>,
 }
 
 impl Default for CallOptions {
     fn default() -> Self {
-        Self { mm_use_im_start_end: false, image_tokens: 256, num_frames: 8, model_name: String::new() }
+        Self { mm_use_im_start_end: false, image_tokens: 256, num_frames: 8, model_name: String::new(), transformers: None }
     }
 }
 
@@ -137,17 +166,13 @@ impl RepositoryFunction {
         options: CallOptions,
         limits: Limits,
     ) -> Result<Self> {
-        let api = TokenizerApi::new(base.clone(), load);
-        let (transformers, tokenizers) = match base.facts.release {
-            Release::V4_31 => ("4.31.0", "0.13.3"),
-            Release::V4_37 => ("4.37.2", "0.15.1"),
-            Release::V5 => ("5.0.0", "0.22.1"),
-        };
+        let versions = Versions::new(base.facts.release, options.transformers.as_deref());
+        let api = TokenizerApi::new(base.clone(), load, versions.is_at_least(4, 39));
         let setup_pieces = setup.map(|code| setup_pieces(code)).transpose()?;
         let setup_names = setup_names(&entry, &options, &base);
         let start = json!({
             "op": "start",
-            "versions": {"transformers": transformers, "tokenizers": tokenizers},
+            "versions": {"transformers": versions.transformers, "tokenizers": versions.tokenizers},
             "tokenizer": api.described(0),
             "setup": setup_pieces,
             "setup_file": setup.map(|code| &code.file),

@@ -39,15 +39,18 @@ pub struct TokenizerApi {
     templates: Mutex<HashMap<String, Arc<ChatTemplate>>>,
     base: Arc<Tokenizer>,
     options: LoadOptions,
+    /// `LlamaTokenizerFast` has the attribute `legacy`, as later releases than 4.37 give it.
+    fast_llama_has_legacy: bool,
 }
 
 type Answer = Result<Value, PythonError>;
 
 impl TokenizerApi {
     /// The API of a loaded tokenizer; `options` are those it was loaded with.
-    pub fn new(base: Arc<Tokenizer>, options: LoadOptions) -> Self {
+    pub fn new(base: Arc<Tokenizer>, options: LoadOptions, fast_llama_has_legacy: bool) -> Self {
         let first = TokenizerState { tokenizer: base.clone(), chat_template: None };
         Self {
+            fast_llama_has_legacy,
             states: Mutex::new(vec![first]),
             changes: Mutex::default(),
             templates: Mutex::default(),
@@ -155,6 +158,10 @@ impl TokenizerApi {
                 .or_else(|_| load(&self.base.name, &self.base.files, LoadOptions { loader: None, ..options }))
                 .map_err(|error| PythonError::new("OSError", error.to_string()))?,
         };
+        let is_llama = tokenizer.facts.name == "LlamaTokenizerFast" && tokenizer.facts.legacy.is_none();
+        if is_llama && self.fast_llama_has_legacy {
+            tokenizer.facts.legacy = Some(legacy.unwrap_or(true));
+        }
         if question.get("files_only").and_then(Value::as_bool) == Some(true) {
             class_defaults(&mut tokenizer, class.unwrap_or_default());
         }

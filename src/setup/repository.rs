@@ -24,6 +24,8 @@ pub struct RepositoryRequest {
     pub setup_code: Option<PathBuf>,
     /// Tokens that one image takes where the function writes them out.
     pub image_tokens: Option<usize>,
+    /// The release of transformers in the user's own words.
+    pub transformers: Option<String>,
     /// The function of the last request, with what it was made for: a set-up is made anew for every sample on screen.
     prepared: Arc<Mutex<Option<Prepared>>>,
 }
@@ -59,6 +61,7 @@ impl RepositoryRequest {
             model_name: None,
             setup_code: None,
             image_tokens: None,
+            transformers: None,
             prepared: Arc::default(),
         }
     }
@@ -134,6 +137,7 @@ impl RepositoryRequest {
             mm_use_im_start_end: request.mm_use_im_start_end,
             image_tokens: self.image_tokens.unwrap_or(CallOptions::default().image_tokens),
             model_name: self.model_name.clone().unwrap_or_else(|| request.tokenizer.clone()),
+            transformers: self.transformers.clone(),
             ..CallOptions::default()
         };
         let function = RepositoryFunction::new(checkout, entry, base.clone(), request.load, setup.as_ref(), call)?;

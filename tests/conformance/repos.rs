@@ -44,6 +44,7 @@ fn function(root: &Path, checkout: &Checkout, reading: &Reading, record: &Value)
     let call = CallOptions {
         mm_use_im_start_end: text("note").contains("mm_use_im_start_end=True"),
         image_tokens: 4,
+        transformers: Some(text("transformers_version").to_string()),
         ..CallOptions::default()
     };
     RepositoryFunction::new(checkout.clone(), entry?, Arc::new(base), options, Some(&setup), call)

@@ -761,6 +761,9 @@ def _described(e):
         message = str(e)
     except BaseException:
         message = ""
+    if type(e) is ValueError and message.startswith("too many values to unpack (expected") and ", got " in message:
+        # Newer Pythons than those of training environments say how many there were.
+        message = message[:message.index(", got ")] + ")"
     return {"type": type(e).__name__, "message": message, "where": where}
 
 
