@@ -32,6 +32,7 @@
 //!       tokenizer ─────── moe    files → a tokenizer that behaves like its Python class · experts, routing
 //!           │
 //!   text · python · error        safe display · the bits of Python that results depend on · typed errors
+//!   atomic_write                 files that appear whole or not at all
 //! ```
 //!
 //! One sample on its way: [`chat::Sample`] → [`labelling::Labelling::inspect`], which is [`labels::inspect`] (turns
@@ -57,6 +58,7 @@
 )]
 
 pub mod app;
+mod atomic_write;
 pub mod chat;
 pub mod cli;
 pub mod commands;

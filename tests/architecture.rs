@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 /// Modules from the ground up.
 const ORDER: &[&str] = &[
     "error",
+    "atomic_write",
     "python",
     "text",
     "tokenizer",
@@ -35,7 +36,7 @@ const ORDER: &[&str] = &[
     "commands",
 ];
 
-const MOE_MAY_USE: &[&str] = &["moe", "error", "tokenizer"];
+const MOE_MAY_USE: &[&str] = &["moe", "error", "atomic_write", "tokenizer"];
 
 /// Outside names and the only modules that may write them.
 const OWNERS: &[(&str, &[&str])] = &[
@@ -52,6 +53,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("zstd::", &["data"]),
     ("glob::", &["data"]),
     ("parquet::", &["data"]),
+    ("same_file::", &["data"]),
 ];
 
 fn sources(dir: &Path, found: &mut Vec<PathBuf>) {

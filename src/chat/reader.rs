@@ -68,7 +68,7 @@ fn read(
     let sources = sources(&[path.to_path_buf()])?;
     let total = sources.iter().map(|source| source.size()).sum();
     for source in sources {
-        let mut records = Records::metered(&source, &meter)?;
+        let mut records = Records::counted(&source, &meter)?;
         loop {
             let batch = next_batch(&mut records)?;
             if batch.is_empty() {

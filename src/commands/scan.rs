@@ -112,7 +112,7 @@ impl Input {
     fn open(&self, meter: &ByteCounter) -> Result<Records> {
         match self {
             Self::Embedded => Ok(samples::records(samples::CONVERSATIONS)),
-            Self::Source(source) => Records::metered(source, meter),
+            Self::Source(source) => Records::counted(source, meter),
         }
     }
 

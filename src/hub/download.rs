@@ -20,6 +20,7 @@ use super::id::HubId;
 use super::metadata::{FIRST_PAUSE, Metadata};
 use super::progress::{Reporter, Stage};
 use super::refusal::{Asked, refusal};
+use crate::atomic_write;
 
 const READ_BYTES: usize = 64 * 1024;
 /// Attempts in a row that brought (almost) nothing before the download is given up.
@@ -76,7 +77,7 @@ impl Route<'_> {
         }
         outcome?;
         let blob = self.cache.blob(&meta.etag);
-        fs::rename(&partial, &blob).map_err(|e| HubError::cache(&blob, e))
+        atomic_write::rename(&partial, &blob).map_err(|e| HubError::cache(&blob, e))
     }
 
     /// Loads to the end, over as many attempts as it takes, and compares size and hash.

@@ -15,6 +15,7 @@ use super::checkpoint::{Checkpoint, TensorSource, write_watched};
 use super::config::Config;
 use super::error::{MoeError, MoeResult};
 use super::seed::Rng;
+use crate::atomic_write;
 
 /// Bytes of one weight file at most, unless a single tensor is larger; transformers' own default is 5 GB.
 const SHARD_BYTES: usize = 5_000_000_000;
@@ -69,7 +70,7 @@ pub fn convert(
         copy_side_files(dir, &temporary)?;
         let config = converted_config(&config, conversion, upcycling);
         write_json(&temporary.join("config.json"), &config)?;
-        std::fs::rename(&temporary, out).map_err(|e| MoeError::io(out, e))?;
+        atomic_write::rename(&temporary, out).map_err(|e| MoeError::io(out, e))?;
         Ok(files)
     });
     match written {

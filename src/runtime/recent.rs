@@ -4,6 +4,8 @@
 
 use std::path::PathBuf;
 
+use crate::atomic_write::{self, Durability};
+
 /// As many are kept.
 const KEPT: usize = 20;
 
@@ -37,10 +39,8 @@ pub fn remember(tokenizer: &str) {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;
         }
-        // Written beside and renamed, so that two programs never leave half a list.
-        let beside = path.with_extension(format!("{}.tmp", std::process::id()));
-        std::fs::write(&beside, serde_json::to_vec(&list)?)?;
-        std::fs::rename(&beside, &path)
+        // Two programs may write at once.
+        atomic_write::write(&path, &serde_json::to_vec(&list)?, Durability::Process)
     };
     // Nobody waits for this list; without it the dialog still works.
     let _ = write();

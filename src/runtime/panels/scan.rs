@@ -30,7 +30,7 @@ fn scan(work: Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Outcome))
         DataSource::File(path) => {
             let sources = sources(&[path])?;
             let total = sources.iter().map(Source::size).sum();
-            (sources.iter().map(|source| Records::metered(source, &meter)).collect::<Result<_>>()?, total)
+            (sources.iter().map(|source| Records::counted(source, &meter)).collect::<Result<_>>()?, total)
         }
         DataSource::Embedded => (vec![samples::records(samples::CONVERSATIONS)], None),
         DataSource::EmbeddedMessages => (vec![samples::records(samples::MESSAGES)], None),

@@ -1,10 +1,10 @@
-//! How far the reading is: bytes of the files as they lie on the disk, counted by whoever reads them.
+//! How far the reading is: bytes of the files as they lie on the disk, before decompression.
 
 use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A counter of bytes that reader and onlooker share.
+/// A counter of bytes, shared between the reading thread and a progress display.
 #[derive(Debug, Clone, Default)]
 pub struct ByteCounter(Arc<AtomicU64>);
 
@@ -20,15 +20,15 @@ impl ByteCounter {
 }
 
 /// A reader that counts.
-pub(super) struct Metered<R> {
+pub(super) struct CountingReader<R> {
     pub(super) inner: R,
-    pub(super) meter: ByteCounter,
+    pub(super) counter: ByteCounter,
 }
 
-impl<R: Read> Read for Metered<R> {
+impl<R: Read> Read for CountingReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let got = self.inner.read(buffer)?;
-        self.meter.add(u64::try_from(got).unwrap_or(0));
+        self.counter.add(u64::try_from(got).unwrap_or(0));
         Ok(got)
     }
 }
