@@ -52,6 +52,12 @@ pub trait Encoder: Sync {
     /// `tokenizer.pad_token_id`.
     fn pad_id(&self) -> Option<TokenId>;
 
+    /// True where `tokenizer(text)` begins with bos.
+    fn adds_bos(&self) -> bool {
+        self.bos_id().is_some()
+            && self.encode("x", true).is_ok_and(|x| x.ids.first().copied() == self.bos_id())
+    }
+
     /// Ids of `tokenizer("…", add_special_tokens=False)`.
     fn ids(&self, text: &str) -> Result<Vec<TokenId>> {
         Ok(self.encode(text, false)?.ids)
@@ -97,6 +103,11 @@ impl Encoder for Tokenizer {
 
     fn bos_id(&self) -> Option<TokenId> {
         self.role_id(Role::Bos)
+    }
+
+    fn adds_bos(&self) -> bool {
+        self.ids_around_text()
+            .is_ok_and(|around| around.before.first().is_some_and(|id| self.bos_id() == Some(*id)))
     }
 
     fn eos_id(&self) -> Option<TokenId> {

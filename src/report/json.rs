@@ -330,8 +330,8 @@ impl From<&TokenReport> for TruthJson {
             holes: truth.id_statistics.holes.iter().map(|h| [h.start, h.end]).collect(),
             beyond_len: truth.id_statistics.beyond_len.clone(),
             shared_ids: truth.shared.iter().map(shared).collect(),
-            put_before: truth.id_statistics.put_before.clone(),
-            put_behind: truth.id_statistics.put_behind.clone(),
+            put_before: truth.id_statistics.around.before.clone(),
+            put_behind: truth.id_statistics.around.behind.clone(),
             separator: truth.separator.as_ref().map(|s| SeparatorJson {
                 text: s.text.clone(),
                 ids: s.ids.clone(),

@@ -114,8 +114,8 @@ pub fn sizes_line(token_report: &TokenReport) -> String {
         "largest id {} · embedding rows {} · before a text {} · behind it {}",
         token_report.id_statistics.max_id.map_or("none".to_string(), |id| id.to_string()),
         token_report.embedding_rows.map_or("not known".to_string(), |rows| rows.to_string()),
-        ids(&token_report.id_statistics.put_before),
-        ids(&token_report.id_statistics.put_behind)
+        ids(&token_report.id_statistics.around.before),
+        ids(&token_report.id_statistics.around.behind)
     )
 }
 

@@ -1,7 +1,7 @@
-//! The `tokenizers` crate behind one door: a model shared by `Arc`, the cheap parts beside it.
+//! A pipeline of the `tokenizers` crate whose model is shared by `Arc`, the other steps beside it.
 //!
-//! A vocabulary of 150,000 entries takes tens of milliseconds to copy; an override on screen must be felt
-//! within a frame. So the model is shared between a tokenizer and its overridden copies, and only the added
+//! A vocabulary of 150,000 entries takes tens of milliseconds to copy, and an override on screen is applied within a
+//! frame. So the model is shared between a tokenizer and its overridden copies, and only the added
 //! tokens, normalizer and post-processor are copied.
 
 use std::collections::HashMap;
@@ -16,6 +16,7 @@ use tokenizers::{
     PreTokenizer, PreTokenizerWrapper, SplitDelimiterBehavior, Token, TokenizerImpl,
 };
 
+use super::byte_alphabet;
 use super::encoding::{Encoding, TokenId};
 use crate::error::{Error, Result};
 
@@ -183,6 +184,26 @@ pub fn encode_core(core: &Core, text: &str, add_special_tokens: bool) -> Result<
         spans: encoded.get_offsets().iter().map(|(start, end)| *start..*end).collect(),
         ..Encoding::default()
     })
+}
+
+/// The bytes of a vocabulary entry, read as the decoder of the pipeline would.
+pub fn token_bytes(core: &Core, token: &str) -> Vec<u8> {
+    fn byte_level(decoder: &DecoderWrapper) -> bool {
+        match decoder {
+            DecoderWrapper::ByteLevel(_) => true,
+            DecoderWrapper::Sequence(s) => s.get_decoders().iter().any(byte_level),
+            _ => false,
+        }
+    }
+    if core.get_decoder().is_some_and(byte_level)
+        && let Some(bytes) = byte_alphabet::decode(token)
+    {
+        return bytes;
+    }
+    match byte_alphabet::byte_piece(token) {
+        Some(byte) => vec![byte],
+        None => token.replace('▁', " ").into_bytes(),
+    }
 }
 
 #[cfg(test)]

@@ -19,11 +19,11 @@ use crate::tokenizer::formats::tiktoken;
 pub enum Family {
     /// Each part as a text of its own.
     ByteLevel,
-    /// A space is put before each stretch: a part behind a joint is a text without its own first space.
+    /// A space is put before each stretch: a part behind a split point is a text without its own first space.
     DummySpace,
 }
 
-/// The joints of a pipeline.
+/// The split points of a pipeline.
 #[derive(Debug, Clone)]
 pub struct SplitPoints {
     pub family: Family,
@@ -32,27 +32,27 @@ pub struct SplitPoints {
 }
 
 impl SplitPoints {
-    /// SplitPoints behind every visible ASCII character.
+    /// Split points behind every visible ASCII character.
     pub fn byte_level() -> Self {
         Self { family: Family::ByteLevel, before: (0..=u8::MAX).map(|b| b.is_ascii_graphic()).collect() }
     }
 
-    /// SplitPoints behind every visible ASCII character that no piece of a vocabulary has before a `▁`.
+    /// Split points behind every visible ASCII character that no piece of a vocabulary has before a `▁`.
     pub fn dummy_space<'t>(pieces: impl Iterator<Item = &'t str>) -> Self {
-        let mut joints = Self { family: Family::DummySpace, ..Self::byte_level() };
+        let mut points = Self { family: Family::DummySpace, ..Self::byte_level() };
         for piece in pieces.filter(|piece| piece.chars().skip(1).any(|c| c == '▁')) {
             for (c, next) in piece.chars().zip(piece.chars().skip(1)) {
                 if let (Ok(byte), '▁') = (u8::try_from(c), next)
-                    && let Some(joint) = joints.before.get_mut(usize::from(byte))
+                    && let Some(is_point) = points.before.get_mut(usize::from(byte))
                 {
-                    *joint = false;
+                    *is_point = false;
                 }
             }
         }
-        joints
+        points
     }
 
-    /// The joints of a `tokenizers` pipeline, or why it has none that are known.
+    /// The split points of a `tokenizers` pipeline, or why it has none that are known.
     pub fn of_core(core: &Core) -> Result<Self, String> {
         let shape = |part: serde_json::Result<Value>| part.unwrap_or_default();
         let normalizer = shape(serde_json::to_value(core.get_normalizer()));
@@ -145,10 +145,10 @@ fn adds_dummy_space(normalizer: &Value) -> bool {
 mod tests {
     use super::*;
 
-    fn parts(joints: &SplitPoints, mut text: &str) -> Vec<String> {
+    fn parts(points: &SplitPoints, mut text: &str) -> Vec<String> {
         let mut parts = Vec::new();
         while !text.is_empty() {
-            let (part, rest) = text.split_at(joints.part(text.as_bytes()));
+            let (part, rest) = text.split_at(points.part(text.as_bytes()));
             parts.push(part.to_string());
             text = rest;
         }
@@ -157,14 +157,14 @@ mod tests {
 
     #[test]
     fn a_text_is_cut_between_a_visible_character_and_a_space() {
-        let joints = SplitPoints::byte_level();
-        assert_eq!(parts(&joints, "A  b.\n c é d"), ["A", "  b.\n c", " é d"]);
-        assert_eq!(parts(&joints, " x "), [" x", " "]);
+        let points = SplitPoints::byte_level();
+        assert_eq!(parts(&points, "A  b.\n c é d"), ["A", "  b.\n c", " é d"]);
+        assert_eq!(parts(&points, " x "), [" x", " "]);
     }
 
     #[test]
-    fn a_character_that_a_piece_has_before_a_space_is_no_joint() {
-        let joints = SplitPoints::dummy_space(["▁▁", "▁a", "b.▁c"].into_iter());
-        assert_eq!(parts(&joints, "a b. c"), ["a", " b. c"]);
+    fn a_character_that_a_piece_has_before_a_space_is_no_split_point() {
+        let points = SplitPoints::dummy_space(["▁▁", "▁a", "b.▁c"].into_iter());
+        assert_eq!(parts(&points, "a b. c"), ["a", " b. c"]);
     }
 }

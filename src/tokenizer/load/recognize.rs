@@ -1,8 +1,8 @@
 //! What a single file is, by what is in it: a tokenizer that someone saved under another name loads all the same.
 
-use super::files::FileSet;
-use super::formats::tiktoken;
 use crate::error::{Error, Result};
+use crate::tokenizer::files::FileSet;
+use crate::tokenizer::formats::tiktoken;
 
 /// Enough of a file to tell its kind.
 const HEAD_BYTES: u64 = 64 << 10;

@@ -1,67 +1,10 @@
-//! Releases, loaders, and what is known of a loaded class ([`ClassFacts`]).
-//!
-//! What a class brings along before any file is read is in `profile.rs`.
+//! What is known of the class of a loaded tokenizer: its name, attributes and limits.
 
+use super::release::{Loader, Release};
 use super::special::Role;
 
 /// `model_max_length` of a tokenizer that names none: Python's `int(1e30)`.
 pub const VERY_LARGE_INTEGER: u128 = 1_000_000_000_000_000_019_884_624_838_656;
-
-/// Which of the two Python class families is reproduced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Loader {
-    Slow,
-    Fast,
-}
-
-impl Loader {
-    /// `slow` or `fast`, as the command line writes it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Slow => "slow",
-            Self::Fast => "fast",
-        }
-    }
-}
-
-/// The release of transformers whose behaviour is reproduced.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Release {
-    /// 4.31: the release that the customization guide recommends for Llama.
-    V4_31,
-    /// 4.37: the release that MoE-LLaVA pins.
-    #[default]
-    V4_37,
-    /// 5.x: one class a model, rebuilt over the `tokenizers` library.
-    V5,
-}
-
-impl Release {
-    /// Reads `4.31`, `4.37.2`, `5`, …; also says whether that very release was measured.
-    pub fn parse(text: &str) -> Option<(Self, bool)> {
-        let mut numbers = text.trim().split('.').map(str::parse::<u32>);
-        let major = numbers.next()?.ok()?;
-        let minor = numbers.next().transpose().ok()?;
-        match (major, minor) {
-            (4, Some(31)) => Some((Self::V4_31, true)),
-            (4, Some(minor)) if minor < 34 => Some((Self::V4_31, false)),
-            (4, Some(37)) => Some((Self::V4_37, true)),
-            (4, _) => Some((Self::V4_37, false)),
-            (5, None | Some(23)) => Some((Self::V5, true)),
-            (5, _) => Some((Self::V5, false)),
-            _ => None,
-        }
-    }
-
-    /// As the command line writes it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::V4_31 => "4.31",
-            Self::V4_37 => "4.37",
-            Self::V5 => "5",
-        }
-    }
-}
 
 /// The side on which a batch is padded or cut.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

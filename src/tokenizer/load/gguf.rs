@@ -11,15 +11,18 @@ use tokenizers::models::bpe::{BPE, Vocab};
 use tokenizers::models::unigram::Unigram;
 
 use super::classless_format::ClasslessFormat;
-use super::convert::{byte_level_step, llama_decoder, part, qwen2_parts};
-use super::core::{AddedTokenWithId, CoreParts};
-use super::files::FileSet;
-use super::formats::gguf::{self, Metadata};
-use super::formats::gguf_split::split;
-use super::formats::sentencepiece::{MergeOrder, build_bpe, charsmap_json};
-use super::formats::word_piece;
-use super::special::Role;
 use crate::error::{Error, Result};
+use crate::tokenizer::core::{AddedTokenWithId, CoreParts};
+use crate::tokenizer::files::FileSet;
+use crate::tokenizer::formats::gguf::{self, Metadata};
+use crate::tokenizer::formats::gguf_split;
+use crate::tokenizer::formats::sentencepiece::{MergeOrder, build_bpe, charsmap_json};
+use crate::tokenizer::formats::word_piece;
+use crate::tokenizer::special::Role;
+use crate::tokenizer::steps::{
+    byte_level_step, llama_decoder, metaspace, part, prepended_space, sequence, set_bert, set_byte_level,
+    set_qwen2, split, visible_spaces,
+};
 
 /// `token_type` of control and user-defined tokens.
 const CONTROL: f64 = 3.0;
@@ -32,7 +35,7 @@ const KINDS: &str = "llama, gpt2, gemma4, bert and t5 are";
 ///
 /// # Errors
 /// A broken header, keys that are missing, a kind that is not known.
-pub(super) fn read(files: &FileSet, name: &str) -> Result<ClasslessFormat> {
+pub fn read(files: &FileSet, name: &str) -> Result<ClasslessFormat> {
     let path = files.path_of(name);
     let reader = files.open(name)?.ok_or_else(|| Error::format(&path, "the file is gone"))?;
     let metadata = gguf::read(reader, &path)?;
@@ -96,10 +99,10 @@ fn llama(metadata: &Metadata, tokens: &[String], scores: &[f64], path: &Path) ->
     let mut parts = CoreParts::bare(bpe);
     let mut steps: Vec<Value> = Vec::new();
     if prefix {
-        steps.push(json!({"type": "Prepend", "prepend": "▁"}));
+        steps.push(prepended_space());
     }
-    steps.push(json!({"type": "Replace", "pattern": {"String": " "}, "content": "▁"}));
-    parts.normalizer = part(json!({"type": "Sequence", "normalizers": steps}))?;
+    steps.push(visible_spaces());
+    parts.normalizer = part(sequence("normalizers", steps))?;
     parts.decoder = part(llama_decoder(prefix))?;
     Ok(parts)
 }
@@ -128,7 +131,7 @@ fn byte_level(
     path: &Path,
 ) -> Result<(CoreParts, Option<String>)> {
     let name = metadata.text("pre").unwrap_or("gpt-2");
-    let known = split(name);
+    let known = gguf_split::split(name);
     let vocabulary: Vocab = tokens.iter().cloned().zip(0..).collect();
     let bpe = BPE::builder()
         .vocab_and_merges(vocabulary, pairs(merges, path)?)
@@ -136,19 +139,18 @@ fn byte_level(
         .build()
         .map_err(do_not_fit(path))?;
     let mut parts = CoreParts::bare(bpe);
-    parts.decoder = part(byte_level_step(true, true))?;
     if name == "qwen2" {
-        qwen2_parts(&mut parts, false)?;
+        set_qwen2(&mut parts, false)?;
         return Ok((parts, None));
     }
-    let Some(split) = known else {
-        parts.pre_tokenizer = part(byte_level_step(false, true))?;
+    set_byte_level(&mut parts, false)?;
+    let Some(known) = known else {
         return Ok((parts, Some(format!("the split pattern {name:?} is not known here; GPT-2's is used"))));
     };
-    let cut = |pattern: &&str| json!({"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": false});
-    let mut steps: Vec<Value> = split.patterns.iter().map(cut).collect();
+    let isolated = |pattern: &&str| split(&json!({"Regex": pattern}), "Isolated");
+    let mut steps: Vec<Value> = known.patterns.iter().map(isolated).collect();
     steps.push(byte_level_step(false, false));
-    parts.pre_tokenizer = part(json!({"type": "Sequence", "pretokenizers": steps}))?;
+    parts.pre_tokenizer = part(sequence("pretokenizers", steps))?;
     Ok((parts, None))
 }
 
@@ -163,10 +165,8 @@ fn plain_text(metadata: &Metadata, tokens: &[String], merges: &[String], path: &
         .map_err(do_not_fit(path))?;
     bpe.unk_token = unk(metadata, tokens);
     let mut parts = CoreParts::bare(bpe);
-    parts.normalizer = part(json!({"type": "Replace", "pattern": {"String": " "}, "content": "▁"}))?;
-    parts.pre_tokenizer = part(json!({
-        "type": "Split", "pattern": {"Regex": r"[^\n]+|[\n]+"}, "behavior": "Isolated", "invert": false,
-    }))?;
+    parts.normalizer = part(visible_spaces())?;
+    parts.pre_tokenizer = part(split(&json!({"Regex": r"[^\n]+|[\n]+"}), "Isolated"))?;
     parts.decoder = part(llama_decoder(false))?;
     Ok(parts)
 }
@@ -181,12 +181,7 @@ fn bert(metadata: &Metadata, tokens: &[String], path: &Path) -> Result<CoreParts
     let words: Vec<String> = tokens.iter().map(own).collect();
     let unk = unk(metadata, tokens).unwrap_or_else(|| "[UNK]".to_string());
     let mut parts = CoreParts::bare(word_piece::build(&words, &unk, path)?);
-    parts.normalizer = part(json!({
-        "type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": true,
-        "lowercase": true,
-    }))?;
-    parts.pre_tokenizer = part(json!({"type": "BertPreTokenizer"}))?;
-    parts.decoder = part(json!({"type": "WordPiece", "prefix": "##", "cleanup": true}))?;
+    set_bert(&mut parts, true, Some(true), true)?;
     Ok(parts)
 }
 
@@ -209,10 +204,10 @@ fn unigram(metadata: &Metadata, tokens: &[String], scores: &[f64], path: &Path) 
         steps.push(json!({"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": " "}));
     }
     if !steps.is_empty() {
-        parts.normalizer = part(json!({"type": "Sequence", "normalizers": steps}))?;
+        parts.normalizer = part(sequence("normalizers", steps))?;
     }
     let prepend = if metadata.flag("add_space_prefix").unwrap_or(true) { "always" } else { "never" };
-    let space = json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": prepend, "split": true});
+    let space = metaspace(prepend, true);
     parts.pre_tokenizer = part(space.clone())?;
     parts.decoder = part(space)?;
     Ok(parts)
