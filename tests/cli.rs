@@ -473,7 +473,7 @@ fn a_search_does_not_call_samples_sound_that_had_no_say_in_it() {
 fn options_that_would_change_nothing_are_refused_and_what_is_offered_works() {
     for option in [["--top-k", "1"], ["--moe-weights", "/nope"], ["--eval-capacity-factor", "1"]] {
         let stderr = failure(&[&["moe", "route"], option.as_slice()].concat());
-        assert!(stderr.contains(option[0]) && stderr.contains("mixture already"), "{stderr}");
+        assert!(stderr.contains(option[0]) && stderr.contains("MoE model already"), "{stderr}");
     }
     let sides = ["compare", "-t", "sample:mistral", "--legacy", "true", "--legacy", "false"];
     let output = maskscope(&sides).output().expect("runs");

@@ -189,13 +189,13 @@ fn the_experts_screen_shares_the_cursor_and_the_labels() {
     assert_eq!(app.view_state.token, 4);
     let routed = app.panels.experts.routed.clone().expect("a routing");
     let view = app.shown().expect("a view");
-    for (token, rows) in routed.token_rows.iter().enumerate() {
+    for (token, rows) in routed.token_positions.iter().enumerate() {
         let supervised = view.token(token).expect("a token").fate == Fate::Supervised;
-        assert!(routed.rows[rows.clone()].iter().all(|r| r.supervised == supervised), "token {token}");
+        assert!(routed.positions[rows.clone()].iter().all(|r| r.supervised == supervised), "token {token}");
     }
     let of = |name: &str| routed.subsets.iter().find(|(s, _)| s.name() == name).map(|(_, n)| *n);
-    assert_eq!(of("supervised").unwrap() + of("masked").unwrap(), routed.rows.len());
-    assert_eq!(routed.rows.len(), view.inspection.prompt.as_ref().unwrap().len());
+    assert_eq!(of("supervised").unwrap() + of("masked").unwrap(), routed.positions.len());
+    assert_eq!(routed.positions.len(), view.inspection.prompt.as_ref().unwrap().len());
 }
 
 #[test]
@@ -204,8 +204,8 @@ fn a_converted_model_expands_images_and_its_settings_change() {
     let routed = app.panels.experts.routed.clone().expect("a routing");
     assert_eq!((routed.settings.num_experts, routed.settings.mode), (6, "dense"));
     assert_eq!((routed.layers.len(), routed.layers[0].routing.decision.num_experts), (4, 6));
-    assert_eq!(routed.rows.len(), app.shown().unwrap().len() - 1 + 576);
-    assert_eq!(routed.image_rows(0).len(), 576);
+    assert_eq!(routed.positions.len(), app.shown().unwrap().len() - 1 + 576);
+    assert_eq!(routed.image_positions(0).len(), 576);
     // The byte model's experts are trained: the screen says so instead of doing something else.
     press(&mut app, "M d d d +");
     assert!(app.notice.as_ref().is_some_and(|n| n.text.contains("trained and fixed")), "{:?}", app.notice);
@@ -234,7 +234,7 @@ fn model_folder(name: &str, vocab_size: usize) -> tempfile::TempDir {
 
 #[test]
 fn a_model_of_ones_own_is_typed_loaded_and_its_settings_change() {
-    use maskscope::app::panels::experts::settings::{ModelPick, OwnKind};
+    use maskscope::setup::{ModelKind, ModelSource};
     let folder = model_folder("llama", 51_200);
     let mut app = experts("L");
     let load = |app: &mut App, text: &str| {
@@ -244,8 +244,8 @@ fn a_model_of_ones_own_is_typed_loaded_and_its_settings_change() {
     load(&mut app, &format!("{} 0..3", folder.path().display()));
     let state = &app.panels.experts;
     assert_eq!(state.error, None);
-    let ModelPick::Own(own) = &state.settings.model else { panic!("{:?}", state.settings) };
-    assert_eq!((own.kind, own.layers), (Some(OwnKind::Dense), Some(3)));
+    let model = &state.settings.model;
+    assert_eq!((model.kind, model.layers), (Some(ModelKind::Dense), Some(3)));
     let layers: Vec<usize> = state.routed.as_ref().unwrap().layers.iter().map(|l| l.routing.layer).collect();
     assert_eq!(layers, [0, 2], "sparse, and the fourth layer is not read");
     press(&mut app, "d -");
@@ -269,7 +269,10 @@ fn a_model_of_ones_own_is_typed_loaded_and_its_settings_change() {
     assert!(error.contains("token id") && error.contains("300 embeddings"), "{error}");
     press(&mut app, "L");
     load(&mut app, "byte-moe");
-    assert_eq!((&app.panels.experts.settings.model, &app.panels.experts.error), (&ModelPick::Bytes, &None));
+    assert_eq!(
+        (&app.panels.experts.settings.model.source, &app.panels.experts.error),
+        (&ModelSource::Bytes, &None)
+    );
 }
 
 #[test]

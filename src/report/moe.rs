@@ -13,14 +13,15 @@ const SHOWN_EXPERTS: usize = 16;
 /// What the numbers below mean, in few lines.
 pub fn moe_legend(source: &ModelSource) -> String {
     let model = match source {
-        ModelSource::Sample(name) => format!(
-            "model: {name}, built in and trained. It reads the prompt's bytes and says nothing about your own model.\n"
+        ModelSource::Bytes => format!(
+            "model: {}, built in and trained. It reads the prompt's bytes and says nothing about your own model.\n",
+            source.name()
         ),
         ModelSource::Seeded(_) => format!(
             "model: {}, random weights: it shows how gates and capacity work, and says nothing about your own model.\n",
             source.name()
         ),
-        ModelSource::Folder(_) | ModelSource::Hub(_) => String::new(),
+        ModelSource::Named(_) => String::new(),
     };
     format!(
         "{model}load: kept choices of an expert against an even split (1.00 is even), all k choices, each counted once\n\
@@ -49,7 +50,7 @@ pub fn moe_sample_text(out: &mut dyn Write, row: &RouteRow) -> std::io::Result<(
         writeln!(out, "  layer {:<3} {}", layer.layer, figures(layer, &all))?;
         writeln!(out, "    all      {}", loads(&all))?;
         let learned = LayerStatistics::of(layer, |i| row.supervised.get(i) == Some(&true));
-        if learned.rows > 0 {
+        if learned.positions > 0 {
             writeln!(out, "    learned  {}", loads(&learned))?;
         }
     }

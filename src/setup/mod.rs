@@ -16,7 +16,10 @@ mod stop;
 pub use crate::samples::SAMPLE_PREFIX;
 pub use chat::ChatOptions;
 pub use choice::{AUTO, CHAT, LabelChoice, NONE, RecipeChoice, TemplateChoice};
-pub use model::{ModelSource, SEEDED_PREFIX, layer_bytes};
+pub use model::{
+    ConversionRequest, GateInit, LoadStep, ModelKind, ModelRequest, ModelSource, load_model, token_ids,
+    vocab_size,
+};
 pub use overrides::{OverrideEffect, TokenChoice, apply};
 pub use recipe::{RECIPES, Recipe};
 pub use request::Request;

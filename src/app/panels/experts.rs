@@ -26,7 +26,7 @@ use crate::app::view::SampleView;
 use crate::hub::HubOptions;
 pub use layout::{Layout, layout};
 pub use routed::Routed;
-use settings::{ModelPick, Own, Setting, Settings};
+use settings::{ModelChoice, Setting, Settings};
 use subset::Subset;
 
 /// What of the routing is shown.
@@ -216,7 +216,7 @@ pub fn on_screen(app: &mut App, action: Action) -> Option<Vec<Effect>> {
                 View::Load => routed.map_or(0, |r| r.layers.len()),
                 View::Split => routed.map_or(0, |r| r.subsets.len()),
                 // At most as many paths as positions; drawing stops at the last one.
-                _ => routed.map_or(0, |r| r.rows.len()),
+                _ => routed.map_or(0, |r| r.positions.len()),
             };
             state.line = step(state.line, by, count);
         }
@@ -309,7 +309,7 @@ pub fn act(app: &mut App, act: Act) -> Vec<Effect> {
 }
 
 /// Takes another model.
-pub fn choose(app: &mut App, model: ModelPick) -> Vec<Effect> {
+pub fn choose(app: &mut App, model: ModelChoice) -> Vec<Effect> {
     let settings = app.panels.experts.settings.for_model(model);
     set(app, settings)
 }
@@ -351,7 +351,7 @@ pub fn done(app: &mut App, outcome: Outcome) -> Vec<Effect> {
 
 /// What a model of the user's turned out to be is known after its first run; its settings start from there.
 fn learn(state: &mut State, routed: &Routed) {
-    if matches!(&state.settings.model, ModelPick::Own(Own { kind: None, .. })) {
+    if state.settings.model.kind.is_none() {
         state.settings = routed.settings.clone();
         if let Some((_, asked)) = &mut state.asked {
             *asked = routed.settings.clone();

@@ -3,14 +3,14 @@
 use super::{Choice, Entry};
 use crate::app::action::Action;
 use crate::app::bindings::{Context, bindings, keys_of};
-use crate::app::panels::experts::settings::ModelPick;
+use crate::app::panels::experts::settings::ModelChoice;
 use crate::chat::Template;
 use crate::diagnose::Reserved;
 use crate::labels::Rule;
 use crate::masks::Strategy;
 use crate::samples::{CHAT_TEMPLATES, TOKENIZERS};
 use crate::setup::{
-    AUTO, LabelChoice, NONE, RECIPES, Recipe, RecipeChoice, Request, SAMPLE_PREFIX, TemplateChoice,
+    AUTO, LabelChoice, ModelSource, NONE, RECIPES, Recipe, RecipeChoice, Request, SAMPLE_PREFIX, TemplateChoice,
     TokenChoice,
 };
 use crate::tokenizer::{LoadOptions, Loader, Release, Role, TokenId, Tokenizer};
@@ -26,8 +26,11 @@ pub fn tokenizers() -> Vec<Entry> {
 
 /// The built-in models of screen Experts.
 pub fn models() -> Vec<Entry> {
-    let entry = |pick: ModelPick| Entry::new(pick.name(), pick.caveat(), Choice::Model(pick));
-    ModelPick::all().into_iter().map(entry).collect()
+    let entry = |source: ModelSource| {
+        let model = ModelChoice::of(source);
+        Entry::new(model.name(), model.caveat(), Choice::Model(model))
+    };
+    ModelSource::built_in().into_iter().map(entry).collect()
 }
 
 /// The conversation templates and the built-in chat templates.

@@ -8,7 +8,7 @@ use tui_input::Input;
 
 use super::action::Action;
 use super::job::KnownEntry;
-use super::panels::experts::settings::ModelPick;
+use super::panels::experts::settings::ModelChoice;
 use crate::setup::{LabelChoice, RecipeChoice, Request, TemplateChoice, TokenChoice};
 use crate::tokenizer::{LoadOptions, Role};
 
@@ -48,7 +48,7 @@ pub enum Choice {
     /// Side B of screen Compare.
     Other(String, LoadOptions),
     /// The model of screen Experts.
-    Model(ModelPick),
+    Model(ModelChoice),
     Act(Action),
 }
 
@@ -234,7 +234,7 @@ impl Picker {
             }
             PickKind::Template => None,
             PickKind::Model => {
-                let choice = Choice::Model(ModelPick::typed(query));
+                let choice = Choice::Model(ModelChoice::typed(query));
                 Some(Entry::new(query, "load this folder or hub id", choice))
             }
             _ => {

@@ -1,29 +1,27 @@
-//! The work of screen Experts: load the model, run the prompt through it, join the routing with the label view.
+//! The work of screen Experts: load the model, route the prompt, join the routing with the label view.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
 use crate::app::SampleView;
-use crate::app::panels::experts::routed::{Routed, Row, Run, byte_rows, seen_bytes, token_rows};
-use crate::app::panels::experts::settings::{ModelPick, Own, OwnKind, Settings};
+use crate::app::panels::experts::routed::{Routed, RunFacts};
+use crate::app::panels::experts::settings::{ModelChoice, Settings};
 use crate::app::panels::experts::{Outcome, Work};
 use crate::error::{Error, Result, with_causes};
 use crate::hub::Progress;
 use crate::moe::MoeError;
-use crate::moe::backbone::{
-    Conversion, Device, DeviceChoice, ForwardOptions, Gates, InputRow, LoadOptions, Model, is_dense,
-};
-use crate::moe::image::{ImageOptions, expand, rows_per_image};
-use crate::moe::moe_llava::{MoeConfig, MoeMode, MoeRequest};
-use crate::moe::sample::MAX_BYTES;
-use crate::setup::{ModelSource, layer_bytes};
-use crate::tokenizer::TokenId;
+use crate::moe::backbone::{ForwardOptions, Gates, Model};
+use crate::moe::image::positions_per_image;
+use crate::moe::moe_llava::{MoeMode, MoeRequest};
+use crate::moe::positions::Positions;
+use crate::moe::route::route_call;
+use crate::setup::{ConversionRequest, LoadStep, ModelKind, ModelRequest, load_model, vocab_size};
 
 /// Seed of everything random on this screen: weights and gates of seeded models, stand-in image features.
 const SEED: u64 = 0;
 
-/// Does the work; `emit` takes each outcome, `cancelled` says that nobody waits any more.
+/// Does the work; `emit` takes each outcome, `cancelled` says that the result is no longer wanted.
 pub fn perform(work: Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Outcome)) {
     match route(&work, cancelled, emit) {
         Ok(Some(routed)) => emit(Outcome::Routed(Arc::new(routed))),
@@ -32,28 +30,29 @@ pub fn perform(work: Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Ou
     }
 }
 
-/// `None` when nobody waits any more.
+/// `None` when it was cancelled.
 fn route(work: &Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Outcome)) -> Result<Option<Routed>> {
     let start = Instant::now();
     emit(Outcome::Progress(format!("loading {}", work.settings.model.name())));
     let (model, settings) = match load(work, cancelled, emit) {
         Ok(loaded) => loaded,
-        // Whatever ended it: nobody waits.
+        // A cancelled loading ends with an error of its own.
         Err(_) if cancelled() => return Ok(None),
         Err(error) => return Err(error),
     };
     let load = start.elapsed();
-    let (input, rows) = inputs(&work.view, &settings, &model)?;
+    let positions = positions(&work.view, &settings, &model)?;
+    let inputs = positions.input_rows(&model, SEED)?;
     let start = Instant::now();
     let mut watch = |done, all| {
         emit(Outcome::Progress(format!("layer {done} of {all}")));
         !cancelled()
     };
-    let forward = match model.forward_watched(&[input], &ForwardOptions::default(), &mut watch) {
+    let call = match route_call(&model, &[inputs], &ForwardOptions::default(), &mut watch) {
         Err(MoeError::Cancelled) => return Ok(None),
         result => result?,
     };
-    let run = Run {
+    let run = RunFacts {
         backbone: model.backbone(),
         device: match model.device().hardware() {
             Some(hardware) => format!("{} ({hardware})", model.device().name()),
@@ -64,7 +63,7 @@ fn route(work: &Work, cancelled: &dyn Fn() -> bool, emit: &mut dyn FnMut(Outcome
         load,
         forward: start.elapsed(),
     };
-    Ok(Some(Routed::new(work.view.clone(), settings, rows, forward.routings, run)))
+    Ok(Some(Routed::new(work.view.clone(), settings, positions, call, run)))
 }
 
 /// The model, and the settings with what a model of the user's turned out to be.
@@ -75,40 +74,31 @@ fn load(
 ) -> Result<(Model, Settings)> {
     let Work { view, settings, hub } = work;
     let ids = view.labelled().map(|l| l.input_ids.as_slice()).unwrap_or_default();
-    let largest = ids.iter().filter_map(|id| TokenId::try_from(*id).ok()).max();
-    // A vocabulary may have holes: ids can lie beyond its number of tokens.
-    let vocab = view.setup.tokenizer.len().max(largest.map_or(1, |id| id as usize + 1));
-    let layers = match &settings.model {
-        ModelPick::Own(own) => own.layers,
-        _ => None,
+    let request = ModelRequest {
+        source: settings.model.source.clone(),
+        layers: settings.model.layers,
+        device: settings.device,
+        vocab_size: vocab_size(view.setup.tokenizer.len(), ids),
+        seed: SEED,
+        conversion: ConversionRequest {
+            moe: MoeRequest {
+                mode: MoeMode::parse(settings.mode, None)?,
+                num_experts: vec![settings.num_experts],
+                top_k: settings.top_k,
+                eval_capacity_factor: settings.capacity_factor.unwrap_or(settings.num_experts as f64),
+                ..MoeRequest::default()
+            },
+            seed: SEED,
+            ..ConversionRequest::default()
+        },
+        within_memory: true,
+        hub: hub.clone(),
     };
-    let source = ModelSource::parse(&settings.model.name())?;
-    let mut download = |progress: Progress| {
-        emit(Outcome::Progress(download_text(&progress)));
+    let (mut model, kind) = load_model(&request, &mut |step| {
+        emit(Outcome::Progress(step_text(&step)));
         if cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    };
-    let (config, checkpoint) = source.open(vocab, SEED, layers, hub, &mut download)?;
-    let dense = is_dense(&config)?;
-    if let ModelPick::Own(_) = settings.model {
-        fits(layer_bytes(&checkpoint, layers), settings.device)?;
-    }
-    let mut options = LoadOptions { layers, device: settings.device, conversion: None };
-    if dense {
-        let request = MoeRequest {
-            mode: MoeMode::parse(settings.mode, None)?,
-            num_experts: vec![settings.num_experts],
-            top_k: settings.top_k,
-            eval_capacity_factor: settings.capacity_factor.unwrap_or(settings.num_experts as f64),
-            ..MoeRequest::default()
-        };
-        options.conversion = Some(Conversion::seeded(MoeConfig::new(&request, config.layers()?)?, SEED));
-    }
-    let mut watch = |done, all| {
-        emit(Outcome::Progress(format!("reading layer {} of {all}", done + 1)));
-        !cancelled()
-    };
-    let mut model = Model::load_watched(&config, &checkpoint, &options, &mut watch)?;
-    let settings = found(settings, &model, dense);
+    })?;
+    let settings = found(settings, &model, kind);
     if settings.model.is_trained() && settings != own_gates(&settings, &model) {
         let min_capacity = model.moe().map_or(0, |moe| moe.min_capacity);
         let capacity = settings.capacity_factor.map(|factor| (factor, min_capacity));
@@ -117,20 +107,14 @@ fn load(
     Ok((model, settings))
 }
 
-/// The settings of a user's model after its first load: what it is, and its own k, experts and capacity.
-fn found(settings: &Settings, model: &Model, dense: bool) -> Settings {
-    let ModelPick::Own(own) = &settings.model else { return settings.clone() };
-    if own.kind.is_some() {
+/// The settings after the first load of a user's model: what it is, and its own k, experts and capacity.
+fn found(settings: &Settings, model: &Model, kind: ModelKind) -> Settings {
+    if settings.model.kind.is_some() {
         return settings.clone();
     }
-    let kind = match (dense, model.moe()) {
-        (true, _) => OwnKind::Dense,
-        (false, Some(_)) => OwnKind::MoeLlava,
-        (false, None) => OwnKind::Mixture,
-    };
-    let settings =
-        Settings { model: ModelPick::Own(Own { kind: Some(kind), ..own.clone() }), ..settings.clone() };
-    if dense { settings } else { own_gates(&settings, model) }
+    let choice = ModelChoice { kind: Some(kind), ..settings.model.clone() };
+    let settings = Settings { model: choice, ..settings.clone() };
+    if kind == ModelKind::Dense { settings } else { own_gates(&settings, model) }
 }
 
 /// The settings with the gates that a trained model came with.
@@ -140,6 +124,14 @@ fn own_gates(settings: &Settings, model: &Model) -> Settings {
     Settings { num_experts, top_k, capacity_factor, ..settings.clone() }
 }
 
+fn step_text(step: &LoadStep) -> String {
+    match step {
+        LoadStep::Download(progress) => download_text(progress),
+        LoadStep::Clusters { layer, layers } => format!("clusters of layer {} of {layers}", layer + 1),
+        LoadStep::Layer { layer, layers } => format!("reading layer {} of {layers}", layer + 1),
+    }
+}
+
 /// `downloading model.safetensors: 12.0 of 80.0 MB`.
 fn download_text(progress: &Progress) -> String {
     let megabytes = |bytes: u64| bytes as f64 / 1e6;
@@ -147,52 +139,15 @@ fn download_text(progress: &Progress) -> String {
     format!("downloading {}: {:.1}{size} MB (esc ends it)", progress.file, megabytes(progress.bytes))
 }
 
-/// Refuses layers that the free memory does not hold: the system would end this program, or another.
-fn fits(needed: usize, device: DeviceChoice) -> Result<()> {
-    match free_memory() {
-        // On a GPU the weights are only passing through.
-        Some(free) if needed > free / 10 * 8 && Device::open(device).is_cpu() => {
-            let gibibytes = |bytes: usize| bytes as f64 / f64::from(1 << 30);
-            Err(Error::Usage(format!(
-                "its layers take {:.1} GiB as f32, {:.1} GiB of memory are free: type 0..K behind its name for the \
-                 first K layers",
-                gibibytes(needed),
-                gibibytes(free)
-            )))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Memory that can be had without swapping, in bytes; `None` where the system does not say.
-fn free_memory() -> Option<usize> {
-    let mut system = sysinfo::System::new();
-    system.refresh_memory();
-    usize::try_from(system.available_memory()).ok().filter(|free| *free > 0)
-}
-
-/// The rows of the forward, and what each of them is.
-#[allow(clippy::type_complexity)]
-fn inputs(
-    view: &SampleView,
-    settings: &Settings,
-    model: &Model,
-) -> Result<(Vec<InputRow>, (Vec<Row>, Vec<std::ops::Range<usize>>, usize))> {
-    if settings.model == ModelPick::Bytes {
-        let prompt = seen_bytes(view);
-        if prompt.len() > MAX_BYTES {
-            let n = prompt.len();
-            return Err(Error::Usage(format!("the prompt has {n} bytes, the byte model takes {MAX_BYTES}")));
-        }
-        let input = prompt.iter().map(|b| InputRow::Token(TokenId::from(*b))).collect();
-        return Ok((input, byte_rows(view)));
-    }
+/// The positions of the sample as this model reads it.
+fn positions(view: &SampleView, settings: &Settings, model: &Model) -> Result<Positions> {
     let labelled = view.labelled().ok_or_else(|| Error::Usage("the sample has no tokens".into()))?;
-    let options = ImageOptions {
-        rows_per_image: rows_per_image(settings.image_tokens, model.config()),
-        max_length: Some(view.setup.model_max_length()),
-    };
-    let expanded = expand(&labelled.input_ids, &labelled.labels, &options, 0)?;
-    let rows = token_rows(view, &expanded.rows, expanded.truncated);
-    Ok((expanded.input_rows(model, SEED)?, rows))
+    if settings.model.source.reads_bytes() {
+        let prompt = view.inspection.prompt.as_deref().unwrap_or("");
+        let seen = view.setup.seen_bytes(prompt, labelled);
+        return Ok(Positions::of_bytes(prompt, seen, &labelled.spans, &labelled.labels)?);
+    }
+    let per_image = positions_per_image(settings.image_tokens, model.config());
+    let max_length = Some(view.setup.model_max_length());
+    Ok(Positions::of_tokens(&labelled.input_ids, &labelled.labels, per_image, max_length)?)
 }

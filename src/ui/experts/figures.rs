@@ -22,13 +22,13 @@ pub fn bar(share: f64) -> char {
 
 /// Load of a layer over the positions of a subset.
 pub fn statistics(routed: &Routed, layer: &Layer, subset: Subset) -> LayerStatistics {
-    let holds = |row: usize| routed.rows.get(row).is_some_and(|r| subset.holds(r));
+    let holds = |at: usize| routed.positions.get(at).is_some_and(|p| subset.holds(p));
     LayerStatistics::of_decision(layer.routing.layer, &layer.routing.decision, holds)
 }
 
-/// What is counted, over which positions.
+/// What is counted, over which subset of positions.
 fn caption(app: &App) -> String {
-    format!("load ÷ uniform (kept assignments) of positions: {}", app.panels.experts.subset.name())
+    format!("load ÷ uniform (kept assignments), subset: {}", app.panels.experts.subset.name())
 }
 
 /// The ends of a layer's load-balancing loss. DeepSpeed's gate for more than two choices counts all of them.

@@ -1,7 +1,8 @@
 //! The lines above every view: model and run, settings, what the figures count.
 
-use crate::app::panels::experts::settings::{ModelPick, OwnKind, Setting};
+use crate::app::panels::experts::settings::Setting;
 use crate::app::{App, Area, Panes, Tier};
+use crate::setup::{ModelKind, ModelSource};
 use crate::ui::canvas::Canvas;
 use crate::ui::theme::Meaning;
 
@@ -51,12 +52,8 @@ fn model(canvas: &mut Canvas<'_>, app: &App, area: Area, roomy: bool) {
             false => format!(" · {} {memory} {forward:>6.1} ms", run.device),
         }
     });
-    let own = match &state.settings.model {
-        ModelPick::Own(own) => own.kind,
-        _ => None,
-    };
-    let worth = match own {
-        Some(OwnKind::Mixture | OwnKind::MoeLlava) => Meaning::Quiet,
+    let worth = match (&state.settings.model.source, state.settings.model.kind) {
+        (ModelSource::Named(_), Some(ModelKind::Moe | ModelKind::MoeLlava)) => Meaning::Quiet,
         _ => Meaning::Warning,
     };
     let note = run.and_then(|r| r.fallback.as_deref()).map_or(String::new(), |why| format!(" · {why}"));
@@ -88,7 +85,7 @@ fn value(app: &App, setting: Setting) -> String {
         Setting::Capacity => settings.capacity_factor.map_or("off".to_string(), |f| f.to_string()),
         Setting::TopK => settings.top_k.to_string(),
         Setting::Experts => settings.num_experts.to_string(),
-        Setting::Mode if settings.model == ModelPick::Bytes => "all layers".to_string(),
+        Setting::Mode if settings.model.source.reads_bytes() => "all layers".to_string(),
         Setting::Mode if settings.model.is_trained() => "its own".to_string(),
         Setting::Mode => settings.mode.to_string(),
     }
@@ -149,8 +146,9 @@ fn looking_at(canvas: &mut Canvas<'_>, app: &App, area: Area) {
     let Some(routed) = &state.routed else { return };
     let number = state.shown_layer().map_or(0, |l| l.routing.layer);
     let layer = format!("layer {number} ({} of {} MoE layers)", state.layer + 1, routed.layers.len());
-    let rows = routed.subsets.iter().find(|(s, _)| *s == state.subset).map_or(0, |(_, n)| *n);
-    let counted = format!("{} {} of {}", state.subset.name(), rows, routed.count_text(routed.rows.len()));
+    let size = routed.subsets.iter().find(|(s, _)| *s == state.subset).map_or(0, |(_, n)| *n);
+    let counted =
+        format!("{}: {} of {}", state.subset.name(), size, routed.count_text(routed.positions.len()));
     let cut = match routed.truncated {
         0 => String::new(),
         n => format!(" · {} beyond model_max_length cut", routed.count_text(n)),
@@ -160,7 +158,7 @@ fn looking_at(canvas: &mut Canvas<'_>, app: &App, area: Area) {
         ("   [ ] ", Meaning::Key),
         (layer.as_str(), Meaning::Text),
         ("   s ", Meaning::Key),
-        ("positions ", Meaning::Quiet),
+        ("subset ", Meaning::Quiet),
         (counted.as_str(), Meaning::Text),
         (cut.as_str(), Meaning::Bad),
     ]);
@@ -170,10 +168,10 @@ fn looking_at(canvas: &mut Canvas<'_>, app: &App, area: Area) {
 fn small(canvas: &mut Canvas<'_>, app: &App, area: Area) {
     let state = &app.panels.experts;
     let setting = state.setting;
-    let name = match &state.settings.model {
-        ModelPick::Bytes => "bytes".to_string(),
-        ModelPick::Seeded(name) => name.to_string(),
-        ModelPick::Own(own) => own.spec.rsplit('/').next().unwrap_or_default().to_string(),
+    let name = match &state.settings.model.source {
+        ModelSource::Bytes => "bytes".to_string(),
+        ModelSource::Seeded(name) => name.to_string(),
+        ModelSource::Named(spec) => spec.rsplit('/').next().unwrap_or_default().to_string(),
     };
     let doing = if state.running.is_some() { "…" } else { "" };
     let text = format!("{name}{doing} {}", position(app));

@@ -2,8 +2,9 @@
 
 use super::tokens::mark;
 use crate::app::panels::experts::Routed;
-use crate::app::panels::experts::routed::{Layer, TokenRoute};
+use crate::app::panels::experts::routed::Layer;
 use crate::app::{App, Area};
+use crate::moe::token_route::TokenRoute;
 use crate::ui::canvas::Canvas;
 use crate::ui::theme::Meaning;
 
@@ -19,9 +20,10 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, area: Area, routed: &Routed, lay
         canvas.paragraph(area, text, Meaning::Quiet);
         return;
     }
-    let under = routed.token_rows.get(app.view_state.token).and_then(|r| routed.rows.get(r.start)?.patch);
+    let under =
+        routed.token_positions.get(app.view_state.token).and_then(|r| routed.positions.get(r.start)?.patch);
     let image = under.map_or(0, |p| p.image);
-    let patches = routed.image_rows(image);
+    let patches = routed.image_positions(image);
     let rows = patches.iter().map(|(_, p)| p.row + 1).max().unwrap_or(0);
     let columns = patches.iter().map(|(_, p)| p.column + 1).max().unwrap_or(0);
     let room = usize::from(area.height.saturating_sub(2));

@@ -48,9 +48,9 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, area: Area, routed: &Routed, lay
 fn matrix(canvas: &mut Canvas<'_>, app: &App, area: Area, routed: &Routed, layer: &Layer, cell: u16) {
     let d = &layer.routing.decision;
     let subset = app.panels.experts.subset;
-    let holds = |row: usize| routed.rows.get(row).is_some_and(|r| subset.holds(r));
+    let holds = |at: usize| routed.positions.get(at).is_some_and(|p| subset.holds(p));
     let pairs = coactivation(d, holds);
-    let title = format!("layer {} · expert co-activation · positions {}", layer.routing.layer, subset.name());
+    let title = format!("layer {} · expert co-activation · subset {}", layer.routing.layer, subset.name());
     canvas.text(area.line(0), &title, Meaning::Strong);
     let n = d.num_experts.min(MATRIX);
     if d.top_k < 2 {
@@ -102,17 +102,17 @@ fn matrix(canvas: &mut Canvas<'_>, app: &App, area: Area, routed: &Routed, layer
 /// The most frequent paths.
 fn frequent_paths(canvas: &mut Canvas<'_>, app: &App, area: Area, routed: &Routed) {
     let state = &app.panels.experts;
-    let holds = |row: usize| routed.rows.get(row).is_some_and(|r| state.subset.holds(r));
+    let holds = |at: usize| routed.positions.get(at).is_some_and(|p| state.subset.holds(p));
     let routings: Vec<&LayerRouting> = routed.layers.iter().map(|l| &l.routing).collect();
     let all = paths(&routings, holds);
     let total: usize = all.iter().map(|(_, n)| n).sum();
     let names: Vec<String> = routings.iter().map(|r| format!("L{}", r.layer)).collect();
     let title = format!(
-        "first choices through {} · {} distinct routing paths of {} · positions {}",
-        names.join(" "),
+        "{} distinct routing paths of {} · subset {} · first choices in {}",
         all.len(),
         routed.count_text(total),
-        state.subset.name()
+        state.subset.name(),
+        names.join(" ")
     );
     canvas.text(area.line(0), &title, Meaning::Strong);
     let end = area.x + area.width;

@@ -29,7 +29,7 @@ pub fn title(app: &App, routed: &Routed) -> String {
         Some(round) => format!(" · round {} {}", round + 1, s.speaker.name()),
         None => format!(" · {}", s.speaker.name()),
     });
-    let rows = routed.token_rows.get(token).map_or(0, |r| r.len());
+    let rows = routed.token_positions.get(token).map_or(0, |r| r.len());
     format!("token {token} of {} “{text}” {state}{place} · {}", routed.view.len(), routed.count_text(rows))
 }
 
@@ -48,7 +48,7 @@ pub fn strip(canvas: &mut Canvas<'_>, app: &App, area: Area, routed: &Routed) {
         line = Area { x, width: (area.x + area.width).saturating_sub(x), ..line };
     }
     layers_line(canvas, line, routed, token);
-    let span = routed.token_rows.get(token).cloned().unwrap_or(0..0);
+    let span = routed.token_positions.get(token).cloned().unwrap_or(0..0);
     if !routed.is_bytes() || span.is_empty() {
         if area.height > 2 {
             let why = app.panels.experts.shown_layer().map_or(String::new(), rule_text);
@@ -75,7 +75,7 @@ fn layers_line(canvas: &mut Canvas<'_>, area: Area, routed: &Routed, token: usiz
         }
         let name = format!("L{} ", layer.routing.layer);
         x = canvas.text(Area { x, width: end - x, ..area }, &name, Meaning::Quiet);
-        let rows = routed.token_rows.get(token).cloned().unwrap_or(0..0);
+        let rows = routed.token_positions.get(token).cloned().unwrap_or(0..0);
         let weights = choice_weights(layer, &rows);
         if weights.is_empty() {
             x = canvas.text(Area { x, width: end.saturating_sub(x), ..area }, "–", Meaning::Quiet);
@@ -174,7 +174,7 @@ fn row_mark(canvas: &Canvas<'_>, layer: &Layer, row: usize) -> (String, ratatui:
     let at = row * d.top_k;
     let route = d.idx.get(at).zip(d.weights.get(at)).map(|(expert, weight)| {
         let dropped = if d.is_dropped(row, 0) { 1.0 } else { 0.0 };
-        crate::app::panels::experts::routed::TokenRoute { expert: *expert, weight: *weight, dropped }
+        crate::moe::token_route::TokenRoute { expert: *expert, weight: *weight, dropped }
     });
     mark(canvas, route)
 }
@@ -183,7 +183,7 @@ fn row_mark(canvas: &Canvas<'_>, layer: &Layer, row: usize) -> (String, ratatui:
 pub fn detail(canvas: &mut Canvas<'_>, app: &App, area: Area, routed: &Routed) {
     let token = cursor(app, routed);
     canvas.text(area.line(0), &title(app, routed), Meaning::Strong);
-    let rows = routed.token_rows.get(token).cloned().unwrap_or(0..0);
+    let rows = routed.token_positions.get(token).cloned().unwrap_or(0..0);
     let mut area = Area { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
     if rows.is_empty() {
         canvas.text(area, "no position of the forward belongs to this token", Meaning::Quiet);

@@ -4,9 +4,10 @@ use ratatui::style::{Modifier, Style};
 
 use super::letter;
 use crate::app::flow::{Item, Row};
-use crate::app::panels::experts::routed::{Layer, TokenRoute};
+use crate::app::panels::experts::routed::Layer;
 use crate::app::panels::experts::{Routed, all_folds, flow, top};
 use crate::app::{App, Area, Fate, Section, Target};
+use crate::moe::token_route::TokenRoute;
 use crate::text::{GlyphKind, Spaces, glyphs};
 use crate::ui::canvas::Canvas;
 use crate::ui::theme::Meaning;
@@ -39,7 +40,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, area: Area, routed: &Routed, lay
 fn title(canvas: &mut Canvas<'_>, area: Area, section: &Section, routed: &Routed) {
     let name = section.name();
     let rows: usize =
-        routed.token_rows.get(section.tokens.clone()).into_iter().flatten().map(|r| r.len()).sum();
+        routed.token_positions.get(section.tokens.clone()).into_iter().flatten().map(|r| r.len()).sum();
     let supervised =
         if section.learns > 0 { format!("{} supervised", section.learns) } else { "masked".to_string() };
     let more = format!(" · {supervised} · {}", routed.count_text(rows));

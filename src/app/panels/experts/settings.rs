@@ -1,11 +1,9 @@
 //! What is routed with what: the model, and the settings that change it live.
 
-use std::sync::Arc;
-
 use crate::moe::backbone::DeviceChoice;
-use crate::moe::seeded::SEEDED;
+use crate::setup::{ModelKind, ModelSource};
 
-/// Layers of a model that become mixtures, as MoE-LLaVA names the choice.
+/// Layers of a model that become MoE layers, as MoE-LLaVA names the choice.
 pub const MODES: [&str; 4] = ["sparse", "dense", "first_half", "second_half"];
 
 /// Capacity factors that the setting offers, in units of a uniform share.
@@ -15,91 +13,68 @@ const EXPERTS: [usize; 6] = [2, 3, 4, 6, 8, 16];
 /// Experts of a layer of the byte model, which is trained with them.
 pub const BYTE_EXPERTS: usize = 8;
 
-/// What a model of the user's turned out to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OwnKind {
-    /// Converted while it is loaded, as the settings say.
-    Dense,
-    /// A mixture of transformers: its experts are trained and fixed, its router drops nothing by itself.
-    Mixture,
-    /// A MoE-LLaVA checkpoint: trained and fixed, DeepSpeed's gate with a capacity.
-    MoeLlava,
-}
-
-/// A model of the user's.
+/// The model whose gates are shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Own {
-    /// A folder or a hub id.
-    pub spec: Arc<str>,
+pub struct ModelChoice {
+    pub source: ModelSource,
     /// Only the layers 0..K are read.
     pub layers: Option<usize>,
-    /// `None` until it was loaded.
-    pub kind: Option<OwnKind>,
+    /// What it is; `None` for a model of the user's until it was loaded.
+    pub kind: Option<ModelKind>,
 }
 
-/// The model whose gates are shown.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum ModelPick {
-    /// The embedded mixture over bytes.
-    #[default]
-    Bytes,
-    /// A small model of this backbone with random weights, converted.
-    Seeded(&'static str),
-    Own(Own),
+impl Default for ModelChoice {
+    fn default() -> Self {
+        Self::of(ModelSource::default())
+    }
 }
 
-impl ModelPick {
+impl ModelChoice {
+    /// All layers of a model.
+    pub fn of(source: ModelSource) -> Self {
+        Self { kind: source.kind(), source, layers: None }
+    }
+
     /// A model as a person types it: the name of one that is built in, or a folder or a hub id, then perhaps `0..K`.
     pub fn typed(text: &str) -> Self {
         let text = text.trim();
-        let built_in = Self::all().into_iter().find(|pick| pick.name() == text);
+        let built_in = ModelSource::built_in().into_iter().find(|source| source.name() == text);
         let last = text.rsplit_once(char::is_whitespace);
         let cut = last.and_then(|(spec, k)| Some((spec.trim(), k.strip_prefix("0..")?.parse().ok()?)));
         let (spec, layers) = cut.map_or((text, None), |(spec, k)| (spec, Some(k)));
-        built_in.unwrap_or_else(|| Self::Own(Own { spec: spec.into(), layers, kind: None }))
+        let own = || Self { source: ModelSource::Named(spec.into()), layers, kind: None };
+        built_in.map_or_else(own, Self::of)
     }
 
-    /// All, in the order of the key.
-    pub fn all() -> Vec<Self> {
-        [Self::Bytes].into_iter().chain(SEEDED.map(Self::Seeded)).collect()
-    }
-
-    /// `by` further, around the ends.
+    /// The built-in model `by` further, around the ends.
     pub fn step(&self, by: isize) -> Self {
-        around(&Self::all(), self, by)
+        Self::of(around(&ModelSource::built_in(), &self.source, by))
     }
 
     /// As `moe route` takes it, with `--moe-sample` or `--checkpoint`.
     pub fn name(&self) -> String {
-        match self {
-            Self::Bytes => crate::moe::sample::SAMPLES[0].to_string(),
-            Self::Seeded(name) => format!("{}{name}", crate::setup::SEEDED_PREFIX),
-            Self::Own(own) => own.spec.to_string(),
-        }
+        self.source.name()
     }
 
     /// Whether experts and layers are given, so that these settings are fixed.
     pub fn is_trained(&self) -> bool {
-        let own = |own: &Own| matches!(own.kind, Some(OwnKind::Mixture | OwnKind::MoeLlava));
-        matches!(self, Self::Bytes) || matches!(self, Self::Own(o) if own(o))
+        matches!(self.kind, Some(ModelKind::Moe | ModelKind::MoeLlava))
     }
 
     /// Whether its own router never drops anything, which the capacity setting then offers.
     pub fn is_uncapped(&self) -> bool {
-        matches!(self, Self::Bytes | Self::Own(Own { kind: Some(OwnKind::Mixture), .. }))
+        self.kind == Some(ModelKind::Moe)
     }
 
     /// What its figures are worth, in a few words.
     pub fn caveat(&self) -> &'static str {
-        match self {
-            Self::Bytes => "trained on bytes; not your model",
-            Self::Seeded(_) => "random weights; not your model",
-            Self::Own(own) => match own.kind {
-                Some(OwnKind::Dense) => "dense; seeded gates, experts are copies",
-                Some(OwnKind::Mixture) => "its own router unless a capacity is set",
-                Some(OwnKind::MoeLlava) => "its own gates, noise off",
-                None => "not loaded yet",
-            },
+        match (&self.source, self.kind) {
+            (ModelSource::Bytes, _) => "trained on bytes; not your model",
+            (ModelSource::Seeded(_), _) => "random weights; not your model",
+            (_, Some(ModelKind::Dense)) => "dense; seeded gates, experts are copies",
+            (_, Some(ModelKind::Moe)) => "its own router unless a capacity is set",
+            (_, Some(ModelKind::MoeLlava)) => "its own gates, noise off",
+            (_, None) => "not loaded yet",
         }
     }
 }
@@ -137,7 +112,7 @@ impl Setting {
 /// Everything that a run depends on but the sample.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
-    pub model: ModelPick,
+    pub model: ModelChoice,
     pub top_k: usize,
     /// `None`: the model's own router, which never drops.
     pub capacity_factor: Option<f64>,
@@ -152,7 +127,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            model: ModelPick::Bytes,
+            model: ModelChoice::default(),
             top_k: 2,
             capacity_factor: None,
             num_experts: BYTE_EXPERTS,
@@ -166,14 +141,12 @@ impl Default for Settings {
 impl Settings {
     /// The settings that a model starts with: its own, or those of MoE-LLaVA's released scripts. Device and positions of
     /// an image stay.
-    pub fn for_model(&self, model: ModelPick) -> Self {
+    pub fn for_model(&self, model: ModelChoice) -> Self {
         let (image_tokens, device) = (self.image_tokens, self.device);
         let start = Self { image_tokens, device, ..Self::default() };
-        match model {
-            ModelPick::Bytes => start,
-            ModelPick::Seeded(_) | ModelPick::Own(_) => {
-                Self { model, capacity_factor: Some(2.0), num_experts: 4, ..start }
-            }
+        match model.source {
+            ModelSource::Bytes => start,
+            _ => Self { model, capacity_factor: Some(2.0), num_experts: 4, ..start },
         }
     }
 
@@ -182,7 +155,7 @@ impl Settings {
     /// # Errors
     /// A sentence for the person where the setting is fixed for this model or at its end.
     pub fn changed(&self, setting: Setting, up: bool) -> Result<Self, String> {
-        if matches!(&self.model, ModelPick::Own(own) if own.kind.is_none()) {
+        if self.model.kind.is_none() {
             return Err("settings change once the model is loaded".to_string());
         }
         let mut next = self.clone();
@@ -263,8 +236,8 @@ mod tests {
         assert_eq!(bytes.changed(Setting::TopK, false).unwrap().top_k, 1);
         assert!(bytes.changed(Setting::TopK, false).unwrap().changed(Setting::TopK, false).is_err());
 
-        let phi = bytes.for_model(ModelPick::Bytes.step(1));
-        assert_eq!((&phi.model, phi.num_experts), (&ModelPick::Seeded("phi"), 4));
+        let phi = bytes.for_model(ModelChoice::default().step(1));
+        assert_eq!((&phi.model.source, phi.num_experts), (&ModelSource::Seeded("phi"), 4));
         let fewer = phi.changed(Setting::Experts, false).unwrap().changed(Setting::Experts, false).unwrap();
         assert_eq!((fewer.num_experts, fewer.top_k), (2, 2));
         assert!(fewer.changed(Setting::TopK, true).is_err());
@@ -275,14 +248,16 @@ mod tests {
             factor = less;
         }
         assert_eq!(factor.capacity_factor, Some(0.25));
-        assert_eq!(ModelPick::Bytes.step(-1), ModelPick::Seeded("minicpm"));
+        assert_eq!(ModelChoice::default().step(-1).source, ModelSource::Seeded("minicpm"));
     }
 
     #[test]
     fn a_model_of_ones_own_is_typed_and_its_settings_wait_for_it() {
-        assert_eq!(ModelPick::typed(" seeded:phi "), ModelPick::Seeded("phi"));
-        let own = |text: &str| match ModelPick::typed(text) {
-            ModelPick::Own(own) => (own.spec.to_string(), own.layers),
+        assert_eq!(ModelChoice::typed(" seeded:phi "), ModelChoice::of(ModelSource::Seeded("phi")));
+        let own = |text: &str| match ModelChoice::typed(text) {
+            ModelChoice { source: ModelSource::Named(spec), layers, kind: None } => {
+                (spec.to_string(), layers)
+            }
             other => panic!("{other:?}"),
         };
         assert_eq!(own("org/name@main"), ("org/name@main".to_string(), None));
@@ -290,25 +265,25 @@ mod tests {
         assert_eq!(own("/a 0..x"), ("/a 0..x".to_string(), None));
 
         let device = DeviceChoice::Cpu;
-        let start = Settings { device, ..Settings::default() }.for_model(ModelPick::typed("/a"));
+        let start = Settings { device, ..Settings::default() }.for_model(ModelChoice::typed("/a"));
         assert_eq!(start.device, device);
         assert!(start.changed(Setting::TopK, false).unwrap_err().contains("loaded"));
         let of = |kind| {
-            let own = Own { spec: "/a".into(), layers: None, kind: Some(kind) };
-            Settings { model: ModelPick::Own(own), capacity_factor: Some(1.7), ..start.clone() }
+            let model = ModelChoice { kind: Some(kind), ..ModelChoice::typed("/a") };
+            Settings { model, capacity_factor: Some(1.7), ..start.clone() }
         };
-        assert!(of(OwnKind::Mixture).changed(Setting::Experts, true).unwrap_err().contains("/a"));
-        assert!(of(OwnKind::Dense).changed(Setting::Experts, true).is_ok());
+        assert!(of(ModelKind::Moe).changed(Setting::Experts, true).unwrap_err().contains("/a"));
+        assert!(of(ModelKind::Dense).changed(Setting::Experts, true).is_ok());
         assert_eq!(
-            of(OwnKind::MoeLlava).changed(Setting::Capacity, true).unwrap().capacity_factor,
+            of(ModelKind::MoeLlava).changed(Setting::Capacity, true).unwrap().capacity_factor,
             Some(2.0)
         );
         assert_eq!(
-            of(OwnKind::MoeLlava).changed(Setting::Capacity, false).unwrap().capacity_factor,
+            of(ModelKind::MoeLlava).changed(Setting::Capacity, false).unwrap().capacity_factor,
             Some(1.5)
         );
         let end = |kind| Settings { capacity_factor: Some(4.0), ..of(kind) }.changed(Setting::Capacity, true);
-        assert_eq!(end(OwnKind::Mixture).unwrap().capacity_factor, None);
-        assert!(end(OwnKind::MoeLlava).is_err());
+        assert_eq!(end(ModelKind::Moe).unwrap().capacity_factor, None);
+        assert!(end(ModelKind::MoeLlava).is_err());
     }
 }

@@ -1,18 +1,18 @@
-//! Which rows a figure counts: all of them, or those of one kind.
+//! Which positions a figure counts: all of them, or those of one subset.
 
-use super::routed::Row;
+use super::routed::PositionInfo;
 use crate::app::turns::Speaker;
 
-/// A kind of rows.
+/// A subset of positions.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Subset {
     #[default]
     All,
-    /// Rows of tokens that the loss sees.
+    /// Tokens that the loss sees.
     Supervised,
-    /// Rows of tokens that it would see had the lengths agreed.
+    /// Tokens that it would see had the lengths agreed.
     Lost,
-    /// Rows of tokens that the loss ignores.
+    /// Tokens that the loss ignores.
     Masked,
     Speaker(Speaker),
     Text,
@@ -22,7 +22,7 @@ pub enum Subset {
 }
 
 impl Subset {
-    /// Every kind that could be in a sample of so many rounds, in the order of the key.
+    /// Every subset that could be in a sample of so many rounds, in the order of the key.
     fn candidates(rounds: usize) -> Vec<Self> {
         use Speaker::{Assistant, System, User};
         let kinds = [
@@ -39,28 +39,28 @@ impl Subset {
         kinds.into_iter().chain((0..rounds).map(Self::Round)).collect()
     }
 
-    /// The kinds that have rows, with their number. All rows come first; a kind that holds every row besides is left
-    /// out, except for the split by the loss.
-    pub fn of(rows: &[Row]) -> Vec<(Self, usize)> {
-        let rounds = rows.iter().filter_map(|r| r.round).max().map_or(0, |r| r + 1);
-        let count = |subset: Self| rows.iter().filter(|row| subset.holds(row)).count();
+    /// The subsets that are not empty, with their sizes. All positions come first; another subset that holds every
+    /// position is left out, except for the split by the loss.
+    pub fn of(positions: &[PositionInfo]) -> Vec<(Self, usize)> {
+        let rounds = positions.iter().filter_map(|p| p.round).max().map_or(0, |r| r + 1);
+        let count = |subset: Self| positions.iter().filter(|position| subset.holds(position)).count();
         let counted = Self::candidates(rounds).into_iter().map(|s| (s, count(s)));
         counted
-            .filter(|(s, n)| *s == Self::All || (*n > 0 && (*n < rows.len() || *s == Self::Masked)))
+            .filter(|(s, n)| *s == Self::All || (*n > 0 && (*n < positions.len() || *s == Self::Masked)))
             .collect()
     }
 
-    /// Whether a row is of this kind.
-    pub fn holds(self, row: &Row) -> bool {
+    /// Whether a position is in this subset.
+    pub fn holds(self, position: &PositionInfo) -> bool {
         match self {
             Self::All => true,
-            Self::Supervised => row.supervised,
-            Self::Lost => row.lost,
-            Self::Masked => !row.supervised && !row.lost,
-            Self::Speaker(speaker) => row.speaker == Some(speaker),
-            Self::Text => row.patch.is_none(),
-            Self::Image => row.patch.is_some(),
-            Self::Round(round) => row.round == Some(round),
+            Self::Supervised => position.supervised,
+            Self::Lost => position.lost,
+            Self::Masked => !position.supervised && !position.lost,
+            Self::Speaker(speaker) => position.speaker == Some(speaker),
+            Self::Text => position.patch.is_none(),
+            Self::Image => position.patch.is_some(),
+            Self::Round(round) => position.round == Some(round),
         }
     }
 
@@ -84,17 +84,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_kinds_with_rows_are_offered() {
-        let row = |supervised, round| Row {
-            token: Some(0),
+    fn only_subsets_with_positions_are_offered() {
+        let position = |supervised, round| PositionInfo {
             supervised,
             lost: false,
             speaker: Some(if supervised { Speaker::Assistant } else { Speaker::User }),
             round: Some(round),
             patch: None,
         };
-        let rows = [row(false, 0), row(true, 0), row(true, 1)];
-        let names: Vec<(String, usize)> = Subset::of(&rows).into_iter().map(|(s, n)| (s.name(), n)).collect();
+        let positions = [position(false, 0), position(true, 0), position(true, 1)];
+        let names: Vec<(String, usize)> =
+            Subset::of(&positions).into_iter().map(|(s, n)| (s.name(), n)).collect();
         let expected = [
             ("all", 3),
             ("supervised", 2),
