@@ -9,7 +9,7 @@ use maskscope::chat::Sample;
 use maskscope::diagnose::{Finding, Report, Verdict, diagnose, sarif};
 use maskscope::labels::Inspection;
 use maskscope::masks::Strategy;
-use maskscope::masks::anatomy::Part;
+use maskscope::masks::anatomy::MessagePart;
 use maskscope::masks::compare::{Comparison, End};
 use maskscope::masks::overlay::{Overlay, Start, Stop};
 use maskscope::samples;
@@ -109,7 +109,7 @@ fn thoughts_that_are_stripped_explain_why_prefixes_fail() {
     let sample = sample("thoughts-and-tool");
     let setup = setup("chatml-think", "oi_legacy_mask_labels");
     let (comparison, _) = compare(&setup, &sample);
-    let (message, parting) = comparison.turns.first_parting().expect("a parting");
+    let (message, parting) = comparison.turns.first_divergence().expect("a parting");
     assert_eq!(message, 1);
     assert!(parting.alone.starts_with("<think>") && !parting.whole.starts_with("<think>"), "{parting:?}");
     let (counts, tags) =
@@ -140,19 +140,19 @@ fn strategies_that_do_not_apply_say_why() {
 fn every_token_has_its_part() {
     let (comparison, _) = compare(&setup("chatml-think", "hf_generation"), &sample("thoughts-and-tool"));
     let turns = &comparison.turns;
-    let text = |message: usize, part: Part| {
+    let text = |message: usize, part: MessagePart| {
         let tokens: Vec<usize> = turns.tokens_of(message, part).collect();
         let start = turns.encoded.offsets[tokens[0]].0;
         turns.slice(start..turns.encoded.offsets[*tokens.last().unwrap()].1)
     };
-    assert_eq!(text(5, Part::Header), "<|im_start|>assistant\n");
+    assert_eq!(text(5, MessagePart::Header), "<|im_start|>assistant\n");
     // A thought of the data is the answer's own.
-    assert_eq!(text(5, Part::Body), "<think>\n4 degrees is cold.\n</think>\n\nYes, take a warm one.");
-    assert!(turns.places.iter().all(|place| place.part != Part::Inserted));
-    assert_eq!(text(5, Part::End), "<|im_end|>");
-    assert_eq!(text(5, Part::After), "\n");
-    assert!(text(1, Part::Body).starts_with("<tool_call>"));
-    assert_eq!(text(2, Part::Body), "{\"celsius\": 4}");
+    assert_eq!(text(5, MessagePart::Body), "<think>\n4 degrees is cold.\n</think>\n\nYes, take a warm one.");
+    assert!(turns.places.iter().all(|place| place.part != MessagePart::Inserted));
+    assert_eq!(text(5, MessagePart::End), "<|im_end|>");
+    assert_eq!(text(5, MessagePart::After), "\n");
+    assert!(text(1, MessagePart::Body).starts_with("<tool_call>"));
+    assert_eq!(text(2, MessagePart::Body), "{\"celsius\": 4}");
 }
 
 #[test]

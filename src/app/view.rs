@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::turns::{PromptTurn, Speaker, message_turns, prompt_turns};
+use super::turns::{PromptTurn, Speaker, prompt_turns};
 use crate::chat::Sample;
 use crate::diagnose::{PairedRound, align_tokens, causes_of, tokens_before};
 use crate::labels::{IGNORE_INDEX, IMAGE_TOKEN_INDEX, Inspection, Labelled, Stop};
@@ -138,11 +138,7 @@ impl SampleView {
 
     /// The same for an inspection that is there already.
     pub fn of(setup: Arc<Setup>, index: usize, sample: &Sample, inspection: Inspection) -> Self {
-        let turns = match (setup.chat(), &inspection.result) {
-            (Some(_), Ok(labelled)) => message_turns(sample, labelled),
-            (Some(_), Err(_)) => Vec::new(),
-            (None, _) => prompt_turns(&inspection.layout),
-        };
+        let turns = prompt_turns(sample, &inspection, setup.chat().is_some());
         let mut view = Self {
             index,
             sections: Vec::new(),

@@ -12,7 +12,7 @@
 
 use std::ops::Range;
 
-use super::anatomy::{Anatomy, Message, Part, Place, PrefixState};
+use super::anatomy::{Anatomy, Message, MessagePart, TokenPlace, PrefixState};
 use super::encoder::Encoder;
 use super::{IGNORE_INDEX, MaskError, Masked, Method, Note, Settings, Strategy};
 use crate::chat::Conversation;
@@ -76,7 +76,7 @@ impl Strip {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Run {
     pub tokens: Range<usize>,
-    pub place: Place,
+    pub place: TokenPlace,
     /// Indices of the strips that learn it.
     pub learned_by: Vec<usize>,
     /// Indices of the strips that do not.
@@ -132,19 +132,19 @@ impl Comparison {
     /// Where the template renders a prefix otherwise than the whole, in a sentence: the reason why trainers that
     /// subtract prefixes and those that do not disagree.
     pub fn divergence(&self) -> Option<String> {
-        parting_sentence(&self.turns)
+        divergence_sentence(&self.turns)
     }
 }
 
 /// The first place where a prefix is rendered otherwise, as a sentence.
-pub fn parting_sentence(turns: &Anatomy) -> Option<String> {
+pub fn divergence_sentence(turns: &Anatomy) -> Option<String> {
     let raises = turns.messages.iter().enumerate().find_map(|(i, m)| match &m.prefix {
         PrefixState::Raises(error) => {
             Some(format!("the template raises on the messages up to {i} alone: {error}"))
         }
         _ => None,
     });
-    let parts = turns.first_parting().map(|(message, divergence)| {
+    let parts = turns.first_divergence().map(|(message, divergence)| {
         let role = turns.messages.get(message).map_or("", |m| m.role.as_str());
         format!(
             "rendered up to message {message} ({role}) the text has “{}” at character {}, the whole has “{}” there",
@@ -309,7 +309,7 @@ impl Reason<'_> {
 
     /// A trainer that gives no labels, and what the template does that it cannot cope with.
     fn failure(&self, error: &str) -> String {
-        match parting_sentence(self.turns).filter(|_| self.strip.strategy.subtracts_prefixes()) {
+        match divergence_sentence(self.turns).filter(|_| self.strip.strategy.subtracts_prefixes()) {
             Some(divergence) => format!("gives no labels: {divergence} ({error})"),
             None => format!("gives no labels: {error}"),
         }
@@ -328,7 +328,7 @@ impl Reason<'_> {
         if !self.strip.strategy.subtracts_prefixes() || self.strip.strategy.last_only() {
             return None;
         }
-        parting_sentence(self.turns).map(|divergence| format!("it counts on prefixes, but {divergence}"))
+        divergence_sentence(self.turns).map(|divergence| format!("it counts on prefixes, but {divergence}"))
     }
 
     fn by_place(&self, token: usize, learned: bool) -> String {
@@ -354,12 +354,12 @@ impl Reason<'_> {
         let outside = if tags { "outside the {% generation %} tag" } else { "not part of its span" };
         let how = if learned { inside } else { outside };
         let what = match place.part {
-            Part::Header => "the header of the answer, which the generation prompt gives",
-            Part::Inserted => "written before the content by the template, or thought",
-            Part::Body => "the answer",
-            Part::End if learned => "the end-of-turn token: the model learns to stop",
-            Part::End => "the end-of-turn token: the model does not learn to stop",
-            Part::After => "what stands behind the end-of-turn token",
+            MessagePart::Header => "the header of the answer, which the generation prompt gives",
+            MessagePart::Inserted => "written before the content by the template, or thought",
+            MessagePart::Body => "the answer",
+            MessagePart::End if learned => "the end-of-turn token: the model learns to stop",
+            MessagePart::End => "the end-of-turn token: the model does not learn to stop",
+            MessagePart::After => "what stands behind the end-of-turn token",
         };
         format!("{what}; {how}")
     }

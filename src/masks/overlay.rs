@@ -10,7 +10,7 @@
 
 use std::ops::Range;
 
-use super::anatomy::{Anatomy, Part};
+use super::anatomy::{Anatomy, Message, MessagePart};
 use super::{IGNORE_INDEX, Masked};
 use crate::tokenizer::TokenId;
 
@@ -128,16 +128,12 @@ impl Labels<'_> {
 
     fn answer(&self, message: usize, tokens: Range<usize>, supervised: usize) -> Answer {
         let turns = self.turns;
-        let seam = turns.messages.get(message).map_or(0, |m| match (&m.prompt, &m.content) {
-            (Some(prompt), _) => prompt.end,
-            (None, Some(content)) => content.start,
-            (None, None) => m.block.start,
-        });
+        let seam = turns.messages.get(message).map_or(0, Message::body_start);
         let straddling = turns.straddling(seam).filter(|token| tokens.contains(token));
         let generates = straddling.unwrap_or_else(|| turns.tokens(&(seam..usize::MAX)).start);
         let start = self.start(&tokens, generates, straddling.is_some());
         let (stop, beyond_stop) = self.stop(message, &tokens);
-        let body = turns.tokens_of(message, Part::Body);
+        let body = turns.tokens_of(message, MessagePart::Body);
         let kept = self.masked.input_ids.len();
         let body_masked = match supervised {
             0 => 0,
@@ -169,7 +165,7 @@ impl Labels<'_> {
     }
 
     fn stop(&self, message: usize, tokens: &Range<usize>) -> (Stop, usize) {
-        let ends: Vec<usize> = self.turns.tokens_of(message, Part::End).collect();
+        let ends: Vec<usize> = self.turns.tokens_of(message, MessagePart::End).collect();
         let stops =
             |token: &&usize| self.turns.encoded.ids.get(**token).is_some_and(|id| self.stops.contains(id));
         // The first stop token is where generation ends, whatever the template writes behind it.

@@ -8,7 +8,7 @@ use super::llamafactory::SlotTemplate;
 use super::markers::Markers;
 use super::prefix::{self, Turns};
 use super::{
-    Call, Chat, MaskError, Masked, Settings, axolotl, hf_generation, llamafactory, llava_next, torchtune,
+    Call, Chat, EncodedText, MaskError, Masked, Settings, axolotl, hf_generation, llamafactory, llava_next, torchtune,
     trl_collator, unsloth,
 };
 use crate::chat::Conversation;
@@ -52,8 +52,8 @@ pub(super) struct StrategyInput<'a> {
     pub encoder: &'a dyn Encoder,
     /// The template that fits the sample, with the tokenizer; an error where there is none.
     pub chat: &'a dyn Fn() -> Result<Chat<'a>, MaskError>,
-    /// Ids of the rendered text, for strategies that search in them.
-    pub input_ids: &'a dyn Fn() -> Result<(Vec<TokenId>, String), MaskError>,
+    /// Ids of the rendered text, for strategies that search in them, and that text.
+    pub input_ids: &'a dyn Fn() -> Result<(Vec<TokenId>, EncodedText), MaskError>,
     /// Markers of the template, unless they are set.
     pub markers: &'a dyn Fn() -> Result<Markers, MaskError>,
     /// LLaMA-Factory's template that writes turns as the chat template does, unless one is set.

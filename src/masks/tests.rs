@@ -106,7 +106,7 @@ fn two_rounds() -> Conversation {
 
 /// Runs `label` with the template and the character vocabulary.
 fn with_chat(template: &str, label: impl FnOnce(&Chat) -> Result<Masked, MaskError>) -> Masked {
-    let template = ChatTemplate::new("t", template, Clock::fixed_date(2026, 11, 23)).unwrap();
+    let template = ChatTemplate::new("t", template, Clock::parse("2026-11-23").unwrap()).unwrap();
     let tokens = Map::from_iter([("eos_token".to_string(), json!("<|im_end|>"))]);
     label(&Chat { template: &template, encoder: &PLAIN, special_tokens: &tokens }).unwrap()
 }

@@ -11,7 +11,7 @@ fn render(source: &str) -> Result<Rendered, TemplateError> {
 fn render_with(source: &str, messages: &[Value]) -> Result<Rendered, TemplateError> {
     let tokens = json!({"eos_token": "</s>"}).as_object().cloned().unwrap_or_default();
     let inputs = Inputs { messages, special_tokens: Some(&tokens), ..Inputs::default() };
-    ChatTemplate::new("test.jinja", source, Clock::fixed_date(2026, 11, 23))?.render(&inputs)
+    ChatTemplate::new("test.jinja", source, Clock::parse("2026-11-23").unwrap())?.render(&inputs)
 }
 
 fn text(source: &str) -> String {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use maskscope::diagnose::{Finding, Verdict, diagnose};
-use maskscope::masks::anatomy::Part;
+use maskscope::masks::anatomy::MessagePart;
 use maskscope::masks::compare::{Comparison, End};
 use maskscope::masks::encoder::Encoder;
 use maskscope::setup::Setup;
@@ -83,7 +83,7 @@ fn comparisons_cover_every_token() {
                     let block = turns.slice(message.block.clone());
                     bad.push(format!("{name} {conv} message {index}: not in its block {block:?}"));
                 }
-                let strange = turns.tokens_of(index, Part::Body).find(|token| {
+                let strange = turns.tokens_of(index, MessagePart::Body).find(|token| {
                     let id = turns.encoded.ids[*token];
                     Encoder::is_special(tokenizer, id) && !text.contains(&tokenizer.id_to_token(id).unwrap())
                 });
