@@ -10,8 +10,8 @@ use maskscope::diagnose::{Finding, Report, Verdict, diagnose, sarif};
 use maskscope::labels::Inspection;
 use maskscope::masks::Strategy;
 use maskscope::masks::anatomy::MessagePart;
-use maskscope::masks::compare::{Comparison, End};
-use maskscope::masks::overlay::{Overlay, Start, Stop};
+use maskscope::masks::compare::{StrategyComparison, StripEnd};
+use maskscope::masks::overlay::{Overlay, AnswerStart, AnswerStop};
 use maskscope::samples;
 use maskscope::setup::{Request, Setup, load_tokenizer, resolve, stop_tokens};
 use maskscope::tokenizer::Tokenizer;
@@ -49,19 +49,19 @@ fn finding(template: &str, strategy: &str, sample_id: &str, id: &str) -> Finding
     report(&setup(template, strategy), &[sample(sample_id)]).finding(id).unwrap().clone()
 }
 
-fn compare(setup: &Setup, sample: &Sample) -> (Comparison, Vec<Option<Overlay>>) {
+fn compare(setup: &Setup, sample: &Sample) -> (StrategyComparison, Vec<Option<Overlay>>) {
     let method = setup.chat().unwrap();
     let stops = stop_tokens(&setup.tokenizer).ids;
     let mut overlays = Vec::new();
     let conversation = sample.conversation().unwrap().into_owned();
-    let comparison = Comparison::new(method, &*setup.tokenizer, &conversation, &mut |turns, masked| {
+    let comparison = StrategyComparison::new(method, &*setup.tokenizer, &conversation, &mut |turns, masked| {
         overlays.push(masked.and_then(|masked| Overlay::new(turns, masked, &stops)));
         true
     });
     (comparison.unwrap().unwrap(), overlays)
 }
 
-fn strip(comparison: &Comparison, strategy: Strategy) -> usize {
+fn strip(comparison: &StrategyComparison, strategy: Strategy) -> usize {
     comparison.strips.iter().position(|strip| strip.strategy == strategy).unwrap()
 }
 
@@ -130,7 +130,7 @@ fn thoughts_that_are_stripped_explain_why_prefixes_fail() {
 fn strategies_that_do_not_apply_say_why() {
     let (comparison, _) = compare(&setup("chatml-think", "hf_generation"), &sample("two-rounds"));
     let gemma = &comparison.strips[strip(&comparison, Strategy::LlavaNextGemma)];
-    assert_eq!(gemma.end, End::Unfit("the vocabulary has no <start_of_turn>".into()));
+    assert_eq!(gemma.end, StripEnd::Unfit("the vocabulary has no <start_of_turn>".into()));
     let qwen = &comparison.strips[strip(&comparison, Strategy::LlavaNextQwen)];
     // Its own system text has no place on the line, the rounds have.
     assert!(qwen.elsewhere > 0 && qwen.cells.iter().any(|cell| cell.is_learned()));
@@ -162,10 +162,10 @@ fn the_prompt_lies_over_the_training_text() {
         overlays[strip(&comparison, Strategy::HfGeneration)].clone().unwrap().answers[0].clone()
     };
     let right = at("chatml-think");
-    assert_eq!(right.start, Start::Exact);
-    assert!(matches!(right.stop, Stop::Learned(_)) && right.is_right());
-    assert_eq!(at("chatml-learned-header").start, Start::Early(4));
-    assert!(matches!(at("chatml-late-stop").stop, Stop::Masked(_)));
+    assert_eq!(right.start, AnswerStart::Exact);
+    assert!(matches!(right.stop, AnswerStop::Learned(_)) && right.is_right());
+    assert_eq!(at("chatml-learned-header").start, AnswerStart::Early(4));
+    assert!(matches!(at("chatml-late-stop").stop, AnswerStop::Masked(_)));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{MaskError, Masked, role};
 use crate::chat::{PromptLayout, TurnLayout};
 use crate::labels::{
-    IGNORE_INDEX, Labelled, MessageRef, Note, PythonError, Round, Segment, SegmentKind, Stop,
+    IGNORE_INDEX, Labelled, MessageRef, Note, PythonError, Round, Segment, SegmentKind, LoopEnd,
 };
 use crate::tokenizer::{IMAGE_TOKEN_INDEX, TokenId, Tokenizer};
 
@@ -106,7 +106,7 @@ pub(super) fn assembled(
         mismatch: false,
         warning: None,
         rounds,
-        stop: Stop::NoLoop,
+        stop: LoopEnd::NoLoop,
         segments,
         notes,
     }

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Strategies with ids of their own (LLaMA-Factory, LLaVA-NeXT, torchtune) are put on the line where their text is the
-//! same; what has no place there is counted. Why a strategy does what it does to a token is [`Comparison::why`].
+//! same; what has no place there is counted. Why a strategy does what it does to a token is [`StrategyComparison::why`].
 
 use std::ops::Range;
 
@@ -41,7 +41,7 @@ impl Cell {
 
 /// How a strategy ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum End {
+pub enum StripEnd {
     Labels,
     /// The trainer raises this, or drops the row.
     Fails(String),
@@ -53,7 +53,7 @@ pub enum End {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Strip {
     pub strategy: Strategy,
-    pub end: End,
+    pub end: StripEnd,
     /// One a token of the line; empty unless the strategy gave labels.
     pub cells: Vec<Cell>,
     /// Tokens that the strategy learns, those with no place on the line included.
@@ -74,7 +74,7 @@ impl Strip {
 
 /// Neighbouring tokens that the same strategies learn, in one part of one message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Run {
+pub struct StrategyDifference {
     pub tokens: Range<usize>,
     pub place: TokenPlace,
     /// Indices of the strips that learn it.
@@ -85,14 +85,14 @@ pub struct Run {
 
 /// All strategies on one conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Comparison {
+pub struct StrategyComparison {
     pub turns: Anatomy,
     pub strips: Vec<Strip>,
     /// Where strips differ, in order.
-    pub differences: Vec<Run>,
+    pub differences: Vec<StrategyDifference>,
 }
 
-impl Comparison {
+impl StrategyComparison {
     /// Runs every strategy; `each` sees its labels and says whether to go on. `None` where it did not.
     ///
     /// # Errors
@@ -117,7 +117,7 @@ impl Comparison {
     }
 
     /// The difference that a token lies in.
-    pub fn difference_at(&self, token: usize) -> Option<&Run> {
+    pub fn difference_at(&self, token: usize) -> Option<&StrategyDifference> {
         self.differences.iter().find(|run| run.tokens.contains(&token))
     }
 
@@ -180,7 +180,7 @@ pub fn attempt(
 }
 
 fn strip(strategy: Strategy, outcome: Result<Masked, MaskError>, turns: &Anatomy) -> Strip {
-    let failed = |end: End| Strip {
+    let failed = |end: StripEnd| Strip {
         strategy,
         end,
         cells: Vec::new(),
@@ -191,8 +191,8 @@ fn strip(strategy: Strategy, outcome: Result<Masked, MaskError>, turns: &Anatomy
     };
     let masked = match outcome {
         Ok(masked) => masked,
-        Err(MaskError::Unfit(why)) => return failed(End::Unfit(why)),
-        Err(error) => return failed(End::Fails(error.to_string())),
+        Err(MaskError::Unfit(why)) => return failed(StripEnd::Unfit(why)),
+        Err(error) => return failed(StripEnd::Fails(error.to_string())),
     };
     let supervised = masked.labels.iter().filter(|label| **label != IGNORE_INDEX).count();
     let pairs = align(&turns.encoded.ids, &masked.input_ids);
@@ -207,7 +207,7 @@ fn strip(strategy: Strategy, outcome: Result<Masked, MaskError>, turns: &Anatomy
     };
     Strip {
         strategy,
-        end: End::Labels,
+        end: StripEnd::Labels,
         cells: pairs.iter().map(cell).collect(),
         supervised,
         len: masked.input_ids.len(),
@@ -259,11 +259,11 @@ fn resync(line: &[TokenId], own: &[TokenId]) -> Option<(usize, usize)> {
     (1..=RESYNC).find_map(|sum| (0..=sum).map(|a| (a, sum - a)).find(|(a, b)| agrees(*a, *b)))
 }
 
-fn differences(turns: &Anatomy, strips: &[Strip]) -> Vec<Run> {
-    let mut runs: Vec<Run> = Vec::new();
+fn differences(turns: &Anatomy, strips: &[Strip]) -> Vec<StrategyDifference> {
+    let mut runs: Vec<StrategyDifference> = Vec::new();
     for (token, place) in turns.places.iter().enumerate() {
         let with = |learned: bool| {
-            let speaks = strips.iter().enumerate().filter(|(_, s)| s.end == End::Labels);
+            let speaks = strips.iter().enumerate().filter(|(_, s)| s.end == StripEnd::Labels);
             let here = speaks.filter(|(_, s)| s.cell(token) != Cell::Absent);
             here.filter(|(_, s)| s.cell(token).is_learned() == learned).map(|(i, _)| i).collect::<Vec<_>>()
         };
@@ -275,7 +275,7 @@ fn differences(turns: &Anatomy, strips: &[Strip]) -> Vec<Run> {
             Some(run) if run.tokens.end == token && run.place == *place && run.learned_by == learned_by => {
                 run.tokens.end += 1;
             }
-            _ => runs.push(Run { tokens: token..token + 1, place: *place, learned_by, masked_by }),
+            _ => runs.push(StrategyDifference { tokens: token..token + 1, place: *place, learned_by, masked_by }),
         }
     }
     runs
@@ -291,8 +291,8 @@ struct Reason<'a> {
 impl Reason<'_> {
     fn sentence(&self, token: usize) -> String {
         let verb = match (&self.strip.end, self.strip.cell(token)) {
-            (End::Unfit(why), _) => return format!("does not apply: {why}"),
-            (End::Fails(error), _) => return self.failure(error),
+            (StripEnd::Unfit(why), _) => return format!("does not apply: {why}"),
+            (StripEnd::Fails(error), _) => return self.failure(error),
             (_, Cell::Learned) => "learned",
             (_, Cell::Masked) => "masked",
             (_, Cell::Other(label)) => {

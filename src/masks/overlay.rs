@@ -16,7 +16,7 @@ use crate::tokenizer::TokenId;
 
 /// Where the supervision of an answer begins, against the end of the generation prompt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Start {
+pub enum AnswerStart {
     /// On the first token behind the prompt.
     Exact,
     /// So many tokens of the prompt are learned.
@@ -33,7 +33,7 @@ pub enum Start {
 
 /// How the supervision of an answer ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stop {
+pub enum AnswerStop {
     /// A stop token of the turn's end is learned.
     Learned(usize),
     /// The turn ends with this stop token, and it is not learned.
@@ -55,8 +55,8 @@ pub struct Answer {
     pub tokens: Range<usize>,
     /// The first token that generation would write.
     pub generates: usize,
-    pub start: Start,
-    pub stop: Stop,
+    pub start: AnswerStart,
+    pub stop: AnswerStop,
     /// Learned tokens behind the stop token (a newline, mostly).
     pub beyond_stop: usize,
     /// Tokens of the answer's own text that are not learned, although others are.
@@ -68,8 +68,8 @@ impl Answer {
     /// True where a model trained on it answers as the prompt asks and stops. Text that the template puts before the
     /// content may be left out: what counts is the answer's own.
     pub fn is_right(&self) -> bool {
-        matches!(self.start, Start::Exact | Start::Straddles(true) | Start::Late(_))
-            && matches!(self.stop, Stop::Learned(_))
+        matches!(self.start, AnswerStart::Exact | AnswerStart::Straddles(true) | AnswerStart::Late(_))
+            && matches!(self.stop, AnswerStop::Learned(_))
             && self.body_masked == 0
     }
 }
@@ -142,29 +142,29 @@ impl Labels<'_> {
         Answer { message, tokens, generates, start, stop, beyond_stop, body_masked, supervised }
     }
 
-    fn start(&self, tokens: &Range<usize>, generates: usize, straddles: bool) -> Start {
+    fn start(&self, tokens: &Range<usize>, generates: usize, straddles: bool) -> AnswerStart {
         if generates >= self.masked.input_ids.len() {
-            return Start::Cut;
+            return AnswerStart::Cut;
         }
         let early = self.count(tokens.start..generates);
         if early > 0 {
-            return Start::Early(early);
+            return AnswerStart::Early(early);
         }
         match (generates..tokens.end).position(|token| self.learns(token)) {
-            None => Start::Never,
+            None => AnswerStart::Never,
             Some(late) if straddles => {
                 if late == 0 {
-                    Start::Straddles(true)
+                    AnswerStart::Straddles(true)
                 } else {
-                    Start::Straddles(false)
+                    AnswerStart::Straddles(false)
                 }
             }
-            Some(0) => Start::Exact,
-            Some(late) => Start::Late(late),
+            Some(0) => AnswerStart::Exact,
+            Some(late) => AnswerStart::Late(late),
         }
     }
 
-    fn stop(&self, message: usize, tokens: &Range<usize>) -> (Stop, usize) {
+    fn stop(&self, message: usize, tokens: &Range<usize>) -> (AnswerStop, usize) {
         let ends: Vec<usize> = self.turns.tokens_of(message, MessagePart::End).collect();
         let stops =
             |token: &&usize| self.turns.encoded.ids.get(**token).is_some_and(|id| self.stops.contains(id));
@@ -172,16 +172,16 @@ impl Labels<'_> {
         let Some(stop) = ends.iter().find(stops).copied() else {
             let kept = self.masked.input_ids.len();
             return match ends.last().copied() {
-                Some(end) if end >= kept => (Stop::Cut, 0),
-                Some(end) => (Stop::Other(end), 0),
-                None if tokens.end > kept => (Stop::Cut, 0),
-                None => (Stop::Absent, 0),
+                Some(end) if end >= kept => (AnswerStop::Cut, 0),
+                Some(end) => (AnswerStop::Other(end), 0),
+                None if tokens.end > kept => (AnswerStop::Cut, 0),
+                None => (AnswerStop::Absent, 0),
             };
         };
         if stop >= self.masked.input_ids.len() {
-            return (Stop::Cut, 0);
+            return (AnswerStop::Cut, 0);
         }
         let beyond = self.count(stop + 1..tokens.end);
-        (if self.learns(stop) { Stop::Learned(stop) } else { Stop::Masked(stop) }, beyond)
+        (if self.learns(stop) { AnswerStop::Learned(stop) } else { AnswerStop::Masked(stop) }, beyond)
     }
 }

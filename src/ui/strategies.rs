@@ -19,7 +19,7 @@ use super::theme::Meaning;
 use crate::app::flow::glyphs_of_id;
 use crate::app::panels::strategies::{Compared, State, View};
 use crate::app::{App, Area, Load, Panes};
-use crate::masks::compare::{Cell, End, Strip};
+use crate::masks::compare::{Cell, StripEnd, Strip};
 use crate::text::{Glyph, glyphs_width};
 
 /// Draws the screen.
@@ -217,16 +217,16 @@ fn rows(
         let number = Area { x: line.x + name_width.saturating_sub(6), width: 5.min(name_width), ..line };
         let rest = Area { x: line.x + name_width, width: line.width.saturating_sub(name_width), ..line };
         match &strip.end {
-            End::Labels => {
+            StripEnd::Labels => {
                 let meaning = if strip.supervised == 0 { Meaning::Bad } else { Meaning::Strong };
                 canvas.right(number, &strip.supervised.to_string(), meaning);
                 window.strip(canvas, rest, compared, strip);
             }
-            End::Fails(error) => {
+            StripEnd::Fails(error) => {
                 canvas.right(number, "✗", Meaning::Bad);
                 canvas.text(rest, error, Meaning::Bad);
             }
-            End::Unfit(why) => {
+            StripEnd::Unfit(why) => {
                 canvas.right(number, "–", Meaning::Quiet);
                 canvas.text(rest, &format!("does not apply: {why}"), Meaning::Quiet);
             }
