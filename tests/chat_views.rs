@@ -11,7 +11,7 @@ use maskscope::labels::Inspection;
 use maskscope::masks::Strategy;
 use maskscope::masks::anatomy::MessagePart;
 use maskscope::masks::compare::{StrategyComparison, StripEnd};
-use maskscope::masks::overlay::{Overlay, AnswerStart, AnswerStop};
+use maskscope::masks::overlay::{AnswerStart, AnswerStop, Overlay};
 use maskscope::samples;
 use maskscope::setup::{Request, Setup, load_tokenizer, resolve, stop_tokens};
 use maskscope::tokenizer::Tokenizer;
@@ -54,10 +54,11 @@ fn compare(setup: &Setup, sample: &Sample) -> (StrategyComparison, Vec<Option<Ov
     let stops = stop_tokens(&setup.tokenizer).ids;
     let mut overlays = Vec::new();
     let conversation = sample.conversation().unwrap().into_owned();
-    let comparison = StrategyComparison::new(method, &*setup.tokenizer, &conversation, &mut |turns, masked| {
-        overlays.push(masked.and_then(|masked| Overlay::new(turns, masked, &stops)));
-        true
-    });
+    let comparison =
+        StrategyComparison::new(method, &*setup.tokenizer, &conversation, &mut |turns, masked| {
+            overlays.push(masked.and_then(|masked| Overlay::new(turns, masked, &stops)));
+            true
+        });
     (comparison.unwrap().unwrap(), overlays)
 }
 

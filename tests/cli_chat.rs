@@ -169,7 +169,16 @@ fn without_a_clock_templates_get_local_time() {
     let [east, west] = ["EAST-14", "WEST12"].map(|zone| {
         let mut command = Command::cargo_bin("maskscope").expect("the binary");
         command.current_dir(scene.folder.path()).env("TZ", zone).args(["inspect", "--format", "jsonl"]);
-        command.args(["-t", "sample:mistral", "-d", "rows.jsonl", "--template", "t.jinja", "--preprocess", "render"]);
+        command.args([
+            "-t",
+            "sample:mistral",
+            "-d",
+            "rows.jsonl",
+            "--template",
+            "t.jinja",
+            "--preprocess",
+            "render",
+        ]);
         let output = command.output().expect("it runs");
         let record: Value = serde_json::from_slice(&output.stdout).expect("one record");
         record["prompt"].as_str().expect("a prompt").to_string()

@@ -8,7 +8,7 @@ use maskscope::app::{
     App, Data, DataSource, Effect, Key, Load, Msg, Outcome, SampleView, Screen, act, update,
 };
 use maskscope::chat::{ReadProgress, Sample, Turn};
-use maskscope::labels::{Inspection, Labelled, Segment, SegmentKind, LoopEnd};
+use maskscope::labels::{Inspection, Labelled, LoopEnd, Segment, SegmentKind};
 use maskscope::runtime::feed;
 use maskscope::setup::{Request, load_tokenizer, resolve};
 use maskscope::text::width;

@@ -24,9 +24,10 @@ pub fn run(shared: &SharedOptions, arguments: &ImagesArguments) -> Result<Outcom
         Some(_) => {
             let samples = conversations(shared)?;
             let inspections: Vec<Inspection> = samples.par_iter().map(|s| setup.inspect(s)).collect();
-            let ledger = |inspection: &Inspection| -> Result<(String, std::result::Result<ImageExpansion, String>)> {
-                Ok((inspection.id.clone(), ledger(&setup, &processor, &placeholder, &sizes, inspection)?))
-            };
+            let ledger =
+                |inspection: &Inspection| -> Result<(String, std::result::Result<ImageExpansion, String>)> {
+                    Ok((inspection.id.clone(), ledger(&setup, &processor, &placeholder, &sizes, inspection)?))
+                };
             inspections.iter().map(ledger).collect::<Result<_>>()?
         }
     };

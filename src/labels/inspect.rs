@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
+use super::options::PromptOptions;
 use super::rules::mpt::MptRule;
 use super::rules::{RuleInput, llama_2, mpt, plain, v0};
-use super::options::PromptOptions;
 use super::{Inspection, Labelled, PythonError, Rule, RuleChoice, multimodal};
 use crate::chat::{Prompt, PromptLayout, Sample, Template, Turn, build_messages, speaker_prompt};
 use crate::tokenizer::Tokenizer;

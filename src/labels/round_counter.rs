@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::IGNORE_INDEX;
 use super::encode::PromptIds;
-use super::{Labelled, Round, Segment, SegmentKind, LoopEnd};
+use super::{Labelled, LoopEnd, Round, Segment, SegmentKind};
 use crate::python::python_slice;
 
 /// The texts of one round in the prompt, and what they measured.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{MaskError, Masked, role};
 use crate::chat::{PromptLayout, TurnLayout};
 use crate::labels::{
-    IGNORE_INDEX, Labelled, MessageRef, Note, PythonError, Round, Segment, SegmentKind, LoopEnd,
+    IGNORE_INDEX, Labelled, LoopEnd, MessageRef, Note, PythonError, Round, Segment, SegmentKind,
 };
 use crate::tokenizer::{IMAGE_TOKEN_INDEX, TokenId, Tokenizer};
 

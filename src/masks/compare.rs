@@ -12,7 +12,7 @@
 
 use std::ops::Range;
 
-use super::anatomy::{Anatomy, Message, MessagePart, TokenPlace, PrefixState};
+use super::anatomy::{Anatomy, Message, MessagePart, PrefixState, TokenPlace};
 use super::encoder::Encoder;
 use super::{IGNORE_INDEX, MaskError, Masked, Method, Note, Settings, Strategy};
 use crate::chat::Conversation;
@@ -275,7 +275,12 @@ fn differences(turns: &Anatomy, strips: &[Strip]) -> Vec<StrategyDifference> {
             Some(run) if run.tokens.end == token && run.place == *place && run.learned_by == learned_by => {
                 run.tokens.end += 1;
             }
-            _ => runs.push(StrategyDifference { tokens: token..token + 1, place: *place, learned_by, masked_by }),
+            _ => runs.push(StrategyDifference {
+                tokens: token..token + 1,
+                place: *place,
+                learned_by,
+                masked_by,
+            }),
         }
     }
     runs

@@ -8,8 +8,8 @@ use super::llamafactory::SlotTemplate;
 use super::markers::Markers;
 use super::prefix::{self, Turns};
 use super::{
-    Call, Chat, EncodedText, MaskError, Masked, Settings, axolotl, hf_generation, llamafactory, llava_next, torchtune,
-    trl_collator, unsloth,
+    Call, Chat, EncodedText, MaskError, Masked, Settings, axolotl, hf_generation, llamafactory, llava_next,
+    torchtune, trl_collator, unsloth,
 };
 use crate::chat::Conversation;
 use crate::tokenizer::TokenId;

@@ -7,7 +7,7 @@ use super::paint::Meaning;
 use super::{Paint, aligned_lines};
 use crate::chat::Sample;
 use crate::diagnose::{PairedRound, align_tokens, alignment_line};
-use crate::labels::{IGNORE_INDEX, IMAGE_TOKEN_INDEX, Inspection, Labelled, Segment, SegmentKind, LoopEnd};
+use crate::labels::{IGNORE_INDEX, IMAGE_TOKEN_INDEX, Inspection, Labelled, LoopEnd, Segment, SegmentKind};
 use crate::scan::Look;
 use crate::setup::Setup;
 use crate::text::{self, Spaces};

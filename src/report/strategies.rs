@@ -8,7 +8,7 @@ use super::json::NoteJson;
 use super::paint::Meaning;
 use super::{Paint, token_glyphs};
 use crate::masks::MaskError;
-use crate::masks::compare::{StrategyComparison, StripEnd, StrategyDifference};
+use crate::masks::compare::{StrategyComparison, StrategyDifference, StripEnd};
 use crate::text;
 use crate::tokenizer::Tokenizer;
 

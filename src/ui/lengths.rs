@@ -204,7 +204,9 @@ fn stop_text(stop: &LoopEnd) -> String {
     match stop {
         LoopEnd::End => "all pieces were used".to_string(),
         LoopEnd::EmptyRound { round } => format!("ended at piece {}, which is empty", round + 1),
-        LoopEnd::Parts { round, parts } => format!("stopped at round {}: {parts} parts instead of 2", round + 1),
+        LoopEnd::Parts { round, parts } => {
+            format!("stopped at round {}: {parts} parts instead of 2", round + 1)
+        }
         LoopEnd::NoLoop => String::new(),
     }
 }

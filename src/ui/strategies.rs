@@ -19,7 +19,7 @@ use super::theme::Meaning;
 use crate::app::flow::glyphs_of_id;
 use crate::app::panels::strategies::{Compared, State, View};
 use crate::app::{App, Area, Load, Panes};
-use crate::masks::compare::{Cell, StripEnd, Strip};
+use crate::masks::compare::{Cell, Strip, StripEnd};
 use crate::text::{Glyph, glyphs_width};
 
 /// Draws the screen.

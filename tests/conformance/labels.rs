@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use maskscope::chat::{Sample, Template, read_samples};
-use maskscope::labels::{IGNORE_INDEX, Inspection, Labelled, PromptOptions, Rule, LoopEnd, inspect};
+use maskscope::labels::{IGNORE_INDEX, Inspection, Labelled, LoopEnd, PromptOptions, Rule, inspect};
 use maskscope::setup::{TokenChoice, apply};
 use maskscope::tokenizer::{FileSet, LoadOptions, Loader, Release, Role, Tokenizer, load};
 use serde_json::{Value, json};

@@ -15,7 +15,7 @@ use crate::app::update::{abandon, job};
 use crate::app::view::SampleView;
 use crate::chat::Sample;
 use crate::masks::anatomy::Message;
-use crate::masks::compare::{StrategyComparison, StripEnd, StrategyDifference, Strip};
+use crate::masks::compare::{StrategyComparison, StrategyDifference, Strip, StripEnd};
 use crate::masks::overlay::Overlay;
 use crate::setup::{LabelChoice, Request, Setup};
 use crate::tokenizer::TokenId;

@@ -69,9 +69,9 @@ fn formatted(time: DateTime, flag: Option<char>, directive: char) -> String {
         // glibc pads no year, and both digits of a century.
         'Y' | 'G' if flag.is_none() => format!("%-{directive}"),
         'C' if flag.is_none() => "%2C".to_string(),
-        'A' | 'a' | 'B' | 'b' | 'h' | 'C' | 'c' | 'D' | 'd' | 'e' | 'F' | 'G' | 'g' | 'H' | 'I' | 'j' | 'k'
-        | 'l' | 'M' | 'm' | 'n' | 'P' | 'p' | 'R' | 'r' | 'S' | 'T' | 't' | 'U' | 'u' | 'V' | 'W' | 'w' | 'X'
-        | 'x' | 'Y' | 'y' | '%' => as_written(),
+        'A' | 'a' | 'B' | 'b' | 'h' | 'C' | 'c' | 'D' | 'd' | 'e' | 'F' | 'G' | 'g' | 'H' | 'I' | 'j'
+        | 'k' | 'l' | 'M' | 'm' | 'n' | 'P' | 'p' | 'R' | 'r' | 'S' | 'T' | 't' | 'U' | 'u' | 'V' | 'W'
+        | 'w' | 'X' | 'x' | 'Y' | 'y' | '%' => as_written(),
         _ => return as_written(),
     };
     let config = Config::new().custom(PosixCustom::new());
@@ -109,7 +109,8 @@ mod tests {
         assert_eq!(at(" 2026-11-23T07:08:09Z").as_deref(), Some("2026-11-23 07:08:09"));
         assert_eq!(at("2026-11-23 07:08").as_deref(), Some("2026-11-23 07:08:00"));
         assert_eq!(at("2026-11-23").as_deref(), Some("2026-11-23 00:00:00"));
-        for bad in ["", "2026", "2026-02-30", "2026-13-01", "2026-11-23T24:00", "2026-11-23T1:2:3:4", "x-1-1"] {
+        for bad in ["", "2026", "2026-02-30", "2026-13-01", "2026-11-23T24:00", "2026-11-23T1:2:3:4", "x-1-1"]
+        {
             assert_eq!(Clock::parse(bad), None, "{bad}");
         }
     }

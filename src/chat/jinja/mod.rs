@@ -165,7 +165,8 @@ impl ChatTemplate {
             None => Ok(rendered),
             // transformers refuses a mask together with continue_final_message.
             Some(continuation) => {
-                let text = continuation.cut(std::mem::take(&mut rendered.text)).map_err(TemplateError::Inputs)?;
+                let text =
+                    continuation.cut(std::mem::take(&mut rendered.text)).map_err(TemplateError::Inputs)?;
                 Ok(Rendered { text, spans: Vec::new(), ..rendered })
             }
         }
@@ -173,17 +174,16 @@ impl ChatTemplate {
 
     fn run(&self, inputs: &Inputs, messages: &[Value]) -> Result<Rendered, TemplateError> {
         let (variables, tracker) = variables(inputs, messages);
-        let bytes =
-            evaluate(&self.env, variables, tracker.clone()).map_err(|error| {
-                let exception =
-                    error::is_about_undefined(&error).then(|| self.undefined_exception(inputs, messages));
-                match (exception.flatten(), error::from_engine(&error, &self.name)) {
-                    (Some(exception), TemplateError::Raised { template, line, .. }) => {
-                        TemplateError::Raised { template, line, exception }
-                    }
-                    (_, error) => error,
+        let bytes = evaluate(&self.env, variables, tracker.clone()).map_err(|error| {
+            let exception =
+                error::is_about_undefined(&error).then(|| self.undefined_exception(inputs, messages));
+            match (exception.flatten(), error::from_engine(&error, &self.name)) {
+                (Some(exception), TemplateError::Raised { template, line, .. }) => {
+                    TemplateError::Raised { template, line, exception }
                 }
-            })?;
+                (_, error) => error,
+            }
+        })?;
         // The engine writes whole strings, so the bytes are UTF-8.
         let text = String::from_utf8(bytes).map_err(|_| {
             let exception = PythonException::new("UnicodeError", "the template wrote broken text");

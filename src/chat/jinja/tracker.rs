@@ -75,7 +75,8 @@ impl Tracker {
 
     /// What a `for` loop iterates over. A loop over the messages, or all from one on, is watched.
     pub fn watched(self: &Arc<Self>, list: Value) -> Value {
-        let Some(first) = list.len().filter(|len| *len > 0).and_then(|len| self.messages.len().checked_sub(len))
+        let Some(first) =
+            list.len().filter(|len| *len > 0).and_then(|len| self.messages.len().checked_sub(len))
         else {
             return list;
         };

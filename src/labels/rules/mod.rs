@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use super::encode::{PromptIds, image_ids, piece_len, text_ids};
 use super::round_counter::{Measured, RoundCounter};
-use super::{PromptOptions, PythonError, LoopEnd};
+use super::{LoopEnd, PromptOptions, PythonError};
 use crate::chat::{SeparatorStyle, Template};
 use crate::tokenizer::{Role, Tokenizer};
 

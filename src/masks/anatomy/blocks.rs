@@ -108,7 +108,8 @@ fn recorded(messages: &[Value], text: &EncodedText) -> Option<Vec<LocatedMessage
             None => text.text.len(),
         };
         let found = located_in(message, &text.text, start..end)?;
-        let says_something = content_text(message).is_some_and(|said| !said.trim_matches(is_space).is_empty());
+        let says_something =
+            content_text(message).is_some_and(|said| !said.trim_matches(is_space).is_empty());
         if says_something && found.content.is_none() {
             return None;
         }

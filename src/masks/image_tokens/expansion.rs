@@ -121,7 +121,8 @@ mod tests {
     #[test]
     fn images_and_placeholders_may_differ_in_number() {
         let size = ImageSize { height: 336, width: 336 };
-        let text = Placeholders { positions: &[0, 3], len: 5, supervised: &[false, false, false, true, true] };
+        let text =
+            Placeholders { positions: &[0, 3], len: 5, supervised: &[false, false, false, true, true] };
         let expansion = ImageExpansion::new(&text, &[size], &LLAVA, None).unwrap();
         assert_eq!((expansion.without_image(), expansion.without_placeholder), (1, 0));
         assert!(expansion.rows[1].supervised && expansion.rows[1].expanded.len() == 1);

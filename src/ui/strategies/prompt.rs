@@ -14,7 +14,7 @@
 use crate::app::Area;
 use crate::app::panels::strategies::{Compared, State};
 use crate::masks::compare::{Cell, Strip};
-use crate::masks::overlay::{Answer, Overlay, AnswerStart, AnswerStop};
+use crate::masks::overlay::{Answer, AnswerStart, AnswerStop, Overlay};
 use crate::text::{Spaces, glyphs, glyphs_width};
 use crate::ui::canvas::Canvas;
 use crate::ui::theme::Meaning;

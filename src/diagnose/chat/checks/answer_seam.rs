@@ -23,7 +23,8 @@ fn run(context: &ChatContext<'_>) -> Outcome {
     if found.is_empty() && heads.is_empty() {
         return Outcome::ok();
     }
-    let lost = context.answers(|answer| answer.start == AnswerStart::Straddles(false) && answer.supervised > 0);
+    let lost =
+        context.answers(|answer| answer.start == AnswerStart::Straddles(false) && answer.supervised > 0);
     let (verdict, cause) = match lost.is_empty() {
         false => (
             Verdict::Warn,

@@ -9,8 +9,9 @@ fn run(context: &ChatContext<'_>) -> Outcome {
     if let Some(skipped) = own_ids(context) {
         return skipped;
     }
-    let found = context
-        .answers(|answer| answer.supervised > 0 && matches!(answer.stop, AnswerStop::Masked(_) | AnswerStop::Absent));
+    let found = context.answers(|answer| {
+        answer.supervised > 0 && matches!(answer.stop, AnswerStop::Masked(_) | AnswerStop::Absent)
+    });
     let Some((facts, answer)) = found.first() else { return Outcome::ok() };
     let Ok(turns) = &facts.turns else { return Outcome::ok() };
     let (what, cause) = match answer.stop {

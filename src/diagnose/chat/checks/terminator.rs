@@ -15,7 +15,8 @@ fn run(context: &ChatContext<'_>) -> Outcome {
     if let Some(skipped) = own_ids(context) {
         return skipped;
     }
-    let found = context.answers(|answer| answer.supervised > 0 && matches!(answer.stop, AnswerStop::Other(_)));
+    let found =
+        context.answers(|answer| answer.supervised > 0 && matches!(answer.stop, AnswerStop::Other(_)));
     let Some((facts, answer)) = found.first() else { return Outcome::ok() };
     let (Ok(turns), AnswerStop::Other(at)) = (&facts.turns, answer.stop) else { return Outcome::ok() };
     let Some(end) = turns.encoded.ids.get(at).copied() else { return Outcome::ok() };

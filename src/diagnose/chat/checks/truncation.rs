@@ -46,7 +46,10 @@ fn run(context: &ChatContext<'_>) -> Outcome {
 fn loses_answer(facts: &Facts) -> bool {
     facts.uncut.is_some()
         && facts.overlay.as_ref().is_some_and(|overlay| {
-            overlay.answers.iter().any(|answer| answer.start == AnswerStart::Cut || answer.stop == AnswerStop::Cut)
+            overlay
+                .answers
+                .iter()
+                .any(|answer| answer.start == AnswerStart::Cut || answer.stop == AnswerStop::Cut)
         })
 }
 
