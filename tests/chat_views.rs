@@ -116,8 +116,8 @@ fn thoughts_that_are_stripped_explain_why_prefixes_fail() {
     let (counts, tags) =
         (strip(&comparison, Strategy::OiLegacyMaskLabels), strip(&comparison, Strategy::HfGeneration));
     let differs = comparison.differences.iter().find(|run| {
-        run.learned_by.contains(&tags) != run.learned_by.contains(&counts)
-            && (run.learned_by.contains(&counts) || run.masked_by.contains(&counts))
+        run.supervised_by.contains(&tags) != run.supervised_by.contains(&counts)
+            && (run.supervised_by.contains(&counts) || run.masked_by.contains(&counts))
     });
     let token = differs.expect("a difference").tokens.start;
     let why = comparison.why(counts, token, &*setup.tokenizer);
@@ -134,7 +134,7 @@ fn strategies_that_do_not_apply_say_why() {
     assert_eq!(gemma.end, StripEnd::Unfit("the vocabulary has no <start_of_turn>".into()));
     let qwen = &comparison.strips[strip(&comparison, Strategy::LlavaNextQwen)];
     // Its own system text has no place on the line, the rounds have.
-    assert!(qwen.elsewhere > 0 && qwen.cells.iter().any(|cell| cell.is_learned()));
+    assert!(qwen.elsewhere > 0 && qwen.cells.iter().any(|cell| cell.is_supervised()));
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn the_prompt_lies_over_the_training_text() {
     };
     let right = at("chatml-think");
     assert_eq!(right.start, AnswerStart::Exact);
-    assert!(matches!(right.stop, AnswerStop::Learned(_)) && right.is_right());
+    assert!(matches!(right.stop, AnswerStop::Supervised(_)) && right.is_right());
     assert_eq!(at("chatml-learned-header").start, AnswerStart::Early(4));
     assert!(matches!(at("chatml-late-stop").stop, AnswerStop::Masked(_)));
 }

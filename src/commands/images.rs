@@ -86,7 +86,7 @@ fn ledger(
     let learned: Vec<bool> = labelled.labels.iter().map(|label| *label != IGNORE_INDEX).collect();
     let size_of = |index: usize| sizes.get(index).or(sizes.last()).copied();
     let images: Vec<ImageSize> = (0..positions.len()).filter_map(size_of).collect();
-    let text = Placeholders { positions: &positions, len: labelled.input_ids.len(), learned: &learned };
+    let text = Placeholders { positions: &positions, len: labelled.input_ids.len(), supervised: &learned };
     let cap = Some(setup.model_max_length());
     ImageExpansion::new(&text, &images, processor, cap).map(Ok).map_err(|e| Error::Usage(e.to_string()))
 }

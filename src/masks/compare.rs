@@ -1,10 +1,10 @@
-//! All strategies on one conversation, under one line of tokens: who learns what, where they differ, and why.
+//! All strategies on one conversation, under one line of tokens: which supervises what, where they differ, and why.
 //!
 //! ```text
 //! tokens          <|im_start|> assistant ⏎ answer <|im_end|> ⏎
-//! hf_generation   ·            ·         · ▓      ▓          ▓      3 learned
-//! axolotl_turn    ·            ·         · ▓      ▓          ·      2 learned
-//!                                                            ↑ run: 1 of 2 learns it
+//! hf_generation   ·            ·         · ▓      ▓          ▓      3 supervised
+//! axolotl_turn    ·            ·         · ▓      ▓          ·      2 supervised
+//!                                                            ↑ difference: 1 of 2 supervises it
 //! ```
 //!
 //! Strategies with ids of their own (LLaMA-Factory, LLaVA-NeXT, torchtune) are put on the line where their text is the
@@ -24,7 +24,7 @@ const RESYNC: usize = 64;
 /// What a strategy says of one token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cell {
-    Learned,
+    Supervised,
     Masked,
     /// The label is another id than the input.
     Other(i64),
@@ -34,8 +34,8 @@ pub enum Cell {
 
 impl Cell {
     /// True where a loss falls on the token.
-    pub fn is_learned(self) -> bool {
-        matches!(self, Self::Learned | Self::Other(_))
+    pub fn is_supervised(self) -> bool {
+        matches!(self, Self::Supervised | Self::Other(_))
     }
 }
 
@@ -56,7 +56,7 @@ pub struct Strip {
     pub end: StripEnd,
     /// One a token of the line; empty unless the strategy gave labels.
     pub cells: Vec<Cell>,
-    /// Tokens that the strategy learns, those with no place on the line included.
+    /// Tokens that the strategy supervises, those with no place on the line included.
     pub supervised: usize,
     /// Number of its own tokens.
     pub len: usize,
@@ -72,13 +72,13 @@ impl Strip {
     }
 }
 
-/// Neighbouring tokens that the same strategies learn, in one part of one message.
+/// Neighbouring tokens that the same strategies supervise, in one part of one message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StrategyDifference {
     pub tokens: Range<usize>,
     pub place: TokenPlace,
-    /// Indices of the strips that learn it.
-    pub learned_by: Vec<usize>,
+    /// Indices of the strips that supervise it.
+    pub supervised_by: Vec<usize>,
     /// Indices of the strips that do not.
     pub masked_by: Vec<usize>,
 }
@@ -121,7 +121,7 @@ impl StrategyComparison {
         self.differences.iter().find(|run| run.tokens.contains(&token))
     }
 
-    /// Why a strip learns a token or does not, in a sentence.
+    /// Why a strip supervises a token or masks it, in a sentence.
     pub fn why(&self, strip: usize, token: usize, encoder: &dyn Encoder) -> String {
         match self.strips.get(strip) {
             Some(strip) => Reason { turns: &self.turns, strip, encoder }.sentence(token),
@@ -164,7 +164,7 @@ pub fn divergence_sentence(turns: &Anatomy) -> Option<String> {
 /// Labels by another strategy than the method's own, with what it needs read off the template.
 ///
 /// # Errors
-/// What the trainer raises or drops; [`MaskError::Unfit`] where the vocabulary or the template has no part in it.
+/// What the trainer raises or drops; [`MaskError::Unfit`] where it does not apply to the vocabulary or the template.
 pub fn attempt(
     method: &Method,
     strategy: Strategy,
@@ -202,7 +202,7 @@ fn strip(strategy: Strategy, outcome: Result<Masked, MaskError>, turns: &Anatomy
     {
         None => Cell::Absent,
         Some((_, label)) if *label == IGNORE_INDEX => Cell::Masked,
-        Some((id, label)) if *label == i64::from(*id) => Cell::Learned,
+        Some((id, label)) if *label == i64::from(*id) => Cell::Supervised,
         Some((_, label)) => Cell::Other(*label),
     };
     Strip {
@@ -262,23 +262,27 @@ fn resync(line: &[TokenId], own: &[TokenId]) -> Option<(usize, usize)> {
 fn differences(turns: &Anatomy, strips: &[Strip]) -> Vec<StrategyDifference> {
     let mut runs: Vec<StrategyDifference> = Vec::new();
     for (token, place) in turns.places.iter().enumerate() {
-        let with = |learned: bool| {
+        let with = |supervised: bool| {
             let speaks = strips.iter().enumerate().filter(|(_, s)| s.end == StripEnd::Labels);
             let here = speaks.filter(|(_, s)| s.cell(token) != Cell::Absent);
-            here.filter(|(_, s)| s.cell(token).is_learned() == learned).map(|(i, _)| i).collect::<Vec<_>>()
+            here.filter(|(_, s)| s.cell(token).is_supervised() == supervised)
+                .map(|(i, _)| i)
+                .collect::<Vec<_>>()
         };
-        let (learned_by, masked_by) = (with(true), with(false));
-        if learned_by.is_empty() || masked_by.is_empty() {
+        let (supervised_by, masked_by) = (with(true), with(false));
+        if supervised_by.is_empty() || masked_by.is_empty() {
             continue;
         }
         match runs.last_mut() {
-            Some(run) if run.tokens.end == token && run.place == *place && run.learned_by == learned_by => {
+            Some(run)
+                if run.tokens.end == token && run.place == *place && run.supervised_by == supervised_by =>
+            {
                 run.tokens.end += 1;
             }
             _ => runs.push(StrategyDifference {
                 tokens: token..token + 1,
                 place: *place,
-                learned_by,
+                supervised_by,
                 masked_by,
             }),
         }
@@ -298,7 +302,7 @@ impl Reason<'_> {
         let verb = match (&self.strip.end, self.strip.cell(token)) {
             (StripEnd::Unfit(why), _) => return format!("does not apply: {why}"),
             (StripEnd::Fails(error), _) => return self.failure(error),
-            (_, Cell::Learned) => "learned",
+            (_, Cell::Supervised) => "supervised",
             (_, Cell::Masked) => "masked",
             (_, Cell::Other(label)) => {
                 let token = u32::try_from(label).ok().and_then(|id| self.encoder.id_to_token(id));
@@ -306,9 +310,11 @@ impl Reason<'_> {
             }
             (_, Cell::Absent) => return "its own text has no such token here".to_string(),
         };
-        let learned = verb == "learned";
-        let reason =
-            self.noted(token).or_else(|| self.by_prefix()).unwrap_or_else(|| self.by_place(token, learned));
+        let supervised = verb == "supervised";
+        let reason = self
+            .noted(token)
+            .or_else(|| self.by_prefix())
+            .unwrap_or_else(|| self.by_place(token, supervised));
         format!("{verb}: {reason}")
     }
 
@@ -320,7 +326,7 @@ impl Reason<'_> {
         }
     }
 
-    /// A note of the strategy on this very token, or on the sample where nothing is learned.
+    /// A note of the strategy on this very token, or on the sample where nothing is supervised.
     fn noted(&self, token: usize) -> Option<String> {
         let on_token = self.strip.notes.iter().find(|note| note.tokens.contains(&token));
         let on_all =
@@ -336,33 +342,33 @@ impl Reason<'_> {
         divergence_sentence(self.turns).map(|divergence| format!("it counts on prefixes, but {divergence}"))
     }
 
-    fn by_place(&self, token: usize, learned: bool) -> String {
+    fn by_place(&self, token: usize, supervised: bool) -> String {
         let Some(place) = self.turns.places.get(token).copied() else { return String::new() };
         let Some(message) = self.turns.messages.get(place.message) else { return String::new() };
         let strategy = self.strip.strategy;
         let tags = strategy == Strategy::HfGeneration;
         if !message.is_answer() {
             let role = if message.role.is_empty() { "unnamed" } else { &message.role };
-            return match (learned, strategy.needs_template()) {
+            return match (supervised, strategy.needs_template()) {
                 (true, false) => format!(
-                    "it learns special tokens or whole messages wherever they stand, {role} turns too"
+                    "it supervises special tokens or whole messages wherever they stand, {role} turns too"
                 ),
                 (true, true) => format!("nothing in a {role} turn ends its span: only its own markers do"),
                 (false, _) => format!("a {role} turn"),
             };
         }
         let last = self.turns.messages.iter().rposition(Message::is_answer);
-        if !learned && strategy.last_only() && last != Some(place.message) {
-            return "it learns the last answer only".to_string();
+        if !supervised && strategy.last_only() && last != Some(place.message) {
+            return "it supervises the last answer only".to_string();
         }
         let inside = if tags { "inside the {% generation %} tag" } else { "part of its span" };
         let outside = if tags { "outside the {% generation %} tag" } else { "not part of its span" };
-        let how = if learned { inside } else { outside };
+        let how = if supervised { inside } else { outside };
         let what = match place.part {
             MessagePart::Header => "the header of the answer, which the generation prompt gives",
             MessagePart::Inserted => "written before the content by the template, or thought",
             MessagePart::Body => "the answer",
-            MessagePart::End if learned => "the end-of-turn token: the model learns to stop",
+            MessagePart::End if supervised => "the end-of-turn token: the model learns to stop",
             MessagePart::End => "the end-of-turn token: the model does not learn to stop",
             MessagePart::After => "what stands behind the end-of-turn token",
         };

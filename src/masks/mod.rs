@@ -1,4 +1,4 @@
-//! Mask strategies of today's trainers: which tokens of a templated conversation a run learns from.
+//! Mask strategies of today's trainers: which tokens of a templated conversation are supervised.
 //!
 //! Every strategy is one file and reproduces one trainer's code, bugs included; its `//!` names the
 //! source. They share [`Chat`] (template + tokenizer), [`Conversation`] and [`Masked`] (the

@@ -4,8 +4,8 @@
 //! ```text
 //! inference  <|im_start|>user⏎ q <|im_end|>⏎ <|im_start|>assistant⏎
 //! training   <|im_start|>user⏎ q <|im_end|>⏎ <|im_start|>assistant⏎ answer <|im_end|>⏎
-//! learned                                                           ▔▔▔▔▔▔ ▔▔▔▔▔▔▔▔▔▔ ▔
-//!                                                    start is exact ┘             └ a stop token is learned
+//! supervised                                                        ▔▔▔▔▔▔ ▔▔▔▔▔▔▔▔▔▔ ▔
+//!                                                    start is exact ┘             └ a stop token is supervised
 //! ```
 
 use std::ops::Range;
@@ -19,13 +19,13 @@ use crate::tokenizer::TokenId;
 pub enum AnswerStart {
     /// On the first token behind the prompt.
     Exact,
-    /// So many tokens of the prompt are learned.
+    /// So many tokens of the prompt are supervised.
     Early(usize),
-    /// So many tokens behind the prompt are not learned.
+    /// So many tokens behind the prompt are masked.
     Late(usize),
-    /// The first answer token lies on both sides of the seam, and is learned (`true`) or not.
+    /// The first answer token lies on both sides of the seam, and is supervised (`true`) or not.
     Straddles(bool),
-    /// Nothing of the answer is learned.
+    /// Nothing of the answer is supervised.
     Never,
     /// Nothing of the answer is left by truncation.
     Cut,
@@ -34,9 +34,9 @@ pub enum AnswerStart {
 /// How the supervision of an answer ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AnswerStop {
-    /// A stop token of the turn's end is learned.
-    Learned(usize),
-    /// The turn ends with this stop token, and it is not learned.
+    /// A stop token of the turn's end is supervised.
+    Supervised(usize),
+    /// The turn ends with this stop token, and it is masked.
     Masked(usize),
     /// The turn ends with this special token, at which generation does not stop.
     Other(usize),
@@ -57,9 +57,9 @@ pub struct Answer {
     pub generates: usize,
     pub start: AnswerStart,
     pub stop: AnswerStop,
-    /// Learned tokens behind the stop token (a newline, mostly).
+    /// Supervised tokens behind the stop token (a newline, mostly).
     pub beyond_stop: usize,
-    /// Tokens of the answer's own text that are not learned, although others are.
+    /// Tokens of the answer's own text that are masked, although others are supervised.
     pub body_masked: usize,
     pub supervised: usize,
 }
@@ -69,7 +69,7 @@ impl Answer {
     /// content may be left out: what counts is the answer's own.
     pub fn is_right(&self) -> bool {
         matches!(self.start, AnswerStart::Exact | AnswerStart::Straddles(true) | AnswerStart::Late(_))
-            && matches!(self.stop, AnswerStop::Learned(_))
+            && matches!(self.stop, AnswerStop::Supervised(_))
             && self.body_masked == 0
     }
 }
@@ -78,7 +78,7 @@ impl Answer {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Overlay {
     pub answers: Vec<Answer>,
-    /// Learned tokens that lie in no answer, by message.
+    /// Supervised tokens that lie in no answer, by message.
     pub outside: Vec<(usize, usize)>,
 }
 
@@ -104,10 +104,10 @@ impl Overlay {
         Some(Self { answers, outside })
     }
 
-    /// True where every answer that is learned at all is right, at least one is, and nothing else is learned.
+    /// True where every answer that is supervised at all is right, at least one is, and nothing else is supervised.
     pub fn is_right(&self) -> bool {
-        let mut learned = self.answers.iter().filter(|answer| answer.supervised > 0).peekable();
-        self.outside.is_empty() && learned.peek().is_some() && learned.all(Answer::is_right)
+        let mut supervised = self.answers.iter().filter(|answer| answer.supervised > 0).peekable();
+        self.outside.is_empty() && supervised.peek().is_some() && supervised.all(Answer::is_right)
     }
 }
 
@@ -118,12 +118,12 @@ struct Labels<'a> {
 }
 
 impl Labels<'_> {
-    fn learns(&self, token: usize) -> bool {
+    fn is_supervised(&self, token: usize) -> bool {
         self.masked.labels.get(token).is_some_and(|label| *label != IGNORE_INDEX)
     }
 
     fn count(&self, tokens: Range<usize>) -> usize {
-        tokens.filter(|token| self.learns(*token)).count()
+        tokens.filter(|token| self.is_supervised(*token)).count()
     }
 
     fn answer(&self, message: usize, tokens: Range<usize>, supervised: usize) -> Answer {
@@ -137,7 +137,7 @@ impl Labels<'_> {
         let kept = self.masked.input_ids.len();
         let body_masked = match supervised {
             0 => 0,
-            _ => body.filter(|token| *token < kept && !self.learns(*token)).count(),
+            _ => body.filter(|token| *token < kept && !self.is_supervised(*token)).count(),
         };
         Answer { message, tokens, generates, start, stop, beyond_stop, body_masked, supervised }
     }
@@ -150,7 +150,7 @@ impl Labels<'_> {
         if early > 0 {
             return AnswerStart::Early(early);
         }
-        match (generates..tokens.end).position(|token| self.learns(token)) {
+        match (generates..tokens.end).position(|token| self.is_supervised(token)) {
             None => AnswerStart::Never,
             Some(late) if straddles => {
                 if late == 0 {
@@ -182,6 +182,9 @@ impl Labels<'_> {
             return (AnswerStop::Cut, 0);
         }
         let beyond = self.count(stop + 1..tokens.end);
-        (if self.learns(stop) { AnswerStop::Learned(stop) } else { AnswerStop::Masked(stop) }, beyond)
+        (
+            if self.is_supervised(stop) { AnswerStop::Supervised(stop) } else { AnswerStop::Masked(stop) },
+            beyond,
+        )
     }
 }

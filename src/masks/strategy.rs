@@ -14,7 +14,7 @@ use super::{
 use crate::chat::Conversation;
 use crate::tokenizer::TokenId;
 
-/// A way to decide which tokens of a conversation a run learns from.
+/// A way to decide which tokens of a conversation are supervised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Strategy {
     HfGeneration,
@@ -34,7 +34,7 @@ pub enum Strategy {
     LlavaNextQwen,
     LlavaNextLlama3,
     LlavaNextGemma,
-    /// No strategy: the text as a model would get it, nothing learned.
+    /// No strategy: the text as a model would get it, all of it masked.
     Render,
 }
 
@@ -171,7 +171,7 @@ impl Strategy {
                 "LLaVA-NeXT (commit df17966)",
             ),
             Self::Render => {
-                origin("render", "nothing is learned: the text as inference gets it", "transformers 5.23")
+                origin("render", "all of it is masked: the text as inference gets it", "transformers 5.23")
             }
         }
     }
@@ -212,7 +212,7 @@ impl Strategy {
         )
     }
 
-    /// True for strategies that learn the last answer only, by design.
+    /// True for strategies that supervise the last answer only, by design.
     pub fn last_only(self) -> bool {
         matches!(self, Self::OiPrefixLast | Self::OiMaskOutPrompt | Self::TrlCollatorResp | Self::UnslothLast)
     }

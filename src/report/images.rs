@@ -96,7 +96,7 @@ fn ledger_json<'a>(id: &'a str, ledger: &'a Result<ImageExpansion, String>) -> L
                 image_tokens: row.image.as_ref().map(|(_, tokens)| tokens.count),
                 expanded: [row.expanded.start, row.expanded.end],
                 left: row.left,
-                learned: row.learned,
+                learned: row.supervised,
             };
             LedgerJson {
                 id,
@@ -148,7 +148,8 @@ pub fn images_text(out: &mut dyn Write, report: &ImagesJson<'_>) -> std::io::Res
             };
             let lost = row.expanded[1] - row.expanded[0] - row.left;
             let lost = if lost > 0 { format!(" · ✗ {lost} of them cut off") } else { String::new() };
-            let learned = if row.learned { " · ✗ learned: the loss falls on image features" } else { "" };
+            let learned =
+                if row.supervised { " · ✗ learned: the loss falls on image features" } else { "" };
             writeln!(
                 out,
                 "  {} {} at token {} → {becomes}{lost}{learned}",

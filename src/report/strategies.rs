@@ -85,7 +85,7 @@ fn run_line(tokenizer: &Tokenizer, comparison: &StrategyComparison, run: &Strate
         run.place.message + 1,
         run.place.part.name(),
         shown.join("|"),
-        names(comparison, &run.learned_by).join(", "),
+        names(comparison, &run.supervised_by).join(", "),
         names(comparison, &run.masked_by).join(", "),
     ))
 }
@@ -147,7 +147,7 @@ impl<'a> StrategiesJson<'a> {
             message: run.place.message,
             role: comparison.turns.messages.get(run.place.message).map_or("", |m| m.role.as_str()),
             part: run.place.part.name(),
-            learned_by: names(comparison, &run.learned_by),
+            learned_by: names(comparison, &run.supervised_by),
             masked_by: names(comparison, &run.masked_by),
         };
         let runs = comparison.map(|c| c.differences.iter().map(|r| run(c, r)).collect());
@@ -172,7 +172,7 @@ fn tokens_text(tokenizer: &Tokenizer, comparison: &StrategyComparison, run: &Str
 
 fn strip(strip: &crate::masks::compare::Strip) -> StripJson<'_> {
     let labels = strip.end == StripEnd::Labels;
-    let learned = strip.cells.iter().enumerate().filter(|(_, cell)| cell.is_learned()).map(|(at, _)| at);
+    let learned = strip.cells.iter().enumerate().filter(|(_, cell)| cell.is_supervised()).map(|(at, _)| at);
     StripJson {
         name: strip.strategy.name(),
         tokens: labels.then_some(strip.len),

@@ -166,8 +166,8 @@ impl Window {
         self.each(area, |token, spot, _| {
             let differs = compared.comparison.difference_at(token).is_some();
             let (mark, meaning) = match (strip.cell(token), differs) {
-                (Cell::Learned, false) => ("█", Meaning::Supervised),
-                (Cell::Learned, true) => ("▓", Meaning::Supervised),
+                (Cell::Supervised, false) => ("█", Meaning::Supervised),
+                (Cell::Supervised, true) => ("▓", Meaning::Supervised),
                 (Cell::Masked, false) => ("·", Meaning::Masked),
                 (Cell::Masked, true) => ("○", Meaning::Warning),
                 (Cell::Other(_), _) => ("≠", Meaning::Bad),
@@ -247,7 +247,7 @@ fn reason(canvas: &mut Canvas<'_>, state: &State, area: Area, compared: &Compare
     let role = place.and_then(|p| comparison.turns.messages.get(p.message)).map_or("", |m| m.role.as_str());
     let at = place.map_or(String::new(), |p| format!("message {} {role}, {}", p.message, p.part.name()));
     let voices = match comparison.difference_at(state.token) {
-        Some(run) => format!("{} learn it, {} do not", run.learned_by.len(), run.masked_by.len()),
+        Some(run) => format!("{} learn it, {} do not", run.supervised_by.len(), run.masked_by.len()),
         None => "no difference here".to_string(),
     };
     let token = format!("token {} ", state.token);

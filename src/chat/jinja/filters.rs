@@ -1,4 +1,4 @@
-//! Filters, tests and functions where jinja2 and minijinja part ways.
+//! Filters, tests and functions in which jinja2 and minijinja differ.
 
 use minijinja::value::{Kwargs, Object, ObjectRepr, Rest, ValueKind, ValueOrKwargs};
 use minijinja::{Environment, Error, Value};

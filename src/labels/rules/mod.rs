@@ -1,4 +1,4 @@
-//! The label rules, one family a file. Each is written from what the training code does, slip for slip.
+//! The label rules, one family a file. Each reproduces what the training code does, bugs included.
 
 pub mod llama_2;
 pub mod mpt;

@@ -103,7 +103,7 @@ fn stop_text(compared: &Compared, answer: &Answer) -> String {
         n => format!(" and {n} behind it"),
     };
     match answer.stop {
-        AnswerStop::Learned(at) => format!("stop token {} is learned{beyond}", named(at)),
+        AnswerStop::Supervised(at) => format!("stop token {} is learned{beyond}", named(at)),
         AnswerStop::Masked(at) => format!("stop token {} is not learned", named(at)),
         AnswerStop::Other(at) => format!("ends with {}, at which generation goes on", named(at)),
         AnswerStop::Absent => "no special token ends it".to_string(),
@@ -193,7 +193,7 @@ fn answer_text(
             canvas.glyphs(x, text.y, end, &glyphs, style);
         }
         let (mark, meaning) = match strip.cell(index) {
-            Cell::Learned => ("█", Meaning::Supervised),
+            Cell::Supervised => ("█", Meaning::Supervised),
             Cell::Other(_) => ("≠", Meaning::Bad),
             _ => ("·", Meaning::Masked),
         };

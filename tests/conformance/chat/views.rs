@@ -66,7 +66,7 @@ fn comparisons_cover_every_token() {
                     && strip.strategy.needs_template()
                     && !strategy.starts_with("axolotl")
                 {
-                    let learned = strip.cells.iter().filter(|cell| cell.is_learned()).count();
+                    let learned = strip.cells.iter().filter(|cell| cell.is_supervised()).count();
                     assert_eq!((strip.elsewhere, learned), (0, strip.supervised), "{name} {conv} {strategy}");
                 }
                 for run in &comparison.differences {
