@@ -15,7 +15,7 @@ use super::{python, syntax};
 pub(super) const FILTER: &str = "_maskscope_iterable";
 
 /// The filter: the value itself, watched where it is the messages, or Python's exception.
-pub(super) fn iterable(state: &State, value: Value) -> Result<Value, Error> {
+pub(super) fn iterable(state: &mut State, value: Value) -> Result<Value, Error> {
     match value.kind() {
         ValueKind::None | ValueKind::Bool | ValueKind::Number => {
             let kind = python::type_name(&value);

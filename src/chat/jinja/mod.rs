@@ -56,7 +56,6 @@ use tracker::Tracker;
 pub use clock::Clock;
 pub use discovery::{Choice, TemplateSet, TemplateSource};
 pub use error::{PythonException, TemplateError};
-
 pub use input::ContinueFinalMessage;
 pub(crate) use python::is_space;
 pub use tracker::Span;
