@@ -84,7 +84,7 @@ fn round_row(view: &SampleView, labelled: &Labelled, round: usize, wide: bool) -
     let claim = labelled.rounds.get(round)?;
     let real = view.real_rounds.get(round)?;
     let answer = view.real_answers.get(round)?;
-    let pads = view.pads.iter().filter(|at| real.contains(at)).count();
+    let pads = view.pads.iter().filter(|at| real.contains(*at)).count();
     let counted = real.len().saturating_sub(pads);
     let delta = claim.round_len - i64::try_from(counted).unwrap_or(0);
     let differs = |claim: i64, real: usize| match usize::try_from(claim) == Ok(real) {

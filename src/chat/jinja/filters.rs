@@ -1,6 +1,6 @@
 //! Filters, tests and functions in which jinja2 and minijinja differ.
 
-use minijinja::value::{Kwargs, Object, ObjectRepr, Rest, ValueKind, ValueOrKwargs};
+use minijinja::value::{Kwargs, ObjectRepr, Rest, ValueKind, ValueOrKwargs};
 use minijinja::{Environment, Error, Value};
 
 use super::clock::Clock;

@@ -81,12 +81,11 @@ impl Tracker {
             return list;
         };
         let own = self.messages.get(first..).unwrap_or_default();
-        match list.try_iter() {
-            // The engine compares by pointer first, so this is cheap for the messages themselves.
-            Ok(items) if items.zip(own).all(|(item, message)| item == *message) => {
-                Value::from_object(WatchedMessages { tracker: self.clone(), first })
-            }
-            _ => list,
+        // The engine compares by pointer first, so this is cheap for the messages themselves.
+        let is_own = list.try_iter().is_ok_and(|mut items| own.iter().all(|own| items.next().as_ref() == Some(own)));
+        match is_own {
+            true => Value::from_object(WatchedMessages { tracker: self.clone(), first }),
+            false => list,
         }
     }
 

@@ -44,24 +44,6 @@ impl<'t> Tokens<'t> {
     }
 
     pub(super) fn byte(&self, character: usize) -> usize {
-        let from = self.marks.get(character / Self::STRIDE).copied().unwrap_or(self.text.len());
-        let rest = self.text.get(from..).unwrap_or_default();
-        rest.char_indices().nth(character % Self::STRIDE).map_or(self.text.len(), |(at, _)| from + at)
-    }
-}
-
-/// The whole text with its tokens, which are asked for only where a prefix is none.
-pub(super) struct Tokens<'t> {
-    pub(super) chars: Chars<'t>,
-    encoded: LazyCell<Encoded, Box<dyn FnOnce() -> Encoded + 't>>,
-}
-
-impl<'t> Tokens<'t> {
-    pub(super) fn of(text: &'t str, encode: impl FnOnce() -> Encoded + 't) -> Self {
-        Self { chars: Chars::new(text), encoded: LazyCell::new(Box::new(encode)) }
-    }
-
-    pub(super) fn byte(&self, character: usize) -> usize {
         self.chars.byte(character)
     }
 
