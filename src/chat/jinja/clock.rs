@@ -68,7 +68,7 @@ fn formatted(time: DateTime, flag: Option<char>, directive: char) -> String {
         }
         // glibc pads no year, and both digits of a century.
         'Y' | 'G' if flag.is_none() => format!("%-{directive}"),
-        'C' if flag.is_none() => "%2C".to_string(),
+        'C' if flag.is_none() => "%02C".to_string(),
         'A' | 'a' | 'B' | 'b' | 'h' | 'C' | 'c' | 'D' | 'd' | 'e' | 'F' | 'G' | 'g' | 'H' | 'I' | 'j'
         | 'k' | 'l' | 'M' | 'm' | 'n' | 'P' | 'p' | 'R' | 'r' | 'S' | 'T' | 't' | 'U' | 'u' | 'V' | 'W'
         | 'w' | 'X' | 'x' | 'Y' | 'y' | '%' => as_written(),
