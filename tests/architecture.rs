@@ -52,6 +52,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("flate2::", &["data"]),
     ("zstd::", &["data"]),
     ("glob::", &["data"]),
+    ("jiff::", &["chat"]),
     ("parquet::", &["data"]),
     ("same_file::", &["data"]),
 ];
@@ -144,13 +145,10 @@ fn every_source_file_says_what_it_is_for() {
 /// Import circles that are still there: a module and the files that may stand in one. It may only shrink.
 const CIRCLES_LEFT: &[(&str, usize)] = &[
     ("app", 23),
-    ("chat", 8),
     ("commands", 14),
     ("data", 3),
     ("diagnose", 68),
     ("hub", 3),
-    ("labels", 10),
-    ("masks", 9),
     ("moe", 31),
     ("report", 3),
     ("runtime", 2),

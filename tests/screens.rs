@@ -8,7 +8,7 @@ use maskscope::app::{
     App, Data, DataSource, Effect, Key, Load, Msg, Outcome, SampleView, Screen, act, update,
 };
 use maskscope::chat::{ReadProgress, Sample, Turn};
-use maskscope::labels::{Inspection, Labelled, Segment, SegmentKind, Stop};
+use maskscope::labels::{Inspection, Labelled, LoopEnd, Segment, SegmentKind};
 use maskscope::runtime::feed;
 use maskscope::setup::{Request, load_tokenizer, resolve};
 use maskscope::text::width;
@@ -462,7 +462,7 @@ fn long_view(tokens: usize) -> SampleView {
         mismatch: false,
         warning: None,
         rounds: Vec::new(),
-        stop: Stop::End,
+        stop: LoopEnd::End,
         segments: vec![
             segment(0..answer, SegmentKind::Instruction),
             segment(answer..tokens, SegmentKind::Answer),

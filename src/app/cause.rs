@@ -5,7 +5,7 @@
 
 use super::view::SampleView;
 use crate::diagnose::{CHECKS, id};
-use crate::labels::{Labelled, Rule, Stop};
+use crate::labels::{Labelled, LoopEnd, Rule};
 use crate::masks::Strategy;
 use crate::tokenizer::Role;
 
@@ -170,12 +170,14 @@ fn pad(view: &SampleView) -> &str {
 }
 
 /// Where the loop over the rounds ended.
-fn stopped(stop: &Stop) -> String {
+fn stopped(stop: &LoopEnd) -> String {
     match stop {
-        Stop::Parts { round, parts: 1 } => format!("round {} has no answer to split off", round + 1),
-        Stop::Parts { round, parts } => format!("round {} splits into {parts} parts instead of 2", round + 1),
-        Stop::EmptyRound { round } => format!("the loop stops at round {}, which is empty", round + 1),
-        Stop::End | Stop::NoLoop => "its rounds are cut at other places".to_string(),
+        LoopEnd::Parts { round, parts: 1 } => format!("round {} has no answer to split off", round + 1),
+        LoopEnd::Parts { round, parts } => {
+            format!("round {} splits into {parts} parts instead of 2", round + 1)
+        }
+        LoopEnd::EmptyRound { round } => format!("the loop stops at round {}, which is empty", round + 1),
+        LoopEnd::End | LoopEnd::NoLoop => "its rounds are cut at other places".to_string(),
     }
 }
 

@@ -47,7 +47,7 @@ pub fn read_samples(path: &Path, layout: Option<Layout>) -> Result<SampleFile> {
 }
 
 /// The same, but records that are no samples are left out and counted. `progress` is told how far it is, and ends the
-/// reading where nobody waits for it any more.
+/// reading that was cancelled.
 ///
 /// # Errors
 /// What cannot be read, a file without any sample, and [`Error::Cancelled`].

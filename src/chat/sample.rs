@@ -43,11 +43,11 @@ pub enum Body {
     PromptCompletion { conversation: Conversation, prompt: usize },
     /// TRL's pair as text.
     PromptCompletionText { prompt: String, completion: String },
-    /// Text that is all learned.
+    /// Text that is supervised whole.
     Text(String),
     /// Ids with their labels, as many of one as of the other.
     Pretokenised { input_ids: Vec<i64>, labels: Vec<i64> },
-    /// Pieces that are each learned or not.
+    /// Pieces that are each supervised or not.
     Segments(Vec<TextSegment>),
 }
 

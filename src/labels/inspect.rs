@@ -2,28 +2,12 @@
 
 use std::borrow::Cow;
 
+use super::options::PromptOptions;
 use super::rules::mpt::MptRule;
 use super::rules::{RuleInput, llama_2, mpt, plain, v0};
 use super::{Inspection, Labelled, PythonError, Rule, RuleChoice, multimodal};
 use crate::chat::{Prompt, PromptLayout, Sample, Template, Turn, build_messages, speaker_prompt};
 use crate::tokenizer::Tokenizer;
-
-/// Settings of the training run that change prompts or the length check.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PromptOptions {
-    /// Text prompts are cut here; the length check is skipped from here on.
-    pub model_max_length: usize,
-    /// Frames that one `<video>` stands for.
-    pub num_frames: usize,
-    /// Wrap image placeholders in `<im_start>` and `<im_end>`.
-    pub mm_use_im_start_end: bool,
-}
-
-impl Default for PromptOptions {
-    fn default() -> Self {
-        Self { model_max_length: 2048, num_frames: 8, mm_use_im_start_end: false }
-    }
-}
 
 /// Labels of one sample. Reports name a rule of one's own numbers `custom`.
 pub fn inspect(

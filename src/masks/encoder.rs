@@ -1,5 +1,7 @@
 //! What the mask strategies need from a tokenizer, and nothing more.
 
+use std::ops::Range;
+
 use crate::error::{Error, Result};
 use crate::tokenizer::{Piece, Role, TokenId, Tokenizer};
 
@@ -9,6 +11,8 @@ pub struct Encoded {
     pub ids: Vec<TokenId>,
     /// For each token `(start, end)` in code points of the text; equal for tokens that stand for no text.
     pub offsets: Vec<(usize, usize)>,
+    /// The same in bytes of the text.
+    pub spans: Vec<Range<usize>>,
 }
 
 impl Encoded {
@@ -71,7 +75,7 @@ impl Encoder for Tokenizer {
             let reason = format!("{} has a token without an id in it, and no unk token", self.facts.name);
             return Err(Error::Encode(reason));
         }
-        Ok(Encoded { offsets: encoding.char_offsets(text), ids: encoding.ids })
+        Ok(Encoded { offsets: encoding.char_offsets(text), ids: encoding.ids, spans: encoding.spans })
     }
 
     fn has_offsets(&self) -> bool {

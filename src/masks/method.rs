@@ -8,9 +8,9 @@ use super::encoder::Encoder;
 use super::llamafactory::{SlotTemplate, TEMPLATES, slot_template};
 use super::markers::{self, Markers};
 use super::strategy::StrategyInput;
-use super::{Chat, MaskError, Masked, Settings, Strategy};
+use super::{Chat, EncodedText, MaskError, Masked, Settings, Strategy};
 use crate::chat::Conversation;
-use crate::chat::jinja::{ChatTemplate, ContinueFinalMessage, Inputs, PythonException};
+use crate::chat::jinja::{ChatTemplate, ContinueFinalMessage, Inputs, PythonException, Rendered};
 use crate::tokenizer::{Role, Tokenizer};
 
 /// The templates that a model may need: transformers takes another one for samples with tools, where there is one.
@@ -55,7 +55,7 @@ pub struct Rendering {
 pub struct Method {
     pub templates: Templates,
     pub strategy: Strategy,
-    /// The strategy was not asked for by name: samples with a division of their own keep it.
+    /// The strategy was not asked for by name: samples that bring their own labels keep them.
     pub auto: bool,
     pub settings: Settings,
     pub rendering: Rendering,
@@ -127,6 +127,10 @@ impl Method {
     /// # Errors
     /// As [`Self::text`].
     pub fn text_of(&self, templates: &Templates, sample: &Conversation) -> Result<String, MaskError> {
+        Ok(self.rendered(templates, sample)?.text)
+    }
+
+    fn rendered(&self, templates: &Templates, sample: &Conversation) -> Result<Rendered, MaskError> {
         let inputs = Inputs {
             messages: &sample.messages,
             tools: sample.tools.as_deref(),
@@ -136,7 +140,7 @@ impl Method {
             continue_final_message: self.rendering.continue_final_message.clone(),
             ..Inputs::default()
         };
-        Ok(templates.for_sample(sample)?.render(&inputs)?.text)
+        Ok(templates.for_sample(sample)?.render(&inputs)?)
     }
 
     /// The markers of the template.
@@ -205,8 +209,9 @@ impl Method {
             encoder,
             chat: &|| self.chat(encoder, sample),
             input_ids: &|| {
-                let text = self.text(sample)?;
-                Ok((encoder.ids(&text)?, text))
+                let rendered = self.rendered(&self.templates, sample)?;
+                let encoded = encoder.encode(&rendered.text, false)?;
+                Ok(EncodedText::new(rendered, encoded))
             },
             markers: &|| self.markers(encoder),
             slots: &|| self.slots(encoder),
@@ -224,7 +229,10 @@ impl Method {
         let given = StrategyInput {
             encoder,
             chat: &|| self.chat(encoder, &nothing),
-            input_ids: &|| Ok((encoder.ids(text)?, text.to_string())),
+            input_ids: &|| {
+                let rendered = Rendered { text: text.to_string(), ..Rendered::default() };
+                Ok(EncodedText::new(rendered, encoder.encode(text, false)?))
+            },
             markers: &|| self.markers(encoder),
             slots: &|| self.slots(encoder),
             settings: &self.settings,

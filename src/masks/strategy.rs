@@ -8,13 +8,13 @@ use super::llamafactory::SlotTemplate;
 use super::markers::Markers;
 use super::prefix::{self, Turns};
 use super::{
-    Call, Chat, MaskError, Masked, Settings, axolotl, hf_generation, llamafactory, llava_next, torchtune,
-    trl_collator, unsloth,
+    Call, Chat, EncodedText, MaskError, Masked, Settings, axolotl, hf_generation, llamafactory, llava_next,
+    torchtune, trl_collator, unsloth,
 };
 use crate::chat::Conversation;
 use crate::tokenizer::TokenId;
 
-/// A way to decide which tokens of a conversation a run learns from.
+/// A way to decide which tokens of a conversation are supervised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Strategy {
     HfGeneration,
@@ -34,7 +34,7 @@ pub enum Strategy {
     LlavaNextQwen,
     LlavaNextLlama3,
     LlavaNextGemma,
-    /// No strategy: the text as a model would get it, nothing learned.
+    /// No strategy: the text as a model would get it, all of it masked.
     Render,
 }
 
@@ -52,8 +52,8 @@ pub(super) struct StrategyInput<'a> {
     pub encoder: &'a dyn Encoder,
     /// The template that fits the sample, with the tokenizer; an error where there is none.
     pub chat: &'a dyn Fn() -> Result<Chat<'a>, MaskError>,
-    /// Ids of the rendered text, for strategies that search in them.
-    pub input_ids: &'a dyn Fn() -> Result<(Vec<TokenId>, String), MaskError>,
+    /// Ids of the rendered text, for strategies that search in them, and that text.
+    pub input_ids: &'a dyn Fn() -> Result<(Vec<TokenId>, EncodedText), MaskError>,
     /// Markers of the template, unless they are set.
     pub markers: &'a dyn Fn() -> Result<Markers, MaskError>,
     /// LLaMA-Factory's template that writes turns as the chat template does, unless one is set.
@@ -171,7 +171,7 @@ impl Strategy {
                 "LLaVA-NeXT (commit df17966)",
             ),
             Self::Render => {
-                origin("render", "nothing is learned: the text as inference gets it", "transformers 5.23")
+                origin("render", "all of it is masked: the text as inference gets it", "transformers 5.23")
             }
         }
     }
@@ -212,7 +212,7 @@ impl Strategy {
         )
     }
 
-    /// True for strategies that learn the last answer only, by design.
+    /// True for strategies that supervise the last answer only, by design.
     pub fn last_only(self) -> bool {
         matches!(self, Self::OiPrefixLast | Self::OiMaskOutPrompt | Self::TrlCollatorResp | Self::UnslothLast)
     }

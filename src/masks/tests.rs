@@ -106,7 +106,7 @@ fn two_rounds() -> Conversation {
 
 /// Runs `label` with the template and the character vocabulary.
 fn with_chat(template: &str, label: impl FnOnce(&Chat) -> Result<Masked, MaskError>) -> Masked {
-    let template = ChatTemplate::new("t", template, Clock::fixed_date(2026, 11, 23)).unwrap();
+    let template = ChatTemplate::new("t", template, Clock::parse("2026-11-23").unwrap()).unwrap();
     let tokens = Map::from_iter([("eos_token".to_string(), json!("<|im_end|>"))]);
     label(&Chat { template: &template, encoder: &PLAIN, special_tokens: &tokens }).unwrap()
 }
@@ -315,4 +315,44 @@ fn images_are_counted_with_a_ledger() {
     assert!(qwen.count(size(usize::MAX, 5)).is_err());
     let pixtral = Processor::Pixtral { longest_edge: 1024, patch_size: 16, merge_size: 1 };
     assert_eq!(pixtral.count(size(1024, 512)).unwrap().grid, Some((64, 32)));
+}
+
+/// `whole|content` of every turn that the layout of a sample's text has.
+fn turns(template: &str, sample: &Conversation) -> Vec<String> {
+    let template = ChatTemplate::new("t", template, Clock::System).unwrap();
+    let chat = Chat { template: &template, encoder: &PLAIN, special_tokens: &Map::new() };
+    let (_, source) = chat.encoded(Call::whole(sample)).unwrap();
+    let layout = layout::of_template(Some(chat), sample, &source);
+    let slice = |range: &std::ops::Range<usize>| source.text[range.clone()].to_string();
+    let pieces = |turn: &crate::chat::TurnLayout| {
+        assert_eq!((turn.header.end, turn.separator.start), (turn.content.start, turn.content.end));
+        format!("{}|{}", slice(&turn.whole), slice(&turn.content))
+    };
+    layout.turns.iter().map(pieces).collect()
+}
+
+#[test]
+fn turns_are_where_the_template_wrote_them() {
+    let sample = two_rounds();
+    let first = "<|im_start|>system\nS<|im_end|>\n|S";
+    let last = "<|im_start|>assistant\ntwo<|im_end|>\n|two";
+    let found = turns(CHATML, &sample);
+    assert_eq!((found.len(), found[0].as_str(), found[4].as_str()), (5, first, last));
+    // No prefix can be rendered, so that positions cannot come from there.
+    let whole_only =
+        format!("{{% if messages | length < 5 %}}{{{{ raise_exception('5') }}}}{{% endif %}}{CHATML}");
+    assert_eq!(turns(&whole_only, &sample), found);
+    // A loop inside of a set block shows nothing: prefixes do.
+    let collected = format!("{{% set all %}}{CHATML}{{% endset %}}{{{{ all }}}}");
+    assert_eq!(turns(&collected, &sample), found);
+    // A message in front of a loop over the others.
+    let front = "<|im_start|>system\n{{ messages[0].content }}<|im_end|>\n".to_string();
+    let behind = CHATML.replace("in messages", "in messages[1:]");
+    assert_eq!(turns(&(front + &behind), &sample), found);
+}
+
+#[test]
+fn messages_that_are_merged_have_one_turn() {
+    let merged = "{% for m in messages[1:] %}<{{ messages[0].content ~ ':' if loop.first }}{{ m.content }}>{% endfor %}";
+    assert_eq!(turns(merged, &two_rounds()), ["<S:q>|q", "<one>|one", "<r>|r", "<two>|two"]);
 }

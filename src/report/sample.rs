@@ -7,7 +7,7 @@ use super::paint::Meaning;
 use super::{Paint, aligned_lines};
 use crate::chat::Sample;
 use crate::diagnose::{PairedRound, align_tokens, alignment_line};
-use crate::labels::{IGNORE_INDEX, IMAGE_TOKEN_INDEX, Inspection, Labelled, Segment, SegmentKind, Stop};
+use crate::labels::{IGNORE_INDEX, IMAGE_TOKEN_INDEX, Inspection, Labelled, LoopEnd, Segment, SegmentKind};
 use crate::scan::Look;
 use crate::setup::Setup;
 use crate::text::{self, Spaces};
@@ -157,7 +157,7 @@ pub fn glyph_text(bytes: &[u8]) -> String {
 /// Why the loop over the rounds ended before the prompt did.
 pub(super) fn stop_line(setup: &Setup, labelled: &Labelled) -> Option<String> {
     match labelled.stop {
-        Stop::Parts { round, parts } => {
+        LoopEnd::Parts { round, parts } => {
             let llava = setup.llava()?;
             let mark = llava.rule.answer_mark(&llava.template);
             let n = round + 1;
@@ -165,7 +165,7 @@ pub(super) fn stop_line(setup: &Setup, labelled: &Labelled) -> Option<String> {
                 "stop       round {n} splits into {parts} parts at {mark:?}, not 2: nothing after it counts"
             ))
         }
-        Stop::EmptyRound { .. } | Stop::End | Stop::NoLoop => None,
+        LoopEnd::EmptyRound { .. } | LoopEnd::End | LoopEnd::NoLoop => None,
     }
 }
 

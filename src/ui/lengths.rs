@@ -15,7 +15,7 @@ use super::theme::Meaning;
 use crate::app::flow::token_glyphs;
 use crate::app::{App, Area, Panes, SampleView, Target};
 use crate::diagnose::{PairedRound, alignment_line};
-use crate::labels::{Labelled, Stop};
+use crate::labels::{Labelled, LoopEnd};
 use crate::report::aligned_lines;
 use crate::text::{Spaces, glyphs};
 
@@ -84,7 +84,7 @@ fn round_row(view: &SampleView, labelled: &Labelled, round: usize, wide: bool) -
     let claim = labelled.rounds.get(round)?;
     let real = view.real_rounds.get(round)?;
     let answer = view.real_answers.get(round)?;
-    let pads = view.pads.iter().filter(|at| real.contains(at)).count();
+    let pads = view.pads.iter().filter(|at| real.contains(*at)).count();
     let counted = real.len().saturating_sub(pads);
     let delta = claim.round_len - i64::try_from(counted).unwrap_or(0);
     let differs = |claim: i64, real: usize| match usize::try_from(claim) == Ok(real) {
@@ -200,12 +200,14 @@ fn parts_line(canvas: &mut Canvas<'_>, area: Area, view: &SampleView) {
     canvas.text(Area { x, width: end.saturating_sub(x), ..area }, reason, Meaning::Text);
 }
 
-fn stop_text(stop: &Stop) -> String {
+fn stop_text(stop: &LoopEnd) -> String {
     match stop {
-        Stop::End => "all pieces were used".to_string(),
-        Stop::EmptyRound { round } => format!("ended at piece {}, which is empty", round + 1),
-        Stop::Parts { round, parts } => format!("stopped at round {}: {parts} parts instead of 2", round + 1),
-        Stop::NoLoop => String::new(),
+        LoopEnd::End => "all pieces were used".to_string(),
+        LoopEnd::EmptyRound { round } => format!("ended at piece {}, which is empty", round + 1),
+        LoopEnd::Parts { round, parts } => {
+            format!("stopped at round {}: {parts} parts instead of 2", round + 1)
+        }
+        LoopEnd::NoLoop => String::new(),
     }
 }
 

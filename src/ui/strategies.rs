@@ -19,7 +19,7 @@ use super::theme::Meaning;
 use crate::app::flow::glyphs_of_id;
 use crate::app::panels::strategies::{Compared, State, View};
 use crate::app::{App, Area, Load, Panes};
-use crate::masks::compare::{Cell, End, Strip};
+use crate::masks::compare::{Cell, Strip, StripEnd};
 use crate::text::{Glyph, glyphs_width};
 
 /// Draws the screen.
@@ -166,8 +166,8 @@ impl Window {
         self.each(area, |token, spot, _| {
             let differs = compared.comparison.difference_at(token).is_some();
             let (mark, meaning) = match (strip.cell(token), differs) {
-                (Cell::Learned, false) => ("█", Meaning::Supervised),
-                (Cell::Learned, true) => ("▓", Meaning::Supervised),
+                (Cell::Supervised, false) => ("█", Meaning::Supervised),
+                (Cell::Supervised, true) => ("▓", Meaning::Supervised),
                 (Cell::Masked, false) => ("·", Meaning::Masked),
                 (Cell::Masked, true) => ("○", Meaning::Warning),
                 (Cell::Other(_), _) => ("≠", Meaning::Bad),
@@ -217,16 +217,16 @@ fn rows(
         let number = Area { x: line.x + name_width.saturating_sub(6), width: 5.min(name_width), ..line };
         let rest = Area { x: line.x + name_width, width: line.width.saturating_sub(name_width), ..line };
         match &strip.end {
-            End::Labels => {
+            StripEnd::Labels => {
                 let meaning = if strip.supervised == 0 { Meaning::Bad } else { Meaning::Strong };
                 canvas.right(number, &strip.supervised.to_string(), meaning);
                 window.strip(canvas, rest, compared, strip);
             }
-            End::Fails(error) => {
+            StripEnd::Fails(error) => {
                 canvas.right(number, "✗", Meaning::Bad);
                 canvas.text(rest, error, Meaning::Bad);
             }
-            End::Unfit(why) => {
+            StripEnd::Unfit(why) => {
                 canvas.right(number, "–", Meaning::Quiet);
                 canvas.text(rest, &format!("does not apply: {why}"), Meaning::Quiet);
             }
@@ -247,7 +247,7 @@ fn reason(canvas: &mut Canvas<'_>, state: &State, area: Area, compared: &Compare
     let role = place.and_then(|p| comparison.turns.messages.get(p.message)).map_or("", |m| m.role.as_str());
     let at = place.map_or(String::new(), |p| format!("message {} {role}, {}", p.message, p.part.name()));
     let voices = match comparison.difference_at(state.token) {
-        Some(run) => format!("{} learn it, {} do not", run.learned_by.len(), run.masked_by.len()),
+        Some(run) => format!("{} learn it, {} do not", run.supervised_by.len(), run.masked_by.len()),
         None => "no difference here".to_string(),
     };
     let token = format!("token {} ", state.token);

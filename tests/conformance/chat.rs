@@ -24,7 +24,7 @@ use self::tokenizer::{TestTokenizer, Tokenizers};
 
 /// The clock of the goldens.
 pub fn clock() -> Clock {
-    Clock::fixed_date(2026, 11, 23)
+    Clock::parse("2026-11-23").unwrap()
 }
 
 /// A line of conversations.jsonl.

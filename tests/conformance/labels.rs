@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use maskscope::chat::{Sample, Template, read_samples};
-use maskscope::labels::{IGNORE_INDEX, Inspection, Labelled, PromptOptions, Rule, Stop, inspect};
+use maskscope::labels::{IGNORE_INDEX, Inspection, Labelled, LoopEnd, PromptOptions, Rule, inspect};
 use maskscope::setup::{TokenChoice, apply};
 use maskscope::tokenizer::{FileSet, LoadOptions, Loader, Release, Role, Tokenizer, load};
 use serde_json::{Value, json};
@@ -109,12 +109,12 @@ fn round(round: &maskscope::labels::Round, rule: Rule) -> Value {
     }
 }
 
-fn stop(stop: &Stop) -> Value {
+fn stop(stop: &LoopEnd) -> Value {
     match stop {
-        Stop::End => json!("end"),
-        Stop::EmptyRound { round } => json!(format!("empty_round_{round}")),
-        Stop::Parts { round, parts } => json!(format!("parts_{parts}_round_{round}")),
-        Stop::NoLoop => Value::Null,
+        LoopEnd::End => json!("end"),
+        LoopEnd::EmptyRound { round } => json!(format!("empty_round_{round}")),
+        LoopEnd::Parts { round, parts } => json!(format!("parts_{parts}_round_{round}")),
+        LoopEnd::NoLoop => Value::Null,
     }
 }
 

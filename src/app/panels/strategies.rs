@@ -15,7 +15,7 @@ use crate::app::update::{abandon, job};
 use crate::app::view::SampleView;
 use crate::chat::Sample;
 use crate::masks::anatomy::Message;
-use crate::masks::compare::{Comparison, End, Run, Strip};
+use crate::masks::compare::{StrategyComparison, StrategyDifference, Strip, StripEnd};
 use crate::masks::overlay::Overlay;
 use crate::setup::{LabelChoice, Request, Setup};
 use crate::tokenizer::TokenId;
@@ -48,7 +48,7 @@ pub struct State {
 #[derive(Debug)]
 pub struct Compared {
     pub setup: Arc<Setup>,
-    pub comparison: Comparison,
+    pub comparison: StrategyComparison,
     /// One a strip; `None` where its labels are not for the rendered text.
     pub overlays: Vec<Option<Overlay>>,
     /// Strips that have labels or failed, then those that do not apply.
@@ -61,11 +61,11 @@ impl Compared {
     /// Puts a comparison in the order of the screen.
     pub fn new(
         setup: Arc<Setup>,
-        comparison: Comparison,
+        comparison: StrategyComparison,
         overlays: Vec<Option<Overlay>>,
         stops: Vec<TokenId>,
     ) -> Self {
-        let fits = |strip: &Strip| !matches!(strip.end, End::Unfit(_));
+        let fits = |strip: &Strip| !matches!(strip.end, StripEnd::Unfit(_));
         let (mut order, unfit): (Vec<usize>, Vec<usize>) =
             (0..comparison.strips.len()).partition(|at| comparison.strips.get(*at).is_some_and(fits));
         order.extend(unfit);
@@ -221,7 +221,7 @@ pub fn act(app: &mut App, act: Act) -> Vec<Effect> {
 fn take(app: &mut App, compared: &Compared) -> Vec<Effect> {
     let Some((_, strip)) = compared.strip(app.panels.strategies.strip) else { return Vec::new() };
     let name = strip.strategy.name();
-    if let End::Unfit(why) = &strip.end {
+    if let StripEnd::Unfit(why) = &strip.end {
         app.notice = Some(Notice { text: format!("{name} does not apply: {why}"), is_error: true });
         return Vec::new();
     }
@@ -235,7 +235,7 @@ pub fn done(app: &mut App, outcome: Outcome) -> Vec<Effect> {
     match outcome {
         Outcome::Compared(compared) => {
             // What strategies make of an answer tells more than what one of them does to a question.
-            let in_answer = |run: &&Run| {
+            let in_answer = |run: &&StrategyDifference| {
                 compared.comparison.turns.messages.get(run.place.message).is_some_and(Message::is_answer)
             };
             let runs = &compared.comparison.differences;

@@ -4,11 +4,14 @@
 //! Parquet fills in for missing keys are dropped. JSON rows only: opening files is the caller's work.
 
 mod llava;
+mod row_error;
 mod rows;
 
 use serde_json::Value;
 
 use super::Sample;
+
+pub use row_error::RowError;
 
 /// A layout, in the order in which the rules are tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -173,22 +176,6 @@ impl Votes {
             votes = of(Layout::ShareGpt) + of(Layout::Llava);
         }
         Some(Detection { layout, rule: layout.rule(), votes: (votes, self.rows) })
-    }
-}
-
-/// Why a row is not what its layout says.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{key}: {problem}")]
-pub struct RowError {
-    /// Path of the key, `conversations[2].from` for one.
-    pub key: String,
-    /// What is wrong and what to write instead.
-    pub problem: String,
-}
-
-impl RowError {
-    pub(super) fn new(key: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self { key: key.into(), problem: problem.into() }
     }
 }
 

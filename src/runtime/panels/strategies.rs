@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::app::panels::strategies::{Compared, Outcome, Work};
 use crate::error::{Error, Result, with_causes};
 use crate::masks::Masked;
-use crate::masks::compare::Comparison;
+use crate::masks::compare::StrategyComparison;
 use crate::masks::overlay::Overlay;
 use crate::setup::stop_tokens;
 
@@ -28,11 +28,15 @@ fn compare(work: Work, cancelled: &dyn Fn() -> bool) -> Result<Option<Compared>>
     let conversation = method.with_kwargs(conversation.into_owned());
     let stops = stop_tokens(&setup.tokenizer).ids;
     let mut overlays = Vec::new();
-    let comparison =
-        Comparison::new(method, &*setup.tokenizer, &conversation, &mut |turns, masked: Option<&Masked>| {
+    let comparison = StrategyComparison::new(
+        method,
+        &*setup.tokenizer,
+        &conversation,
+        &mut |turns, masked: Option<&Masked>| {
             overlays.push(masked.and_then(|masked| Overlay::new(turns, masked, &stops)));
             !cancelled()
-        });
+        },
+    );
     let comparison = comparison.map_err(|error| Error::Usage(with_causes(&error)))?;
     Ok(comparison.map(|comparison| Compared::new(setup, comparison, overlays, stops)))
 }

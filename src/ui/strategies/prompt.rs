@@ -14,7 +14,7 @@
 use crate::app::Area;
 use crate::app::panels::strategies::{Compared, State};
 use crate::masks::compare::{Cell, Strip};
-use crate::masks::overlay::{Answer, Overlay, Start, Stop};
+use crate::masks::overlay::{Answer, AnswerStart, AnswerStop, Overlay};
 use crate::text::{Spaces, glyphs, glyphs_width};
 use crate::ui::canvas::Canvas;
 use crate::ui::theme::Meaning;
@@ -82,15 +82,15 @@ fn rows(canvas: &mut Canvas<'_>, state: &State, area: Area, compared: &Compared,
     }
 }
 
-fn start_text(start: Start) -> String {
+fn start_text(start: AnswerStart) -> String {
     match start {
-        Start::Exact => "learning starts where the prompt ends".to_string(),
-        Start::Early(n) => format!("{n} tokens of the prompt are learned"),
-        Start::Late(n) => format!("{n} tokens behind the prompt are not learned"),
-        Start::Straddles(true) => "the first token joins the header, and is learned".to_string(),
-        Start::Straddles(false) => "the first token joins the header, and is not learned".to_string(),
-        Start::Never => "not learned".to_string(),
-        Start::Cut => "cut away".to_string(),
+        AnswerStart::Exact => "learning starts where the prompt ends".to_string(),
+        AnswerStart::Early(n) => format!("{n} tokens of the prompt are learned"),
+        AnswerStart::Late(n) => format!("{n} tokens behind the prompt are not learned"),
+        AnswerStart::Straddles(true) => "the first token joins the header, and is learned".to_string(),
+        AnswerStart::Straddles(false) => "the first token joins the header, and is not learned".to_string(),
+        AnswerStart::Never => "not learned".to_string(),
+        AnswerStart::Cut => "cut away".to_string(),
     }
 }
 
@@ -103,11 +103,11 @@ fn stop_text(compared: &Compared, answer: &Answer) -> String {
         n => format!(" and {n} behind it"),
     };
     match answer.stop {
-        Stop::Learned(at) => format!("stop token {} is learned{beyond}", named(at)),
-        Stop::Masked(at) => format!("stop token {} is not learned", named(at)),
-        Stop::Other(at) => format!("ends with {}, at which generation goes on", named(at)),
-        Stop::Absent => "no special token ends it".to_string(),
-        Stop::Cut => "its end is cut away".to_string(),
+        AnswerStop::Supervised(at) => format!("stop token {} is learned{beyond}", named(at)),
+        AnswerStop::Masked(at) => format!("stop token {} is not learned", named(at)),
+        AnswerStop::Other(at) => format!("ends with {}, at which generation goes on", named(at)),
+        AnswerStop::Absent => "no special token ends it".to_string(),
+        AnswerStop::Cut => "its end is cut away".to_string(),
     }
 }
 
@@ -193,7 +193,7 @@ fn answer_text(
             canvas.glyphs(x, text.y, end, &glyphs, style);
         }
         let (mark, meaning) = match strip.cell(index) {
-            Cell::Learned => ("█", Meaning::Supervised),
+            Cell::Supervised => ("█", Meaning::Supervised),
             Cell::Other(_) => ("≠", Meaning::Bad),
             _ => ("·", Meaning::Masked),
         };

@@ -98,7 +98,8 @@ impl Encoder for TestTokenizer {
             .inner
             .encode_char_offsets(text, add_special_tokens)
             .map_err(|e| maskscope::Error::Encode(e.to_string()))?;
-        Ok(Encoded { ids: encoding.get_ids().to_vec(), offsets: encoding.get_offsets().to_vec() })
+        let (ids, offsets) = (encoding.get_ids().to_vec(), encoding.get_offsets().to_vec());
+        Ok(Encoded { ids, offsets, ..Encoded::default() })
     }
 
     fn decode(&self, ids: &[u32]) -> maskscope::Result<String> {

@@ -9,7 +9,8 @@
 
 use std::ops::Range;
 
-use super::{ImageSize, ImageTokens, Processor};
+use super::Processor;
+use super::count::{ImageSize, ImageTokens};
 use crate::masks::MaskError;
 
 /// The placeholders of one conversation, as the template wrote them: one token each.
@@ -19,13 +20,13 @@ pub struct Placeholders<'a> {
     pub positions: &'a [usize],
     /// Number of tokens with every placeholder as one.
     pub len: usize,
-    /// Positions that are learned before expansion.
-    pub learned: &'a [bool],
+    /// Positions that are supervised before expansion.
+    pub supervised: &'a [bool],
 }
 
 /// One image in the sequence.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
+pub struct ExpandedImage {
     /// Token position of the placeholder.
     pub position: usize,
     /// `None` where the data has no image for it: it stays one token.
@@ -34,14 +35,14 @@ pub struct Row {
     pub expanded: Range<usize>,
     /// Tokens that truncation leaves of it.
     pub left: usize,
-    /// Its tokens are learned: a loss on image features.
-    pub learned: bool,
+    /// Its tokens are supervised: a loss on image features.
+    pub supervised: bool,
 }
 
 /// All images of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ledger {
-    pub rows: Vec<Row>,
+pub struct ImageExpansion {
+    pub rows: Vec<ExpandedImage>,
     /// Images of the data that have no placeholder.
     pub without_placeholder: usize,
     /// Tokens before and after expansion, and after truncation.
@@ -50,7 +51,7 @@ pub struct Ledger {
     pub left: usize,
 }
 
-impl Ledger {
+impl ImageExpansion {
     /// Expands every placeholder by the processor's rule and cuts at `max_length`.
     ///
     /// # Errors
@@ -73,9 +74,9 @@ impl Ledger {
             let start = position.saturating_add(grown);
             let expanded = start..start.saturating_add(count);
             let left = expanded.end.min(cap).saturating_sub(expanded.start);
-            let learned = text.learned.get(position).copied().unwrap_or(false);
+            let supervised = text.supervised.get(position).copied().unwrap_or(false);
             grown = grown.saturating_add(count).saturating_sub(1);
-            rows.push(Row { position, image, expanded, left, learned });
+            rows.push(ExpandedImage { position, image, expanded, left, supervised });
         }
         let expanded = text.len.saturating_add(grown);
         Ok(Self {
@@ -108,23 +109,24 @@ mod tests {
     #[test]
     fn placeholders_grow_and_are_cut() {
         let size = ImageSize { height: 336, width: 336 };
-        let text = Placeholders { positions: &[4, 10], len: 20, learned: &[false; 20] };
-        let ledger = Ledger::new(&text, &[size, size], &LLAVA, Some(600)).unwrap();
-        assert_eq!(ledger.rows[0].expanded, 4..580);
-        assert_eq!(ledger.rows[1].expanded, 585..1161);
-        assert_eq!((ledger.rows[0].left, ledger.rows[1].left), (576, 15));
-        assert_eq!((ledger.written, ledger.expanded, ledger.left), (20, 1170, 600));
-        assert_eq!(ledger.lost(), 561);
+        let text = Placeholders { positions: &[4, 10], len: 20, supervised: &[false; 20] };
+        let expansion = ImageExpansion::new(&text, &[size, size], &LLAVA, Some(600)).unwrap();
+        assert_eq!(expansion.rows[0].expanded, 4..580);
+        assert_eq!(expansion.rows[1].expanded, 585..1161);
+        assert_eq!((expansion.rows[0].left, expansion.rows[1].left), (576, 15));
+        assert_eq!((expansion.written, expansion.expanded, expansion.left), (20, 1170, 600));
+        assert_eq!(expansion.lost(), 561);
     }
 
     #[test]
     fn images_and_placeholders_may_differ_in_number() {
         let size = ImageSize { height: 336, width: 336 };
-        let text = Placeholders { positions: &[0, 3], len: 5, learned: &[false, false, false, true, true] };
-        let ledger = Ledger::new(&text, &[size], &LLAVA, None).unwrap();
-        assert_eq!((ledger.without_image(), ledger.without_placeholder), (1, 0));
-        assert!(ledger.rows[1].learned && ledger.rows[1].expanded.len() == 1);
+        let text =
+            Placeholders { positions: &[0, 3], len: 5, supervised: &[false, false, false, true, true] };
+        let expansion = ImageExpansion::new(&text, &[size], &LLAVA, None).unwrap();
+        assert_eq!((expansion.without_image(), expansion.without_placeholder), (1, 0));
+        assert!(expansion.rows[1].supervised && expansion.rows[1].expanded.len() == 1);
         let none = Placeholders { positions: &[], ..text };
-        assert_eq!(Ledger::new(&none, &[size], &LLAVA, None).unwrap().without_placeholder, 1);
+        assert_eq!(ImageExpansion::new(&none, &[size], &LLAVA, None).unwrap().without_placeholder, 1);
     }
 }
