@@ -1,6 +1,6 @@
 //! Where an image goes: each −200 becomes N rows, and every row of the result knows what it stands for.
 //!
-//! Follows `prepare_inputs_labels_for_multimodal` (spec section 3). The features of a real image need a
+//! Follows `prepare_inputs_labels_for_multimodal` (docs/moe.md, section 3). The features of a real image need a
 //! vision tower; here they are seeded stand-ins, so the routing of image rows shows positions, not
 //! content. Whoever shows it must say so.
 

@@ -269,7 +269,7 @@ impl Dump {
         }
     }
 
-    /// Writes the arrays of spec cli.md: `hidden`, `last_logits` (absent where only some layers were
+    /// Writes the arrays of docs/command-line.md: `hidden`, `last_logits` (absent where only some layers were
     /// loaded), and `L<l>/{logits,idx,w,slot}` (`slot` only where the router has a capacity).
     pub fn write(self, path: &Path) -> MoeResult<()> {
         let rows = self.hidden.len() / self.hidden_size.max(1);

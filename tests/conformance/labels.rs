@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::{assert_checked, files, only, records, root};
 
-/// The overrides that a golden's name stands for (shared README and labels.md, section 5).
+/// The overrides that a golden's name stands for (docs/labels.md, section 5, and the goldens' README).
 pub fn overrides(tokenizer: &str, name: &str) -> Vec<(Role, TokenChoice)> {
     let surface = |t: &str| TokenChoice::Surface(t.to_string());
     let pad = (Role::Pad, TokenChoice::CopyOf(Role::Unk));

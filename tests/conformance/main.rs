@@ -26,7 +26,8 @@ use serde_json::Value;
 /// The unpacked golden folder.
 pub fn root() -> PathBuf {
     let dir = std::env::var_os("MASKSCOPE_CONFORMANCE").map(PathBuf::from);
-    let dir = dir.expect("MASKSCOPE_CONFORMANCE is not set: it names a folder that golden/unpack has written");
+    let dir =
+        dir.expect("MASKSCOPE_CONFORMANCE is not set: it names a folder that golden/unpack has written");
     assert!(dir.is_dir(), "MASKSCOPE_CONFORMANCE: {} is no folder", dir.display());
     dir
 }
