@@ -1,4 +1,4 @@
-//! Wall time of the MoE forward pass: the 43.7 M-parameter Mixtral of spec moe.md section 7 (H 256, 8
+//! Wall time of the MoE forward pass: the 43.7 M-parameter Mixtral of docs/moe.md, section 5, (H 256, 8
 //! layers, 8 heads, 8 experts top-2, I 512, vocabulary 32,000) with random weights.
 //!
 //! `cargo bench --bench moe_forward` prints the best of seven runs, backbone only and with

@@ -33,7 +33,7 @@ pub use json::{EncodeJson, SampleJson, SpecialJson};
 pub use mask::{example_mask, look_at, state_text};
 pub use moe::{expert_name, moe_legend, moe_sample_text};
 pub use onboard::{StepLine, effect_text, onboarding_lines};
-pub use page::{escaped, page};
+pub use page::{Visible, page};
 pub use paint::{Meaning, Paint};
 pub use sample::{encoding_text, glyph_text, sample_text, summary_line, token_glyphs};
 pub use sample_page::{samples_page, samples_picture};

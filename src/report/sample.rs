@@ -39,7 +39,7 @@ pub fn sample_text(
             writeln!(out, "  {}", paint.paint(&line, Meaning::Bad, false))?;
             return match setup.chat() {
                 Some(_) => writeln!(out),
-                None => writeln!(out, "  the training code replaces this sample by a random other one\n"),
+                None => writeln!(out, "  the training code raises; its dataset resamples\n"),
             };
         }
     };
@@ -76,12 +76,12 @@ pub fn sample_text(
         }
     }
     if sample.has_image && labelled.input_ids.iter().all(|id| *id != IMAGE_TOKEN_INDEX) {
-        writeln!(out, "  note: the record names an image but no turn has a place for it")?;
+        writeln!(out, "  note: the record names an image, and no turn has a placeholder for it")?;
     }
     writeln!(out)
 }
 
-/// `✓ cur_len 63 = total_len 63 · learns 24 of 63 tokens`.
+/// `✓ cur_len 63 = total_len 63 · 24 of 63 tokens supervised`.
 fn state_line(inspection: &Inspection, paint: Paint) -> String {
     let line = state_text(inspection);
     paint.paint(&line, if line.starts_with('✓') { Meaning::Good } else { Meaning::Bad }, false)
@@ -105,7 +105,7 @@ pub(super) fn segment_heading(segment: &Segment, labelled: &Labelled) -> String 
         (SegmentKind::TurnHead, _) => "left in",
         (_, true) => "masked",
         (_, false) if labelled.mismatch => "lost",
-        (_, false) => "learns",
+        (_, false) => "labels",
     };
     let width = if message.is_some() { 13 } else { 9 };
     format!("{round:<width$}{what:<8}{:>5} ", segment.tokens.len())
@@ -160,9 +160,9 @@ pub(super) fn stop_line(setup: &Setup, labelled: &Labelled) -> Option<String> {
         LoopEnd::Parts { round, parts } => {
             let llava = setup.llava()?;
             let mark = llava.rule.answer_mark(&llava.template);
-            let n = round + 1;
             Some(format!(
-                "stop       round {n} splits into {parts} parts at {mark:?}, not 2: nothing after it counts"
+                "rounds     parsed: {round}; round {} splits into {parts} parts at {mark:?}, not 2: all that follows is masked",
+                round + 1
             ))
         }
         LoopEnd::EmptyRound { .. } | LoopEnd::End | LoopEnd::NoLoop => None,

@@ -74,18 +74,18 @@ pub fn special_text(out: &mut dyn Write, setup: &Setup, paint: Paint) -> std::io
     if !closed.is_empty() {
         section(out, "special tokens of the class's closed list", &["id", "token"], &closed)?;
     }
-    truth_text(out, &token_report(setup), paint)
+    report_text(out, &token_report(setup), paint)
 }
 
 /// What the tables do not say by themselves.
-fn truth_text(out: &mut dyn Write, token_report: &TokenReport, paint: Paint) -> std::io::Result<()> {
+fn report_text(out: &mut dyn Write, token_report: &TokenReport, paint: Paint) -> std::io::Result<()> {
     let reserved: Vec<Vec<String>> = token_report
         .reserved
         .iter()
         .take(RESERVED_SHOWN)
         .map(|t| vec![t.id.to_string(), t.content.clone(), t.reason.to_string()])
         .collect();
-    section(out, "free to reuse, the best first", &["id", "token", "why"], &reserved)?;
+    section(out, "unused special tokens, the best first", &["id", "token", "why"], &reserved)?;
     if let Some(more) = token_report.reserved.len().checked_sub(RESERVED_SHOWN).filter(|more| *more > 0) {
         writeln!(out, "    and {more} more (--format json names all)")?;
     }

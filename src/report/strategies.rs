@@ -38,18 +38,28 @@ pub fn strategies_text(
     };
     for strip in &comparison.strips {
         let (line, meaning) = match &strip.end {
+<<<<<<< HEAD
             StripEnd::Labels if strip.supervised == 0 => {
                 (format!("learns 0 of {} tokens", strip.len), Meaning::Bad)
+=======
+            End::Labels if strip.supervised == 0 => {
+                (format!("0 of {} tokens supervised", strip.len), Meaning::Bad)
+>>>>>>> tests
             }
             StripEnd::Labels if strip.elsewhere > 0 => (
                 format!(
-                    "learns {} of {} tokens of its own text, {} of which have no place in this one",
+                    "{} of {} tokens of its own text supervised, {} of which have no place in this one",
                     strip.supervised, strip.len, strip.elsewhere
                 ),
                 Meaning::Supervised,
             ),
+<<<<<<< HEAD
             StripEnd::Labels => {
                 (format!("learns {} of {} tokens", strip.supervised, strip.len), Meaning::Supervised)
+=======
+            End::Labels => {
+                (format!("{} of {} tokens supervised", strip.supervised, strip.len), Meaning::Supervised)
+>>>>>>> tests
             }
             StripEnd::Fails(error) => (format!("✗ gives no labels: {error}"), Meaning::Bad),
             StripEnd::Unfit(why) => (format!("does not apply: {why}"), Meaning::Masked),
@@ -80,7 +90,7 @@ fn run_line(tokenizer: &Tokenizer, comparison: &StrategyComparison, run: &Strate
     let more = if ids.len() > SHOWN { format!(" … {} tokens", ids.len()) } else { String::new() };
     let role = comparison.turns.messages.get(run.place.message).map_or("", |message| message.role.as_str());
     text::plain(&format!(
-        "{:>4} turn {} {role}, {}: {}{more}  learned by {} · not by {}",
+        "{:>4} turn {} {role}, {}: {}{more}  supervised by {} · masked by {}",
         run.tokens.start,
         run.place.message + 1,
         run.place.part.name(),
@@ -113,10 +123,10 @@ pub struct StrategiesJson<'a> {
 #[derive(Debug, Serialize)]
 pub struct StripJson<'a> {
     pub name: &'static str,
-    /// Tokens of its own text, and how many of them it learns; null where it gives no labels.
+    /// Tokens of its own text, and how many of them are supervised; null where it gives no labels.
     pub tokens: Option<usize>,
     pub supervised: Option<usize>,
-    /// Places of the shared line that it learns.
+    /// Positions of the shared line that it supervises.
     pub learned: Vec<usize>,
     /// Its own tokens that have no place on that line.
     pub elsewhere: usize,
@@ -125,7 +135,7 @@ pub struct StripJson<'a> {
     pub notes: Vec<NoteJson<'a>>,
 }
 
-/// Tokens that some strategies learn and others do not.
+/// Tokens that some strategies supervise and others mask.
 #[derive(Debug, Serialize)]
 pub struct RunJson<'a> {
     pub tokens: [usize; 2],

@@ -1,7 +1,7 @@
 //! `golden/chat`: rendered text, ids, generation spans and the labels of every mask strategy.
 //!
-//! Works on any folder of that layout. Files that are not there are listed as skipped, and so are label
-//! names of strategies that nobody has written yet; every other record must match exactly.
+//! Works on any folder of that layout. Every record must match exactly; one that names a strategy, a template or a
+//! processor that the program does not have is a miss.
 
 mod command;
 mod files;
@@ -62,8 +62,9 @@ fn inputs<'a>(conversation: &'a Conversation, tokenizer: &'a TestTokenizer) -> I
 }
 
 #[test]
+#[ignore = "needs MASKSCOPE_CONFORMANCE: an unpacked golden folder"]
 fn rendered_text_ids_and_spans() {
-    let Some(root) = crate::root("golden/chat rendering") else { return };
+    let root = crate::root();
     let dir = root.join("golden/chat");
     let conversations = conversations(&dir);
     let tokenizers = Tokenizers::new(&root);

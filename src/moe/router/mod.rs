@@ -1,7 +1,7 @@
 //! The routers of transformers as pure functions: logits in, choices and weights out. No capacity, no
 //! drops, no noise.
 //!
-//! Formulas: spec section 5, read from transformers 5.23 (older releases agree unless noted). One
+//! Formulas: docs/moe.md, section 4, read from transformers 5.23 (older releases agree unless noted). One
 //! router per formula, not per model; the backbones say which one a model uses:
 //!
 //! | router | models |
