@@ -7,7 +7,10 @@ use crate::diagnose::Reserved;
 use crate::labels::Rule;
 use crate::masks::Strategy;
 use crate::samples::{CHAT_TEMPLATES, TOKENIZERS};
-use crate::setup::{AUTO, NONE, RECIPES, Recipe, Request, SAMPLE_PREFIX, TokenChoice};
+use crate::setup::{
+    AUTO, LabelChoice, NONE, RECIPES, Recipe, RecipeChoice, Request, SAMPLE_PREFIX, TemplateChoice,
+    TokenChoice,
+};
 use crate::tokenizer::{LoadOptions, Loader, Release, Role, Tokenizer};
 
 /// The embedded tokenizers.

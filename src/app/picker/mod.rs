@@ -11,7 +11,7 @@ use tui_input::Input;
 
 use super::action::Action;
 use super::screens::experts::settings::ModelPick;
-use crate::setup::{AUTO, Request, TokenChoice, wants_chat};
+use crate::setup::{LabelChoice, RecipeChoice, Request, TemplateChoice, TokenChoice};
 use crate::tokenizer::{LoadOptions, Role, TokenId};
 
 pub use entries::{
