@@ -36,7 +36,12 @@ fn built_in(template: &str) -> App {
     press(&mut app, "r");
     type_text(&mut app, template);
     press(&mut app, "enter");
-    assert_eq!(app.session.request.template.to_string(), format!("sample:{template}"), "{:?}", app.shell.notice);
+    assert_eq!(
+        app.session.request.template.to_string(),
+        format!("sample:{template}"),
+        "{:?}",
+        app.shell.notice
+    );
     app
 }
 
@@ -108,7 +113,11 @@ fn the_strategy_under_the_cursor_becomes_the_rule() {
     press(&mut app, "end up up up up up up up up up up up up up up up up up up up");
     app.screens.strategies.strip = compared.order.len() - 1;
     press(&mut app, "enter");
-    assert!(app.shell.notice.as_ref().is_some_and(|n| n.text.contains("does not apply")), "{:?}", app.shell.notice);
+    assert!(
+        app.shell.notice.as_ref().is_some_and(|n| n.text.contains("does not apply")),
+        "{:?}",
+        app.shell.notice
+    );
 }
 
 #[test]
@@ -158,7 +167,8 @@ fn the_template_is_edited_live() {
     assert!(editor(&app).problem.is_none());
     press(&mut app, "ctrl-s");
     assert!(app.shell.overlay.is_none());
-    let prompt = |app: &App| app.session.shown().and_then(|view| view.inspection.prompt.clone()).unwrap_or_default();
+    let prompt =
+        |app: &App| app.session.shown().and_then(|view| view.inspection.prompt.clone()).unwrap_or_default();
     assert!(prompt(&app).starts_with("HEAD"));
     press(&mut app, "u");
     assert!(!prompt(&app).starts_with("HEAD"));

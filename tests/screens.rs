@@ -206,7 +206,11 @@ fn a_converted_model_expands_images_and_its_settings_change() {
     assert_eq!(routed.image_rows(0).len(), 576);
     // The byte model's experts are trained: the screen says so instead of doing something else.
     press(&mut app, "M d d d +");
-    assert!(app.shell.notice.as_ref().is_some_and(|n| n.text.contains("trained and fixed")), "{:?}", app.shell.notice);
+    assert!(
+        app.shell.notice.as_ref().is_some_and(|n| n.text.contains("trained and fixed")),
+        "{:?}",
+        app.shell.notice
+    );
     press(&mut app, "n");
     assert_eq!(app.screens.experts.routed.as_ref().unwrap().view.index, 1, "the next sample is routed too");
 }
@@ -479,7 +483,10 @@ fn a_million_tokens_draw_only_their_window() {
     assert!(fold.len() > 999_000, "{fold:?}");
     app.session.token = fold.start;
     press(&mut app, "enter");
-    assert!(app.screens.labels.unfolded.contains(&fold.start), "the stretch is open: nothing hides the million");
+    assert!(
+        app.screens.labels.unfolded.contains(&fold.start),
+        "the stretch is open: nothing hides the million"
+    );
     for keys in
         ["", "right right down down pgdn", "middle", "down up", "end", "up pgup", "v", "v", "pgup", "v"]
     {
@@ -692,7 +699,9 @@ fn a_paste_is_one_change() {
     let inspections =
         effects.iter().filter(|e| matches!(e, Effect::Start(job) if job.kind == JobKind::Inspect)).count();
     assert_eq!(inspections, 1);
-    assert!(app.session.sample().is_some_and(|s| s.conversations.iter().any(|t| t.value.contains("words many"))));
+    assert!(
+        app.session.sample().is_some_and(|s| s.conversations.iter().any(|t| t.value.contains("words many")))
+    );
 }
 
 /// 207 KB, as one line and as many: the paste is one edit and one job, and a frame lays out the window only.
@@ -710,7 +719,9 @@ fn a_long_paste_is_one_edit_too() {
         let effects = update(&mut app, Msg::Paste(pasted.clone()));
         assert!(matches!(effects.as_slice(), [Effect::Start(job)] if job.kind == JobKind::Inspect));
         assert_eq!(turn(&app), before + &pasted);
-        assert!(app.session.sample().is_some_and(|s| s.conversations.iter().any(|t| t.value.ends_with(&pasted))));
+        assert!(
+            app.session.sample().is_some_and(|s| s.conversations.iter().any(|t| t.value.ends_with(&pasted)))
+        );
         assert!(text(&mut app, (120, 40)).contains("many words ab"));
         press(&mut app, "esc E");
         press(&mut app, "esc O");
@@ -730,7 +741,9 @@ fn there_is_nowhere_to_go_while_a_file_is_read() {
     assert_eq!((app.session.current, app.session.shown().map(|view| view.index)), (3, Some(3)));
     // The keys are no file either.
     press(&mut app, "O - enter");
-    assert!(app.session.samples.ready().is_some() && text(&mut app, (120, 40)).contains("- would read the keys"));
+    assert!(
+        app.session.samples.ready().is_some() && text(&mut app, (120, 40)).contains("- would read the keys")
+    );
 }
 
 #[test]

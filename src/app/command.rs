@@ -73,10 +73,7 @@ pub enum Command {
 
 impl Command {
     /// A job with this body.
-    pub fn start(
-        kind: JobKind,
-        body: impl FnOnce(&JobContext<'_>) + Send + 'static,
-    ) -> Self {
+    pub fn start(kind: JobKind, body: impl FnOnce(&JobContext<'_>) + Send + 'static) -> Self {
         Self::Start(kind, Work::new(body))
     }
 

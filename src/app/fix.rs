@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::sample_status::{PREVIEW_LIMIT, SampleState, Tally, tally};
 use crate::chat::Sample;
 use crate::diagnose::quick_fix;
-use crate::masks::Strategy;
 use crate::error::with_causes;
+use crate::masks::Strategy;
 use crate::setup::{LabelChoice, Recipe, RecipeChoice, Request, TemplateChoice, resolve};
 use crate::tokenizer::Tokenizer;
 
@@ -73,10 +73,11 @@ pub fn find_fix(
         (tally.sound > now.sound).then_some(SuggestedFix { label, request, tally, current })
     };
     if wanted.request.wants_chat() {
-        let found = strategies(&wanted.request).into_iter().filter_map(|(label, request)| match cancelled() {
-            true => None,
-            false => tried(label, request),
-        });
+        let found =
+            strategies(&wanted.request).into_iter().filter_map(|(label, request)| match cancelled() {
+                true => None,
+                false => tried(label, request),
+            });
         return found.max_by_key(|fix| fix.tally.sound);
     }
     if let Some(recipe) = Recipe::for_tokenizer(&wanted.base) {

@@ -171,7 +171,12 @@ pub fn markdown() -> String {
     let mut out = String::from("| where | keys | what |\n| --- | --- | --- |\n");
     for context in Context::all() {
         for binding in bindings().filter(|b| b.context == context) {
-            out.push_str(&format!("| {} | {} | {} |\n", context.name(), binding.quoted_keys("`"), binding.help));
+            out.push_str(&format!(
+                "| {} | {} | {} |\n",
+                context.name(),
+                binding.quoted_keys("`"),
+                binding.help
+            ));
         }
     }
     out

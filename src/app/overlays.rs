@@ -62,11 +62,7 @@ fn edit_line(shell: &mut Shell, session: &Session, change: impl FnOnce(&mut Inpu
 }
 
 /// Changes the turn in the editor and shows the sample with it.
-fn edit_turn(
-    editor: &mut Editor,
-    session: &Session,
-    change: impl FnOnce(&mut TextBuffer),
-) -> Vec<Command> {
+fn edit_turn(editor: &mut Editor, session: &Session, change: impl FnOnce(&mut TextBuffer)) -> Vec<Command> {
     let Some(mut sample) = session.sample().cloned() else { return Vec::new() };
     let before = editor.buffer.text();
     change(&mut editor.buffer);

@@ -20,7 +20,6 @@ use super::{template_editor, tour};
 use crate::chat::Sample;
 use crate::setup::Request;
 
-
 /// What comes in.
 #[derive(Debug)]
 pub enum Msg {
@@ -95,9 +94,7 @@ fn commands(app: &mut App, msg: Msg) -> Vec<Command> {
         }
         Msg::Key(key) => key_pressed(app, key),
         // Terminals send a line break as the Enter key would.
-        Msg::Paste(text) => {
-            overlays::typed(shell, session, &text.replace("\r\n", "\n").replace('\r', "\n"))
-        }
+        Msg::Paste(text) => overlays::typed(shell, session, &text.replace("\r\n", "\n").replace('\r', "\n")),
         Msg::Click(target) => click(app, target),
         Msg::Wheel(lines) => {
             let action = if lines > 0 { Action::Down } else { Action::Up };
@@ -201,7 +198,9 @@ fn one(app: &mut App, command: Command) -> Vec<Effect> {
         Command::ApplySuggestedFix => session.apply_suggested_fix(),
         Command::Undo => session.undo(),
         Command::Read(source) => vec![session.load_samples(source)],
-        Command::ListVocabulary => session.base.ready().cloned().map(overlays::list_vocabulary).into_iter().collect(),
+        Command::ListVocabulary => {
+            session.base.ready().cloned().map(overlays::list_vocabulary).into_iter().collect()
+        }
         Command::KeepVocabulary(tokens) => {
             session.vocabulary = session.base.ready().map(|base| (base.name.clone(), tokens));
             Vec::new()
@@ -278,7 +277,9 @@ fn everywhere(app: &mut App, action: Action) -> Vec<Command> {
             let more = session.base.ready().cloned().map(overlays::list_templates);
             return [overlays::list(list)].into_iter().chain(more).collect();
         }
-        Action::PickRule if session.request.wants_chat() => return list(PickKind::Rule, picker::strategies()),
+        Action::PickRule if session.request.wants_chat() => {
+            return list(PickKind::Rule, picker::strategies());
+        }
         Action::PickRule => return list(PickKind::Rule, picker::rules()),
         Action::PickRecipe => return list(PickKind::Recipe, picker::recipes()),
         Action::PickLoading => return list(PickKind::Loading, picker::loadings(session.request.load)),

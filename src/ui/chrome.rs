@@ -17,15 +17,20 @@ pub fn header(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
     }
     let roomy = panes.header.width >= 118;
     let samples = if roomy { "samples " } else { "" };
-    let tally =
-        if app.session.survey.states.is_empty() { String::new() } else { format!(" {samples}{}", app.session.tally().line()) };
+    let tally = if app.session.survey.states.is_empty() {
+        String::new()
+    } else {
+        format!(" {samples}{}", app.session.tally().line())
+    };
     let end = canvas.right(area, &tally, Meaning::Strong);
     let area = Area { width: end - area.x, ..area };
     let name = short_name(&app.session.request.tokenizer);
     let Some(view) = app.session.shown() else {
         let doing = match &app.session.base {
             Load::Failed(_) => "could not be loaded",
-            Load::Ready(_) if matches!(app.session.samples, Load::Failed(_)) => "loaded, but there is no data",
+            Load::Ready(_) if matches!(app.session.samples, Load::Failed(_)) => {
+                "loaded, but there is no data"
+            }
             Load::Ready(_) => "reading the conversations …",
             _ => "loading …",
         };
@@ -181,7 +186,8 @@ fn state_text(app: &App, tier: Tier) -> (String, Meaning) {
             _ => ("… loading the tokenizer".to_string(), Meaning::Warning),
         };
     };
-    let lengths = app.session.shown().and_then(|v| v.labelled()).and_then(|l| Some((l.cur_len?, l.total_len?)));
+    let lengths =
+        app.session.shown().and_then(|v| v.labelled()).and_then(|l| Some((l.cur_len?, l.total_len?)));
     match state {
         SampleState::Sound { learns: 0, tokens, .. } => {
             (format!("∅ learns nothing of {tokens} tokens: all is cut away"), Meaning::Bad)
@@ -248,8 +254,11 @@ pub fn alert(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
                 );
                 return;
             }
-            let all =
-                if fix.tally.total() < app.session.samples.ready().map_or(0, |s| s.len()) { "first" } else { "all" };
+            let all = if fix.tally.total() < app.session.samples.ready().map_or(0, |s| s.len()) {
+                "first"
+            } else {
+                "all"
+            };
             let result = format!(" → {} · {all} {}", fix.current.line(), fix.tally.line());
             let more = if app.shell.screen == Screen::Lengths { "" } else { "   2" };
             canvas.spans(
@@ -330,7 +339,11 @@ fn inset(area: Area) -> Area {
 /// The recipe as it was asked for: `auto (phi)`.
 pub fn recipe_text(app: &App) -> String {
     let chosen = app.session.shown().and_then(|v| v.setup.recipe).map_or("none", |r| r.name);
-    if app.session.request.recipe == RecipeChoice::Auto { format!("{chosen} (auto)") } else { chosen.to_string() }
+    if app.session.request.recipe == RecipeChoice::Auto {
+        format!("{chosen} (auto)")
+    } else {
+        chosen.to_string()
+    }
 }
 
 /// How far the loading is that Esc would end.
@@ -345,7 +358,12 @@ fn loading_text(app: &App) -> Option<String> {
 /// `data.json · 12000 samples · 3.1 of 11.4 MB`.
 fn reading_text(app: &App, progress: &ReadProgress) -> String {
     let of = progress.total.map(|total| format!(" of {}", megabytes(total))).unwrap_or_default();
-    format!("{} · {} samples · {}{of} MB", app.session.source.name(), progress.samples, megabytes(progress.bytes))
+    format!(
+        "{} · {} samples · {}{of} MB",
+        app.session.source.name(),
+        progress.samples,
+        megabytes(progress.bytes)
+    )
 }
 
 /// Exact enough for a display: bytes of a file are far below 2^53.

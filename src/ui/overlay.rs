@@ -6,7 +6,8 @@ use super::canvas::{Canvas, wrapped};
 use super::theme::Meaning;
 use crate::app::picker::{PickKind, Picker};
 use crate::app::{
-    App, Area, Context, Editor, Load, Overlay, Panes, PathPrompt, PathUse, Sheet, Target, TextBuffer, bindings,
+    App, Area, Context, Editor, Load, Overlay, Panes, PathPrompt, PathUse, Sheet, Target, TextBuffer,
+    bindings,
 };
 use crate::text::{Glyph, GlyphKind, Spaces, glyphs};
 
@@ -165,8 +166,7 @@ fn turn(canvas: &mut Canvas<'_>, app: &App, panes: &Panes, editor: &Editor) {
     let around = usize::from(inner.width) * usize::from(inner.height);
     let wanted = editor.buffer.position() - first + around + 1;
     let text: String = editor.buffer.chars_from(first).take(wanted).collect();
-    let cursor =
-        text.char_indices().nth(editor.buffer.position() - first).map_or(text.len(), |(at, _)| at);
+    let cursor = text.char_indices().nth(editor.buffer.position() - first).map_or(text.len(), |(at, _)| at);
     let all = glyphs(&text, Spaces::Blank);
     let mut lines: Vec<Vec<&Glyph>> = vec![Vec::new()];
     let (mut used, mut cursor_line, mut marked) = (0, 0, false);

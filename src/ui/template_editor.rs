@@ -85,13 +85,7 @@ fn source(canvas: &mut Canvas<'_>, area: Area, editor: &TemplateEditor) {
 }
 
 /// One line of the source, moved so that the cursor is in sight.
-fn source_line(
-    canvas: &mut Canvas<'_>,
-    area: Area,
-    buffer: &TextBuffer,
-    row: usize,
-    cursor: Option<usize>,
-) {
+fn source_line(canvas: &mut Canvas<'_>, area: Area, buffer: &TextBuffer, row: usize, cursor: Option<usize>) {
     let room = usize::from(area.width);
     if room == 0 {
         return;

@@ -14,9 +14,7 @@ use crate::app::load::Load;
 use crate::app::screen::Screen;
 use crate::app::session::Session;
 use crate::chat::Sample;
-use crate::diagnose::{
-    AlternativeLoad, Finding, Fix, Report, Search, Verdict, diagnose_with, fix_search,
-};
+use crate::diagnose::{AlternativeLoad, Finding, Fix, Report, Search, Verdict, diagnose_with, fix_search};
 use crate::labels::Inspection;
 use crate::setup::{Request, Setup, load_other_ways};
 

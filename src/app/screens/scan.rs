@@ -124,10 +124,7 @@ impl ScanScreen {
         let found: Vec<usize> = examples.iter().filter_map(position).collect();
         match found.iter().find(|at| **at > session.current).or(found.first()) {
             Some(index) => {
-                vec![
-                    Command::say(format!("{id}; 0 goes back to the scan")),
-                    Command::Divergence(*index),
-                ]
+                vec![Command::say(format!("{id}; 0 goes back to the scan")), Command::Divergence(*index)]
             }
             None => vec![Command::say("no example of this cause is among the samples that are loaded")],
         }

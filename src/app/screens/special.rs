@@ -105,7 +105,8 @@ impl SpecialScreen {
 
     /// Opens the list of tokens for the role under the cursor.
     fn pick_token(&self, session: &Session) -> Vec<Command> {
-        let (Some(view), Some(base), Some(role)) = (session.shown(), session.base.ready(), self.role()) else {
+        let (Some(view), Some(base), Some(role)) = (session.shown(), session.base.ready(), self.role())
+        else {
             return Vec::new();
         };
         let unused = self.report(session).map(|report| report.reserved.as_slice()).unwrap_or_default();

@@ -98,8 +98,7 @@ impl ComparedStrategies {
     /// The position of the strategy that is set.
     fn present(&self) -> usize {
         let name = self.setup.rule_name();
-        let is_set =
-            |at: &usize| self.comparison.strips.get(*at).is_some_and(|s| s.strategy.name() == name);
+        let is_set = |at: &usize| self.comparison.strips.get(*at).is_some_and(|s| s.strategy.name() == name);
         self.order.iter().position(is_set).unwrap_or(0)
     }
 }
@@ -171,7 +170,8 @@ impl StrategiesScreen {
         }
         let said = Command::say(format!("strategy {name}; u undoes it"));
         // The template stays the one on screen: a strategy by name alone would take the tokenizer's own.
-        let request = Request { preprocess: LabelChoice::Strategy(strip.strategy), ..session.request.clone() };
+        let request =
+            Request { preprocess: LabelChoice::Strategy(strip.strategy), ..session.request.clone() };
         vec![said, Command::Change(Box::new(request))]
     }
 }

@@ -1,13 +1,13 @@
 //! Screen Compare: the sample under two set-ups, stretch by stretch, with what differs marked.
 
-use crate::ui::canvas::Canvas;
-use crate::ui::missing;
-use crate::ui::theme::Meaning;
 use crate::app::screens::compare::{CompareRow, Compared};
 use crate::app::{App, Area, Load, Panes};
 use crate::diagnose::Stretch;
 use crate::report::{label_effect, part_text, side_name, side_state, what};
 use crate::text::{Spaces, glyphs};
+use crate::ui::canvas::Canvas;
+use crate::ui::missing;
+use crate::ui::theme::Meaning;
 
 /// Draws the screen.
 pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {

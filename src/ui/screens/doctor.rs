@@ -1,12 +1,12 @@
 //! Screen Doctor: findings as a list, the one under the cursor in full: evidence, cause, fix and what it did.
 
-use crate::ui::canvas::{Canvas, wrapped};
-use crate::ui::missing;
-use crate::ui::theme::Meaning;
 use crate::app::screens::doctor::{CHECKED, SEARCHED};
 use crate::app::{App, Area, Load, Panes};
 use crate::diagnose::{Finding, Report, Verdict};
 use crate::report::effect_text;
+use crate::ui::canvas::{Canvas, wrapped};
+use crate::ui::missing;
+use crate::ui::theme::Meaning;
 
 /// Draws the screen.
 pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {

@@ -19,13 +19,13 @@ mod paths;
 mod token;
 mod tokens;
 
-use crate::ui::canvas::Canvas;
-use crate::ui::missing;
-use crate::ui::theme::Meaning;
 use crate::app::screens::experts::routed::Layer;
 use crate::app::screens::experts::{ExpertsPanes, ExpertsView, Routed, layout};
 use crate::app::{App, Area, Panes};
 use crate::report::expert_name;
+use crate::ui::canvas::Canvas;
+use crate::ui::missing;
+use crate::ui::theme::Meaning;
 
 /// Draws the screen.
 pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {

@@ -15,12 +15,12 @@ mod inspector;
 
 use ratatui::style::{Modifier, Style};
 
-use crate::ui::canvas::Canvas;
-use crate::ui::missing;
-use crate::ui::theme::Meaning;
 use crate::app::flow::{Density, Item, Placed};
 use crate::app::{App, Area, Fate, Panes, SampleView, Section, Target, TokenKind, TokenState};
 use crate::text::{Glyph, GlyphKind, Spaces, glyphs};
+use crate::ui::canvas::Canvas;
+use crate::ui::missing;
+use crate::ui::theme::Meaning;
 
 /// Draws the tokens and, under them, what there is to say of the one under the cursor.
 pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {

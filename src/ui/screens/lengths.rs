@@ -11,16 +11,16 @@
 
 mod turns;
 
-use crate::ui::canvas::{Canvas, wrapped};
-use crate::ui::missing;
-use crate::ui::table::{Cell, table};
-use crate::ui::theme::Meaning;
 use crate::app::flow::token_glyphs;
 use crate::app::{App, Area, Panes, SampleView, Target};
 use crate::diagnose::{PairedRound, alignment_line};
 use crate::labels::{Labelled, Stop};
 use crate::report::aligned_lines;
 use crate::text::{Spaces, glyphs};
+use crate::ui::canvas::{Canvas, wrapped};
+use crate::ui::missing;
+use crate::ui::table::{Cell, table};
+use crate::ui::theme::Meaning;
 
 /// Draws the ledger.
 pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
@@ -216,7 +216,9 @@ fn stop_text(stop: &Stop) -> String {
 /// The text that the marked round was measured on: instruction │ answer.
 fn marked_round(canvas: &mut Canvas<'_>, app: &App, area: Area, view: &SampleView, labelled: &Labelled) {
     let prompt = view.inspection.prompt.as_deref().unwrap_or("");
-    let Some(round) = labelled.rounds.get(app.screens.lengths.round).filter(|_| area.height > 1) else { return };
+    let Some(round) = labelled.rounds.get(app.screens.lengths.round).filter(|_| area.height > 1) else {
+        return;
+    };
     let instruction = prompt.get(round.instruction_text.clone()).unwrap_or("");
     let answer = prompt.get(round.instruction_text.end..round.text.end).unwrap_or("");
     canvas.text(

@@ -1,12 +1,12 @@
 //! Screen Onboard: the steps of the customization guide, each with what the program found.
 
-use crate::ui::canvas::{Canvas, wrapped};
-use crate::ui::missing;
-use crate::ui::theme::Meaning;
 use crate::app::screens::onboard::Onboarded;
 use crate::app::{App, Area, Load, Panes};
 use crate::diagnose::Verdict;
 use crate::report::onboarding_lines;
+use crate::ui::canvas::{Canvas, wrapped};
+use crate::ui::missing;
+use crate::ui::theme::Meaning;
 
 /// Draws the screen.
 pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {

@@ -1,10 +1,10 @@
 //! Screen Prompt: the rendered text, role marks and separators marked.
 
+use crate::app::{App, Area, Panes, SampleView, Speaker};
+use crate::text::{Glyph, GlyphKind, Spaces, glyphs};
 use crate::ui::canvas::Canvas;
 use crate::ui::missing;
 use crate::ui::theme::Meaning;
-use crate::app::{App, Area, Panes, SampleView, Speaker};
-use crate::text::{Glyph, GlyphKind, Spaces, glyphs};
 
 /// Prompts longer than this are shown from a byte on instead of from a line on: a frame stays cheap.
 const LAID_OUT_WHOLE: usize = 64 * 1024;

@@ -1,9 +1,9 @@
 //! Screen Samples: the state of every sample in a line. Only the window is drawn.
 
-use crate::ui::canvas::Canvas;
-use crate::ui::theme::Meaning;
 use crate::app::sample_status::SampleState;
 use crate::app::{App, Area, Load, Panes, Target};
+use crate::ui::canvas::Canvas;
+use crate::ui::theme::Meaning;
 
 /// Draws the list.
 pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {

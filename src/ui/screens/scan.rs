@@ -1,12 +1,12 @@
 //! Screen Scan: what the whole file comes to, with the cause under the cursor ready to be looked at.
 
-use crate::ui::canvas::Canvas;
-use crate::ui::missing;
-use crate::ui::theme::Meaning;
 use crate::app::screens::scan::{below, causes};
 use crate::app::{App, Area, Load, Panes};
 use crate::report::share_and_left;
 use crate::scan::Report;
+use crate::ui::canvas::Canvas;
+use crate::ui::missing;
+use crate::ui::theme::Meaning;
 
 /// Draws the screen.
 pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
@@ -22,7 +22,11 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
             return;
         }
         _ => {
-            canvas.text(area, &format!("scanning {} … esc ends it", app.session.source.name()), Meaning::Quiet);
+            canvas.text(
+                area,
+                &format!("scanning {} … esc ends it", app.session.source.name()),
+                Meaning::Quiet,
+            );
             return;
         }
     };

@@ -1,16 +1,16 @@
 //! Screen Special: the roles, their tokens, where each comes from, what the overrides change.
 
-use crate::ui::canvas::Canvas;
-use crate::ui::missing;
-use crate::ui::chrome::recipe_text;
-use crate::ui::table::{Cell, table};
-use crate::ui::theme::Meaning;
 use crate::app::screens::special::SpecialTable;
 use crate::app::{App, Area, Panes, SampleView, Target};
 use crate::diagnose::TokenVerdict;
 use crate::setup::TokenChoice;
 use crate::text::{Spaces, glyphs};
 use crate::tokenizer::{Role, SpecialToken};
+use crate::ui::canvas::Canvas;
+use crate::ui::chrome::recipe_text;
+use crate::ui::missing;
+use crate::ui::table::{Cell, table};
+use crate::ui::theme::Meaning;
 
 /// Draws the table that is chosen and what follows from it.
 pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
@@ -20,12 +20,16 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
     for table in SpecialTable::ALL {
         let count = match table {
             SpecialTable::Roles | SpecialTable::Facts => String::new(),
-            SpecialTable::Added => {
-                app.screens.special.report(&app.session).map_or(" …".to_string(), |t| format!(" {}", t.tokens.len()))
-            }
-            SpecialTable::Unused => {
-                app.screens.special.report(&app.session).map_or(" …".to_string(), |t| format!(" {}", t.reserved.len()))
-            }
+            SpecialTable::Added => app
+                .screens
+                .special
+                .report(&app.session)
+                .map_or(" …".to_string(), |t| format!(" {}", t.tokens.len())),
+            SpecialTable::Unused => app
+                .screens
+                .special
+                .report(&app.session)
+                .map_or(" …".to_string(), |t| format!(" {}", t.reserved.len())),
         };
         let text = format!(" {}{count} ", table.name());
         let spot = Area { x, width: (area.x + area.width).saturating_sub(x), ..area.line(0) };
@@ -116,16 +120,18 @@ fn listed(canvas: &mut Canvas<'_>, app: &App, area: Area) {
         flags.iter().filter(|(on, _)| *on).map(|(_, name)| *name).collect::<Vec<_>>().join(" ")
     };
     let shown = usize::from(area.height.saturating_sub(1));
-    let rows = app.screens.special.tokens(&app.session).iter().skip(app.screens.special.row).take(shown).map(|token| {
-        let roles: Vec<&str> = token.roles.iter().map(|r| r.name()).collect();
-        let flags = token.flags.as_ref().map_or("closed list".to_string(), flags);
-        vec![
-            Cell::new(token.id.to_string(), Meaning::Text),
-            Cell::new(shown_spaces(&token.content), Meaning::Special),
-            Cell::new(flags, Meaning::Quiet),
-            Cell::new(roles.join(" "), Meaning::Strong),
-        ]
-    });
+    let rows = app.screens.special.tokens(&app.session).iter().skip(app.screens.special.row).take(shown).map(
+        |token| {
+            let roles: Vec<&str> = token.roles.iter().map(|r| r.name()).collect();
+            let flags = token.flags.as_ref().map_or("closed list".to_string(), flags);
+            vec![
+                Cell::new(token.id.to_string(), Meaning::Text),
+                Cell::new(shown_spaces(&token.content), Meaning::Special),
+                Cell::new(flags, Meaning::Quiet),
+                Cell::new(roles.join(" "), Meaning::Strong),
+            ]
+        },
+    );
     table(canvas, area, &["id", "token", "flags", "roles"], &rows.collect::<Vec<_>>());
 }
 

@@ -14,14 +14,14 @@
 
 mod prompt;
 
-use crate::ui::canvas::Canvas;
-use crate::ui::missing;
-use crate::ui::theme::Meaning;
 use crate::app::flow::glyphs_of_id;
 use crate::app::screens::strategies::{ComparedStrategies, StrategiesScreen, StrategiesView};
 use crate::app::{App, Area, Load, Panes};
 use crate::masks::compare::{Cell, End, Strip};
 use crate::text::{Glyph, glyphs_width};
+use crate::ui::canvas::Canvas;
+use crate::ui::missing;
+use crate::ui::theme::Meaning;
 
 /// Draws the screen.
 pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
@@ -31,7 +31,9 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
     let area = panes.body;
     let state = &app.screens.strategies;
     match &state.result {
-        Load::Ready(compared) if state.view == StrategiesView::Prompt => prompt::draw(canvas, state, area, compared),
+        Load::Ready(compared) if state.view == StrategiesView::Prompt => {
+            prompt::draw(canvas, state, area, compared)
+        }
         Load::Ready(compared) => strips(canvas, state, area, compared),
         Load::Failed(error) => {
             canvas.paragraph(area, error, Meaning::Warning);

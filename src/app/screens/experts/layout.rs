@@ -63,8 +63,8 @@ pub fn layout(panes: &Panes, view: ExpertsView) -> ExpertsPanes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::screen::Screen;
     use crate::app::geometry::panes;
+    use crate::app::screen::Screen;
 
     #[test]
     fn everything_lies_inside_the_body_at_every_size() {

@@ -20,7 +20,8 @@ pub enum ExpertsView {
 
 impl ExpertsView {
     /// All, in the order of the key.
-    pub const ALL: [ExpertsView; 6] = [Self::Tokens, Self::Load, Self::Split, Self::Token, Self::Paths, Self::Image];
+    pub const ALL: [ExpertsView; 6] =
+        [Self::Tokens, Self::Load, Self::Split, Self::Token, Self::Paths, Self::Image];
 
     /// As the screen names it.
     pub fn name(self) -> &'static str {

@@ -203,7 +203,8 @@ pub fn detail(canvas: &mut Canvas<'_>, app: &App, area: Area, routed: &Routed) {
     }
     let rest = Area { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
     let mut y = 0;
-    for layer in routed.layers.iter().skip(app.screens.experts.line.min(routed.layers.len().saturating_sub(1)))
+    for layer in
+        routed.layers.iter().skip(app.screens.experts.line.min(routed.layers.len().saturating_sub(1)))
     {
         if y >= rest.height {
             break;

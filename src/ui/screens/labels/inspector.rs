@@ -1,12 +1,12 @@
 //! The token under the cursor: what it is, where it stands, and why it is masked or supervised.
 
-use crate::ui::canvas::Canvas;
-use crate::ui::theme::Meaning;
 use crate::app::flow::token_glyphs;
 use crate::app::{App, Area, Fate, Panes, SampleView, Tier, TokenKind, TokenState};
 use crate::labels::{IMAGE_TOKEN_INDEX, Labelled, SegmentKind};
 use crate::text::plain;
 use crate::tokenizer::{Piece, TokenId};
+use crate::ui::canvas::Canvas;
+use crate::ui::theme::Meaning;
 
 /// Draws the inspector.
 pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes, view: &SampleView) {

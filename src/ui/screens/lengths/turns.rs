@@ -7,11 +7,11 @@
 //! 2 assistant  9       5         6        [17, 26)
 //! ```
 
+use crate::app::{App, Panes, SampleView, Target};
+use crate::labels::{IGNORE_INDEX, Labelled, SegmentKind};
 use crate::ui::canvas::Canvas;
 use crate::ui::table::{Cell, table};
 use crate::ui::theme::Meaning;
-use crate::app::{App, Panes, SampleView, Target};
-use crate::labels::{IGNORE_INDEX, Labelled, SegmentKind};
 
 /// Draws the table.
 pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes, view: &SampleView, labelled: &Labelled) {

@@ -54,7 +54,13 @@ pub fn draw(canvas: &mut Canvas<'_>, state: &StrategiesScreen, area: Area, compa
     }
 }
 
-fn rows(canvas: &mut Canvas<'_>, state: &StrategiesScreen, area: Area, compared: &ComparedStrategies, overlay: &Overlay) {
+fn rows(
+    canvas: &mut Canvas<'_>,
+    state: &StrategiesScreen,
+    area: Area,
+    compared: &ComparedStrategies,
+    overlay: &Overlay,
+) {
     let room = usize::from(area.height);
     let top = state.answer.saturating_sub(room / 2).min(overlay.answers.len().saturating_sub(room));
     for (n, answer) in overlay.answers.iter().enumerate().skip(top).take(room) {
