@@ -85,22 +85,15 @@ const PREVIOUS_DIFFERENCE: Action = Action::Own(Screen::Compare, "previous diffe
 /// Fold or unfold what is alike.
 const FOLD: Action = Action::Own(Screen::Compare, "fold");
 
-const fn key(
-    keys: &'static [&'static str],
-    action: Action,
-    help: &'static str,
-    hint: Option<&'static str>,
-) -> Binding {
-    bind(Context::On(Screen::Compare), keys, action, help, hint)
-}
+const HERE: Context = Context::On(Screen::Compare);
 
 /// The keys of this screen.
 #[rustfmt::skip]
 pub const BINDINGS: &[Binding] = &[
-    key(&["b"], CHOOSE, "choose side B: another tokenizer, class or release", Some("side B")),
-    key(&["]", "right", "l"], NEXT_DIFFERENCE, "next difference", Some("difference")),
-    key(&["[", "left", "h"], PREVIOUS_DIFFERENCE, "previous difference", Some("difference")),
-    key(&["v", "enter"], FOLD, "fold or unfold what is alike", Some("alike")),
+    bind(HERE, &["b"], CHOOSE, "choose side B: another tokenizer, class or release", Some("side B")),
+    bind(HERE, &["]", "right", "l"], NEXT_DIFFERENCE, "next difference", Some("difference")),
+    bind(HERE, &["[", "left", "h"], PREVIOUS_DIFFERENCE, "previous difference", Some("difference")),
+    bind(HERE, &["v", "enter"], FOLD, "fold or unfold what is alike", Some("alike")),
 ];
 
 /// A row of the screen.

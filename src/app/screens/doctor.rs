@@ -69,25 +69,18 @@ const APPLY_SEARCH: Action = Action::Own(Screen::Doctor, "apply search");
 const LATER: Action = Action::Own(Screen::Doctor, "later");
 const EARLIER: Action = Action::Own(Screen::Doctor, "earlier");
 
-const fn key(
-    keys: &'static [&'static str],
-    action: Action,
-    help: &'static str,
-    hint: Option<&'static str>,
-) -> Binding {
-    bind(Context::On(Screen::Doctor), keys, action, help, hint)
-}
+const HERE: Context = Context::On(Screen::Doctor);
 
 /// The keys of this screen.
 #[rustfmt::skip]
 pub const BINDINGS: &[Binding] = &[
-    key(&["enter"], EVIDENCE, "open the next sample that the finding is about", Some("evidence")),
-    key(&["f"], APPLY, "apply the finding's fix in memory; u undoes it", Some("apply fix")),
-    key(&["v"], ALL, "also list the checks that found nothing", Some("all checks")),
-    key(&["s"], SEARCH, "search for the smallest change that makes every sample match", Some("search")),
-    key(&["a"], APPLY_SEARCH, "apply what the search found", None),
-    key(&["]"], LATER, "later lines of the finding", None),
-    key(&["["], EARLIER, "earlier lines of the finding", None),
+    bind(HERE, &["enter"], EVIDENCE, "open the next sample that the finding is about", Some("evidence")),
+    bind(HERE, &["f"], APPLY, "apply the finding's fix in memory; u undoes it", Some("apply fix")),
+    bind(HERE, &["v"], ALL, "also list the checks that found nothing", Some("all checks")),
+    bind(HERE, &["s"], SEARCH, "search for the smallest change that makes every sample match", Some("search")),
+    bind(HERE, &["a"], APPLY_SEARCH, "apply what the search found", None),
+    bind(HERE, &["]"], LATER, "later lines of the finding", None),
+    bind(HERE, &["["], EARLIER, "earlier lines of the finding", None),
 ];
 
 impl DoctorScreen {

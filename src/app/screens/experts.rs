@@ -71,34 +71,27 @@ const NEXT_SUBSET: Action = Action::Own(Screen::Experts, "next subset");
 const PREVIOUS_SUBSET: Action = Action::Own(Screen::Experts, "previous subset");
 const AGAIN: Action = Action::Own(Screen::Experts, "again");
 
-const fn key(
-    keys: &'static [&'static str],
-    action: Action,
-    help: &'static str,
-    hint: Option<&'static str>,
-) -> Binding {
-    bind(Context::On(Screen::Experts), keys, action, help, hint)
-}
+const HERE: Context = Context::On(Screen::Experts);
 
 /// The keys of this screen.
 #[rustfmt::skip]
 pub const BINDINGS: &[Binding] = &[
-    key(&["v"], NEXT_VIEW, "next view: tokens, load, split, token, paths, image", Some("view")),
-    key(&["V"], PREVIOUS_VIEW, "previous view", None),
-    key(&["["], PREVIOUS_LAYER, "previous layer", Some("layer")),
-    key(&["]"], NEXT_LAYER, "next layer", Some("layer")),
-    key(&["d"], NEXT_SETTING, "next setting: capacity_factor, top_k, num_experts, moe_mode", Some("setting")),
-    key(&["-"], LESS, "decrease the setting", Some("change")),
-    key(&["+", "="], MORE, "increase the setting", Some("change")),
-    key(&["m"], NEXT_MODEL, "next model: byte-moe, or a seeded one of each backbone", Some("model")),
-    key(&["M"], PREVIOUS_MODEL, "previous model", None),
-    key(&["L"], PICK_MODEL, "choose a model, or type a folder or a hub id (and 0..K for its first layers)", Some("your model")),
-    key(&["s"], NEXT_SUBSET, "figures of the next subset of positions: supervised, masked, role, round, …", Some("subset")),
-    key(&["b"], PREVIOUS_SUBSET, "figures of the previous subset of positions", None),
-    key(&["left", "h"], Action::Left, "token to the left", Some("token")),
-    key(&["right", "l"], Action::Right, "token to the right", Some("token")),
-    key(&["enter", "space"], Action::Accept, "the token through all layers, and back", None),
-    key(&["a"], AGAIN, "route again", None),
+    bind(HERE, &["v"], NEXT_VIEW, "next view: tokens, load, split, token, paths, image", Some("view")),
+    bind(HERE, &["V"], PREVIOUS_VIEW, "previous view", None),
+    bind(HERE, &["["], PREVIOUS_LAYER, "previous layer", Some("layer")),
+    bind(HERE, &["]"], NEXT_LAYER, "next layer", Some("layer")),
+    bind(HERE, &["d"], NEXT_SETTING, "next setting: capacity_factor, top_k, num_experts, moe_mode", Some("setting")),
+    bind(HERE, &["-"], LESS, "decrease the setting", Some("change")),
+    bind(HERE, &["+", "="], MORE, "increase the setting", Some("change")),
+    bind(HERE, &["m"], NEXT_MODEL, "next model: byte-moe, or a seeded one of each backbone", Some("model")),
+    bind(HERE, &["M"], PREVIOUS_MODEL, "previous model", None),
+    bind(HERE, &["L"], PICK_MODEL, "choose a model, or type a folder or a hub id (and 0..K for its first layers)", Some("your model")),
+    bind(HERE, &["s"], NEXT_SUBSET, "figures of the next subset of positions: supervised, masked, role, round, …", Some("subset")),
+    bind(HERE, &["b"], PREVIOUS_SUBSET, "figures of the previous subset of positions", None),
+    bind(HERE, &["left", "h"], Action::Left, "token to the left", Some("token")),
+    bind(HERE, &["right", "l"], Action::Right, "token to the right", Some("token")),
+    bind(HERE, &["enter", "space"], Action::Accept, "the token through all layers, and back", None),
+    bind(HERE, &["a"], AGAIN, "route again", None),
 ];
 
 impl ExpertsScreen {

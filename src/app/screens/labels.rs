@@ -36,25 +36,18 @@ pub struct LabelsScreen {
 /// Why the token under the cursor is what it is.
 const EXPLAIN: Action = Action::Own(Screen::Labels, "explain");
 
-const fn key(
-    keys: &'static [&'static str],
-    action: Action,
-    help: &'static str,
-    hint: Option<&'static str>,
-) -> Binding {
-    bind(Context::On(Screen::Labels), keys, action, help, hint)
-}
+const HERE: Context = Context::On(Screen::Labels);
 
 /// The keys of this screen.
 #[rustfmt::skip]
 pub const BINDINGS: &[Binding] = &[
-    key(&["left", "h"], Action::Left, "token to the left", Some("token")),
-    key(&["right", "l"], Action::Right, "token to the right", Some("token")),
-    key(&["["], Action::PreviousRound, "previous turn", Some("turn")),
-    key(&["]"], Action::NextRound, "next turn", Some("turn")),
-    key(&["v"], Action::NextView, "flow, interlinear, table", Some("view")),
-    key(&["w"], EXPLAIN, "why the text was split into this token", Some("why")),
-    key(&["enter", "space"], Action::Accept, "fold or unfold a masked stretch", None),
+    bind(HERE, &["left", "h"], Action::Left, "token to the left", Some("token")),
+    bind(HERE, &["right", "l"], Action::Right, "token to the right", Some("token")),
+    bind(HERE, &["["], Action::PreviousRound, "previous turn", Some("turn")),
+    bind(HERE, &["]"], Action::NextRound, "next turn", Some("turn")),
+    bind(HERE, &["v"], Action::NextView, "flow, interlinear, table", Some("view")),
+    bind(HERE, &["w"], EXPLAIN, "why the text was split into this token", Some("why")),
+    bind(HERE, &["enter", "space"], Action::Accept, "fold or unfold a masked stretch", None),
 ];
 
 impl LabelsScreen {

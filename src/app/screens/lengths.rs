@@ -18,21 +18,14 @@ pub struct LengthsScreen {
     sample: Option<usize>,
 }
 
-const fn key(
-    keys: &'static [&'static str],
-    action: Action,
-    help: &'static str,
-    hint: Option<&'static str>,
-) -> Binding {
-    bind(Context::On(Screen::Lengths), keys, action, help, hint)
-}
+const HERE: Context = Context::On(Screen::Lengths);
 
 /// The keys of this screen.
 #[rustfmt::skip]
 pub const BINDINGS: &[Binding] = &[
-    key(&["enter"], Action::Accept, "show the round's tokens", Some("show tokens")),
-    key(&["[", "left", "h"], Action::PreviousRound, "previous round", None),
-    key(&["]", "right", "l"], Action::NextRound, "next round", None),
+    bind(HERE, &["enter"], Action::Accept, "show the round's tokens", Some("show tokens")),
+    bind(HERE, &["[", "left", "h"], Action::PreviousRound, "previous round", None),
+    bind(HERE, &["]", "right", "l"], Action::NextRound, "next round", None),
 ];
 
 impl LengthsScreen {

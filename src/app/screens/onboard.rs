@@ -52,20 +52,13 @@ const ADOPT: Action = Action::Own(Screen::Onboard, "adopt");
 /// Write the patch into a folder.
 const WRITE: Action = Action::Own(Screen::Onboard, "write");
 
-const fn key(
-    keys: &'static [&'static str],
-    action: Action,
-    help: &'static str,
-    hint: Option<&'static str>,
-) -> Binding {
-    bind(Context::On(Screen::Onboard), keys, action, help, hint)
-}
+const HERE: Context = Context::On(Screen::Onboard);
 
 /// The keys of this screen.
 #[rustfmt::skip]
 pub const BINDINGS: &[Binding] = &[
-    key(&["a", "enter"], ADOPT, "make the proposal the set-up; u undoes it", Some("adopt")),
-    key(&["w"], WRITE, "write the patch into a folder", Some("write patch")),
+    bind(HERE, &["a", "enter"], ADOPT, "make the proposal the set-up; u undoes it", Some("adopt")),
+    bind(HERE, &["w"], WRITE, "write the patch into a folder", Some("write patch")),
 ];
 
 impl OnboardScreen {

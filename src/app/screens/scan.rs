@@ -59,22 +59,15 @@ const EXAMPLE: Action = Action::Own(Screen::Scan, "example");
 const LATER: Action = Action::Own(Screen::Scan, "later");
 const EARLIER: Action = Action::Own(Screen::Scan, "earlier");
 
-const fn key(
-    keys: &'static [&'static str],
-    action: Action,
-    help: &'static str,
-    hint: Option<&'static str>,
-) -> Binding {
-    bind(Context::On(Screen::Scan), keys, action, help, hint)
-}
+const HERE: Context = Context::On(Screen::Scan);
 
 /// The keys of this screen.
 #[rustfmt::skip]
 pub const BINDINGS: &[Binding] = &[
-    key(&["enter"], EXAMPLE, "open an example of the cause under the cursor", Some("open example")),
-    key(&["s"], AGAIN, "scan again", Some("scan again")),
-    key(&["]"], LATER, "later lines of the report", None),
-    key(&["["], EARLIER, "earlier lines of the report", None),
+    bind(HERE, &["enter"], EXAMPLE, "open an example of the cause under the cursor", Some("open example")),
+    bind(HERE, &["s"], AGAIN, "scan again", Some("scan again")),
+    bind(HERE, &["]"], LATER, "later lines of the report", None),
+    bind(HERE, &["["], EARLIER, "earlier lines of the report", None),
 ];
 
 /// Causes in the order of the screen: the most frequent first.

@@ -70,21 +70,14 @@ pub struct SpecialScreen {
 /// Take the override of the role under the cursor away.
 const REMOVE: Action = Action::Own(Screen::Special, "remove override");
 
-const fn key(
-    keys: &'static [&'static str],
-    action: Action,
-    help: &'static str,
-    hint: Option<&'static str>,
-) -> Binding {
-    bind(Context::On(Screen::Special), keys, action, help, hint)
-}
+const HERE: Context = Context::On(Screen::Special);
 
 /// The keys of this screen.
 #[rustfmt::skip]
 pub const BINDINGS: &[Binding] = &[
-    key(&["enter", "space"], Action::Accept, "give the role another token", Some("choose token")),
-    key(&["x", "delete"], REMOVE, "take the override away", Some("remove")),
-    key(&["v"], Action::NextView, "roles, facts, all special tokens, unused special tokens", Some("more tables")),
+    bind(HERE, &["enter", "space"], Action::Accept, "give the role another token", Some("choose token")),
+    bind(HERE, &["x", "delete"], REMOVE, "take the override away", Some("remove")),
+    bind(HERE, &["v"], Action::NextView, "roles, facts, all special tokens, unused special tokens", Some("more tables")),
 ];
 
 impl SpecialScreen {

@@ -113,24 +113,17 @@ const TAKE: Action = Action::Own(Screen::Strategies, "take");
 /// Strips, or the prompt over the training text.
 const VIEW: Action = Action::Own(Screen::Strategies, "view");
 
-const fn key(
-    keys: &'static [&'static str],
-    action: Action,
-    help: &'static str,
-    hint: Option<&'static str>,
-) -> Binding {
-    bind(Context::On(Screen::Strategies), keys, action, help, hint)
-}
+const HERE: Context = Context::On(Screen::Strategies);
 
 /// The keys of this screen.
 #[rustfmt::skip]
 pub const BINDINGS: &[Binding] = &[
-    key(&["left", "h"], Action::Left, "token to the left", Some("token")),
-    key(&["right", "l"], Action::Right, "token to the right", Some("token")),
-    key(&["]"], NEXT_DIFFERENCE, "next difference, or next answer", Some("difference")),
-    key(&["["], PREVIOUS_DIFFERENCE, "previous difference, or previous answer", Some("difference")),
-    key(&["enter"], TAKE, "label with the strategy under the cursor; u undoes it", Some("take")),
-    key(&["v"], VIEW, "strips, or the generation prompt over the training text", Some("view")),
+    bind(HERE, &["left", "h"], Action::Left, "token to the left", Some("token")),
+    bind(HERE, &["right", "l"], Action::Right, "token to the right", Some("token")),
+    bind(HERE, &["]"], NEXT_DIFFERENCE, "next difference, or next answer", Some("difference")),
+    bind(HERE, &["["], PREVIOUS_DIFFERENCE, "previous difference, or previous answer", Some("difference")),
+    bind(HERE, &["enter"], TAKE, "label with the strategy under the cursor; u undoes it", Some("take")),
+    bind(HERE, &["v"], VIEW, "strips, or the generation prompt over the training text", Some("view")),
 ];
 
 impl StrategiesScreen {
