@@ -151,6 +151,20 @@ fn an_override_by_hand_turns_the_mismatch_into_a_match() {
 }
 
 #[test]
+fn a_long_paste_is_shown() {
+    let mut terminal = Terminal::start(&[], &[]);
+    terminal.wait("press f to try recipe phi");
+    terminal.keys("e");
+    terminal.wait("the tokens above follow");
+    terminal.keys(&format!("\u{1b}[200~{}the end of it\u{1b}[201~", "many words ".repeat(207_000 / 11)));
+    terminal.wait("the end of it");
+    terminal.keys("\u{1b}");
+    terminal.wait_for("the editor closed", |screen| !screen.contains("the end of it"));
+    terminal.keys("q");
+    assert_eq!(terminal.exit(), 0);
+}
+
+#[test]
 fn no_color_leaves_no_colour_but_keeps_the_marks() {
     let mut terminal = Terminal::start(&[], &[("NO_COLOR", "1")]);
     terminal.wait("press f to try recipe phi");

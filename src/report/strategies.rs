@@ -38,13 +38,8 @@ pub fn strategies_text(
     };
     for strip in &comparison.strips {
         let (line, meaning) = match &strip.end {
-<<<<<<< HEAD
             StripEnd::Labels if strip.supervised == 0 => {
-                (format!("learns 0 of {} tokens", strip.len), Meaning::Bad)
-=======
-            End::Labels if strip.supervised == 0 => {
                 (format!("0 of {} tokens supervised", strip.len), Meaning::Bad)
->>>>>>> tests
             }
             StripEnd::Labels if strip.elsewhere > 0 => (
                 format!(
@@ -53,13 +48,8 @@ pub fn strategies_text(
                 ),
                 Meaning::Supervised,
             ),
-<<<<<<< HEAD
             StripEnd::Labels => {
-                (format!("learns {} of {} tokens", strip.supervised, strip.len), Meaning::Supervised)
-=======
-            End::Labels => {
                 (format!("{} of {} tokens supervised", strip.supervised, strip.len), Meaning::Supervised)
->>>>>>> tests
             }
             StripEnd::Fails(error) => (format!("✗ gives no labels: {error}"), Meaning::Bad),
             StripEnd::Unfit(why) => (format!("does not apply: {why}"), Meaning::Masked),
