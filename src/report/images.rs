@@ -148,7 +148,8 @@ pub fn images_text(out: &mut dyn Write, report: &ImagesJson<'_>) -> std::io::Res
             };
             let lost = row.expanded[1] - row.expanded[0] - row.left;
             let lost = if lost > 0 { format!(" · ✗ {lost} of them cut off") } else { String::new() };
-            let learned = if row.learned { " · ✗ supervised: the loss falls on image features" } else { "" };
+            let learned =
+                if row.learned { " · ✗ supervised: the loss falls on image features" } else { "" };
             writeln!(
                 out,
                 "  {} {} at token {} → {becomes}{lost}{learned}",

@@ -29,7 +29,9 @@ pub fn state_text(inspection: &Inspection) -> String {
         (Some(cur), Some(total)) if labelled.mismatch => {
             format!("✗ cur_len {cur} ≠ total_len {total}: all labels are −100")
         }
-        (Some(cur), Some(total)) if cur == total => format!("✓ cur_len {cur} = total_len {total} · {supervised}"),
+        (Some(cur), Some(total)) if cur == total => {
+            format!("✓ cur_len {cur} = total_len {total} · {supervised}")
+        }
         (Some(cur), Some(total)) => format!("! not checked: cur_len {cur}, total_len {total} · {supervised}"),
         _ if labelled.supervised() == 0 => format!("! no length check · {supervised}"),
         _ => format!("✓ no length check · {supervised}"),

@@ -76,7 +76,8 @@ mod tests {
     #[test]
     fn text_cannot_become_markup() {
         assert_eq!(escaped("<script>'\"&\u{202e}\u{1b}"), "&lt;script&gt;&#39;&quot;&amp;⟨U+202E⟩␛");
-        let page = page("</title><script>", &html! { p title=(Visible("\"><b>\u{200b}")) { (Visible("<i>")) } });
+        let page =
+            page("</title><script>", &html! { p title=(Visible("\"><b>\u{200b}")) { (Visible("<i>")) } });
         assert!(page.contains("<title>&lt;/title&gt;&lt;script&gt;</title>"));
         assert!(page.contains("<p title=\"&quot;&gt;&lt;b&gt;⟨U+200B⟩\">&lt;i&gt;</p>"), "{page}");
     }

@@ -106,7 +106,10 @@ fn cuts(lines: &mut Vec<String>, report: &Report) {
     if report.at_length.is_empty() {
         return;
     }
-    titled(lines, "effect of truncation at max_length: samples, tokens, supervised tokens, samples whose answers are all gone");
+    titled(
+        lines,
+        "effect of truncation at max_length: samples, tokens, supervised tokens, samples whose answers are all gone",
+    );
     for (cut, loss) in &report.at_length {
         lines.push(format!(
             "  {cut:>6}  {:>9} {:>12} {:>12} {:>9}",

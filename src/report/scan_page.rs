@@ -3,7 +3,7 @@
 use maud::{Markup, PreEscaped, html};
 
 use super::page::{Visible, escaped, legend, page};
-use super::scan::{cut_note, delta_fit_text, fix_text,  length_name, percent, rounds_name, share_name};
+use super::scan::{cut_note, delta_fit_text, fix_text, length_name, percent, rounds_name, share_name};
 use crate::scan::{CauseCount, Example, Mask, Report};
 
 /// Differences of one number of rounds that are listed.

@@ -8,8 +8,8 @@ use crate::labels::Rule;
 use crate::masks::Strategy;
 use crate::samples::{CHAT_TEMPLATES, TOKENIZERS};
 use crate::setup::{
-    AUTO, LabelChoice, ModelSource, NONE, RECIPES, Recipe, RecipeChoice, Request, SAMPLE_PREFIX, TemplateChoice,
-    TokenChoice,
+    AUTO, LabelChoice, ModelSource, NONE, RECIPES, Recipe, RecipeChoice, Request, SAMPLE_PREFIX,
+    TemplateChoice, TokenChoice,
 };
 use crate::tokenizer::{LoadOptions, Loader, Release, Role, Tokenizer};
 

@@ -262,11 +262,15 @@ fn compare(setup: Arc<Setup>, sample: &Sample, job: &JobContext<'_>) -> Result<O
     let conversation = method.with_kwargs(conversation.into_owned());
     let stops = stop_tokens(&setup.tokenizer).ids;
     let mut overlays = Vec::new();
-    let comparison =
-        StrategyComparison::new(method, &*setup.tokenizer, &conversation, &mut |turns, masked: Option<&Masked>| {
+    let comparison = StrategyComparison::new(
+        method,
+        &*setup.tokenizer,
+        &conversation,
+        &mut |turns, masked: Option<&Masked>| {
             overlays.push(masked.and_then(|masked| Overlay::new(turns, masked, &stops)));
             !job.is_cancelled()
-        });
+        },
+    );
     let comparison = comparison.map_err(|error| Error::Usage(with_causes(&error)))?;
     Ok(comparison.map(|comparison| ComparedStrategies::new(setup, comparison, overlays, stops)))
 }

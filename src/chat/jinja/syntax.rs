@@ -17,8 +17,7 @@ pub(super) fn config() -> SyntaxConfig {
 /// The tokens of a source with their bytes; `None` when it does not tokenise.
 pub(super) fn tokens(source: &str) -> Option<Vec<(Token<'_>, Range<usize>)>> {
     let tokens = tokenize(source, false, config());
-    let with_bytes = tokens.map(|item| {
-        item.map(|(token, span)| (token, span.start_offset as usize..span.end_offset as usize))
-    });
+    let with_bytes = tokens
+        .map(|item| item.map(|(token, span)| (token, span.start_offset as usize..span.end_offset as usize)));
     with_bytes.collect::<Result<_, Error>>().ok()
 }

@@ -82,7 +82,8 @@ impl Tracker {
         };
         let own = self.messages.get(first..).unwrap_or_default();
         // The engine compares by pointer first, so this is cheap for the messages themselves.
-        let is_own = list.try_iter().is_ok_and(|mut items| own.iter().all(|own| items.next().as_ref() == Some(own)));
+        let is_own =
+            list.try_iter().is_ok_and(|mut items| own.iter().all(|own| items.next().as_ref() == Some(own)));
         match is_own {
             true => Value::from_object(WatchedMessages { tracker: self.clone(), first }),
             false => list,

@@ -102,8 +102,6 @@ impl Routed {
     }
 }
 
-}
-
 fn layer(routing: LayerRouting, spans: &[Range<usize>]) -> Layer {
     let d = &routing.decision;
     let gates = Logits::new(&routing.logits, d.num_experts).map(|l| softmax_rows(&l)).unwrap_or_default();
