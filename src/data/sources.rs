@@ -126,8 +126,7 @@ fn whole_path(path: &Path) -> Option<PathBuf> {
     Some(folder.canonicalize().ok()?.join(path.file_name()?))
 }
 
-/// Folders inside the folders that arguments name which hold data files too: nobody reads these, and somebody should
-/// say so.
+/// Folders with data files inside the folders that arguments name. They are not read, so callers warn of them.
 pub fn unread_folders(arguments: &[PathBuf]) -> Vec<PathBuf> {
     let inside = arguments.iter().filter_map(|argument| std::fs::read_dir(argument).ok());
     let inside = inside.flat_map(|entries| entries.flatten().map(|entry| entry.path()));

@@ -4,7 +4,7 @@
 //! CACHE/models--org--name/
 //!   refs/main                              the commit that the branch stood for when it was last fetched
 //!   blobs/ETAG                             contents, by hash; whole and checked
-//!   blobs/ETAG.maskscope.incomplete        a download that broke off; nobody else writes to it
+//!   blobs/ETAG.maskscope.incomplete        a download that broke off; other programs do not use this name
 //!   snapshots/COMMIT/tokenizer.json        → ../../blobs/ETAG
 //! CACHE/.locks/models--org--name/ETAG.lock locked by whoever downloads ETAG, Python included
 //! ```

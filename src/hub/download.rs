@@ -29,7 +29,7 @@ const FRUITLESS_ATTEMPTS: u32 = 3;
 const FRUITFUL_BYTES: u64 = 16 * 1024;
 /// A server that sends less than this in the time it may be silent counts as silent.
 const LEAST_BYTES_PER_SILENCE: u64 = 1024;
-/// A file whose size nobody tells may have this many bytes.
+/// Most bytes of a file whose size the server does not tell.
 const UNSIZED_LIMIT: u64 = 1 << 30;
 
 /// Where files of one fetch come from and go to.
