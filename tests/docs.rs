@@ -47,9 +47,10 @@ fn every_cited_page_exists() {
             cited += 1;
             assert!(root().join(&page).is_file(), "{} cites {page}", file.display());
         }
-        // The name is put together so that this file does not cite it.
+        // The name is put together so that this file does not cite it; `inspect/` is another.
         let outside = ["spec", "/"].concat();
-        assert!(!text.contains(&outside), "{} cites a page outside of the repository", file.display());
+        let cites = text.match_indices(&outside).any(|(at, _)| !text[..at].ends_with(char::is_alphabetic));
+        assert!(!cites, "{} cites a page outside of the repository", file.display());
     }
     assert!(cited > 5, "{cited} citations were found");
 }
@@ -106,5 +107,29 @@ fn the_table_of_checks_is_the_programs_own() {
         std::fs::write(path, format!("{before}{BEGIN}{wanted}{END}{after}")).expect("the page is written");
     } else {
         assert_eq!(table, wanted, "run MASKSCOPE_BLESS=1 cargo test --test docs");
+    }
+}
+
+/// Where CONTRIBUTING.md sends people: an example of each kind, and the registry with a line for it.
+#[test]
+fn registries_are_where_the_guide_says() {
+    let read =
+        |path: &str| std::fs::read_to_string(root().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"));
+    let guide = read("CONTRIBUTING.md");
+    // Registry, its name, the folder of the files, and the line of one of them.
+    let kinds = [
+        ("src/labels/rule.rs", "registry!", "src/labels/rules", "phi_count"),
+        ("src/diagnose/checks/mod.rs", "CHECKS", "src/diagnose/checks", "ends_on_user"),
+        ("src/diagnose/chat/checks/mod.rs", "CHAT_CHECKS", "src/diagnose/chat/checks", "generation_tag"),
+        ("src/app/screen.rs", "with_screens!", "src/app/screens", "lengths"),
+        ("src/app/screen.rs", "with_screens!", "src/ui/screens", "lengths"),
+        ("src/tokenizer/classes/mod.rs", "CLASSES", "src/tokenizer/classes", "bloom"),
+    ];
+    for (registry, name, folder, file) in kinds {
+        assert!(guide.contains(&format!("`{name}` of `{registry}`")), "the guide names {name} of {registry}");
+        let text = read(registry);
+        let list = text.split_once(name.trim_end_matches('!')).expect("the registry").1;
+        assert!(list.contains(file), "{registry} has a line for {file}");
+        assert!(root().join(format!("{folder}/{file}.rs")).is_file(), "{folder}/{file}.rs");
     }
 }

@@ -3,9 +3,8 @@
 use std::borrow::Cow;
 
 use super::options::PromptOptions;
-use super::rules::mpt::MptRule;
-use super::rules::{RuleInput, llama_2, mpt, plain, v0};
-use super::{Inspection, Labelled, PythonError, Rule, RuleChoice, multimodal};
+use super::rules::{Counting, RuleInput, plain, v0};
+use super::{Inspection, Labelled, PythonError, RuleChoice, multimodal};
 use crate::chat::{Prompt, PromptLayout, Sample, Template, Turn, build_messages, speaker_prompt};
 use crate::tokenizer::Tokenizer;
 
@@ -18,37 +17,26 @@ pub fn inspect(
     sample: &Sample,
 ) -> Inspection {
     let rule = rule.into();
-    inspection(template, options, sample, rule.name(), |turns, prompt_out| match rule {
-        RuleChoice::Named(Rule::Plain) => {
+    let input =
+        |prompt: &str| RuleInput { tokenizer, template, options, prompt, has_image: sample.has_image };
+    inspection(template, options, sample, rule.name(), |turns, prompt_out| match rule.counting() {
+        Counting::Caption => {
             let prompt = prompt_out.insert(plain::prompt(template, turns)?);
             plain::label(tokenizer, &prompt.text)
         }
-        RuleChoice::Named(Rule::V0) => {
+        Counting::Turns => {
             let prompt = prompt_out.insert(speaker_prompt(template, turns));
-            let has_image = sample.has_image;
-            let input = RuleInput { tokenizer, template, options, prompt: &prompt.text, has_image };
-            v0::label(input, &prompt.layout, turns)
+            v0::label(input(&prompt.text), &prompt.layout, turns)
         }
-        rule => {
+        Counting::Two(two) => {
             let prompt = prompt_out.insert(template.prompt(&build_messages(turns)?)?);
-            let has_image = sample.has_image;
-            let input = RuleInput { tokenizer, template, options, prompt: &prompt.text, has_image };
-            counted(rule, input)
+            two.label(input(&prompt.text))
+        }
+        Counting::Rounds(rounds) => {
+            let prompt = prompt_out.insert(template.prompt(&build_messages(turns)?)?);
+            (rounds.label)(input(&prompt.text))
         }
     })
-}
-
-/// A rule that counts rounds of the template's own prompt.
-fn counted(rule: RuleChoice, input: RuleInput<'_>) -> Result<Labelled, PythonError> {
-    match rule {
-        RuleChoice::Named(Rule::Llama2) => llama_2::label(input),
-        RuleChoice::Named(Rule::Mpt) => mpt::label(MptRule::MoeLlava, input),
-        RuleChoice::Named(Rule::LlavaMpt) => mpt::label(MptRule::Llava, input),
-        rule => match rule.two() {
-            Some(two) => two.label(input),
-            None => Err(PythonError::new("NotImplementedError", rule.name())),
-        },
-    }
 }
 
 /// Runs `label` on the turns with images where the training code puts them. It leaves the prompt behind, which is

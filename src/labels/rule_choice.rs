@@ -1,6 +1,7 @@
 //! The rule of a set-up: one of the training code's, or one with numbers of one's own.
 
 use super::rule::Rule;
+use super::rules::Counting;
 use super::rules::two::TwoRule;
 use crate::chat::Template;
 
@@ -28,9 +29,17 @@ impl RuleChoice {
 
     /// The numbers of a two-separator rule; `None` for rules of another family.
     pub fn two(self) -> Option<TwoRule> {
+        match self.counting() {
+            Counting::Two(two) => Some(two),
+            Counting::Rounds(_) | Counting::Caption | Counting::Turns => None,
+        }
+    }
+
+    /// How it comes to labels.
+    pub fn counting(self) -> Counting {
         match self {
-            Self::Named(rule) => TwoRule::of(rule),
-            Self::Custom(two) => Some(two),
+            Self::Named(rule) => rule.facts().counting,
+            Self::Custom(two) => Counting::Two(two),
         }
     }
 
@@ -41,10 +50,6 @@ impl RuleChoice {
 
     /// The text that must stand exactly once in a round, between instruction and answer.
     pub fn answer_mark(self, template: &Template) -> String {
-        match self {
-            Self::Named(rule) => rule.answer_mark(template),
-            // Numbers of one's own are of a two-separator rule, as v1 is.
-            Self::Custom(_) => Rule::V1.answer_mark(template),
-        }
+        self.counting().answer_mark(template)
     }
 }

@@ -4,8 +4,8 @@ use std::io::Write;
 
 use serde::Serialize;
 
+use super::glyphs::token_glyphs;
 use super::paint::Meaning;
-use super::sample::token_glyphs;
 use super::{Paint, table};
 use crate::diagnose::{CompareTotals, Comparison, Part, Stretch};
 use crate::labels::{IGNORE_INDEX, Inspection};

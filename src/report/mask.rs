@@ -1,10 +1,9 @@
 //! The tokens of a sample with what the loss makes of each, as glyphs: for pages and pictures, and for a scan's examples.
 
+use super::glyphs::token_glyphs;
 use crate::labels::{IGNORE_INDEX, Inspection, Labelled};
 use crate::scan::{Look, Mask, Stretch};
 use crate::setup::Setup;
-
-use super::token_glyphs;
 
 /// Tokens of an example that are shown: as many from the beginning as from the end.
 const SHOWN: usize = 400;

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use super::glyphs::token_glyphs;
 use super::mask::{look_at, state_text};
 use super::paint::Meaning;
 use super::{Paint, aligned_lines};
@@ -10,7 +11,7 @@ use crate::diagnose::{PairedRound, align_tokens, alignment_line};
 use crate::labels::{IGNORE_INDEX, IMAGE_TOKEN_INDEX, Inspection, Labelled, LoopEnd, Segment, SegmentKind};
 use crate::scan::Look;
 use crate::setup::Setup;
-use crate::text::{self, Spaces};
+use crate::text;
 use crate::tokenizer::{Encoding, Role, TokenId, Tokenizer};
 
 /// A masked stretch longer than this is folded to its ends.
@@ -134,24 +135,6 @@ fn segment_text(setup: &Setup, labelled: &Labelled, segment: &Segment, paint: Pa
         }
         _ => show(&all),
     }
-}
-
-/// A token as glyphs: what it adds to the text, special ones in ⟨⟩, an image's place in ⟦⟧.
-pub fn token_glyphs(tokenizer: &Tokenizer, id: i64) -> String {
-    if id == IMAGE_TOKEN_INDEX {
-        return "⟦image⟧".to_string();
-    }
-    let known = TokenId::try_from(id).ok().and_then(|id| Some((id, tokenizer.token_bytes(id)?)));
-    match known {
-        None => format!("⟨no token {id}⟩"),
-        Some((id, bytes)) if tokenizer.is_special(id) => format!("⟨{}⟩", glyph_text(&bytes)),
-        Some((_, bytes)) => glyph_text(&bytes),
-    }
-}
-
-/// Bytes as visible glyphs, spaces too.
-pub fn glyph_text(bytes: &[u8]) -> String {
-    text::glyphs_of_bytes(bytes, Spaces::Shown).into_iter().map(|glyph| glyph.text).collect()
 }
 
 /// Why the loop over the rounds ended before the prompt did.

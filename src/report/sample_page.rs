@@ -2,9 +2,10 @@
 
 use maud::{Markup, html};
 
+use super::glyphs::token_glyphs;
 use super::mask::{look_at, state_text};
 use super::page::{Visible, legend, page};
-use super::sample::{length_lines, segment_heading, stop_line, token_glyphs};
+use super::sample::{length_lines, segment_heading, stop_line};
 use super::svg::{Run, picture};
 use crate::labels::{IMAGE_TOKEN_INDEX, Inspection, Labelled, Segment};
 use crate::scan::Look;

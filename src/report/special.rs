@@ -2,8 +2,8 @@
 
 use std::io::Write;
 
+use super::glyphs::glyph_text;
 use super::paint::Meaning;
-use super::sample::glyph_text;
 use super::{Paint, table};
 use crate::diagnose::{TokenReport, TokenVerdict, token_report};
 use crate::setup::{OverrideEffect, Setup};

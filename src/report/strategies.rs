@@ -4,9 +4,10 @@ use std::io::Write;
 
 use serde::Serialize;
 
+use super::glyphs::token_glyphs;
 use super::json::NoteJson;
 use super::paint::Meaning;
-use super::{Paint, token_glyphs};
+use super::paint::Paint;
 use crate::masks::MaskError;
 use crate::masks::compare::{StrategyComparison, StrategyDifference, StripEnd};
 use crate::text;

@@ -1,10 +1,24 @@
-//! The label rules, one family a file. Each reproduces what the training code does, bugs included.
+//! The label rules, one a file, and what they share. Each reproduces what the training code does, bugs included.
+//! Their registry is in [`super::Rule`].
 
+mod arithmetic;
+pub mod doc_qwen_phi;
+pub mod doc_stablelm;
 pub mod llama_2;
+pub mod llava_mpt;
+pub mod llava_v1;
 pub mod mpt;
+pub mod openchat;
+pub mod phi;
+pub mod phi_count;
 pub mod plain;
+mod rule_facts;
 pub mod two;
 pub mod v0;
+pub mod v1;
+
+pub use arithmetic::Arithmetic;
+pub use rule_facts::{Counting, RoundRule, RuleFacts, TrainingCode};
 
 use std::ops::Range;
 
