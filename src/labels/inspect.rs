@@ -17,8 +17,7 @@ pub fn inspect(
     sample: &Sample,
 ) -> Inspection {
     let rule = rule.into();
-    let input =
-        |prompt: &str| RuleInput { tokenizer, template, options, prompt, has_image: sample.has_image };
+    let has_image = sample.has_image;
     inspection(template, options, sample, rule.name(), |turns, prompt_out| match rule.counting() {
         Counting::Caption => {
             let prompt = prompt_out.insert(plain::prompt(template, turns)?);
@@ -26,15 +25,20 @@ pub fn inspect(
         }
         Counting::Turns => {
             let prompt = prompt_out.insert(speaker_prompt(template, turns));
-            v0::label(input(&prompt.text), &prompt.layout, turns)
+            let prompt_text = &prompt.text;
+            v0::label(
+                RuleInput { tokenizer, template, options, prompt: prompt_text, has_image },
+                &prompt.layout,
+                turns,
+            )
         }
         Counting::Two(two) => {
             let prompt = prompt_out.insert(template.prompt(&build_messages(turns)?)?);
-            two.label(input(&prompt.text))
+            two.label(RuleInput { tokenizer, template, options, prompt: &prompt.text, has_image })
         }
         Counting::Rounds(rounds) => {
             let prompt = prompt_out.insert(template.prompt(&build_messages(turns)?)?);
-            (rounds.label)(input(&prompt.text))
+            (rounds.label)(RuleInput { tokenizer, template, options, prompt: &prompt.text, has_image })
         }
     })
 }

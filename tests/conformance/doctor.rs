@@ -12,7 +12,6 @@ use maskscope::labels::{Inspection, PromptOptions, Rule};
 use maskscope::setup::{LlavaSetup, Setup, apply};
 use maskscope::tokenizer::Tokenizer;
 use rayon::prelude::*;
-use serde_json::Value;
 
 use crate::doctor_table::expected;
 use crate::labels::{load_for, overrides};
