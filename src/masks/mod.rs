@@ -41,6 +41,7 @@ mod strategy;
 mod tests;
 pub mod torchtune;
 pub mod trl_collator;
+pub mod trainers;
 mod turns;
 pub mod unsloth;
 
