@@ -56,6 +56,9 @@ pub trait Encoder: Sync {
     fn ids(&self, text: &str) -> Result<Vec<TokenId>> {
         Ok(self.encode(text, false)?.ids)
     }
+
+    /// Ids of a text in which no added token is looked for, as tiktoken's `encode_ordinary` gives them.
+    fn ordinary_ids(&self, text: &str) -> Result<Vec<TokenId>>;
 }
 
 impl Encoder for Tokenizer {

@@ -3,7 +3,11 @@
 //! Works on any folder of that layout: files are listed, options are read from the records, and every key of a record
 //! is compared. A file of a trainer that no test here runs fails [`every_file_is_run`] unless [`SKIPPED`] says why.
 
+mod nanochat;
 mod openrlhf;
+mod renderers;
+mod swift;
+mod torchtune;
 mod trl;
 mod verl;
 
@@ -22,7 +26,7 @@ use crate::chat::records::json_lines;
 use crate::chat::tokenizer::{TestTokenizer, Tokenizers};
 
 /// First parts of the names of files that a test here runs.
-const RUN: &[&str] = &["trl.sft.", "trl.dpo.", "trl.pack.", "verl.multiturn.", "openrlhf.sft.", "openrlhf.dpo."];
+const RUN: &[&str] = &["trl.sft.", "trl.dpo.", "trl.pack.", "verl.multiturn.", "openrlhf.sft.", "openrlhf.dpo.", "swift.", "torchtune.sft.", "nanochat.render.", "renderers."];
 
 /// Files that no test runs, with the reason.
 const SKIPPED: &[(&str, &str)] = &[];
@@ -70,12 +74,16 @@ impl Goldens {
         row
     }
 
-    fn template(&self, name: &str) -> Rc<ChatTemplate> {
+    /// The template of a file; none for a trainer's own format, which has a name alone.
+    fn template(&self, name: &str) -> Option<Rc<ChatTemplate>> {
+        if name.contains(':') || name == "nanochat" {
+            return None;
+        }
         let compile = || {
             let path = self.root.join(format!("golden/chat/templates/{name}.jinja"));
             Rc::new(ChatTemplate::new(name, &crate::read_text(&path), clock()).unwrap())
         };
-        self.templates.borrow_mut().entry(name.into()).or_insert_with(compile).clone()
+        Some(self.templates.borrow_mut().entry(name.into()).or_insert_with(compile).clone())
     }
 }
 
@@ -87,6 +95,8 @@ fn file_name(path: &Path) -> String {
 pub struct Case<'a> {
     pub goldens: &'a Goldens,
     pub record: &'a Value,
+    /// The file's name up to its first three points: trainer, variant, template or tokenizer.
+    pub file: Vec<String>,
     pub tokenizer: &'a TestTokenizer,
     pub template: Option<&'a ChatTemplate>,
 }
@@ -106,15 +116,7 @@ impl Case<'_> {
 
     /// The row as a conversation: prompt and completion are put together.
     pub fn messages_row(&self) -> Map<String, Value> {
-        let mut row = self.row();
-        if let (Some(Value::Array(prompt)), Some(Value::Array(completion))) =
-            (row.get("prompt").cloned(), row.get("completion").cloned())
-        {
-            row.shift_remove("prompt");
-            row.shift_remove("completion");
-            row.insert("messages".into(), Value::Array([prompt, completion].concat()));
-        }
-        row
+        as_messages(self.row())
     }
 
     pub fn resources(&self) -> Resources<'_> {
@@ -125,6 +127,18 @@ impl Case<'_> {
             clock: clock(),
         }
     }
+}
+
+/// Prompt and completion as one list of messages.
+pub fn as_messages(mut row: Map<String, Value>) -> Map<String, Value> {
+    if let (Some(Value::Array(prompt)), Some(Value::Array(completion))) =
+        (row.get("prompt").cloned(), row.get("completion").cloned())
+    {
+        row.shift_remove("prompt");
+        row.shift_remove("completion");
+        row.insert("messages".into(), Value::Array([prompt, completion].concat()));
+    }
+    row
 }
 
 /// A run of `true` as the goldens write it.
@@ -177,6 +191,21 @@ fn error(error: &MaskError) -> Map<String, Value> {
     Map::from_iter([("error".into(), json!(kind)), ("error_message".into(), json!(message))])
 }
 
+/// Python writes the weights 0 and 0.0; they are the same number.
+fn with_float_weights(record: &Map<String, Value>) -> Map<String, Value> {
+    let value = |(key, value): (&String, &Value)| {
+        let value = match (key.as_str(), value) {
+            ("weights", Value::Array(weights)) => weights.iter().map(|weight| json!(weight.as_f64())).collect(),
+            ("pieces", Value::Array(pieces)) => {
+                pieces.iter().map(|piece| Value::Object(with_float_weights(piece.as_object().unwrap()))).collect()
+            }
+            _ => value.clone(),
+        };
+        (key.clone(), value)
+    };
+    record.iter().map(value).collect()
+}
+
 /// Runs `label` on every record of the files whose name begins with `prefix`; panics where one is not as expected.
 pub fn check(prefix: &str, label: impl Fn(&Case) -> Result<Map<String, Value>, MaskError>) {
     let Some(goldens) = Goldens::open() else { return };
@@ -191,17 +220,17 @@ pub fn check(prefix: &str, label: impl Fn(&Case) -> Result<Map<String, Value>, M
         let mut missed = 0;
         for record in &records {
             let tokenizer = goldens.tokenizers.get(record["tokenizer"].as_str().unwrap());
-            let template = record["template"].as_str().filter(|name| !name.contains(':'));
-            let template = template.map(|name| goldens.template(name));
+            let template = record["template"].as_str().and_then(|name| goldens.template(name));
             let case = Case {
                 goldens: &goldens,
                 record,
+                file: file_name(&path).split('.').map(ToString::to_string).collect(),
                 tokenizer: &tokenizer,
                 template: template.as_deref(),
             };
             let found = label(&case).unwrap_or_else(|e| error(&e));
             let mut differences = Vec::new();
-            let expected = record.as_object().unwrap();
+            let expected = &with_float_weights(record.as_object().unwrap());
             let keys = expected.keys().chain(found.keys().filter(|key| !expected.contains_key(*key)));
             for key in keys.filter(|key| !CONTEXT.contains(&key.as_str())) {
                 let (found, expected) = (found.get(key), expected.get(key));

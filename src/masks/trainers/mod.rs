@@ -13,9 +13,14 @@
 
 pub mod options;
 pub mod python_json;
+pub mod renderers;
 pub mod resources;
 pub mod sequence;
+pub mod arrow;
+pub mod nanochat;
 pub mod openrlhf;
+pub mod swift;
+pub mod torchtune;
 pub mod trl_dpo;
 pub mod trl_packing;
 pub mod trl_sft;

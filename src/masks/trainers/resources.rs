@@ -109,6 +109,14 @@ impl<'a> Resources<'a> {
         Ok(self.encoder.ids(text)?)
     }
 
+    /// ids of a text in which no special token is looked for (tiktoken's `encode_ordinary`, SentencePiece).
+    ///
+    /// # Errors
+    /// As [`Self::ids`].
+    pub fn ordinary_ids(&self, text: &str) -> Result<Vec<TokenId>, MaskError> {
+        Ok(self.encoder.ordinary_ids(text)?)
+    }
+
     /// `tokenizer(text)`, special tokens added.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::resources::RenderCall;
-use super::{PreparedRow, Resources, RowPreparer, TrainingSequence};
+use super::{PreparedRow, Resources, RowPreparer, TrainingSequence, arrow};
 use crate::masks::{MaskError, role};
 use crate::tokenizer::TokenId;
 
@@ -160,9 +160,14 @@ impl<'a> MultiTurnDataset<'a> {
 impl RowPreparer for MultiTurnDataset<'_> {
     fn prepare(&self, row: &Map<String, Value>) -> Result<PreparedRow, MaskError> {
         let options = &self.options;
-        let list = |key: &str| row.get(key).and_then(Value::as_array).map(Vec::as_slice);
-        let messages = list(&options.messages_key).unwrap_or_default();
-        let tools = list(&options.tools_key);
+        // The data set is read from Parquet.
+        let column = |key: &str| row.get(key).map(arrow::round_trip).unwrap_or_default();
+        let (messages, tools) = (column(&options.messages_key), column(&options.tools_key));
+        let messages = messages.as_array().map(Vec::as_slice).unwrap_or_default();
+        if tools.is_string() {
+            return Err(MaskError::python("ValueError", TOOLS_ARE_TEXT));
+        }
+        let tools = tools.as_array().map(Vec::as_slice);
         let thinking = match row.get(&options.enable_thinking_key) {
             Some(flag) => flag.as_bool(),
             None => options.enable_thinking_default,
@@ -186,6 +191,10 @@ impl RowPreparer for MultiTurnDataset<'_> {
         Ok(PreparedRow { notes, ..PreparedRow::one(sequence) })
     }
 }
+
+/// transformers' words for tools that are no list; verl hands a JSON text on as it is.
+const TOOLS_ARE_TEXT: &str = "Tools should either be a JSON schema, or a callable function with type hints and a \
+    docstring suitable for auto-conversion to a schema.";
 
 /// verl's own words.
 const MISMATCH: &str = "MultiTurnSFTDataset apply_chat_template to each turn separately and concat `input_ids` as a whole \

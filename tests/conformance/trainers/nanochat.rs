@@ -1,0 +1,15 @@
+//! nanochat's rendering of conversations.
+
+use maskscope::masks::trainers::nanochat::{NanochatTokenizer, Options};
+use maskscope::masks::trainers::{RowPreparer, TrainerOptions};
+
+use super::{check, result};
+
+#[test]
+fn render() {
+    check("nanochat.render.", |case| {
+        let options = Options::read(case.options()).unwrap();
+        let prepared = NanochatTokenizer::new(case.resources(), options).prepare(&case.messages_row())?;
+        Ok(result(&prepared, case.record, |_, _| {}))
+    });
+}
