@@ -26,6 +26,7 @@ pub mod trl_packing;
 pub mod trl_sft;
 mod trl_templates;
 pub mod verl;
+pub mod xtuner;
 
 pub use options::TrainerOptions;
 pub use resources::Resources;
