@@ -40,8 +40,8 @@ mod strategy;
 #[cfg(test)]
 mod tests;
 pub mod torchtune;
-pub mod trl_collator;
 pub mod trainers;
+pub mod trl_collator;
 mod turns;
 pub mod unsloth;
 

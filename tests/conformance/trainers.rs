@@ -27,7 +27,19 @@ use crate::chat::records::json_lines;
 use crate::chat::tokenizer::{TestTokenizer, Tokenizers};
 
 /// First parts of the names of files that a test here runs.
-const RUN: &[&str] = &["trl.sft.", "trl.dpo.", "trl.pack.", "verl.multiturn.", "openrlhf.sft.", "openrlhf.dpo.", "swift.", "torchtune.sft.", "nanochat.render.", "renderers.", "xtuner.v1."];
+const RUN: &[&str] = &[
+    "trl.sft.",
+    "trl.dpo.",
+    "trl.pack.",
+    "verl.multiturn.",
+    "openrlhf.sft.",
+    "openrlhf.dpo.",
+    "swift.",
+    "torchtune.sft.",
+    "nanochat.render.",
+    "renderers.",
+    "xtuner.v1.",
+];
 
 /// Files that no test runs, with the reason.
 const SKIPPED: &[(&str, &str)] = &[];
@@ -69,7 +81,9 @@ impl Goldens {
         let mut row = self.rows.get(name).unwrap_or_else(|| panic!("no row {name}")).clone();
         row.retain(|_, value| !value.is_null());
         row.remove("kind");
-        if let Some(Value::Object(kwargs)) = row.remove("kwargs") && !kwargs.is_empty() {
+        if let Some(Value::Object(kwargs)) = row.remove("kwargs")
+            && !kwargs.is_empty()
+        {
             row.insert("chat_template_kwargs".into(), Value::Object(kwargs));
         }
         row
@@ -142,6 +156,15 @@ pub fn as_messages(mut row: Map<String, Value>) -> Map<String, Value> {
     row
 }
 
+/// Tools as a list, whatever the row has: so the goldens of trainers that read no JSON text were made.
+pub fn with_listed_tools(mut row: Map<String, Value>) -> Map<String, Value> {
+    if let Some(Value::String(text)) = row.get("tools") {
+        let tools = serde_json::from_str(text).unwrap();
+        row.insert("tools".into(), tools);
+    }
+    row
+}
+
 /// A run of `true` as the goldens write it.
 pub fn spans(flags: &[bool]) -> Value {
     runs(flags).iter().map(|span| json!([span.start, span.end])).collect()
@@ -196,10 +219,13 @@ fn error(error: &MaskError) -> Map<String, Value> {
 fn with_float_weights(record: &Map<String, Value>) -> Map<String, Value> {
     let value = |(key, value): (&String, &Value)| {
         let value = match (key.as_str(), value) {
-            ("weights", Value::Array(weights)) => weights.iter().map(|weight| json!(weight.as_f64())).collect(),
-            ("pieces", Value::Array(pieces)) => {
-                pieces.iter().map(|piece| Value::Object(with_float_weights(piece.as_object().unwrap()))).collect()
+            ("weights", Value::Array(weights)) => {
+                weights.iter().map(|weight| json!(weight.as_f64())).collect()
             }
+            ("pieces", Value::Array(pieces)) => pieces
+                .iter()
+                .map(|piece| Value::Object(with_float_weights(piece.as_object().unwrap())))
+                .collect(),
             _ => value.clone(),
         };
         (key.clone(), value)
@@ -248,7 +274,12 @@ pub fn check(prefix: &str, label: impl Fn(&Case) -> Result<Map<String, Value>, M
                 missed += 1;
                 if shown.len() < most {
                     let options = &record["options"];
-                    shown.push(format!("{} {} {options}{}", file_name(&path), record["row"], differences.concat()));
+                    shown.push(format!(
+                        "{} {} {options}{}",
+                        file_name(&path),
+                        record["row"],
+                        differences.concat()
+                    ));
                 }
             }
         }

@@ -11,14 +11,15 @@
 //! What a trainer works out once per data set (a template swap, probes of the template) happens in `construct`, so an
 //! error there is an error of the whole run.
 
+pub mod arrow;
+pub mod columns;
+pub mod nanochat;
+pub mod openrlhf;
 pub mod options;
 pub mod python_json;
 pub mod renderers;
 pub mod resources;
 pub mod sequence;
-pub mod arrow;
-pub mod nanochat;
-pub mod openrlhf;
 pub mod swift;
 pub mod torchtune;
 pub mod trl_dpo;

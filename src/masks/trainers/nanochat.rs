@@ -40,7 +40,9 @@ impl<'a> NanochatTokenizer<'a> {
     fn special(&self, name: &str) -> Result<TokenId, MaskError> {
         let token = format!("<|{name}|>");
         let id = self.resources.encoder.token_to_id(&token);
-        id.ok_or_else(|| MaskError::Unfit(format!("nanochat needs {token}, which the vocabulary does not have")))
+        id.ok_or_else(|| {
+            MaskError::Unfit(format!("nanochat needs {token}, which the vocabulary does not have"))
+        })
     }
 
     fn answer(&self, sequence: &mut TrainingSequence, content: &Value) -> Result<(), MaskError> {
@@ -52,7 +54,10 @@ impl<'a> NanochatTokenizer<'a> {
             Value::Array(parts) => parts,
             other => {
                 let kind = super::python_json::type_name(other);
-                return Err(MaskError::python("ValueError", format!("Unknown content type: <class '{kind}'>")));
+                return Err(MaskError::python(
+                    "ValueError",
+                    format!("Unknown content type: <class '{kind}'>"),
+                ));
             }
         };
         for part in parts {

@@ -7,8 +7,8 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::columns::{concatenated, texts};
 use super::resources::RenderCall;
-use super::trl_sft::{concatenated, texts};
 use super::{PreparedRow, Resources, RowPreparer, Side, TrainingSequence};
 use crate::masks::{MaskError, role};
 use crate::tokenizer::TokenId;
@@ -184,7 +184,9 @@ impl RowPreparer for SftDataset<'_> {
         let options = &self.options;
         let joined;
         let mut row = row;
-        if options.multiturn && let Some(key) = &options.output_key {
+        if options.multiturn
+            && let Some(key) = &options.output_key
+        {
             let mut moved = row.clone();
             // The emptied column is read again below, where Python fails on it.
             let output = moved.insert(key.clone(), Value::Null).unwrap_or_default();
@@ -210,7 +212,10 @@ impl RowPreparer for SftDataset<'_> {
             let reason = match (prompt.is_empty(), response.is_empty()) {
                 (true, _) => "the prompt is empty".to_string(),
                 (_, true) => "the answer is empty".to_string(),
-                _ => format!("the prompt's {prompt_len} tokens leave no room in max_length {}", options.max_length),
+                _ => format!(
+                    "the prompt's {prompt_len} tokens leave no room in max_length {}",
+                    options.max_length
+                ),
             };
             return Ok(PreparedRow::dropped(reason));
         }

@@ -150,6 +150,18 @@ pub fn repr(value: &Value) -> String {
     }
 }
 
+/// Python's `bool(value)`.
+pub fn truthy(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(flag) => *flag,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(fields) => !fields.is_empty(),
+    }
+}
+
 /// `type(value).__name__`.
 pub fn type_name(value: &Value) -> &'static str {
     match value {
@@ -175,7 +187,10 @@ mod tests {
             dumps(&value, Style::DEFAULT),
             r#"{"a": [1, 0.5, 1e-07, 2.0, 1e+16], "\u00e9": "\ud83c\udf4e\n", "e": {}, "n": null}"#
         );
-        assert_eq!(dumps(&json!([1, {"k": "é"}]), Style::UNICODE_INDENT_4), "[\n    1,\n    {\n        \"k\": \"é\"\n    }\n]");
+        assert_eq!(
+            dumps(&json!([1, {"k": "é"}]), Style::UNICODE_INDENT_4),
+            "[\n    1,\n    {\n        \"k\": \"é\"\n    }\n]"
+        );
         assert_eq!(repr(&json!({"a": [true, null, "it's"]})), r#"{'a': [True, None, "it's"]}"#);
     }
 }

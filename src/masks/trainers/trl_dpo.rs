@@ -6,7 +6,8 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::trl_sft::{RowCall, TruncationMode, common_prefix, concatenated, is_conversational, list, texts};
+use super::columns::{concatenated, list, texts};
+use super::trl_sft::{RowCall, TruncationMode, common_prefix, is_conversational};
 use super::{PreparedRow, Resources, RowPreparer, Side, TrainingSequence};
 use crate::masks::MaskError;
 use crate::tokenizer::TokenId;
@@ -41,9 +42,8 @@ impl<'a> DpoTrainer<'a> {
     /// The ids of the prompt, and of the prompt with each side.
     fn tokenize(&self, row: &Map<String, Value>) -> Result<[Vec<TokenId>; 3], MaskError> {
         let resources = &self.resources;
-        let column = |key: &str| {
-            row.get(key).ok_or_else(|| MaskError::python("KeyError", format!("'{key}'")))
-        };
+        let column =
+            |key: &str| row.get(key).ok_or_else(|| MaskError::python("KeyError", format!("'{key}'")));
         let (prompt, chosen, rejected) = (column("prompt")?, column("chosen")?, column("rejected")?);
         if is_conversational(row) {
             let call = RowCall::new(resources, None, row)?;
@@ -71,7 +71,8 @@ impl RowPreparer for DpoTrainer<'_> {
         let [prompt, chosen, rejected] = self.tokenize(&row)?;
         let prompt_len = common_prefix(&prompt, &chosen).min(common_prefix(&prompt, &rejected));
         let Options { max_length, truncation_mode } = self.options;
-        let full = max_length.filter(|max| truncation_mode == TruncationMode::KeepStart && prompt_len >= *max);
+        let full =
+            max_length.filter(|max| truncation_mode == TruncationMode::KeepStart && prompt_len >= *max);
         if let Some(max) = full {
             let reason = format!("the prompt alone ({prompt_len} tokens) fills max_length {max}");
             return Ok(PreparedRow::dropped(reason));

@@ -6,6 +6,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::columns::{concatenated, list, texts};
 use super::resources::RenderCall;
 use super::trl_templates::training_template;
 use super::{PreparedRow, Resources, RowPreparer, TrainingSequence};
@@ -213,7 +214,8 @@ impl RowPreparer for SftTrainer<'_> {
         let before = sequence.input_ids.len();
         self.options.truncation_mode.cut(&mut sequence, max_length);
         if !sequence.targets.contains(&true) {
-            let reason = format!("no label is left within max_length {max_length} (the row has {before} tokens)");
+            let reason =
+                format!("no label is left within max_length {max_length} (the row has {before} tokens)");
             return Ok(PreparedRow::dropped(reason));
         }
         Ok(PreparedRow::one(sequence))
@@ -248,9 +250,8 @@ impl<'r> RowCall<'r> {
         row: &Map<String, Value>,
     ) -> Result<Self, MaskError> {
         let mut tools = match row.get("tools") {
-            Some(Value::String(text)) => serde_json::from_str(text).map_err(|error| {
-                MaskError::python("JSONDecodeError", format!("tools: {error}"))
-            })?,
+            Some(Value::String(text)) => serde_json::from_str(text)
+                .map_err(|error| MaskError::python("JSONDecodeError", format!("tools: {error}")))?,
             Some(tools) => tools.clone(),
             None => Value::Null,
         };
@@ -285,34 +286,6 @@ impl<'r> RowCall<'r> {
     pub(super) fn prompt<'c>(&'c self, messages: &'c [Value]) -> RenderCall<'c> {
         RenderCall { add_generation_prompt: true, ..self.whole(messages) }
     }
-}
-
-/// The items of a list; nothing for another value.
-pub(super) fn list(value: Option<&Value>) -> &[Value] {
-    value.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
-}
-
-/// `prompt + completion` of two lists of messages.
-pub(super) fn concatenated(prompt: &Value, completion: &Value) -> Result<Vec<Value>, MaskError> {
-    match (prompt, completion) {
-        (Value::Array(prompt), Value::Array(completion)) => Ok([prompt.as_slice(), completion].concat()),
-        (Value::Array(_), other) => Err(cannot_concatenate("list", other)),
-        (_, other) => Err(cannot_concatenate("str", other)),
-    }
-}
-
-/// Two texts that Python adds to each other.
-pub(super) fn texts<'t>(prompt: &'t Value, completion: &'t Value) -> Result<(&'t str, &'t str), MaskError> {
-    match (prompt, completion) {
-        (Value::String(prompt), Value::String(completion)) => Ok((prompt, completion)),
-        (Value::String(_), other) => Err(cannot_concatenate("str", other)),
-        (other, _) => Err(cannot_concatenate("str", other)),
-    }
-}
-
-fn cannot_concatenate(kind: &str, other: &Value) -> MaskError {
-    let other = super::python_json::type_name(other);
-    MaskError::python("TypeError", format!("can only concatenate {kind} (not \"{other}\") to {kind}"))
 }
 
 /// Number of leading tokens that two sequences share.

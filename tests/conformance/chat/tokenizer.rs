@@ -1,10 +1,10 @@
 //! The tokenizers of golden/chat, made as its `recipe_*.json` say.
 
 use std::cell::RefCell;
-use std::sync::OnceLock;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::OnceLock;
 
 use maskscope::masks::encoder::{Encoded, Encoder};
 use serde_json::{Map, Value, json};
@@ -163,11 +163,9 @@ impl Encoder for TestTokenizer {
     }
 
     fn ordinary_ids(&self, text: &str) -> maskscope::Result<Vec<u32>> {
-        let ordinary = self.ordinary.get_or_init(|| {
-            without_added_tokens(serde_json::from_str(&self.json()).unwrap())
-        });
-        let encoding =
-            ordinary.encode(text, false).map_err(|e| maskscope::Error::Encode(e.to_string()))?;
+        let ordinary =
+            self.ordinary.get_or_init(|| without_added_tokens(serde_json::from_str(&self.json()).unwrap()));
+        let encoding = ordinary.encode(text, false).map_err(|e| maskscope::Error::Encode(e.to_string()))?;
         Ok(encoding.get_ids().to_vec())
     }
 

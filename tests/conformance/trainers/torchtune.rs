@@ -26,7 +26,11 @@ fn options(case: &Case) -> Options {
     Options::read(&options).unwrap()
 }
 
-fn packs(case: &Case, dataset: &TorchtuneDataset, padding_idx: u32) -> Result<Vec<TrainingSequence>, MaskError> {
+fn packs(
+    case: &Case,
+    dataset: &TorchtuneDataset,
+    padding_idx: u32,
+) -> Result<Vec<TrainingSequence>, MaskError> {
     let mut samples = Vec::new();
     for row in case.record["rows"].as_array().unwrap() {
         samples.extend(dataset.prepare(&as_messages(case.goldens.row(row.as_str().unwrap())))?.sequences);

@@ -1,8 +1,8 @@
 //! TRL's SFT and preference paths, and its packing.
 
+use maskscope::masks::MaskError;
 use maskscope::masks::trainers::trl_packing::{Pack, pack};
 use maskscope::masks::trainers::{Resources, RowPreparer, TrainerOptions, trl_dpo, trl_sft};
-use maskscope::masks::MaskError;
 use serde_json::{Map, Value, json};
 
 use super::{Case, check, result, spans};
@@ -55,8 +55,12 @@ fn dpo() {
 
 fn packs(case: &Case, resources: Resources) -> Result<Vec<Pack>, MaskError> {
     let options = trl_sft::Options::read(case.options()).unwrap();
-    let rows: Vec<Map<String, Value>> =
-        case.record["rows"].as_array().unwrap().iter().map(|row| case.goldens.row(row.as_str().unwrap())).collect();
+    let rows: Vec<Map<String, Value>> = case.record["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| case.goldens.row(row.as_str().unwrap()))
+        .collect();
     let trainer = trl_sft::SftTrainer::new(resources, options.clone(), &rows[0])?;
     let sequences = rows.iter().map(|row| trainer.tokenize(row)).collect::<Result<Vec<_>, _>>()?;
     pack(&sequences, options.max_length, options.packing_strategy)

@@ -3,7 +3,7 @@
 use maskscope::masks::trainers::{RowPreparer, TrainerOptions, verl};
 use serde_json::json;
 
-use super::{check, result};
+use super::{check, result, with_listed_tools};
 
 #[test]
 fn multiturn() {
@@ -18,12 +18,7 @@ fn multiturn() {
             Ok(dataset) => dataset,
             Err(error) => return Ok(failed(&error, "__init__")),
         };
-        let mut row = case.messages_row();
-        // The goldens' data sets hold tools as lists, whatever the row has.
-        if let Some(text) = row.get("tools").and_then(|tools| tools.as_str()) {
-            let tools = serde_json::from_str(text).unwrap();
-            row.insert("tools".into(), tools);
-        }
+        let mut row = with_listed_tools(case.messages_row());
         if let Some(kwargs) = row.remove("chat_template_kwargs") {
             row.extend(kwargs.as_object().unwrap().clone());
         }

@@ -6,8 +6,7 @@ use super::qwen3::neighbours;
 use super::rendered::{ANSWER, BODY, Rendered, SCAFFOLD, Writer};
 use super::xml_calls::function_of;
 use crate::masks::trainers::Resources;
-use crate::masks::trainers::python_json::{Style, dumps, str_of};
-use crate::masks::trainers::swift::inputs::truthy;
+use crate::masks::trainers::python_json::{Style, dumps, str_of, truthy};
 use crate::masks::{MaskError, role};
 
 pub(super) const TOKENS: [&str; 13] = [
@@ -57,7 +56,11 @@ fn answer_text(message: &Value, reasons: bool) -> String {
 }
 
 /// Renders a conversation.
-pub(super) fn render(resources: &Resources, messages: &[Value], reasons: bool) -> Result<Rendered, MaskError> {
+pub(super) fn render(
+    resources: &Resources,
+    messages: &[Value],
+    reasons: bool,
+) -> Result<Rendered, MaskError> {
     let mut out = Writer::new(resources);
     out.special("<｜begin▁of▁sentence｜>", None, SCAFFOLD);
     let systems = messages.iter().take_while(|message| role(message) == "system").count();

@@ -19,8 +19,7 @@ pub(super) const TOKENS: [&str; 6] = [
 ];
 
 /// How a call is to be written.
-const CALL_FORMAT: &str =
-    "Respond in the format {\"name\": function name, \"parameters\": dictionary of argument name and its value}.Do not \
+const CALL_FORMAT: &str = "Respond in the format {\"name\": function name, \"parameters\": dictionary of argument name and its value}.Do not \
      use variables.\n\n";
 
 fn text_of(message: &Value) -> Result<String, MaskError> {

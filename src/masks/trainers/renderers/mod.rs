@@ -21,8 +21,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use self::rendered::Rendered;
-use crate::masks::{MaskError, role};
 use crate::masks::trainers::{PreparedRow, Resources, RowPreparer, TrainingSequence};
+use crate::masks::{MaskError, role};
 use crate::tokenizer::TokenId;
 
 /// A renderer's configuration, and the arguments of `build_training_sample`.
@@ -35,6 +35,8 @@ pub struct Options {
     pub thinking_retention: Option<String>,
     pub date_string: Option<String>,
     pub tools_in_user_message: Option<bool>,
+    /// Numbers images, of which a text has none.
+    pub add_vision_id: Option<bool>,
     /// Only messages of this role are supervised.
     pub role_to_mask: Option<String>,
     /// Roles whose contents are supervised, without what stands around them.
@@ -141,7 +143,9 @@ impl<'a> Renderer<'a> {
         }
         let thinking = self.options.enable_thinking.unwrap_or(true);
         match self.options.template {
-            Name::Default => template::render(&self.resources, messages, tools, &self.options.template_kwargs),
+            Name::Default => {
+                template::render(&self.resources, messages, tools, &self.options.template_kwargs)
+            }
             Name::Qwen3 => qwen3::render(&self.resources, messages, tools, thinking),
             Name::Qwen35 => qwen35::render(&self.resources, messages, tools, thinking),
             Name::PrimeQwen3 => prime_qwen3::render(&self.resources, messages, tools),
@@ -158,9 +162,8 @@ impl<'a> Renderer<'a> {
     /// `build_training_sample`: the loss mask of a rendering.
     fn sample(&self, messages: &[Value], rendered: Rendered) -> Result<TrainingSequence, MaskError> {
         let options = &self.options;
-        let in_role = |message: &Value| {
-            options.role_to_mask.as_deref().is_none_or(|wanted| role(message) == wanted)
-        };
+        let in_role =
+            |message: &Value| options.role_to_mask.as_deref().is_none_or(|wanted| role(message) == wanted);
         let has_sampled = rendered.sampled.len() == rendered.ids.len();
         let has_content = rendered.content.len() == rendered.ids.len();
         if options.role_to_mask.is_none() && !has_sampled {

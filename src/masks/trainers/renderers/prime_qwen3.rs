@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::rendered::{ANSWER, BODY, Rendered, SCAFFOLD, Writer};
 use super::xml_calls::{INSTRUCTIONS, argument_text, parameter, parsed};
 use crate::masks::trainers::Resources;
-use crate::masks::trainers::python_json::str_of;
+use crate::masks::trainers::python_json::{str_of, truthy};
 use crate::masks::{MaskError, role};
 use crate::python::is_python_space;
 
@@ -29,9 +29,7 @@ fn text_of(message: &Value) -> Result<&str, MaskError> {
     match message.get("content") {
         None | Some(Value::Null) => Ok(""),
         Some(Value::String(text)) => Ok(text),
-        _ => {
-            Err(MaskError::python("TypeError", "PrimeQwen3Renderer only supports string message content."))
-        }
+        _ => Err(MaskError::python("TypeError", "PrimeQwen3Renderer only supports string message content.")),
     }
 }
 
@@ -62,7 +60,9 @@ pub(super) fn render(
     let start = usize::from(first.is_some());
     for (index, message) in messages.iter().enumerate().skip(start) {
         match role(message) {
-            "assistant" if message.get("tool_calls").and_then(Value::as_array).is_some_and(|c| !c.is_empty()) => {
+            "assistant"
+                if message.get("tool_calls").and_then(Value::as_array).is_some_and(|c| !c.is_empty()) =>
+            {
                 calls(&mut out, message, index)?;
             }
             "assistant" => answer(&mut out, message, index)?,
@@ -101,7 +101,7 @@ fn answer(out: &mut Writer, message: &Value, index: usize) -> Result<(), MaskErr
         Some(reasoning) => {
             out.text("assistant\n", owner, SCAFFOLD)?;
             out.special("<think>", owner, ANSWER);
-            if super::super::swift::inputs::truthy(reasoning) {
+            if truthy(reasoning) {
                 out.text(stripped(&str_of(reasoning)), owner, ANSWER)?;
             }
             out.special("</think>", owner, ANSWER);
@@ -139,7 +139,13 @@ fn calls(out: &mut Writer, message: &Value, index: usize) -> Result<(), MaskErro
     close_answer(out, owner)
 }
 
-fn result(out: &mut Writer, message: &Value, index: usize, opens: bool, closes: bool) -> Result<(), MaskError> {
+fn result(
+    out: &mut Writer,
+    message: &Value,
+    index: usize,
+    opens: bool,
+    closes: bool,
+) -> Result<(), MaskError> {
     let owner = Some(index);
     if opens {
         out.special("<|im_start|>", owner, SCAFFOLD);
@@ -154,7 +160,9 @@ fn result(out: &mut Writer, message: &Value, index: usize, opens: bool, closes: 
 
 fn described(tools: &[Value]) -> String {
     let tools: String = tools.iter().map(tool).collect();
-    format!("\n\n# Tools\n\nYou have access to the following functions:\n\n<tools>{tools}\n</tools>{INSTRUCTIONS}")
+    format!(
+        "\n\n# Tools\n\nYou have access to the following functions:\n\n<tools>{tools}\n</tools>{INSTRUCTIONS}"
+    )
 }
 
 fn tool(tool: &Value) -> String {

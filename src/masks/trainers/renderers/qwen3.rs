@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use super::rendered::{ANSWER, BODY, Rendered, SCAFFOLD, Writer};
 use super::xml_calls::function_of;
+use crate::masks::trainers::Resources;
 use crate::masks::trainers::python_json::{Style, dumps, str_of};
 use crate::masks::{MaskError, role};
-use crate::masks::trainers::Resources;
 use crate::python::is_python_space;
 
 pub(super) const TOKENS: [&str; 8] = [
@@ -118,8 +118,7 @@ fn system(out: &mut Writer, messages: &[Value], tools: Option<&[Value]>) -> Resu
     match tools {
         Some(tools) => {
             let tool = |tool: &Value| format!("\n{}", dumps(tool, Style::UNICODE));
-            described =
-                format!("{TOOLS_HEADER}{}{TOOLS_FOOTER}", tools.iter().map(tool).collect::<String>());
+            described = format!("{TOOLS_HEADER}{}{TOOLS_FOOTER}", tools.iter().map(tool).collect::<String>());
             if given.is_some() {
                 segments.push(("\n\n", SCAFFOLD));
             }

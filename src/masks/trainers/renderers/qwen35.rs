@@ -63,9 +63,14 @@ fn refuse_media(message: &Value) -> Result<(), MaskError> {
     let parts = message.get("content").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     match parts.iter().find(|part| is_media(part)) {
         None => Ok(()),
-        Some(part) if part.get("type").and_then(Value::as_str).is_some_and(|kind| kind.starts_with("video")) => Err(
-            MaskError::python("NotImplementedError", "Video parts are not yet supported by Qwen35Renderer."),
-        ),
+        Some(part)
+            if part.get("type").and_then(Value::as_str).is_some_and(|kind| kind.starts_with("video")) =>
+        {
+            Err(MaskError::python(
+                "NotImplementedError",
+                "Video parts are not yet supported by Qwen35Renderer.",
+            ))
+        }
         Some(_) => Err(MaskError::python(
             "RuntimeError",
             "Pillow is required for multimodal rendering. Install with `pip install Pillow` (or `pip install \
@@ -141,7 +146,9 @@ fn system(out: &mut Writer, messages: &[Value], tools: Option<&[Value]>) -> Resu
 fn described(tools: &[Value]) -> String {
     let tool = |tool: &Value| format!("\n{}", dumps(tool, Style::UNICODE));
     let tools: String = tools.iter().map(tool).collect();
-    format!("# Tools\n\nYou have access to the following functions:\n\n<tools>{tools}\n</tools>{INSTRUCTIONS}")
+    format!(
+        "# Tools\n\nYou have access to the following functions:\n\n<tools>{tools}\n</tools>{INSTRUCTIONS}"
+    )
 }
 
 fn answer(

@@ -4,9 +4,9 @@
 use serde_json::{Map, Value};
 
 use super::rendered::Rendered;
-use crate::masks::{MaskError, role};
 use crate::masks::trainers::Resources;
 use crate::masks::trainers::resources::RenderCall;
+use crate::masks::{MaskError, role};
 
 /// Renders a conversation.
 pub(super) fn render(

@@ -3,9 +3,10 @@
 use serde_json::{Map, Value};
 
 use super::format::{Context, Format};
-use super::inputs::{Content, Message, truthy};
+use super::inputs::{Content, Message};
+use super::tools::{unwrapped, wrapped};
 use crate::masks::MaskError;
-use crate::masks::trainers::python_json::{Style, dumps, repr, str_of};
+use crate::masks::trainers::python_json::{Style, dumps, repr, str_of, truthy};
 
 /// A way to write tools.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +85,8 @@ impl AgentTemplate {
                     Content::Text(text) => text.clone(),
                     _ => "None".into(),
                 };
-                first.content = Content::Text(format!("{LLAMA3_TOOLS}{}\n\n{content}", described.join("\n\n")));
+                first.content =
+                    Content::Text(format!("{LLAMA3_TOOLS}{}\n\n{content}", described.join("\n\n")));
                 Ok(Some(system))
             }
             Self::DeepSeekV31 => Ok(Some(deepseek_tools(tools, &system))),
@@ -118,7 +120,10 @@ impl AgentTemplate {
             Self::DeepSeekV31 => {
                 let call = |name: &Value, arguments: &Value| {
                     let arguments = dumps(arguments, Style::UNICODE);
-                    format!("<｜tool▁call▁begin｜>{}<｜tool▁sep｜>{arguments}<｜tool▁call▁end｜>", str_of(name))
+                    format!(
+                        "<｜tool▁call▁begin｜>{}<｜tool▁sep｜>{arguments}<｜tool▁call▁end｜>",
+                        str_of(name)
+                    )
                 };
                 format!("<｜tool▁calls▁begin｜>{}<｜tool▁calls▁end｜>", each(&call).concat())
             }
@@ -194,7 +199,11 @@ impl AgentTemplate {
     ///
     /// # Errors
     /// `NotImplementedError` where swift has no form for that.
-    pub fn standalone_results(self, messages: &[Message], format: &Format) -> Result<Vec<Context>, MaskError> {
+    pub fn standalone_results(
+        self,
+        messages: &[Message],
+        format: &Format,
+    ) -> Result<Vec<Context>, MaskError> {
         let contents: Vec<&str> = messages.iter().map(|message| message.text().unwrap_or_default()).collect();
         match self {
             Self::Hermes | Self::Qwen3Coder => {
@@ -272,24 +281,6 @@ fn parsed_call(content: &str) -> Result<(Value, Value), MaskError> {
         return Err(MaskError::python("AssertionError", format!("content: {content}")));
     }
     Ok((name, arguments))
-}
-
-/// The function of a tool.
-pub fn unwrapped(tool: &Value) -> &Value {
-    match (tool.get("type"), tool.get("function")) {
-        (Some(_), Some(function)) => function,
-        _ => tool,
-    }
-}
-
-/// A tool as OpenAI writes it.
-pub fn wrapped(tool: &Value) -> Value {
-    match tool {
-        Value::Object(fields) if !fields.contains_key("type") && !fields.contains_key("function") => {
-            serde_json::json!({"type": "function", "function": tool})
-        }
-        tool => tool.clone(),
-    }
 }
 
 fn hermes_tools(tools: &[Value], system: &str) -> String {

@@ -2,15 +2,16 @@
 
 use serde_json::{Map, Value};
 
-use super::SwiftTemplate;
 use super::format::{Context, Format, SYSTEM, Variant};
-use super::inputs::{Answer, Content, Flags, Message, StdInputs, truthy};
+use super::inputs::{Answer, Content, Flags, Message, StdInputs};
 use super::loss_scale::ContextKind;
 use super::prepare::{
     add_non_thinking_prefix, agent, enable_thinking, last_query, preserve_thinking, remove_history_thinking,
     response_prefix,
 };
+use super::template::SwiftTemplate;
 use crate::masks::MaskError;
+use crate::masks::trainers::python_json::truthy;
 use crate::masks::trainers::resources::RenderCall;
 
 /// A context before weights.
@@ -22,7 +23,10 @@ enum Part {
 }
 
 /// The contexts of a conversation in swift's own format.
-pub(super) fn swift(template: &SwiftTemplate, mut inputs: StdInputs) -> Result<Vec<(Context, f64)>, MaskError> {
+pub(super) fn swift(
+    template: &SwiftTemplate,
+    mut inputs: StdInputs,
+) -> Result<Vec<(Context, f64)>, MaskError> {
     let format = &template.format;
     if format.variant == Variant::Gemma3 {
         gemma3(&mut inputs)?;

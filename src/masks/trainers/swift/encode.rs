@@ -1,27 +1,11 @@
 //! Contexts as tokens (`_encode_context_list`, `_add_dynamic_eos`, `_truncate`).
 
-use serde::Deserialize;
-
-use super::SwiftTemplate;
 use super::format::Context;
+use super::template::SwiftTemplate;
+use super::truncation::Truncation;
 use crate::masks::MaskError;
 use crate::masks::trainers::TrainingSequence;
 use crate::tokenizer::TokenId;
-
-/// What becomes of a row that is too long.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Truncation {
-    #[default]
-    Raise,
-    /// The end is kept.
-    Left,
-    /// The start is kept.
-    Right,
-    Split,
-    /// What the command line makes of [`Self::Raise`]: the row is dropped.
-    Delete,
-}
 
 /// Tokens with their weights.
 #[derive(Debug, Clone, Default)]
@@ -106,7 +90,9 @@ impl Encoded {
                         targets.fill(true);
                     }
                     let weights = self.weights.as_mut().and_then(|weights| weights.get_mut(start..end));
-                    if let Some(weights) = weights.filter(|weights| weights.iter().all(|weight| *weight == 0.0)) {
+                    if let Some(weights) =
+                        weights.filter(|weights| weights.iter().all(|weight| *weight == 0.0))
+                    {
                         weights.fill(1.0);
                     }
                 }
@@ -133,7 +119,8 @@ impl Encoded {
         truncation: Truncation,
     ) -> Result<Vec<TrainingSequence>, MaskError> {
         let len = self.ids.len();
-        let whole = TrainingSequence { weights: self.weights, ..TrainingSequence::new(self.ids, self.targets) };
+        let whole =
+            TrainingSequence { weights: self.weights, ..TrainingSequence::new(self.ids, self.targets) };
         let Some(max) = max_length.filter(|max| len > *max && *max > 0) else { return Ok(vec![whole]) };
         let piece = |range: std::ops::Range<usize>| {
             let mut piece = whole.clone();

@@ -120,7 +120,13 @@ impl Format {
     ///
     /// # Errors
     /// An unknown name.
-    pub fn load(name: &str, plain: bool, encoder: &dyn Encoder, eos: Option<&str>, clock: Clock) -> Result<Self, MaskError> {
+    pub fn load(
+        name: &str,
+        plain: bool,
+        encoder: &dyn Encoder,
+        eos: Option<&str>,
+        clock: Clock,
+    ) -> Result<Self, MaskError> {
         let entry = TABLE.iter().find(|entry| entry.name == name).ok_or_else(|| {
             let known = Self::names().collect::<Vec<_>>().join(", ");
             MaskError::Unfit(format!("no ms-swift template {name:?} is known here; known are {known}"))
@@ -151,8 +157,7 @@ impl Format {
         }
         stop_words.extend(eos.map(ToString::to_string));
         stop_words.retain(|word| !word.is_empty());
-        let (mut prefix, mut system_prefix) =
-            (ids(&entry.prefix), entry.system_prefix.as_deref().map(ids));
+        let (mut prefix, mut system_prefix) = (ids(&entry.prefix), entry.system_prefix.as_deref().map(ids));
         if prefix.iter().any(|context| context.text().is_some_and(|text| text.contains(SYSTEM))) {
             system_prefix = Some(prefix.clone());
             for context in &mut prefix {
@@ -192,7 +197,9 @@ impl Format {
                 let name = &self.name;
                 Err(MaskError::python(
                     "AssertionError",
-                    format!("The template does not support `system`, template_type: {name}, system: {system}"),
+                    format!(
+                        "The template does not support `system`, template_type: {name}, system: {system}"
+                    ),
                 ))
             }
             _ => Ok(()),

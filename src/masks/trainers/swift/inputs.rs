@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::masks::MaskError;
-use crate::masks::trainers::python_json::{Style, dumps, type_name};
+use crate::masks::trainers::python_json::{Style, dumps, truthy, type_name};
 
 /// What a message says.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,18 +47,6 @@ impl Flags {
     /// These, or the others where these are not given.
     pub fn or(self, other: Self) -> Self {
         Self { loss: self.loss.or(other.loss), loss_scale: self.loss_scale.or(other.loss_scale) }
-    }
-}
-
-/// Python's `bool(value)`.
-pub fn truthy(value: &Value) -> bool {
-    match value {
-        Value::Null => false,
-        Value::Bool(flag) => *flag,
-        Value::Number(number) => number.as_f64() != Some(0.0),
-        Value::String(text) => !text.is_empty(),
-        Value::Array(items) => !items.is_empty(),
-        Value::Object(fields) => !fields.is_empty(),
     }
 }
 
@@ -148,7 +136,9 @@ fn separate_tool_calls(mut messages: Vec<Map<String, Value>>) -> Result<Vec<Map<
     for index in 0..messages.len() {
         let Some(message) = messages.get(index).cloned() else { break };
         let calls = match message.get("tool_calls") {
-            Some(Value::Array(calls)) if !calls.is_empty() && role_is(&message, &["assistant"]) => calls.clone(),
+            Some(Value::Array(calls)) if !calls.is_empty() && role_is(&message, &["assistant"]) => {
+                calls.clone()
+            }
             _ => {
                 out.push(message);
                 continue;
@@ -170,7 +160,9 @@ fn separate_tool_calls(mut messages: Vec<Map<String, Value>>) -> Result<Vec<Map<
             let name = function.get("name").ok_or_else(|| MaskError::python("KeyError", "'name'"))?;
             let arguments = match function.get("arguments") {
                 None => json!({}),
-                Some(Value::String(text)) => serde_json::from_str(text).unwrap_or_else(|_| text.as_str().into()),
+                Some(Value::String(text)) => {
+                    serde_json::from_str(text).unwrap_or_else(|_| text.as_str().into())
+                }
                 Some(arguments) => arguments.clone(),
             };
             let mut made = Map::new();
@@ -185,11 +177,13 @@ fn separate_tool_calls(mut messages: Vec<Map<String, Value>>) -> Result<Vec<Map<
 
 /// Results with the ids of all calls, and no others, are put in the order of the calls.
 fn sort_results(messages: &mut [Map<String, Value>], index: usize, calls: &[Value]) {
-    let ids: Vec<&Value> = calls.iter().filter_map(|call| call.get("id").filter(|id| !id.is_null())).collect();
+    let ids: Vec<&Value> =
+        calls.iter().filter_map(|call| call.get("id").filter(|id| !id.is_null())).collect();
     let Some(rest) = messages.get_mut(index + 1..) else { return };
     let count = rest.iter().take_while(|message| role_is(message, &["tool", "tool_response"])).count();
     let Some(results) = rest.get_mut(..count) else { return };
-    let distinct = ids.iter().enumerate().all(|(at, id)| ids.iter().position(|other| other == id) == Some(at));
+    let distinct =
+        ids.iter().enumerate().all(|(at, id)| ids.iter().position(|other| other == id) == Some(at));
     let place = |message: &Map<String, Value>| {
         let id = message.get("tool_call_id")?;
         ids.iter().position(|known| *known == id)

@@ -13,8 +13,9 @@ use super::format::Context;
 use super::inputs::Flags;
 use crate::masks::MaskError;
 
-static RULES: LazyLock<Map<String, Value>> =
-    LazyLock::new(|| serde_json::from_str(include_str!("../data/swift_loss_scales.json")).unwrap_or_default());
+static RULES: LazyLock<Map<String, Value>> = LazyLock::new(|| {
+    serde_json::from_str(include_str!("../data/swift_loss_scales.json")).unwrap_or_default()
+});
 
 /// Which contexts are supervised at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -201,7 +202,11 @@ impl Rule {
             });
             matching.map_or(1.0, |(_, weight)| *weight)
         };
-        parts.into_iter().filter(|part| !part.is_empty()).map(|part| (part.to_string(), weight(part))).collect()
+        parts
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .map(|part| (part.to_string(), weight(part)))
+            .collect()
     }
 }
 

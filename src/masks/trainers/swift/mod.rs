@@ -10,6 +10,7 @@
 //! | [`agent`], `qwen3_coder` | tools, calls and results |
 //! | [`prepare`] | messages put together, thinking blocks added or removed |
 //! | [`format`] | the formats by name |
+//! | [`template`] | a format with its options |
 //! | [`contexts`] | a conversation as contexts |
 //! | [`loss_scale`] | weights |
 //! | [`encode`] | contexts as tokens, truncation |
@@ -22,98 +23,19 @@ pub mod inputs;
 pub mod loss_scale;
 pub mod prepare;
 mod qwen3_coder;
+pub mod template;
+mod tools;
+pub mod truncation;
 
-use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use self::encode::{Encoded, Truncation};
-use self::format::Format;
+use self::encode::Encoded;
 use self::inputs::StdInputs;
-use self::loss_scale::LossScale;
+pub use self::template::{Backend, Options, SwiftTemplate};
 use crate::masks::MaskError;
-use crate::masks::trainers::{PreparedRow, Resources, RowPreparer, Side, TrainingSequence};
+use crate::masks::trainers::{PreparedRow, RowPreparer, Side, TrainingSequence};
 
-/// Arguments of `get_template`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Options {
-    /// The type of swift's own format.
-    pub template: String,
-    pub loss_scale: String,
-    pub default_system: Option<String>,
-    pub max_length: Option<usize>,
-    pub truncation_strategy: Truncation,
-    pub template_backend: Backend,
-    pub use_chat_template: bool,
-    pub agent_template: Option<String>,
-    pub enable_thinking: Option<bool>,
-    pub preserve_thinking: Option<bool>,
-    pub add_non_thinking_prefix: bool,
-    /// What opens an answer that is still to come.
-    pub response_prefix: Option<String>,
-    pub is_binary_loss_scale: Option<bool>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            template: String::new(),
-            loss_scale: "default".into(),
-            default_system: None,
-            max_length: None,
-            truncation_strategy: Truncation::Raise,
-            template_backend: Backend::Swift,
-            use_chat_template: true,
-            agent_template: None,
-            enable_thinking: None,
-            preserve_thinking: None,
-            add_non_thinking_prefix: true,
-            response_prefix: None,
-            is_binary_loss_scale: None,
-        }
-    }
-}
-
-/// Whose format is used.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Backend {
-    #[default]
-    Swift,
-    /// The tokenizer's chat template; everything is supervised then.
-    Jinja,
-}
-
-/// A template object of swift.
-#[derive(Debug)]
-pub struct SwiftTemplate<'a> {
-    pub(in crate::masks::trainers::swift) resources: Resources<'a>,
-    pub(in crate::masks::trainers::swift) options: Options,
-    pub(in crate::masks::trainers::swift) format: Format,
-    pub(in crate::masks::trainers::swift) loss_scale: LossScale,
-}
-
-impl<'a> SwiftTemplate<'a> {
-    /// `get_template`.
-    ///
-    /// # Errors
-    /// A type that is not known, a system text where the type has no place for one, a loss scale that swift does not have.
-    pub fn new(resources: Resources<'a>, options: Options) -> Result<Self, MaskError> {
-        let mut format = Format::load(
-            &options.template,
-            !options.use_chat_template,
-            resources.encoder,
-            resources.special("eos_token"),
-            resources.clock,
-        )?;
-        format.check_system(options.default_system.as_deref())?;
-        if let Some(system) = &options.default_system {
-            format.default_system = Some(system.clone());
-        }
-        let loss_scale = LossScale::parse(&options.loss_scale)?;
-        Ok(Self { resources, options, format, loss_scale })
-    }
-
+impl SwiftTemplate<'_> {
     /// One conversation as sequences, one unless a long row is split.
     fn sequences(&self, row: &Map<String, Value>) -> Result<Vec<TrainingSequence>, MaskError> {
         let mut inputs = StdInputs::read(row)?;
@@ -139,7 +61,9 @@ impl RowPreparer for SwiftTemplate<'_> {
         let mut sequences = Vec::new();
         for (side, row) in [(Side::Chosen, row), (Side::Rejected, &rejected)] {
             let of_side = self.sequences(row)?;
-            sequences.extend(of_side.into_iter().map(|sequence| TrainingSequence { side: Some(side), ..sequence }));
+            sequences.extend(
+                of_side.into_iter().map(|sequence| TrainingSequence { side: Some(side), ..sequence }),
+            );
         }
         Ok(PreparedRow { sequences, ..PreparedRow::default() })
     }
@@ -175,7 +99,8 @@ fn rejected_row(row: &Map<String, Value>) -> Result<Option<Map<String, Value>>, 
                 Value::Array(messages) => kept.extend(messages.iter().cloned()),
                 other => {
                     let shown = crate::masks::trainers::python_json::repr(other);
-                    let message = format!("rejected_response must be a str or list. rejected_response: {shown}");
+                    let message =
+                        format!("rejected_response must be a str or list. rejected_response: {shown}");
                     return Err(MaskError::python("ValueError", message));
                 }
             }
@@ -183,9 +108,8 @@ fn rejected_row(row: &Map<String, Value>) -> Result<Option<Map<String, Value>>, 
         }
         _ => return Ok(None),
     };
-    let own = |(key, value): (&String, &Value)| {
-        Some((key.strip_prefix("rejected_")?.to_string(), value.clone()))
-    };
+    let own =
+        |(key, value): (&String, &Value)| Some((key.strip_prefix("rejected_")?.to_string(), value.clone()));
     let given = row.contains_key("rejected_messages");
     let shared = row.iter().filter(|(key, _)| !given && !key.starts_with("rejected_"));
     let mut rejected: Map<String, Value> = shared.map(|(key, value)| (key.clone(), value.clone())).collect();

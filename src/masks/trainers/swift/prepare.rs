@@ -3,12 +3,14 @@
 
 use serde_json::{Map, Value};
 
-use super::agent::{AgentTemplate, wrapped};
+use super::agent::AgentTemplate;
 use super::format::Variant;
-use super::inputs::{Answer, Content, Flags, Message, StdInputs, truthy};
+use super::inputs::{Answer, Content, Flags, Message, StdInputs};
 use super::loss_scale::BaseStrategy;
-use super::{Backend, SwiftTemplate};
+use super::template::{Backend, SwiftTemplate};
+use super::tools::wrapped;
 use crate::masks::MaskError;
+use crate::masks::trainers::python_json::truthy;
 use crate::python::is_python_space;
 
 pub(super) fn agent(template: &SwiftTemplate) -> Result<AgentTemplate, MaskError> {
@@ -98,7 +100,9 @@ pub(super) fn messages(template: &SwiftTemplate, inputs: &mut StdInputs) -> Resu
 
 fn concatenated(before: &Content, after: &Content) -> Result<Content, MaskError> {
     let message = match (before, after) {
-        (Content::Text(before), Content::Text(after)) => return Ok(Content::Text(format!("{before}{after}"))),
+        (Content::Text(before), Content::Text(after)) => {
+            return Ok(Content::Text(format!("{before}{after}")));
+        }
         (Content::Text(_), _) => "can only concatenate str (not \"NoneType\") to str",
         (_, Content::Text(_)) => "unsupported operand type(s) for +: 'NoneType' and 'str'",
         _ => "unsupported operand type(s) for +: 'NoneType' and 'NoneType'",
@@ -147,7 +151,8 @@ fn standalone_results(template: &SwiftTemplate, messages: &mut Vec<Message>) -> 
     let mut out: Vec<Message> = Vec::new();
     let mut rest = std::mem::take(messages).into_iter().peekable();
     while let Some(message) = rest.next() {
-        let behind_answer = out.last().is_some_and(|before| ["assistant", "tool"].contains(&before.role.as_str()));
+        let behind_answer =
+            out.last().is_some_and(|before| ["assistant", "tool"].contains(&before.role.as_str()));
         if message.role != "tool" || behind_answer {
             out.push(message);
             continue;
@@ -191,7 +196,8 @@ pub(super) fn add_non_thinking_prefix(template: &SwiftTemplate, messages: &mut [
     if prefix.is_empty() {
         return;
     }
-    let last_only = template.loss_scale.base == BaseStrategy::LastRound && format.preserve_thinking != Some(true);
+    let last_only =
+        template.loss_scale.base == BaseStrategy::LastRound && format.preserve_thinking != Some(true);
     let start = if last_only { last_query(messages) } else { -1 };
     let only_after_user = format.variant == Variant::DeepseekV31;
     let after_user: Vec<bool> = (0..messages.len())

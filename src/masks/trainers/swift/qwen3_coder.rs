@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::agent::unwrapped;
+use super::tools::unwrapped;
 use crate::masks::trainers::python_json::{Style, dumps, str_of};
 
 /// What the prompt says behind the list of tools.
@@ -17,8 +17,7 @@ const AFTER_TOOLS: &str = "</tools>\n\nIf you choose to call a function ONLY rep
 
 /// The system text with the tools.
 pub fn tools(tools: &[Value], system: &str) -> String {
-    let head =
-        format!("{system}\n\n# Tools\n\nYou have access to the following functions:\n\n<tools>");
+    let head = format!("{system}\n\n# Tools\n\nYou have access to the following functions:\n\n<tools>");
     let described = tools.iter().map(|tool| described(unwrapped(tool)));
     let lines: Vec<String> = [head].into_iter().chain(described).chain([AFTER_TOOLS.to_string()]).collect();
     lines.join("\n")
@@ -35,7 +34,8 @@ fn described(tool: &Value) -> String {
     }
     out.push_str("\n<parameters>");
     let parameters = tool.get("parameters");
-    let properties = parameters.and_then(|parameters| parameters.get("properties")).and_then(Value::as_object);
+    let properties =
+        parameters.and_then(|parameters| parameters.get("properties")).and_then(Value::as_object);
     for (name, fields) in properties.into_iter().flatten() {
         out.push_str(&format!("\n<parameter>\n<name>{name}</name>"));
         if let Some(kind) = fields.get("type") {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::Options;
+use super::options::Options;
 use crate::masks::MaskError;
 use crate::masks::trainers::Side;
 use crate::masks::trainers::python_json::{str_of, type_name};
@@ -34,7 +34,8 @@ impl Message {
     pub fn with_flags(self, ipython: bool, eot: bool) -> Result<Self, MaskError> {
         if ipython && self.role != "assistant" {
             let (role, text) = (&self.role, self.content.concat());
-            let message = format!("Only assistant messages can be tool calls. Found role {role} in message: {text}");
+            let message =
+                format!("Only assistant messages can be tool calls. Found role {role} in message: {text}");
             return Err(MaskError::python("ValueError", message));
         }
         Ok(Self { ipython, eot, ..self })
@@ -55,11 +56,15 @@ pub fn validate(messages: &[Message]) -> Result<(), MaskError> {
     for (index, message) in messages.iter().enumerate() {
         match (message.role.as_str(), last) {
             ("assistant", last) if last != "user" => {
-                return refused(format!("Assistant message before expected user message at index {index} in messages"));
+                return refused(format!(
+                    "Assistant message before expected user message at index {index} in messages"
+                ));
             }
             ("user", "user") => {
                 let before = index as i64 - 1;
-                return refused(format!("Two consecutive user messages at index {index} and {before} in messages"));
+                return refused(format!(
+                    "Two consecutive user messages at index {index} and {before} in messages"
+                ));
             }
             ("system", _) if index > 0 => {
                 return refused(format!(
@@ -177,7 +182,11 @@ fn text_content(value: &Value) -> Result<String, MaskError> {
         Value::String(text) => Ok(text.clone()),
         other => Err(MaskError::python(
             "AssertionError",
-            format!("content must be of type List[Dict[str, Any]], got {} ({})", str_of(other), type_name(other)),
+            format!(
+                "content must be of type List[Dict[str, Any]], got {} ({})",
+                str_of(other),
+                type_name(other)
+            ),
         )),
     }
 }
@@ -244,7 +253,8 @@ mod tests {
 
     #[test]
     fn content_of_none_is_that_of_the_message_before() {
-        let row = json!({"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": null}]});
+        let row =
+            json!({"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": null}]});
         let messages = of_row(row.as_object().unwrap(), &Options::default()).unwrap();
         assert_eq!(messages[1].content, ["q"]);
         assert!(validate(&messages).is_ok());

@@ -1,7 +1,7 @@
 //! Text that torchtune's prompt templates put around contents. It is tokenised as text, each piece by itself.
 
-use super::Model;
 use super::messages::Message;
+use super::options::Model;
 use crate::masks::MaskError;
 
 /// The messages as the tokenizer gets them.

@@ -1,7 +1,7 @@
 //! Messages as tokens: `tokenize_messages` of torchtune's tokenizer classes.
 
-use super::Model;
 use super::messages::Message;
+use super::options::Model;
 use super::prompt_template;
 use crate::masks::MaskError;
 use crate::masks::trainers::{Resources, TrainingSequence};
@@ -106,7 +106,11 @@ fn truncate(sequence: &mut TrainingSequence, max: Option<usize>, end: Option<(To
     }
 }
 
-fn llama3(resources: &Resources, messages: &[Message], max: Option<usize>) -> Result<TrainingSequence, MaskError> {
+fn llama3(
+    resources: &Resources,
+    messages: &[Message],
+    max: Option<usize>,
+) -> Result<TrainingSequence, MaskError> {
     let mut sequence = TrainingSequence::default();
     sequence.push([llama3_ids::BOS], false);
     for message in messages {
@@ -149,7 +153,11 @@ fn qwen_ids(resources: &Resources, text: &str) -> Result<Vec<TokenId>, MaskError
     Ok(ids)
 }
 
-fn qwen25(resources: &Resources, messages: &[Message], max: Option<usize>) -> Result<TrainingSequence, MaskError> {
+fn qwen25(
+    resources: &Resources,
+    messages: &[Message],
+    max: Option<usize>,
+) -> Result<TrainingSequence, MaskError> {
     let mut sequence = TrainingSequence::default();
     let newline = qwen_ids(resources, "\n")?;
     let is_result = |index: usize| messages.get(index).is_some_and(|message| message.role == "ipython");
@@ -222,7 +230,8 @@ fn sentence_piece(
         let continues = !start_of_turn && !after_space;
         for text in &message.content {
             let body = text.trim_end_matches(' ');
-            let ids = if continues { continued_ids(resources, body)? } else { resources.ordinary_ids(body)? };
+            let ids =
+                if continues { continued_ids(resources, body)? } else { resources.ordinary_ids(body)? };
             sequence.push(ids, target);
         }
         after_space = message.content.last().is_some_and(|text| text.ends_with(' '));
@@ -238,7 +247,11 @@ fn sentence_piece(
     Ok(sequence)
 }
 
-fn phi3(resources: &Resources, messages: &[Message], max: Option<usize>) -> Result<TrainingSequence, MaskError> {
+fn phi3(
+    resources: &Resources,
+    messages: &[Message],
+    max: Option<usize>,
+) -> Result<TrainingSequence, MaskError> {
     let mut sequence = TrainingSequence::default();
     let newline = resources.ordinary_ids("\n")?;
     for (index, message) in messages.iter().enumerate() {

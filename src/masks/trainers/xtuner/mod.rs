@@ -161,7 +161,8 @@ impl Message {
             "tool" => format.tool(&self.text),
             "assistant" => {
                 let text = self.answer()?;
-                let thinking = self.thinking.as_ref().map(|thinking| format.thinking(thinking)).transpose()?;
+                let thinking =
+                    self.thinking.as_ref().map(|thinking| format.thinking(thinking)).transpose()?;
                 Ok(thinking.unwrap_or_default() + &format.assistant(&text, self.loss))
             }
             _ => Ok(self.text.clone()),
@@ -203,8 +204,11 @@ fn messages(
     given: &[Value],
     tools: &[Value],
 ) -> Result<TrainingSequence, MaskError> {
-    let mut messages =
-        given.iter().enumerate().map(|(at, given)| Message::read(at, given)).collect::<Result<Vec<_>, _>>()?;
+    let mut messages = given
+        .iter()
+        .enumerate()
+        .map(|(at, given)| Message::read(at, given))
+        .collect::<Result<Vec<_>, _>>()?;
     let first_is_system = messages.first().is_some_and(|first| first.role == "system");
     if let Some(system) = format.default_system.clone().filter(|_| !first_is_system) {
         messages.insert(0, Message::system(system));

@@ -3,8 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::masks::trainers::python_json::{Style, dumps, str_of, type_name};
-use crate::masks::trainers::swift::inputs::truthy;
+use crate::masks::trainers::python_json::{Style, dumps, str_of, truthy, type_name};
 use crate::masks::trainers::{Resources, TrainingSequence};
 use crate::masks::{MaskError, role};
 use crate::python::is_python_space;
