@@ -71,6 +71,10 @@ impl Encoder for Tokenizer {
         Ok(Encoded { offsets: encoding.char_offsets(text), ids: encoding.ids })
     }
 
+    fn ordinary_ids(&self, text: &str) -> Result<Vec<TokenId>> {
+        Ok(self.encode_ordinary(text)?.ids)
+    }
+
     fn has_offsets(&self) -> bool {
         !self.is_slow()
     }

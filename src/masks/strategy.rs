@@ -1,14 +1,15 @@
 //! The strategies by name: what each is called, where it comes from, and how it is run.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::axolotl::EndTokens;
 use super::encoder::Encoder;
 use super::llamafactory::SlotTemplate;
 use super::markers::Markers;
 use super::prefix::{self, Turns};
+use super::trainers::Trainer;
 use super::{
-    Call, Chat, MaskError, Masked, Settings, axolotl, hf_generation, llamafactory, llava_next, torchtune,
+    Call, Chat, MaskError, Masked, Settings, axolotl, hf_generation, llamafactory, llava_next, trainer_path,
     trl_collator, unsloth,
 };
 use crate::chat::Conversation;
@@ -30,10 +31,11 @@ pub enum Strategy {
     AxolotlLast,
     AxolotlAll,
     LlamaFactory,
-    Torchtune,
     LlavaNextQwen,
     LlavaNextLlama3,
     LlavaNextGemma,
+    /// A trainer's whole data path, from the row to what the model is fed.
+    Trainer(Trainer),
     /// No strategy: the text as a model would get it, nothing learned.
     Render,
 }
@@ -59,6 +61,8 @@ pub(super) struct StrategyInput<'a> {
     /// LLaMA-Factory's template that writes turns as the chat template does, unless one is set.
     pub slots: &'a dyn Fn() -> Result<SlotTemplate, MaskError>,
     pub settings: &'a Settings,
+    /// `special_tokens_map` of the tokenizer.
+    pub special_tokens: &'a Map<String, Value>,
 }
 
 impl Strategy {
@@ -77,7 +81,7 @@ impl Strategy {
         Self::AxolotlLast,
         Self::AxolotlAll,
         Self::LlamaFactory,
-        Self::Torchtune,
+        Self::Trainer(Trainer::Torchtune),
         Self::LlavaNextQwen,
         Self::LlavaNextLlama3,
         Self::LlavaNextGemma,
@@ -150,11 +154,7 @@ impl Strategy {
                 "turns encoded one by one with LLaMA-Factory's own template",
                 "LLaMA-Factory 0.9.5 encode_multiturn",
             ),
-            Self::Torchtune => origin(
-                "torchtune",
-                "messages encoded one by one, answers with their header",
-                "torchtune 0.6.1 tokenize_messages",
-            ),
+            Self::Trainer(trainer) => origin(trainer.name(), trainer.summary(), trainer.source()),
             Self::LlavaNextQwen => origin(
                 "preprocess_qwen",
                 "answers with header, and every newline and ChatML mark",
@@ -188,20 +188,31 @@ impl Strategy {
             "llava_next_qwen" => Some(Self::LlavaNextQwen),
             "llava_next_llama3" => Some(Self::LlavaNextLlama3),
             "llava_next_gemma" => Some(Self::LlavaNextGemma),
-            name => Self::ALL.into_iter().find(|strategy| strategy.name() == name),
+            name => Self::named_ones().find(|strategy| strategy.name() == name),
+        }
+    }
+
+    /// Every strategy that has a name: [`Self::ALL`], which can be compared with each other, and the other trainers.
+    pub fn named_ones() -> impl Iterator<Item = Self> {
+        let trainers = Trainer::ALL.into_iter().map(Self::Trainer);
+        Self::ALL.into_iter().chain(trainers.filter(|trainer| !Self::ALL.contains(trainer)))
+    }
+
+    /// The trainer whose data path it is.
+    pub fn trainer(self) -> Option<Trainer> {
+        match self {
+            Self::Trainer(trainer) => Some(trainer),
+            _ => None,
         }
     }
 
     /// False for strategies that bring their own template.
     pub fn needs_template(self) -> bool {
-        !matches!(
-            self,
-            Self::LlamaFactory
-                | Self::Torchtune
-                | Self::LlavaNextQwen
-                | Self::LlavaNextLlama3
-                | Self::LlavaNextGemma
-        )
+        match self {
+            Self::LlamaFactory | Self::LlavaNextQwen | Self::LlavaNextLlama3 | Self::LlavaNextGemma => false,
+            Self::Trainer(trainer) => trainer.needs_template(),
+            _ => true,
+        }
     }
 
     /// True for strategies that search in the ids of a text, however it came about.
@@ -237,7 +248,9 @@ impl Strategy {
         };
         match self {
             // SentencePiece marks where words begin.
-            Self::Torchtune if encoder.token_to_id("\u{2581}the").is_none() => missing(llama3),
+            Self::Trainer(Trainer::Torchtune) if encoder.token_to_id("\u{2581}the").is_none() => {
+                missing(llama3)
+            }
             Self::LlavaNextQwen => missing(&["<|im_start|>", "<|im_end|>"]),
             Self::LlavaNextLlama3 => missing(llama3),
             Self::LlavaNextGemma => missing(&["<start_of_turn>", "<end_of_turn>"]),
@@ -268,16 +281,7 @@ impl Strategy {
             Self::AxolotlLast => contents(given, sample, EndTokens::Last),
             Self::AxolotlAll => contents(given, sample, EndTokens::All),
             Self::LlamaFactory => turn_pairs(given, messages),
-            Self::Torchtune => {
-                let options = torchtune::Options {
-                    train_on_input: settings.train_on_inputs,
-                    max_seq_len: settings.max_length,
-                };
-                match encoder.token_to_id("<|start_header_id|>") {
-                    Some(_) => torchtune::llama3(encoder, messages, &options),
-                    None => torchtune::sentencepiece(encoder, messages, &options),
-                }
-            }
+            Self::Trainer(trainer) => trainer_path::label(trainer, given, &trainer_path::row_of(sample)),
             Self::LlavaNextQwen => llava_next::qwen(encoder, messages),
             Self::LlavaNextLlama3 => llava_next::llama3(encoder, messages),
             Self::LlavaNextGemma => {
@@ -403,7 +407,7 @@ mod tests {
 
     #[test]
     fn names_are_unique_and_found() {
-        for strategy in Strategy::ALL {
+        for strategy in Strategy::named_ones() {
             assert_eq!(Strategy::named(strategy.name()), Some(strategy));
         }
         assert_eq!(Strategy::named("axolotl"), Some(Strategy::AxolotlTurn));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokenizers::Model;
 
 use super::class::{ClassFacts, Loader, Release, Side};
-use super::core::{Core, encode_core};
+use super::core::{Core, encode_core, encode_ordinary};
 use super::encoding::{Encoding, Piece, TokenId};
 use super::files::FileSet;
 use super::infilling::Infilling;
@@ -86,6 +86,17 @@ impl Tokenizer {
                 }
                 let ends = class.adds_eos_once() && tokens.ids.last().copied() == self.role_id(Role::Eos);
                 Ok(self.with_bos_and_eos(&tokens, text.len(), self.facts.adds_eos && !ends))
+            }
+        }
+    }
+
+    /// The ids of a text in which no added token is looked for (tiktoken's `encode_ordinary`, SentencePiece).
+    pub fn encode_ordinary(&self, text: &str) -> Result<Encoding> {
+        match &self.engine {
+            Engine::Fast(core) => encode_ordinary(core, text),
+            Engine::Slow(class, _) => {
+                let (added, splitter) = (AddedTokens::default(), Splitter::default());
+                class.tokenize(text, SlowState { special: &self.special, added: &added, splitter: &splitter })
             }
         }
     }

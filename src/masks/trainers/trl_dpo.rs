@@ -97,7 +97,7 @@ impl RowPreparer for DpoTrainer<'_> {
 
 /// TRL's `extract_prompt`: what both sides begin with becomes the prompt. Where one side is the beginning of the other,
 /// its last item stays a completion.
-fn extract_prompt(row: &Map<String, Value>) -> Result<Map<String, Value>, MaskError> {
+pub(super) fn extract_prompt(row: &Map<String, Value>) -> Result<Map<String, Value>, MaskError> {
     let mut row = row.clone();
     let unbound = || {
         let message = "cannot access local variable 'idx' where it is not associated with a value";

@@ -8,32 +8,26 @@ use crate::masks::trainers::{Resources, TrainingSequence};
 use crate::python::is_python_space;
 use crate::tokenizer::TokenId;
 
-/// Llama 3's special tokens.
-mod llama3_ids {
-    pub const BOS: u32 = 128_000;
-    pub const EOS: u32 = 128_001;
-    pub const PAD: u32 = 128_004;
-    pub const START_HEADER: u32 = 128_006;
-    pub const END_HEADER: u32 = 128_007;
-    pub const EOM: u32 = 128_008;
-    pub const EOT: u32 = 128_009;
-    pub const PYTHON_TAG: u32 = 128_010;
-}
+/// torchtune's ids of Llama 3's special tokens.
+const LLAMA3_SPECIALS: [(&str, u32); 7] = [
+    ("<|begin_of_text|>", 128_000),
+    ("<|end_of_text|>", 128_001),
+    ("<|start_header_id|>", 128_006),
+    ("<|end_header_id|>", 128_007),
+    ("<|eom_id|>", 128_008),
+    ("<|eot_id|>", 128_009),
+    ("<|python_tag|>", 128_010),
+];
 
-/// Phi-3's special tokens.
-mod phi3_ids {
-    pub const END_OF_TEXT: u32 = 32_000;
-    pub const ASSISTANT: u32 = 32_001;
-    pub const SYSTEM: u32 = 32_006;
-    pub const END: u32 = 32_007;
-    pub const USER: u32 = 32_010;
-}
+/// torchtune's ids of Phi-3's special tokens.
+const PHI3_SPECIALS: [(&str, u32); 4] =
+    [("<|assistant|>", 32_001), ("<|system|>", 32_006), ("<|end|>", 32_007), ("<|user|>", 32_010)];
 
-const QWEN_START: u32 = 151_644;
-const QWEN_END: u32 = 151_645;
-const QWEN_PAD: u32 = 151_643;
-const QWEN_CALL: u32 = 151_657;
-const QWEN_CALL_END: u32 = 151_658;
+/// The vocabulary's id of a special token; that of torchtune's table where the vocabulary has none.
+fn special(resources: &Resources, table: &[(&str, u32)], token: &str) -> TokenId {
+    let of_table = table.iter().find(|(name, _)| *name == token).map_or(0, |(_, id)| *id);
+    resources.encoder.token_to_id(token).unwrap_or(of_table)
+}
 
 /// Qwen 2.5's special tokens, which are found in contents too. The newer ones of Qwen 3 are text to torchtune.
 const QWEN_SPECIALS: [(&str, u32); 22] = [
@@ -64,10 +58,10 @@ const QWEN_SPECIALS: [(&str, u32); 22] = [
 /// The pad id of a class.
 pub fn pad_id(model: Model) -> TokenId {
     match model {
-        Model::Llama3 | Model::Llama3Chatml => llama3_ids::PAD,
-        Model::Qwen25 => QWEN_PAD,
+        Model::Llama3 | Model::Llama3Chatml => 128_004,
+        Model::Qwen25 => 151_643,
         Model::Mistral | Model::MistralPlain | Model::Llama2 => 0,
-        Model::Phi3 => phi3_ids::END_OF_TEXT,
+        Model::Phi3 => 32_000,
     }
 }
 
@@ -111,27 +105,29 @@ fn llama3(
     messages: &[Message],
     max: Option<usize>,
 ) -> Result<TrainingSequence, MaskError> {
+    let special = |token| special(resources, &LLAMA3_SPECIALS, token);
+    let eos = special("<|end_of_text|>");
     let mut sequence = TrainingSequence::default();
-    sequence.push([llama3_ids::BOS], false);
+    sequence.push([special("<|begin_of_text|>")], false);
     for message in messages {
-        let mut ids = vec![llama3_ids::START_HEADER];
+        let mut ids = vec![special("<|start_header_id|>")];
         ids.extend(resources.ordinary_ids(message.role.trim_matches(is_python_space))?);
-        ids.push(llama3_ids::END_HEADER);
+        ids.push(special("<|end_header_id|>"));
         ids.extend(resources.ordinary_ids("\n\n")?);
         if message.ipython {
-            ids.push(llama3_ids::PYTHON_TAG);
+            ids.push(special("<|python_tag|>"));
         }
         for text in &message.content {
             ids.extend(resources.ordinary_ids(text.trim_matches(is_python_space))?);
         }
-        ids.push(if message.eot { llama3_ids::EOT } else { llama3_ids::EOM });
+        ids.push(special(if message.eot { "<|eot_id|>" } else { "<|eom_id|>" }));
         sequence.push(ids, !message.masked);
         if is_full(&sequence, max) {
             break;
         }
     }
-    sequence.push([llama3_ids::EOS], false);
-    truncate(&mut sequence, max, Some((llama3_ids::EOS, false)));
+    sequence.push([eos], false);
+    truncate(&mut sequence, max, Some((eos, false)));
     Ok(sequence)
 }
 
@@ -142,12 +138,12 @@ fn qwen_ids(resources: &Resources, text: &str) -> Result<Vec<TokenId>, MaskError
     while !rest.is_empty() {
         let found = QWEN_SPECIALS
             .iter()
-            .filter_map(|(token, id)| rest.find(token).map(|at| (at, token.len(), *id)))
-            .min_by_key(|(at, ..)| *at);
-        let Some((at, len, id)) = found else { break };
+            .filter_map(|(token, _)| rest.find(token).map(|at| (at, *token)))
+            .min_by_key(|(at, _)| *at);
+        let Some((at, token)) = found else { break };
         ids.extend(resources.ordinary_ids(rest.get(..at).unwrap_or_default())?);
-        ids.push(id);
-        rest = rest.get(at + len..).unwrap_or_default();
+        ids.push(special(resources, &QWEN_SPECIALS, token));
+        rest = rest.get(at + token.len()..).unwrap_or_default();
     }
     ids.extend(resources.ordinary_ids(rest)?);
     Ok(ids)
@@ -159,6 +155,8 @@ fn qwen25(
     max: Option<usize>,
 ) -> Result<TrainingSequence, MaskError> {
     let mut sequence = TrainingSequence::default();
+    let special = |token| special(resources, &QWEN_SPECIALS, token);
+    let eos = special("<|im_end|>");
     let newline = qwen_ids(resources, "\n")?;
     let is_result = |index: usize| messages.get(index).is_some_and(|message| message.role == "ipython");
     for (index, message) in messages.iter().enumerate() {
@@ -167,7 +165,7 @@ fn qwen25(
         let mut ids = Vec::new();
         if !(result && after_result) {
             let role = if result { "user" } else { message.role.as_str() };
-            ids.push(QWEN_START);
+            ids.push(special("<|im_start|>"));
             ids.extend(qwen_ids(resources, &format!("{role}\n"))?);
         }
         let call = message.role == "assistant" && message.ipython;
@@ -175,7 +173,7 @@ fn qwen25(
             let opening = if after_result { "\n<tool_response>\n" } else { "<tool_response>\n" };
             ids.extend(qwen_ids(resources, opening)?);
         } else if call {
-            ids.push(QWEN_CALL);
+            ids.push(special("<tool_call>"));
             ids.extend(&newline);
         }
         for text in &message.content {
@@ -185,12 +183,12 @@ fn qwen25(
             ids.extend(qwen_ids(resources, "\n</tool_response>")?);
         } else if call {
             ids.extend(&newline);
-            ids.push(QWEN_CALL_END);
+            ids.push(special("</tool_call>"));
         }
         let last = index + 1 == messages.len();
         let closed = if result { !is_result(index + 1) } else { message.role != "assistant" || !last };
         if closed {
-            ids.push(QWEN_END);
+            ids.push(eos);
             ids.extend(&newline);
         }
         sequence.push(ids, !message.masked);
@@ -199,9 +197,9 @@ fn qwen25(
         }
     }
     let target = sequence.targets.last().copied().unwrap_or_default();
-    sequence.push([QWEN_END], target);
+    sequence.push([eos], target);
     // The last position is masked whenever a length is set.
-    truncate(&mut sequence, max, Some((QWEN_END, false)));
+    truncate(&mut sequence, max, Some((eos, false)));
     Ok(sequence)
 }
 
@@ -253,12 +251,13 @@ fn phi3(
     max: Option<usize>,
 ) -> Result<TrainingSequence, MaskError> {
     let mut sequence = TrainingSequence::default();
+    let special = |token| special(resources, &PHI3_SPECIALS, token);
     let newline = resources.ordinary_ids("\n")?;
     for (index, message) in messages.iter().enumerate() {
         let role = match message.role.as_str() {
-            "user" => phi3_ids::USER,
-            "assistant" => phi3_ids::ASSISTANT,
-            "system" => phi3_ids::SYSTEM,
+            "user" => special("<|user|>"),
+            "assistant" => special("<|assistant|>"),
+            "system" => special("<|system|>"),
             role => {
                 let content = crate::masks::trainers::python_json::repr(&message.content.concat().into());
                 let message = format!("Unknown role '{role}' for message: '{content}'");
@@ -272,7 +271,7 @@ fn phi3(
         for text in &message.content {
             ids.extend(continued_ids(resources, text.trim_end_matches(' '))?);
         }
-        ids.push(phi3_ids::END);
+        ids.push(special("<|end|>"));
         ids.extend(&newline);
         sequence.push(ids, !message.masked);
         if is_full(&sequence, max) {
