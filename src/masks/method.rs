@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::encoder::Encoder;
 use super::llamafactory::{SlotTemplate, TEMPLATES, slot_template};
 use super::markers::{self, Markers};
-use super::strategy::StrategyInput;
+use super::strategy_input::StrategyInput;
 use super::trainers::Trainer;
 use super::{Chat, MaskError, Masked, Settings, Strategy, trainer_path};
 use crate::chat::Conversation;

@@ -38,6 +38,7 @@ pub mod prefix;
 mod preset_labels;
 mod settings;
 mod strategy;
+mod strategy_input;
 #[cfg(test)]
 mod tests;
 mod trainer_path;

@@ -1,19 +1,18 @@
 //! The strategies by name: what each is called, where it comes from, and how it is run.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::axolotl::EndTokens;
 use super::encoder::Encoder;
 use super::llamafactory::SlotTemplate;
-use super::markers::Markers;
 use super::prefix::{self, Turns};
+use super::strategy_input::StrategyInput;
 use super::trainers::Trainer;
 use super::{
-    Call, Chat, MaskError, Masked, Settings, axolotl, hf_generation, llamafactory, llava_next, trainer_path,
-    trl_collator, unsloth,
+    Call, MaskError, Masked, axolotl, hf_generation, llamafactory, llava_next, trainer_path, trl_collator,
+    unsloth,
 };
 use crate::chat::Conversation;
-use crate::tokenizer::TokenId;
 
 /// A way to decide which tokens of a conversation a run learns from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -47,22 +46,6 @@ pub struct Origin {
     pub summary: &'static str,
     /// The trainer's code and its version.
     pub source: &'static str,
-}
-
-/// What a strategy gets beside the conversation.
-pub(super) struct StrategyInput<'a> {
-    pub encoder: &'a dyn Encoder,
-    /// The template that fits the sample, with the tokenizer; an error where there is none.
-    pub chat: &'a dyn Fn() -> Result<Chat<'a>, MaskError>,
-    /// Ids of the rendered text, for strategies that search in them.
-    pub input_ids: &'a dyn Fn() -> Result<(Vec<TokenId>, String), MaskError>,
-    /// Markers of the template, unless they are set.
-    pub markers: &'a dyn Fn() -> Result<Markers, MaskError>,
-    /// LLaMA-Factory's template that writes turns as the chat template does, unless one is set.
-    pub slots: &'a dyn Fn() -> Result<SlotTemplate, MaskError>,
-    pub settings: &'a Settings,
-    /// `special_tokens_map` of the tokenizer.
-    pub special_tokens: &'a Map<String, Value>,
 }
 
 impl Strategy {

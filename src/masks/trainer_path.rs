@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value};
 
-use super::strategy::StrategyInput;
+use super::strategy_input::StrategyInput;
 use super::trainers::{PreparedRow, Resources, Trainer};
 use super::{IGNORE_INDEX, MaskError, Masked};
 use crate::chat::{Body, Conversation, Sample};
