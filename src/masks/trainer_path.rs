@@ -103,6 +103,9 @@ pub(super) fn label(
     given: &StrategyInput,
     row: &Map<String, Value>,
 ) -> Result<Masked, MaskError> {
+    if trainer.takes_preferences_alone() && !["chosen", "rejected"].iter().all(|key| row.contains_key(*key)) {
+        return Err(MaskError::Unfit(format!("{} takes rows with chosen and rejected", trainer.name())));
+    }
     // A trainer with a format of its own does without a chat template; one that needs it says so.
     let chat = (given.chat)();
     let template = chat.as_ref().ok().map(|chat| chat.template);
