@@ -49,6 +49,9 @@ pub enum Body {
     Pretokenised { input_ids: Vec<i64>, labels: Vec<i64> },
     /// Pieces that are each supervised or not.
     Segments(Vec<TextSegment>),
+    /// A row with a `chosen` and a `rejected` answer, or with a `completion` and whether it is wanted (`label`). Not for
+    /// supervised training.
+    Preference(Map<String, Value>),
 }
 
 /// A record of a data set.
@@ -90,7 +93,8 @@ impl Sample {
             Body::PromptCompletionText { .. }
             | Body::Text(_)
             | Body::Pretokenised { .. }
-            | Body::Segments(_) => None,
+            | Body::Segments(_)
+            | Body::Preference(_) => None,
         }
     }
 

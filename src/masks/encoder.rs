@@ -66,6 +66,9 @@ pub trait Encoder: Sync {
     fn ids(&self, text: &str) -> Result<Vec<TokenId>> {
         Ok(self.encode(text, false)?.ids)
     }
+
+    /// Ids of a text in which no added token is looked for, as tiktoken's `encode_ordinary` gives them.
+    fn ordinary_ids(&self, text: &str) -> Result<Vec<TokenId>>;
 }
 
 impl Encoder for Tokenizer {
@@ -76,6 +79,10 @@ impl Encoder for Tokenizer {
             return Err(Error::Encode(reason));
         }
         Ok(Encoded { offsets: encoding.char_offsets(text), ids: encoding.ids, spans: encoding.spans })
+    }
+
+    fn ordinary_ids(&self, text: &str) -> Result<Vec<TokenId>> {
+        Ok(self.encode_ordinary(text)?.ids)
     }
 
     fn has_offsets(&self) -> bool {

@@ -29,7 +29,8 @@ impl Method {
         self.inspection(tokenizer, sample, name, &conversation, masked)
     }
 
-    fn inspection(
+    /// The result of a strategy with the turns of its text.
+    pub(super) fn inspection(
         &self,
         tokenizer: &Tokenizer,
         sample: &Sample,

@@ -7,8 +7,9 @@ use serde_json::{Map, Value};
 use super::encoder::Encoder;
 use super::llamafactory::{SlotTemplate, TEMPLATES, slot_template};
 use super::markers::{self, Markers};
-use super::strategy::StrategyInput;
-use super::{Chat, EncodedText, MaskError, Masked, Settings, Strategy};
+use super::strategy_input::StrategyInput;
+use super::trainers::Trainer;
+use super::{Chat, EncodedText, MaskError, Masked, Settings, Strategy, trainer_path};
 use crate::chat::Conversation;
 use crate::chat::jinja::{ChatTemplate, ContinueFinalMessage, Inputs, PythonException, Rendered};
 use crate::tokenizer::{Role, Tokenizer};
@@ -216,8 +217,40 @@ impl Method {
             markers: &|| self.markers(encoder),
             slots: &|| self.slots(encoder),
             settings,
+            special_tokens: &self.special_tokens,
         };
         run(strategy, &given, sample, prompt)
+    }
+
+    /// Labels of a row of a data set by a trainer's own data path; template variables that were asked for go with it.
+    ///
+    /// # Errors
+    /// As [`Self::label`].
+    pub(super) fn label_row(
+        &self,
+        trainer: Trainer,
+        encoder: &dyn Encoder,
+        mut row: Map<String, Value>,
+    ) -> Result<Masked, MaskError> {
+        if !self.rendering.kwargs.is_empty() {
+            let kwargs = row.entry("chat_template_kwargs").or_insert_with(|| Value::Object(Map::new()));
+            kwargs
+                .as_object_mut()
+                .into_iter()
+                .for_each(|kwargs| kwargs.extend(self.rendering.kwargs.clone()));
+        }
+        let tools = row.get("tools").and_then(Value::as_array).cloned();
+        let nothing = Conversation { tools, ..Conversation::default() };
+        let given = StrategyInput {
+            encoder,
+            chat: &|| self.chat(encoder, &nothing),
+            input_ids: &|| Err(MaskError::Unfit("a row of a data set has no text of its own".into())),
+            markers: &|| self.markers(encoder),
+            slots: &|| self.slots(encoder),
+            settings: &self.settings,
+            special_tokens: &self.special_tokens,
+        };
+        trainer_path::label(trainer, &given, &row)
     }
 
     /// Labels by a strategy that searches in ids, for a text that no template made.
@@ -236,6 +269,7 @@ impl Method {
             markers: &|| self.markers(encoder),
             slots: &|| self.slots(encoder),
             settings: &self.settings,
+            special_tokens: &self.special_tokens,
         };
         run(self.strategy, &given, &nothing, 0)
     }
@@ -248,6 +282,10 @@ fn run(
     prompt: usize,
 ) -> Result<Masked, MaskError> {
     let mut masked = strategy.label(given, sample, prompt)?;
+    if strategy.trainer().is_some() {
+        // The trainer has its own way to cut, and its row may be more than one sequence.
+        return Ok(masked);
+    }
     truncate(&mut masked, given.settings.max_length);
     Ok(masked)
 }

@@ -9,7 +9,8 @@
 //! | `{% generation %}` tags (transformers, TRL `assistant_only_loss`) | [`hf_generation::label`] |
 //! | prefix difference by text, counts, last turn, prompt-completion | [`prefix`] |
 //! | response-template search | [`trl_collator::label`], [`unsloth::label`] |
-//! | encode each turn and concatenate | [`llamafactory::label`], [`torchtune`] |
+//! | encode each turn and concatenate | [`llamafactory::label`] |
+//! | a trainer's whole data path, from the row on | [`trainers`] |
 //! | LLaVA-NeXT's own preprocess functions | [`llava_next`] |
 //! | content found by dummy messages | [`axolotl::label`] |
 //!
@@ -40,9 +41,11 @@ pub mod prefix;
 mod preset_labels;
 mod settings;
 mod strategy;
+mod strategy_input;
 #[cfg(test)]
 mod tests;
-pub mod torchtune;
+mod trainer_path;
+pub mod trainers;
 pub mod trl_collator;
 pub mod unsloth;
 

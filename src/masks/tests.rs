@@ -1,10 +1,11 @@
 //! Every strategy on a vocabulary of characters: one id a character, one for each special token, so that what
 //! is supervised can be read as text. Exactness against the trainers is the conformance tests' matter.
 
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 
 use super::encoder::{Encoded, Encoder};
 use super::prefix::Turns;
+use super::trainers::{Resources, Trainer};
 use super::*;
 use crate::chat::jinja::Clock;
 
@@ -62,6 +63,10 @@ impl Encoder for Characters {
             rest = &rest[piece.len()..];
         }
         Ok(encoded)
+    }
+
+    fn ordinary_ids(&self, text: &str) -> crate::Result<Vec<TokenId>> {
+        Ok(text.chars().map(|c| 1000 + c as TokenId).collect())
     }
 
     fn decode(&self, ids: &[TokenId]) -> crate::Result<String> {
@@ -284,22 +289,44 @@ fn llava_next_gemma_counts_rounds() {
     assert!(masked.notes[0].text.contains("tokenization mismatch"));
 }
 
+/// Labels of `sample` by a trainer without a chat template.
+fn by_trainer(trainer: Trainer, encoder: &Characters, options: Value) -> Result<Masked, MaskError> {
+    let tokens = Map::from_iter([("eos_token".to_string(), json!(encoder.eos))]);
+    let resources = Resources {
+        encoder,
+        special_tokens: &tokens,
+        template: None,
+        clock: Clock::parse("2026-11-23").expect("a date"),
+    };
+    let row = json!({"messages": two_rounds().messages});
+    let row = row.as_object().unwrap();
+    let prepared = trainer.construct(resources, options.as_object().unwrap(), row)?.prepare(row)?;
+    let sequence = prepared.sequences.into_iter().next().unwrap();
+    let mut masked = Masked::ignored(sequence.input_ids.clone());
+    sequence.spans().into_iter().for_each(|span| masked.supervise(span));
+    Ok(masked)
+}
+
 #[test]
 fn torchtune_trains_whole_messages() {
     let llama = Characters { bos: Some("<|begin_of_text|>"), eos: "<|end_of_text|>", pad: None };
-    let masked = torchtune::llama3(&llama, &two_rounds().messages, &torchtune::Options::default()).unwrap();
+    let run = |options| by_trainer(Trainer::Torchtune, &llama, options).unwrap();
     let header = "<|start_header_id|>assistant<|end_header_id|>\n\n";
+    let masked = run(json!({}));
     assert_eq!(llama.supervised(&masked), format!("{header}one<|eot_id|>·{header}two<|eot_id|>"));
-    let cut = torchtune::Options { max_seq_len: Some(10), ..torchtune::Options::default() };
-    assert_eq!(torchtune::llama3(&llama, &two_rounds().messages, &cut).unwrap().input_ids.len(), 10);
-    let plain =
-        torchtune::sentencepiece(&llama, &two_rounds().messages, &torchtune::Options::default()).unwrap();
+    assert_eq!(run(json!({"max_seq_len": 10})).input_ids.len(), 10);
+    let plain = run(json!({"template": "mistral_plain"}));
     assert_eq!(llama.supervised(&plain), "one<|end_of_text|>·two<|end_of_text|>");
-    let flagged = json!([{"role": "user", "content": "q", "weight": 1}, {"role": "assistant", "content": "a", "weight": 0}]);
-    let masked =
-        torchtune::sentencepiece(&llama, flagged.as_array().unwrap(), &torchtune::Options::default())
-            .unwrap();
-    assert_eq!(llama.supervised(&masked), "<|begin_of_text|>q");
+}
+
+#[test]
+fn swift_supervises_answers_and_the_end_of_their_turns() {
+    let run = |options| by_trainer(Trainer::Swift, &PLAIN, options);
+    let masked = run(json!({"template": "qwen"})).unwrap();
+    assert_eq!(PLAIN.supervised(&masked), "one<|im_end|>\n·two<|im_end|>\n");
+    let last = run(json!({"template": "qwen", "loss_scale": "last_round"})).unwrap();
+    assert_eq!(PLAIN.supervised(&last), "two<|im_end|>\n");
+    assert!(run(json!({"template": "nothing"})).is_err() && run(json!({"template": 3})).is_err());
 }
 
 #[test]

@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize, Serializer};
 use tokenizers::models::{ModelWrapper, TrainerWrapper};
 use tokenizers::pre_tokenizers::metaspace::{Metaspace, PrependScheme};
 use tokenizers::{
-    AddedToken, DecoderWrapper, Model, NormalizerWrapper, PostProcessorWrapper, PreTokenizedString,
-    PreTokenizer, PreTokenizerWrapper, SplitDelimiterBehavior, Token, TokenizerImpl,
+    AddedToken, DecoderWrapper, Model, NormalizedString, Normalizer, NormalizerWrapper, OffsetType,
+    PostProcessorWrapper, PreTokenizedString, PreTokenizer, PreTokenizerWrapper, SplitDelimiterBehavior,
+    Token, TokenizerImpl,
 };
 
 use super::byte_alphabet;
@@ -204,6 +205,26 @@ pub fn token_bytes(core: &Core, token: &str) -> Vec<u8> {
         Some(byte) => vec![byte],
         None => token.replace('▁', " ").into_bytes(),
     }
+}
+
+/// The ids of a text in which no added token is looked for.
+pub fn encode_ordinary(core: &Core, text: &str) -> Result<Encoding> {
+    let refused = |error: tokenizers::Error| Error::Encode(error.to_string());
+    let mut normalized = NormalizedString::from(text);
+    if let Some(normalizer) = core.get_normalizer() {
+        normalizer.normalize(&mut normalized).map_err(refused)?;
+    }
+    let mut words = PreTokenizedString::from(normalized);
+    if let Some(step) = core.get_pre_tokenizer() {
+        step.pre_tokenize(&mut words).map_err(refused)?;
+    }
+    words.tokenize(|word| core.get_model().tokenize(word.get())).map_err(refused)?;
+    let encoded = words.into_encoding(None, 0, OffsetType::Byte).map_err(refused)?;
+    Ok(Encoding {
+        ids: encoded.get_ids().to_vec(),
+        spans: encoded.get_offsets().iter().map(|(start, end)| *start..*end).collect(),
+        ..Encoding::default()
+    })
 }
 
 #[cfg(test)]

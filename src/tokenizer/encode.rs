@@ -2,14 +2,15 @@
 
 use tokenizers::NormalizerWrapper;
 
-use super::core::{Core, encode_core};
+use super::core::{Core, encode_core, encode_ordinary};
 use super::encoding::Encoding;
 use super::facts::Side;
 use super::infilling::{FillParts, Infilling};
 use super::loaded::{Engine, Tokenizer};
 use super::slow::AddedTokenTables;
 use super::slow::sentencepiece::behind_underline;
-use super::special::Role;
+use super::slow::split::Splitter;
+use super::special::{AddedTokens, Role};
 use super::steps::{part, visible_spaces};
 use crate::error::{Error, Result};
 
@@ -31,6 +32,18 @@ impl Tokenizer {
                 }
                 let ends = class.adds_eos_once() && tokens.ids.last().copied() == self.role_id(Role::Eos);
                 Ok(self.with_bos_and_eos(&tokens, text.len(), self.facts.adds_eos && !ends))
+            }
+        }
+    }
+
+    /// The ids of a text in which no added token is looked for (tiktoken's `encode_ordinary`, SentencePiece).
+    pub fn encode_ordinary(&self, text: &str) -> Result<Encoding> {
+        match &self.engine {
+            Engine::Fast(core) => encode_ordinary(core, text),
+            Engine::Slow(class, _) => {
+                let (added, splitter) = (AddedTokens::default(), Splitter::default());
+                let tables = AddedTokenTables { special: &self.special, added: &added, splitter: &splitter };
+                class.tokenize(text, tables)
             }
         }
     }

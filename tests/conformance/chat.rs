@@ -6,10 +6,10 @@
 mod command;
 mod files;
 mod real_templates;
-mod records;
+pub mod records;
 mod setups;
 mod strategies;
-mod tokenizer;
+pub mod tokenizer;
 mod views;
 
 use std::collections::BTreeMap;

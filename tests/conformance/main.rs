@@ -17,6 +17,7 @@ mod quick;
 mod scan;
 mod special;
 mod strings;
+mod trainers;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};

@@ -29,7 +29,7 @@ impl Clock {
     }
 
     /// `datetime.now().strftime(format)` in the C locale. Unknown directives are kept, as glibc does.
-    pub(super) fn strftime(self, format: &str) -> String {
+    pub(crate) fn strftime(self, format: &str) -> String {
         let now = self.now();
         let mut out = String::new();
         let mut rest = format.chars();

@@ -132,6 +132,11 @@ impl ChatTemplate {
         &self.name
     }
 
+    /// Where `strftime_now` takes the time from.
+    pub fn clock(&self) -> Clock {
+        self.clock
+    }
+
     /// True when the template marks what the model generates.
     pub fn has_generation_tags(&self) -> bool {
         self.generation_tags > 0
