@@ -301,7 +301,7 @@ fn the_byte_model_reads_what_training_sees() {
     assert!((200..400).contains(&rows), "{rows} bytes in 60 tokens");
     let output = maskscope(&["moe", "route", "-d", data, "--model-max-length", "100000"]).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("long left out: it has 200"), "{said}");
+    assert!(said.contains("long left out: the prompt has 200"), "{said}");
 }
 
 #[test]

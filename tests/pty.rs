@@ -116,7 +116,7 @@ impl Drop for Terminal {
 fn a_visit_from_the_mismatch_to_the_match() {
     let mut terminal = Terminal::start(&[], &[]);
     terminal.wait("maskscope");
-    terminal.wait("trains on nothing");
+    terminal.wait("all labels are −100");
     terminal.wait("press f to try recipe phi");
     terminal.keys("f");
     terminal.wait("✓ cur_len");
@@ -249,7 +249,7 @@ fn one_key_writes_the_screen_into_a_new_file_and_names_it() {
     terminal.wait("written: maskscope-lengths-1.svg");
     let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).expect("the file");
     assert_eq!(read("maskscope-labels-1.html"), "mine", "nothing is written over");
-    assert!(read("maskscope-labels-2.html").contains("trains on nothing"));
+    assert!(read("maskscope-labels-2.html").contains("all labels are −100"));
     assert!(read("maskscope-lengths-1.svg").starts_with("<svg"));
     terminal.keys("q");
     assert_eq!(terminal.exit(), 0);

@@ -345,7 +345,7 @@ fn the_looks_of_the_labels_screen() {
 fn a_first_run_says_what_is_wrong_and_one_key_repairs_it() {
     let mut app = first_run();
     let before = text(&mut app, (80, 24));
-    assert!(before.contains("trains on nothing"), "{before}");
+    assert!(before.contains("all labels are −100"), "{before}");
     assert!(before.contains("pad equals eos"), "{before}");
     assert!(before.contains("press f to try recipe phi"), "{before}");
     press(&mut app, "f");
@@ -358,7 +358,7 @@ fn a_first_run_says_what_is_wrong_and_one_key_repairs_it() {
 #[test]
 fn the_tour_goes_from_the_loss_to_the_cure_to_the_experts() {
     let mut app = first_run();
-    let stops = ["tour 1/4  what is learned", "tour 2/4  why", "tour 3/4  the fix", "tour 4/4  the same"];
+    let stops = ["tour 1/4  what is supervised", "tour 2/4  why", "tour 3/4  the fix", "tour 4/4  the same"];
     for stop in stops {
         press(&mut app, ".");
         let shown = text(&mut app, (120, 40));
@@ -370,7 +370,8 @@ fn the_tour_goes_from_the_loss_to_the_cure_to_the_experts() {
     press(&mut app, ". esc");
     assert!(app.shell.tour.is_none());
     // The sample is sound now: the tour says nothing of losses, and there is no fix to show.
-    for stop in ["tour 1/4  what is learned: the underlined", "tour 2/4  what the code counts", "tour 4/4"] {
+    for stop in ["tour 1/4  what is supervised: the underlined", "tour 2/4  what the code counts", "tour 4/4"]
+    {
         press(&mut app, ".");
         let shown = text(&mut app, (120, 40));
         assert!(shown.contains(stop), "{shown}");

@@ -215,10 +215,9 @@ fn state_text(app: &App, tier: Tier) -> (String, Meaning) {
         SampleState::Mismatch { cur_len, total_len } if short => {
             (format!("✗ {cur_len} ≠ {total_len} lost"), Meaning::Bad)
         }
-        SampleState::Mismatch { cur_len, total_len } => (
-            format!("✗ cur_len {cur_len} ≠ total_len {total_len}: this sample trains on nothing"),
-            Meaning::Bad,
-        ),
+        SampleState::Mismatch { cur_len, total_len } => {
+            (format!("✗ cur_len {cur_len} ≠ total_len {total_len}: all labels are −100"), Meaning::Bad)
+        }
         SampleState::Raises { kind, .. } if short => (format!("! {kind}"), Meaning::Bad),
         SampleState::Raises { kind, .. } => {
             (format!("! {kind}: the training code replaces this sample by a random other"), Meaning::Bad)
