@@ -115,7 +115,7 @@ fn onboard_proposes_adopts_and_writes_once() {
     let onboarded = app.screens.onboard.result.ready().expect("a proposal");
     assert!(!onboarded.onboarding.fix.changes.is_empty(), "the planted mismatch needs a change");
     press(&mut app, "a");
-    assert_eq!(notice(&app).1, false);
+    assert!(!notice(&app).1);
     assert_ne!(app.session.request, before);
     assert!(app.session.state().is_some_and(|state| state.is_sound()));
     press(&mut app, "u");

@@ -255,10 +255,8 @@ impl Trainer {
                 set("apply_chat_template", json!(is_list("chosen")));
             }
             Self::Torchtune => set("template", json!(torchtune_model(resources))),
-            Self::Renderers if resources.template.is_some() => {
-                if !options.contains_key("template") {
-                    options.entry("role_to_mask").or_insert(json!("assistant"));
-                }
+            Self::Renderers if resources.template.is_some() && !options.contains_key("template") => {
+                options.entry("role_to_mask").or_insert(json!("assistant"));
             }
             _ => {}
         }
