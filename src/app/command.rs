@@ -1,4 +1,4 @@
-//! What screens and overlays ask for: values that [`super::update`] carries out, so that whoever asks changes nothing but
+//! What screens and overlays ask for: values that [`super::update()`] carries out, so that whoever asks changes nothing but
 //! its own state.
 
 use super::action::{Action, ExportForm};

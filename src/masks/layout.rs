@@ -1,6 +1,6 @@
 //! Where each message of a conversation stands in the text of an inspection. Shown and judged by; no strategy uses it.
 //!
-//! In a text that the chat template made, the template engine recorded the turns ([`anatomy::locate_messages`]). In a
+//! In a text that the chat template made, the template engine recorded the turns (`anatomy::locate_messages`). In a
 //! text of a strategy's own making the messages' contents are looked for one behind the other.
 
 use std::ops::Range;

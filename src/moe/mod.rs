@@ -21,7 +21,7 @@
 //!   [`backbone::LoadOptions`]; a MoE-LLaVA checkpoint and a MoE model of transformers need none.
 //!   `--moe-weights` is [`backbone::Conversion::with_weights`], `--router-init default` is
 //!   [`backbone::Conversion::seeded`], `--router-init kmeans` fills its `gates` from
-//!   [`kmeans::kmeans_gates`]. `--dump` is [`route::Dump::write`].
+//!   [`kmeans::kmeans_gates`]. `--dump` is `dump::Dump::write`.
 //! - **Inputs**: [`positions::Positions`] of ids (with −200 for an image) or of bytes, then its `input_rows`.
 //! - **No model at hand**: [`sample::load`], which reads bytes, or [`seeded::seeded`] for any backbone.
 //! - **Convert**: [`convert::convert`].

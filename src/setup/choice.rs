@@ -38,7 +38,7 @@ pub enum TemplateChoice {
 
 impl TemplateChoice {
     /// Reads `--template`. A word that is neither a template's name nor a file is taken for a LLaVA template, which
-    /// [`super::resolve`] then does not find.
+    /// [`super::resolve()`] then does not find.
     pub fn parse(word: &str) -> Self {
         let own = word.strip_prefix(CHAT).map(|rest| (rest.is_empty(), rest.strip_prefix(':')));
         match (word, own) {

@@ -1,6 +1,6 @@
 //! From what a user asks for to what labels a sample: tokenizer, overrides, labelling.
 //!
-//! The command line and the screen both make a [`Request`] and get a [`Setup`] from [`resolve`]; neither knows
+//! The command line and the screen both make a [`Request`] and get a [`Setup`] from [`resolve()`]; neither knows
 //! how the choice was made.
 
 mod chat;

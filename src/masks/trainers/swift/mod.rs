@@ -2,14 +2,14 @@
 //!
 //! A conversation becomes contexts: texts and ids with a kind (answer, suffix, anything else). [`loss_scale`] decides what
 //! each weighs, neighbours of equal weight are joined, and every context is tokenised by itself. The tokens that end an
-//! answer are supervised afterwards, by what they are ([`encode::dynamic_eos`]), and the first token never is.
+//! answer are supervised afterwards, by what they are (`dynamic_eos`), and the first token never is.
 //!
 //! | file | of what |
 //! | --- | --- |
 //! | [`inputs`] | a row as swift's messages |
 //! | [`agent`], `qwen3_coder` | tools, calls and results |
 //! | [`prepare`] | messages put together, thinking blocks added or removed |
-//! | [`format`] | the formats by name |
+//! | [`mod@format`] | the formats by name |
 //! | [`template`] | a format with its options |
 //! | [`contexts`] | a conversation as contexts |
 //! | [`loss_scale`] | weights |

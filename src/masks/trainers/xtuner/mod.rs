@@ -1,7 +1,7 @@
 //! XTuner v1 (snapshot b934f46): `OpenaiTokenizeFunction` (`v1/datasets/sft_tokenize_fn/openai.py`,
 //! `v1/data_proto/messages/chat.py`).
 //!
-//! Messages are written by formats of XTuner's own ([`format`]), each tokenised by itself; a user's message has the header
+//! Messages are written by formats of XTuner's own ([`mod@format`]), each tokenised by itself; a user's message has the header
 //! of the answer, so an answer is its text and the end of its turn. `qwen3.5-vl` is another renderer ([`qwen35`]).
 
 pub mod format;
