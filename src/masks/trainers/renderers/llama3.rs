@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
+use super::content::content_text;
 use super::rendered::{ANSWER, BODY, Rendered, SCAFFOLD, Writer};
 use super::xml_calls::function_of;
 use crate::masks::trainers::Resources;
-use crate::masks::trainers::python_json::{Style, dumps, repr, str_of, type_name};
+use crate::masks::trainers::python_json::{Style, dumps, str_of};
 use crate::masks::{MaskError, role};
-use crate::python::is_python_space;
 
 pub(super) const TOKENS: [&str; 6] = [
     "<|begin_of_text|>",
@@ -23,29 +23,7 @@ const CALL_FORMAT: &str = "Respond in the format {\"name\": function name, \"par
      use variables.\n\n";
 
 fn text_of(message: &Value) -> Result<String, MaskError> {
-    let text = match message.get("content") {
-        None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Array(parts)) => {
-            let mut text = String::new();
-            for part in parts {
-                match (part, part.get("text")) {
-                    (Value::String(part), _) => text.push_str(part),
-                    (_, Some(part)) => text.push_str(&str_of(part)),
-                    _ => {
-                        let message = format!("Unexpected content item: {}", repr(part));
-                        return Err(MaskError::python("ValueError", message));
-                    }
-                }
-            }
-            text
-        }
-        Some(other) => {
-            let message = format!("Unexpected content type: <class '{}'>", type_name(other));
-            return Err(MaskError::python("TypeError", message));
-        }
-    };
-    Ok(text.trim_matches(is_python_space).to_string())
+    content_text(message, |_| true)
 }
 
 fn described(tools: &[Value]) -> String {

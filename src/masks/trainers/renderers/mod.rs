@@ -8,6 +8,7 @@
 //! | [`deepseek`] | `deepseek-v3`, `deepseek-r1` |
 //! | [`template`] | `default`, by the tokenizer's chat template |
 
+mod content;
 pub mod deepseek;
 pub mod llama3;
 pub mod prime_qwen3;

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::qwen3::close;
 use super::rendered::{ANSWER, BODY, Rendered, SCAFFOLD, Writer};
 use super::xml_calls::{INSTRUCTIONS, argument_text, parameter, parsed};
 use crate::masks::trainers::Resources;
@@ -81,11 +82,6 @@ pub(super) fn render(
         }
     }
     Ok(out.rendered)
-}
-
-fn close(out: &mut Writer, owner: Option<usize>) -> Result<(), MaskError> {
-    out.special("<|im_end|>", owner, SCAFFOLD);
-    out.text("\n", owner, SCAFFOLD)
 }
 
 fn close_answer(out: &mut Writer, owner: Option<usize>) -> Result<(), MaskError> {

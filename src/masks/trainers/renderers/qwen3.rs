@@ -101,7 +101,8 @@ pub(super) fn render(
 }
 
 /// The end of a message that the model does not write.
-fn close(out: &mut Writer, owner: Option<usize>) -> Result<(), MaskError> {
+/// The end of a message.
+pub(super) fn close(out: &mut Writer, owner: Option<usize>) -> Result<(), MaskError> {
     out.special("<|im_end|>", owner, SCAFFOLD);
     out.text("\n", owner, SCAFFOLD)
 }
@@ -184,7 +185,13 @@ pub(super) fn neighbours(messages: &[Value], index: usize) -> (bool, bool) {
     (is_tool(index.checked_sub(1)), is_tool(Some(index + 1)))
 }
 
-fn result(out: &mut Writer, messages: &[Value], index: usize, content: &str) -> Result<(), MaskError> {
+/// A tool's result: a run of them is one turn of the user.
+pub(super) fn result(
+    out: &mut Writer,
+    messages: &[Value],
+    index: usize,
+    content: &str,
+) -> Result<(), MaskError> {
     let owner = Some(index);
     let (after_result, before_result) = neighbours(messages, index);
     if !after_result {

@@ -2,11 +2,12 @@
 
 use serde_json::Value;
 
-use super::qwen3::{is_query, neighbours, split_thinking};
+use super::content::content_text;
+use super::qwen3::{close, is_query, result, split_thinking};
 use super::rendered::{ANSWER, BODY, Rendered, SCAFFOLD, Writer};
 use super::xml_calls::{INSTRUCTIONS, function_of, parameter, parsed};
 use crate::masks::trainers::Resources;
-use crate::masks::trainers::python_json::{Style, dumps, repr, str_of, type_name};
+use crate::masks::trainers::python_json::{Style, dumps, str_of};
 use crate::masks::{MaskError, role};
 use crate::python::is_python_space;
 
@@ -31,31 +32,9 @@ fn is_media(part: &Value) -> bool {
     matches!(kind, Some("image" | "image_url" | "video" | "video_url"))
 }
 
-/// The text of a content, media left out, white space around it stripped.
+/// The text of a content, media left out.
 fn text_of(message: &Value) -> Result<String, MaskError> {
-    let text = match message.get("content") {
-        None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Array(parts)) => {
-            let mut text = String::new();
-            for part in parts.iter().filter(|part| !is_media(part)) {
-                match (part, part.get("text")) {
-                    (Value::String(part), _) => text.push_str(part),
-                    (_, Some(part)) => text.push_str(&str_of(part)),
-                    _ => {
-                        let message = format!("Unexpected content item: {}", repr(part));
-                        return Err(MaskError::python("ValueError", message));
-                    }
-                }
-            }
-            text
-        }
-        Some(other) => {
-            let message = format!("Unexpected content type: <class '{}'>", type_name(other));
-            return Err(MaskError::python("TypeError", message));
-        }
-    };
-    Ok(text.trim_matches(is_python_space).to_string())
+    content_text(message, |part| !is_media(part))
 }
 
 /// Media of users and tools would be loaded.
@@ -108,18 +87,16 @@ pub(super) fn render(
                 close(&mut out, owner)?;
             }
             "assistant" => answer(&mut out, message, index, content, last_query, thinking)?,
-            "tool" => result(&mut out, messages, index, content)?,
+            "tool" => {
+                refuse_media(message)?;
+                result(&mut out, messages, index, content)?;
+            }
             other => {
                 return Err(MaskError::python("ValueError", format!("Unexpected message role: {other}")));
             }
         }
     }
     Ok(out.rendered)
-}
-
-fn close(out: &mut Writer, owner: Option<usize>) -> Result<(), MaskError> {
-    out.special("<|im_end|>", owner, SCAFFOLD);
-    out.text("\n", owner, SCAFFOLD)
 }
 
 fn system(out: &mut Writer, messages: &[Value], tools: Option<&[Value]>) -> Result<(), MaskError> {
@@ -190,19 +167,4 @@ fn answer(
     }
     out.special("<|im_end|>", owner, ANSWER);
     out.text("\n", owner, SCAFFOLD)
-}
-
-fn result(out: &mut Writer, messages: &[Value], index: usize, content: &str) -> Result<(), MaskError> {
-    let owner = Some(index);
-    let (after_result, before_result) = neighbours(messages, index);
-    if !after_result {
-        out.special("<|im_start|>", owner, SCAFFOLD);
-        out.text("user", owner, SCAFFOLD)?;
-    }
-    out.text("\n", owner, SCAFFOLD)?;
-    out.special("<tool_response>", owner, SCAFFOLD);
-    messages.get(index).map_or(Ok(()), refuse_media)?;
-    out.segments(&[("\n", SCAFFOLD), (content, BODY), ("\n", SCAFFOLD)], owner)?;
-    out.special("</tool_response>", owner, SCAFFOLD);
-    if before_result { Ok(()) } else { close(out, owner) }
 }
