@@ -24,7 +24,8 @@ fn main() {
         return;
     };
     let source = std::fs::read_to_string(template).expect("the template");
-    let template = ChatTemplate::new(template, &source, Clock::fixed_date(2026, 11, 23)).expect("compiles");
+    let template =
+        ChatTemplate::new(template, &source, Clock::parse("2026-11-23").expect("a date")).expect("compiles");
     let samples = read_samples(conversations.as_ref(), None).expect("the conversations").samples;
     let conversations: Vec<Conversation> =
         samples.iter().map(|s| s.conversation().expect("messages").into_owned()).collect();

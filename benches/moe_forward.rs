@@ -1,4 +1,4 @@
-//! Wall time of the MoE forward pass: the 43.7 M-parameter Mixtral of spec moe.md section 7 (H 256, 8
+//! Wall time of the MoE forward pass: the 43.7 M-parameter Mixtral of docs/moe.md, section 5, (H 256, 8
 //! layers, 8 heads, 8 experts top-2, I 512, vocabulary 32,000) with random weights.
 //!
 //! `cargo bench --bench moe_forward` prints the best of seven runs, backbone only and with
@@ -15,8 +15,11 @@ use std::time::{Duration, Instant};
 use maskscope::moe::backbone::{ForwardOptions, InputRow, LoadOptions, Model, WantedLogits};
 use maskscope::moe::checkpoint::{Checkpoint, TensorSource, write_safetensors};
 use maskscope::moe::config::Config;
+use maskscope::moe::positions::Positions;
+use maskscope::moe::route::route_call;
 use maskscope::moe::sample;
 use maskscope::moe::seed::Rng;
+use maskscope::moe::token_route::token_route;
 
 const HIDDEN: usize = 256;
 const LAYERS: usize = 8;
@@ -94,7 +97,16 @@ fn byte_model() -> Result<(), Box<dyn std::error::Error>> {
         let model = sample::load("byte-moe", &LoadOptions::default())?;
         load = load.min(start.elapsed());
         let start = Instant::now();
-        sample::route_prompt(&model, &prompt, &spans)?;
+        let positions = Positions::of_bytes(&prompt, prompt.len(), &spans, &[])?;
+        let inputs = positions.input_rows(&model, 0)?;
+        let call = route_call(&model, &[inputs], &ForwardOptions::default(), &mut |_, _| true)?;
+        let tokens: Vec<_> = call
+            .forward
+            .routings
+            .iter()
+            .flat_map(|r| spans.iter().map(move |span| token_route(r, span)))
+            .collect();
+        std::hint::black_box(tokens);
         route = route.min(start.elapsed());
     }
     let ms = |d: Duration| d.as_secs_f64() * 1e3;

@@ -29,7 +29,7 @@ pub use repository::RepositoryArgs;
 pub use scan::{ScanArguments, ScanCommand};
 pub use shared::{HubToken, LoaderArgument, RequestWithNotes, SharedOptions};
 
-/// Shows what a Hugging Face tokenizer really does to a conversation, and which tokens a fine-tuning run learns from.
+/// Shows what a Hugging Face tokenizer really does to a conversation, and which tokens a fine-tuning run supervises.
 ///
 /// Without a command the interactive screen opens, on embedded samples if nothing else is named.
 #[derive(Debug, Parser)]

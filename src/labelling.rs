@@ -18,6 +18,8 @@ use crate::repository::{self, RepositoryFunction};
 use crate::tokenizer::Tokenizer;
 
 /// How a sample gets its labels.
+// One value a set-up, asked for every sample: a box would save no memory and cost an indirection.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug, Clone)]
 pub enum Labelling {
     /// By a template and a `preprocess_*` function of the LLaVA family.

@@ -34,6 +34,7 @@
 //!       tokenizer ─────── moe    files → a tokenizer that behaves like its Python class · experts, routing
 //!           │
 //!   text · python · error        safe display · the bits of Python that results depend on · typed errors
+//!   atomic_write                 files that appear whole or not at all
 //! ```
 //!
 //! One sample on its way: [`chat::Sample`] → [`labelling::Labelling::inspect`], which is [`labels::inspect`] (turns
@@ -59,6 +60,7 @@
 )]
 
 pub mod app;
+mod atomic_write;
 pub mod chat;
 pub mod cli;
 pub mod commands;

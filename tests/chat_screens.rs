@@ -1,7 +1,7 @@
 //! The screens on a chat template: messages as turns, all strategies on one sample, the prompt over the training text,
 //! the template editor, the doctor.
 
-use maskscope::app::panels::strategies::View;
+use maskscope::app::screens::strategies::StrategiesView;
 use maskscope::app::{App, DataSource, Key, Msg, Overlay, Screen};
 use maskscope::runtime::feed;
 use maskscope::setup::Request;
@@ -36,7 +36,12 @@ fn built_in(template: &str) -> App {
     press(&mut app, "r");
     type_text(&mut app, template);
     press(&mut app, "enter");
-    assert_eq!(app.request.template.to_string(), format!("sample:{template}"), "{:?}", app.notice);
+    assert_eq!(
+        app.session.request.template.to_string(),
+        format!("sample:{template}"),
+        "{:?}",
+        app.shell.notice
+    );
     app
 }
 
@@ -50,7 +55,7 @@ fn snapshots(app: &mut App, name: &str) {
 fn messages_on_the_screens() {
     let mut app = built_in("chatml-think");
     let names: Vec<String> =
-        app.shown().expect("a view").sections.iter().map(|section| section.name()).collect();
+        app.session.shown().expect("a view").sections.iter().map(|section| section.name()).collect();
     let expected =
         ["round 1 USER", "round 1 CALL", "round 1 TOOL", "round 1 ANSWER", "round 2 USER", "round 2 ANSWER"];
     assert_eq!(names, expected);
@@ -82,54 +87,58 @@ fn a_screen_without_a_chat_template_says_how_to_get_one() {
     press(&mut app, "S");
     assert!(text(&mut app, (120, 40)).contains("the strategies work on chat templates"));
     press(&mut app, "E");
-    assert!(app.overlay.is_none() && app.notice.is_some());
+    assert!(app.shell.overlay.is_none() && app.shell.notice.is_some());
 }
 
 #[test]
 fn the_strategy_under_the_cursor_becomes_the_rule() {
     let mut app = built_in("chatml-think");
     press(&mut app, "S");
-    let compared = app.panels.strategies.result.ready().expect("a comparison").clone();
+    let compared = app.screens.strategies.result.ready().expect("a comparison").clone();
     assert!(compared.comparison.differences.len() > 3);
-    let first = app.panels.strategies.token;
+    let first = app.screens.strategies.token;
     assert!(compared.comparison.difference_at(first).is_some(), "the cursor starts where strategies differ");
     press(&mut app, "]");
-    let next = app.panels.strategies.token;
+    let next = app.screens.strategies.token;
     assert!(next > first && compared.comparison.difference_at(next).is_some());
     press(&mut app, "[");
-    assert_eq!(app.panels.strategies.token, first);
+    assert_eq!(app.screens.strategies.token, first);
     press(&mut app, "down enter");
-    assert_eq!(app.request.preprocess, "oi_prefix".parse().expect("a strategy"));
-    assert_eq!(app.screen, Screen::Strategies);
-    assert_eq!(app.shown().expect("a view").setup.rule_name(), "oi_prefix");
+    assert_eq!(app.session.request.preprocess, "oi_prefix".parse().expect("a strategy"));
+    assert_eq!(app.shell.screen, Screen::Strategies);
+    assert_eq!(app.session.shown().expect("a view").setup.rule_name(), "oi_prefix");
     press(&mut app, "u");
-    assert_ne!(app.request.preprocess, "oi_prefix".parse().expect("a strategy"));
+    assert_ne!(app.session.request.preprocess, "oi_prefix".parse().expect("a strategy"));
     // One that does not apply is refused with the reason.
     press(&mut app, "end up up up up up up up up up up up up up up up up up up up");
-    app.panels.strategies.strip = compared.order.len() - 1;
+    app.screens.strategies.strip = compared.order.len() - 1;
     press(&mut app, "enter");
-    assert!(app.notice.as_ref().is_some_and(|n| n.text.contains("does not apply")), "{:?}", app.notice);
+    assert!(
+        app.shell.notice.as_ref().is_some_and(|n| n.text.contains("does not apply")),
+        "{:?}",
+        app.shell.notice
+    );
 }
 
 #[test]
 fn the_prompt_view_goes_from_answer_to_answer() {
     let mut app = built_in("chatml-think");
     press(&mut app, "S v");
-    assert_eq!(app.panels.strategies.view, View::Prompt);
+    assert_eq!(app.screens.strategies.view, StrategiesView::Prompt);
     let before = text(&mut app, (120, 40));
     assert!(before.contains("learning starts where the prompt ends"), "{before}");
     press(&mut app, "]");
-    assert_eq!(app.panels.strategies.answer, 1);
+    assert_eq!(app.screens.strategies.answer, 1);
     press(&mut app, "v");
-    assert_eq!(app.panels.strategies.view, View::Strips);
+    assert_eq!(app.screens.strategies.view, StrategiesView::Strips);
     let mut forced = built_in("chatml-forced-think");
     press(&mut forced, "n S v");
     let shown = text(&mut forced, (120, 40));
     assert!(shown.contains("the prompt ends with “<think>↵”"), "{shown}");
 }
 
-fn editor(app: &App) -> &maskscope::app::template_editor::TemplateEditor {
-    match &app.overlay {
+fn editor(app: &App) -> &maskscope::app::TemplateEditor {
+    match &app.shell.overlay {
         Some(Overlay::Template(editor)) => editor,
         other => panic!("no editor but {other:?}"),
     }
@@ -151,14 +160,15 @@ fn the_template_is_edited_live() {
     assert!(editor(&app).good.is_some());
     snapshots(&mut app, "editor_error");
     press(&mut app, "ctrl-s");
-    assert!(app.overlay.is_some(), "a template with an error is not kept");
+    assert!(app.shell.overlay.is_some(), "a template with an error is not kept");
     for _ in 0.."{% if %}".len() {
         press(&mut app, "backspace");
     }
     assert!(editor(&app).problem.is_none());
     press(&mut app, "ctrl-s");
-    assert!(app.overlay.is_none());
-    let prompt = |app: &App| app.shown().and_then(|view| view.inspection.prompt.clone()).unwrap_or_default();
+    assert!(app.shell.overlay.is_none());
+    let prompt =
+        |app: &App| app.session.shown().and_then(|view| view.inspection.prompt.clone()).unwrap_or_default();
     assert!(prompt(&app).starts_with("HEAD"));
     press(&mut app, "u");
     assert!(!prompt(&app).starts_with("HEAD"));

@@ -9,9 +9,9 @@ use maskscope::chat::Sample;
 use maskscope::diagnose::{Finding, Report, Verdict, diagnose, sarif};
 use maskscope::labels::Inspection;
 use maskscope::masks::Strategy;
-use maskscope::masks::anatomy::Part;
-use maskscope::masks::compare::{Comparison, End};
-use maskscope::masks::overlay::{Overlay, Start, Stop};
+use maskscope::masks::anatomy::MessagePart;
+use maskscope::masks::compare::{StrategyComparison, StripEnd};
+use maskscope::masks::overlay::{AnswerStart, AnswerStop, Overlay};
 use maskscope::samples;
 use maskscope::setup::{Request, Setup, load_tokenizer, resolve, stop_tokens};
 use maskscope::tokenizer::Tokenizer;
@@ -49,19 +49,20 @@ fn finding(template: &str, strategy: &str, sample_id: &str, id: &str) -> Finding
     report(&setup(template, strategy), &[sample(sample_id)]).finding(id).unwrap().clone()
 }
 
-fn compare(setup: &Setup, sample: &Sample) -> (Comparison, Vec<Option<Overlay>>) {
+fn compare(setup: &Setup, sample: &Sample) -> (StrategyComparison, Vec<Option<Overlay>>) {
     let method = setup.chat().unwrap();
     let stops = stop_tokens(&setup.tokenizer).ids;
     let mut overlays = Vec::new();
     let conversation = sample.conversation().unwrap().into_owned();
-    let comparison = Comparison::new(method, &*setup.tokenizer, &conversation, &mut |turns, masked| {
-        overlays.push(masked.and_then(|masked| Overlay::new(turns, masked, &stops)));
-        true
-    });
+    let comparison =
+        StrategyComparison::new(method, &*setup.tokenizer, &conversation, &mut |turns, masked| {
+            overlays.push(masked.and_then(|masked| Overlay::new(turns, masked, &stops)));
+            true
+        });
     (comparison.unwrap().unwrap(), overlays)
 }
 
-fn strip(comparison: &Comparison, strategy: Strategy) -> usize {
+fn strip(comparison: &StrategyComparison, strategy: Strategy) -> usize {
     comparison.strips.iter().position(|strip| strip.strategy == strategy).unwrap()
 }
 
@@ -109,14 +110,14 @@ fn thoughts_that_are_stripped_explain_why_prefixes_fail() {
     let sample = sample("thoughts-and-tool");
     let setup = setup("chatml-think", "oi_legacy_mask_labels");
     let (comparison, _) = compare(&setup, &sample);
-    let (message, parting) = comparison.turns.first_parting().expect("a parting");
+    let (message, parting) = comparison.turns.first_divergence().expect("a parting");
     assert_eq!(message, 1);
     assert!(parting.alone.starts_with("<think>") && !parting.whole.starts_with("<think>"), "{parting:?}");
     let (counts, tags) =
         (strip(&comparison, Strategy::OiLegacyMaskLabels), strip(&comparison, Strategy::HfGeneration));
     let differs = comparison.differences.iter().find(|run| {
-        run.learned_by.contains(&tags) != run.learned_by.contains(&counts)
-            && (run.learned_by.contains(&counts) || run.masked_by.contains(&counts))
+        run.supervised_by.contains(&tags) != run.supervised_by.contains(&counts)
+            && (run.supervised_by.contains(&counts) || run.masked_by.contains(&counts))
     });
     let token = differs.expect("a difference").tokens.start;
     let why = comparison.why(counts, token, &*setup.tokenizer);
@@ -130,29 +131,29 @@ fn thoughts_that_are_stripped_explain_why_prefixes_fail() {
 fn strategies_that_do_not_apply_say_why() {
     let (comparison, _) = compare(&setup("chatml-think", "hf_generation"), &sample("two-rounds"));
     let gemma = &comparison.strips[strip(&comparison, Strategy::LlavaNextGemma)];
-    assert_eq!(gemma.end, End::Unfit("the vocabulary has no <start_of_turn>".into()));
+    assert_eq!(gemma.end, StripEnd::Unfit("the vocabulary has no <start_of_turn>".into()));
     let qwen = &comparison.strips[strip(&comparison, Strategy::LlavaNextQwen)];
     // Its own system text has no place on the line, the rounds have.
-    assert!(qwen.elsewhere > 0 && qwen.cells.iter().any(|cell| cell.is_learned()));
+    assert!(qwen.elsewhere > 0 && qwen.cells.iter().any(|cell| cell.is_supervised()));
 }
 
 #[test]
 fn every_token_has_its_part() {
     let (comparison, _) = compare(&setup("chatml-think", "hf_generation"), &sample("thoughts-and-tool"));
     let turns = &comparison.turns;
-    let text = |message: usize, part: Part| {
+    let text = |message: usize, part: MessagePart| {
         let tokens: Vec<usize> = turns.tokens_of(message, part).collect();
         let start = turns.encoded.offsets[tokens[0]].0;
         turns.slice(start..turns.encoded.offsets[*tokens.last().unwrap()].1)
     };
-    assert_eq!(text(5, Part::Header), "<|im_start|>assistant\n");
+    assert_eq!(text(5, MessagePart::Header), "<|im_start|>assistant\n");
     // A thought of the data is the answer's own.
-    assert_eq!(text(5, Part::Body), "<think>\n4 degrees is cold.\n</think>\n\nYes, take a warm one.");
-    assert!(turns.places.iter().all(|place| place.part != Part::Inserted));
-    assert_eq!(text(5, Part::End), "<|im_end|>");
-    assert_eq!(text(5, Part::After), "\n");
-    assert!(text(1, Part::Body).starts_with("<tool_call>"));
-    assert_eq!(text(2, Part::Body), "{\"celsius\": 4}");
+    assert_eq!(text(5, MessagePart::Body), "<think>\n4 degrees is cold.\n</think>\n\nYes, take a warm one.");
+    assert!(turns.places.iter().all(|place| place.part != MessagePart::Inserted));
+    assert_eq!(text(5, MessagePart::End), "<|im_end|>");
+    assert_eq!(text(5, MessagePart::After), "\n");
+    assert!(text(1, MessagePart::Body).starts_with("<tool_call>"));
+    assert_eq!(text(2, MessagePart::Body), "{\"celsius\": 4}");
 }
 
 #[test]
@@ -162,10 +163,10 @@ fn the_prompt_lies_over_the_training_text() {
         overlays[strip(&comparison, Strategy::HfGeneration)].clone().unwrap().answers[0].clone()
     };
     let right = at("chatml-think");
-    assert_eq!(right.start, Start::Exact);
-    assert!(matches!(right.stop, Stop::Learned(_)) && right.is_right());
-    assert_eq!(at("chatml-learned-header").start, Start::Early(4));
-    assert!(matches!(at("chatml-late-stop").stop, Stop::Masked(_)));
+    assert_eq!(right.start, AnswerStart::Exact);
+    assert!(matches!(right.stop, AnswerStop::Supervised(_)) && right.is_right());
+    assert_eq!(at("chatml-learned-header").start, AnswerStart::Early(4));
+    assert!(matches!(at("chatml-late-stop").stop, AnswerStop::Masked(_)));
 }
 
 #[test]

@@ -162,6 +162,30 @@ fn a_records_own_variables_and_tools_count_and_the_clock_stands() {
     assert_eq!(records[0]["prompt"], "23 Nov 2026 1 flata", "a flag wins");
 }
 
+#[test]
+fn without_a_clock_templates_get_local_time() {
+    let scene = Scene::new(&[("t.jinja", "{{ strftime_now('%Y-%m-%d') }}"), ("rows.jsonl", MESSAGES)]);
+    // 26 hours apart: never the same day.
+    let [east, west] = ["EAST-14", "WEST12"].map(|zone| {
+        let mut command = Command::cargo_bin("maskscope").expect("the binary");
+        command.current_dir(scene.folder.path()).env("TZ", zone).args(["inspect", "--format", "jsonl"]);
+        command.args([
+            "-t",
+            "sample:mistral",
+            "-d",
+            "rows.jsonl",
+            "--template",
+            "t.jinja",
+            "--preprocess",
+            "render",
+        ]);
+        let output = command.output().expect("it runs");
+        let record: Value = serde_json::from_slice(&output.stdout).expect("one record");
+        record["prompt"].as_str().expect("a prompt").to_string()
+    });
+    assert!(west < east, "{west} {east}");
+}
+
 /// A copy of an embedded tokenizer's folder, with templates.
 fn tokenizer_with(files: &[(&str, &str)]) -> Scene {
     let scene = Scene::new(files);

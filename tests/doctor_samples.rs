@@ -194,15 +194,12 @@ fn causes_of_a_sample_are_those_of_the_report() {
 }
 
 #[test]
+#[ignore = "needs python3"]
 fn code_of_every_fix_is_python() {
     let python = |code: &str| {
         let parse = "import ast, sys; ast.parse(sys.argv[1], feature_version=(3, 8))";
         std::process::Command::new("python3").args(["-c", parse, code]).output()
     };
-    if python("1").is_err() {
-        eprintln!("SKIPPED: there is no python3");
-        return;
-    }
     let samples = conversations().expect("the samples");
     let mut seen = 0;
     for (tokenizer, rule) in [

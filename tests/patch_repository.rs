@@ -57,6 +57,7 @@ fn maskscope(folder: &Path, tokenizer: &str) -> std::process::Output {
 }
 
 #[test]
+#[ignore = "needs python3"]
 fn the_diff_applies_and_gives_python() {
     for tokenizer in ["sample:phi-2", "sample:stablelm-2", "sample:qwen", "sample:mistral"] {
         let folder = tempfile::tempdir().unwrap();
@@ -83,10 +84,7 @@ fn is_python_3_8(sources: &[&str]) {
     let script = "import ast, sys\nast.parse(sys.stdin.read(), feature_version=(3, 8))";
     for source in sources {
         let child = Command::new("python3").args(["-c", script]).stdin(Stdio::piped()).spawn();
-        let Ok(mut child) = child else {
-            eprintln!("SKIPPED: there is no python3 to parse the result with");
-            return;
-        };
+        let mut child = child.expect("python3 runs");
         std::io::Write::write_all(&mut child.stdin.take().unwrap(), source.as_bytes()).unwrap();
         assert!(child.wait().unwrap().success(), "not Python 3.8:\n{source}");
     }

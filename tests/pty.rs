@@ -116,7 +116,7 @@ impl Drop for Terminal {
 fn a_visit_from_the_mismatch_to_the_match() {
     let mut terminal = Terminal::start(&[], &[]);
     terminal.wait("maskscope");
-    terminal.wait("trains on nothing");
+    terminal.wait("all labels are −100");
     terminal.wait("press f to try recipe phi");
     terminal.keys("f");
     terminal.wait("✓ cur_len");
@@ -146,6 +146,20 @@ fn an_override_by_hand_turns_the_mismatch_into_a_match() {
     terminal.keys("\r");
     terminal.wait("is new: id 50295");
     terminal.wait("✓ cur_len");
+    terminal.keys("q");
+    assert_eq!(terminal.exit(), 0);
+}
+
+#[test]
+fn a_long_paste_is_shown() {
+    let mut terminal = Terminal::start(&[], &[]);
+    terminal.wait("press f to try recipe phi");
+    terminal.keys("e");
+    terminal.wait("the tokens above follow");
+    terminal.keys(&format!("\u{1b}[200~{}the end of it\u{1b}[201~", "many words ".repeat(207_000 / 11)));
+    terminal.wait("the end of it");
+    terminal.keys("\u{1b}");
+    terminal.wait_for("the editor closed", |screen| !screen.contains("the end of it"));
     terminal.keys("q");
     assert_eq!(terminal.exit(), 0);
 }
@@ -235,7 +249,7 @@ fn one_key_writes_the_screen_into_a_new_file_and_names_it() {
     terminal.wait("written: maskscope-lengths-1.svg");
     let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).expect("the file");
     assert_eq!(read("maskscope-labels-1.html"), "mine", "nothing is written over");
-    assert!(read("maskscope-labels-2.html").contains("trains on nothing"));
+    assert!(read("maskscope-labels-2.html").contains("all labels are −100"));
     assert!(read("maskscope-lengths-1.svg").starts_with("<svg"));
     terminal.keys("q");
     assert_eq!(terminal.exit(), 0);

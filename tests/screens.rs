@@ -3,13 +3,13 @@
 use std::ops::ControlFlow;
 use std::sync::{Arc, OnceLock};
 
-use maskscope::app::{Action, Fate, Job, JobKind};
+use maskscope::app::{Action, Fate, Job, JobKind, Overlay};
 use maskscope::app::{
-    App, Data, DataSource, Effect, Key, Load, Msg, Outcome, SampleView, Screen, act, update,
+    App, Data, DataSource, Effect, Key, Load, Msg, SampleView, Screen, SessionOutcome, act, update,
 };
 use maskscope::chat::{ReadProgress, Sample, Turn};
-use maskscope::labels::{Inspection, Labelled, Segment, SegmentKind, Stop};
-use maskscope::runtime::feed;
+use maskscope::labels::{Inspection, Labelled, LoopEnd, Segment, SegmentKind};
+use maskscope::runtime::{feed, run_now};
 use maskscope::setup::{Request, load_tokenizer, resolve};
 use maskscope::text::width;
 use maskscope::tokenizer::Tokenizer;
@@ -26,6 +26,11 @@ fn phi() -> Arc<Tokenizer> {
     .clone()
 }
 
+/// An outcome of a job as the message that brings it.
+fn done<T: Send + 'static>(job: &Job, outcome: T) -> Msg {
+    Msg::Done { kind: job.kind, ticket: job.ticket, outcome: Box::new(outcome) }
+}
+
 /// The first run, everything loaded.
 fn first_run() -> App {
     let mut app = App::new(Request::default(), DataSource::Embedded, true);
@@ -33,19 +38,14 @@ fn first_run() -> App {
     let effects = update(&mut app, Msg::Start);
     for effect in effects {
         let Effect::Start(job) = effect else { continue };
-        let Job { kind, ticket, work } = *job;
-        match kind {
-            JobKind::Tokenizer => {
-                feed(&mut app, Msg::Done { kind, ticket, outcome: Outcome::Tokenizer(Ok(phi())) });
-            }
+        let outcome = match job.kind {
+            JobKind::Tokenizer => SessionOutcome::Tokenizer(Ok(phi())),
             _ => {
                 let samples = maskscope::samples::conversations().expect("samples");
-                let data = Data { samples: Arc::new(samples), left_out: None };
-                let outcome = Outcome::Samples(Ok(data));
-                feed(&mut app, Msg::Done { kind, ticket, outcome });
-                drop(work);
+                SessionOutcome::Samples(Ok(Data { samples: Arc::new(samples), left_out: None }))
             }
-        }
+        };
+        feed(&mut app, done(&job, outcome));
     }
     app
 }
@@ -84,7 +84,7 @@ fn every_screen_at_three_sizes() {
     let mut app = first_run();
     for screen in Screen::ALL {
         press(&mut app, tab(screen));
-        assert_eq!(app.screen, screen, "each tab has its key");
+        assert_eq!(app.shell.screen, screen, "each tab has its key");
         for size in SIZES {
             let name = format!("{}_{}x{}", screen.name().to_lowercase(), size.0, size.1);
             insta::assert_snapshot!(name, text(&mut app, size));
@@ -114,9 +114,7 @@ fn densities_and_overlays() {
 
 /// The key that opens a screen.
 fn tab(screen: Screen) -> &'static str {
-    let opens =
-        |b: &&maskscope::app::Binding| b.action == Action::Open(screen) && b.help.starts_with("screen");
-    maskscope::app::bindings().find(opens).and_then(|b| b.keys.first().copied()).expect("a key")
+    screen.key()
 }
 
 /// Screen Experts on a sample that is sound.
@@ -128,7 +126,7 @@ fn experts(keys: &str) -> App {
 
 /// Assignments that were dropped in all layers.
 fn dropped(app: &App) -> usize {
-    let routed = app.panels.experts.routed.as_ref().expect("a routing");
+    let routed = app.screens.experts.routed.as_ref().expect("a routing");
     routed.layers.iter().map(|l| l.routing.decision.dropped()).sum()
 }
 
@@ -156,7 +154,7 @@ fn a_smaller_capacity_drops_assignments_and_says_why() {
     let mut app = experts("");
     assert_eq!(dropped(&app), 0);
     press(&mut app, "- - - - - -");
-    let routed = app.panels.experts.routed.clone().expect("a routing");
+    let routed = app.screens.experts.routed.clone().expect("a routing");
     assert_eq!(routed.settings.capacity_factor, Some(1.0), "4, 3, 2, 1.5, 1.25, 1");
     assert!(dropped(&app) > 0);
     let screen = text(&mut app, (120, 40));
@@ -165,7 +163,7 @@ fn a_smaller_capacity_drops_assignments_and_says_why() {
     let layer = &routed.layers[0];
     let token = layer.tokens.iter().position(|t| t.is_some_and(|t| t.dropped == 1.0));
     if let Some(token) = token {
-        app.view_state.token = token;
+        app.session.token = token;
         press(&mut app, "enter");
         assert!(text(&mut app, (120, 40)).contains("✂ dropped: position"));
     }
@@ -183,34 +181,38 @@ fn a_smaller_capacity_drops_assignments_and_says_why() {
 #[test]
 fn the_experts_screen_shares_the_cursor_and_the_labels() {
     let mut app = experts(&format!("1 g right right right {}", tab(Screen::Experts)));
-    assert_eq!(app.view_state.token, 3);
+    assert_eq!(app.session.token, 3);
     assert!(text(&mut app, (120, 40)).contains("token 3 of 99"));
     press(&mut app, "right 1");
-    assert_eq!(app.view_state.token, 4);
-    let routed = app.panels.experts.routed.clone().expect("a routing");
-    let view = app.shown().expect("a view");
-    for (token, rows) in routed.token_rows.iter().enumerate() {
+    assert_eq!(app.session.token, 4);
+    let routed = app.screens.experts.routed.clone().expect("a routing");
+    let view = app.session.shown().expect("a view");
+    for (token, rows) in routed.token_positions.iter().enumerate() {
         let supervised = view.token(token).expect("a token").fate == Fate::Supervised;
-        assert!(routed.rows[rows.clone()].iter().all(|r| r.supervised == supervised), "token {token}");
+        assert!(routed.positions[rows.clone()].iter().all(|r| r.supervised == supervised), "token {token}");
     }
     let of = |name: &str| routed.subsets.iter().find(|(s, _)| s.name() == name).map(|(_, n)| *n);
-    assert_eq!(of("supervised").unwrap() + of("masked").unwrap(), routed.rows.len());
-    assert_eq!(routed.rows.len(), view.inspection.prompt.as_ref().unwrap().len());
+    assert_eq!(of("supervised").unwrap() + of("masked").unwrap(), routed.positions.len());
+    assert_eq!(routed.positions.len(), view.inspection.prompt.as_ref().unwrap().len());
 }
 
 #[test]
 fn a_converted_model_expands_images_and_its_settings_change() {
     let mut app = experts("m d d + d +");
-    let routed = app.panels.experts.routed.clone().expect("a routing");
+    let routed = app.screens.experts.routed.clone().expect("a routing");
     assert_eq!((routed.settings.num_experts, routed.settings.mode), (6, "dense"));
     assert_eq!((routed.layers.len(), routed.layers[0].routing.decision.num_experts), (4, 6));
-    assert_eq!(routed.rows.len(), app.shown().unwrap().len() - 1 + 576);
-    assert_eq!(routed.image_rows(0).len(), 576);
+    assert_eq!(routed.positions.len(), app.session.shown().unwrap().len() - 1 + 576);
+    assert_eq!(routed.image_positions(0).len(), 576);
     // The byte model's experts are trained: the screen says so instead of doing something else.
     press(&mut app, "M d d d +");
-    assert!(app.notice.as_ref().is_some_and(|n| n.text.contains("trained and fixed")), "{:?}", app.notice);
+    assert!(
+        app.shell.notice.as_ref().is_some_and(|n| n.text.contains("trained and fixed")),
+        "{:?}",
+        app.shell.notice
+    );
     press(&mut app, "n");
-    assert_eq!(app.panels.experts.routed.as_ref().unwrap().view.index, 1, "the next sample is routed too");
+    assert_eq!(app.screens.experts.routed.as_ref().unwrap().view.index, 1, "the next sample is routed too");
 }
 
 /// A seeded model as files on disk.
@@ -234,7 +236,7 @@ fn model_folder(name: &str, vocab_size: usize) -> tempfile::TempDir {
 
 #[test]
 fn a_model_of_ones_own_is_typed_loaded_and_its_settings_change() {
-    use maskscope::app::panels::experts::settings::{ModelPick, OwnKind};
+    use maskscope::setup::{ModelKind, ModelSource};
     let folder = model_folder("llama", 51_200);
     let mut app = experts("L");
     let load = |app: &mut App, text: &str| {
@@ -242,14 +244,14 @@ fn a_model_of_ones_own_is_typed_loaded_and_its_settings_change() {
         press(app, "enter");
     };
     load(&mut app, &format!("{} 0..3", folder.path().display()));
-    let state = &app.panels.experts;
+    let state = &app.screens.experts;
     assert_eq!(state.error, None);
-    let ModelPick::Own(own) = &state.settings.model else { panic!("{:?}", state.settings) };
-    assert_eq!((own.kind, own.layers), (Some(OwnKind::Dense), Some(3)));
+    let model = &state.settings.model;
+    assert_eq!((model.kind, model.layers), (Some(ModelKind::Dense), Some(3)));
     let layers: Vec<usize> = state.routed.as_ref().unwrap().layers.iter().map(|l| l.routing.layer).collect();
     assert_eq!(layers, [0, 2], "sparse, and the fourth layer is not read");
     press(&mut app, "d -");
-    let routed = app.panels.experts.routed.clone().unwrap();
+    let routed = app.screens.experts.routed.clone().unwrap();
     assert_eq!(routed.layers[0].routing.decision.top_k, 1);
     let screen = text(&mut app, (120, 40));
     assert!(screen.contains("dense; seeded gates") && screen.contains("llama on cpu"), "{screen}");
@@ -259,23 +261,26 @@ fn a_model_of_ones_own_is_typed_loaded_and_its_settings_change() {
     // What cannot be loaded is an error in place of the figures, which were another model's.
     press(&mut app, "L");
     load(&mut app, "/no/such/folder");
-    assert!(app.panels.experts.error.as_ref().is_some_and(|e| e.contains("no such folder")));
-    assert!(app.panels.experts.routed.is_none());
+    assert!(app.screens.experts.error.as_ref().is_some_and(|e| e.contains("no such folder")));
+    assert!(app.screens.experts.routed.is_none());
     assert!(text(&mut app, (80, 24)).contains("no such folder"));
     let small = model_folder("phi", 300);
     press(&mut app, "L");
     load(&mut app, &small.path().display().to_string());
-    let error = app.panels.experts.error.clone().unwrap_or_default();
+    let error = app.screens.experts.error.clone().unwrap_or_default();
     assert!(error.contains("token id") && error.contains("300 embeddings"), "{error}");
     press(&mut app, "L");
     load(&mut app, "byte-moe");
-    assert_eq!((&app.panels.experts.settings.model, &app.panels.experts.error), (&ModelPick::Bytes, &None));
+    assert_eq!(
+        (&app.screens.experts.settings.model.source, &app.screens.experts.error),
+        (&ModelSource::Bytes, &None)
+    );
 }
 
 #[test]
 fn escape_cancels_a_routing_and_the_newest_one_wins() {
     let mut app = experts("");
-    let before = app.panels.experts.routed.clone().expect("a routing");
+    let before = app.screens.experts.routed.clone().expect("a routing");
     let start = |app: &mut App, key: &str| -> Box<Job> {
         let effects = update(app, Msg::Key(Key::parse(key).unwrap()));
         effects
@@ -283,36 +288,28 @@ fn escape_cancels_a_routing_and_the_newest_one_wins() {
             .find_map(|e| if let Effect::Start(job) = e { Some(job) } else { None })
             .expect("a job")
     };
-    let finish = |app: &mut App, job: &Job| {
-        let mut outcomes = Vec::new();
-        maskscope::runtime::perform(job.work.clone(), &|| false, &mut |o| outcomes.push(o));
-        for outcome in outcomes {
-            update(app, Msg::Done { kind: job.kind, ticket: job.ticket, outcome });
+    let finish = |app: &mut App, job: Box<Job>| {
+        for msg in run_now(*job, &|| false) {
+            update(app, msg);
         }
     };
     let (first, second) = (start(&mut app, "-"), start(&mut app, "-"));
-    finish(&mut app, &first);
-    assert!(Arc::ptr_eq(app.panels.experts.routed.as_ref().unwrap(), &before), "the older run is dropped");
-    finish(&mut app, &second);
-    assert_eq!(app.panels.experts.routed.as_ref().unwrap().settings.capacity_factor, Some(3.0));
+    finish(&mut app, first);
+    assert!(Arc::ptr_eq(app.screens.experts.routed.as_ref().unwrap(), &before), "the older run is dropped");
+    finish(&mut app, second);
+    assert_eq!(app.screens.experts.routed.as_ref().unwrap().settings.capacity_factor, Some(3.0));
     let third = start(&mut app, "-");
     let effects = update(&mut app, Msg::Key(Key::parse("esc").unwrap()));
-    assert!(effects.iter().any(|e| matches!(e, Effect::Cancel(JobKind::Panel(Screen::Experts)))));
-    finish(&mut app, &third);
-    assert_eq!(app.panels.experts.routed.as_ref().unwrap().settings.capacity_factor, Some(3.0));
+    assert!(effects.iter().any(|e| matches!(e, Effect::Cancel(JobKind::Screen(Screen::Experts)))));
+    finish(&mut app, third);
+    assert_eq!(app.screens.experts.routed.as_ref().unwrap().settings.capacity_factor, Some(3.0));
     assert!(text(&mut app, (120, 40)).contains("cancelled"));
-    // A run that nobody waits for ends before it has an outcome.
+    // A run that is cancelled from the start ends before it has a routing.
+    let before = app.screens.experts.routed.clone().expect("a routing");
     let fourth = start(&mut app, "a");
-    let mut routed = false;
-    maskscope::runtime::perform(fourth.work.clone(), &|| true, &mut |o| {
-        routed |= !matches!(
-            o,
-            Outcome::Panel(maskscope::app::panels::PanelOutcome::Experts(
-                maskscope::app::panels::experts::Outcome::Progress(_)
-            ))
-        );
-    });
-    assert!(!routed);
+    run_now(*fourth, &|| true).into_iter().for_each(|msg| drop(update(&mut app, msg)));
+    assert!(Arc::ptr_eq(app.screens.experts.routed.as_ref().unwrap(), &before));
+    assert!(app.screens.experts.running.is_some());
 }
 
 /// Runs of one look a row: what the snapshots of text cannot hold.
@@ -348,7 +345,7 @@ fn the_looks_of_the_labels_screen() {
 fn a_first_run_says_what_is_wrong_and_one_key_repairs_it() {
     let mut app = first_run();
     let before = text(&mut app, (80, 24));
-    assert!(before.contains("trains on nothing"), "{before}");
+    assert!(before.contains("all labels are −100"), "{before}");
     assert!(before.contains("pad equals eos"), "{before}");
     assert!(before.contains("press f to try recipe phi"), "{before}");
     press(&mut app, "f");
@@ -361,19 +358,20 @@ fn a_first_run_says_what_is_wrong_and_one_key_repairs_it() {
 #[test]
 fn the_tour_goes_from_the_loss_to_the_cure_to_the_experts() {
     let mut app = first_run();
-    let stops = ["tour 1/4  what is learned", "tour 2/4  why", "tour 3/4  the fix", "tour 4/4  the same"];
+    let stops = ["tour 1/4  what is supervised", "tour 2/4  why", "tour 3/4  the fix", "tour 4/4  the same"];
     for stop in stops {
         press(&mut app, ".");
         let shown = text(&mut app, (120, 40));
         assert!(shown.contains(stop) && shown.contains(". next"), "{shown}");
     }
-    assert!(app.state().is_some_and(|state| state.is_sound()), "the third stop applied the fix");
+    assert!(app.session.state().is_some_and(|state| state.is_sound()), "the third stop applied the fix");
     press(&mut app, ".");
     assert!(text(&mut app, (120, 40)).contains("the end of the tour"));
     press(&mut app, ". esc");
-    assert!(app.tour.is_none());
+    assert!(app.shell.tour.is_none());
     // The sample is sound now: the tour says nothing of losses, and there is no fix to show.
-    for stop in ["tour 1/4  what is learned: the underlined", "tour 2/4  what the code counts", "tour 4/4"] {
+    for stop in ["tour 1/4  what is supervised: the underlined", "tour 2/4  what the code counts", "tour 4/4"]
+    {
         press(&mut app, ".");
         let shown = text(&mut app, (120, 40));
         assert!(shown.contains(stop), "{shown}");
@@ -401,11 +399,11 @@ fn a_refused_token_says_why_and_changes_nothing() {
     );
     feed(&mut app, Msg::Resize(120, 40));
     feed(&mut app, Msg::Start);
-    let good = app.request.clone();
+    let good = app.session.request.clone();
     press(&mut app, "o down down enter zzzznew enter");
-    assert!(app.notice.as_ref().is_some_and(|n| n.is_error), "{:?}", app.notice);
-    assert_eq!(app.request, good);
-    assert!(app.state().is_some());
+    assert!(app.shell.notice.as_ref().is_some_and(|n| n.is_error), "{:?}", app.shell.notice);
+    assert_eq!(app.session.request, good);
+    assert!(app.session.state().is_some());
 }
 
 #[test]
@@ -416,8 +414,8 @@ fn nothing_that_a_terminal_acts_on_reaches_a_cell() {
         id: evil.into(),
         ..Sample::text("", vec![Turn::new("human", evil), Turn::new("gpt", evil)])
     };
-    app.samples = Load::Ready(Arc::new(vec![sample.clone(), sample]));
-    app.source = DataSource::File(format!("/tmp/{evil}").into());
+    app.session.samples = Load::Ready(Arc::new(vec![sample.clone(), sample]));
+    app.session.source = DataSource::File(format!("/tmp/{evil}").into());
     press(&mut app, "n");
     let pattern = fancy_regex::Regex::new(r"[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]").expect("pattern");
     for screen in Screen::ALL {
@@ -459,7 +457,7 @@ fn long_view(tokens: usize) -> SampleView {
         mismatch: false,
         warning: None,
         rounds: Vec::new(),
-        stop: Stop::End,
+        stop: LoopEnd::End,
         segments: vec![
             segment(0..answer, SegmentKind::Instruction),
             segment(answer..tokens, SegmentKind::Answer),
@@ -483,28 +481,32 @@ fn long_view(tokens: usize) -> SampleView {
 fn a_million_tokens_draw_only_their_window() {
     let view = Arc::new(long_view(1_000_000));
     let mut app = first_run();
-    app.view = Load::Ready(view);
-    app.cause = None;
-    let fold = app.shown().and_then(|v| v.folds.first().cloned()).expect("a fold");
+    app.session.view = Load::Ready(view);
+    app.session.cause = None;
+    let fold = app.session.shown().and_then(|v| v.folds.first().cloned()).expect("a fold");
     assert!(fold.len() > 999_000, "{fold:?}");
-    app.view_state.token = fold.start;
+    app.session.token = fold.start;
     press(&mut app, "enter");
-    assert!(app.view_state.unfolded.contains(&fold.start), "the stretch is open: nothing hides the million");
+    assert!(
+        app.screens.labels.unfolded.contains(&fold.start),
+        "the stretch is open: nothing hides the million"
+    );
     for keys in
         ["", "right right down down pgdn", "middle", "down up", "end", "up pgup", "v", "v", "pgup", "v"]
     {
         match keys {
-            "middle" => app.view_state.token = 500_003,
+            "middle" => app.session.token = 500_003,
             keys => press(&mut app, keys),
         }
-        assert!(app.view_state.unfolded.contains(&fold.start));
+        assert!(app.screens.labels.unfolded.contains(&fold.start));
         for size in SIZES {
             let cells = usize::from(size.0) * usize::from(size.1);
             let drawn = frame(&mut app, size).tokens_drawn;
             assert!((1..=cells).contains(&drawn), "{drawn} tokens for {cells} cells after {keys:?}");
-            let view = app.shown().cloned().expect("view");
-            let flow = app.flow(&view);
-            flow.settle(app.view_state.top, app.view_state.token, app.panes().body.height);
+            let view = app.session.shown().cloned().expect("view");
+            let panes = app.panes();
+            let flow = app.screens.labels.flow(&panes, &view);
+            flow.settle(app.screens.labels.top, app.session.token, panes.body.height);
             let touched = flow.touched.get();
             assert!(
                 touched < cells + 8 * maskscope::app::flow::CHUNK,
@@ -532,11 +534,11 @@ fn the_cursor_stays_in_sight_wherever_it_goes() {
             "enter right",
         ] {
             press(&mut app, keys);
-            let at = app.view_state.token;
+            let at = app.session.token;
             let frame = frame(&mut app, size);
             let seen = frame.hits.iter().any(|(_, target)| *target == maskscope::app::Target::Token(at));
             assert!(
-                seen || app.shown().is_none_or(|v| v.is_empty()),
+                seen || app.session.shown().is_none_or(|v| v.is_empty()),
                 "token {at} after {keys:?} at {size:?}"
             );
         }
@@ -562,15 +564,12 @@ fn every_size_is_drawn_without_a_panic() {
 /// way when it came does not begin it again.
 #[test]
 fn escape_ends_a_scan_and_leaves_its_counts() {
-    use maskscope::app::panels::scan::Outcome as Scanned;
-    use maskscope::app::panels::{PanelOutcome, PanelWork};
+    use maskscope::app::screens::scan::ScanOutcome;
     use maskscope::report::Throughput;
     let mut app = first_run();
     let effects = update(&mut app, Msg::Key(Key::parse("0").expect("a key")));
     let job = effects.into_iter().find_map(|effect| match effect {
-        Effect::Start(job) if matches!(&job.work, maskscope::app::Work::Panel(PanelWork::Scan(_))) => {
-            Some(job)
-        }
+        Effect::Start(job) if job.kind == JobKind::Screen(Screen::Scan) => Some(job),
         _ => None,
     });
     let job = job.expect("the scan starts");
@@ -581,8 +580,7 @@ fn escape_ends_a_scan_and_leaves_its_counts() {
     let throughput = Throughput { samples: 5, before: 0, elapsed, read: 50, total: Some(100) };
     let counted = |samples: u64, done: bool| {
         let report = Box::new(maskscope::scan::Report { samples, ..report.clone() });
-        let outcome = Outcome::Panel(PanelOutcome::Scan(Scanned::Counted { report, throughput, done }));
-        Msg::Done { kind: job.kind, ticket: job.ticket, outcome }
+        self::done(&job, ScanOutcome::Counted { report, throughput, done })
     };
     update(&mut app, counted(5, false));
     let shown = to_text(&frame(&mut app, (120, 40)).buffer);
@@ -600,19 +598,19 @@ fn escape_ends_a_scan_and_leaves_its_counts() {
 #[test]
 fn data_that_cannot_be_read_leaves_the_data_before_or_says_so_on_every_screen() {
     let mut app = first_run();
-    let before = (app.source.clone(), app.samples.ready().cloned().expect("samples"));
+    let before = (app.session.source.clone(), app.session.samples.ready().cloned().expect("samples"));
     press(&mut app, "O");
     feed(&mut app, Msg::Paste("/no/such/file.json\r".to_string()));
     press(&mut app, "enter");
-    assert_eq!(app.source, before.0);
-    assert!(Arc::ptr_eq(app.samples.ready().expect("the ones before"), &before.1));
+    assert_eq!(app.session.source, before.0);
+    assert!(Arc::ptr_eq(app.session.samples.ready().expect("the ones before"), &before.1));
     assert!(text(&mut app, (120, 40)).contains("cannot read /no/such/file.json: No such file"));
 
-    let request = app.request.clone();
+    let request = app.session.request.clone();
     let mut app = App::new(request, DataSource::File("/no/such/file.json".into()), true);
     feed(&mut app, Msg::Start);
     for screen in [Screen::Labels, Screen::Doctor, Screen::Onboard, Screen::Scan, Screen::Strategies] {
-        app.screen = screen;
+        app.shell.screen = screen;
         let shown = text(&mut app, (120, 40));
         assert!(shown.contains("cannot read /no/such/file.json") && shown.contains("no data"), "{shown}");
     }
@@ -630,24 +628,22 @@ fn open_file(app: &mut App, path: &str) -> Job {
 #[test]
 fn reading_a_file_shows_how_far_it_is_and_esc_ends_it() {
     let mut app = first_run();
-    let before = (app.source.clone(), app.samples.ready().cloned().expect("samples"));
+    let before = (app.session.source.clone(), app.session.samples.ready().cloned().expect("samples"));
     let job = open_file(&mut app, "/big.json");
     let progress = ReadProgress { samples: 1200, bytes: 3_000_000, total: Some(336_000_000) };
-    let outcome = Outcome::Reading(progress);
-    update(&mut app, Msg::Done { kind: job.kind, ticket: job.ticket, outcome });
+    update(&mut app, done(&job, SessionOutcome::Reading(progress)));
     for size in SIZES {
         let shown = to_text(&frame(&mut app, size).buffer);
         assert!(shown.contains("big.json · 1200 samples · 3"), "{shown}");
     }
     let effects = update(&mut app, Msg::Key(Key::parse("esc").expect("a key")));
     assert!(effects.iter().any(|effect| matches!(effect, Effect::Cancel(JobKind::Samples))));
-    assert_eq!(app.source, before.0);
-    assert!(Arc::ptr_eq(app.samples.ready().expect("the ones before"), &before.1));
+    assert_eq!(app.session.source, before.0);
+    assert!(Arc::ptr_eq(app.session.samples.ready().expect("the ones before"), &before.1));
     assert!(to_text(&frame(&mut app, (120, 40)).buffer).contains("reading big.json was cancelled"));
     // What the job says afterwards is nobody's any more.
-    let late = Outcome::Samples(Err("late".to_string()));
-    update(&mut app, Msg::Done { kind: job.kind, ticket: job.ticket, outcome: late });
-    assert!(Arc::ptr_eq(app.samples.ready().expect("the ones before"), &before.1));
+    update(&mut app, done(&job, SessionOutcome::Samples(Err("late".to_string()))));
+    assert!(Arc::ptr_eq(app.session.samples.ready().expect("the ones before"), &before.1));
 }
 
 #[test]
@@ -680,7 +676,7 @@ fn tokens_that_the_collator_cuts_away_are_not_shown_as_learned() {
         app
     };
     let mut app = framed(70);
-    let view = app.shown().expect("labelled").clone();
+    let view = app.session.shown().expect("labelled").clone();
     let fates: Vec<Fate> = (0..view.len()).filter_map(|at| Some(view.token(at)?.fate)).collect();
     let count = |fate: Fate| fates.iter().filter(|f| **f == fate).count();
     assert_eq!((count(Fate::Supervised), count(Fate::Cut)), (12, 17));
@@ -690,7 +686,7 @@ fn tokens_that_the_collator_cuts_away_are_not_shown_as_learned() {
         assert!(shown.contains(part), "{part}: {shown}");
     }
     assert!(text(&mut app, (40, 12)).contains("12/99 ✂ "));
-    app.view_state.token = 84;
+    app.session.token = 84;
     assert!(text(&mut app, (120, 40)).contains("the collator cuts the sample to model_max_length 70"));
     // Nothing is left below the first answer.
     let mut app = framed(45);
@@ -707,7 +703,35 @@ fn a_paste_is_one_change() {
     let inspections =
         effects.iter().filter(|e| matches!(e, Effect::Start(job) if job.kind == JobKind::Inspect)).count();
     assert_eq!(inspections, 1);
-    assert!(app.sample().is_some_and(|s| s.conversations.iter().any(|t| t.value.contains("words many"))));
+    assert!(
+        app.session.sample().is_some_and(|s| s.conversations.iter().any(|t| t.value.contains("words many")))
+    );
+}
+
+/// 207 KB, as one line and as many: the paste is one edit and one job, and a frame lays out the window only.
+#[test]
+fn a_long_paste_is_one_edit_too() {
+    for line_end in ["", "\n"] {
+        let pasted = format!("many words ab{line_end}").repeat(207_000 / 13);
+        let mut app = first_run();
+        press(&mut app, "e");
+        let turn = |app: &App| match &app.shell.overlay {
+            Some(Overlay::Editor(editor)) => editor.buffer.text(),
+            other => panic!("no editor but {other:?}"),
+        };
+        let before = turn(&app);
+        let effects = update(&mut app, Msg::Paste(pasted.clone()));
+        assert!(matches!(effects.as_slice(), [Effect::Start(job)] if job.kind == JobKind::Inspect));
+        assert_eq!(turn(&app), before + &pasted);
+        assert!(
+            app.session.sample().is_some_and(|s| s.conversations.iter().any(|t| t.value.ends_with(&pasted)))
+        );
+        assert!(text(&mut app, (120, 40)).contains("many words ab"));
+        press(&mut app, "esc E");
+        press(&mut app, "esc O");
+        update(&mut app, Msg::Paste(pasted.clone()));
+        assert!(text(&mut app, (120, 40)).contains("many words ab"));
+    }
 }
 
 #[test]
@@ -716,27 +740,29 @@ fn there_is_nowhere_to_go_while_a_file_is_read() {
     press(&mut app, "n n n");
     open_file(&mut app, "/big.json");
     let effects = update(&mut app, Msg::Key(Key::parse("n").expect("a key")));
-    assert!(effects.is_empty() && app.current == 3);
+    assert!(effects.is_empty() && app.session.current == 3);
     press(&mut app, "esc");
-    assert_eq!((app.current, app.shown().map(|view| view.index)), (3, Some(3)));
+    assert_eq!((app.session.current, app.session.shown().map(|view| view.index)), (3, Some(3)));
     // The keys are no file either.
     press(&mut app, "O - enter");
-    assert!(app.samples.ready().is_some() && text(&mut app, (120, 40)).contains("- would read the keys"));
+    assert!(
+        app.session.samples.ready().is_some() && text(&mut app, (120, 40)).contains("- would read the keys")
+    );
 }
 
 #[test]
 fn undo_brings_back_the_data_with_its_name() {
     let mut app = first_run();
-    let before = (app.source.clone(), app.samples.ready().cloned().expect("samples"));
+    let before = (app.session.source.clone(), app.session.samples.ready().cloned().expect("samples"));
     // Twice the same choice is one change.
     for _ in 0..2 {
         press(&mut app, "r c h a t m l - t h i n k enter");
-        assert_eq!(app.source, DataSource::EmbeddedMessages);
+        assert_eq!(app.session.source, DataSource::EmbeddedMessages);
     }
     press(&mut app, "u");
-    assert_eq!(app.source, before.0);
-    assert!(Arc::ptr_eq(app.samples.ready().expect("samples"), &before.1));
-    assert!(app.state().is_some() && text(&mut app, (120, 40)).contains("built-in samples"));
+    assert_eq!(app.session.source, before.0);
+    assert!(Arc::ptr_eq(app.session.samples.ready().expect("samples"), &before.1));
+    assert!(app.session.state().is_some() && text(&mut app, (120, 40)).contains("built-in samples"));
 }
 
 #[test]
@@ -756,6 +782,6 @@ fn a_first_run_keeps_the_options_that_were_given() {
     let request = Request { model_max_length: Some(1024), ..Request::default() };
     let mut app = App::new(request, DataSource::Embedded, true);
     feed(&mut app, Msg::Start);
-    assert_eq!(app.shown().map(|view| view.setup.model_max_length()), Some(1024));
-    assert!(app.cause.is_some(), "the planted mismatch is still there");
+    assert_eq!(app.session.shown().map(|view| view.setup.model_max_length()), Some(1024));
+    assert!(app.session.cause.is_some(), "the planted mismatch is still there");
 }

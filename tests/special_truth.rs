@@ -25,8 +25,8 @@ fn the_hole_of_stablelm_is_found() {
 #[test]
 fn what_is_put_around_a_text_is_measured() {
     let mistral = token_report(&setup("sample:mistral", "auto")).id_statistics;
-    assert_eq!((mistral.put_before, mistral.put_behind), (vec![1], vec![]));
-    assert!(token_report(&setup("sample:phi-2", "auto")).id_statistics.put_before.is_empty());
+    assert_eq!((mistral.around.before, mistral.around.behind), (vec![1], vec![]));
+    assert!(token_report(&setup("sample:phi-2", "auto")).id_statistics.around.before.is_empty());
 }
 
 #[test]

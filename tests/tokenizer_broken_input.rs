@@ -360,15 +360,13 @@ fn mutants_never_panic() {
 /// The same hunt with new seeds and a limit on memory, for as long as `MASKSCOPE_FUZZ_SECONDS` says for each format:
 ///
 /// ```sh
-/// MASKSCOPE_FUZZ_SECONDS=60 cargo test --test tokenizer_broken_input hunt -- --nocapture
+/// MASKSCOPE_FUZZ_SECONDS=60 cargo test --test tokenizer_broken_input hunt -- --ignored --nocapture
 /// ```
 #[test]
+#[ignore = "a search with new seeds, for MASKSCOPE_FUZZ_SECONDS a format; mutants_never_panic has fixed ones"]
 fn hunt() {
     let seconds = std::env::var("MASKSCOPE_FUZZ_SECONDS").ok().and_then(|s| s.parse::<u64>().ok());
-    let Some(seconds) = seconds else {
-        eprintln!("SKIPPED: MASKSCOPE_FUZZ_SECONDS is not set; mutants_never_panic has the fixed seeds");
-        return;
-    };
+    let seconds = seconds.expect("MASKSCOPE_FUZZ_SECONDS is a number");
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
     for (n, (name, files)) in formats().into_iter().enumerate() {
         let mut random = Random((now.as_nanos() as u64) ^ ((n as u64 + 1) << 40));

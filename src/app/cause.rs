@@ -5,9 +5,9 @@
 
 use super::view::SampleView;
 use crate::diagnose::{CHECKS, id};
-use crate::labels::{Labelled, Rule, Stop};
+use crate::labels::{Labelled, LoopEnd, Rule};
 use crate::masks::Strategy;
-use crate::tokenizer::{Role, Tokenizer};
+use crate::tokenizer::Role;
 
 /// Why a sample is what it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,16 +121,6 @@ fn silent(view: &SampleView, labelled: &Labelled) -> Cause {
     )
 }
 
-/// Ids that the tokenizer puts before every text: those that are there with special tokens and not without.
-fn ids_in_front(tokenizer: &Tokenizer) -> usize {
-    match (tokenizer.encode("x", true), tokenizer.encode("x", false)) {
-        (Ok(with), Ok(bare)) => {
-            with.ids.windows(bare.ids.len().max(1)).position(|w| w == bare.ids).unwrap_or(0)
-        }
-        _ => 0,
-    }
-}
-
 fn mismatch(view: &SampleView, id: &str, labelled: &Labelled) -> Cause {
     let rule = view.setup.rule_name();
     let start = labelled.rounds.first().map_or(0, |r| r.start);
@@ -148,7 +138,7 @@ fn mismatch(view: &SampleView, id: &str, labelled: &Labelled) -> Cause {
         id::MISSING_BOS | id::START => Cause::new(
             format!(
                 "rule {rule} starts at {start}, but {} ids stand before the first round",
-                ids_in_front(&view.setup.tokenizer)
+                view.setup.tokenizer.ids_around_text().map_or(0, |around| around.before.len())
             ),
             OTHER_RULE,
         ),
@@ -180,12 +170,14 @@ fn pad(view: &SampleView) -> &str {
 }
 
 /// Where the loop over the rounds ended.
-fn stopped(stop: &Stop) -> String {
+fn stopped(stop: &LoopEnd) -> String {
     match stop {
-        Stop::Parts { round, parts: 1 } => format!("round {} has no answer to split off", round + 1),
-        Stop::Parts { round, parts } => format!("round {} splits into {parts} parts instead of 2", round + 1),
-        Stop::EmptyRound { round } => format!("the loop stops at round {}, which is empty", round + 1),
-        Stop::End | Stop::NoLoop => "its rounds are cut at other places".to_string(),
+        LoopEnd::Parts { round, parts: 1 } => format!("round {} has no answer to split off", round + 1),
+        LoopEnd::Parts { round, parts } => {
+            format!("round {} splits into {parts} parts instead of 2", round + 1)
+        }
+        LoopEnd::EmptyRound { round } => format!("the loop stops at round {}, which is empty", round + 1),
+        LoopEnd::End | LoopEnd::NoLoop => "its rounds are cut at other places".to_string(),
     }
 }
 

@@ -1,11 +1,55 @@
-//! The suggested fix: the backbone's whole recipe where it helps, else the smallest change that the doctor finds.
+//! What a change of the set-up would do, without making it: of a choice in a list, and of the suggested fix, which is the
+//! backbone's whole recipe where it helps, else the smallest change that the doctor finds.
 
-use super::job::{Fix, ResolvedRequest};
-use super::sample_status::{PREVIEW_LIMIT, SampleState, tally};
+use std::sync::Arc;
+
+use super::sample_status::{PREVIEW_LIMIT, SampleState, Tally, tally};
 use crate::chat::Sample;
 use crate::diagnose::quick_fix;
+use crate::error::with_causes;
 use crate::masks::Strategy;
 use crate::setup::{LabelChoice, Recipe, RecipeChoice, Request, TemplateChoice, resolve};
+use crate::tokenizer::Tokenizer;
+
+/// A request with the tokenizer it was loaded for.
+#[derive(Debug, Clone)]
+pub struct ResolvedRequest {
+    pub base: Arc<Tokenizer>,
+    pub request: Request,
+}
+
+/// What a choice would do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preview {
+    /// The sample on screen.
+    pub current: SampleState,
+    /// All samples, or the first [`PREVIEW_LIMIT`].
+    pub tally: Tally,
+}
+
+impl Preview {
+    /// Tries a request.
+    ///
+    /// # Errors
+    /// A sentence for the person where the request cannot be resolved.
+    pub fn of(wanted: &ResolvedRequest, sample: &Sample, samples: &[Sample]) -> Result<Self, String> {
+        let setup = resolve(&wanted.base, &wanted.request).map_err(|e| with_causes(&e))?;
+        let current = SampleState::of(&setup, &setup.inspect(sample));
+        let samples = samples.get(..PREVIEW_LIMIT).unwrap_or(samples);
+        Ok(Self { current, tally: tally(&setup, samples) })
+    }
+}
+
+/// A change of the set-up that was tried and helps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SuggestedFix {
+    /// `recipe phi`, `rule v1`.
+    pub label: String,
+    pub request: Request,
+    pub tally: Tally,
+    /// The sample on screen with the change made.
+    pub current: SampleState,
+}
 
 /// The doctor's search tries hundreds of set-ups: so many samples are enough to rule out what does not work.
 const SEARCHED: usize = 24;
@@ -14,35 +58,36 @@ const SEARCHED: usize = 24;
 ///
 /// `cancelled` is asked between set-ups.
 pub fn find_fix(
-    wish: &ResolvedRequest,
+    wanted: &ResolvedRequest,
     sample: &Sample,
     samples: &[Sample],
     cancelled: &dyn Fn() -> bool,
-) -> Option<Fix> {
+) -> Option<SuggestedFix> {
     let samples = samples.get(..PREVIEW_LIMIT).unwrap_or(samples);
-    let before = resolve(&wish.base, &wish.request).ok()?;
+    let before = resolve(&wanted.base, &wanted.request).ok()?;
     let now = tally(&before, samples);
     let tried = |label: String, request: Request| {
-        let setup = resolve(&wish.base, &request).ok()?;
+        let setup = resolve(&wanted.base, &request).ok()?;
         let current = SampleState::of(&setup, &setup.inspect(sample));
         let tally = if current.is_sound() { tally(&setup, samples) } else { return None };
-        (tally.sound > now.sound).then_some(Fix { label, request, tally, current })
+        (tally.sound > now.sound).then_some(SuggestedFix { label, request, tally, current })
     };
-    if wish.request.wants_chat() {
-        let found = strategies(&wish.request).into_iter().filter_map(|(label, request)| match cancelled() {
-            true => None,
-            false => tried(label, request),
-        });
+    if wanted.request.wants_chat() {
+        let found =
+            strategies(&wanted.request).into_iter().filter_map(|(label, request)| match cancelled() {
+                true => None,
+                false => tried(label, request),
+            });
         return found.max_by_key(|fix| fix.tally.sound);
     }
-    if let Some(recipe) = Recipe::for_tokenizer(&wish.base) {
+    if let Some(recipe) = Recipe::for_tokenizer(&wanted.base) {
         let whole = Request {
             template: TemplateChoice::Auto,
             preprocess: LabelChoice::Auto,
             recipe: RecipeChoice::Named(recipe),
             overrides: Default::default(),
             sep2: None,
-            ..wish.request.clone()
+            ..wanted.request.clone()
         };
         if let Some(fix) = tried(format!("recipe {}", recipe.name), whole) {
             return Some(fix);
@@ -52,7 +97,7 @@ pub fn find_fix(
     let llava = before.to_llava()?;
     // Where no change repairs them all (one that cannot be repaired is enough), one that repairs this sample.
     let found = quick_fix(&llava, &some, cancelled).or_else(|| quick_fix(&llava, &[sample], cancelled))?;
-    let (request, _) = found.request(&wish.request, &before);
+    let (request, _) = found.request(&wanted.request, &before);
     tried(found.summary, request)
 }
 

@@ -63,7 +63,7 @@ impl Density {
 /// A place where a row can begin. Rank 0 is a section's title, 1 the first row of a token, more a continuation
 /// of a token that is wider than a row.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct RowStart {
     pub token: usize,
     pub rank: usize,
 }
@@ -97,8 +97,8 @@ pub struct Placed {
 
 /// One row.
 #[derive(Debug, Clone)]
-pub struct Row {
-    pub start: Place,
+pub struct FlowRow {
+    pub start: RowStart,
     /// Position in the view's sections.
     pub section: usize,
     /// `None` for a title row.
@@ -106,10 +106,10 @@ pub struct Row {
     /// Lines it takes.
     pub height: u16,
     /// Where the next row begins.
-    pub next: Place,
+    pub next: RowStart,
 }
 
-impl Row {
+impl FlowRow {
     fn holds(&self, token: usize) -> bool {
         self.items.iter().flatten().any(|p| match &p.item {
             Item::Token(index) => *index == token,
@@ -140,22 +140,22 @@ impl Flow<'_> {
     }
 
     /// The row that begins at `place`; `None` behind the last token.
-    pub fn row(&self, place: Place) -> Option<Row> {
+    pub fn row(&self, place: RowStart) -> Option<FlowRow> {
         let (section_index, section) = self.view.section_at(place.token)?;
         let first = place.token == section.tokens.start && place.rank == 0;
         if first && self.titles {
-            let next = Place { token: place.token, rank: 1 };
-            return Some(Row { start: place, section: section_index, items: None, height: 1, next });
+            let next = RowStart { token: place.token, rank: 1 };
+            return Some(FlowRow { start: place, section: section_index, items: None, height: 1, next });
         }
         let chunk = |token: usize| token.saturating_sub(section.tokens.start) / CHUNK;
         let mut items: Vec<Placed> = Vec::new();
         let (mut x, mut at) = (0, place.token);
         let mut skip = place.rank.saturating_sub(1);
-        let mut next = Place { token: section.tokens.end, rank: 0 };
+        let mut next = RowStart { token: section.tokens.end, rank: 0 };
         while at < section.tokens.end {
             let full = self.density == Density::Table && !items.is_empty();
             if full || (chunk(at) != chunk(place.token) && !items.is_empty()) {
-                next = Place { token: at, rank: 1 };
+                next = RowStart { token: at, rank: 1 };
                 break;
             }
             let (item, after) = match self.fold_at(at) {
@@ -174,25 +174,25 @@ impl Flow<'_> {
             if items.is_empty() {
                 let kept = fitting(&glyphs, self.width);
                 next = if kept >= glyphs.len() {
-                    Place { token: after, rank: usize::from(after < section.tokens.end) }
+                    RowStart { token: after, rank: usize::from(after < section.tokens.end) }
                 } else {
-                    Place { token: at, rank: 1 + skip + kept }
+                    RowStart { token: at, rank: 1 + skip + kept }
                 };
                 glyphs.truncate(kept);
                 items.push(Placed { item, x, width: self.width, glyphs });
             } else {
-                next = Place { token: at, rank: 1 };
+                next = RowStart { token: at, rank: 1 };
             }
             break;
         }
         // A section of one row keeps a line free, so that the gutter has room for its name and its count.
         let alone = first && next.token == section.tokens.end && self.density == Density::Flow;
         let height = self.density.height() + u16::from(alone);
-        Some(Row { start: place, section: section_index, items: Some(items), height, next })
+        Some(FlowRow { start: place, section: section_index, items: Some(items), height, next })
     }
 
     /// Rows from `top` on that fill `height` lines.
-    pub fn window(&self, top: Place, height: u16) -> Vec<Row> {
+    pub fn window(&self, top: RowStart, height: u16) -> Vec<FlowRow> {
         let mut rows = Vec::new();
         let (mut place, mut used) = (top, 0);
         while used < height {
@@ -205,7 +205,7 @@ impl Flow<'_> {
     }
 
     /// The row of tokens that holds token `index`.
-    pub fn row_of(&self, index: usize) -> Option<Row> {
+    pub fn row_of(&self, index: usize) -> Option<FlowRow> {
         let index = self.fold_at(index).map_or(index, |f| f.start);
         let mut place = self.chunk_start(index);
         loop {
@@ -221,7 +221,7 @@ impl Flow<'_> {
     }
 
     /// The row before the one that begins at `place`.
-    pub fn row_before(&self, place: Place) -> Option<Row> {
+    pub fn row_before(&self, place: RowStart) -> Option<FlowRow> {
         let mut start = self.chunk_start(place.token);
         if start >= place {
             let before = place.token.checked_sub(1)?;
@@ -235,8 +235,8 @@ impl Flow<'_> {
     }
 
     /// The top of a window of `height` lines that keeps `cursor` in sight and moves as little as possible.
-    pub fn settle(&self, top: Place, cursor: usize, height: u16) -> Place {
-        let Some(row) = self.row_of(cursor) else { return Place::default() };
+    pub fn settle(&self, top: RowStart, cursor: usize, height: u16) -> RowStart {
+        let Some(row) = self.row_of(cursor) else { return RowStart::default() };
         let top = self.row_starting(top).unwrap_or_default();
         let mut wanted = row.start;
         if wanted <= top {
@@ -258,12 +258,12 @@ impl Flow<'_> {
         wanted
     }
 
-    fn lines_between(&self, top: Place, end: Place, limit: u16) -> u16 {
+    fn lines_between(&self, top: RowStart, end: RowStart, limit: u16) -> u16 {
         self.window(top, limit).iter().take_while(|r| r.start < end).map(|r| r.height).sum()
     }
 
     /// A remembered place may lie inside a row of today's layout: take that row's start.
-    fn row_starting(&self, place: Place) -> Option<Place> {
+    fn row_starting(&self, place: RowStart) -> Option<RowStart> {
         if place.rank == 0 && self.view.section_at(place.token)?.1.tokens.start == place.token {
             return Some(place);
         }
@@ -273,7 +273,7 @@ impl Flow<'_> {
         self.row_of(place.token).map(|r| r.start)
     }
 
-    fn with_title(&self, place: Place) -> Place {
+    fn with_title(&self, place: RowStart) -> RowStart {
         match self.row_before(place) {
             Some(row) if row.items.is_none() => row.start,
             _ => place,
@@ -281,15 +281,15 @@ impl Flow<'_> {
     }
 
     /// Where the rows of the chunk around token `index` begin.
-    fn chunk_start(&self, index: usize) -> Place {
-        let Some((_, section)) = self.view.section_at(index) else { return Place::default() };
+    fn chunk_start(&self, index: usize) -> RowStart {
+        let Some((_, section)) = self.view.section_at(index) else { return RowStart::default() };
         let start = section.tokens.start;
         let at = start + (index - start) / CHUNK * CHUNK;
         if at == start {
-            return Place { token: start, rank: 0 };
+            return RowStart { token: start, rank: 0 };
         }
         let token = self.fold_at(at).filter(|f| f.start < at && f.end <= index).map_or(at, |f| f.end);
-        Place { token, rank: 1 }
+        RowStart { token, rank: 1 }
     }
 
     fn cells(&self, item: &Item, glyphs: &[Glyph]) -> u16 {
@@ -312,6 +312,24 @@ impl Flow<'_> {
             Item::Token(index) => token_glyphs(self.view, *index),
         }
     }
+}
+
+/// The token above or below token `at`: in the next row of tokens, at the nearest column.
+pub fn vertical(flow: &Flow<'_>, at: usize, direction: i8) -> usize {
+    let Some(row) = flow.row_of(at) else { return at };
+    let is_alone = row.items.as_ref().is_some_and(|items| items.len() == 1);
+    let here = row.items.iter().flatten().find(|p| p.item.cursor() == at || is_alone);
+    let x = here.map_or(0, |p| p.x + p.width / 2);
+    let beside = |row: &FlowRow| if direction < 0 { flow.row_before(row.start) } else { flow.row(row.next) };
+    let mut other = beside(&row);
+    while let Some(candidate) = other {
+        let nearest = candidate.items.iter().flatten().min_by_key(|p| (p.x + p.width / 2).abs_diff(x));
+        if let Some(placed) = nearest.filter(|p| p.item.cursor() != at) {
+            return placed.item.cursor();
+        }
+        other = beside(&candidate);
+    }
+    at
 }
 
 fn digits(id: i64) -> usize {

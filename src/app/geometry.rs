@@ -13,7 +13,7 @@
 //!  footer
 //! ```
 
-use super::action::Screen;
+use super::screen::Screen;
 
 /// A rectangle of cells.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -1,52 +1,72 @@
-//! The state of the screen and how it changes: no I/O, no drawing, no terminal.
+//! The state of the screen and how it changes: no drawing, no terminal. Only the bodies of jobs do I/O, on threads of the
+//! runtime.
 //!
 //! ```text
-//! Msg ─► update(&mut App, Msg) ─► Vec<Effect>     effects are values; the runtime carries them out
+//! Msg ─► update(&mut App, Msg) ─► Vec<Effect>       effects are values; the runtime carries them out
 //!          │
-//!          ├ bindings   the one table of keys
-//!          ├ moves      arrows and Enter on each screen
-//!          ├ overlays   lists, editor, paths, sheets
-//!          ├ setups     changing the set-up, and undoing it
-//!          ├ tour       four stops that show a visitor around
-//!          ├ panels     the screens that work out what they show: doctor, experts, scan …
-//!          ├ flow       the token stream as rows, only the window
-//!          └ view       one inspected sample: sections, rounds as they really are, the first difference
+//!          ├ keymap     the one table of keys: Key ─► Action
+//!          ├ screens    one file a screen: handle(&mut self, &Session, …, Action) ─► Vec<Command>
+//!          ├ overlays   the same for lists, editors, paths, sheets
+//!          ├ session    what is loaded and set, and how the set-up changes
+//!          └ shell      which screen, what lies over it, size, message line
+//!
+//! what the screens look at:
+//!   view   one inspected sample: sections, rounds as they really are, the first divergence
+//!   flow   its token stream as rows, only the window
 //! ```
+//!
+//! A new screen is a line in [`screen`], a file in [`screens`] and one in `ui::screens`.
 
 mod action;
-mod bindings;
+mod binding;
 mod cause;
-pub mod fix;
+mod command;
+mod data;
+mod fix;
 pub mod flow;
 mod geometry;
 mod job;
 mod key;
-mod navigation;
+mod keymap;
+mod load;
+mod overlay;
 mod overlays;
-pub mod panels;
 pub mod picker;
+mod recent;
 mod request_changes;
 pub mod sample_status;
+pub(crate) mod screen;
+pub mod screens;
+mod session;
+mod session_jobs;
+mod shell;
 mod state;
-pub mod template_editor;
+mod target;
+mod template_editor;
 mod text_buffer;
 pub mod tour;
 mod turns;
 mod update;
 mod view;
 
-pub use action::{Action, ExportForm, Screen};
-pub use bindings::{Binding, Context, bindings, hints, keys_of, markdown, resolve};
+pub use action::{Action, ExportForm};
+pub use binding::{Binding, Context};
 pub use cause::{Cause, cause};
+pub use command::{Command, Notice};
+pub use data::{Data, DataSource, LeftOut};
+pub use fix::{Preview, ResolvedRequest, SuggestedFix};
 pub use geometry::{Area, MIN_SIZE, Panes, Tier, panes};
-pub use job::{
-    Data, DataSource, Effect, Fix, Job, JobKind, KnownEntry, LeftOut, Outcome, Preview, ResolvedRequest, Work,
-};
+pub use job::{Job, JobContext, JobKind, Outcome, Work};
 pub use key::{Code, Key};
-pub use state::{
-    App, Background, Editor, Load, Notice, Overlay, PathPrompt, PathUse, Sheet, SpecialTable, Step,
-    ViewState, first_request,
-};
+pub use keymap::{bindings, hints, markdown, resolve};
+pub use load::Load;
+pub use overlay::{Editor, Overlay, PathPrompt, PathUse, Sheet, TemplateEditor, TemplateProblem};
+pub use screen::Screen;
+pub use session::{Session, SessionOutcome, Step, Survey};
+pub use shell::{Background, Shell};
+pub use state::App;
+pub use target::Target;
+pub use text_buffer::TextBuffer;
 pub use turns::{PromptTurn, Speaker};
-pub use update::{Msg, Target, act, context, update};
+pub use update::{Effect, Msg, act, context, update};
 pub use view::{Fate, SampleView, Section, TokenKind, TokenState};

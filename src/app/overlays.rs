@@ -1,92 +1,133 @@
-//! What lies over a screen and takes the keys: lists, the editor of a turn, paths, sheets.
+//! What the keys do in a list, in the editor of a turn, in a path and in a sheet.
 
 use std::sync::Arc;
 
 use tui_input::{Input, InputRequest};
 
-use super::action::{Action, Screen};
-use super::job::{DataSource, Effect, JobKind, Work};
-use super::panels;
-use super::picker::{self, Choice, PickKind, Picker};
-use super::request_changes::{change, change_with_data};
-use super::state::{App, Editor, Load, Notice, Overlay, PathPrompt, PathUse, Sheet};
-use super::template_editor;
-use super::update::{act, inspect, job, load_samples};
+use super::action::Action;
+use super::command::Command;
+use super::data::DataSource;
+use super::fix::Preview;
+use super::job::{JobKind, Outcome};
+use super::load::Load;
+use super::overlay::{Editor, Overlay, PathPrompt, PathUse, Sheet, TemplateProblem};
+use super::picker::{self, Choice, KnownEntry, PickKind, Picker, Vocabulary};
+use super::recent;
+use super::screen::Screen;
+use super::session::Session;
+use super::shell::Shell;
+use super::template_editor::{self, Rendered};
+use super::text_buffer::TextBuffer;
+use crate::chat::jinja::TemplateSet;
+use crate::hub::cached_models;
+use crate::setup::CHAT;
+use crate::tokenizer::Tokenizer;
 
 /// Text for the open input, if there is one: a character that was typed, or all that was pasted, as one change.
-pub(super) fn typed(app: &mut App, text: &str) -> Vec<Effect> {
-    if matches!(app.overlay, Some(Overlay::Template(_))) {
-        return template_editor::typed(app, text);
+pub fn typed(shell: &mut Shell, session: &Session, text: &str) -> Vec<Command> {
+    match &mut shell.overlay {
+        Some(Overlay::Template(editor)) => template_editor::typed(editor, session, text),
+        Some(Overlay::Editor(editor)) => edit_turn(editor, session, |buffer| buffer.insert(text)),
+        // A line has no room for line breaks.
+        _ => match text.chars().filter(|c| *c != '\n').collect::<String>() {
+            fitting if fitting.is_empty() => Vec::new(),
+            fitting => edit_line(shell, session, |input| splice(input, &fitting)),
+        },
     }
-    // Only a turn has room for line breaks.
-    let has_lines = matches!(app.overlay, Some(Overlay::Editor(_)));
-    let fitting = text.chars().filter(|c| has_lines || *c != '\n');
-    edit_input(app, &fitting.map(InputRequest::InsertChar).collect::<Vec<_>>())
 }
 
-fn edit_input(app: &mut App, requests: &[InputRequest]) -> Vec<Effect> {
-    let apply = |input: &mut Input| {
-        requests
-            .iter()
-            .fold(false, |changed, request| changed | input.handle(*request).is_some_and(|c| c.value))
-    };
-    match &mut app.overlay {
-        Some(Overlay::Picker(picker)) if !requests.is_empty() => {
-            apply(&mut picker.query);
+/// Puts a text in front of the cursor: one change, however long the text is.
+fn splice(input: &mut Input, text: &str) {
+    let at = input.value().char_indices().nth(input.cursor()).map_or(input.value().len(), |(at, _)| at);
+    let mut value = input.value().to_string();
+    value.insert_str(at, text);
+    let cursor = input.cursor() + text.chars().count();
+    *input = std::mem::take(input).with_value(value).with_cursor(cursor);
+}
+
+/// Changes the open input of one line.
+fn edit_line(shell: &mut Shell, session: &Session, change: impl FnOnce(&mut Input)) -> Vec<Command> {
+    match &mut shell.overlay {
+        Some(Overlay::Picker(picker)) => {
+            change(&mut picker.query);
             picker.filter();
-            preview(app)
-        }
-        Some(Overlay::Editor(editor)) => {
-            let changed = apply(&mut editor.input);
-            let (turn, text) = (editor.turn, editor.input.value().to_string());
-            if changed { redraft(app, turn, text) } else { Vec::new() }
+            preview(shell, session)
         }
         Some(Overlay::Path(prompt)) => {
-            apply(&mut prompt.input);
+            change(&mut prompt.input);
             Vec::new()
         }
         _ => Vec::new(),
     }
 }
 
-/// Shows a turn with another text.
-fn redraft(app: &mut App, turn: usize, text: String) -> Vec<Effect> {
-    let Some(mut sample) = app.sample().cloned() else { return Vec::new() };
-    sample.set_turn(turn, &text);
-    app.draft = Some(sample);
-    inspect(app)
+/// Changes the turn in the editor and shows the sample with it.
+fn edit_turn(editor: &mut Editor, session: &Session, change: impl FnOnce(&mut TextBuffer)) -> Vec<Command> {
+    let Some(mut sample) = session.sample().cloned() else { return Vec::new() };
+    let before = editor.buffer.text();
+    change(&mut editor.buffer);
+    let text = editor.buffer.text();
+    if text == before {
+        return Vec::new();
+    }
+    sample.set_turn(editor.turn, &text);
+    vec![Command::Draft(Some(Box::new(sample)))]
 }
 
-pub(super) fn in_overlay(app: &mut App, action: Action) -> Vec<Effect> {
-    if matches!(app.overlay, Some(Overlay::Template(_))) {
-        return template_editor::act(app, action);
+/// An action while something lies over the screen.
+pub fn handle(shell: &mut Shell, session: &Session, action: Action) -> Vec<Command> {
+    match &mut shell.overlay {
+        Some(Overlay::Template(editor)) => return template_editor::handle(editor, session, action),
+        Some(Overlay::Editor(editor)) => {
+            if let Some(change) = turn_change(action) {
+                return edit_turn(editor, session, change);
+            }
+        }
+        _ => {}
     }
     let request = match action {
         Action::DeleteBack => InputRequest::DeletePrevChar,
         Action::DeleteForward => InputRequest::DeleteNextChar,
         Action::DeleteWord => InputRequest::DeletePrevWord,
         Action::ClearLine => InputRequest::DeleteLine,
-        Action::LineBreak => InputRequest::InsertChar('\n'),
         Action::Left => InputRequest::GoToPrevChar,
         Action::Right => InputRequest::GoToNextChar,
         Action::First => InputRequest::GoToStart,
         Action::Last => InputRequest::GoToEnd,
-        Action::Back => return close(app),
-        Action::Accept => return accept(app),
-        Action::Up => return move_mark(app, -1),
-        Action::Down => return move_mark(app, 1),
-        Action::PageUp => return move_mark(app, -8),
-        Action::PageDown => return move_mark(app, 8),
+        Action::Back => return close(shell),
+        Action::Accept => return accept(shell, session),
+        Action::Up => return move_mark(shell, session, -1),
+        Action::Down => return move_mark(shell, session, 1),
+        Action::PageUp => return move_mark(shell, session, -8),
+        Action::PageDown => return move_mark(shell, session, 8),
         _ => return Vec::new(),
     };
-    edit_input(app, &[request])
+    edit_line(shell, session, |input| {
+        input.handle(request);
+    })
 }
 
-fn move_mark(app: &mut App, by: isize) -> Vec<Effect> {
-    match &mut app.overlay {
+/// What an action does to the text of a turn.
+fn turn_change(action: Action) -> Option<fn(&mut TextBuffer)> {
+    Some(match action {
+        Action::DeleteBack => TextBuffer::delete_back,
+        Action::DeleteForward => TextBuffer::delete_forward,
+        Action::DeleteWord => TextBuffer::delete_word,
+        Action::ClearLine => TextBuffer::clear,
+        Action::LineBreak => |buffer| buffer.insert("\n"),
+        Action::Left => TextBuffer::left,
+        Action::Right => TextBuffer::right,
+        Action::First => TextBuffer::first,
+        Action::Last => TextBuffer::last,
+        _ => return None,
+    })
+}
+
+fn move_mark(shell: &mut Shell, session: &Session, by: isize) -> Vec<Command> {
+    match &mut shell.overlay {
         Some(Overlay::Picker(picker)) => {
             picker.step(by);
-            preview(app)
+            preview(shell, session)
         }
         Some(Overlay::Help(top) | Overlay::Sheet(Sheet { top, .. })) => {
             *top = top.saturating_add_signed(by);
@@ -96,135 +137,175 @@ fn move_mark(app: &mut App, by: isize) -> Vec<Effect> {
     }
 }
 
+/// A click on an entry of the open list: marks it, and takes the marked one.
+pub fn click(shell: &mut Shell, session: &Session, entry: usize) -> Vec<Command> {
+    let Some(Overlay::Picker(picker)) = &mut shell.overlay else { return Vec::new() };
+    if picker.cursor == entry {
+        return accept(shell, session);
+    }
+    picker.cursor = entry;
+    preview(shell, session)
+}
+
 /// Tries the marked entry without taking it.
-pub(super) fn preview(app: &mut App) -> Vec<Effect> {
-    let Some(Overlay::Picker(picker)) = &app.overlay else { return Vec::new() };
+pub fn preview(shell: &mut Shell, session: &Session) -> Vec<Command> {
+    let Some(Overlay::Picker(picker)) = &shell.overlay else { return Vec::new() };
     let reloads = matches!(
         picker.kind,
         PickKind::Tokenizer | PickKind::Loading | PickKind::Other(_) | PickKind::Model | PickKind::Palette
     );
-    let wish = picker.chosen().filter(|_| !reloads).and_then(|e| e.choice.apply(&app.request));
-    let (Some(request), Some(mut wish)) = (wish, app.wish()) else {
-        app.preview = Load::Idle;
-        return vec![Effect::Cancel(JobKind::Preview)];
+    let request = picker.chosen().filter(|_| !reloads).and_then(|e| e.choice.apply(&session.request));
+    let (Some(request), Some(mut wanted)) = (request, session.resolved()) else {
+        shell.preview = Load::Idle;
+        return vec![Command::Cancel(JobKind::Preview)];
     };
-    let (Some(sample), Some(samples)) = (app.sample().cloned(), app.samples.ready().cloned()) else {
+    let (Some(sample), Some(samples)) = (session.sample().cloned(), session.samples.ready().cloned()) else {
         return Vec::new();
     };
-    wish.request = request;
-    app.preview = Load::Loading;
-    vec![job(app, JobKind::Preview, Work::Preview { wish, sample, samples })]
+    wanted.request = request;
+    shell.preview = Load::Loading;
+    vec![Command::start(JobKind::Preview, move |job| job.emit(Preview::of(&wanted, &sample, &samples)))]
 }
 
-/// Esc in an overlay: nothing changes.
-fn close(app: &mut App) -> Vec<Effect> {
-    let closed = app.overlay.take();
-    app.preview = Load::Idle;
-    match closed {
-        Some(Overlay::Editor(editor)) => {
-            let edited = app.draft.as_ref().is_some_and(|d| *d != editor.original);
-            app.draft = None;
-            if edited { inspect(app) } else { Vec::new() }
-        }
-        _ => vec![Effect::Cancel(JobKind::Preview)],
+/// Esc: nothing changes.
+fn close(shell: &mut Shell) -> Vec<Command> {
+    shell.preview = Load::Idle;
+    match shell.overlay.take() {
+        Some(Overlay::Editor(_)) => vec![Command::Draft(None)],
+        _ => vec![Command::Cancel(JobKind::Preview)],
     }
 }
 
-pub(super) fn accept(app: &mut App) -> Vec<Effect> {
-    app.preview = Load::Idle;
-    match app.overlay.take() {
-        Some(Overlay::Picker(picker)) => match picker.chosen().map(|e| e.choice.clone()) {
-            Some(choice) => choose(app, &choice),
+fn accept(shell: &mut Shell, session: &Session) -> Vec<Command> {
+    shell.preview = Load::Idle;
+    match shell.overlay.take() {
+        Some(Overlay::Picker(picker)) => match picker.chosen() {
+            Some(entry) => choose(session, &entry.choice),
             None => Vec::new(),
         },
-        Some(Overlay::Editor(_)) => keep_draft(app),
+        Some(Overlay::Editor(_)) => vec![Command::KeepDraft],
         Some(Overlay::Path(PathPrompt { input, used_for })) if !input.value().is_empty() => match used_for {
             PathUse::Data if input.value() == "-" => {
-                let text = "- would read the keys: start maskscope with -d - behind a pipe".to_string();
-                app.notice = Some(Notice { text, is_error: true });
-                Vec::new()
+                vec![Command::complain("- would read the keys: start maskscope with -d - behind a pipe")]
             }
-            PathUse::Data => vec![load_samples(app, DataSource::File(input.value().into()))],
-            PathUse::Patch => panels::onboard::write(app, input.value().to_string()),
+            PathUse::Data => vec![Command::Read(DataSource::File(input.value().into()))],
+            PathUse::Patch => vec![Command::Folder(input.value().to_string())],
         },
         _ => Vec::new(),
     }
 }
 
-fn choose(app: &mut App, choice: &Choice) -> Vec<Effect> {
-    match choice {
-        Choice::Act(action) => return act(app, *action),
+/// Takes an entry of a list.
+fn choose(session: &Session, choice: &Choice) -> Vec<Command> {
+    let command = match choice {
+        Choice::Act(action) => Command::Act(*action),
         Choice::Messages(name) => {
-            let request = picker::messages_request(name, &app.request);
-            return change_with_data(app, request, DataSource::EmbeddedMessages);
+            let request = picker::messages_request(name, &session.request);
+            Command::ChangeWithData(Box::new(request), DataSource::EmbeddedMessages)
         }
-        Choice::Model(model) => return panels::experts::choose(app, model.clone()),
-        Choice::Other(tokenizer, load) => return panels::compare::choose(app, tokenizer.clone(), *load),
+        choice => match choice.apply(&session.request) {
+            Some(request) => Command::Change(Box::new(request)),
+            None => Command::Chosen(choice.clone()),
+        },
+    };
+    vec![command]
+}
+
+/// Lists recent and cached tokenizers for the open list.
+pub fn list_tokenizers(session: &Session) -> Command {
+    let hub = session.request.hub.clone();
+    Command::start(JobKind::Known, move |job| {
+        let recent = recent::recent().into_iter();
+        let mut known: Vec<KnownEntry> =
+            recent.map(|spec| KnownEntry { spec, detail: "loaded lately".to_string() }).collect();
+        for model in cached_models(&hub) {
+            let id = model.id.to_string();
+            let spec = id.strip_suffix("@main").map(str::to_string).unwrap_or(id);
+            if !known.iter().any(|k| k.spec == spec) {
+                known.push(KnownEntry { spec, detail: format!("in the cache: {}", model.files.join(", ")) });
+            }
+        }
+        job.emit(known);
+    })
+}
+
+/// Lists the tokenizer's own chat templates, then template files of the current folder, for the open list.
+pub fn list_templates(base: Arc<Tokenizer>) -> Command {
+    Command::start(JobKind::Known, move |job| {
+        let set = TemplateSet::discover(&base.files).unwrap_or_default();
+        let own = set.names().map(|name| {
+            let spec = if name == "default" { CHAT.to_string() } else { format!("{CHAT}:{name}") };
+            KnownEntry { spec, detail: "the tokenizer's own chat template".to_string() }
+        });
+        let mut known: Vec<KnownEntry> = own.collect();
+        let entries = std::fs::read_dir(".").into_iter().flatten();
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let mut files: Vec<String> = names.filter(|name| name.ends_with(".jinja")).collect();
+        files.sort();
+        let detail = "a file of the current folder";
+        known.extend(files.into_iter().map(|spec| KnownEntry { spec, detail: detail.to_string() }));
+        job.emit(known);
+    })
+}
+
+/// Lists all tokens for the open list.
+pub fn list_vocabulary(base: Arc<Tokenizer>) -> Command {
+    Command::start(JobKind::Vocabulary, move |job| job.emit::<Vocabulary>(Arc::new(base.vocabulary())))
+}
+
+/// Takes what came of a job of an overlay.
+pub fn done(shell: &mut Shell, kind: JobKind, outcome: Outcome) -> Vec<Command> {
+    match (kind, &mut shell.overlay) {
+        (JobKind::Preview, _) => {
+            if let Ok(preview) = outcome.downcast::<Result<Preview, String>>() {
+                shell.preview = (*preview).into();
+            }
+        }
+        (JobKind::Known, Some(Overlay::Picker(picker))) => {
+            if let Ok(known) = outcome.downcast::<Vec<KnownEntry>>() {
+                picker.add_known(&known);
+            }
+        }
+        (JobKind::Template, Some(Overlay::Template(editor))) => {
+            if let Ok(result) = outcome.downcast::<Rendered>() {
+                template_editor::done(editor, *result);
+            }
+        }
+        (JobKind::Vocabulary, overlay) => {
+            let Ok(tokens) = outcome.downcast::<Vocabulary>() else { return Vec::new() };
+            if let Some(Overlay::Picker(picker)) = overlay {
+                picker.add_vocabulary(&tokens);
+            }
+            return vec![Command::KeepVocabulary(*tokens)];
+        }
         _ => {}
     }
-    match choice.apply(&app.request) {
-        Some(request) => change(app, request),
-        None => Vec::new(),
+    Vec::new()
+}
+
+/// A job of an overlay ended by a bug of ours.
+pub fn broken(shell: &mut Shell, kind: JobKind, message: String) {
+    match (kind, &mut shell.overlay) {
+        (JobKind::Preview, _) => shell.preview = Load::Failed(message),
+        (JobKind::Vocabulary, Some(Overlay::Picker(picker))) => picker.loading = false,
+        (JobKind::Template, Some(Overlay::Template(editor))) => {
+            template_editor::done(editor, Err(TemplateProblem { line: None, message }));
+        }
+        _ => {}
     }
 }
 
-/// The edited turn becomes part of the samples.
-fn keep_draft(app: &mut App) -> Vec<Effect> {
-    let (Load::Ready(samples), Some(draft)) = (&mut app.samples, app.draft.take()) else { return Vec::new() };
-    if let Some(sample) = Arc::make_mut(samples).get_mut(app.current) {
-        *sample = draft;
-    }
-    app.survey_stale = true;
-    inspect(app)
+/// Opens the editor on the turn under the cursor.
+pub fn edit(session: &Session) -> Vec<Command> {
+    let under_cursor = session.shown().and_then(|v| v.section_at(session.token)).and_then(|(_, s)| s.turn);
+    let turn = under_cursor.unwrap_or(0);
+    let Some(original) = session.sample().cloned() else { return Vec::new() };
+    let Some(text) = original.conversations.get(turn).map(|t| t.value.clone()) else { return Vec::new() };
+    let editor = Editor { buffer: TextBuffer::new(&text).at_end(), turn, original };
+    vec![Command::Open(Screen::Labels), Command::Over(Overlay::Editor(Box::new(editor)))]
 }
 
 /// Opens a list.
-pub(super) fn open(app: &mut App, picker: Picker) -> Vec<Effect> {
-    app.overlay = Some(Overlay::Picker(Box::new(picker)));
-    preview(app)
-}
-
-/// Opens a list that loads a tokenizer, and asks for the recent and cached ones.
-pub(super) fn open_with_known(app: &mut App, picker: Picker) -> Vec<Effect> {
-    let mut effects = open(app, picker);
-    let hub = Box::new(app.request.hub.clone());
-    effects.push(job(app, JobKind::Known, Work::ListTokenizers(hub)));
-    effects
-}
-
-/// Opens the list of tokens for the role under the cursor.
-pub(super) fn pick_token(app: &mut App) -> Vec<Effect> {
-    let (Some(view), Some(base)) = (app.shown().cloned(), app.base.ready().cloned()) else {
-        return Vec::new();
-    };
-    let Some(role) = super::navigation::role(app) else { return Vec::new() };
-    let free = app.token_report().map(|token_report| token_report.reserved.as_slice()).unwrap_or_default();
-    let entries = picker::special_tokens(role, &app.request, &view.setup.tokenizer, &base, free);
-    let mut picker = Picker::new(PickKind::Token(role), entries);
-    let mut effects = Vec::new();
-    match &app.vocabulary {
-        Some((name, tokens)) if *name == base.name => picker.extend(picker::vocabulary(role, tokens)),
-        _ => {
-            picker.loading = true;
-            effects.push(job(app, JobKind::Vocabulary, Work::Vocabulary(base)));
-        }
-    }
-    effects.extend(open(app, picker));
-    effects
-}
-
-pub(super) fn remove_override(app: &mut App) -> Vec<Effect> {
-    match super::navigation::role(app) {
-        Some(role) => choose(app, &Choice::Token(role, None)),
-        None => Vec::new(),
-    }
-}
-
-pub(super) fn edit(app: &mut App) {
-    let under_cursor = app.shown().and_then(|v| v.section_at(app.view_state.token)).and_then(|(_, s)| s.turn);
-    let Some(sample) = app.sample().cloned() else { return };
-    let turn = under_cursor.unwrap_or(0);
-    let Some(text) = sample.conversations.get(turn).map(|t| t.value.clone()) else { return };
-    app.screen = Screen::Labels;
-    app.overlay = Some(Overlay::Editor(Box::new(Editor { input: Input::new(text), turn, original: sample })));
+pub fn list(picker: Picker) -> Command {
+    Command::Over(Overlay::Picker(Box::new(picker)))
 }

@@ -2,134 +2,139 @@
 
 use std::sync::Arc;
 
-use super::job::{DataSource, Effect, Fix, JobKind};
-use super::state::{App, Load, Notice, Step};
-use super::update::{abandon, inspect, load_samples, load_tokenizer};
+use super::command::Command;
+use super::data::DataSource;
+use super::fix::SuggestedFix;
+use super::job::JobKind;
+use super::load::Load;
+use super::session::{Session, Step};
 use crate::chat::Sample;
-use crate::diagnose;
+use crate::diagnose::Fix;
 use crate::setup::Request;
 
-/// A request that cannot be carried out: say why, and go back to the last one that could.
-pub(super) fn refuse(app: &mut App, error: String) -> Vec<Effect> {
-    app.notice = Some(Notice { text: error, is_error: true });
-    if app.request == app.good_request {
-        return Vec::new();
-    }
-    app.history.pop();
-    let request = app.good_request.clone();
-    if let (Some(view), None) = (app.shown(), app.base.ready()) {
-        // The tokenizer of the last good request is still there: it need not be loaded again.
-        app.base = Load::Ready(view.setup.base.clone());
-        (app.request, app.survey_stale, app.fix) = (request, true, Load::Idle);
-        return inspect(app);
-    }
-    adopt(app, request)
-}
-
-/// Ends the loading of a tokenizer and goes back to the one before it.
-pub(super) fn stop_loading(app: &mut App) -> Vec<Effect> {
-    let end = abandon(app, JobKind::Tokenizer);
-    (app.base, app.progress) = (Load::Failed("cancelled".to_string()), None);
-    let name = app.request.tokenizer.clone();
-    let mut effects = vec![end];
-    effects.extend(refuse(app, format!("loading {name} was cancelled")));
-    effects
-}
-
-/// Ends the reading of a file and goes back to the data before it.
-pub(super) fn stop_reading(app: &mut App) -> Vec<Effect> {
-    let end = abandon(app, JobKind::Samples);
-    let error = format!("reading {} was cancelled", app.source.name());
-    [vec![end], no_samples(app, error)].concat()
-}
-
-/// Data that could not be read: say why; the data before stays, as the tokenizer does.
-pub(super) fn no_samples(app: &mut App, error: String) -> Vec<Effect> {
-    (app.samples, app.reading) = (Load::Failed(error.clone()), None);
-    if let Some(former) = app.former.take() {
-        app.set_data(former);
-    }
-    app.notice = Some(Notice { text: error, is_error: true });
-    Vec::new()
-}
-
-/// Changes the set-up, and remembers the old one.
-pub(super) fn change(app: &mut App, request: Request) -> Vec<Effect> {
-    if request == app.request {
-        return Vec::new();
-    }
-    app.panels.doctor.before = None;
-    app.history.push(Step { request: app.request.clone(), data: None });
-    adopt(app, request)
-}
-
-/// Changes the set-up and the data with it; undo brings back both.
-pub(super) fn change_with_data(app: &mut App, request: Request, source: DataSource) -> Vec<Effect> {
-    if request == app.request && source == app.source {
-        return Vec::new();
-    }
-    app.panels.doctor.before = None;
-    app.history.push(Step { request: app.request.clone(), data: app.data() });
-    let mut effects = adopt(app, request);
-    effects.push(load_samples(app, source));
-    effects
-}
-
-fn adopt(app: &mut App, request: Request) -> Vec<Effect> {
-    let loaded = app.base.ready().is_some();
-    let same_tokenizer = request.tokenizer == app.request.tokenizer && request.load == app.request.load;
-    app.request = request;
-    app.survey_stale = true;
-    app.fix = Load::Idle;
-    if same_tokenizer && loaded { inspect(app) } else { vec![load_tokenizer(app)] }
-}
-
-pub(super) fn apply_fix(app: &mut App) -> Vec<Effect> {
-    let say = |app: &mut App, text: &str| {
-        app.notice = Some(Notice { text: text.to_string(), is_error: false });
-        Vec::new()
-    };
-    match &app.fix {
-        Load::Ready(Some(Fix { request, label, .. })) => {
-            let (request, text) = (request.clone(), format!("{label} applied; u undoes it"));
-            app.notice = Some(Notice { text, is_error: false });
-            change(app, request)
+impl Session {
+    /// A request that cannot be carried out: says why, and goes back to the last one that could.
+    pub fn refuse(&mut self, error: String) -> Vec<Command> {
+        let mut commands = vec![Command::complain(error)];
+        if self.request == self.good_request {
+            return commands;
         }
-        Load::Loading => say(app, "still trying set-ups that could help"),
-        _ if app.cause.is_none() => say(app, "nothing to fix: this sample is sound"),
-        _ => say(app, "no change of the set-up repairs this sample: the data needs a look"),
-    }
-}
-
-/// Applies a fix of the doctor in memory: a change of the request, and samples that are left out.
-pub(super) fn adopt_fix(app: &mut App, fix: &diagnose::Fix) -> Vec<Effect> {
-    let Some(setup) = app.shown().map(|view| view.setup.clone()) else { return Vec::new() };
-    let (request, dropped) = fix.request(&app.request, &setup);
-    app.notice = Some(Notice { text: format!("{} applied; u undoes it", fix.summary), is_error: false });
-    let Some(samples) = app.samples.ready().filter(|_| !dropped.is_empty()).cloned() else {
-        return change(app, request);
-    };
-    let kept = samples.iter().enumerate().filter(|(i, _)| !dropped.contains(i)).map(|(_, s)| s.clone());
-    let kept: Vec<Sample> = kept.collect();
-    app.history.push(Step { request: app.request.clone(), data: app.data() });
-    app.samples = Load::Ready(Arc::new(kept));
-    (app.current, app.view_state.sample, app.draft) = (0, 0, None);
-    adopt(app, request)
-}
-
-pub(super) fn undo(app: &mut App) -> Vec<Effect> {
-    app.panels.doctor.before = None;
-    match app.history.pop() {
-        Some(Step { request, data: None }) => adopt(app, request),
-        Some(Step { request, data: Some(data) }) => {
-            let end = abandon(app, JobKind::Samples);
-            app.set_data(data);
-            (app.current, app.view_state.sample, app.draft) = (0, 0, None);
-            [vec![end], adopt(app, request)].concat()
+        self.history.pop();
+        let request = self.good_request.clone();
+        if let (Some(view), None) = (self.shown(), self.base.ready()) {
+            // The tokenizer of the last good request is still there: it need not be loaded again.
+            self.base = Load::Ready(view.setup.base.clone());
+            (self.request, self.survey.is_stale, self.fix) = (request, true, Load::Idle);
+            commands.extend(self.inspect());
+        } else {
+            commands.extend(self.adopt(request));
         }
-        None => {
-            app.notice = Some(Notice { text: "nothing to undo".to_string(), is_error: false });
-            Vec::new()
+        commands
+    }
+
+    /// Ends the loading of a tokenizer and goes back to the one before it.
+    pub fn stop_loading(&mut self) -> Vec<Command> {
+        (self.base, self.progress) = (Load::Failed("cancelled".to_string()), None);
+        let error = format!("loading {} was cancelled", self.request.tokenizer);
+        let mut commands = vec![Command::Abandon(JobKind::Tokenizer)];
+        commands.extend(self.refuse(error));
+        commands
+    }
+
+    /// Ends the reading of a file and goes back to the data before it.
+    pub fn stop_reading(&mut self) -> Vec<Command> {
+        let error = format!("reading {} was cancelled", self.source.name());
+        vec![Command::Abandon(JobKind::Samples), self.no_samples(error)]
+    }
+
+    /// Data that could not be read: says why; the data before stays, as the tokenizer does.
+    pub fn no_samples(&mut self, error: String) -> Command {
+        (self.samples, self.reading) = (Load::Failed(error.clone()), None);
+        if let Some(former) = self.former.take() {
+            self.set_data(former);
+        }
+        Command::complain(error)
+    }
+
+    /// Changes the set-up, and remembers the old one.
+    pub fn change(&mut self, request: Request) -> Vec<Command> {
+        if request == self.request {
+            return Vec::new();
+        }
+        self.history.push(Step { request: self.request.clone(), data: None });
+        self.adopt(request)
+    }
+
+    /// Changes the set-up and the data with it; undo brings back both.
+    pub fn change_with_data(&mut self, request: Request, source: DataSource) -> Vec<Command> {
+        if request == self.request && source == self.source {
+            return Vec::new();
+        }
+        self.history.push(Step { request: self.request.clone(), data: self.data() });
+        let mut commands = self.adopt(request);
+        commands.push(self.load_samples(source));
+        commands
+    }
+
+    fn adopt(&mut self, request: Request) -> Vec<Command> {
+        let loaded = self.base.ready().is_some();
+        let same_tokenizer = request.tokenizer == self.request.tokenizer && request.load == self.request.load;
+        self.request = request;
+        (self.survey.is_stale, self.fix, self.before_fix) = (true, Load::Idle, None);
+        if same_tokenizer && loaded { self.inspect() } else { vec![self.load_tokenizer()] }
+    }
+
+    /// Makes the suggested change.
+    pub fn apply_suggested_fix(&mut self) -> Vec<Command> {
+        match &self.fix {
+            Load::Ready(Some(SuggestedFix { request, label, .. })) => {
+                let said = Command::say(format!("{label} applied; u undoes it"));
+                let request = request.clone();
+                [vec![said], self.change(request)].into_iter().flatten().collect()
+            }
+            Load::Loading => vec![Command::say("still trying set-ups that could help")],
+            _ if self.cause.is_none() => vec![Command::say("nothing to fix: this sample is sound")],
+            _ => vec![Command::say("no change of the set-up repairs this sample: the data needs a look")],
+        }
+    }
+
+    /// Applies a fix of the doctor in memory: a change of the request, and samples that are left out.
+    pub fn adopt_fix(&mut self, fix: &Fix, before: Option<(usize, usize)>) -> Vec<Command> {
+        let Some(setup) = self.shown().map(|view| view.setup.clone()) else { return Vec::new() };
+        let (request, dropped) = fix.request(&self.request, &setup);
+        let mut commands = vec![Command::say(format!("{} applied; u undoes it", fix.summary))];
+        let left = self.samples.ready().filter(|_| !dropped.is_empty()).map(|samples| {
+            let kept = samples.iter().enumerate().filter(|(i, _)| !dropped.contains(i));
+            kept.map(|(_, sample)| sample.clone()).collect::<Vec<Sample>>()
+        });
+        match left {
+            None => commands.extend(self.change(request)),
+            Some(kept) => {
+                self.history.push(Step { request: self.request.clone(), data: self.data() });
+                self.samples = Load::Ready(Arc::new(kept));
+                (self.current, self.draft) = (0, None);
+                commands.extend(self.adopt(request));
+            }
+        }
+        self.before_fix = before;
+        commands
+    }
+
+    /// Goes back to the request, and the data, before the last change.
+    pub fn undo(&mut self) -> Vec<Command> {
+        match self.history.pop() {
+            Some(Step { request, data: None }) => self.adopt(request),
+            Some(Step { request, data: Some(data) }) => {
+                self.set_data(data);
+                (self.current, self.draft) = (0, None);
+                let mut commands = vec![Command::Abandon(JobKind::Samples)];
+                commands.extend(self.adopt(request));
+                commands
+            }
+            None => {
+                self.before_fix = None;
+                vec![Command::say("nothing to undo")]
+            }
         }
     }
 }

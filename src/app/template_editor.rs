@@ -1,7 +1,7 @@
 //! The editor of a chat template: the source on one side, what it makes of the sample on screen on the other.
 //!
 //! ```text
-//! key ─► TextBuffer ─► Work::RenderTemplate (newest wins, under the template limits) ─► Rendered ─► beside the source
+//! key ─► TextBuffer ─► a job renders (the newest wins, under the template limits) ─► Rendered ─► beside the source
 //! ```
 //!
 //! An error keeps the last good result in sight, with the line that it names.
@@ -9,126 +9,114 @@
 use std::sync::Arc;
 
 use super::action::Action;
-use super::job::{Effect, JobKind, Work};
-use super::request_changes::change;
-use super::state::{App, Notice, Overlay};
+use super::command::Command;
+use super::job::JobKind;
+use super::overlay::{Overlay, TemplateEditor, TemplateProblem};
+use super::session::Session;
 use super::text_buffer::TextBuffer;
-use super::update::job;
 use crate::chat::Sample;
-use crate::setup::{Request, Setup, TemplateChoice};
-
-/// An error of a template in the making.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TemplateProblem {
-    /// Line of the source, from 1, where the error names one.
-    pub line: Option<usize>,
-    pub message: String,
-}
+use crate::chat::jinja::{ChatTemplate, TemplateError};
+use crate::masks::{MaskError, Templates};
+use crate::setup::{ChatOptions, Request, Setup, TemplateChoice};
 
 /// What came of a rendering.
 pub type Rendered = Result<String, TemplateProblem>;
 
-/// What is to be rendered.
-#[derive(Debug, Clone)]
-pub struct RenderWork {
-    pub setup: Arc<Setup>,
-    pub sample: Sample,
-    pub source: String,
-}
-
-/// The open editor.
-#[derive(Debug, Clone)]
-pub struct TemplateEditor {
-    pub buffer: TextBuffer,
-    /// The source when the editor was opened.
-    pub original: String,
-    /// The text that the last source without an error made.
-    pub good: Option<String>,
-    /// What is wrong with the present source.
-    pub problem: Option<TemplateProblem>,
-    /// A rendering is on its way.
-    pub waiting: bool,
-}
-
-impl TemplateEditor {
-    /// The first of `height` lines that keeps the cursor in sight.
-    pub fn top(&self, height: usize) -> usize {
-        let (row, _) = self.buffer.cursor();
-        row.saturating_sub(height / 2).min(self.buffer.lines().len().saturating_sub(height))
-    }
-}
-
 /// Opens the editor on the template that the sample on screen gets.
-pub(super) fn open(app: &mut App) -> Vec<Effect> {
-    let found = app.shown().and_then(|view| {
-        let conversation = app.sample()?.conversation()?;
+pub fn open(session: &Session) -> Vec<Command> {
+    let found = session.shown().and_then(|view| {
+        let conversation = session.sample()?.conversation()?;
         let method = view.setup.chat()?;
         Some(method.templates.for_sample(&conversation).ok()?.source().to_string())
     });
     let Some(source) = found else {
         let text = "there is no chat template to edit: c chooses the tokenizer's own or a .jinja file, r a built-in one";
-        app.notice = Some(Notice { text: text.to_string(), is_error: false });
-        return Vec::new();
+        return vec![Command::say(text)];
     };
-    let editor = TemplateEditor {
+    let mut editor = TemplateEditor {
         buffer: TextBuffer::new(&source),
         original: source,
         good: None,
         problem: None,
         waiting: true,
     };
-    app.overlay = Some(Overlay::Template(Box::new(editor)));
-    render(app)
+    let rendering = render(&mut editor, session);
+    [vec![Command::Over(Overlay::Template(Box::new(editor)))], rendering].into_iter().flatten().collect()
 }
 
-/// A character for the editor.
-pub(super) fn typed(app: &mut App, text: &str) -> Vec<Effect> {
-    edit(app, |buffer| text.chars().for_each(|c| buffer.insert(c)))
+/// Puts a text in front of the cursor.
+pub fn typed(editor: &mut TemplateEditor, session: &Session, text: &str) -> Vec<Command> {
+    edit(editor, session, |buffer| buffer.insert(text))
 }
 
-/// An act while the editor is open.
-pub(super) fn act(app: &mut App, action: Action) -> Vec<Effect> {
-    match action {
-        Action::DeleteBack => edit(app, TextBuffer::delete_back),
-        Action::DeleteForward => edit(app, TextBuffer::delete_forward),
-        Action::DeleteWord => edit(app, TextBuffer::delete_word),
-        Action::ClearLine => edit(app, TextBuffer::clear_line),
-        Action::LineBreak => edit(app, |buffer| buffer.insert('\n')),
-        Action::Left => edit(app, TextBuffer::left),
-        Action::Right => edit(app, TextBuffer::right),
-        Action::First => edit(app, TextBuffer::home),
-        Action::Last => edit(app, TextBuffer::end),
-        Action::Up => edit(app, |buffer| buffer.vertical(-1)),
-        Action::Down => edit(app, |buffer| buffer.vertical(1)),
-        Action::PageUp => edit(app, |buffer| buffer.vertical(-10)),
-        Action::PageDown => edit(app, |buffer| buffer.vertical(10)),
-        Action::Accept => keep(app),
-        Action::Back => {
-            app.overlay = None;
-            vec![Effect::Cancel(JobKind::Template)]
-        }
-        _ => Vec::new(),
-    }
+/// An action while the editor is open.
+pub fn handle(editor: &mut TemplateEditor, session: &Session, action: Action) -> Vec<Command> {
+    let change: fn(&mut TextBuffer) = match action {
+        Action::DeleteBack => TextBuffer::delete_back,
+        Action::DeleteForward => TextBuffer::delete_forward,
+        Action::DeleteWord => TextBuffer::delete_word,
+        Action::ClearLine => TextBuffer::clear_line,
+        Action::LineBreak => |buffer| buffer.insert("\n"),
+        Action::Left => TextBuffer::left,
+        Action::Right => TextBuffer::right,
+        Action::First => TextBuffer::home,
+        Action::Last => TextBuffer::end,
+        Action::Up => |buffer| buffer.vertical(-1),
+        Action::Down => |buffer| buffer.vertical(1),
+        Action::PageUp => |buffer| buffer.vertical(-10),
+        Action::PageDown => |buffer| buffer.vertical(10),
+        Action::Accept => return keep(editor, session),
+        Action::Back => return vec![Command::Close, Command::Cancel(JobKind::Template)],
+        _ => return Vec::new(),
+    };
+    edit(editor, session, change)
 }
 
-fn edit(app: &mut App, change: impl FnOnce(&mut TextBuffer)) -> Vec<Effect> {
-    let Some(Overlay::Template(editor)) = &mut app.overlay else { return Vec::new() };
+fn edit(
+    editor: &mut TemplateEditor,
+    session: &Session,
+    change: impl FnOnce(&mut TextBuffer),
+) -> Vec<Command> {
     let before = editor.buffer.text();
     change(&mut editor.buffer);
-    if editor.buffer.text() == before { Vec::new() } else { render(app) }
+    if editor.buffer.text() == before { Vec::new() } else { render(editor, session) }
 }
 
-fn render(app: &mut App) -> Vec<Effect> {
-    let (Some(view), Some(sample)) = (app.shown().cloned(), app.sample().cloned()) else { return Vec::new() };
-    let Some(Overlay::Template(editor)) = &mut app.overlay else { return Vec::new() };
+fn render(editor: &mut TemplateEditor, session: &Session) -> Vec<Command> {
+    let (Some(view), Some(sample)) = (session.shown(), session.sample().cloned()) else { return Vec::new() };
     editor.waiting = true;
-    let work = RenderWork { setup: view.setup.clone(), sample, source: editor.buffer.text() };
-    vec![job(app, JobKind::Template, Work::RenderTemplate(Box::new(work)))]
+    let (setup, source): (Arc<Setup>, String) = (view.setup.clone(), editor.buffer.text());
+    vec![Command::start(JobKind::Template, move |job| job.emit(rendered(&setup, &sample, &source)))]
+}
+
+/// Renders a sample with a source in the making, under the limits of chat templates: a hostile source ends by fuel, size
+/// or depth.
+fn rendered(setup: &Setup, sample: &Sample, source: &str) -> Rendered {
+    let plain = |message: &str| TemplateProblem { line: None, message: message.to_string() };
+    let method = setup.chat().ok_or_else(|| plain("the set-up has no chat template"))?;
+    let conversation = sample.conversation().ok_or_else(|| plain("this record holds no messages"))?;
+    let template =
+        ChatTemplate::new("template", source, ChatOptions::default().clock).map_err(|e| problem(&e))?;
+    let sample = method.with_kwargs(conversation.into_owned());
+    method.text_of(&Templates::one(template), &sample).map_err(|error| match error {
+        MaskError::Template(error) => problem(&error),
+        other => plain(&other.to_string()),
+    })
+}
+
+fn problem(error: &TemplateError) -> TemplateProblem {
+    let message = match error {
+        TemplateError::Syntax { exception, .. } | TemplateError::Raised { exception, .. } => {
+            exception.to_string()
+        }
+        TemplateError::Inputs(exception) => exception.to_string(),
+        TemplateError::Limit { limit, .. } => format!("stopped: {limit}"),
+    };
+    TemplateProblem { line: error.line().filter(|line| *line > 0), message }
 }
 
 /// Takes what came of a rendering.
-pub(super) fn rendered(app: &mut App, result: Rendered) {
-    let Some(Overlay::Template(editor)) = &mut app.overlay else { return };
+pub fn done(editor: &mut TemplateEditor, result: Rendered) {
     editor.waiting = false;
     match result {
         Ok(text) => (editor.good, editor.problem) = (Some(text), None),
@@ -137,26 +125,19 @@ pub(super) fn rendered(app: &mut App, result: Rendered) {
 }
 
 /// The edited source becomes the set-up's template; one with an error does not.
-fn keep(app: &mut App) -> Vec<Effect> {
-    let Some(Overlay::Template(editor)) = &app.overlay else { return Vec::new() };
-    if editor.problem.is_some() || editor.waiting {
-        let text = if editor.waiting {
-            "still rendering"
-        } else {
-            "a template with an error is not kept: esc leaves it"
-        };
-        app.notice = Some(Notice { text: text.to_string(), is_error: true });
-        return Vec::new();
+fn keep(editor: &TemplateEditor, session: &Session) -> Vec<Command> {
+    if editor.waiting {
+        return vec![Command::complain("still rendering")];
+    }
+    if editor.problem.is_some() {
+        return vec![Command::complain("a template with an error is not kept: esc leaves it")];
     }
     let source = editor.buffer.text();
-    let changed = source != editor.original;
-    app.overlay = None;
-    if !changed {
-        return Vec::new();
+    if source == editor.original {
+        return vec![Command::Close];
     }
-    app.notice =
-        Some(Notice { text: "template changed in memory; u undoes it".to_string(), is_error: false });
-    let mut request: Request = app.request.clone();
+    let mut request: Request = session.request.clone();
     request.template = TemplateChoice::Text(source);
-    change(app, request)
+    let said = Command::say("template changed in memory; u undoes it");
+    vec![Command::Close, said, Command::Change(Box::new(request))]
 }

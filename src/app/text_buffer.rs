@@ -1,145 +1,156 @@
-//! A text of several lines with a cursor: what the template editor edits. Tabs and control characters are kept as they
-//! are; whoever draws makes them visible.
+//! A text of several lines with a cursor: what the editors of a turn and of a template change. Tabs and control
+//! characters are kept as they are; whoever draws makes them visible.
+//!
+//! Hand-written over the rope of `ropey`: the text-area crates that fit (`ratatui-textarea`, `edtui`) are widgets with
+//! ratatui's types in their interface, and `app` draws nothing. A change costs the logarithm of the text and what is
+//! put in.
 
-/// Lines and a cursor. There is always one line at least, and the cursor lies in the text.
+use std::ops::Range;
+
+use ropey::Rope;
+
+/// A text and a cursor that lies in it. There is always one line at least.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TextBuffer {
-    lines: Vec<String>,
-    row: usize,
-    /// In characters.
-    column: usize,
+    text: Rope,
+    /// In characters, from the beginning of the text.
+    cursor: usize,
 }
 
 impl TextBuffer {
     /// A text with the cursor at its beginning.
     pub fn new(text: &str) -> Self {
-        Self { lines: text.split('\n').map(String::from).collect(), row: 0, column: 0 }
+        Self { text: Rope::from_str(text), cursor: 0 }
+    }
+
+    /// The same with the cursor at the end.
+    #[must_use]
+    pub fn at_end(mut self) -> Self {
+        self.cursor = self.text.len_chars();
+        self
     }
 
     /// The whole text.
     pub fn text(&self) -> String {
-        self.lines.join("\n")
+        self.text.to_string()
     }
 
-    /// The lines, without their ends.
-    pub fn lines(&self) -> &[String] {
-        &self.lines
+    /// Number of lines: one more than there are line feeds.
+    pub fn len_lines(&self) -> usize {
+        self.text.len_lines()
+    }
+
+    /// The characters of line `row`, without the line feed; none behind the last line.
+    pub fn line(&self, row: usize) -> impl Iterator<Item = char> + '_ {
+        let line = self.text.get_line(row).into_iter();
+        line.flat_map(|line| line.chars()).take_while(|c| *c != '\n')
+    }
+
+    /// The characters from position `start` on.
+    pub fn chars_from(&self, start: usize) -> impl Iterator<Item = char> + '_ {
+        self.text.get_chars_at(start).into_iter().flatten()
     }
 
     /// Line and character of the cursor, from 0.
     pub fn cursor(&self) -> (usize, usize) {
-        (self.row, self.column)
+        let row = self.row();
+        (row, self.cursor - self.text.line_to_char(row))
     }
 
-    fn line(&self) -> &str {
-        self.lines.get(self.row).map_or("", String::as_str)
+    /// The cursor in characters from the beginning of the text.
+    pub fn position(&self) -> usize {
+        self.cursor
     }
 
-    fn len(&self) -> usize {
-        self.line().chars().count()
+    fn row(&self) -> usize {
+        self.text.char_to_line(self.cursor)
     }
 
-    /// The byte of the cursor in its line.
-    fn byte(&self) -> usize {
-        self.line().char_indices().nth(self.column).map_or(self.line().len(), |(at, _)| at)
+    /// First and last place of the cursor in line `row`.
+    fn ends(&self, row: usize) -> Range<usize> {
+        let last = row + 1 >= self.len_lines();
+        let end = if last { self.text.len_chars() } else { self.text.line_to_char(row + 1) - 1 };
+        self.text.line_to_char(row)..end
     }
 
-    /// Puts a character at the cursor; a line feed breaks the line.
-    pub fn insert(&mut self, c: char) {
-        if c == '\n' {
-            return self.break_line();
-        }
-        let at = self.byte();
-        if let Some(line) = self.lines.get_mut(self.row) {
-            line.insert(at, c);
-            self.column += 1;
-        }
+    /// Puts a text in front of the cursor.
+    pub fn insert(&mut self, text: &str) {
+        let before = self.text.len_chars();
+        self.text.insert(self.cursor, text);
+        self.cursor += self.text.len_chars() - before;
     }
 
-    fn break_line(&mut self) {
-        let at = self.byte();
-        let Some(line) = self.lines.get_mut(self.row) else { return };
-        let rest = line.split_off(at);
-        self.row += 1;
-        self.column = 0;
-        self.lines.insert(self.row, rest);
+    fn remove(&mut self, range: Range<usize>) {
+        self.text.remove(range.clone());
+        self.cursor = range.start;
     }
 
     /// Takes the character before the cursor away, or joins two lines.
     pub fn delete_back(&mut self) {
-        if (self.row, self.column) == (0, 0) {
-            return;
-        }
-        self.left();
-        self.delete_forward();
+        self.remove(self.cursor.saturating_sub(1)..self.cursor);
     }
 
     /// Takes the character at the cursor away, or joins the next line.
     pub fn delete_forward(&mut self) {
-        let at = self.byte();
-        if at < self.line().len() {
-            if let Some(line) = self.lines.get_mut(self.row) {
-                line.remove(at);
-            }
-        } else if self.row + 1 < self.lines.len() {
-            let next = self.lines.remove(self.row + 1);
-            if let Some(line) = self.lines.get_mut(self.row) {
-                line.push_str(&next);
-            }
-        }
+        self.remove(self.cursor..(self.cursor + 1).min(self.text.len_chars()));
     }
 
-    /// Takes blanks and then letters before the cursor away, in this line.
+    /// Takes blanks and then letters before the cursor away, in this line; at its beginning, joins two lines.
     pub fn delete_word(&mut self) {
-        let before: Vec<char> = self.line().chars().take(self.column).collect();
-        let blanks = before.iter().rev().take_while(|c| c.is_whitespace()).count();
-        let letters = before.iter().rev().skip(blanks).take_while(|c| !c.is_whitespace()).count();
-        for _ in 0..blanks + letters {
-            self.delete_back();
+        let before = |at: usize| self.text.chars_at(at).reversed().take_while(|c| *c != '\n');
+        let blanks = before(self.cursor).take_while(|c| c.is_whitespace()).count();
+        let letters = before(self.cursor - blanks).take_while(|c| !c.is_whitespace()).count();
+        match blanks + letters {
+            0 => self.delete_back(),
+            count => self.remove(self.cursor - count..self.cursor),
         }
     }
 
     /// Empties the line of the cursor.
     pub fn clear_line(&mut self) {
-        if let Some(line) = self.lines.get_mut(self.row) {
-            line.clear();
-        }
-        self.column = 0;
+        self.remove(self.ends(self.row()));
+    }
+
+    /// Empties the text.
+    pub fn clear(&mut self) {
+        self.remove(0..self.text.len_chars());
     }
 
     /// A character to the left, over the line's beginning too.
     pub fn left(&mut self) {
-        if self.column > 0 {
-            self.column -= 1;
-        } else if self.row > 0 {
-            self.row -= 1;
-            self.column = self.len();
-        }
+        self.cursor = self.cursor.saturating_sub(1);
     }
 
     /// A character to the right, over the line's end too.
     pub fn right(&mut self) {
-        if self.column < self.len() {
-            self.column += 1;
-        } else if self.row + 1 < self.lines.len() {
-            (self.row, self.column) = (self.row + 1, 0);
-        }
+        self.cursor = (self.cursor + 1).min(self.text.len_chars());
     }
 
     /// Lines up or down.
     pub fn vertical(&mut self, by: isize) {
-        self.row = self.row.saturating_add_signed(by).min(self.lines.len().saturating_sub(1));
-        self.column = self.column.min(self.len());
+        let (row, column) = self.cursor();
+        let ends = self.ends(row.saturating_add_signed(by).min(self.len_lines() - 1));
+        self.cursor = (ends.start + column).min(ends.end);
     }
 
     /// To the beginning of the line.
     pub fn home(&mut self) {
-        self.column = 0;
+        self.cursor = self.ends(self.row()).start;
     }
 
     /// To the end of the line.
     pub fn end(&mut self) {
-        self.column = self.len();
+        self.cursor = self.ends(self.row()).end;
+    }
+
+    /// To the beginning of the text.
+    pub fn first(&mut self) {
+        self.cursor = 0;
+    }
+
+    /// To the end of the text.
+    pub fn last(&mut self) {
+        self.cursor = self.text.len_chars();
     }
 }
 
@@ -151,14 +162,14 @@ mod tests {
     fn lines_break_and_join() {
         let mut buffer = TextBuffer::new("ab\nçd");
         buffer.right();
-        buffer.insert('\n');
+        buffer.insert("\n");
         assert_eq!((buffer.text().as_str(), buffer.cursor()), ("a\nb\nçd", (1, 0)));
         buffer.delete_back();
         assert_eq!((buffer.text().as_str(), buffer.cursor()), ("ab\nçd", (0, 1)));
         buffer.end();
         buffer.delete_forward();
         assert_eq!((buffer.text().as_str(), buffer.cursor()), ("abçd", (0, 2)));
-        buffer.insert('é');
+        buffer.insert("é");
         buffer.right();
         buffer.delete_back();
         assert_eq!(buffer.text(), "abéd");
@@ -169,11 +180,16 @@ mod tests {
         let mut buffer = TextBuffer::new("{% if x %}\nend");
         buffer.end();
         buffer.delete_word();
-        assert_eq!(buffer.lines()[0], "{% if x ");
+        assert_eq!(buffer.line(0).collect::<String>(), "{% if x ");
         buffer.clear_line();
         assert_eq!((buffer.text().as_str(), buffer.cursor()), ("\nend", (0, 0)));
         buffer.delete_back();
         assert_eq!(buffer.text(), "\nend");
+        buffer.last();
+        buffer.delete_forward();
+        buffer.delete_word();
+        buffer.delete_word();
+        assert_eq!((buffer.text().as_str(), buffer.cursor()), ("", (0, 0)));
     }
 
     #[test]
@@ -190,5 +206,18 @@ mod tests {
         buffer.left();
         buffer.left();
         assert_eq!(buffer.cursor(), (0, 0));
+        buffer.last();
+        assert_eq!(buffer.cursor(), (2, 1));
+        buffer.clear();
+        assert_eq!((buffer.len_lines(), buffer.cursor()), (1, (0, 0)));
+    }
+
+    #[test]
+    fn only_a_line_feed_ends_a_line() {
+        let mut buffer = TextBuffer::new("a\r\u{85}\u{2028}b\u{b}");
+        buffer.last();
+        buffer.insert("\r\n");
+        assert_eq!((buffer.len_lines(), buffer.cursor()), (2, (1, 0)));
+        assert_eq!(buffer.line(0).last(), Some('\r'));
     }
 }

@@ -2,38 +2,39 @@
 //!
 //! One key goes on; every other key works as always, so that a visitor can look around at each stop.
 
-use super::action::Screen;
-use super::job::Effect;
-use super::request_changes::apply_fix;
-use super::state::{App, Load, Notice};
+use super::command::Command;
+use super::load::Load;
+use super::screen::Screen;
+use super::session::Session;
+use super::shell::Shell;
 
 /// A stop: the screen, and what to look at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stop {
-    pub screen: Screen,
-    pub text: &'static str,
+struct TourStop {
+    screen: Screen,
+    text: &'static str,
     /// The text where nothing is wrong with the sample, if that is another one.
-    pub sound: Option<&'static str>,
+    sound: Option<&'static str>,
 }
 
 /// All stops, in their order. The third applies the suggested fix on arrival; where nothing is wrong it is left out.
-pub const STOPS: [Stop; 4] = [
-    Stop {
+const STOPS: [TourStop; 4] = [
+    TourStop {
         screen: Screen::Labels,
-        text: "what is learned: struck-through tokens are lost",
-        sound: Some("what is learned: the underlined tokens; this sample is sound"),
+        text: "what is supervised: struck-through tokens are discarded",
+        sound: Some("what is supervised: the underlined tokens; this sample is sound"),
     },
-    Stop {
+    TourStop {
         screen: Screen::Lengths,
         text: "why: what the code counts, beside what is there",
         sound: Some("what the code counts, beside what is there: they agree"),
     },
-    Stop {
+    TourStop {
         screen: Screen::Labels,
-        text: "the fix, in memory: underlined tokens are learned now; u undoes it",
+        text: "the fix, in memory: underlined tokens are supervised now; u undoes it",
         sound: None,
     },
-    Stop {
+    TourStop {
         screen: Screen::Experts,
         text: "the same tokens and their experts; 7 writes the code for your model",
         sound: None,
@@ -44,35 +45,30 @@ pub const STOPS: [Stop; 4] = [
 const CURE: usize = 2;
 
 /// The next stop; the first where no tour is on, none behind the last.
-pub(super) fn go_on(app: &mut App) -> Vec<Effect> {
-    let mut next = app.tour.map_or(0, |at| at + 1);
-    if next == CURE && app.cause.is_none() {
+pub fn go_on(shell: &mut Shell, session: &Session) -> Vec<Command> {
+    let mut next = shell.tour.map_or(0, |at| at + 1);
+    if next == CURE && session.cause.is_none() {
         next += 1;
     }
-    if next == CURE && matches!(app.fix, Load::Loading) {
-        app.notice =
-            Some(Notice { text: "still trying set-ups that could help".to_string(), is_error: false });
-        return Vec::new();
+    if next == CURE && session.fix.is_loading() {
+        return vec![Command::say("still trying set-ups that could help")];
     }
     let Some(stop) = STOPS.get(next) else {
-        app.tour = None;
-        app.notice =
-            Some(Notice { text: "the end of the tour; ? lists every key".to_string(), is_error: false });
-        return Vec::new();
+        shell.tour = None;
+        return vec![Command::say("the end of the tour; ? lists every key")];
     };
-    (app.tour, app.screen) = (Some(next), stop.screen);
-    if next == CURE {
-        let effects = apply_fix(app);
-        app.notice = None;
-        return effects;
+    (shell.tour, shell.screen) = (Some(next), stop.screen);
+    match &session.fix {
+        // What it says is in the line of the stop.
+        Load::Ready(Some(fix)) if next == CURE => vec![Command::Change(Box::new(fix.request.clone()))],
+        _ => Vec::new(),
     }
-    Vec::new()
 }
 
 /// The line of the present stop: `tour 1/4  …`.
-pub fn line(app: &App) -> Option<String> {
-    let at = app.tour?;
+pub fn line(shell: &Shell, session: &Session) -> Option<String> {
+    let at = shell.tour?;
     let stop = STOPS.get(at)?;
-    let text = stop.sound.filter(|_| app.cause.is_none()).unwrap_or(stop.text);
+    let text = stop.sound.filter(|_| session.cause.is_none()).unwrap_or(stop.text);
     Some(format!("tour {}/{}  {text}", at + 1, STOPS.len()))
 }

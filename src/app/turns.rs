@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use crate::chat::{PromptLayout, Sample, TurnLayout};
-use crate::labels::{Labelled, SegmentKind};
+use crate::chat::{Sample, TurnLayout};
+use crate::labels::Inspection;
 
 pub use crate::chat::Speaker;
 
@@ -38,59 +38,29 @@ pub struct PromptTurn {
     pub section_start: usize,
 }
 
-/// The turns of a sample of messages, from where its inspection found them. A round begins with each question.
-pub fn message_turns(sample: &Sample, labelled: &Labelled) -> Vec<PromptTurn> {
-    let Some(conversation) = sample.conversation() else { return Vec::new() };
+/// The turns of an inspected sample. Under a chat template a round begins with each question, under one of LLaVA's it
+/// ends with each answer.
+pub fn prompt_turns(sample: &Sample, inspection: &Inspection, is_chat: bool) -> Vec<PromptTurn> {
+    let conversation = is_chat.then(|| sample.conversation()).flatten();
+    let messages = conversation.as_ref().map_or(&[][..], |conversation| &conversation.messages);
     // A system text of the row itself stands before the turns.
-    let before = conversation.messages.len().saturating_sub(sample.conversations.len());
-    let mut asked = 0_usize;
-    let mut found = Vec::with_capacity(labelled.rounds.len());
-    for (index, round) in labelled.rounds.iter().enumerate() {
-        let Some(message) = &round.message else { continue };
-        let speaker = match message.role.as_str() {
-            "user" | "human" => Speaker::User,
-            "assistant" | "gpt" | "model" => Speaker::Assistant,
-            "system" | "developer" => Speaker::System,
-            _ => Speaker::Tool,
-        };
-        asked += usize::from(speaker == Speaker::User);
-        let content =
-            labelled.segments.iter().filter(|s| s.round == Some(index) && s.kind == SegmentKind::Content);
-        let end = content
-            .filter_map(|s| labelled.spans.get(s.tokens.end.checked_sub(1)?))
-            .map(|span| span.end)
-            .max();
-        let start = round.instruction_text.end;
-        let calls = conversation.messages.get(message.index).and_then(|m| m.get("tool_calls"));
-        found.push(PromptTurn {
-            speaker,
-            whole: round.text.clone(),
-            message: start..end.unwrap_or(round.text.end).clamp(start, round.text.end.max(start)),
-            turn: message.index.saturating_sub(before),
-            round: asked.saturating_sub(1),
-            calls: calls.is_some_and(|calls| calls.as_array().is_some_and(|calls| !calls.is_empty())),
-            section_start: round.text.start,
-        });
-    }
-    found
-}
-
-/// The turns of a sample in the prompt of a LLaVA template. A round ends with each answer.
-pub fn prompt_turns(layout: &PromptLayout) -> Vec<PromptTurn> {
-    let mut round = 0;
+    let before = messages.len().saturating_sub(sample.conversations.len());
+    let (mut asked, mut answered) = (0_usize, 0_usize);
     let turn = |turn: &TurnLayout| {
         let answers = turn.speaker == Speaker::Assistant;
+        asked += usize::from(turn.speaker == Speaker::User);
+        let calls = messages.get(turn.index).and_then(|message| message.get("tool_calls")?.as_array());
         let found = PromptTurn {
             speaker: turn.speaker,
             whole: turn.whole.clone(),
             message: turn.content.clone(),
-            turn: turn.index,
-            round,
-            calls: false,
-            section_start: if answers { turn.content.start } else { turn.whole.start },
+            turn: if is_chat { turn.index.saturating_sub(before) } else { turn.index },
+            round: if is_chat { asked.saturating_sub(1) } else { answered },
+            calls: calls.is_some_and(|calls| !calls.is_empty()),
+            section_start: if answers && !is_chat { turn.content.start } else { turn.whole.start },
         };
-        round += usize::from(answers);
+        answered += usize::from(answers);
         found
     };
-    layout.turns.iter().map(turn).collect()
+    inspection.layout.turns.iter().map(turn).collect()
 }

@@ -1,35 +1,27 @@
-//! The pure heart: a message comes in, the state changes, effects go out. No clock, no file, no thread.
+//! Pure state transition: a [`Msg`] comes in, the state changes, [`Effect`]s go out. No clock, no file, no thread.
 
 use std::sync::Arc;
 
-use super::action::{Action, Screen};
-use super::bindings::{Context, resolve};
-use super::job::{DataSource, Effect, Job, JobKind, Outcome, Work};
+use super::action::{Action, ExportForm};
+use super::binding::Context;
+use super::command::{Command, Notice};
+use super::job::{Job, JobKind, Outcome};
 use super::key::{Code, Key};
-use super::overlays::{accept, edit, in_overlay, open, open_with_known, preview, typed};
-use super::panels;
-use super::picker::{self, PickKind, Picker};
-use super::request_changes::{apply_fix, change, no_samples, refuse, stop_loading, stop_reading, undo};
-use super::state::{App, Background, Load, Notice, Overlay, PathPrompt, PathUse, Sheet};
-use super::template_editor;
+use super::keymap::resolve;
+use super::overlay::{Overlay, PathPrompt, PathUse};
+use super::overlays;
+use super::picker::{self, Choice, PickKind, Picker};
+use super::screen::Screen;
+use super::shell::Background;
+use super::state::App;
+use super::target::Target;
 use super::view::SampleView;
+use super::{template_editor, tour};
 use crate::chat::Sample;
-use crate::setup::{Request, SAMPLE_PREFIX};
-
-/// What a click can hit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Target {
-    Screen(Screen),
-    Token(usize),
-    Round(usize),
-    Role(usize),
-    Sample(usize),
-    Entry(usize),
-    Fix,
-}
+use crate::setup::Request;
 
 /// What comes in.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub enum Msg {
     /// The first message: start loading.
     Start,
@@ -41,356 +33,298 @@ pub enum Msg {
     Resize(u16, u16),
     /// The file that a screen was written into, or why it was not.
     Exported(Result<String, String>),
+    /// What came of a job.
     Done {
         kind: JobKind,
         ticket: u64,
         outcome: Outcome,
     },
+    /// A job ended by a bug of ours.
+    Broken {
+        kind: JobKind,
+        ticket: u64,
+        error: String,
+    },
+}
+
+/// What `update` asks of the world.
+#[derive(Debug)]
+pub enum Effect {
+    Start(Box<Job>),
+    Cancel(JobKind),
+    /// Write the screen as it is drawn now into a new file.
+    Export(ExportForm),
+    Suspend,
+    Quit,
 }
 
 /// Takes a message.
 pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
     let before = seen(app);
-    let mut effects = match msg {
-        Msg::Start => start(app),
+    let commands = commands(app, msg);
+    let mut effects = carry_out(app, commands);
+    let now = seen(app);
+    if now != before {
+        for screen in Screen::ALL {
+            app.screens.get_mut(screen).follow(&app.session);
+        }
+        let App { session, shell, screens, .. } = app;
+        let refreshing = screens.get_mut(shell.screen).refresh(session);
+        effects.extend(carry_out(app, refreshing));
+    }
+    let panes = app.panes();
+    app.screens.get_mut(app.shell.screen).settle(&app.session, &panes);
+    effects
+}
+
+/// What the screens' results depend on: which screen, which inspection, which samples and which of them. Each inspection
+/// and each list of samples is made anew, so their addresses tell them apart while both are alive.
+fn seen(app: &App) -> (Screen, Option<*const SampleView>, Option<*const Vec<Sample>>, usize) {
+    let session = &app.session;
+    let (view, samples) = (session.view.ready(), session.samples.ready());
+    (app.shell.screen, view.map(Arc::as_ptr), samples.map(Arc::as_ptr), session.current)
+}
+
+fn commands(app: &mut App, msg: Msg) -> Vec<Command> {
+    let App { session, shell, screens, tickets } = app;
+    match msg {
+        Msg::Start => {
+            let source = session.source.clone();
+            vec![session.load_tokenizer(), session.load_samples(source)]
+        }
         Msg::Key(key) => key_pressed(app, key),
         // Terminals send a line break as the Enter key would.
-        Msg::Paste(text) => typed(app, &text.replace("\r\n", "\n").replace('\r', "\n")),
+        Msg::Paste(text) => overlays::typed(shell, session, &text.replace("\r\n", "\n").replace('\r', "\n")),
         Msg::Click(target) => click(app, target),
         Msg::Wheel(lines) => {
             let action = if lines > 0 { Action::Down } else { Action::Up };
-            (0..lines.unsigned_abs()).flat_map(|_| act(app, action)).collect()
+            (0..lines.unsigned_abs()).map(|_| Command::Act(action)).collect()
         }
         Msg::Resize(width, height) => {
-            app.size = (width, height);
+            shell.size = (width, height);
             Vec::new()
         }
-        Msg::Exported(written) => {
-            let is_error = written.is_err();
-            let text = written.map_or_else(|error| error, |file| format!("written: {file}"));
-            app.notice = Some(Notice { text, is_error });
-            Vec::new()
-        }
-        Msg::Done { kind, ticket, outcome } if app.tickets.get(&kind) == Some(&ticket) => done(app, outcome),
-        Msg::Done { .. } => Vec::new(),
-    };
-    if seen(app) != before {
-        effects.extend(refresh(app));
-    }
-    settle(app);
-    effects
-}
-
-/// Starts what the present screen shows beyond the sample, where it is out of date.
-fn refresh(app: &mut App) -> Vec<Effect> {
-    if app.screen.is_panel() {
-        return panels::refresh(app);
-    }
-    match app.shown().map(|view| view.setup.clone()) {
-        Some(setup) if app.screen == Screen::Special && app.token_report().is_none() => {
-            vec![job(app, JobKind::Special, Work::Special(setup))]
-        }
-        _ => Vec::new(),
-    }
-}
-
-/// What a panel's results depend on: which screen, which inspection, which samples. Each inspection and each list
-/// of samples is made anew, so their addresses tell them apart while both are alive.
-fn seen(app: &App) -> (Screen, Option<*const SampleView>, Option<*const Vec<Sample>>) {
-    (app.screen, app.view.ready().map(Arc::as_ptr), app.samples.ready().map(Arc::as_ptr))
-}
-
-/// Keeps the token under the cursor in sight.
-fn settle(app: &mut App) {
-    let Some(view) = app.shown().cloned() else { return };
-    let height = app.panes().body.height;
-    let top = app.flow(&view).settle(app.view_state.top, app.view_state.token, height);
-    app.view_state.top = top;
-}
-
-/// A job of a kind, as the newest one.
-pub(super) fn job(app: &mut App, kind: JobKind, work: Work) -> Effect {
-    app.next_ticket += 1;
-    app.tickets.insert(kind, app.next_ticket);
-    Effect::Start(Box::new(Job { kind, ticket: app.next_ticket, work }))
-}
-
-fn start(app: &mut App) -> Vec<Effect> {
-    let source = app.source.clone();
-    vec![load_tokenizer(app), load_samples(app, source)]
-}
-
-pub(super) fn load_tokenizer(app: &mut App) -> Effect {
-    app.base = Load::Loading;
-    let work = Work::LoadTokenizer(Box::new(app.request.clone()));
-    job(app, JobKind::Tokenizer, work)
-}
-
-pub(super) fn load_samples(app: &mut App, source: DataSource) -> Effect {
-    // A file that is read in place of one that was still being read keeps what was there before both.
-    app.former = app.data().or(app.former.take());
-    (app.samples, app.left_out, app.source) = (Load::Loading, None, source.clone());
-    app.panels.doctor.before = None;
-    job(app, JobKind::Samples, Work::LoadSamples(source, app.request.layout))
-}
-
-/// Ends a job for good: what it still sends is nobody's.
-pub(super) fn abandon(app: &mut App, kind: JobKind) -> Effect {
-    app.tickets.remove(&kind);
-    Effect::Cancel(kind)
-}
-
-/// Inspects the sample on screen again; the other samples follow when that is there.
-pub(super) fn inspect(app: &mut App) -> Vec<Effect> {
-    let (Some(wish), Some(sample)) = (app.wish(), app.sample().cloned()) else { return Vec::new() };
-    let work = Work::Inspect { wish, index: app.current, sample };
-    vec![job(app, JobKind::Inspect, work)]
-}
-
-fn done(app: &mut App, outcome: Outcome) -> Vec<Effect> {
-    match outcome {
-        Outcome::Tokenizer(Ok(base)) => {
-            (app.base, app.progress) = (Load::Ready(base), None);
-            app.survey_stale = true;
-            let mut effects = inspect(app);
-            let name = app.request.tokenizer.clone();
-            if app.remembers && !name.starts_with(SAMPLE_PREFIX) {
-                effects.push(job(app, JobKind::Remember, Work::Remember(name)));
-            }
-            effects
-        }
-        Outcome::Progress(progress) => {
-            app.progress = Some(progress);
-            Vec::new()
-        }
-        Outcome::Known(known) => {
-            if let Some(Overlay::Picker(picker)) = &mut app.overlay {
-                picker.add_known(&known);
-            }
-            Vec::new()
-        }
-        Outcome::Explained(lines) => {
-            if let Some(Overlay::Sheet(sheet)) = &mut app.overlay {
-                sheet.lines = lines.map_or_else(Load::Failed, Load::Ready);
-            }
-            Vec::new()
-        }
-        Outcome::Tokenizer(Err(error)) => {
-            (app.base, app.progress) = (Load::Failed(error.clone()), None);
-            refuse(app, error)
-        }
-        Outcome::Reading(progress) => {
-            app.reading = Some(progress);
-            Vec::new()
-        }
-        Outcome::Samples(Ok(data)) => {
-            app.notice = data.left_out.as_ref().map(|some| Notice { text: some.line(), is_error: true });
-            app.set_data((app.source.clone(), data));
-            (app.current, app.view_state.sample, app.draft) = (0, 0, None);
-            app.view = Load::Idle;
-            app.survey_stale = true;
-            inspect(app)
-        }
-        Outcome::Samples(Err(error)) => no_samples(app, error),
-        Outcome::Inspected(Ok(view)) => inspected(app, view),
-        Outcome::Inspected(Err(error)) => refuse(app, error),
-        Outcome::Surveyed { first, states, done } => {
-            app.states.truncate(first);
-            app.states.extend(states);
-            app.survey_done = done;
-            Vec::new()
-        }
-        Outcome::Previewed(Ok(preview)) => {
-            app.preview = Load::Ready(preview);
-            Vec::new()
-        }
-        Outcome::Previewed(Err(error)) => {
-            app.preview = Load::Failed(error);
-            Vec::new()
-        }
-        Outcome::Fix(fix) => {
-            app.fix = Load::Ready(fix.map(|f| *f));
-            Vec::new()
-        }
-        Outcome::Special(token_report) => {
-            app.token_report = app.shown().map(|view| (view.setup.clone(), token_report));
-            Vec::new()
-        }
-        Outcome::Rendered(result) => {
-            template_editor::rendered(app, result);
-            Vec::new()
-        }
-        Outcome::Panel(outcome) => panels::done(app, outcome),
-        Outcome::Vocabulary(tokens) => {
-            if let Some(base) = app.base.ready() {
-                app.vocabulary = Some((base.name.clone(), tokens.clone()));
-            }
-            if let Some(Overlay::Picker(picker)) = &mut app.overlay
-                && let PickKind::Token(role) = picker.kind
-            {
-                picker.extend(picker::vocabulary(role, &tokens));
-            }
-            Vec::new()
-        }
-    }
-}
-
-fn inspected(app: &mut App, view: Arc<SampleView>) -> Vec<Effect> {
-    app.good_request = app.request.clone();
-    let setup = view.setup.clone();
-    app.show(view);
-    let mut effects = Vec::new();
-    if app.cause.is_some() {
-        if let (Some(wish), Some(sample), Some(samples)) =
-            (app.wish(), app.sample().cloned(), app.samples.ready().cloned())
+        Msg::Exported(Ok(file)) => vec![Command::say(format!("written: {file}"))],
+        Msg::Exported(Err(error)) => vec![Command::complain(error)],
+        Msg::Done { kind, ticket, .. } | Msg::Broken { kind, ticket, .. }
+            if !tickets.is_newest(kind, ticket) =>
         {
-            app.fix = Load::Loading;
-            effects.push(job(app, JobKind::Fix, Work::FindFix { wish, sample, samples }));
+            Vec::new()
         }
-    } else {
-        app.fix = Load::Idle;
+        Msg::Done { kind, outcome, .. } => match kind {
+            JobKind::Screen(screen) => screens.get_mut(screen).done(session, outcome),
+            kind if is_of_overlay(kind) => overlays::done(shell, kind, outcome),
+            _ => session.done(outcome),
+        },
+        Msg::Broken { kind, error, .. } => match kind {
+            JobKind::Screen(screen) => {
+                screens.get_mut(screen).broken(error);
+                Vec::new()
+            }
+            kind if is_of_overlay(kind) => {
+                overlays::broken(shell, kind, error);
+                Vec::new()
+            }
+            kind => session.broken(kind, error),
+        },
     }
-    if std::mem::take(&mut app.survey_stale) {
-        app.states.clear();
-        app.survey_done = false;
-        if let Some(samples) = app.samples.ready().cloned() {
-            effects.push(job(app, JobKind::Survey, Work::Survey { setup, samples }));
-        }
-    }
-    effects
 }
 
-fn explain(app: &mut App) -> Vec<Effect> {
-    let Some(view) = app.shown().cloned() else { return Vec::new() };
-    let index = app.view_state.token;
-    let title = format!("why token {index} is split like this");
-    app.overlay = Some(Overlay::Sheet(Sheet { title, lines: Load::Loading, top: 0 }));
-    vec![job(app, JobKind::Explain, Work::Explain { view, index })]
+/// Whether the outcomes of a job are for what lies over the screen.
+fn is_of_overlay(kind: JobKind) -> bool {
+    matches!(kind, JobKind::Preview | JobKind::Vocabulary | JobKind::Known | JobKind::Template)
+}
+
+/// Does what was asked for, and what follows from it.
+fn carry_out(app: &mut App, commands: Vec<Command>) -> Vec<Effect> {
+    commands.into_iter().flat_map(|command| one(app, command)).collect()
+}
+
+fn one(app: &mut App, command: Command) -> Vec<Effect> {
+    let App { session, shell, screens, tickets } = app;
+    let commands = match command {
+        Command::Start(kind, work) => return vec![Effect::Start(Box::new(tickets.job(kind, work)))],
+        Command::Cancel(kind) => return vec![Effect::Cancel(kind)],
+        Command::Abandon(kind) => {
+            tickets.abandon(kind);
+            return vec![Effect::Cancel(kind)];
+        }
+        Command::Export(form) => return vec![Effect::Export(form)],
+        Command::Suspend => return vec![Effect::Suspend],
+        Command::Quit => {
+            shell.quit = true;
+            return vec![Effect::Quit];
+        }
+        Command::Act(action) => return act(app, action),
+        Command::Say(notice) => {
+            shell.notice = Some(notice);
+            Vec::new()
+        }
+        Command::Open(screen) => {
+            shell.screen = screen;
+            Vec::new()
+        }
+        Command::Over(overlay) => {
+            shell.overlay = Some(overlay);
+            overlays::preview(shell, session)
+        }
+        Command::Close => {
+            shell.overlay = None;
+            Vec::new()
+        }
+        Command::SheetLines(lines) => {
+            if let Some(Overlay::Sheet(sheet)) = &mut shell.overlay {
+                sheet.lines = lines;
+            }
+            Vec::new()
+        }
+        Command::Token(token) => {
+            session.token = token;
+            Vec::new()
+        }
+        Command::Sample(index) => session.go_to_sample(index),
+        Command::Divergence(index) => {
+            (shell.screen, session.seeks_divergence) = (Screen::Labels, true);
+            if index == session.current {
+                session.seek_divergence();
+            }
+            session.go_to_sample(index)
+        }
+        Command::Draft(draft) => session.set_draft(draft.map(|sample| *sample)),
+        Command::KeepDraft => session.keep_draft(),
+        Command::Change(request) => session.change(*request),
+        Command::ChangeWithData(request, source) => session.change_with_data(*request, source),
+        Command::AdoptFix(fix, before) => session.adopt_fix(&fix, before),
+        Command::ApplySuggestedFix => session.apply_suggested_fix(),
+        Command::Undo => session.undo(),
+        Command::Read(source) => vec![session.load_samples(source)],
+        Command::ListVocabulary => {
+            session.base.ready().cloned().map(overlays::list_vocabulary).into_iter().collect()
+        }
+        Command::KeepVocabulary(tokens) => {
+            session.vocabulary = session.base.ready().map(|base| (base.name.clone(), tokens));
+            Vec::new()
+        }
+        Command::Chosen(Choice::Other(tokenizer, load)) => {
+            shell.screen = Screen::Compare;
+            screens.compare.choose(session, tokenizer, load)
+        }
+        Command::Chosen(Choice::Model(model)) => screens.experts.choose(session, model),
+        Command::Chosen(_) => Vec::new(),
+        Command::Folder(folder) => screens.onboard.write(folder),
+    };
+    carry_out(app, commands)
 }
 
 /// The context that keys are read in.
 pub fn context(app: &App) -> Context {
-    match &app.overlay {
+    match &app.shell.overlay {
         Some(Overlay::Picker(_)) => Context::Picker,
         Some(Overlay::Editor(_)) => Context::Editor,
         Some(Overlay::Template(_)) => Context::Template,
         Some(Overlay::Path(_)) => Context::Path,
         Some(Overlay::Help(_) | Overlay::Sheet(_)) => Context::Help,
-        None => Context::On(app.screen),
+        None => Context::On(app.shell.screen),
     }
 }
 
-fn key_pressed(app: &mut App, key: Key) -> Vec<Effect> {
-    app.notice = None;
+fn key_pressed(app: &mut App, key: Key) -> Vec<Command> {
+    app.shell.notice = None;
     if let Some(action) = resolve(context(app), key) {
-        return act(app, action);
+        return vec![Command::Act(action)];
     }
     match key {
-        Key { code: Code::Char(c), ctrl: false, alt: false } => typed(app, c.encode_utf8(&mut [0; 4])),
+        Key { code: Code::Char(c), ctrl: false, alt: false } => {
+            overlays::typed(&mut app.shell, &app.session, c.encode_utf8(&mut [0; 4]))
+        }
         _ => Vec::new(),
     }
 }
 
-/// Does one act.
+/// Does what an action asks for: the overlay's meaning of it, else the screen's, else that of every screen.
 pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
-    match (app.overlay.is_some(), action) {
-        (_, Action::Quit) => {
-            app.quit = true;
-            vec![Effect::Quit]
-        }
-        (_, Action::Suspend) => vec![Effect::Suspend],
-        (true, action) => in_overlay(app, action),
-        (false, action) => super::navigation::on_screen(app, action).unwrap_or_else(|| command(app, action)),
-    }
+    let panes = app.panes();
+    let App { session, shell, screens, .. } = app;
+    let screen = match action {
+        Action::Own(screen, _) => screen,
+        _ => shell.screen,
+    };
+    let commands = match action {
+        Action::Quit => vec![Command::Quit],
+        Action::Suspend => vec![Command::Suspend],
+        action if shell.overlay.is_some() => overlays::handle(shell, session, action),
+        action => match screens.get_mut(screen).handle(session, &panes, action) {
+            Some(commands) => commands,
+            None => everywhere(app, action),
+        },
+    };
+    carry_out(app, commands)
 }
 
-/// Acts that do not depend on the screen.
-fn command(app: &mut App, action: Action) -> Vec<Effect> {
+/// Actions that do not depend on the screen.
+fn everywhere(app: &mut App, action: Action) -> Vec<Command> {
+    let App { session, shell, .. } = app;
+    let list = |kind, entries| vec![overlays::list(Picker::new(kind, entries))];
     match action {
-        Action::Help => app.overlay = Some(Overlay::Help(0)),
-        Action::Palette => return open(app, Picker::new(PickKind::Palette, picker::commands())),
+        Action::Help => return vec![Command::Over(Overlay::Help(0))],
+        Action::Palette => return list(PickKind::Palette, picker::palette()),
         Action::PickTokenizer => {
-            return open_with_known(app, Picker::new(PickKind::Tokenizer, picker::tokenizers()));
+            let list = Picker::new(PickKind::Tokenizer, picker::tokenizers());
+            return vec![overlays::list(list), overlays::list_tokenizers(session)];
         }
-        Action::Explain => return explain(app),
-        Action::Back if matches!(app.base, Load::Loading) => return stop_loading(app),
-        Action::Back if matches!(app.samples, Load::Loading) => return stop_reading(app),
         Action::PickTemplate => {
-            let mut effects = open(app, Picker::new(PickKind::Template, picker::templates()));
-            if let Some(base) = app.base.ready().cloned() {
-                effects.push(job(app, JobKind::Known, Work::ListTemplates(base)));
-            }
-            return effects;
+            let list = Picker::new(PickKind::Template, picker::templates());
+            let more = session.base.ready().cloned().map(overlays::list_templates);
+            return [overlays::list(list)].into_iter().chain(more).collect();
         }
-        Action::PickRule => {
-            let entries = if app.request.wants_chat() { picker::strategies() } else { picker::rules() };
-            return open(app, Picker::new(PickKind::Rule, entries));
+        Action::PickRule if session.request.wants_chat() => {
+            return list(PickKind::Rule, picker::strategies());
         }
-        Action::PickRecipe => return open(app, Picker::new(PickKind::Recipe, picker::recipes())),
-        Action::PickLoading => {
-            return open(app, Picker::new(PickKind::Loading, picker::loadings(app.request.load)));
+        Action::PickRule => return list(PickKind::Rule, picker::rules()),
+        Action::PickRecipe => return list(PickKind::Recipe, picker::recipes()),
+        Action::PickLoading => return list(PickKind::Loading, picker::loadings(session.request.load)),
+        Action::OpenFile => return vec![Command::Over(Overlay::Path(PathPrompt::new(PathUse::Data)))],
+        Action::Edit => return overlays::edit(session),
+        Action::EditTemplate => return template_editor::open(session),
+        Action::ApplyFix => return vec![Command::ApplySuggestedFix],
+        Action::Undo => return vec![Command::Undo],
+        Action::Tour => return tour::go_on(shell, session),
+        Action::Back if session.base.is_loading() => return session.stop_loading(),
+        Action::Back if session.samples.is_loading() => return session.stop_reading(),
+        Action::Back if shell.tour.is_some() => shell.tour = None,
+        Action::Back if shell.screen == Screen::Labels => {
+            shell.notice = Some(Notice { text: "q quits".to_string(), is_error: false });
         }
-        Action::OpenFile => app.overlay = Some(Overlay::Path(PathPrompt::new(PathUse::Data))),
-        Action::Edit => edit(app),
-        Action::EditTemplate => return template_editor::open(app),
-        Action::ApplyFix => return apply_fix(app),
-        Action::Undo => return undo(app),
-        Action::Tour => return super::tour::go_on(app),
-        Action::Back if app.tour.is_some() => app.tour = None,
-        Action::Open(screen) => app.screen = screen,
-        Action::NextScreen => app.screen = app.screen.step(1),
-        Action::PreviousScreen => app.screen = app.screen.step(-1),
-        Action::Back if app.screen == Screen::Labels => {
-            app.notice = Some(Notice { text: "q quits".to_string(), is_error: false });
-        }
-        Action::Back => app.screen = Screen::Labels,
-        Action::NextSample => return go_to_sample(app, app.current.saturating_add(1)),
-        Action::PreviousSample => return go_to_sample(app, app.current.saturating_sub(1)),
-        Action::Panel(act) => return panels::act(app, act),
+        Action::Back => shell.screen = Screen::Labels,
+        Action::Open(screen) => shell.screen = screen,
+        Action::NextScreen => shell.screen = shell.screen.step(1),
+        Action::PreviousScreen => shell.screen = shell.screen.step(-1),
+        Action::NextSample => return vec![Command::Sample(session.current.saturating_add(1))],
+        Action::PreviousSample => return vec![Command::Sample(session.current.saturating_sub(1))],
         Action::ToggleTheme => {
-            app.background = match app.background {
+            shell.background = match shell.background {
                 Background::Dark => Background::Light,
                 Background::Light => Background::Dark,
             }
         }
-        Action::Export(form) => return vec![Effect::Export(form)],
+        Action::Export(form) => return vec![Command::Export(form)],
         Action::ToggleImageMarks => {
-            let on = !app.request.mm_use_im_start_end;
-            return change(app, Request { mm_use_im_start_end: on, ..app.request.clone() });
+            let on = !session.request.mm_use_im_start_end;
+            let request = Request { mm_use_im_start_end: on, ..session.request.clone() };
+            return vec![Command::Change(Box::new(request))];
         }
         _ => {}
     }
     Vec::new()
 }
 
-/// Shows another sample.
-pub(super) fn go_to_sample(app: &mut App, index: usize) -> Vec<Effect> {
-    // While a file is read there is nowhere to go.
-    let Some(samples) = app.samples.ready() else { return Vec::new() };
-    let index = index.min(samples.len().saturating_sub(1));
-    if index == app.current {
-        return Vec::new();
-    }
-    (app.current, app.view_state.sample, app.draft) = (index, index, None);
-    inspect(app)
-}
-
-fn click(app: &mut App, target: Target) -> Vec<Effect> {
+fn click(app: &mut App, target: Target) -> Vec<Command> {
+    let App { session, shell, screens, .. } = app;
     match target {
-        Target::Entry(index) => {
-            let Some(Overlay::Picker(picker)) = &mut app.overlay else { return Vec::new() };
-            if picker.cursor == index {
-                return accept(app);
-            }
-            picker.cursor = index;
-            preview(app)
-        }
-        _ if app.overlay.is_some() => Vec::new(),
-        Target::Screen(screen) => {
-            app.screen = screen;
-            Vec::new()
-        }
-        Target::Fix => apply_fix(app),
-        target => super::navigation::click(app, target),
+        Target::Entry(index) => overlays::click(shell, session, index),
+        _ if shell.overlay.is_some() => Vec::new(),
+        Target::Screen(screen) => vec![Command::Open(screen)],
+        Target::Fix => vec![Command::ApplySuggestedFix],
+        target => screens.get_mut(shell.screen).click(session, target),
     }
 }

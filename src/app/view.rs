@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::turns::{PromptTurn, Speaker, message_turns, prompt_turns};
+use super::turns::{PromptTurn, Speaker, prompt_turns};
 use crate::chat::Sample;
 use crate::diagnose::{PairedRound, align_tokens, causes_of, tokens_before};
-use crate::labels::{IGNORE_INDEX, IMAGE_TOKEN_INDEX, Inspection, Labelled, Stop};
+use crate::labels::{IGNORE_INDEX, IMAGE_TOKEN_INDEX, Inspection, Labelled, LoopEnd};
 use crate::setup::Setup;
 use crate::tokenizer::{Role, TokenId};
 
@@ -138,11 +138,7 @@ impl SampleView {
 
     /// The same for an inspection that is there already.
     pub fn of(setup: Arc<Setup>, index: usize, sample: &Sample, inspection: Inspection) -> Self {
-        let turns = match (setup.chat(), &inspection.result) {
-            (Some(_), Ok(labelled)) => message_turns(sample, labelled),
-            (Some(_), Err(_)) => Vec::new(),
-            (None, _) => prompt_turns(&inspection.layout),
-        };
+        let turns = prompt_turns(sample, &inspection, setup.chat().is_some());
         let mut view = Self {
             index,
             sections: Vec::new(),
@@ -166,7 +162,7 @@ impl SampleView {
             let sections = sections(&view.turns, labelled, view.setup.kept_len());
             let (start, rounds, answers) = real_rounds(labelled);
             // The ### rule compares nothing, so that its lengths can differ in a sample that is kept.
-            let unchecked = labelled.stop == Stop::NoLoop && labelled.cur_len != labelled.total_len;
+            let unchecked = labelled.stop == LoopEnd::NoLoop && labelled.cur_len != labelled.total_len;
             let parts_at = if labelled.mismatch || unchecked {
                 first_difference(labelled, start, &rounds, &answers).or_else(|| pads.first().copied())
             } else {
@@ -326,7 +322,7 @@ fn first_difference(
         boundaries.push((first.start, start));
     }
     for ((round, real), answer) in labelled.rounds.iter().zip(real).zip(answers) {
-        if labelled.stop != Stop::NoLoop {
+        if labelled.stop != LoopEnd::NoLoop {
             boundaries.push((round.start + round.instruction_len, *answer));
         }
         boundaries.push((round.end, real.end));

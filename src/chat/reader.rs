@@ -47,7 +47,7 @@ pub fn read_samples(path: &Path, layout: Option<Layout>) -> Result<SampleFile> {
 }
 
 /// The same, but records that are no samples are left out and counted. `progress` is told how far it is, and ends the
-/// reading where nobody waits for it any more.
+/// reading that was cancelled.
 ///
 /// # Errors
 /// What cannot be read, a file without any sample, and [`Error::Cancelled`].
@@ -68,7 +68,7 @@ fn read(
     let sources = sources(&[path.to_path_buf()])?;
     let total = sources.iter().map(|source| source.size()).sum();
     for source in sources {
-        let mut records = Records::metered(&source, &meter)?;
+        let mut records = Records::counted(&source, &meter)?;
         loop {
             let batch = next_batch(&mut records)?;
             if batch.is_empty() {

@@ -43,12 +43,15 @@ pub enum Body {
     PromptCompletion { conversation: Conversation, prompt: usize },
     /// TRL's pair as text.
     PromptCompletionText { prompt: String, completion: String },
-    /// Text that is all learned.
+    /// Text that is supervised whole.
     Text(String),
     /// Ids with their labels, as many of one as of the other.
     Pretokenised { input_ids: Vec<i64>, labels: Vec<i64> },
-    /// Pieces that are each learned or not.
+    /// Pieces that are each supervised or not.
     Segments(Vec<TextSegment>),
+    /// A row with a `chosen` and a `rejected` answer, or with a `completion` and whether it is wanted (`label`). Not for
+    /// supervised training.
+    Preference(Map<String, Value>),
 }
 
 /// A record of a data set.
@@ -92,7 +95,8 @@ impl Sample {
             Body::PromptCompletionText { .. }
             | Body::Text(_)
             | Body::Pretokenised { .. }
-            | Body::Segments(_) => None,
+            | Body::Segments(_)
+            | Body::Preference(_) => None,
         }
     }
 

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::{Map, Value};
 
-use crate::chat::jinja::{Clock, ContinueFinalMessage, DateTime};
+use crate::chat::jinja::{Clock, ContinueFinalMessage};
 use crate::error::{Error, Result};
 use crate::masks::{Rendering, Settings};
 use crate::setup::ChatOptions;
@@ -56,9 +56,9 @@ impl ChatArgs {
         };
         let clock = match &self.clock {
             None => Clock::System,
-            Some(text) => Clock::Fixed(DateTime::parse(text).ok_or_else(|| {
+            Some(text) => Clock::parse(text).ok_or_else(|| {
                 Error::Usage(format!("--clock {text:?}: expected 2026-11-23 or 2026-11-23T10:00:00"))
-            })?),
+            })?,
         };
         Ok(ChatOptions {
             name: self.chat_template.clone(),
@@ -88,7 +88,7 @@ mod tests {
         let wish = options.wish().expect("understood");
         assert_eq!(wish.rendering.kwargs["enable_thinking"], false);
         let Clock::Fixed(time) = wish.clock else { panic!("a fixed clock") };
-        assert_eq!((time.day, time.hour, time.minute), (23, 10, 5));
+        assert_eq!((time.day(), time.hour(), time.minute()), (23, 10, 5));
         for (kwargs, clock) in [(Some("[]"), None), (None, Some("today")), (None, Some("2026-13-01"))] {
             let options = ChatArgs {
                 template_kwargs: kwargs.map(String::from),

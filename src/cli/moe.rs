@@ -15,10 +15,10 @@ pub enum MoeCommand {
     Devices,
 }
 
-/// How a dense model becomes a mixture.
+/// How a dense model becomes an MoE model.
 #[derive(Debug, Clone, Args)]
 pub struct ConversionArguments {
-    /// Layers that become mixtures: first_half, second_half, sparse, dense or custom.
+    /// Layers that become MoE layers: first_half, second_half, sparse, dense or custom.
     #[arg(long, value_name = "MODE", default_value = "sparse")]
     pub moe_mode: String,
     /// Layers of mode custom, with commas between.

@@ -20,10 +20,10 @@ pub struct ScanArguments {
     /// Key of a record whose values are counted one by one.
     #[arg(long, value_name = "KEY")]
     pub source_key: Option<String>,
-    /// Write the ids of samples that train on nothing or are replaced, one a line.
+    /// Write the ids of samples without supervised tokens, and of those that raise, one a line.
     #[arg(long, value_name = "FILE")]
     pub bad_ids: Option<PathBuf>,
-    /// Write the records that train on something, one a line.
+    /// Write the records that have supervised tokens, one a line.
     #[arg(long, value_name = "FILE")]
     pub write_good: Option<PathBuf>,
     /// Write the other records, one a line.

@@ -7,7 +7,7 @@ use super::{Outcome, conversations, format, print, setup};
 use crate::cli::{Format, ImagesArguments, SharedOptions};
 use crate::error::{Error, Result};
 use crate::labels::{IGNORE_INDEX, Inspection};
-use crate::masks::image_tokens::ledger::{Ledger, Placeholders};
+use crate::masks::image_tokens::{ImageExpansion, Placeholders};
 use crate::masks::image_tokens::{ImageSize, Processor};
 use crate::report::{ImagesJson, images_text, json};
 use crate::setup::Setup;
@@ -24,9 +24,10 @@ pub fn run(shared: &SharedOptions, arguments: &ImagesArguments) -> Result<Outcom
         Some(_) => {
             let samples = conversations(shared)?;
             let inspections: Vec<Inspection> = samples.par_iter().map(|s| setup.inspect(s)).collect();
-            let ledger = |inspection: &Inspection| -> Result<(String, std::result::Result<Ledger, String>)> {
-                Ok((inspection.id.clone(), ledger(&setup, &processor, &placeholder, &sizes, inspection)?))
-            };
+            let ledger =
+                |inspection: &Inspection| -> Result<(String, std::result::Result<ImageExpansion, String>)> {
+                    Ok((inspection.id.clone(), ledger(&setup, &processor, &placeholder, &sizes, inspection)?))
+                };
             inspections.iter().map(ledger).collect::<Result<_>>()?
         }
     };
@@ -68,7 +69,7 @@ fn ledger(
     placeholder: &str,
     sizes: &[ImageSize],
     inspection: &Inspection,
-) -> Result<std::result::Result<Ledger, String>> {
+) -> Result<std::result::Result<ImageExpansion, String>> {
     let labelled = match &inspection.result {
         Ok(labelled) => labelled,
         Err(error) => return Ok(Err(error.to_string())),
@@ -85,7 +86,7 @@ fn ledger(
     let learned: Vec<bool> = labelled.labels.iter().map(|label| *label != IGNORE_INDEX).collect();
     let size_of = |index: usize| sizes.get(index).or(sizes.last()).copied();
     let images: Vec<ImageSize> = (0..positions.len()).filter_map(size_of).collect();
-    let text = Placeholders { positions: &positions, len: labelled.input_ids.len(), learned: &learned };
+    let text = Placeholders { positions: &positions, len: labelled.input_ids.len(), supervised: &learned };
     let cap = Some(setup.model_max_length());
-    Ledger::new(&text, &images, processor, cap).map(Ok).map_err(|e| Error::Usage(e.to_string()))
+    ImageExpansion::new(&text, &images, processor, cap).map(Ok).map_err(|e| Error::Usage(e.to_string()))
 }

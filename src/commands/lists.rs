@@ -8,6 +8,7 @@ use crate::chat::Template;
 use crate::cli::{Format, SharedOptions};
 use crate::error::Result;
 use crate::labels::Rule;
+use crate::masks::trainers::Trainer;
 use crate::masks::{KEYS, Strategy};
 use crate::report::{json as json_report, table};
 use crate::samples::{CHAT_TEMPLATES, CONVERSATIONS, MESSAGES, TOKENIZERS};
@@ -28,11 +29,15 @@ pub fn templates(shared: &SharedOptions) -> Result<Outcome> {
         vec![t.name, t.version, style, quoted(&t.sep), t.sep2.as_deref().map_or(String::new(), quoted), rule]
     });
     let rules = Rule::ALL.iter().map(|r| vec![r.name().to_string(), r.summary().to_string()]);
-    let strategies = Strategy::ALL.iter().map(|strategy| {
+    let strategies = Strategy::named_ones().map(|strategy| {
         let origin = strategy.origin();
         [origin.name, origin.summary, origin.source].map(String::from).to_vec()
     });
-    let options = KEYS.iter().map(|(key, what)| vec![key.to_string(), what.to_string()]);
+    let of_trainers = Trainer::ALL.iter().flat_map(|trainer| {
+        trainer.options().iter().map(|(key, what)| [key.to_string(), format!("{}: {what}", trainer.name())])
+    });
+    let options = KEYS.iter().map(|(key, what)| [key.to_string(), what.to_string()]);
+    let options = options.chain(of_trainers).map(|row| row.to_vec());
     let recipes =
         RECIPES.iter().map(|r| vec![r.name.to_string(), r.template.to_string(), r.summary.to_string()]);
     show(

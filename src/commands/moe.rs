@@ -1,11 +1,12 @@
 //! `maskscope moe`: routing of the samples' tokens, conversion of a dense checkpoint, devices.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{Outcome, conversations, format, print, report_progress, say, setup};
 use crate::cli::{
@@ -14,18 +15,20 @@ use crate::cli::{
 };
 use crate::data::is_same_file;
 use crate::error::{Error, Result};
-use crate::labels::{IGNORE_INDEX, Labelled};
-use crate::moe::backbone::{Conversion, InputRow, LoadOptions, Model, NoiseSource, device_list, is_dense};
+use crate::labels::Labelled;
+use crate::moe::backbone::{Model, NoiseSource, device_list};
 use crate::moe::checkpoint::Checkpoint;
 use crate::moe::config::Config;
 use crate::moe::convert::convert;
-use crate::moe::image::{ImageOptions, Origin, expand, rows_per_image};
-use crate::moe::kmeans::kmeans_gates;
-use crate::moe::moe_llava::{MoeConfig, MoeMode, MoeRequest};
+use crate::moe::image::positions_per_image;
+use crate::moe::moe_llava::{MoeMode, MoeRequest};
+use crate::moe::positions::{Content, Patch, Positions};
 use crate::moe::route::{BatchMode, RouteOptions, RouteSample, route};
-use crate::moe::sample;
-use crate::report::{json as json_report, moe_legend, moe_sample_text, token_glyphs};
-use crate::setup::{ModelSource, Setup};
+use crate::report::{glyph_text, json as json_report, moe_legend, moe_sample_text, token_glyphs};
+use crate::setup::{
+    ConversionRequest, GateInit, LoadStep, ModelRequest, ModelSource, Setup, load_model, token_ids,
+    vocab_size,
+};
 use crate::tokenizer::TokenId;
 
 pub fn run(shared: &SharedOptions, command: &MoeCommand) -> Result<Outcome> {
@@ -36,7 +39,7 @@ pub fn run(shared: &SharedOptions, command: &MoeCommand) -> Result<Outcome> {
     }
 }
 
-/// What the samples' rows are made of: the checkpoint's own token ids, or the bytes of the prompts.
+/// What the positions of the samples are made of: the checkpoint's own token ids, or labelled prompts.
 enum Inputs {
     /// With −200 for an image.
     Ids(Vec<Vec<i64>>),
@@ -44,20 +47,20 @@ enum Inputs {
 }
 
 impl Inputs {
-    /// The token ids of every sample, without image placeholders.
-    fn token_ids(&self) -> Vec<Vec<TokenId>> {
-        match self {
-            Self::Ids(all) => all.iter().map(|ids| text_ids(ids)).collect(),
-            Self::Labelled(_, labelled) => labelled.iter().map(|(_, _, l)| text_ids(&l.input_ids)).collect(),
-        }
+    /// The ids of every sample, with −200 for an image.
+    fn input_ids(&self) -> impl Iterator<Item = &[i64]> {
+        let (bare, labelled) = match self {
+            Self::Ids(all) => (all.as_slice(), Default::default()),
+            Self::Labelled(_, labelled) => (Default::default(), labelled.as_slice()),
+        };
+        let labelled = labelled.iter().map(|(_, _, l)| l.input_ids.as_slice());
+        bare.iter().map(Vec::as_slice).chain(labelled)
     }
 
-    /// Embeddings that a seeded model needs: the tokenizer's, and those of all ids (a vocabulary may have holes).
-    fn vocab_size(&self) -> usize {
-        let ids = self.token_ids().into_iter().flatten().max().map_or(1, |id| id as usize + 1);
+    fn tokenizer_len(&self) -> usize {
         match self {
-            Self::Ids(_) => ids,
-            Self::Labelled(setup, _) => ids.max(setup.tokenizer.len()),
+            Self::Ids(_) => 0,
+            Self::Labelled(setup, _) => setup.tokenizer.len(),
         }
     }
 }
@@ -67,9 +70,8 @@ fn run_route(shared: &SharedOptions, arguments: &RouteArguments) -> Result<Outco
     refuse_to_destroy(shared, arguments)?;
     let inputs = inputs(shared, arguments)?;
     let source = source(arguments)?;
-    let model = model(shared, arguments, &source, &inputs)?;
-    let rows_per_image = rows_per_image(shared.image_tokens, model.config());
-    let samples = route_samples(&inputs, &model, &source, (rows_per_image, arguments.conversion.seed))?;
+    let model = model(shared, arguments, source.clone(), &inputs)?;
+    let samples = route_samples(shared, arguments, &inputs, &model, &source)?;
     let options = RouteOptions {
         batch: match arguments.batch {
             BatchArgument::Single => BatchMode::Single,
@@ -84,7 +86,7 @@ fn run_route(shared: &SharedOptions, arguments: &RouteArguments) -> Result<Outco
         dump: arguments.dump.is_some(),
         pad_id: 0,
     };
-    let (rows, dump) = route(&model, &samples, &options, |_, _| true)?;
+    let (rows, dump) = route(&model, &samples, &options)?;
     // After the run: a device may also fail in the middle of it.
     if let Some(reason) = model.device().fallback() {
         say(&format!("note: {reason}; the CPU is used"));
@@ -147,13 +149,12 @@ fn inputs(shared: &SharedOptions, arguments: &RouteArguments) -> Result<Inputs> 
 /// Where the model comes from; byte-moe where nothing is said.
 fn source(arguments: &RouteArguments) -> Result<ModelSource> {
     let given = arguments.checkpoint.as_deref().or(arguments.moe_sample.as_deref());
-    let source = ModelSource::parse(given.unwrap_or(sample::SAMPLES[0]))?;
-    let built_in = matches!(source, ModelSource::Sample(_) | ModelSource::Seeded(_));
-    match (&arguments.moe_sample, built_in) {
-        (Some(name), false) => Err(Error::UnknownName {
+    let source = given.map_or(Ok(ModelSource::default()), ModelSource::parse)?;
+    match (&arguments.moe_sample, &source) {
+        (Some(name), ModelSource::Named(_)) => Err(Error::UnknownName {
             kind: "built-in model",
             name: name.clone(),
-            known: ModelSource::built_in(),
+            known: ModelSource::built_in().iter().map(ModelSource::name).collect(),
         }),
         _ => Ok(source),
     }
@@ -162,22 +163,20 @@ fn source(arguments: &RouteArguments) -> Result<ModelSource> {
 fn model(
     shared: &SharedOptions,
     arguments: &RouteArguments,
-    source: &ModelSource,
+    source: ModelSource,
     inputs: &Inputs,
 ) -> Result<Model> {
-    let device = shared.device()?;
-    let layers = arguments.layers.as_deref().map(parse_layers).transpose()?;
-    let mut options = LoadOptions { layers, device, conversion: None };
-    let sequences = inputs.token_ids();
-    let hub = shared.request()?.0.hub;
-    let seed = arguments.conversion.seed;
-    let opened = source.open(inputs.vocab_size(), seed, layers, &hub, &mut report_progress)?;
-    if is_dense(&opened.0)? {
-        options.conversion = Some(conversion(&arguments.conversion, &opened, &sequences)?);
-    } else if let Some(option) = arguments.conversion.given() {
-        return Err(Error::Usage(format!("{option} is for dense models, and this one is a mixture already")));
-    }
-    Ok(Model::load(&opened.0, &opened.1, &options)?)
+    let request = ModelRequest {
+        source,
+        layers: arguments.layers.as_deref().map(parse_layers).transpose()?,
+        device: shared.device()?,
+        vocab_size: vocab_size(inputs.tokenizer_len(), inputs.input_ids().flatten()),
+        seed: arguments.conversion.seed,
+        conversion: conversion(&arguments.conversion, inputs.input_ids())?,
+        within_memory: false,
+        hub: shared.request()?.0.hub,
+    };
+    Ok(load_model(&request, &mut watch())?.0)
 }
 
 /// `0..K` or `K`.
@@ -186,133 +185,107 @@ fn parse_layers(text: &str) -> Result<usize> {
     end.parse().map_err(|_| Error::Usage(format!("--layers {text}: expected 0..K, the first K layers")))
 }
 
-fn conversion(
+fn conversion<'a>(
     arguments: &ConversionArguments,
-    (config, checkpoint): &(Config, Checkpoint),
-    sequences: &[Vec<TokenId>],
-) -> Result<Conversion> {
-    let request = MoeRequest {
-        mode: MoeMode::parse(&arguments.moe_mode, arguments.moe_layers.clone())?,
-        num_experts: arguments.num_experts.clone(),
-        top_k: arguments.top_k,
-        capacity_factor: arguments.capacity_factor,
-        eval_capacity_factor: arguments.eval_capacity_factor,
-        min_capacity: arguments.min_capacity,
-        use_residual: arguments.use_residual,
-        ..MoeRequest::default()
-    };
-    let moe = MoeConfig::new(&request, config.layers()?)?;
-    let mut conversion = match &arguments.moe_weights {
-        Some(path) => Conversion::with_weights(moe, Checkpoint::open(path)?, arguments.seed),
-        None => Conversion::seeded(moe, arguments.seed),
-    };
-    if arguments.router_init == RouterInit::Kmeans {
-        let rows: Vec<Vec<InputRow>> =
-            sequences.iter().map(|ids| ids.iter().map(|id| InputRow::Token(*id)).collect()).collect();
-        let mut report = Steps::new("k-means of what each gate sees");
-        let mut watch = |done, all| {
-            report.show(|| format!("layer {} of {all}", done + 1));
-            true
-        };
-        conversion.gates =
-            kmeans_gates(config, checkpoint, &rows, &conversion.moe, arguments.seed, &mut watch)?;
-    }
-    Ok(conversion)
-}
-
-/// The ids of a sample without its image placeholders.
-fn text_ids(input_ids: &[i64]) -> Vec<TokenId> {
-    input_ids.iter().filter_map(|id| TokenId::try_from(*id).ok()).collect()
-}
-
-/// The samples as rows of the model; `images` are the rows of one image and the seed of its features.
-fn route_samples(
-    inputs: &Inputs,
-    model: &Model,
-    source: &ModelSource,
-    images: (usize, u64),
-) -> Result<Vec<RouteSample>> {
-    match inputs {
-        Inputs::Ids(all) => {
-            let sample = |(n, ids): (usize, &Vec<i64>)| {
-                let name = |id: TokenId| id.to_string();
-                token_sample(json!(n.to_string()), (ids, &[]), (images, None), &name, model)
-            };
-            all.iter().enumerate().map(sample).collect()
-        }
-        Inputs::Labelled(setup, all) if source.reads_bytes() => {
-            let sample = |(id, prompt, labelled): &(String, String, Labelled)| {
-                let seen = setup.seen_bytes(prompt, labelled);
-                if seen <= sample::MAX_BYTES {
-                    return Some(byte_sample(id, prompt.as_bytes().get(..seen)?, labelled));
-                }
-                let most = sample::MAX_BYTES;
-                say(&format!("note: {id} left out: it has {seen} bytes, the byte model takes {most}"));
-                None
-            };
-            Ok(all.iter().filter_map(sample).collect())
-        }
-        Inputs::Labelled(setup, all) => {
-            let limit = Some(setup.model_max_length());
-            let name = |id: TokenId| token_glyphs(&setup.tokenizer, i64::from(id));
-            let sample = |(id, _, labelled): &(String, String, Labelled)| {
-                let ids = (labelled.input_ids.as_slice(), labelled.labels.as_slice());
-                token_sample(json!(id), ids, (images, limit), &name, model)
-            };
-            all.iter().map(sample).collect()
-        }
-    }
-}
-
-/// A row a byte of what training sees of the prompt; a byte is supervised when the token over it is.
-fn byte_sample(id: &str, prompt: &[u8], labelled: &Labelled) -> RouteSample {
-    let mut supervised = vec![false; prompt.len()];
-    for (span, label) in labelled.spans.iter().zip(&labelled.labels) {
-        let learns = *label != IGNORE_INDEX;
-        supervised.get_mut(span.clone()).into_iter().flatten().for_each(|s| *s |= learns);
-    }
-    RouteSample {
-        id: Value::from(id),
-        rows: prompt.iter().map(|b| InputRow::Token(TokenId::from(*b))).collect(),
-        tokens: prompt.iter().map(|b| crate::report::glyph_text(&[*b])).collect(),
-        modality: vec!["text"; prompt.len()],
-        supervised,
-    }
-}
-
-/// A row a token, with each image expanded, cut at a length.
-fn token_sample(
-    id: Value,
-    (input_ids, labels): (&[i64], &[i64]),
-    ((rows_per_image, seed), max_length): ((usize, u64), Option<usize>),
-    name: &dyn Fn(TokenId) -> String,
-    model: &Model,
-) -> Result<RouteSample> {
-    let expanded = expand(input_ids, labels, &ImageOptions { rows_per_image, max_length }, 0)?;
-    let name = |row: &Origin| match row {
-        Origin::Token { id, .. } => name(*id),
-        Origin::Image { image, row, column, .. } => format!("⟦image {image} {row},{column}⟧"),
-    };
-    Ok(RouteSample {
-        id,
-        rows: expanded.input_rows(model, seed)?,
-        tokens: expanded.rows.iter().map(name).collect(),
-        modality: expanded.rows.iter().map(Origin::modality).collect(),
-        supervised: expanded.labels.iter().map(|l| *l != IGNORE_INDEX).collect(),
+    input_ids: impl Iterator<Item = &'a [i64]>,
+) -> Result<ConversionRequest> {
+    Ok(ConversionRequest {
+        moe: MoeRequest {
+            mode: MoeMode::parse(&arguments.moe_mode, arguments.moe_layers.clone())?,
+            num_experts: arguments.num_experts.clone(),
+            top_k: arguments.top_k,
+            capacity_factor: arguments.capacity_factor,
+            eval_capacity_factor: arguments.eval_capacity_factor,
+            min_capacity: arguments.min_capacity,
+            use_residual: arguments.use_residual,
+            ..MoeRequest::default()
+        },
+        weights: arguments.moe_weights.clone(),
+        gates: match arguments.router_init {
+            RouterInit::Default => GateInit::Seeded,
+            RouterInit::Kmeans => GateInit::Kmeans(input_ids.map(|ids| token_ids(ids).collect()).collect()),
+        },
+        seed: arguments.seed,
+        asked_by: arguments.given(),
     })
 }
 
+/// Reports on stderr how far the loading of a model is.
+fn watch() -> impl FnMut(LoadStep) -> ControlFlow<()> {
+    let mut clusters = Steps::new("k-means of what each gate sees");
+    move |step| match step {
+        LoadStep::Download(progress) => report_progress(progress),
+        LoadStep::Clusters { layer, layers } => {
+            clusters.show(|| format!("layer {} of {layers}", layer + 1));
+            ControlFlow::Continue(())
+        }
+        LoadStep::Layer { .. } => ControlFlow::Continue(()),
+    }
+}
+
+/// The samples as inputs of the model. A prompt that is too long for the byte model is left out, and a note says so.
+fn route_samples(
+    shared: &SharedOptions,
+    arguments: &RouteArguments,
+    inputs: &Inputs,
+    model: &Model,
+    source: &ModelSource,
+) -> Result<Vec<RouteSample>> {
+    let seed = arguments.conversion.seed;
+    let per_image = positions_per_image(shared.image_tokens, model.config());
+    let mut samples = Vec::new();
+    match inputs {
+        Inputs::Ids(all) => {
+            for (n, ids) in all.iter().enumerate() {
+                let positions = Positions::of_tokens(ids, &[], per_image, None)?;
+                let name = |content: &Content| content_name(content, &|id| id.to_string());
+                samples.push(RouteSample::new(json!(n.to_string()), &positions, &name, model, seed)?);
+            }
+        }
+        Inputs::Labelled(setup, all) => {
+            let limit = Some(setup.model_max_length());
+            let token_name = |id: TokenId| token_glyphs(&setup.tokenizer, i64::from(id));
+            for (id, prompt, labelled) in all {
+                let positions = if source.reads_bytes() {
+                    let seen = setup.seen_bytes(prompt, labelled);
+                    match Positions::of_bytes(prompt, seen, &labelled.spans, &labelled.labels) {
+                        Ok(positions) => positions,
+                        Err(error) => {
+                            say(&format!("note: {id} left out: {error}"));
+                            continue;
+                        }
+                    }
+                } else {
+                    Positions::of_tokens(&labelled.input_ids, &labelled.labels, per_image, limit)?
+                };
+                let name = |content: &Content| content_name(content, &token_name);
+                samples.push(RouteSample::new(json!(id), &positions, &name, model, seed)?);
+            }
+        }
+    }
+    Ok(samples)
+}
+
+/// A position as the JSON names it.
+fn content_name(content: &Content, token_name: &dyn Fn(TokenId) -> String) -> String {
+    match content {
+        Content::Byte(byte) => glyph_text(&[*byte]),
+        Content::Token(id) => token_name(*id),
+        Content::Patch(Patch { image, row, column, .. }) => format!("⟦image {image} {row},{column}⟧"),
+    }
+}
+
 fn run_convert(shared: &SharedOptions, arguments: &ConvertArguments) -> Result<Outcome> {
-    let sequences: Vec<Vec<TokenId>> = if arguments.conversion.router_init == RouterInit::Kmeans {
+    let labelled: Vec<Labelled> = if arguments.conversion.router_init == RouterInit::Kmeans {
         let setup = setup(shared)?;
-        let results = conversations(shared)?.iter().map(|s| setup.inspect(s).result).collect::<Vec<_>>();
-        results.iter().flatten().map(|l| text_ids(&l.input_ids)).collect()
+        conversations(shared)?.iter().filter_map(|sample| setup.inspect(sample).result.ok()).collect()
     } else {
         Vec::new()
     };
     let folder = &arguments.checkpoint;
-    let opened = (Config::open(folder)?, Checkpoint::open(folder)?);
-    let conversion = conversion(&arguments.conversion, &opened, &sequences)?;
+    let (config, checkpoint) = (Config::open(folder)?, Checkpoint::open(folder)?);
+    let request = conversion(&arguments.conversion, labelled.iter().map(|l| l.input_ids.as_slice()))?;
+    let conversion = request.for_model(&config, &checkpoint, &mut watch())?;
     // Ctrl-C ends the writing between two pieces, and what was written is removed.
     let stopped = Arc::new(AtomicBool::new(false));
     signal_hook::flag::register(signal_hook::consts::SIGINT, stopped.clone())

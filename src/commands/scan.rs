@@ -15,6 +15,7 @@ use crate::chat::layout::Layout;
 use crate::cli::{Format, ScanArguments, ScanCommand, SharedOptions};
 use crate::data::{ByteCounter, Records, Source, is_same_file, sources};
 use crate::error::{Error, Result};
+use crate::labelling::Labelling;
 use crate::report::{example_mask, json, scan_lines, scan_page};
 use crate::samples;
 use crate::scan::{Batch, Checkpoint, Position, Report, SCHEMA_VERSION, Scanner};
@@ -112,7 +113,7 @@ impl Input {
     fn open(&self, meter: &ByteCounter) -> Result<Records> {
         match self {
             Self::Embedded => Ok(samples::records(samples::CONVERSATIONS)),
-            Self::Source(source) => Records::metered(source, meter),
+            Self::Source(source) => Records::counted(source, meter),
         }
     }
 
@@ -300,12 +301,20 @@ fn asked(
     let files: Vec<String> = inputs.iter().map(file).collect();
     let path = |path: &Option<PathBuf>| path.as_ref().map_or(String::new(), |p| p.display().to_string());
     let tokenizer = &setup.tokenizer;
+    let [template, rule, options] = match &setup.labelling {
+        Labelling::Llava(llava) => {
+            [format!("{:?}", llava.template), format!("{:?}", llava.rule), format!("{:?}", llava.options)]
+        }
+        Labelling::Chat(method) => {
+            [setup.template_name().to_string(), setup.rule_name().to_string(), format!("{method:?}")]
+        }
+    };
     [
         ("tokenizer", format!("{} {:?}", tokenizer.name, tokenizer.facts)),
         ("overrides", format!("{:?}", setup.overrides)),
-        ("template", setup.template_name().to_string()),
-        ("rule", setup.rule_name().to_string()),
-        ("labelling", format!("{:?}", setup.labelling)),
+        ("template", template),
+        ("rule", rule),
+        ("options", options),
         ("--layout", format!("{layout:?}")),
         ("files", files.join(", ")),
         ("--jsonl", arguments.jsonl.to_string()),

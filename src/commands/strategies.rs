@@ -6,7 +6,7 @@ use super::{Outcome, conversations, format, paint, print, setup};
 use crate::cli::{Format, SharedOptions};
 use crate::error::{Error, Result};
 use crate::masks::MaskError;
-use crate::masks::compare::Comparison;
+use crate::masks::compare::StrategyComparison;
 use crate::report::{StrategiesJson, json, strategies_text};
 use crate::setup::{CHAT, TemplateChoice};
 
@@ -34,11 +34,11 @@ pub fn run(shared: &SharedOptions, only: Option<&str>) -> Result<Outcome> {
     }
     let Some(method) = setup.chat() else { return Ok(Outcome::Clean) };
     let tokenizer = &*setup.tokenizer;
-    let compared: Vec<(String, std::result::Result<Comparison, MaskError>)> = samples
+    let compared: Vec<(String, std::result::Result<StrategyComparison, MaskError>)> = samples
         .par_iter()
         .filter_map(|sample| {
             let conversation = method.with_kwargs(sample.conversation()?.into_owned());
-            let compared = Comparison::new(method, tokenizer, &conversation, &mut |_, _| true);
+            let compared = StrategyComparison::new(method, tokenizer, &conversation, &mut |_, _| true);
             Some((sample.id.clone(), compared.transpose()?))
         })
         .collect();

@@ -1,4 +1,7 @@
 //! Where a JSON record ends, found without parsing it: brackets are counted, strings are skipped.
+//!
+//! Written here and not left to serde_json's stream: a record that is broken must not end the stream, and parsing is for
+//! other threads than the one that reads.
 
 use memchr::memchr3;
 

@@ -8,12 +8,14 @@
 //!
 //! A record that is no JSON is given as an error with its place; the stream goes on behind it where it can.
 
+mod byte_counter;
 mod cutter;
 mod parquet;
-mod progress;
+mod record;
 mod sources;
 mod stream;
 
-pub use progress::ByteCounter;
+pub use byte_counter::ByteCounter;
+pub use record::{Record, RecordPosition};
 pub use sources::{Source, is_same_file, sources, unread_folders};
-pub use stream::{Place, Record, Records};
+pub use stream::Records;

@@ -13,8 +13,8 @@ use ::parquet::record::reader::RowIter;
 use ::parquet::record::{Field, Row};
 use serde_json::{Map, Number, Value};
 
-use super::progress::ByteCounter;
-use super::stream::{Place, Record};
+use super::byte_counter::ByteCounter;
+use super::record::{Record, RecordPosition};
 use crate::error::{Error, Result};
 
 /// The first four bytes of every Parquet file.
@@ -29,7 +29,7 @@ pub struct ParquetRows {
     count: u64,
     bytes: u64,
     reported: u64,
-    meter: ByteCounter,
+    counter: ByteCounter,
 }
 
 impl std::fmt::Debug for ParquetRows {
@@ -46,13 +46,13 @@ impl ParquetRows {
     ///
     /// # Errors
     /// A file that cannot be opened, or is no whole Parquet file.
-    pub fn open(path: &Path, meter: ByteCounter) -> Result<Self> {
+    pub fn open(path: &Path, counter: ByteCounter) -> Result<Self> {
         let file = File::open(path).map_err(|e| Error::io(path, e))?;
         let bytes = file.metadata().map_err(|e| Error::io(path, e))?.len();
         let reader = guarded(path, || SerializedFileReader::new(file))?;
         let count = u64::try_from(reader.metadata().file_metadata().num_rows()).unwrap_or(0);
         let rows = RowIter::from_file_into(Box::new(reader));
-        Ok(Self { path: path.to_path_buf(), rows, index: 0, count, bytes, reported: 0, meter })
+        Ok(Self { path: path.to_path_buf(), rows, index: 0, count, bytes, reported: 0, counter })
     }
 
     fn next_record(&mut self) -> Result<Option<Record>> {
@@ -60,12 +60,12 @@ impl ParquetRows {
         let Some(row) = guarded(&self.path, || rows.next().transpose())? else { return Ok(None) };
         let value = guarded(&self.path, || Ok(object(row)))?;
         let file = self.path.display().to_string();
-        let place = Place { file, line: 0, byte: 0, index: self.index };
+        let place = RecordPosition { file, line: 0, byte: 0, index: self.index };
         self.index += 1;
         // Pages are fetched where they lie, so what was read is told by the rows.
         let read = u128::from(self.bytes) * u128::from(self.index) / u128::from(self.count.max(1));
         let read = u64::try_from(read).unwrap_or(u64::MAX);
-        self.meter.add(read.saturating_sub(self.reported));
+        self.counter.add(read.saturating_sub(self.reported));
         self.reported = read;
         Ok(Some(Record { place, bytes: value.to_string().into_bytes() }))
     }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 
+use super::byte_counter::{ByteCounter, CountingReader};
 use super::parquet::{MAGIC, ParquetRows};
-use super::progress::{ByteCounter, Metered};
 use crate::error::{Error, Result};
 
 /// Endings of data files in a folder.
@@ -37,17 +37,20 @@ impl Source {
         }
     }
 
-    /// Opens the source; what is read is counted by `meter`. The kind of a file is told from its first bytes, not from
+    /// Opens the source; what is read is counted by `counter`. The kind of a file is told from its first bytes, not from
     /// its name.
     ///
     /// # Errors
     /// A file that cannot be opened or read.
-    pub(super) fn open(&self, meter: &ByteCounter) -> Result<Opened> {
+    pub(super) fn open(&self, counter: &ByteCounter) -> Result<Opened> {
         let Self::File(path) = self else {
-            return Ok(Opened::Json(Box::new(Metered { inner: std::io::stdin(), meter: meter.clone() })));
+            return Ok(Opened::Json(Box::new(CountingReader {
+                inner: std::io::stdin(),
+                counter: counter.clone(),
+            })));
         };
         let file = File::open(path).map_err(|e| Error::io(path, e))?;
-        let mut file = Metered { inner: file, meter: meter.clone() };
+        let mut file = CountingReader { inner: file, counter: counter.clone() };
         let mut head = [0; 4];
         let mut got = 0;
         while got < head.len() {
@@ -58,7 +61,7 @@ impl Source {
             }
         }
         if head == MAGIC {
-            return Ok(Opened::Parquet(ParquetRows::open(path, meter.clone())?));
+            return Ok(Opened::Parquet(ParquetRows::open(path, counter.clone())?));
         }
         let whole = std::io::Cursor::new(head.get(..got).unwrap_or_default().to_vec()).chain(file);
         let whole = BufReader::with_capacity(1 << 18, whole);
@@ -110,19 +113,12 @@ pub fn sources(arguments: &[PathBuf]) -> Result<Vec<Source>> {
 
 /// True where two paths lead to one plain file, through links too: writing to the one would destroy the other.
 pub fn is_same_file(a: &Path, b: &Path) -> bool {
-    let (Ok(one), Ok(other)) = (std::fs::metadata(a), std::fs::metadata(b)) else {
+    if !a.exists() || !b.exists() {
         // What is not there yet has no second name but by its folder.
         return whole_path(a).is_some_and(|path| Some(path) == whole_path(b));
-    };
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        one.is_file() && (one.dev(), one.ino()) == (other.dev(), other.ino())
     }
-    #[cfg(not(unix))]
-    {
-        one.is_file() && other.is_file() && whole_path(a) == whole_path(b)
-    }
+    // Pipes and devices are not opened: that may block.
+    a.is_file() && b.is_file() && same_file::is_same_file(a, b).unwrap_or(false)
 }
 
 fn whole_path(path: &Path) -> Option<PathBuf> {
@@ -130,8 +126,7 @@ fn whole_path(path: &Path) -> Option<PathBuf> {
     Some(folder.canonicalize().ok()?.join(path.file_name()?))
 }
 
-/// Folders inside the folders that arguments name which hold data files too: nobody reads these, and somebody should
-/// say so.
+/// Folders with data files inside the folders that arguments name. They are not read, so callers warn of them.
 pub fn unread_folders(arguments: &[PathBuf]) -> Vec<PathBuf> {
     let inside = arguments.iter().filter_map(|argument| std::fs::read_dir(argument).ok());
     let inside = inside.flat_map(|entries| entries.flatten().map(|entry| entry.path()));

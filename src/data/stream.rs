@@ -5,9 +5,10 @@
 
 use std::io::Read;
 
+use super::byte_counter::ByteCounter;
 use super::cutter::{Cutter, Pause};
 use super::parquet::ParquetRows;
-use super::progress::ByteCounter;
+use super::record::{Record, RecordPosition};
 use super::sources::{Opened, Source};
 use crate::error::{Error, Result};
 
@@ -17,26 +18,6 @@ const MAX_RECORD: usize = 64 << 20;
 
 /// Bytes that are kept of what is no record.
 const MOST_KEPT: usize = 4096;
-
-/// Where a record begins.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
-    /// Name of the source.
-    pub file: String,
-    /// Line, from 1, and byte, from 0, of the decompressed text; both 0 in Parquet, which has rows only.
-    pub line: u64,
-    pub byte: u64,
-    /// Position among the records of the source, from 0.
-    pub index: u64,
-}
-
-/// One record as text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record {
-    pub place: Place,
-    /// The JSON of one record; invalid bytes are an error when it is parsed.
-    pub bytes: Vec<u8>,
-}
 
 /// The records of one source.
 pub struct Records {
@@ -69,15 +50,15 @@ impl Records {
     /// # Errors
     /// A file that cannot be opened.
     pub fn open(source: &Source) -> Result<Self> {
-        Self::metered(source, &ByteCounter::default())
+        Self::counted(source, &ByteCounter::default())
     }
 
-    /// The same, with what is read counted by `meter`.
+    /// The same, with what is read counted by `counter`.
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub fn metered(source: &Source, meter: &ByteCounter) -> Result<Self> {
-        Ok(match source.open(meter)? {
+    pub fn counted(source: &Source, counter: &ByteCounter) -> Result<Self> {
+        Ok(match source.open(counter)? {
             Opened::Json(reader) => Self::new(source.name(), reader),
             Opened::Parquet(rows) => {
                 let rows = Some(Box::new(rows));
@@ -156,7 +137,8 @@ impl Records {
 
     fn next_record(&mut self) -> Result<Option<Record>> {
         let Some(first) = self.skip_between()? else { return Ok(None) };
-        let place = Place { file: self.name.clone(), line: self.line, byte: self.byte, index: self.index };
+        let place =
+            RecordPosition { file: self.name.clone(), line: self.line, byte: self.byte, index: self.index };
         self.index += 1;
         let mut bytes = Vec::with_capacity((self.usual + self.usual / 8).min(1 << 16));
         if self.by_line {
@@ -208,7 +190,7 @@ impl Records {
         Ok(Some(Record { place, bytes }))
     }
 
-    fn refuse_huge(&self, place: &Place, len: usize) -> Result<()> {
+    fn refuse_huge(&self, place: &RecordPosition, len: usize) -> Result<()> {
         if len <= MAX_RECORD {
             return Ok(());
         }

@@ -62,20 +62,11 @@ fn rule_code(rule: Rule, version: &str) -> String {
             python_string(version)
         )
     };
-    match rule {
-        Rule::V1 => dispatch("preprocess_v1"),
-        Rule::Phi => dispatch("preprocess_phi"),
-        Rule::Openchat => dispatch("preprocess_openchat"),
-        Rule::PhiCount => format!(
-            "{}\n# and in preprocess_phi, behind the line `total_len = …`\ntotal_len += conversation.count(conv.sep2)",
-            dispatch("preprocess_phi")
-        ),
-        Rule::LlavaV1 => format!(
-            "{}\n# and in preprocess_v1, behind the lines of round_len and instruction_len\nif i != 0 and not \
-             tokenizer.legacy:\n    round_len -= 1\n    instruction_len -= 1",
-            dispatch("preprocess_v1")
-        ),
-        other => format!("# the function with the rule {}", other.name()),
+    let code = rule.facts().code;
+    match (code.function, code.also) {
+        (None, _) => format!("# the function with the rule {}", rule.name()),
+        (Some(function), "") => dispatch(function),
+        (Some(function), also) => format!("{}\n{also}", dispatch(function)),
     }
 }
 

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! All of it is read off the ids' spans and the rule's own lengths, so that nothing is encoded again. With
-//! `closing = n·s` and the last terms 0 this is the law of the difference (spec/labels.md, section 6).
+//! `closing = n·s` and the last terms 0 this is the formula of docs/labels.md, section 6.
 
 use super::arithmetic::Arithmetic;
 use super::layout::tokens_before;

@@ -121,10 +121,7 @@ fn is_right(setup: &LlavaSetup, samples: &[Sample], index: usize) -> bool {
 
 /// The kind of a tokenizer, with the facts that decide it.
 pub fn kind_of(tokenizer: &Tokenizer) -> (TokenizerKind, Vec<String>) {
-    let adds_bos = match (tokenizer.encode("x", true), tokenizer.encode("x", false)) {
-        (Ok(with), Ok(bare)) => with.ids.first() != bare.ids.first(),
-        _ => false,
-    };
+    let adds_bos = tokenizer.ids_around_text().is_ok_and(|around| !around.before.is_empty());
     let role = |role: Role| match tokenizer.special.get(role) {
         Some(token) => format!("{} is {:?}", role.name(), token.content),
         None => format!("{} is not set", role.name()),

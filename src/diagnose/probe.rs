@@ -24,13 +24,13 @@ pub struct Probe {
 impl Probe {
     /// Asks a tokenizer about the text that closes a round and the name that opens the next.
     pub fn of(tokenizer: &Tokenizer, closing: &str, opening: &str) -> Self {
-        let (bos, eos) = around(tokenizer);
+        let around = tokenizer.ids_around_text().unwrap_or_default();
         let ids = |text: &str| tokenizer.encode(text, false).map(|e| e.ids).unwrap_or_default();
         let count = |text: &str| i64::try_from(ids(text).len()).unwrap_or(0);
         let closing_ids = ids(closing);
         Self {
-            bos,
-            eos,
+            bos: i64::try_from(around.before.len()).unwrap_or(0),
+            eos: i64::try_from(around.behind.len()).unwrap_or(0),
             closing_is_one: is_one_token(tokenizer, closing),
             join: count(opening) - (count(&format!("a{closing}{opening}")) - count(&format!("a{closing}"))),
             strips_space: strips_space(tokenizer, closing),
@@ -47,16 +47,6 @@ pub fn strips_space(tokenizer: &Tokenizer, text: &str) -> bool {
     count(&format!("a. \n{text}")) != count("a. \n") + usize::from(count(text) > 0)
         && !text.trim().is_empty()
         && is_one_token(tokenizer, text)
-}
-
-/// Ids that the class puts before and behind a text.
-fn around(tokenizer: &Tokenizer) -> (i64, i64) {
-    let (Ok(with), Ok(bare)) = (tokenizer.encode("x", true), tokenizer.encode("x", false)) else {
-        return (0, 0);
-    };
-    let before = with.ids.windows(bare.len().max(1)).position(|w| w == bare.ids).unwrap_or(0);
-    let behind = with.len().saturating_sub(bare.len() + before);
-    (i64::try_from(before).unwrap_or(0), i64::try_from(behind).unwrap_or(0))
 }
 
 /// True when a text is one id of its own between any neighbours.

@@ -15,6 +15,7 @@ use super::what_if::label_verdict;
 use crate::chat::Sample;
 use crate::labels::Rule;
 use crate::labels::rules::two::{Offsets, TwoRule};
+use crate::labels::rules::{Counting, RuleFacts};
 use crate::setup::{LlavaSetup, TokenChoice};
 use crate::tokenizer::{Role, Tokenizer};
 
@@ -212,9 +213,19 @@ fn known_rules(setup: &LlavaSetup) -> Vec<Priced> {
     if setup.labelling.rule.two().is_some() {
         rules.push((0, Vec::new()));
     }
-    let known = [(Rule::V1, 1), (Rule::Phi, 1), (Rule::PhiCount, 2), (Rule::LlavaV1, 2)];
-    let others = known.into_iter().filter(|(rule, _)| !setup.labelling.rule.is(*rule));
-    rules.extend(others.map(|(rule, price)| (price, vec![Change::Rule(rule)])));
+    let mut seen: Vec<TwoRule> = Vec::new();
+    for rule in Rule::ALL {
+        let RuleFacts { counting, code, .. } = rule.facts();
+        let (Some(_), Counting::Two(two)) = (code.function, counting) else { continue };
+        // Two names of one arithmetic (openchat's is v1's) are one choice.
+        if seen.contains(two) {
+            continue;
+        }
+        seen.push(*two);
+        if !setup.labelling.rule.is(rule) {
+            rules.push((if code.also.is_empty() { 1 } else { 2 }, vec![Change::Rule(rule)]));
+        }
+    }
     rules
 }
 

@@ -178,8 +178,8 @@ fn around(setup: &Setup, token_report: &TokenReport, say: &mut impl FnMut(TokenV
     let tokenizer = &*setup.tokenizer;
     let facts = &tokenizer.facts;
     let sides = [
-        (Role::Bos, facts.add_bos_token, &token_report.id_statistics.put_before, "before"),
-        (Role::Eos, facts.add_eos_token, &token_report.id_statistics.put_behind, "behind"),
+        (Role::Bos, facts.add_bos_token, &token_report.id_statistics.around.before, "before"),
+        (Role::Eos, facts.add_eos_token, &token_report.id_statistics.around.behind, "behind"),
     ];
     for (role, declared, put, side) in sides {
         let really = tokenizer.role_id(role).is_some_and(|id| put.contains(&id));

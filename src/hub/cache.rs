@@ -4,7 +4,7 @@
 //! CACHE/models--org--name/
 //!   refs/main                              the commit that the branch stood for when it was last fetched
 //!   blobs/ETAG                             contents, by hash; whole and checked
-//!   blobs/ETAG.maskscope.incomplete        a download that broke off; nobody else writes to it
+//!   blobs/ETAG.maskscope.incomplete        a download that broke off; other programs do not use this name
 //!   snapshots/COMMIT/tokenizer.json        → ../../blobs/ETAG
 //! CACHE/.locks/models--org--name/ETAG.lock locked by whoever downloads ETAG, Python included
 //! ```
@@ -13,13 +13,13 @@
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::error::HubError;
 use super::id::HubId;
 use super::metadata::Metadata;
 use super::progress::{Reporter, Stage};
+use crate::atomic_write;
 
 /// How long another program may hold the lock of a file before we give up.
 const LOCK_PATIENCE: Duration = Duration::from_secs(600);
@@ -112,7 +112,7 @@ impl RepoCache {
     }
 
     pub(super) fn create_blobs(&self) -> Result<(), HubError> {
-        let blobs = self.folder.join("blobs");
+        let blobs = self.blobs();
         fs::create_dir_all(&blobs).map_err(|e| HubError::cache(&blobs, e))
     }
 
@@ -120,7 +120,7 @@ impl RepoCache {
     /// without snapshots.
     pub(super) fn remove_empty_folders(&self) {
         // A folder that is not empty stays, and that is no failure.
-        let _ = fs::remove_dir(self.folder.join("blobs")).and_then(|()| fs::remove_dir(&self.folder));
+        let _ = fs::remove_dir(self.blobs()).and_then(|()| fs::remove_dir(&self.folder));
     }
 
     /// Gives the contents their names in the snapshot of `commit`, and notes that `revision` stands for it.
@@ -157,10 +157,10 @@ impl RepoCache {
         }
         // From snapshots/COMMIT/FILE back to the repository's folder: one step up for each part after the first.
         let up = "../".repeat(meta.file.split('/').count() + 1);
-        let temporary = self.temporary();
-        symlink(Path::new(&format!("{up}blobs/{}", meta.etag)), &temporary)
-            .or_else(|_| fs::copy(&blob, &temporary).map(drop))?;
-        rename_or_remove(&temporary, pointer)
+        let target = format!("{up}blobs/{}", meta.etag);
+        atomic_write::replace(pointer, &self.blobs(), |temporary| {
+            symlink(Path::new(&target), temporary).or_else(|_| fs::copy(&blob, temporary).map(drop))
+        })
     }
 
     fn write_ref(&self, path: &Path, commit: &str) -> io::Result<()> {
@@ -170,24 +170,13 @@ impl RepoCache {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder)?;
         }
-        let temporary = self.temporary();
-        fs::write(&temporary, commit)?;
-        rename_or_remove(&temporary, path)
+        // Not beside the ref: whatever lies in `refs` is taken for a revision.
+        atomic_write::replace(path, &self.blobs(), |temporary| fs::write(temporary, commit))
     }
 
-    /// A name that no other process or thread uses.
-    fn temporary(&self) -> PathBuf {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        self.layout.blob_path(&format!("maskscope.{}.{number}.incomplete", std::process::id()))
+    fn blobs(&self) -> PathBuf {
+        self.folder.join("blobs")
     }
-}
-
-fn rename_or_remove(from: &Path, to: &Path) -> io::Result<()> {
-    fs::rename(from, to).inspect_err(|_| {
-        // The rename's error is the one to tell; a leftover does no harm.
-        let _ = fs::remove_file(from);
-    })
 }
 
 #[cfg(unix)]

@@ -4,11 +4,11 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
 use super::error::HubError;
 use super::progress::Reporter;
-use super::sha1::Sha1;
 
 const READ_BYTES: usize = 256 * 1024;
 
@@ -46,7 +46,7 @@ impl Checksum {
         let mut file = File::open(path).map_err(|e| HubError::cache(path, e))?;
         let length = file.metadata().map_err(|e| HubError::cache(path, e))?.len();
         let (mut sha256, mut plain, mut git) = (Sha256::new(), Sha1::new(), Sha1::new());
-        git.update(format!("blob {length}\0").as_bytes());
+        git.update(format!("blob {length}\0"));
         let mut buffer = vec![0; READ_BYTES];
         loop {
             let read = file.read(&mut buffer).map_err(|e| HubError::cache(path, e))?;
@@ -62,15 +62,20 @@ impl Checksum {
         }
         Ok(match self {
             Self::Sha256(expected) => {
-                let found: String = sha256.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+                let found = hex(&sha256.finalize());
                 (found != *expected).then_some(found)
             }
             Self::Sha1(expected) => {
-                let found = git.hex();
-                (found != *expected && plain.hex() != *expected).then_some(found)
+                let found = hex(&git.finalize());
+                (found != *expected && hex(&plain.finalize()) != *expected).then_some(found)
             }
         })
     }
+}
+
+/// The digest as ETags write it.
+fn hex(digest: &[u8]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ use super::id::HubId;
 use super::metadata::{FIRST_PAUSE, Metadata};
 use super::progress::{Reporter, Stage};
 use super::refusal::{Asked, refusal};
+use crate::atomic_write;
 
 const READ_BYTES: usize = 64 * 1024;
 /// Attempts in a row that brought (almost) nothing before the download is given up.
@@ -28,7 +29,7 @@ const FRUITLESS_ATTEMPTS: u32 = 3;
 const FRUITFUL_BYTES: u64 = 16 * 1024;
 /// A server that sends less than this in the time it may be silent counts as silent.
 const LEAST_BYTES_PER_SILENCE: u64 = 1024;
-/// A file whose size nobody tells may have this many bytes.
+/// Most bytes of a file whose size the server does not tell.
 const UNSIZED_LIMIT: u64 = 1 << 30;
 
 /// Where files of one fetch come from and go to.
@@ -76,7 +77,7 @@ impl Route<'_> {
         }
         outcome?;
         let blob = self.cache.blob(&meta.etag);
-        fs::rename(&partial, &blob).map_err(|e| HubError::cache(&blob, e))
+        atomic_write::rename(&partial, &blob).map_err(|e| HubError::cache(&blob, e))
     }
 
     /// Loads to the end, over as many attempts as it takes, and compares size and hash.

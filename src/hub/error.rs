@@ -145,7 +145,7 @@ pub enum HubError {
 }
 
 impl HubError {
-    /// True when it was not the hub that answered, or nobody did (a login page of a hotel's network is the usual
+    /// True when there was no answer, or not one of the hub (a captive portal's login page gives a
     /// [`BadAnswer`](Self::BadAnswer)): a copy in the cache may stand in. A refusal by the hub is no outage.
     pub fn is_outage(&self) -> bool {
         matches!(

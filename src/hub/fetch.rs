@@ -10,7 +10,7 @@ use super::error::HubError;
 use super::http::Client;
 use super::id::HubId;
 use super::listing::Wanted;
-use super::metadata::{Metadata, Plan, plan};
+use super::metadata::{FetchPlan, Metadata, plan};
 use super::options::HubOptions;
 use super::progress::{Progress, Reporter, Stage};
 
@@ -57,7 +57,7 @@ fn load(
     client: &Client,
     cache: &RepoCache,
     id: &HubId,
-    plan: &Plan,
+    plan: &FetchPlan,
     reporter: &mut Reporter<'_>,
 ) -> Result<PathBuf, HubError> {
     let mut missing = Vec::new();

@@ -27,7 +27,7 @@ pub(super) struct Metadata {
 
 /// What has to be in the cache for a fetch to be done.
 #[derive(Debug)]
-pub(super) struct Plan {
+pub(super) struct FetchPlan {
     pub(super) commit: String,
     pub(super) files: Vec<Metadata>,
 }
@@ -41,7 +41,7 @@ pub(super) fn plan(
     id: &HubId,
     wanted: Wanted<'_>,
     reporter: &mut Reporter<'_>,
-) -> Result<Plan, HubError> {
+) -> Result<FetchPlan, HubError> {
     reporter.stage(Stage::Listing, "")?;
     let Listing { commit, files: known } = listing(client, id, reporter)?;
     if let Some(file) = wanted.missing_from(&known) {
@@ -61,7 +61,7 @@ pub(super) fn plan(
         reporter.stage(Stage::Checking, name)?;
         files.push(metadata(client, id, &commit, name, reporter)?);
     }
-    Ok(Plan { commit, files })
+    Ok(FetchPlan { commit, files })
 }
 
 fn listing(client: &Client, id: &HubId, reporter: &mut Reporter<'_>) -> Result<Listing, HubError> {

@@ -46,7 +46,6 @@ mod metadata;
 mod options;
 mod progress;
 mod refusal;
-mod sha1;
 
 pub use cached::{CachedModel, cached_models};
 pub use error::HubError;

@@ -74,7 +74,7 @@ impl HubOptions {
 
     /// [`from_env`](Self::from_env) with the environment as a function and the home folder given.
     fn from_variables(get: &dyn Fn(&str) -> Option<String>, home: Option<&Path>) -> Self {
-        // Python takes an empty path literally, which puts the cache into the working folder: nobody wants that.
+        // Python takes an empty path literally, which would put the cache into the working folder.
         let set = |name: &str| get(name).filter(|value| !value.is_empty());
         let path = |name: &str| set(name).map(|value| expand_home(&value, home));
         let hf_home = path("HF_HOME")

@@ -2,28 +2,11 @@
 
 use std::borrow::Cow;
 
-use super::rules::mpt::MptRule;
-use super::rules::{RuleInput, llama_2, mpt, plain, v0};
-use super::{Inspection, Labelled, PythonError, Rule, RuleChoice, multimodal};
+use super::options::PromptOptions;
+use super::rules::{Counting, RuleInput, plain, v0};
+use super::{Inspection, Labelled, PythonError, RuleChoice, multimodal};
 use crate::chat::{Prompt, PromptLayout, Sample, Template, Turn, build_messages, speaker_prompt};
 use crate::tokenizer::Tokenizer;
-
-/// Settings of the training run that change prompts or the length check.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PromptOptions {
-    /// Text prompts are cut here; the length check is skipped from here on.
-    pub model_max_length: usize,
-    /// Frames that one `<video>` stands for.
-    pub num_frames: usize,
-    /// Wrap image placeholders in `<im_start>` and `<im_end>`.
-    pub mm_use_im_start_end: bool,
-}
-
-impl Default for PromptOptions {
-    fn default() -> Self {
-        Self { model_max_length: 2048, num_frames: 8, mm_use_im_start_end: false }
-    }
-}
 
 /// Labels of one sample. Reports name a rule of one's own numbers `custom`.
 pub fn inspect(
@@ -34,37 +17,30 @@ pub fn inspect(
     sample: &Sample,
 ) -> Inspection {
     let rule = rule.into();
-    inspection(template, options, sample, rule.name(), |turns, prompt_out| match rule {
-        RuleChoice::Named(Rule::Plain) => {
+    let has_image = sample.has_image;
+    inspection(template, options, sample, rule.name(), |turns, prompt_out| match rule.counting() {
+        Counting::Caption => {
             let prompt = prompt_out.insert(plain::prompt(template, turns)?);
             plain::label(tokenizer, &prompt.text)
         }
-        RuleChoice::Named(Rule::V0) => {
+        Counting::Turns => {
             let prompt = prompt_out.insert(speaker_prompt(template, turns));
-            let has_image = sample.has_image;
-            let input = RuleInput { tokenizer, template, options, prompt: &prompt.text, has_image };
-            v0::label(input, &prompt.layout, turns)
+            let prompt_text = &prompt.text;
+            v0::label(
+                RuleInput { tokenizer, template, options, prompt: prompt_text, has_image },
+                &prompt.layout,
+                turns,
+            )
         }
-        rule => {
+        Counting::Two(two) => {
             let prompt = prompt_out.insert(template.prompt(&build_messages(turns)?)?);
-            let has_image = sample.has_image;
-            let input = RuleInput { tokenizer, template, options, prompt: &prompt.text, has_image };
-            counted(rule, input)
+            two.label(RuleInput { tokenizer, template, options, prompt: &prompt.text, has_image })
+        }
+        Counting::Rounds(rounds) => {
+            let prompt = prompt_out.insert(template.prompt(&build_messages(turns)?)?);
+            (rounds.label)(RuleInput { tokenizer, template, options, prompt: &prompt.text, has_image })
         }
     })
-}
-
-/// A rule that counts rounds of the template's own prompt.
-fn counted(rule: RuleChoice, input: RuleInput<'_>) -> Result<Labelled, PythonError> {
-    match rule {
-        RuleChoice::Named(Rule::Llama2) => llama_2::label(input),
-        RuleChoice::Named(Rule::Mpt) => mpt::label(MptRule::MoeLlava, input),
-        RuleChoice::Named(Rule::LlavaMpt) => mpt::label(MptRule::Llava, input),
-        rule => match rule.two() {
-            Some(two) => two.label(input),
-            None => Err(PythonError::new("NotImplementedError", rule.name())),
-        },
-    }
 }
 
 /// Runs `label` on the turns with images where the training code puts them. It leaves the prompt behind, which is

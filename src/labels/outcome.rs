@@ -41,7 +41,7 @@ pub struct Note {
 
 /// Why the loop over the rounds ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Stop {
+pub enum LoopEnd {
     /// All pieces were used.
     End,
     /// Round `round` was empty (the usual end: nothing follows the last separator).
@@ -103,7 +103,7 @@ pub struct Labelled {
     /// The line that the training code prints, word for word.
     pub warning: Option<String>,
     pub rounds: Vec<Round>,
-    pub stop: Stop,
+    pub stop: LoopEnd,
     pub segments: Vec<Segment>,
     /// Where the code did something its user would not expect.
     pub notes: Vec<Note>,

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::IGNORE_INDEX;
 use super::encode::PromptIds;
-use super::{Labelled, Round, Segment, SegmentKind, Stop};
+use super::{Labelled, LoopEnd, Round, Segment, SegmentKind};
 use crate::python::python_slice;
 
 /// The texts of one round in the prompt, and what they measured.
@@ -87,7 +87,7 @@ impl RoundCounter {
     /// The end of a counting rule: mask what is left, then throw all labels away if the counts differ.
     ///
     /// The check is skipped when `cur_len` has reached `model_max_length`, as in the training code.
-    pub fn finish(mut self, total_len: i64, model_max_length: usize, stop: Stop) -> Labelled {
+    pub fn finish(mut self, total_len: i64, model_max_length: usize, stop: LoopEnd) -> Labelled {
         let (cur_len, len) = (self.cur_len, i64::try_from(self.labels.len()).unwrap_or(i64::MAX));
         let tail = python_slice(self.labels.len(), cur_len, len.max(cur_len));
         self.paint(tail.clone(), SegmentKind::Tail, None);
@@ -101,7 +101,7 @@ impl RoundCounter {
 
     /// The end of a rule without a length check.
     pub fn finish_unchecked(self, cur_len: Option<i64>, total_len: Option<i64>) -> Labelled {
-        self.into_labelled(cur_len, total_len, None, Stop::NoLoop)
+        self.into_labelled(cur_len, total_len, None, LoopEnd::NoLoop)
     }
 
     fn into_labelled(
@@ -109,7 +109,7 @@ impl RoundCounter {
         cur_len: Option<i64>,
         total_len: Option<i64>,
         warning: Option<String>,
-        stop: Stop,
+        stop: LoopEnd,
     ) -> Labelled {
         let labels = match warning {
             Some(_) => vec![IGNORE_INDEX; self.labels.len()],

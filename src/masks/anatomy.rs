@@ -1,23 +1,22 @@
 //! Where every message of a conversation lies in its rendered text, and what each token of it is.
 //!
-//! A template gives no positions, so they are measured: the conversation is rendered up to every message, and the
-//! end of that rendering is looked for in the whole. Where a template renders history otherwise than the end of a
-//! conversation (Qwen3 strips thoughts), the two part, and that place is kept: it is why trainers that subtract
-//! prefixes go wrong.
+//! The template engine records where each message's turn begins. The conversation is also rendered up to every
+//! message: where a template renders history otherwise than the end of a conversation (Qwen3 strips thoughts), the
+//! two diverge, and that place is kept, as it is why trainers that subtract prefixes go wrong.
 //!
 //! ```text
 //! whole   <|im_start|>user⏎ q <|im_end|>⏎ <|im_start|>assistant⏎ answer <|im_end|>⏎ <|im_start|>user⏎ …
 //!         └──────── block of message 0 ─┘ └─ header ────────────┘└ body ┘└ end ───┘↑after
 //! prefix  …                               <|im_start|>assistant⏎ <think>…
-//!                                                                ↑ parts here
+//!                                                                ↑ divergence
 //! ```
 //!
 //! All positions are code points of the text unless a name says tokens.
 
+mod blocks;
 mod content;
 mod divergence;
 mod history;
-mod locate;
 mod message;
 mod place;
 mod positions;
@@ -25,15 +24,16 @@ mod prompt;
 
 use std::ops::Range;
 
-pub use divergence::Divergence;
-pub use message::{Message, PrefixState};
-pub use place::{Part, Place};
+pub use divergence::{Divergence, PrefixState};
+pub use message::Message;
+pub use place::{MessagePart, TokenPlace};
 pub use prompt::Prompt;
 
-pub(super) use locate::{Located, spans};
+pub(super) use blocks::{LocatedMessage, locate_messages};
+use place::{place_tokens, tokens_in};
 
 use super::encoder::Encoded;
-use super::{Call, Chat, MaskError, affordable};
+use super::{Call, Chat, EncodedText, MaskError, affordable};
 use crate::chat::Conversation;
 use crate::chat::jinja::Span;
 
@@ -46,7 +46,7 @@ pub struct Anatomy {
     pub generation: Vec<Span>,
     pub messages: Vec<Message>,
     /// One a token.
-    pub places: Vec<Place>,
+    pub places: Vec<TokenPlace>,
 }
 
 impl Anatomy {
@@ -56,21 +56,21 @@ impl Anatomy {
     /// Where the whole cannot be rendered or encoded; prefixes that raise are [`PrefixState::Raises`].
     pub fn measure(chat: &Chat, sample: &Conversation) -> Result<Self, MaskError> {
         let call = Call::whole(sample);
-        let rendered = chat.render(call)?;
+        let mut rendered = chat.render(call)?;
         affordable(2 * sample.messages.len(), rendered.text.len())?;
         let encoded = chat.encode(&rendered.text)?;
-        let messages = message::messages(chat, call, &rendered.text, &encoded);
-        let mut turns =
-            Self { text: rendered.text, encoded, generation: rendered.spans, messages, places: Vec::new() };
-        turns.places = turns.place_tokens(chat.encoder);
-        Ok(turns)
+        let generation = std::mem::take(&mut rendered.spans);
+        let (ids, source) = EncodedText::new(rendered, encoded);
+        let messages = message::messages(chat, call, &source);
+        let EncodedText { text, offsets, spans, .. } = source;
+        let encoded = Encoded { ids, offsets, spans };
+        let places = place_tokens(&text, &encoded, &messages, chat.encoder);
+        Ok(Self { text, encoded, generation, messages, places })
     }
 
     /// Tokens whose first character lies in a stretch of the text.
     pub fn tokens(&self, chars: &Range<usize>) -> Range<usize> {
-        let first = self.encoded.offsets.partition_point(|(start, _)| *start < chars.start);
-        let end = self.encoded.offsets.partition_point(|(start, _)| *start < chars.end);
-        first..end.max(first)
+        tokens_in(&self.encoded, chars)
     }
 
     /// The token that lies on both sides of a position.
@@ -86,8 +86,8 @@ impl Anatomy {
     }
 
     /// The first place where the rendering of a prefix differs from the whole, with the message it ends with. Only
-    /// prefixes that end with an answer, or right before one, matter to anybody.
-    pub fn first_parting(&self) -> Option<(usize, &Divergence)> {
+    /// prefixes that end with an answer, or right before one, are looked at: no trainer renders others.
+    pub fn first_divergence(&self) -> Option<(usize, &Divergence)> {
         let answers = |at: usize| self.messages.get(at).is_some_and(Message::is_answer);
         let edges = self.messages.iter().enumerate().filter(|(at, _)| answers(*at) || answers(*at + 1));
         edges.filter(|(_, m)| !m.block.is_empty()).find_map(|(at, m)| Some((at, m.prefix.divergence()?)))
@@ -103,8 +103,8 @@ impl Anatomy {
     }
 
     /// Tokens of a message's part.
-    pub fn tokens_of(&self, message: usize, part: Part) -> impl Iterator<Item = usize> + '_ {
-        let here = Place { message, part };
+    pub fn tokens_of(&self, message: usize, part: MessagePart) -> impl Iterator<Item = usize> + '_ {
+        let here = TokenPlace { message, part };
         self.places.iter().enumerate().filter(move |(_, place)| **place == here).map(|(token, _)| token)
     }
 }

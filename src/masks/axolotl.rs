@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use serde_json::{Map, Value};
 
-use super::{Call, Chat, MaskError, Masked, content, role};
+use super::{Call, Chat, EncodedText, MaskError, Masked, content, role};
 use crate::chat::Conversation;
 use crate::tokenizer::TokenId;
 
@@ -99,12 +99,14 @@ pub fn label(chat: &Chat, sample: &Conversation, options: &Options) -> Result<Ma
     let turns = turns(chat, &sample.messages, options)?;
     let messages: Vec<Value> = turns.iter().map(|turn| turn.message.clone()).collect();
     let tools = sample.tools.as_deref().filter(|tools| !tools.is_empty());
-    let text = render(chat, &messages, tools)?;
-    super::affordable(2 * turns.len(), text.len())?;
-    let encoded = chat.encode(&text)?;
+    let rendered = chat.render(call(&messages, tools))?;
+    super::affordable(2 * turns.len(), rendered.text.len())?;
+    let encoded = chat.encode(&rendered.text)?;
     let (token_starts, token_ends) = encoded.offsets.iter().copied().unzip();
-    let located = Located { chat, messages, tools, text: text.chars().collect(), token_starts, token_ends };
-    let mut masked = Masked::ignored(encoded.ids).of_text(located.text.iter().collect());
+    let text = rendered.text.chars().collect();
+    let located = Located { chat, messages, tools, text, token_starts, token_ends };
+    let (ids, source) = EncodedText::new(rendered, encoded);
+    let mut masked = Masked::ignored(ids).of_text(source);
     let ends = EndSearch::new(chat, options)?;
     let mut last = [None, None];
     for (index, turn) in turns.iter().enumerate() {
@@ -150,8 +152,12 @@ pub fn label(chat: &Chat, sample: &Conversation, options: &Options) -> Result<Ma
     Ok(masked)
 }
 
+fn call<'c>(messages: &'c [Value], tools: Option<&'c [Value]>) -> Call<'c> {
+    Call { messages, tools, kwargs: None, add_generation_prompt: false }
+}
+
 fn render(chat: &Chat, messages: &[Value], tools: Option<&[Value]>) -> Result<String, MaskError> {
-    chat.text(Call { messages, tools, kwargs: None, add_generation_prompt: false })
+    chat.text(call(messages, tools))
 }
 
 fn train_span(chat: &Chat, masked: &mut Masked, turn: &Turn, span: &Range<usize>) -> Result<(), MaskError> {

@@ -1,18 +1,18 @@
-//! All strategies on one conversation, under one line of tokens: who learns what, where they differ, and why.
+//! All strategies on one conversation, under one line of tokens: which supervises what, where they differ, and why.
 //!
 //! ```text
 //! tokens          <|im_start|> assistant ⏎ answer <|im_end|> ⏎
-//! hf_generation   ·            ·         · ▓      ▓          ▓      3 learned
-//! axolotl_turn    ·            ·         · ▓      ▓          ·      2 learned
-//!                                                            ↑ run: 1 of 2 learns it
+//! hf_generation   ·            ·         · ▓      ▓          ▓      3 supervised
+//! axolotl_turn    ·            ·         · ▓      ▓          ·      2 supervised
+//!                                                            ↑ difference: 1 of 2 supervises it
 //! ```
 //!
 //! Strategies with ids of their own (LLaMA-Factory, LLaVA-NeXT, torchtune) are put on the line where their text is the
-//! same; what has no place there is counted. Why a strategy does what it does to a token is [`Comparison::why`].
+//! same; what has no place there is counted. Why a strategy does what it does to a token is [`StrategyComparison::why`].
 
 use std::ops::Range;
 
-use super::anatomy::{Anatomy, Message, Part, Place, PrefixState};
+use super::anatomy::{Anatomy, Message, MessagePart, PrefixState, TokenPlace};
 use super::encoder::Encoder;
 use super::{IGNORE_INDEX, MaskError, Masked, Method, Note, Settings, Strategy};
 use crate::chat::Conversation;
@@ -24,7 +24,7 @@ const RESYNC: usize = 64;
 /// What a strategy says of one token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cell {
-    Learned,
+    Supervised,
     Masked,
     /// The label is another id than the input.
     Other(i64),
@@ -34,14 +34,14 @@ pub enum Cell {
 
 impl Cell {
     /// True where a loss falls on the token.
-    pub fn is_learned(self) -> bool {
-        matches!(self, Self::Learned | Self::Other(_))
+    pub fn is_supervised(self) -> bool {
+        matches!(self, Self::Supervised | Self::Other(_))
     }
 }
 
 /// How a strategy ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum End {
+pub enum StripEnd {
     Labels,
     /// The trainer raises this, or drops the row.
     Fails(String),
@@ -53,10 +53,10 @@ pub enum End {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Strip {
     pub strategy: Strategy,
-    pub end: End,
+    pub end: StripEnd,
     /// One a token of the line; empty unless the strategy gave labels.
     pub cells: Vec<Cell>,
-    /// Tokens that the strategy learns, those with no place on the line included.
+    /// Tokens that the strategy supervises, those with no place on the line included.
     pub supervised: usize,
     /// Number of its own tokens.
     pub len: usize,
@@ -72,27 +72,27 @@ impl Strip {
     }
 }
 
-/// Neighbouring tokens that the same strategies learn, in one part of one message.
+/// Neighbouring tokens that the same strategies supervise, in one part of one message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Run {
+pub struct StrategyDifference {
     pub tokens: Range<usize>,
-    pub place: Place,
-    /// Indices of the strips that learn it.
-    pub learned_by: Vec<usize>,
+    pub place: TokenPlace,
+    /// Indices of the strips that supervise it.
+    pub supervised_by: Vec<usize>,
     /// Indices of the strips that do not.
     pub masked_by: Vec<usize>,
 }
 
 /// All strategies on one conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Comparison {
+pub struct StrategyComparison {
     pub turns: Anatomy,
     pub strips: Vec<Strip>,
     /// Where strips differ, in order.
-    pub differences: Vec<Run>,
+    pub differences: Vec<StrategyDifference>,
 }
 
-impl Comparison {
+impl StrategyComparison {
     /// Runs every strategy; `each` sees its labels and says whether to go on. `None` where it did not.
     ///
     /// # Errors
@@ -117,11 +117,11 @@ impl Comparison {
     }
 
     /// The difference that a token lies in.
-    pub fn difference_at(&self, token: usize) -> Option<&Run> {
+    pub fn difference_at(&self, token: usize) -> Option<&StrategyDifference> {
         self.differences.iter().find(|run| run.tokens.contains(&token))
     }
 
-    /// Why a strip learns a token or does not, in a sentence.
+    /// Why a strip supervises a token or masks it, in a sentence.
     pub fn why(&self, strip: usize, token: usize, encoder: &dyn Encoder) -> String {
         match self.strips.get(strip) {
             Some(strip) => Reason { turns: &self.turns, strip, encoder }.sentence(token),
@@ -132,19 +132,19 @@ impl Comparison {
     /// Where the template renders a prefix otherwise than the whole, in a sentence: the reason why trainers that
     /// subtract prefixes and those that do not disagree.
     pub fn divergence(&self) -> Option<String> {
-        parting_sentence(&self.turns)
+        divergence_sentence(&self.turns)
     }
 }
 
 /// The first place where a prefix is rendered otherwise, as a sentence.
-pub fn parting_sentence(turns: &Anatomy) -> Option<String> {
+pub fn divergence_sentence(turns: &Anatomy) -> Option<String> {
     let raises = turns.messages.iter().enumerate().find_map(|(i, m)| match &m.prefix {
         PrefixState::Raises(error) => {
             Some(format!("the template raises on the messages up to {i} alone: {error}"))
         }
         _ => None,
     });
-    let parts = turns.first_parting().map(|(message, divergence)| {
+    let parts = turns.first_divergence().map(|(message, divergence)| {
         let role = turns.messages.get(message).map_or("", |m| m.role.as_str());
         format!(
             "rendered up to message {message} ({role}) the text has “{}” at character {}, the whole has “{}” there",
@@ -164,7 +164,7 @@ pub fn parting_sentence(turns: &Anatomy) -> Option<String> {
 /// Labels by another strategy than the method's own, with what it needs read off the template.
 ///
 /// # Errors
-/// What the trainer raises or drops; [`MaskError::Unfit`] where the vocabulary or the template has no part in it.
+/// What the trainer raises or drops; [`MaskError::Unfit`] where it does not apply to the vocabulary or the template.
 pub fn attempt(
     method: &Method,
     strategy: Strategy,
@@ -180,7 +180,7 @@ pub fn attempt(
 }
 
 fn strip(strategy: Strategy, outcome: Result<Masked, MaskError>, turns: &Anatomy) -> Strip {
-    let failed = |end: End| Strip {
+    let failed = |end: StripEnd| Strip {
         strategy,
         end,
         cells: Vec::new(),
@@ -191,8 +191,8 @@ fn strip(strategy: Strategy, outcome: Result<Masked, MaskError>, turns: &Anatomy
     };
     let masked = match outcome {
         Ok(masked) => masked,
-        Err(MaskError::Unfit(why)) => return failed(End::Unfit(why)),
-        Err(error) => return failed(End::Fails(error.to_string())),
+        Err(MaskError::Unfit(why)) => return failed(StripEnd::Unfit(why)),
+        Err(error) => return failed(StripEnd::Fails(error.to_string())),
     };
     let supervised = masked.labels.iter().filter(|label| **label != IGNORE_INDEX).count();
     let pairs = align(&turns.encoded.ids, &masked.input_ids);
@@ -202,12 +202,12 @@ fn strip(strategy: Strategy, outcome: Result<Masked, MaskError>, turns: &Anatomy
     {
         None => Cell::Absent,
         Some((_, label)) if *label == IGNORE_INDEX => Cell::Masked,
-        Some((id, label)) if *label == i64::from(*id) => Cell::Learned,
+        Some((id, label)) if *label == i64::from(*id) => Cell::Supervised,
         Some((_, label)) => Cell::Other(*label),
     };
     Strip {
         strategy,
-        end: End::Labels,
+        end: StripEnd::Labels,
         cells: pairs.iter().map(cell).collect(),
         supervised,
         len: masked.input_ids.len(),
@@ -259,23 +259,32 @@ fn resync(line: &[TokenId], own: &[TokenId]) -> Option<(usize, usize)> {
     (1..=RESYNC).find_map(|sum| (0..=sum).map(|a| (a, sum - a)).find(|(a, b)| agrees(*a, *b)))
 }
 
-fn differences(turns: &Anatomy, strips: &[Strip]) -> Vec<Run> {
-    let mut runs: Vec<Run> = Vec::new();
+fn differences(turns: &Anatomy, strips: &[Strip]) -> Vec<StrategyDifference> {
+    let mut runs: Vec<StrategyDifference> = Vec::new();
     for (token, place) in turns.places.iter().enumerate() {
-        let with = |learned: bool| {
-            let speaks = strips.iter().enumerate().filter(|(_, s)| s.end == End::Labels);
+        let with = |supervised: bool| {
+            let speaks = strips.iter().enumerate().filter(|(_, s)| s.end == StripEnd::Labels);
             let here = speaks.filter(|(_, s)| s.cell(token) != Cell::Absent);
-            here.filter(|(_, s)| s.cell(token).is_learned() == learned).map(|(i, _)| i).collect::<Vec<_>>()
+            here.filter(|(_, s)| s.cell(token).is_supervised() == supervised)
+                .map(|(i, _)| i)
+                .collect::<Vec<_>>()
         };
-        let (learned_by, masked_by) = (with(true), with(false));
-        if learned_by.is_empty() || masked_by.is_empty() {
+        let (supervised_by, masked_by) = (with(true), with(false));
+        if supervised_by.is_empty() || masked_by.is_empty() {
             continue;
         }
         match runs.last_mut() {
-            Some(run) if run.tokens.end == token && run.place == *place && run.learned_by == learned_by => {
+            Some(run)
+                if run.tokens.end == token && run.place == *place && run.supervised_by == supervised_by =>
+            {
                 run.tokens.end += 1;
             }
-            _ => runs.push(Run { tokens: token..token + 1, place: *place, learned_by, masked_by }),
+            _ => runs.push(StrategyDifference {
+                tokens: token..token + 1,
+                place: *place,
+                supervised_by,
+                masked_by,
+            }),
         }
     }
     runs
@@ -291,9 +300,9 @@ struct Reason<'a> {
 impl Reason<'_> {
     fn sentence(&self, token: usize) -> String {
         let verb = match (&self.strip.end, self.strip.cell(token)) {
-            (End::Unfit(why), _) => return format!("does not apply: {why}"),
-            (End::Fails(error), _) => return self.failure(error),
-            (_, Cell::Learned) => "learned",
+            (StripEnd::Unfit(why), _) => return format!("does not apply: {why}"),
+            (StripEnd::Fails(error), _) => return self.failure(error),
+            (_, Cell::Supervised) => "supervised",
             (_, Cell::Masked) => "masked",
             (_, Cell::Other(label)) => {
                 let token = u32::try_from(label).ok().and_then(|id| self.encoder.id_to_token(id));
@@ -301,21 +310,23 @@ impl Reason<'_> {
             }
             (_, Cell::Absent) => return "its own text has no such token here".to_string(),
         };
-        let learned = verb == "learned";
-        let reason =
-            self.noted(token).or_else(|| self.by_prefix()).unwrap_or_else(|| self.by_place(token, learned));
+        let supervised = verb == "supervised";
+        let reason = self
+            .noted(token)
+            .or_else(|| self.by_prefix())
+            .unwrap_or_else(|| self.by_place(token, supervised));
         format!("{verb}: {reason}")
     }
 
     /// A trainer that gives no labels, and what the template does that it cannot cope with.
     fn failure(&self, error: &str) -> String {
-        match parting_sentence(self.turns).filter(|_| self.strip.strategy.subtracts_prefixes()) {
+        match divergence_sentence(self.turns).filter(|_| self.strip.strategy.subtracts_prefixes()) {
             Some(divergence) => format!("gives no labels: {divergence} ({error})"),
             None => format!("gives no labels: {error}"),
         }
     }
 
-    /// A note of the strategy on this very token, or on the sample where nothing is learned.
+    /// A note of the strategy on this very token, or on the sample where nothing is supervised.
     fn noted(&self, token: usize) -> Option<String> {
         let on_token = self.strip.notes.iter().find(|note| note.tokens.contains(&token));
         let on_all =
@@ -328,38 +339,38 @@ impl Reason<'_> {
         if !self.strip.strategy.subtracts_prefixes() || self.strip.strategy.last_only() {
             return None;
         }
-        parting_sentence(self.turns).map(|divergence| format!("it counts on prefixes, but {divergence}"))
+        divergence_sentence(self.turns).map(|divergence| format!("it counts on prefixes, but {divergence}"))
     }
 
-    fn by_place(&self, token: usize, learned: bool) -> String {
+    fn by_place(&self, token: usize, supervised: bool) -> String {
         let Some(place) = self.turns.places.get(token).copied() else { return String::new() };
         let Some(message) = self.turns.messages.get(place.message) else { return String::new() };
         let strategy = self.strip.strategy;
         let tags = strategy == Strategy::HfGeneration;
         if !message.is_answer() {
             let role = if message.role.is_empty() { "unnamed" } else { &message.role };
-            return match (learned, strategy.needs_template()) {
+            return match (supervised, strategy.needs_template()) {
                 (true, false) => format!(
-                    "it learns special tokens or whole messages wherever they stand, {role} turns too"
+                    "it supervises special tokens or whole messages wherever they stand, {role} turns too"
                 ),
                 (true, true) => format!("nothing in a {role} turn ends its span: only its own markers do"),
                 (false, _) => format!("a {role} turn"),
             };
         }
         let last = self.turns.messages.iter().rposition(Message::is_answer);
-        if !learned && strategy.last_only() && last != Some(place.message) {
-            return "it learns the last answer only".to_string();
+        if !supervised && strategy.last_only() && last != Some(place.message) {
+            return "it supervises the last answer only".to_string();
         }
         let inside = if tags { "inside the {% generation %} tag" } else { "part of its span" };
         let outside = if tags { "outside the {% generation %} tag" } else { "not part of its span" };
-        let how = if learned { inside } else { outside };
+        let how = if supervised { inside } else { outside };
         let what = match place.part {
-            Part::Header => "the header of the answer, which the generation prompt gives",
-            Part::Inserted => "written before the content by the template, or thought",
-            Part::Body => "the answer",
-            Part::End if learned => "the end-of-turn token: the model learns to stop",
-            Part::End => "the end-of-turn token: the model does not learn to stop",
-            Part::After => "what stands behind the end-of-turn token",
+            MessagePart::Header => "the header of the answer, which the generation prompt gives",
+            MessagePart::Inserted => "written before the content by the template, or thought",
+            MessagePart::Body => "the answer",
+            MessagePart::End if supervised => "the end-of-turn token: the model learns to stop",
+            MessagePart::End => "the end-of-turn token: the model does not learn to stop",
+            MessagePart::After => "what stands behind the end-of-turn token",
         };
         format!("{what}; {how}")
     }

@@ -1,5 +1,7 @@
 //! What the mask strategies need from a tokenizer, and nothing more.
 
+use std::ops::Range;
+
 use crate::error::{Error, Result};
 use crate::tokenizer::{Piece, Role, TokenId, Tokenizer};
 
@@ -9,6 +11,8 @@ pub struct Encoded {
     pub ids: Vec<TokenId>,
     /// For each token `(start, end)` in code points of the text; equal for tokens that stand for no text.
     pub offsets: Vec<(usize, usize)>,
+    /// The same in bytes of the text.
+    pub spans: Vec<Range<usize>>,
 }
 
 impl Encoded {
@@ -52,10 +56,19 @@ pub trait Encoder: Sync {
     /// `tokenizer.pad_token_id`.
     fn pad_id(&self) -> Option<TokenId>;
 
+    /// True where `tokenizer(text)` begins with bos.
+    fn adds_bos(&self) -> bool {
+        self.bos_id().is_some()
+            && self.encode("x", true).is_ok_and(|x| x.ids.first().copied() == self.bos_id())
+    }
+
     /// Ids of `tokenizer("…", add_special_tokens=False)`.
     fn ids(&self, text: &str) -> Result<Vec<TokenId>> {
         Ok(self.encode(text, false)?.ids)
     }
+
+    /// Ids of a text in which no added token is looked for, as tiktoken's `encode_ordinary` gives them.
+    fn ordinary_ids(&self, text: &str) -> Result<Vec<TokenId>>;
 }
 
 impl Encoder for Tokenizer {
@@ -65,7 +78,11 @@ impl Encoder for Tokenizer {
             let reason = format!("{} has a token without an id in it, and no unk token", self.facts.name);
             return Err(Error::Encode(reason));
         }
-        Ok(Encoded { offsets: encoding.char_offsets(text), ids: encoding.ids })
+        Ok(Encoded { offsets: encoding.char_offsets(text), ids: encoding.ids, spans: encoding.spans })
+    }
+
+    fn ordinary_ids(&self, text: &str) -> Result<Vec<TokenId>> {
+        Ok(self.encode_ordinary(text)?.ids)
     }
 
     fn has_offsets(&self) -> bool {
@@ -97,6 +114,11 @@ impl Encoder for Tokenizer {
 
     fn bos_id(&self) -> Option<TokenId> {
         self.role_id(Role::Bos)
+    }
+
+    fn adds_bos(&self) -> bool {
+        self.ids_around_text()
+            .is_ok_and(|around| around.before.first().is_some_and(|id| self.bos_id() == Some(*id)))
     }
 
     fn eos_id(&self) -> Option<TokenId> {

@@ -1,5 +1,5 @@
 //! `{% generation %}` tags: `apply_chat_template(return_assistant_tokens_mask=True)` of transformers 5.23,
-//! which TRL's `assistant_only_loss` trains on. Two rules that differ:
+//! which TRL's `assistant_only_loss` supervises. Two rules that differ:
 //!
 //! * tokenizers (`tokenization_utils_base.py`): the tokens of the first and last character, in a loop that
 //!   ends at the first span whose first character has no token, and that runs to the end of the sequence
@@ -10,8 +10,9 @@
 use std::ops::Range;
 
 use super::encoder::Encoded;
-use super::{Call, Chat, MaskError, Masked};
+use super::{Call, Chat, EncodedText, MaskError, Masked};
 use crate::chat::Conversation;
+use crate::chat::jinja::Rendered;
 use crate::chat::jinja::limits::MAX_OUTPUT;
 
 /// Labels of the tokenizer path.
@@ -28,14 +29,16 @@ pub fn label(chat: &Chat, sample: &Conversation, max_length: Option<usize>) -> R
     if let Some(max_length) = max_length {
         encoded.ids.truncate(max_length);
         encoded.offsets.truncate(max_length);
+        encoded.spans.truncate(max_length);
     }
     let spans: Vec<Range<usize>> = rendered.spans.iter().map(|span| span.chars.clone()).collect();
     let mut masked = supervise_spans(&encoded, &spans)?;
-    masked.text = Some(rendered.text);
+    let displaced = rendered.spans.iter().any(|span| span.displaced);
+    masked.source = Some(EncodedText::new(rendered, encoded).1);
     if !chat.template.has_generation_tags() {
         masked.note(0..0, "the template has no {% generation %} tag: nothing is supervised");
     }
-    if rendered.spans.iter().any(|span| span.displaced) {
+    if displaced {
         masked.note(
             0..0,
             "a {% generation %} tag stands inside a macro, set block, filter or another such tag: transformers \
@@ -139,7 +142,11 @@ pub fn label_processor(
         }
     }
     let spans: Vec<Range<usize>> = rendered.spans.iter().map(|span| span.chars.clone()).collect();
-    Ok(supervise_overlaps(&chat.encode(&text)?, &shift_spans(&spans, &replacements)).of_text(text))
+    let encoded = chat.encode(&text)?;
+    let masked = supervise_overlaps(&encoded, &shift_spans(&spans, &replacements));
+    // The starts of turns were those of the text before the placeholders grew.
+    let expanded = Rendered { text, ..Rendered::default() };
+    Ok(masked.of_text(EncodedText::new(expanded, encoded).1))
 }
 
 /// Spans after placeholders before or inside them have grown.
@@ -168,7 +175,7 @@ mod tests {
     use super::*;
 
     fn encoded(offsets: &[(usize, usize)]) -> Encoded {
-        Encoded { ids: (0..offsets.len() as u32).collect(), offsets: offsets.to_vec() }
+        Encoded { ids: (0..offsets.len() as u32).collect(), offsets: offsets.to_vec(), ..Encoded::default() }
     }
 
     fn single(span: Range<usize>) -> Vec<Range<usize>> {

@@ -7,10 +7,11 @@ use serde_json::{Map, Value};
 use super::encoder::Encoder;
 use super::llamafactory::{SlotTemplate, TEMPLATES, slot_template};
 use super::markers::{self, Markers};
-use super::strategy::StrategyInput;
-use super::{Chat, MaskError, Masked, Settings, Strategy};
+use super::strategy_input::StrategyInput;
+use super::trainers::Trainer;
+use super::{Chat, EncodedText, MaskError, Masked, Settings, Strategy, trainer_path};
 use crate::chat::Conversation;
-use crate::chat::jinja::{ChatTemplate, ContinueFinalMessage, Inputs, PythonException};
+use crate::chat::jinja::{ChatTemplate, ContinueFinalMessage, Inputs, PythonException, Rendered};
 use crate::tokenizer::{Role, Tokenizer};
 
 /// The templates that a model may need: transformers takes another one for samples with tools, where there is one.
@@ -55,7 +56,7 @@ pub struct Rendering {
 pub struct Method {
     pub templates: Templates,
     pub strategy: Strategy,
-    /// The strategy was not asked for by name: samples with a division of their own keep it.
+    /// The strategy was not asked for by name: samples that bring their own labels keep them.
     pub auto: bool,
     pub settings: Settings,
     pub rendering: Rendering,
@@ -127,6 +128,10 @@ impl Method {
     /// # Errors
     /// As [`Self::text`].
     pub fn text_of(&self, templates: &Templates, sample: &Conversation) -> Result<String, MaskError> {
+        Ok(self.rendered(templates, sample)?.text)
+    }
+
+    fn rendered(&self, templates: &Templates, sample: &Conversation) -> Result<Rendered, MaskError> {
         let inputs = Inputs {
             messages: &sample.messages,
             tools: sample.tools.as_deref(),
@@ -136,7 +141,7 @@ impl Method {
             continue_final_message: self.rendering.continue_final_message.clone(),
             ..Inputs::default()
         };
-        Ok(templates.for_sample(sample)?.render(&inputs)?.text)
+        Ok(templates.for_sample(sample)?.render(&inputs)?)
     }
 
     /// The markers of the template.
@@ -205,14 +210,47 @@ impl Method {
             encoder,
             chat: &|| self.chat(encoder, sample),
             input_ids: &|| {
-                let text = self.text(sample)?;
-                Ok((encoder.ids(&text)?, text))
+                let rendered = self.rendered(&self.templates, sample)?;
+                let encoded = encoder.encode(&rendered.text, false)?;
+                Ok(EncodedText::new(rendered, encoded))
             },
             markers: &|| self.markers(encoder),
             slots: &|| self.slots(encoder),
             settings,
+            special_tokens: &self.special_tokens,
         };
         run(strategy, &given, sample, prompt)
+    }
+
+    /// Labels of a row of a data set by a trainer's own data path; template variables that were asked for go with it.
+    ///
+    /// # Errors
+    /// As [`Self::label`].
+    pub(super) fn label_row(
+        &self,
+        trainer: Trainer,
+        encoder: &dyn Encoder,
+        mut row: Map<String, Value>,
+    ) -> Result<Masked, MaskError> {
+        if !self.rendering.kwargs.is_empty() {
+            let kwargs = row.entry("chat_template_kwargs").or_insert_with(|| Value::Object(Map::new()));
+            kwargs
+                .as_object_mut()
+                .into_iter()
+                .for_each(|kwargs| kwargs.extend(self.rendering.kwargs.clone()));
+        }
+        let tools = row.get("tools").and_then(Value::as_array).cloned();
+        let nothing = Conversation { tools, ..Conversation::default() };
+        let given = StrategyInput {
+            encoder,
+            chat: &|| self.chat(encoder, &nothing),
+            input_ids: &|| Err(MaskError::Unfit("a row of a data set has no text of its own".into())),
+            markers: &|| self.markers(encoder),
+            slots: &|| self.slots(encoder),
+            settings: &self.settings,
+            special_tokens: &self.special_tokens,
+        };
+        trainer_path::label(trainer, &given, &row)
     }
 
     /// Labels by a strategy that searches in ids, for a text that no template made.
@@ -224,10 +262,14 @@ impl Method {
         let given = StrategyInput {
             encoder,
             chat: &|| self.chat(encoder, &nothing),
-            input_ids: &|| Ok((encoder.ids(text)?, text.to_string())),
+            input_ids: &|| {
+                let rendered = Rendered { text: text.to_string(), ..Rendered::default() };
+                Ok(EncodedText::new(rendered, encoder.encode(text, false)?))
+            },
             markers: &|| self.markers(encoder),
             slots: &|| self.slots(encoder),
             settings: &self.settings,
+            special_tokens: &self.special_tokens,
         };
         run(self.strategy, &given, &nothing, 0)
     }
@@ -240,6 +282,10 @@ fn run(
     prompt: usize,
 ) -> Result<Masked, MaskError> {
     let mut masked = strategy.label(given, sample, prompt)?;
+    if strategy.trainer().is_some() {
+        // The trainer has its own way to cut, and its row may be more than one sequence.
+        return Ok(masked);
+    }
     truncate(&mut masked, given.settings.max_length);
     Ok(masked)
 }

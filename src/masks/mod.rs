@@ -1,4 +1,4 @@
-//! Mask strategies of today's trainers: which tokens of a templated conversation a run learns from.
+//! Mask strategies of today's trainers: which tokens of a templated conversation are supervised.
 //!
 //! Every strategy is one file and reproduces one trainer's code, bugs included; its `//!` names the
 //! source. They share [`Chat`] (template + tokenizer), [`Conversation`] and [`Masked`] (the
@@ -9,7 +9,8 @@
 //! | `{% generation %}` tags (transformers, TRL `assistant_only_loss`) | [`hf_generation::label`] |
 //! | prefix difference by text, counts, last turn, prompt-completion | [`prefix`] |
 //! | response-template search | [`trl_collator::label`], [`unsloth::label`] |
-//! | encode each turn and concatenate | [`llamafactory::label`], [`torchtune`] |
+//! | encode each turn and concatenate | [`llamafactory::label`] |
+//! | a trainer's whole data path, from the row on | [`trainers`] |
 //! | LLaVA-NeXT's own preprocess functions | [`llava_next`] |
 //! | content found by dummy messages | [`axolotl::label`] |
 //!
@@ -22,33 +23,36 @@
 //! labels differ from the ids (LLaMA-Factory's `efficient_eos`).
 
 pub mod anatomy;
+mod assemble;
 pub mod axolotl;
 pub mod compare;
 pub mod encoder;
 pub mod hf_generation;
 pub mod image_tokens;
 mod inspect;
+mod layout;
 pub mod llamafactory;
 pub mod llava_next;
 pub mod markers;
+mod masked;
 mod method;
 pub mod overlay;
 pub mod prefix;
 mod preset_labels;
 mod settings;
 mod strategy;
+mod strategy_input;
 #[cfg(test)]
 mod tests;
-pub mod torchtune;
+mod trainer_path;
+pub mod trainers;
 pub mod trl_collator;
-mod turns;
 pub mod unsloth;
-
-use std::ops::Range;
 
 use serde_json::{Map, Value};
 
 pub use crate::labels::{IGNORE_INDEX, Note};
+pub use masked::{EncodedText, Masked};
 pub use method::{Method, Rendering, Templates};
 pub use preset_labels::inspect_preset_labels;
 pub use settings::{KEYS, Settings};
@@ -93,70 +97,6 @@ impl MaskError {
             Self::Template(error) => error.exception(),
             Self::Tokenizer(_) | Self::Dropped(_) | Self::Unfit(_) => None,
         }
-    }
-}
-
-/// A token sequence with labels.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Masked {
-    pub input_ids: Vec<TokenId>,
-    /// As many as ids: what the loss compares with, or [`IGNORE_INDEX`].
-    pub labels: Vec<i64>,
-    /// Places where the trainer's code does something its user would not expect.
-    pub notes: Vec<Note>,
-    /// The text that was encoded as a whole; `None` where pieces were encoded and put together.
-    pub text: Option<String>,
-}
-
-impl Masked {
-    /// Nothing supervised yet.
-    pub fn ignored(input_ids: Vec<TokenId>) -> Self {
-        let labels = vec![IGNORE_INDEX; input_ids.len()];
-        Self { input_ids, labels, ..Self::default() }
-    }
-
-    /// The same, made from `text`.
-    pub fn of_text(mut self, text: String) -> Self {
-        self.text = Some(text);
-        self
-    }
-
-    /// Supervises `range`, clamped to the sequence.
-    pub fn supervise(&mut self, range: Range<usize>) {
-        let range = range.start..range.end.min(self.labels.len());
-        if let (Some(ids), Some(labels)) = (self.input_ids.get(range.clone()), self.labels.get_mut(range)) {
-            ids.iter().zip(labels).for_each(|(id, label)| *label = i64::from(*id));
-        }
-    }
-
-    /// Masks `range`, clamped to the sequence.
-    pub fn ignore(&mut self, range: Range<usize>) {
-        let range = range.start..range.end.min(self.labels.len());
-        if let Some(labels) = self.labels.get_mut(range) {
-            labels.fill(IGNORE_INDEX);
-        }
-    }
-
-    /// Supervises one token.
-    pub fn supervise_token(&mut self, index: usize) {
-        self.supervise(index..index + 1);
-    }
-
-    /// Maximal runs of supervised tokens.
-    pub fn spans(&self) -> Vec<Range<usize>> {
-        let mut spans: Vec<Range<usize>> = Vec::new();
-        for index in self.labels.iter().enumerate().filter(|(_, l)| **l != IGNORE_INDEX).map(|(i, _)| i) {
-            match spans.last_mut() {
-                Some(span) if span.end == index => span.end += 1,
-                _ => spans.push(index..index + 1),
-            }
-        }
-        spans
-    }
-
-    /// Adds a note.
-    pub fn note(&mut self, tokens: Range<usize>, text: impl Into<String>) {
-        self.notes.push(Note { tokens, text: text.into() });
     }
 }
 
@@ -219,6 +159,13 @@ impl Chat<'_> {
     /// The rendered text alone.
     pub fn text(&self, call: Call) -> Result<String, MaskError> {
         Ok(self.render(call)?.text)
+    }
+
+    /// The rendered text, encoded: its ids, and the text with what belongs to it.
+    pub fn encoded(&self, call: Call) -> Result<(Vec<TokenId>, EncodedText), MaskError> {
+        let rendered = self.render(call)?;
+        let encoded = self.encode(&rendered.text)?;
+        Ok(EncodedText::new(rendered, encoded))
     }
 
     /// `tokenizer(text, add_special_tokens=False)`.

@@ -4,28 +4,28 @@
 //! ```text
 //! inference  <|im_start|>user⏎ q <|im_end|>⏎ <|im_start|>assistant⏎
 //! training   <|im_start|>user⏎ q <|im_end|>⏎ <|im_start|>assistant⏎ answer <|im_end|>⏎
-//! learned                                                           ▔▔▔▔▔▔ ▔▔▔▔▔▔▔▔▔▔ ▔
-//!                                                    start is exact ┘             └ a stop token is learned
+//! supervised                                                        ▔▔▔▔▔▔ ▔▔▔▔▔▔▔▔▔▔ ▔
+//!                                                    start is exact ┘             └ a stop token is supervised
 //! ```
 
 use std::ops::Range;
 
-use super::anatomy::{Anatomy, Part};
+use super::anatomy::{Anatomy, Message, MessagePart};
 use super::{IGNORE_INDEX, Masked};
 use crate::tokenizer::TokenId;
 
 /// Where the supervision of an answer begins, against the end of the generation prompt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Start {
+pub enum AnswerStart {
     /// On the first token behind the prompt.
     Exact,
-    /// So many tokens of the prompt are learned.
+    /// So many tokens of the prompt are supervised.
     Early(usize),
-    /// So many tokens behind the prompt are not learned.
+    /// So many tokens behind the prompt are masked.
     Late(usize),
-    /// The first answer token lies on both sides of the seam, and is learned (`true`) or not.
+    /// The first answer token lies on both sides of the seam, and is supervised (`true`) or not.
     Straddles(bool),
-    /// Nothing of the answer is learned.
+    /// Nothing of the answer is supervised.
     Never,
     /// Nothing of the answer is left by truncation.
     Cut,
@@ -33,10 +33,10 @@ pub enum Start {
 
 /// How the supervision of an answer ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stop {
-    /// A stop token of the turn's end is learned.
-    Learned(usize),
-    /// The turn ends with this stop token, and it is not learned.
+pub enum AnswerStop {
+    /// A stop token of the turn's end is supervised.
+    Supervised(usize),
+    /// The turn ends with this stop token, and it is masked.
     Masked(usize),
     /// The turn ends with this special token, at which generation does not stop.
     Other(usize),
@@ -55,11 +55,11 @@ pub struct Answer {
     pub tokens: Range<usize>,
     /// The first token that generation would write.
     pub generates: usize,
-    pub start: Start,
-    pub stop: Stop,
-    /// Learned tokens behind the stop token (a newline, mostly).
+    pub start: AnswerStart,
+    pub stop: AnswerStop,
+    /// Supervised tokens behind the stop token (a newline, mostly).
     pub beyond_stop: usize,
-    /// Tokens of the answer's own text that are not learned, although others are.
+    /// Tokens of the answer's own text that are masked, although others are supervised.
     pub body_masked: usize,
     pub supervised: usize,
 }
@@ -68,8 +68,8 @@ impl Answer {
     /// True where a model trained on it answers as the prompt asks and stops. Text that the template puts before the
     /// content may be left out: what counts is the answer's own.
     pub fn is_right(&self) -> bool {
-        matches!(self.start, Start::Exact | Start::Straddles(true) | Start::Late(_))
-            && matches!(self.stop, Stop::Learned(_))
+        matches!(self.start, AnswerStart::Exact | AnswerStart::Straddles(true) | AnswerStart::Late(_))
+            && matches!(self.stop, AnswerStop::Supervised(_))
             && self.body_masked == 0
     }
 }
@@ -78,7 +78,7 @@ impl Answer {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Overlay {
     pub answers: Vec<Answer>,
-    /// Learned tokens that lie in no answer, by message.
+    /// Supervised tokens that lie in no answer, by message.
     pub outside: Vec<(usize, usize)>,
 }
 
@@ -104,10 +104,10 @@ impl Overlay {
         Some(Self { answers, outside })
     }
 
-    /// True where every answer that is learned at all is right, at least one is, and nothing else is learned.
+    /// True where every answer that is supervised at all is right, at least one is, and nothing else is supervised.
     pub fn is_right(&self) -> bool {
-        let mut learned = self.answers.iter().filter(|answer| answer.supervised > 0).peekable();
-        self.outside.is_empty() && learned.peek().is_some() && learned.all(Answer::is_right)
+        let mut supervised = self.answers.iter().filter(|answer| answer.supervised > 0).peekable();
+        self.outside.is_empty() && supervised.peek().is_some() && supervised.all(Answer::is_right)
     }
 }
 
@@ -118,74 +118,73 @@ struct Labels<'a> {
 }
 
 impl Labels<'_> {
-    fn learns(&self, token: usize) -> bool {
+    fn is_supervised(&self, token: usize) -> bool {
         self.masked.labels.get(token).is_some_and(|label| *label != IGNORE_INDEX)
     }
 
     fn count(&self, tokens: Range<usize>) -> usize {
-        tokens.filter(|token| self.learns(*token)).count()
+        tokens.filter(|token| self.is_supervised(*token)).count()
     }
 
     fn answer(&self, message: usize, tokens: Range<usize>, supervised: usize) -> Answer {
         let turns = self.turns;
-        let seam = turns.messages.get(message).map_or(0, |m| match (&m.prompt, &m.content) {
-            (Some(prompt), _) => prompt.end,
-            (None, Some(content)) => content.start,
-            (None, None) => m.block.start,
-        });
+        let seam = turns.messages.get(message).map_or(0, Message::body_start);
         let straddling = turns.straddling(seam).filter(|token| tokens.contains(token));
         let generates = straddling.unwrap_or_else(|| turns.tokens(&(seam..usize::MAX)).start);
         let start = self.start(&tokens, generates, straddling.is_some());
         let (stop, beyond_stop) = self.stop(message, &tokens);
-        let body = turns.tokens_of(message, Part::Body);
+        let body = turns.tokens_of(message, MessagePart::Body);
         let kept = self.masked.input_ids.len();
         let body_masked = match supervised {
             0 => 0,
-            _ => body.filter(|token| *token < kept && !self.learns(*token)).count(),
+            _ => body.filter(|token| *token < kept && !self.is_supervised(*token)).count(),
         };
         Answer { message, tokens, generates, start, stop, beyond_stop, body_masked, supervised }
     }
 
-    fn start(&self, tokens: &Range<usize>, generates: usize, straddles: bool) -> Start {
+    fn start(&self, tokens: &Range<usize>, generates: usize, straddles: bool) -> AnswerStart {
         if generates >= self.masked.input_ids.len() {
-            return Start::Cut;
+            return AnswerStart::Cut;
         }
         let early = self.count(tokens.start..generates);
         if early > 0 {
-            return Start::Early(early);
+            return AnswerStart::Early(early);
         }
-        match (generates..tokens.end).position(|token| self.learns(token)) {
-            None => Start::Never,
+        match (generates..tokens.end).position(|token| self.is_supervised(token)) {
+            None => AnswerStart::Never,
             Some(late) if straddles => {
                 if late == 0 {
-                    Start::Straddles(true)
+                    AnswerStart::Straddles(true)
                 } else {
-                    Start::Straddles(false)
+                    AnswerStart::Straddles(false)
                 }
             }
-            Some(0) => Start::Exact,
-            Some(late) => Start::Late(late),
+            Some(0) => AnswerStart::Exact,
+            Some(late) => AnswerStart::Late(late),
         }
     }
 
-    fn stop(&self, message: usize, tokens: &Range<usize>) -> (Stop, usize) {
-        let ends: Vec<usize> = self.turns.tokens_of(message, Part::End).collect();
+    fn stop(&self, message: usize, tokens: &Range<usize>) -> (AnswerStop, usize) {
+        let ends: Vec<usize> = self.turns.tokens_of(message, MessagePart::End).collect();
         let stops =
             |token: &&usize| self.turns.encoded.ids.get(**token).is_some_and(|id| self.stops.contains(id));
         // The first stop token is where generation ends, whatever the template writes behind it.
         let Some(stop) = ends.iter().find(stops).copied() else {
             let kept = self.masked.input_ids.len();
             return match ends.last().copied() {
-                Some(end) if end >= kept => (Stop::Cut, 0),
-                Some(end) => (Stop::Other(end), 0),
-                None if tokens.end > kept => (Stop::Cut, 0),
-                None => (Stop::Absent, 0),
+                Some(end) if end >= kept => (AnswerStop::Cut, 0),
+                Some(end) => (AnswerStop::Other(end), 0),
+                None if tokens.end > kept => (AnswerStop::Cut, 0),
+                None => (AnswerStop::Absent, 0),
             };
         };
         if stop >= self.masked.input_ids.len() {
-            return (Stop::Cut, 0);
+            return (AnswerStop::Cut, 0);
         }
         let beyond = self.count(stop + 1..tokens.end);
-        (if self.learns(stop) { Stop::Learned(stop) } else { Stop::Masked(stop) }, beyond)
+        (
+            if self.is_supervised(stop) { AnswerStop::Supervised(stop) } else { AnswerStop::Masked(stop) },
+            beyond,
+        )
     }
 }

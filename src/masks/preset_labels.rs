@@ -1,7 +1,7 @@
-//! Records that say themselves what is learned: ids with labels, segments, text, prompt and completion.
+//! Records that bring their own labels: ids with labels, segments, text, prompt and completion, preference rows.
 
-use super::inspect::{assembled, python_error, spelled};
-use super::{Call, IGNORE_INDEX, MaskError, Masked, Method, prefix};
+use super::assemble::{LocatedMessages, assembled, labelled, python_error, spelled};
+use super::{Call, EncodedText, IGNORE_INDEX, MaskError, Masked, Method, prefix, trainer_path};
 use crate::chat::{Body, Conversation, PromptLayout, Sample, TextSegment};
 use crate::labels::{Inspection, Labelled, Note};
 use crate::tokenizer::{Role, Tokenizer};
@@ -10,30 +10,20 @@ use crate::tokenizer::{Role, Tokenizer};
 ///
 /// * ids and labels are shown as they are;
 /// * segments are encoded one by one and put together (axolotl's `input_output`);
-/// * a text is learned whole, a completion behind its prompt, each closed with eos (TRL's language modelling and
+/// * a text is supervised whole, a completion behind its prompt, each closed with eos (TRL's language modelling and
 ///   prompt-completion).
 pub fn inspect_preset_labels(
     tokenizer: &Tokenizer,
     sample: &Sample,
     method: Option<&Method>,
 ) -> Option<Inspection> {
+    if let Some(inspection) = method.and_then(|method| by_trainer(tokenizer, sample, method)) {
+        return Some(inspection);
+    }
     let (name, result) = match &sample.body {
-        Body::Turns | Body::Messages(_) => return None,
-        Body::PromptCompletion { conversation, prompt } => {
-            match method.filter(|m| m.auto && m.renders_plainly()) {
-                Some(method) => {
-                    let conversation = method.with_kwargs(conversation.clone());
-                    return Some(method.inspect_as(
-                        tokenizer,
-                        sample,
-                        "prompt_completion",
-                        &conversation,
-                        || completion(method, tokenizer, &conversation, *prompt),
-                    ));
-                }
-                None => return None,
-            }
-        }
+        Body::Turns | Body::Messages(_) | Body::PromptCompletion { .. } => return None,
+        // With a chat template they have a trainer.
+        Body::Preference(_) => ("preference", Err(MaskError::Unfit(PREFERENCE.into()))),
         Body::Pretokenised { input_ids, labels } => {
             ("pretokenised", Ok(pretokenised(tokenizer, input_ids, labels)))
         }
@@ -66,6 +56,23 @@ pub fn inspect_preset_labels(
     })
 }
 
+/// Why LLaVA's rules have no part in preference rows.
+const PREFERENCE: &str = "a preference row has two answers, or one that is wanted or not; take a chat template \
+    (--template chat), with which it is labelled as TRL's DPOTrainer or KTOTrainer does";
+
+/// Labels by a trainer's own data path: where one was asked for, and of preference rows always.
+fn by_trainer(tokenizer: &Tokenizer, sample: &Sample, method: &Method) -> Option<Inspection> {
+    let asked = method.strategy.trainer().filter(|_| !method.auto);
+    let trainer = match &sample.body {
+        Body::Preference(row) => trainer_path::of_preference(asked, row),
+        _ => asked?,
+    };
+    let row = trainer_path::row_of_sample(sample, trainer)?;
+    let conversation = sample.conversation().unwrap_or_default().into_owned();
+    let masked = method.label_row(trainer, tokenizer, row);
+    Some(method.inspection(tokenizer, sample, trainer.name(), &conversation, masked))
+}
+
 type Shown = (String, Labelled);
 
 fn pretokenised(tokenizer: &Tokenizer, input_ids: &[i64], labels: &[i64]) -> Shown {
@@ -88,7 +95,7 @@ fn pretokenised(tokenizer: &Tokenizer, input_ids: &[i64], labels: &[i64]) -> Sho
             format!("{strange} ids have no token in this vocabulary: the file may be of another tokenizer");
         notes.push(Note { tokens: 0..0, text });
     }
-    (text, assembled(input_ids.to_vec(), labels.to_vec(), spans, &[], notes))
+    (text, assembled(input_ids.to_vec(), labels.to_vec(), spans, LocatedMessages::default(), notes))
 }
 
 fn segments(tokenizer: &Tokenizer, pieces: &[TextSegment]) -> Result<Shown, MaskError> {
@@ -102,18 +109,18 @@ fn segments(tokenizer: &Tokenizer, pieces: &[TextSegment]) -> Result<Shown, Mask
         masked.input_ids.extend(encoding.ids);
         text.push_str(&piece.text);
     }
-    Ok((text, super::inspect::labelled(masked, spans, &[])))
+    Ok((text, labelled(masked, spans, LocatedMessages::default())))
 }
 
 fn searched(method: &Method, tokenizer: &Tokenizer, text: &str) -> Result<Shown, MaskError> {
-    let masked = method.label_text(tokenizer, text)?;
-    let mut spans = tokenizer.encode(text, false)?.spans;
+    let mut masked = method.label_text(tokenizer, text)?;
+    let mut spans = masked.source.take().map(|source| source.spans).unwrap_or_default();
     spans.truncate(masked.input_ids.len());
-    Ok((text.to_string(), super::inspect::labelled(masked, spans, &[])))
+    Ok((text.to_string(), labelled(masked, spans, LocatedMessages::default())))
 }
 
 /// TRL's prompt-completion of messages: the prompt ends with the header of an answer.
-fn completion(
+pub(super) fn completion_labels(
     method: &Method,
     tokenizer: &Tokenizer,
     conversation: &Conversation,
@@ -121,8 +128,11 @@ fn completion(
 ) -> Result<Masked, MaskError> {
     let chat = method.chat(tokenizer, conversation)?;
     let whole = Call::whole(conversation);
-    let (text, head) = (chat.text(whole)?, chat.text(whole.prefix(prompt, true))?);
-    Ok(prefix::completion_only(chat.ids(&text)?, &chat.ids(&head)?).of_text(text))
+    let rendered = chat.render(whole)?;
+    let head = chat.text(whole.prefix(prompt, true))?;
+    let encoded = chat.encode(&rendered.text)?;
+    let (ids, source) = EncodedText::new(rendered, encoded);
+    Ok(prefix::completion_only(ids, &chat.ids(&head)?).of_text(source))
 }
 
 /// Both are encoded with the tokenizer's special tokens.
@@ -137,5 +147,5 @@ fn text_and_completion(tokenizer: &Tokenizer, prompt: &str, completion: &str) ->
         false => tokenizer.encode(prompt, true)?.ids,
     };
     let masked = prefix::completion_only(encoding.ids, &prompt_ids);
-    Ok((text, super::inspect::labelled(masked, encoding.spans, &[])))
+    Ok((text, labelled(masked, encoding.spans, LocatedMessages::default())))
 }

@@ -5,7 +5,10 @@
 
 use std::fmt::Write;
 
+use serde_json::{Map, Value};
+
 use super::axolotl::EndTokens;
+use super::trainers::{self, Trainer};
 use crate::error::{Error, Result};
 
 /// What a user may set.
@@ -40,6 +43,8 @@ pub struct Settings {
     pub image_tokens: Vec<usize>,
     /// Tokens that a sample may have: LLaMA-Factory `cutoff_len`, torchtune `max_seq_len`, TRL `max_length`.
     pub max_length: Option<usize>,
+    /// Everything that was set, for the trainers: each reads the options that it has.
+    pub options: Map<String, Value>,
 }
 
 /// The keys, with what they are, for help and for messages about a wrong one.
@@ -70,7 +75,7 @@ impl Settings {
     /// # Errors
     /// A key that no strategy has, a value that is not of its kind.
     pub fn parse(pairs: &[String]) -> Result<Self> {
-        let mut settings = Self::default();
+        let mut settings = Self { options: trainers::options::from_pairs(pairs)?, ..Self::default() };
         for pair in pairs {
             let (key, value) = pair
                 .split_once('=')
@@ -117,12 +122,17 @@ impl Settings {
                 let numbers = list().iter().map(|number| number.parse()).collect::<Result<_, _>>();
                 self.image_tokens = numbers.map_err(|_| wrong(key, value, "numbers separated by commas"))?;
             }
+            "max_length" | "max_seq_len" if value.eq_ignore_ascii_case("none") => self.max_length = None,
             "max_length" | "cutoff_len" | "max_seq_len" => {
                 let number = value.parse().map_err(|_| wrong(key, value, "a number of tokens"))?;
                 self.max_length = Some(number);
             }
+            key if is_trainer_option(key) => {}
             _ => {
-                let known = KEYS.iter().map(|(key, _)| key.to_string()).collect();
+                let trainers = Trainer::ALL.iter().flat_map(|trainer| trainer.options());
+                let known: std::collections::BTreeSet<String> =
+                    KEYS.iter().chain(trainers).map(|(key, _)| key.to_string()).collect();
+                let known = known.into_iter().collect();
                 return Err(Error::UnknownName { kind: "strategy option", name: key.to_string(), known });
             }
         }
@@ -157,6 +167,11 @@ impl Settings {
         }
         out
     }
+}
+
+/// True for an option that only trainers read.
+fn is_trainer_option(key: &str) -> bool {
+    Trainer::ALL.iter().any(|trainer| trainer.options().iter().any(|(name, _)| *name == key))
 }
 
 fn wrong(key: &str, value: &str, expected: &str) -> Error {

@@ -5,16 +5,16 @@ use serde_json::Value;
 use super::axolotl::EndTokens;
 use super::encoder::Encoder;
 use super::llamafactory::SlotTemplate;
-use super::markers::Markers;
 use super::prefix::{self, Turns};
+use super::strategy_input::StrategyInput;
+use super::trainers::Trainer;
 use super::{
-    Call, Chat, MaskError, Masked, Settings, axolotl, hf_generation, llamafactory, llava_next, torchtune,
-    trl_collator, unsloth,
+    Call, MaskError, Masked, axolotl, hf_generation, llamafactory, llava_next, trainer_path, trl_collator,
+    unsloth,
 };
 use crate::chat::Conversation;
-use crate::tokenizer::TokenId;
 
-/// A way to decide which tokens of a conversation a run learns from.
+/// A way to decide which tokens of a conversation are supervised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Strategy {
     HfGeneration,
@@ -30,11 +30,12 @@ pub enum Strategy {
     AxolotlLast,
     AxolotlAll,
     LlamaFactory,
-    Torchtune,
     LlavaNextQwen,
     LlavaNextLlama3,
     LlavaNextGemma,
-    /// No strategy: the text as a model would get it, nothing learned.
+    /// A trainer's whole data path, from the row to what the model is fed.
+    Trainer(Trainer),
+    /// No strategy: the text as a model would get it, all of it masked.
     Render,
 }
 
@@ -45,20 +46,6 @@ pub struct Origin {
     pub summary: &'static str,
     /// The trainer's code and its version.
     pub source: &'static str,
-}
-
-/// What a strategy gets beside the conversation.
-pub(super) struct StrategyInput<'a> {
-    pub encoder: &'a dyn Encoder,
-    /// The template that fits the sample, with the tokenizer; an error where there is none.
-    pub chat: &'a dyn Fn() -> Result<Chat<'a>, MaskError>,
-    /// Ids of the rendered text, for strategies that search in them.
-    pub input_ids: &'a dyn Fn() -> Result<(Vec<TokenId>, String), MaskError>,
-    /// Markers of the template, unless they are set.
-    pub markers: &'a dyn Fn() -> Result<Markers, MaskError>,
-    /// LLaMA-Factory's template that writes turns as the chat template does, unless one is set.
-    pub slots: &'a dyn Fn() -> Result<SlotTemplate, MaskError>,
-    pub settings: &'a Settings,
 }
 
 impl Strategy {
@@ -77,7 +64,7 @@ impl Strategy {
         Self::AxolotlLast,
         Self::AxolotlAll,
         Self::LlamaFactory,
-        Self::Torchtune,
+        Self::Trainer(Trainer::Torchtune),
         Self::LlavaNextQwen,
         Self::LlavaNextLlama3,
         Self::LlavaNextGemma,
@@ -150,11 +137,7 @@ impl Strategy {
                 "turns encoded one by one with LLaMA-Factory's own template",
                 "LLaMA-Factory 0.9.5 encode_multiturn",
             ),
-            Self::Torchtune => origin(
-                "torchtune",
-                "messages encoded one by one, answers with their header",
-                "torchtune 0.6.1 tokenize_messages",
-            ),
+            Self::Trainer(trainer) => origin(trainer.name(), trainer.summary(), trainer.source()),
             Self::LlavaNextQwen => origin(
                 "preprocess_qwen",
                 "answers with header, and every newline and ChatML mark",
@@ -171,7 +154,7 @@ impl Strategy {
                 "LLaVA-NeXT (commit df17966)",
             ),
             Self::Render => {
-                origin("render", "nothing is learned: the text as inference gets it", "transformers 5.23")
+                origin("render", "all of it is masked: the text as inference gets it", "transformers 5.23")
             }
         }
     }
@@ -188,20 +171,31 @@ impl Strategy {
             "llava_next_qwen" => Some(Self::LlavaNextQwen),
             "llava_next_llama3" => Some(Self::LlavaNextLlama3),
             "llava_next_gemma" => Some(Self::LlavaNextGemma),
-            name => Self::ALL.into_iter().find(|strategy| strategy.name() == name),
+            name => Self::named_ones().find(|strategy| strategy.name() == name),
+        }
+    }
+
+    /// Every strategy that has a name: [`Self::ALL`], which can be compared with each other, and the other trainers.
+    pub fn named_ones() -> impl Iterator<Item = Self> {
+        let trainers = Trainer::ALL.into_iter().map(Self::Trainer);
+        Self::ALL.into_iter().chain(trainers.filter(|trainer| !Self::ALL.contains(trainer)))
+    }
+
+    /// The trainer whose data path it is.
+    pub fn trainer(self) -> Option<Trainer> {
+        match self {
+            Self::Trainer(trainer) => Some(trainer),
+            _ => None,
         }
     }
 
     /// False for strategies that bring their own template.
     pub fn needs_template(self) -> bool {
-        !matches!(
-            self,
-            Self::LlamaFactory
-                | Self::Torchtune
-                | Self::LlavaNextQwen
-                | Self::LlavaNextLlama3
-                | Self::LlavaNextGemma
-        )
+        match self {
+            Self::LlamaFactory | Self::LlavaNextQwen | Self::LlavaNextLlama3 | Self::LlavaNextGemma => false,
+            Self::Trainer(trainer) => trainer.needs_template(),
+            _ => true,
+        }
     }
 
     /// True for strategies that search in the ids of a text, however it came about.
@@ -212,7 +206,7 @@ impl Strategy {
         )
     }
 
-    /// True for strategies that learn the last answer only, by design.
+    /// True for strategies that supervise the last answer only, by design.
     pub fn last_only(self) -> bool {
         matches!(self, Self::OiPrefixLast | Self::OiMaskOutPrompt | Self::TrlCollatorResp | Self::UnslothLast)
     }
@@ -237,7 +231,9 @@ impl Strategy {
         };
         match self {
             // SentencePiece marks where words begin.
-            Self::Torchtune if encoder.token_to_id("\u{2581}the").is_none() => missing(llama3),
+            Self::Trainer(Trainer::Torchtune) if encoder.token_to_id("\u{2581}the").is_none() => {
+                missing(llama3)
+            }
             Self::LlavaNextQwen => missing(&["<|im_start|>", "<|im_end|>"]),
             Self::LlavaNextLlama3 => missing(llama3),
             Self::LlavaNextGemma => missing(&["<start_of_turn>", "<end_of_turn>"]),
@@ -268,16 +264,7 @@ impl Strategy {
             Self::AxolotlLast => contents(given, sample, EndTokens::Last),
             Self::AxolotlAll => contents(given, sample, EndTokens::All),
             Self::LlamaFactory => turn_pairs(given, messages),
-            Self::Torchtune => {
-                let options = torchtune::Options {
-                    train_on_input: settings.train_on_inputs,
-                    max_seq_len: settings.max_length,
-                };
-                match encoder.token_to_id("<|start_header_id|>") {
-                    Some(_) => torchtune::llama3(encoder, messages, &options),
-                    None => torchtune::sentencepiece(encoder, messages, &options),
-                }
-            }
+            Self::Trainer(trainer) => trainer_path::label(trainer, given, &trainer_path::row_of(sample)),
             Self::LlavaNextQwen => llava_next::qwen(encoder, messages),
             Self::LlavaNextLlama3 => llava_next::llama3(encoder, messages),
             Self::LlavaNextGemma => {
@@ -403,7 +390,7 @@ mod tests {
 
     #[test]
     fn names_are_unique_and_found() {
-        for strategy in Strategy::ALL {
+        for strategy in Strategy::named_ones() {
             assert_eq!(Strategy::named(strategy.name()), Some(strategy));
         }
         assert_eq!(Strategy::named("axolotl"), Some(Strategy::AxolotlTurn));

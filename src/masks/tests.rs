@@ -1,10 +1,11 @@
 //! Every strategy on a vocabulary of characters: one id a character, one for each special token, so that what
 //! is supervised can be read as text. Exactness against the trainers is the conformance tests' matter.
 
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 
 use super::encoder::{Encoded, Encoder};
 use super::prefix::Turns;
+use super::trainers::{Resources, Trainer};
 use super::*;
 use crate::chat::jinja::Clock;
 
@@ -64,6 +65,10 @@ impl Encoder for Characters {
         Ok(encoded)
     }
 
+    fn ordinary_ids(&self, text: &str) -> crate::Result<Vec<TokenId>> {
+        Ok(text.chars().map(|c| 1000 + c as TokenId).collect())
+    }
+
     fn decode(&self, ids: &[TokenId]) -> crate::Result<String> {
         Ok(ids.iter().map(|id| self.id_to_token(*id).unwrap()).collect())
     }
@@ -106,7 +111,7 @@ fn two_rounds() -> Conversation {
 
 /// Runs `label` with the template and the character vocabulary.
 fn with_chat(template: &str, label: impl FnOnce(&Chat) -> Result<Masked, MaskError>) -> Masked {
-    let template = ChatTemplate::new("t", template, Clock::fixed_date(2026, 11, 23)).unwrap();
+    let template = ChatTemplate::new("t", template, Clock::parse("2026-11-23").unwrap()).unwrap();
     let tokens = Map::from_iter([("eos_token".to_string(), json!("<|im_end|>"))]);
     label(&Chat { template: &template, encoder: &PLAIN, special_tokens: &tokens }).unwrap()
 }
@@ -284,22 +289,44 @@ fn llava_next_gemma_counts_rounds() {
     assert!(masked.notes[0].text.contains("tokenization mismatch"));
 }
 
+/// Labels of `sample` by a trainer without a chat template.
+fn by_trainer(trainer: Trainer, encoder: &Characters, options: Value) -> Result<Masked, MaskError> {
+    let tokens = Map::from_iter([("eos_token".to_string(), json!(encoder.eos))]);
+    let resources = Resources {
+        encoder,
+        special_tokens: &tokens,
+        template: None,
+        clock: Clock::parse("2026-11-23").expect("a date"),
+    };
+    let row = json!({"messages": two_rounds().messages});
+    let row = row.as_object().unwrap();
+    let prepared = trainer.construct(resources, options.as_object().unwrap(), row)?.prepare(row)?;
+    let sequence = prepared.sequences.into_iter().next().unwrap();
+    let mut masked = Masked::ignored(sequence.input_ids.clone());
+    sequence.spans().into_iter().for_each(|span| masked.supervise(span));
+    Ok(masked)
+}
+
 #[test]
 fn torchtune_trains_whole_messages() {
     let llama = Characters { bos: Some("<|begin_of_text|>"), eos: "<|end_of_text|>", pad: None };
-    let masked = torchtune::llama3(&llama, &two_rounds().messages, &torchtune::Options::default()).unwrap();
+    let run = |options| by_trainer(Trainer::Torchtune, &llama, options).unwrap();
     let header = "<|start_header_id|>assistant<|end_header_id|>\n\n";
+    let masked = run(json!({}));
     assert_eq!(llama.supervised(&masked), format!("{header}one<|eot_id|>·{header}two<|eot_id|>"));
-    let cut = torchtune::Options { max_seq_len: Some(10), ..torchtune::Options::default() };
-    assert_eq!(torchtune::llama3(&llama, &two_rounds().messages, &cut).unwrap().input_ids.len(), 10);
-    let plain =
-        torchtune::sentencepiece(&llama, &two_rounds().messages, &torchtune::Options::default()).unwrap();
+    assert_eq!(run(json!({"max_seq_len": 10})).input_ids.len(), 10);
+    let plain = run(json!({"template": "mistral_plain"}));
     assert_eq!(llama.supervised(&plain), "one<|end_of_text|>·two<|end_of_text|>");
-    let flagged = json!([{"role": "user", "content": "q", "weight": 1}, {"role": "assistant", "content": "a", "weight": 0}]);
-    let masked =
-        torchtune::sentencepiece(&llama, flagged.as_array().unwrap(), &torchtune::Options::default())
-            .unwrap();
-    assert_eq!(llama.supervised(&masked), "<|begin_of_text|>q");
+}
+
+#[test]
+fn swift_supervises_answers_and_the_end_of_their_turns() {
+    let run = |options| by_trainer(Trainer::Swift, &PLAIN, options);
+    let masked = run(json!({"template": "qwen"})).unwrap();
+    assert_eq!(PLAIN.supervised(&masked), "one<|im_end|>\n·two<|im_end|>\n");
+    let last = run(json!({"template": "qwen", "loss_scale": "last_round"})).unwrap();
+    assert_eq!(PLAIN.supervised(&last), "two<|im_end|>\n");
+    assert!(run(json!({"template": "nothing"})).is_err() && run(json!({"template": 3})).is_err());
 }
 
 #[test]
@@ -315,4 +342,44 @@ fn images_are_counted_with_a_ledger() {
     assert!(qwen.count(size(usize::MAX, 5)).is_err());
     let pixtral = Processor::Pixtral { longest_edge: 1024, patch_size: 16, merge_size: 1 };
     assert_eq!(pixtral.count(size(1024, 512)).unwrap().grid, Some((64, 32)));
+}
+
+/// `whole|content` of every turn that the layout of a sample's text has.
+fn turns(template: &str, sample: &Conversation) -> Vec<String> {
+    let template = ChatTemplate::new("t", template, Clock::System).unwrap();
+    let chat = Chat { template: &template, encoder: &PLAIN, special_tokens: &Map::new() };
+    let (_, source) = chat.encoded(Call::whole(sample)).unwrap();
+    let layout = layout::of_template(Some(chat), sample, &source);
+    let slice = |range: &std::ops::Range<usize>| source.text[range.clone()].to_string();
+    let pieces = |turn: &crate::chat::TurnLayout| {
+        assert_eq!((turn.header.end, turn.separator.start), (turn.content.start, turn.content.end));
+        format!("{}|{}", slice(&turn.whole), slice(&turn.content))
+    };
+    layout.turns.iter().map(pieces).collect()
+}
+
+#[test]
+fn turns_are_where_the_template_wrote_them() {
+    let sample = two_rounds();
+    let first = "<|im_start|>system\nS<|im_end|>\n|S";
+    let last = "<|im_start|>assistant\ntwo<|im_end|>\n|two";
+    let found = turns(CHATML, &sample);
+    assert_eq!((found.len(), found[0].as_str(), found[4].as_str()), (5, first, last));
+    // No prefix can be rendered, so that positions cannot come from there.
+    let whole_only =
+        format!("{{% if messages | length < 5 %}}{{{{ raise_exception('5') }}}}{{% endif %}}{CHATML}");
+    assert_eq!(turns(&whole_only, &sample), found);
+    // A loop inside of a set block shows nothing: prefixes do.
+    let collected = format!("{{% set all %}}{CHATML}{{% endset %}}{{{{ all }}}}");
+    assert_eq!(turns(&collected, &sample), found);
+    // A message in front of a loop over the others.
+    let front = "<|im_start|>system\n{{ messages[0].content }}<|im_end|>\n".to_string();
+    let behind = CHATML.replace("in messages", "in messages[1:]");
+    assert_eq!(turns(&(front + &behind), &sample), found);
+}
+
+#[test]
+fn messages_that_are_merged_have_one_turn() {
+    let merged = "{% for m in messages[1:] %}<{{ messages[0].content ~ ':' if loop.first }}{{ m.content }}>{% endfor %}";
+    assert_eq!(turns(merged, &two_rounds()), ["<S:q>|q", "<one>|one", "<r>|r", "<two>|two"]);
 }

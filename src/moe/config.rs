@@ -31,7 +31,7 @@ impl Config {
         Self::parse(path, &text)
     }
 
-    /// Parses the text of a config; `path` stands in errors.
+    /// Parses the text of a config; `path` is what errors name.
     ///
     /// Where a multimodal config nests the language model in `text_config`, those keys win.
     pub fn parse(path: impl Into<PathBuf>, text: &str) -> MoeResult<Self> {

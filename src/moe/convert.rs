@@ -15,6 +15,7 @@ use super::checkpoint::{Checkpoint, TensorSource, write_watched};
 use super::config::Config;
 use super::error::{MoeError, MoeResult};
 use super::seed::Rng;
+use crate::atomic_write;
 
 /// Bytes of one weight file at most, unless a single tensor is larger; transformers' own default is 5 GB.
 const SHARD_BYTES: usize = 5_000_000_000;
@@ -44,7 +45,7 @@ pub type ConvertWatch<'a> = &'a mut dyn FnMut(usize, usize) -> bool;
 /// (tokenizer, generation config) are copied, scripts and other weights are not. Tensors are copied piece by piece.
 ///
 /// # Errors
-/// `out` exists, the model is a mixture already, missing tensors, [`MoeError::Cancelled`], and what the file system
+/// `out` exists, the model is an MoE model already, missing tensors, [`MoeError::Cancelled`], and what the file system
 /// refuses.
 pub fn convert(
     dir: &Path,
@@ -56,12 +57,12 @@ pub fn convert(
     let checkpoint = Checkpoint::open(dir)?;
     let upcycling = upcycling(&config)?;
     if config.has("moe") {
-        return Err(MoeError::Request(format!("{} is a mixture already (config.moe)", dir.display())));
+        return Err(MoeError::Request(format!("{} is an MoE model already (config.moe)", dir.display())));
     }
     if out.exists() {
         return Err(MoeError::Request(format!("{} exists; name a folder that does not", out.display())));
     }
-    let entries = Plan { config: &config, checkpoint: &checkpoint, conversion, upcycling }.entries()?;
+    let entries = TensorPlan { config: &config, checkpoint: &checkpoint, conversion, upcycling }.entries()?;
     let leftovers = leftovers(out)?;
     let temporary = temporary(out)?;
     std::fs::create_dir_all(&temporary).map_err(|e| MoeError::io(&temporary, e))?;
@@ -69,7 +70,7 @@ pub fn convert(
         copy_side_files(dir, &temporary)?;
         let config = converted_config(&config, conversion, upcycling);
         write_json(&temporary.join("config.json"), &config)?;
-        std::fs::rename(&temporary, out).map_err(|e| MoeError::io(out, e))?;
+        atomic_write::rename(&temporary, out).map_err(|e| MoeError::io(out, e))?;
         Ok(files)
     });
     match written {
@@ -207,14 +208,14 @@ fn copy_side_files(from: &Path, to: &Path) -> MoeResult<()> {
 }
 
 /// Which tensors the converted checkpoint has.
-struct Plan<'a> {
+struct TensorPlan<'a> {
     config: &'a Config,
     checkpoint: &'a Checkpoint,
     conversion: &'a Conversion,
     upcycling: Upcycling,
 }
 
-impl<'a> Plan<'a> {
+impl<'a> TensorPlan<'a> {
     fn entries(&self) -> MoeResult<Vec<Entry<'a>>> {
         let moe = &self.conversion.moe;
         // Prefix of every converted MLP, with its layer.

@@ -1,16 +1,16 @@
-//! Mixtures of experts: which experts the tokens of a conversation go to, and how a dense model becomes a
+//! MoE (mixture of experts): which experts the tokens of a conversation go to, and how a dense model becomes a
 //! mixture the way MoE-LLaVA does it.
 //!
 //! ```text
-//! config.json ── config ─┬─ moe_llava (layers, experts, gate)        image (−200 → rows)
+//! config.json ── config ─┬─ moe_llava (layers, experts, gate)        image (positions it takes)
 //!                        └─ rope                                          │
-//! *.safetensors ─ checkpoint ──► backbone (candle) ◄── InputRow ──────────┘
+//! *.safetensors ─ checkpoint ──► backbone (candle) ◄── InputRow ──── positions
 //!                                  │ logits [T, E] on the host
 //!                                  ▼
 //!                    gating (DeepSpeed) · router (transformers)   pure f32, no tensors
 //!                                  │ Decision: idx, weights, slots, capacity, exp_counts, l_aux
 //!                                  ▼
-//!                    route (JSON rows, dump) · sample (byte model) · convert (a folder on disk)
+//!                    route (calls, JSON rows) · dump · token_route · statistics · convert (a folder on disk)
 //! ```
 //!
 //! How to use it:
@@ -21,9 +21,9 @@
 //!   [`backbone::LoadOptions`]; a MoE-LLaVA checkpoint and a MoE model of transformers need none.
 //!   `--moe-weights` is [`backbone::Conversion::with_weights`], `--router-init default` is
 //!   [`backbone::Conversion::seeded`], `--router-init kmeans` fills its `gates` from
-//!   [`kmeans::kmeans_gates`]. `--dump` is [`route::Dump::write`].
-//! - **Images**: [`image::expand`] on ids with −200, then [`image::Expanded::input_rows`].
-//! - **No model at hand**: [`sample::load`] and [`sample::route_prompt`], or [`seeded::seeded`] for any backbone.
+//!   [`kmeans::kmeans_gates`]. `--dump` is `dump::Dump::write`.
+//! - **Inputs**: [`positions::Positions`] of ids (with −200 for an image) or of bytes, then its `input_rows`.
+//! - **No model at hand**: [`sample::load`], which reads bytes, or [`seeded::seeded`] for any backbone.
 //! - **Convert**: [`convert::convert`].
 //! - **Only the numbers**: [`gating::gate`], [`router::Router::route`], [`router::load_balancing_loss`].
 //!
@@ -35,11 +35,13 @@ pub mod backbone;
 pub mod checkpoint;
 pub mod config;
 pub mod convert;
+pub mod dump;
 pub mod error;
 pub mod gating;
 pub mod image;
 pub mod kmeans;
 pub mod moe_llava;
+pub mod positions;
 pub mod rope;
 pub mod route;
 pub mod router;
@@ -47,6 +49,7 @@ pub mod sample;
 pub mod seed;
 pub mod seeded;
 pub mod statistics;
+pub mod token_route;
 
 pub use error::{MoeError, MoeResult};
 

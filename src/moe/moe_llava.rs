@@ -1,4 +1,4 @@
-//! MoE-LLaVA's `config.moe`: which layers of a dense model become mixtures, and how their gates work.
+//! MoE-LLaVA's `config.moe`: which layers of a dense model become MoE layers, and how their gates work.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::config::Config;
 use super::error::{MoeError, MoeResult};
 use super::gating::GateConfig;
 
-/// `moe_mode`: the layers that become mixtures (0-based, n layers in all).
+/// `moe_mode`: the layers that become MoE layers (0-based, n layers in all).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MoeMode {
     /// 0..n/2-1.
@@ -84,11 +84,11 @@ impl MoeMode {
     }
 }
 
-/// The mixture part of a MoE-LLaVA config.
+/// The MoE part of a MoE-LLaVA config.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MoeConfig {
     pub moe_mode: String,
-    /// Layers with a mixture, in the order of `num_experts`.
+    /// MoE layers, in the order of `num_experts`.
     pub moe_layers_idx: Vec<usize>,
     /// Experts of each of those layers.
     pub num_experts: Vec<usize>,

@@ -1,4 +1,5 @@
-//! Rotary position embeddings: angles from a config in v4 or v5 notation. Numbers only, no tensors.
+//! Rotary position embeddings: angles from a config in v4 or v5 notation. Numbers only, no tensors. By hand, because
+//! candle-nn rotates by given angles and makes none.
 //!
 //! v4 keeps `rope_theta`, `rope_scaling` and `partial_rotary_factor` at the top level, v5 gathers them in
 //! `rope_parameters`. Scaling formulas: transformers `modeling_rope_utils` (linear, dynamic, llama3, yarn,

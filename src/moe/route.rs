@@ -1,44 +1,50 @@
-//! The engine of `moe route`: samples in, one JSON row a sample and a dump of all arrays out.
+//! Routing of samples: what both `moe route` and screen Experts run.
 //!
-//! The dump holds every row of every call, padding included; the JSON rows hold real rows only. Capacity,
-//! exp_counts and l_aux belong to a call, so samples of one padded batch share them.
-
-use std::path::Path;
+//! [`route_call`] is one forward call with the loss pooled over its layers; [`route`] makes calls of samples and writes
+//! one JSON row a sample. The rows hold real positions only, a [`Dump`] holds padding too. Capacity, exp_counts and
+//! l_aux belong to a call, so samples of one padded batch share them.
 
 use serde::Serialize;
 use serde_json::Value;
 
 use super::backbone::{Forward, ForwardOptions, InputRow, LayerRouting, Model, NoiseSource, WantedLogits};
-use super::checkpoint::{TensorSource, write_safetensors};
+use super::dump::Dump;
 use super::error::{MoeError, MoeResult};
 use super::gating::Logits;
+use super::positions::{Content, Positions};
 use super::router::load_balancing_loss;
 use crate::tokenizer::TokenId;
 
-/// One sample to route: a row an input position.
-#[derive(Debug, Clone, Default)]
+/// One sample to route. All lists have one entry a position.
+#[derive(Debug, Clone)]
 pub struct RouteSample {
-    /// Copied to the JSON.
-    pub id: Value,
-    pub rows: Vec<InputRow>,
-    /// Text of each row, as the caller wants it shown.
-    pub tokens: Vec<String>,
-    /// `text` or `image` for each row; see [`crate::moe::image::Origin::modality`].
-    pub modality: Vec<&'static str>,
-    /// Whether the row is learned from.
-    pub supervised: Vec<bool>,
+    id: Value,
+    inputs: Vec<InputRow>,
+    tokens: Vec<String>,
+    modality: Vec<&'static str>,
+    supervised: Vec<bool>,
 }
 
 impl RouteSample {
-    /// A sample of bare token ids, as `--ids` gives them.
-    pub fn of_ids(id: Value, ids: &[TokenId]) -> Self {
-        Self {
+    /// The positions of a sample as inputs of `model`; `id` is copied to the JSON, `name` writes a position as the
+    /// JSON shows it, `seed` makes the features of images.
+    ///
+    /// # Errors
+    /// As [`Positions::input_rows`].
+    pub fn new(
+        id: Value,
+        positions: &Positions,
+        name: &dyn Fn(&Content) -> String,
+        model: &Model,
+        seed: u64,
+    ) -> MoeResult<Self> {
+        Ok(Self {
             id,
-            rows: ids.iter().map(|&id| InputRow::Token(id)).collect(),
-            tokens: ids.iter().map(ToString::to_string).collect(),
-            modality: vec!["text"; ids.len()],
-            supervised: vec![false; ids.len()],
-        }
+            inputs: positions.input_rows(model, seed)?,
+            tokens: positions.all.iter().map(|p| name(&p.content)).collect(),
+            modality: positions.all.iter().map(|p| p.content.modality()).collect(),
+            supervised: positions.all.iter().map(|p| p.supervised).collect(),
+        })
     }
 }
 
@@ -74,12 +80,12 @@ pub struct RouteRow {
     pub tokens: Vec<String>,
     pub modality: Vec<&'static str>,
     pub supervised: Vec<bool>,
-    /// The pooled load-balancing loss of transformers, for its routers; balance is top_k.
+    /// See [`RoutedCall::pooled_loss`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub aux_loss: Option<f32>,
 }
 
-/// One MoE layer of a [`RouteRow`]; arrays have one entry a real row of the sample.
+/// One MoE layer of a [`RouteRow`]; arrays have one entry a real position of the sample.
 #[derive(Debug, Clone, Serialize)]
 pub struct RouteLayer {
     pub layer: usize,
@@ -95,37 +101,56 @@ pub struct RouteLayer {
     pub weights: Option<Vec<Vec<f32>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dropped: Option<Vec<Vec<bool>>>,
-    /// Choices an expert before dropping. DeepSpeed gates count as 0.9.5 does (first choices for k ≤ 2),
+    /// Assignments an expert before dropping. DeepSpeed gates count as 0.9.5 does (first choices for k ≤ 2),
     /// the routers of transformers count all choices.
     pub exp_counts: Vec<usize>,
-    /// DeepSpeed's balance loss, 1 at balance; `null` for the routers of transformers.
+    /// DeepSpeed's load-balancing loss (1 = uniform); `null` for the routers of transformers.
     pub l_aux: Option<f32>,
 }
 
-/// Routes samples and hands out one row each, in order.
-///
-/// `progress` is called with (done, total) samples before each call; returning `false` stops the run.
+/// What one call gives.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RoutedCall {
+    pub forward: Forward,
+    /// The load-balancing loss of transformers, pooled over all layers and real positions (k = uniform); `None` for
+    /// DeepSpeed's gates, which have a loss a layer.
+    pub pooled_loss: Option<f32>,
+}
+
+/// Runs one call; `watch` as in [`Model::forward_watched`].
 ///
 /// # Errors
-/// Samples whose lists differ in length, and what [`Model::forward`] refuses (the error names the sample).
+/// As [`Model::forward_watched`].
+pub fn route_call(
+    model: &Model,
+    sequences: &[Vec<InputRow>],
+    options: &ForwardOptions,
+    watch: &mut dyn FnMut(usize, usize) -> bool,
+) -> MoeResult<RoutedCall> {
+    let forward = model.forward_watched(sequences, options, watch)?;
+    Ok(RoutedCall { pooled_loss: pooled_loss(&forward), forward })
+}
+
+fn pooled_loss(run: &Forward) -> Option<f32> {
+    let first = run.routings.first().filter(|r| r.decision.capacity.is_none())?;
+    let layers: Vec<Logits<'_>> = run
+        .routings
+        .iter()
+        .map(|r| Logits::new(&r.logits, r.decision.num_experts).ok())
+        .collect::<Option<_>>()?;
+    let mask: Vec<bool> = run.lens.iter().flat_map(|&len| (0..run.seq).map(move |i| i < len)).collect();
+    load_balancing_loss(&layers, first.decision.top_k, Some(&mask))
+}
+
+/// Routes samples: one row each, in order, and the arrays of all calls where [`RouteOptions::dump`] asks for them.
+///
+/// # Errors
+/// What [`Model::forward`] refuses (the error names the sample).
 pub fn route(
     model: &Model,
     samples: &[RouteSample],
     options: &RouteOptions,
-    mut progress: impl FnMut(usize, usize) -> bool,
 ) -> MoeResult<(Vec<RouteRow>, Option<Dump>)> {
-    for (n, sample) in samples.iter().enumerate() {
-        let rows = sample.rows.len();
-        for (what, len) in [
-            ("tokens", sample.tokens.len()),
-            ("modality", sample.modality.len()),
-            ("supervised", sample.supervised.len()),
-        ] {
-            if len != rows {
-                return Err(MoeError::Request(format!("sample {n}: {len} {what} for {rows} rows")));
-            }
-        }
-    }
     let per_call = match options.batch {
         BatchMode::Single => 1,
         BatchMode::Padded => samples.len().max(1),
@@ -140,21 +165,17 @@ pub fn route(
     let mut rows = Vec::with_capacity(samples.len());
     let mut dump = options.dump.then(Dump::default);
     for (call, group) in samples.chunks(per_call).enumerate() {
-        if !progress(rows.len(), samples.len()) {
-            break;
-        }
         forward_options.noise = match &options.noise {
             // Every call draws its own numbers.
             NoiseSource::Sampled { seed } => NoiseSource::Sampled { seed: seed.wrapping_add(call as u64) },
             other => other.clone(),
         };
-        let sequences: Vec<Vec<InputRow>> = group.iter().map(|s| s.rows.clone()).collect();
-        let run = model
-            .forward(&sequences, &forward_options)
+        let sequences: Vec<Vec<InputRow>> = group.iter().map(|s| s.inputs.clone()).collect();
+        let routed = route_call(model, &sequences, &forward_options, &mut |_, _| true)
             .map_err(|e| in_sample(e, call * per_call, per_call))?;
-        rows.extend(group.iter().enumerate().map(|(b, sample)| row(model, sample, &run, b, options)));
+        rows.extend(group.iter().enumerate().map(|(b, sample)| row(model, sample, &routed, b, options)));
         if let Some(dump) = &mut dump {
-            dump.add(run);
+            dump.add(routed.forward);
         }
     }
     Ok((rows, dump))
@@ -170,7 +191,14 @@ fn in_sample(error: MoeError, sample: usize, per_call: usize) -> MoeError {
     }
 }
 
-fn row(model: &Model, sample: &RouteSample, run: &Forward, b: usize, options: &RouteOptions) -> RouteRow {
+fn row(
+    model: &Model,
+    sample: &RouteSample,
+    routed: &RoutedCall,
+    b: usize,
+    options: &RouteOptions,
+) -> RouteRow {
+    let run = &routed.forward;
     let len = run.lens.get(b).copied().unwrap_or(0);
     let real = b * run.seq..b * run.seq + len;
     RouteRow {
@@ -181,7 +209,7 @@ fn row(model: &Model, sample: &RouteSample, run: &Forward, b: usize, options: &R
         tokens: sample.tokens.clone(),
         modality: sample.modality.clone(),
         supervised: sample.supervised.clone(),
-        aux_loss: aux_loss(run),
+        aux_loss: routed.pooled_loss,
     }
 }
 
@@ -209,93 +237,6 @@ fn part<T: Clone>(values: &[T], width: usize, real: &std::ops::Range<usize>) -> 
     values.chunks(width.max(1)).skip(real.start).take(real.len()).map(<[T]>::to_vec).collect()
 }
 
-/// The loss of transformers over the real rows of a call; `None` for DeepSpeed's gates.
-fn aux_loss(run: &Forward) -> Option<f32> {
-    let first = run.routings.first().filter(|r| r.decision.capacity.is_none())?;
-    let layers: Vec<Logits<'_>> = run
-        .routings
-        .iter()
-        .map(|r| Logits::new(&r.logits, r.decision.num_experts).ok())
-        .collect::<Option<_>>()?;
-    let mask: Vec<bool> = run.lens.iter().flat_map(|&len| (0..run.seq).map(move |i| i < len)).collect();
-    load_balancing_loss(&layers, first.decision.top_k, Some(&mask))
-}
-
-/// The arrays of `--dump`: rows of all calls one after another.
-#[derive(Debug, Clone, Default)]
-pub struct Dump {
-    hidden_size: usize,
-    hidden: Vec<f32>,
-    sequences: usize,
-    last_logits: Vec<f32>,
-    layers: Vec<DumpLayer>,
-}
-
-#[derive(Debug, Clone, Default)]
-struct DumpLayer {
-    layer: usize,
-    num_experts: usize,
-    top_k: usize,
-    logits: Vec<f32>,
-    idx: Vec<i64>,
-    w: Vec<f32>,
-    slot: Option<Vec<i64>>,
-}
-
-impl Dump {
-    fn add(&mut self, run: Forward) {
-        self.hidden_size = run.hidden_size;
-        self.hidden.extend(run.hidden);
-        self.sequences += run.batch;
-        self.last_logits.extend(run.logits.unwrap_or_default());
-        for (at, routing) in run.routings.into_iter().enumerate() {
-            let d = routing.decision;
-            if self.layers.len() <= at {
-                self.layers.push(DumpLayer {
-                    layer: routing.layer,
-                    num_experts: d.num_experts,
-                    top_k: d.top_k,
-                    slot: d.slots.as_ref().map(|_| Vec::new()),
-                    ..DumpLayer::default()
-                });
-            }
-            let Some(layer) = self.layers.get_mut(at) else { continue };
-            layer.logits.extend(routing.logits);
-            layer.idx.extend(d.idx.iter().map(|&e| e as i64));
-            layer.w.extend(d.weights);
-            if let (Some(all), Some(slots)) = (&mut layer.slot, d.slots) {
-                all.extend(slots.into_iter().map(|s| s.map_or(-1, |s| s as i64)));
-            }
-        }
-    }
-
-    /// Writes the arrays of spec cli.md: `hidden`, `last_logits` (absent where only some layers were
-    /// loaded), and `L<l>/{logits,idx,w,slot}` (`slot` only where the router has a capacity).
-    pub fn write(self, path: &Path) -> MoeResult<()> {
-        let rows = self.hidden.len() / self.hidden_size.max(1);
-        let mut tensors = vec![(
-            "hidden".to_owned(),
-            TensorSource::F32 { shape: vec![rows, self.hidden_size], values: self.hidden },
-        )];
-        if !self.last_logits.is_empty() {
-            let shape = vec![self.sequences, self.last_logits.len() / self.sequences.max(1)];
-            tensors.push(("last_logits".into(), TensorSource::F32 { shape, values: self.last_logits }));
-        }
-        for layer in self.layers {
-            let name = |part: &str| format!("L{}/{part}", layer.layer);
-            let choices = vec![rows, layer.top_k];
-            let logits = TensorSource::F32 { shape: vec![rows, layer.num_experts], values: layer.logits };
-            tensors.push((name("logits"), logits));
-            tensors.push((name("idx"), TensorSource::I64 { shape: choices.clone(), values: layer.idx }));
-            tensors.push((name("w"), TensorSource::F32 { shape: choices.clone(), values: layer.w }));
-            if let Some(values) = layer.slot {
-                tensors.push((name("slot"), TensorSource::I64 { shape: choices, values }));
-            }
-        }
-        write_safetensors(path, &tensors)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::backbone::LoadOptions;
@@ -303,18 +244,20 @@ mod tests {
     use super::super::sample;
     use super::*;
 
-    fn samples() -> Vec<RouteSample> {
-        let ids = |text: &str| text.bytes().map(TokenId::from).collect::<Vec<_>>();
-        vec![
-            RouteSample::of_ids("a".into(), &ids("some text")),
-            RouteSample::of_ids("b".into(), &ids("more")),
-        ]
+    fn sample_of(id: &str, ids: &[i64], model: &Model) -> RouteSample {
+        let positions = Positions::of_tokens(ids, &[], 1, None).unwrap();
+        RouteSample::new(id.into(), &positions, &|content| format!("{content:?}"), model, 0).unwrap()
+    }
+
+    fn samples(model: &Model) -> Vec<RouteSample> {
+        let ids = |text: &str| text.bytes().map(i64::from).collect::<Vec<_>>();
+        vec![sample_of("a", &ids("some text"), model), sample_of("b", &ids("more"), model)]
     }
 
     #[test]
     fn rows_have_the_keys_of_the_contract() {
         let model = sample::load("byte-moe", &LoadOptions::default()).unwrap();
-        let (rows, dump) = route(&model, &samples(), &RouteOptions::default(), |_, _| true).unwrap();
+        let (rows, dump) = route(&model, &samples(&model), &RouteOptions::default()).unwrap();
         assert!(dump.is_none());
         let json = serde_json::to_value(&rows[1]).unwrap();
         assert_eq!(
@@ -337,7 +280,7 @@ mod tests {
             8
         );
         let options = RouteOptions { without_arrays: true, ..RouteOptions::default() };
-        let (rows, _) = route(&model, &samples(), &options, |_, _| true).unwrap();
+        let (rows, _) = route(&model, &samples(&model), &options).unwrap();
         assert!(serde_json::to_value(&rows[0]).unwrap()["layers"][0].get("gate_logits").is_none());
     }
 
@@ -345,8 +288,8 @@ mod tests {
     fn a_padded_batch_gives_the_same_real_rows() {
         let model = sample::load("byte-moe", &LoadOptions::default()).unwrap();
         let padded = RouteOptions { batch: BatchMode::Padded, dump: true, ..RouteOptions::default() };
-        let (rows, dump) = route(&model, &samples(), &padded, |_, _| true).unwrap();
-        let (single, _) = route(&model, &samples(), &RouteOptions::default(), |_, _| true).unwrap();
+        let (rows, dump) = route(&model, &samples(&model), &padded).unwrap();
+        let (single, _) = route(&model, &samples(&model), &RouteOptions::default()).unwrap();
         assert_eq!(rows[1].layers[0].experts, single[1].layers[0].experts);
         assert_eq!(rows[1].tokens.len(), 4);
 
@@ -361,15 +304,10 @@ mod tests {
     }
 
     #[test]
-    fn a_run_can_be_stopped_and_bad_samples_are_named() {
+    fn bad_samples_are_named() {
         let model = sample::load("byte-moe", &LoadOptions::default()).unwrap();
-        let (rows, _) = route(&model, &samples(), &RouteOptions::default(), |done, _| done < 1).unwrap();
-        assert_eq!(rows.len(), 1);
-        let bad = [RouteSample::of_ids("x".into(), &[65]), RouteSample::of_ids("y".into(), &[999])];
-        let error = route(&model, &bad, &RouteOptions::default(), |_, _| true).unwrap_err().to_string();
+        let bad = [sample_of("x", &[65], &model), sample_of("y", &[999], &model)];
+        let error = route(&model, &bad, &RouteOptions::default()).unwrap_err().to_string();
         assert!(error.contains("sample 1") && error.contains("999"), "{error}");
-        let mut uneven = samples();
-        uneven[0].tokens.pop();
-        assert!(route(&model, &uneven, &RouteOptions::default(), |_, _| true).is_err());
     }
 }

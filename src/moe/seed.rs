@@ -1,4 +1,5 @@
-//! Random numbers from a seed: the same on every machine, for gates, noise and stand-in features.
+//! Random numbers from a seed, for gates, noise and stand-in features. By hand, because a seed must give the same
+//! checkpoint in every release: `rand` keeps no such promise for its distributions.
 
 /// SplitMix64 (Steele, Lea and Flood 2014): 64 bits of state, passes BigCrush, needs no warm-up.
 #[derive(Debug, Clone)]

@@ -1,8 +1,8 @@
-//! How evenly a layer's tokens spread over its experts, for all rows or a subset of them.
+//! How evenly a layer's positions spread over its experts, for all positions or a subset of them.
 //!
-//! Definitions: *load* of an expert = its kept choices · E / all kept choices (1 is fair, 0 is dead), over all
-//! k choices of a row, each counted once whatever its weight; *entropy* = −Σ p ln p / ln E of those shares
-//! (1 is even); *dropped* = choices that found their expert full, of all choices.
+//! Definitions: an *assignment* is one of the k choices of a position, counted once whatever its weight; *load* of an
+//! expert = its kept assignments · E / all kept assignments (1 = uniform, 0 = dead); *entropy* = −Σ p ln p / ln E of
+//! those shares (1 = uniform); *dropped* = assignments that found their expert full, of all assignments.
 
 use std::collections::BTreeMap;
 
@@ -10,64 +10,68 @@ use super::backbone::LayerRouting;
 use super::gating::{Decision, Logits, balance_loss, softmax_rows};
 use super::route::RouteLayer;
 
-/// The spread of one layer over a subset of rows.
+/// The spread of one layer over a subset of positions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LayerStatistics {
     pub layer: usize,
     pub top_k: usize,
-    /// Rows in the subset.
-    pub rows: usize,
-    /// Kept choices an expert.
+    /// Positions in the subset.
+    pub positions: usize,
+    /// Kept assignments an expert.
     pub counts: Vec<usize>,
-    /// Choices of the subset that were dropped.
+    /// Assignments of the subset that were dropped.
     pub dropped: usize,
 }
 
 impl LayerStatistics {
-    /// Counts the rows for which `keep` holds. Layers without arrays (`--logits false`) count nothing.
+    /// Counts the positions of a JSON row for which `keep` holds. Layers without arrays (`--logits false`) count
+    /// nothing.
     pub fn of(layer: &RouteLayer, keep: impl Fn(usize) -> bool) -> Self {
-        let mut counts = vec![0; layer.num_experts];
-        let (mut rows, mut dropped) = (0, 0);
-        let experts = layer.experts.as_deref().unwrap_or_default();
+        let experts = layer.experts.iter().flatten().map(Vec::as_slice);
         let drops = layer.dropped.as_deref().unwrap_or_default();
-        for (row, choices) in experts.iter().enumerate().filter(|(row, _)| keep(*row)) {
-            rows += 1;
-            for (rank, expert) in choices.iter().enumerate() {
-                let is_dropped = drops.get(row).and_then(|d| d.get(rank)).copied().unwrap_or(false);
-                match counts.get_mut(*expert) {
-                    _ if is_dropped => dropped += 1,
-                    Some(count) => *count += 1,
-                    None => {}
-                }
-            }
-        }
-        Self { layer: layer.layer, top_k: layer.top_k, rows, counts, dropped }
+        let is_dropped =
+            |position: usize, rank: usize| drops.get(position).and_then(|d| d.get(rank)) == Some(&true);
+        let empty = Self::empty(layer.layer, layer.num_experts, layer.top_k);
+        empty.counted(experts.enumerate().filter(|(position, _)| keep(*position)), is_dropped)
     }
 
     /// The same from a decision.
     pub fn of_decision(layer: usize, decision: &Decision, keep: impl Fn(usize) -> bool) -> Self {
-        let mut counts = vec![0; decision.num_experts];
-        let (mut rows, mut dropped) = (0, 0);
-        let choices = decision.idx.chunks_exact(decision.top_k.max(1)).enumerate();
-        for (row, experts) in choices.filter(|(row, _)| keep(*row)) {
-            rows += 1;
-            for (rank, expert) in experts.iter().enumerate() {
-                match counts.get_mut(*expert) {
-                    _ if decision.is_dropped(row, rank) => dropped += 1,
+        let experts = decision.idx.chunks_exact(decision.top_k.max(1));
+        let is_dropped = |position, rank| decision.is_dropped(position, rank);
+        let empty = Self::empty(layer, decision.num_experts, decision.top_k);
+        empty.counted(experts.enumerate().filter(|(position, _)| keep(*position)), is_dropped)
+    }
+
+    fn empty(layer: usize, num_experts: usize, top_k: usize) -> Self {
+        Self { layer, top_k, positions: 0, counts: vec![0; num_experts], dropped: 0 }
+    }
+
+    /// With the choices of more positions.
+    fn counted<'a>(
+        mut self,
+        positions: impl Iterator<Item = (usize, &'a [usize])>,
+        is_dropped: impl Fn(usize, usize) -> bool,
+    ) -> Self {
+        for (position, choices) in positions {
+            self.positions += 1;
+            for (rank, expert) in choices.iter().enumerate() {
+                match self.counts.get_mut(*expert) {
+                    _ if is_dropped(position, rank) => self.dropped += 1,
                     Some(count) => *count += 1,
                     None => {}
                 }
             }
         }
-        Self { layer, top_k: decision.top_k, rows, counts, dropped }
+        self
     }
 
-    /// Kept choices in all.
+    /// Kept assignments in all.
     pub fn kept(&self) -> usize {
         self.counts.iter().sum()
     }
 
-    /// Load of each expert against the ideal; all 0 for an empty subset.
+    /// Load of each expert, 1 = uniform; all 0 for an empty subset.
     pub fn load(&self) -> Vec<f64> {
         let kept = self.kept().max(1) as f64;
         self.counts.iter().map(|c| *c as f64 * self.counts.len() as f64 / kept).collect()
@@ -86,20 +90,20 @@ impl LayerStatistics {
         }
     }
 
-    /// Experts without a token.
+    /// Experts without an assignment.
     pub fn dead(&self) -> usize {
         self.counts.iter().filter(|c| **c == 0).count()
     }
 
-    /// Share of the subset's choices that were dropped.
+    /// Share of the subset's assignments that were dropped.
     pub fn dropped_share(&self) -> f64 {
         let all = self.kept() + self.dropped;
         if all == 0 { 0.0 } else { self.dropped as f64 / all as f64 }
     }
 }
 
-/// How often two experts were chosen for the same row, `[E, E]`: all pairs of its k choices, kept or not. The diagonal
-/// counts the rows that chose the expert at all.
+/// How often two experts were chosen for the same position, `[E, E]`: all pairs of its k choices, kept or not. The
+/// diagonal counts the positions that chose the expert at all.
 pub fn coactivation(decision: &Decision, keep: impl Fn(usize) -> bool) -> Vec<usize> {
     let n = decision.num_experts;
     let mut pairs = vec![0; n * n];
@@ -116,8 +120,8 @@ pub fn coactivation(decision: &Decision, keep: impl Fn(usize) -> bool) -> Vec<us
     pairs
 }
 
-/// The ways of rows through the layers: the first choice of each layer, with the number of rows that took it; most
-/// frequent first, then by experts.
+/// The routing paths of positions through the layers: the first choice of each layer, with the number of positions
+/// that took it; most frequent first, then by experts.
 pub fn paths(routings: &[&LayerRouting], keep: impl Fn(usize) -> bool) -> Vec<(Vec<usize>, usize)> {
     let rows = routings.first().map_or(0, |r| r.decision.tokens());
     let mut counts: BTreeMap<Vec<usize>, usize> = BTreeMap::new();
@@ -130,8 +134,8 @@ pub fn paths(routings: &[&LayerRouting], keep: impl Fn(usize) -> bool) -> Vec<(V
     paths
 }
 
-/// The balance loss of one layer over all rows of its call, whichever router it has: DeepSpeed's own where there
-/// is one, else E · Σ mean softmax · share of first choices. 1 is balance, E is collapse.
+/// The load-balancing loss of one layer over all positions of its call, whichever router it has: DeepSpeed's own where
+/// there is one, else E · Σ mean softmax · share of first choices. 1 = uniform, E = collapsed.
 pub fn layer_balance(routing: &LayerRouting) -> Option<f32> {
     let d = &routing.decision;
     let computed = || {
@@ -163,7 +167,7 @@ mod tests {
     #[test]
     fn drops_and_subsets_are_counted() {
         let all = LayerStatistics::of(&layer(), |_| true);
-        assert_eq!((all.rows, all.counts.as_slice(), all.dropped), (3, &[2, 2, 1, 0][..], 1));
+        assert_eq!((all.positions, all.counts.as_slice(), all.dropped), (3, &[2, 2, 1, 0][..], 1));
         assert_eq!(all.load(), vec![1.6, 1.6, 0.8, 0.0]);
         assert_eq!(all.dead(), 1);
         assert!((all.dropped_share() - 1.0 / 6.0).abs() < 1e-12);
@@ -192,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn pairs_and_paths_count_rows_of_the_subset() {
+    fn pairs_and_paths_count_positions_of_the_subset() {
         let a = routing(0, vec![0, 1, 0, 1, 1, 2], None);
         assert_eq!(coactivation(&a.decision, |_| true), [2, 2, 0, 2, 3, 1, 0, 1, 1]);
         assert_eq!(coactivation(&a.decision, |row| row == 2), [0, 0, 0, 0, 1, 1, 0, 1, 1]);
@@ -212,7 +216,7 @@ mod tests {
             |_| true,
         );
         let json = LayerStatistics::of(&layer(), |_| true);
-        assert_eq!((all.rows, all.dropped, all.kept()), (json.rows, json.dropped, json.kept()));
+        assert_eq!((all.positions, all.dropped, all.kept()), (json.positions, json.dropped, json.kept()));
         assert_eq!(all.counts, [2, 2, 1]);
     }
 }

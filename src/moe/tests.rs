@@ -11,9 +11,9 @@ use super::checkpoint::{Checkpoint, TensorSource, write_safetensors};
 use super::config::Config;
 use super::convert::convert;
 use super::error::{MoeError, MoeResult};
-use super::image::{ImageOptions, expand};
 use super::kmeans::kmeans_gates;
 use super::moe_llava::{MoeConfig, MoeMode, MoeRequest};
+use super::positions::Positions;
 use super::seed::Rng;
 
 /// A two-layer Llama with H = 8, I = 12, 2 heads and 16 tokens.
@@ -244,15 +244,14 @@ fn one_layer_at_a_time_sees_what_the_whole_model_sees() {
 }
 
 #[test]
-fn image_rows_are_seeded_and_as_strong_as_tokens() {
+fn patches_are_seeded_and_as_strong_as_tokens() {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), &config(), tensors());
     let model = load(dir.path(), Some(Conversion::seeded(request(MoeMode::Sparse, false), 0))).unwrap();
-    let options = ImageOptions { rows_per_image: 9, max_length: None };
-    let expanded = expand(&[3, -200, 5], &[], &options, 0).unwrap();
-    let rows = expanded.input_rows(&model, 7).unwrap();
-    assert_eq!(rows, expanded.input_rows(&model, 7).unwrap());
-    assert_ne!(rows, expanded.input_rows(&model, 8).unwrap());
+    let positions = Positions::of_tokens(&[3, -200, 5], &[], 9, None).unwrap();
+    let rows = positions.input_rows(&model, 7).unwrap();
+    assert_eq!(rows, positions.input_rows(&model, 7).unwrap());
+    assert_ne!(rows, positions.input_rows(&model, 8).unwrap());
     let run = model.forward(&[rows], &ForwardOptions::default()).unwrap();
     assert_eq!((run.seq, run.routings[0].decision.tokens()), (11, 11));
     let narrow = vec![InputRow::Features(vec![0.0; 3])];

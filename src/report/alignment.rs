@@ -1,6 +1,6 @@
 //! Two aligned token lines for a round: the piece encoded alone above, the prompt below, a mark where they part.
 
-use super::glyph_text;
+use super::glyphs::glyph_text;
 use crate::diagnose::{Pair, PairedRound, Token};
 use crate::text::width;
 

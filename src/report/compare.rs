@@ -4,8 +4,8 @@ use std::io::Write;
 
 use serde::Serialize;
 
+use super::glyphs::token_glyphs;
 use super::paint::Meaning;
-use super::sample::token_glyphs;
 use super::{Paint, table};
 use crate::diagnose::{CompareTotals, Comparison, Part, Stretch};
 use crate::labels::{IGNORE_INDEX, Inspection};
@@ -29,17 +29,17 @@ pub fn side_name(setup: &Setup) -> String {
     ))
 }
 
-/// How one side ends: lengths, what it learns, or the exception.
+/// How one side ends: lengths and supervised tokens, or the exception.
 pub fn side_state(inspection: &Inspection) -> String {
     match &inspection.result {
         Err(error) => text::plain(&format!("! {}: {}", error.kind, error.message)),
         Ok(l) if l.mismatch => format!(
-            "✗ cur_len {} ≠ total_len {}: learns 0 of {} tokens",
+            "✗ cur_len {} ≠ total_len {}: 0 of {} tokens supervised",
             l.cur_len.unwrap_or_default(),
             l.total_len.unwrap_or_default(),
             l.input_ids.len()
         ),
-        Ok(l) => format!("✓ learns {} of {} tokens", l.supervised(), l.input_ids.len()),
+        Ok(l) => format!("✓ {} of {} tokens supervised", l.supervised(), l.input_ids.len()),
     }
 }
 
@@ -49,12 +49,12 @@ pub fn label_effect(comparison: &Comparison) -> String {
         return "one side raises an exception: nothing to align".to_string();
     };
     match (a.supervised(), b.supervised(), comparison.learned_only) {
-        (0, 0, _) => "neither side learns anything".to_string(),
-        (0, _, _) => "only B learns from this sample".to_string(),
-        (_, 0, _) => "only A learns from this sample".to_string(),
-        (_, _, (0, 0)) => "the same characters are learned on both sides".to_string(),
+        (0, 0, _) => "no supervised tokens on either side".to_string(),
+        (0, _, _) => "supervised tokens under B only".to_string(),
+        (_, 0, _) => "supervised tokens under A only".to_string(),
+        (_, _, (0, 0)) => "the same characters are supervised on both sides".to_string(),
         (_, _, (only_a, only_b)) => {
-            format!("{only_a} bytes of the shared text are learned under A only, {only_b} under B only")
+            format!("{only_a} bytes of the shared text are supervised under A only, {only_b} under B only")
         }
     }
 }
@@ -112,7 +112,7 @@ pub fn what(stretch: &Stretch) -> &'static str {
     }
 }
 
-/// The tokens of a part, `|` between them, learned ones marked with a `+`.
+/// The tokens of a part, `|` between them, supervised ones marked with a `+`.
 pub fn part_text(setup: &Setup, inspection: &Inspection, part: &Part) -> String {
     let Ok(labelled) = &inspection.result else { return String::new() };
     let tokens = part.tokens.clone().filter_map(|index| {
@@ -128,12 +128,12 @@ pub fn part_text(setup: &Setup, inspection: &Inspection, part: &Part) -> String 
 pub fn totals_text(out: &mut dyn Write, totals: &CompareTotals) -> std::io::Result<()> {
     writeln!(
         out,
-        "{} samples: {} alike, tokens differ in {}, what is learned differs in {}, the outcome in {}",
+        "{} samples: {} alike, tokens differ in {}, labels differ in {}, the outcome in {}",
         totals.samples, totals.alike, totals.tokens_differ, totals.labels_differ, totals.outcomes_differ
     )?;
     writeln!(
         out,
-        "A: {} train, {} of {} tokens learned · B: {} train, {} of {}",
+        "A: {} ok, {} of {} tokens supervised · B: {} ok, {} of {}",
         totals.sound.0, totals.learned.0, totals.tokens.0, totals.sound.1, totals.learned.1, totals.tokens.1
     )
 }

@@ -1,4 +1,4 @@
-//! The doctor's report as text: verdict, evidence, cause and fix of each check, then what nobody looked at.
+//! The doctor's report as text: verdict, evidence, cause and fix of each check, then what was not checked.
 
 use std::io::Write;
 

@@ -1,6 +1,6 @@
 //! Why a text was split into a token, in lines that a person reads.
 
-use super::glyph_text;
+use super::glyphs::glyph_text;
 use crate::tokenizer::Tokenizer;
 use crate::tokenizer::explain::{Explanation, Steps, token_text};
 

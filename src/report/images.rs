@@ -5,7 +5,7 @@ use std::io::Write;
 use serde::Serialize;
 
 use crate::masks::MaskError;
-use crate::masks::image_tokens::ledger::Ledger;
+use crate::masks::image_tokens::ImageExpansion;
 use crate::masks::image_tokens::{ImageSize, ImageTokens};
 use crate::text;
 
@@ -61,7 +61,7 @@ impl<'a> ImagesJson<'a> {
     pub fn new(
         placeholder: &'a str,
         counts: &[(ImageSize, Result<ImageTokens, MaskError>)],
-        ledgers: &'a [(String, Result<Ledger, String>)],
+        ledgers: &'a [(String, Result<ImageExpansion, String>)],
     ) -> Self {
         Self {
             placeholder,
@@ -85,18 +85,18 @@ fn size_json(size: ImageSize, tokens: &Result<ImageTokens, MaskError>) -> SizeJs
     }
 }
 
-fn ledger_json<'a>(id: &'a str, ledger: &'a Result<Ledger, String>) -> LedgerJson<'a> {
+fn ledger_json<'a>(id: &'a str, ledger: &'a Result<ImageExpansion, String>) -> LedgerJson<'a> {
     match ledger {
         Err(error) => {
             LedgerJson { id, written: 0, expanded: 0, left: 0, images: Vec::new(), error: Some(error) }
         }
         Ok(ledger) => {
-            let row = |row: &crate::masks::image_tokens::ledger::Row| RowJson {
+            let row = |row: &crate::masks::image_tokens::ExpandedImage| RowJson {
                 position: row.position,
                 image_tokens: row.image.as_ref().map(|(_, tokens)| tokens.count),
                 expanded: [row.expanded.start, row.expanded.end],
                 left: row.left,
-                learned: row.learned,
+                learned: row.supervised,
             };
             LedgerJson {
                 id,
@@ -148,7 +148,8 @@ pub fn images_text(out: &mut dyn Write, report: &ImagesJson<'_>) -> std::io::Res
             };
             let lost = row.expanded[1] - row.expanded[0] - row.left;
             let lost = if lost > 0 { format!(" · ✗ {lost} of them cut off") } else { String::new() };
-            let learned = if row.learned { " · ✗ learned: the loss falls on image features" } else { "" };
+            let learned =
+                if row.learned { " · ✗ supervised: the loss falls on image features" } else { "" };
             writeln!(
                 out,
                 "  {} {} at token {} → {becomes}{lost}{learned}",

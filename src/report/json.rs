@@ -1,4 +1,4 @@
-//! The JSON of the command line, as `spec/cli.md` fixes it: other programs read it.
+//! The JSON of the command line, as `docs/command-line.md` fixes it: other programs read it.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -267,7 +267,7 @@ impl From<&Setup> for SpecialJson {
     }
 }
 
-/// What the table of roles does not say by itself (beyond what spec/cli.md asks of `special`).
+/// What the table of roles does not say by itself (the derived part of `special` in docs/command-line.md).
 #[derive(Debug, Serialize)]
 pub struct TruthJson {
     /// Null where no config.json was there.
@@ -330,8 +330,8 @@ impl From<&TokenReport> for TruthJson {
             holes: truth.id_statistics.holes.iter().map(|h| [h.start, h.end]).collect(),
             beyond_len: truth.id_statistics.beyond_len.clone(),
             shared_ids: truth.shared.iter().map(shared).collect(),
-            put_before: truth.id_statistics.put_before.clone(),
-            put_behind: truth.id_statistics.put_behind.clone(),
+            put_before: truth.id_statistics.around.before.clone(),
+            put_behind: truth.id_statistics.around.behind.clone(),
             separator: truth.separator.as_ref().map(|s| SeparatorJson {
                 text: s.text.clone(),
                 ids: s.ids.clone(),

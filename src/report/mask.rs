@@ -1,10 +1,9 @@
 //! The tokens of a sample with what the loss makes of each, as glyphs: for pages and pictures, and for a scan's examples.
 
+use super::glyphs::token_glyphs;
 use crate::labels::{IGNORE_INDEX, Inspection, Labelled};
 use crate::scan::{Look, Mask, Stretch};
 use crate::setup::Setup;
-
-use super::token_glyphs;
 
 /// Tokens of an example that are shown: as many from the beginning as from the end.
 const SHOWN: usize = 400;
@@ -24,15 +23,17 @@ pub fn state_text(inspection: &Inspection) -> String {
         Ok(labelled) => labelled,
         Err(error) => return format!("✗ {}: {}", error.kind, error.message),
     };
-    let learns = format!("learns {} of {} tokens", labelled.supervised(), labelled.labels.len());
+    let supervised = format!("{} of {} tokens supervised", labelled.supervised(), labelled.labels.len());
     match (labelled.cur_len, labelled.total_len) {
         (Some(cur), Some(total)) if labelled.mismatch => {
-            format!("✗ cur_len {cur} ≠ total_len {total}: this sample trains on nothing")
+            format!("✗ cur_len {cur} ≠ total_len {total}: all labels are −100")
         }
-        (Some(cur), Some(total)) if cur == total => format!("✓ cur_len {cur} = total_len {total} · {learns}"),
-        (Some(cur), Some(total)) => format!("! not checked: cur_len {cur}, total_len {total} · {learns}"),
-        _ if labelled.supervised() == 0 => format!("! no length is checked · {learns}"),
-        _ => format!("✓ no length is checked · {learns}"),
+        (Some(cur), Some(total)) if cur == total => {
+            format!("✓ cur_len {cur} = total_len {total} · {supervised}")
+        }
+        (Some(cur), Some(total)) => format!("! not checked: cur_len {cur}, total_len {total} · {supervised}"),
+        _ if labelled.supervised() == 0 => format!("! no length check · {supervised}"),
+        _ => format!("✓ no length check · {supervised}"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Expert routing as a table that a person reads: load per layer against the ideal, for all rows and the learned ones.
+//! Expert routing as a table that a person reads: load per layer against the ideal, for all positions and the supervised ones.
 
 use std::io::Write;
 
@@ -13,44 +13,45 @@ const SHOWN_EXPERTS: usize = 16;
 /// What the numbers below mean, in few lines.
 pub fn moe_legend(source: &ModelSource) -> String {
     let model = match source {
-        ModelSource::Sample(name) => format!(
-            "model: {name}, built in and trained. It reads the prompt's bytes and says nothing about your own model.\n"
+        ModelSource::Bytes => format!(
+            "model: {}, built in and trained. It reads the prompt's bytes and says nothing about your own model.\n",
+            source.name()
         ),
         ModelSource::Seeded(_) => format!(
             "model: {}, random weights: it shows how gates and capacity work, and says nothing about your own model.\n",
             source.name()
         ),
-        ModelSource::Folder(_) | ModelSource::Hub(_) => String::new(),
+        ModelSource::Named(_) => String::new(),
     };
     format!(
-        "{model}load: kept choices of an expert against an even split (1.00 is even), all k choices, each counted once\n\
-         dropped: choices from place `capacity` of an expert's queue on; first choices before second ones, earlier tokens \
-         first, for k above 2 the most probable first\n\
-         l_aux: of one layer over all rows of the call, 1 is balance, the number of experts collapse (divided by k where a \
-         gate with a capacity has k above 2)\n\
+        "{model}load ÷ uniform: kept assignments of an expert over an even share (1.00 = uniform), all k assignments of a position counted\n\
+         dropped: overflow beyond `capacity` per expert; first choices go before second ones, earlier tokens first, for k \
+         above 2 the most probable first\n\
+         l_aux: load-balancing loss of one layer over all positions of the call, 1 = uniform, E = collapsed (divided by k \
+         where a gate with a capacity has k above 2)\n\
          gates with a capacity are DeepSpeed's; their noise is off unless --noise sampled"
     )
 }
 
 /// Writes one routed sample.
 pub fn moe_sample_text(out: &mut dyn Write, row: &RouteRow) -> std::io::Result<()> {
-    let learned = row.supervised.iter().filter(|s| **s).count();
+    let supervised = row.supervised.iter().filter(|s| **s).count();
     let images = row.modality.iter().filter(|m| **m == "image").count();
     let id = row.id.as_str().map_or_else(|| row.id.to_string(), String::from);
     let title = format!("{id} · {} on {}", row.backbone, row.device);
     writeln!(
         out,
-        "\n{} · {} rows, {learned} learned, {images} image",
+        "\n{} · {} positions, {supervised} supervised, {images} image",
         text::plain(&title),
         row.tokens.len()
     )?;
     for layer in &row.layers {
         let all = LayerStatistics::of(layer, |_| true);
         writeln!(out, "  layer {:<3} {}", layer.layer, figures(layer, &all))?;
-        writeln!(out, "    all      {}", loads(&all))?;
-        let learned = LayerStatistics::of(layer, |i| row.supervised.get(i) == Some(&true));
-        if learned.rows > 0 {
-            writeln!(out, "    learned  {}", loads(&learned))?;
+        writeln!(out, "    all         {}", loads(&all))?;
+        let supervised = LayerStatistics::of(layer, |i| row.supervised.get(i) == Some(&true));
+        if supervised.positions > 0 {
+            writeln!(out, "    supervised  {}", loads(&supervised))?;
         }
     }
     Ok(())

@@ -91,12 +91,12 @@ fn rule(steps: &mut Steps, onboarding: &Onboarding) {
 fn proof(steps: &mut Steps, onboarding: &Onboarding, samples: &[Sample]) {
     steps.step("proof");
     let delta_fits = [("text", &onboarding.delta_fits.text), ("image", &onboarding.delta_fits.image)];
-    for (kind, law) in delta_fits {
-        if let Some(law) = law {
-            let verdict = if law.holds() { Verdict::Ok } else { Verdict::Error };
+    for (kind, fit) in delta_fits {
+        if let Some(fit) = fit {
+            let verdict = if fit.holds() { Verdict::Ok } else { Verdict::Error };
             let text = format!(
-                "{kind}, 1 to 5 rounds: {}, exactly the answers and their stop learned",
-                law.formula()
+                "{kind}, 1 to 5 rounds: {}, exactly the answers and their EOS tokens supervised",
+                fit.formula()
             );
             steps.say(text, verdict);
         }
@@ -104,7 +104,7 @@ fn proof(steps: &mut Steps, onboarding: &Onboarding, samples: &[Sample]) {
     let Effect { tried, repaired, broken, remaining, supervised_before, supervised_after, .. } =
         onboarding.effect;
     let text = format!(
-        "on your {tried} samples: {repaired} repaired, {broken} broken, {remaining} still wrong; learned tokens \
+        "on your {tried} samples: {repaired} repaired, {broken} broken, {remaining} still wrong; supervised tokens \
          {supervised_before} → {supervised_after}"
     );
     steps.say(text, if broken == 0 { Verdict::Ok } else { Verdict::Error });
@@ -119,10 +119,10 @@ fn proof(steps: &mut Steps, onboarding: &Onboarding, samples: &[Sample]) {
 /// What a fix did to the samples that it was tried on.
 pub fn effect_text(fix: &Fix) -> Option<String> {
     let effect = fix.effect.as_ref()?;
-    let learned = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-    let gained = learned(effect.supervised_after) - learned(effect.supervised_before);
+    let signed = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+    let gained = signed(effect.supervised_after) - signed(effect.supervised_before);
     let mut parts = vec![format!("{} repaired", effect.repaired)];
     let rest = [(effect.broken, "broken"), (effect.dropped, "left out"), (effect.remaining, "still wrong")];
     parts.extend(rest.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")));
-    Some(format!("{} samples: {}, {gained:+} learned tokens", effect.tried, parts.join(", ")))
+    Some(format!("{} samples: {}, {gained:+} supervised tokens", effect.tried, parts.join(", ")))
 }

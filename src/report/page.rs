@@ -1,22 +1,45 @@
-//! One page of HTML that needs nothing but itself: the shell, the style, and the door that text goes through.
+//! One page of HTML that needs nothing but itself: the shell, the style, and the type that text goes through.
 //!
 //! The page has no script, and its policy forbids every request, so that text from a data set can do nothing even where
-//! it got through as markup. It does not get through: [`escaped`] is the only way for text into a page.
+//! it got through as markup. It does not get through: `maud` escapes markup, and [`Visible`] what a reader cannot see.
+
+use maud::{DOCTYPE, Markup, PreEscaped, Render, html};
 
 use crate::text;
 
 /// Follows the reader's choice of light or dark.
 const STYLE: &str = include_str!("page.css");
 
-/// A whole page; `body` is HTML.
-pub fn page(title: &str, body: &str) -> String {
-    format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<link rel=\"icon\" href=\"data:,\">\n\
-         <title>{}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n{body}</body>\n</html>\n",
-        escaped(title)
-    )
+/// A policy under which a page can ask for nothing.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
+
+/// A whole page.
+pub fn page(title: &str, body: &Markup) -> String {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                link rel="icon" href="data:,";
+                title { (Visible(title)) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body { (body) }
+        }
+    };
+    page.into_string()
+}
+
+/// Text in a page, element or attribute: see [`escaped`].
+#[derive(Debug)]
+pub struct Visible<'a>(pub &'a str);
+
+impl Render for Visible<'_> {
+    fn render_to(&self, out: &mut String) {
+        out.push_str(&escaped(self.0));
+    }
 }
 
 /// Text as HTML or XML shows it: what is hidden becomes a visible stand-in, what would be markup a character.
@@ -36,9 +59,15 @@ pub fn escaped(text: &str) -> String {
 }
 
 /// What the looks of tokens mean.
-pub const LEGEND: &str = "<p class=\"quiet\"><span class=\"t learned\">underlined</span> the loss sees this token · \
-     <span class=\"masked\">plain</span> it does not · <span class=\"lost\">struck through</span> it would, had the lengths \
-     agreed</p>\n";
+pub fn legend() -> Markup {
+    html! {
+        p.quiet {
+            span.t.learned { "underlined" } " supervised: the loss sees this token · "
+            span.masked { "plain" } " masked: it does not · "
+            span.lost { "struck through" } " supervised until the lengths disagreed"
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -47,7 +76,9 @@ mod tests {
     #[test]
     fn text_cannot_become_markup() {
         assert_eq!(escaped("<script>'\"&\u{202e}\u{1b}"), "&lt;script&gt;&#39;&quot;&amp;⟨U+202E⟩␛");
-        let page = page("</title><script>", "");
+        let page =
+            page("</title><script>", &html! { p title=(Visible("\"><b>\u{200b}")) { (Visible("<i>")) } });
         assert!(page.contains("<title>&lt;/title&gt;&lt;script&gt;</title>"));
+        assert!(page.contains("<p title=\"&quot;&gt;&lt;b&gt;⟨U+200B⟩\">&lt;i&gt;</p>"), "{page}");
     }
 }

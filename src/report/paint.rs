@@ -1,5 +1,7 @@
 //! Colour in text output: by meaning, and never the only channel.
 
+use anstyle::{Ansi256Color, Style};
+
 /// Whether text output is coloured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Paint {
@@ -14,33 +16,54 @@ pub enum Meaning {
     Supervised,
     /// The loss ignores it.
     Masked,
-    /// It was supervised until the length check threw it away.
+    /// It was supervised until the length check discarded it.
     Lost,
     Good,
     Bad,
     Heading,
 }
 
-impl Paint {
-    /// `text` with the colours of a meaning; `odd` alternates the shade of neighbouring tokens.
-    ///
-    /// The colours are Okabe and Ito's sky blue and vermilion, in the nearest of the 256-colour palette;
-    /// supervised text is underlined and lost text struck through, for eyes and screens without colour.
-    pub fn paint(self, text: &str, meaning: Meaning, odd: bool) -> String {
-        if self == Paint::Plain {
-            return text.to_string();
-        }
-        let code = match (meaning, odd) {
-            (Meaning::Supervised, false) => "4;38;5;74",
-            (Meaning::Supervised, true) => "4;38;5;117",
-            (Meaning::Masked, false) => "38;5;245",
-            (Meaning::Masked, true) => "38;5;250",
-            (Meaning::Lost, false) => "9;38;5;166",
-            (Meaning::Lost, true) => "9;38;5;208",
-            (Meaning::Good, _) => "1;38;5;74",
-            (Meaning::Bad, _) => "1;38;5;166",
-            (Meaning::Heading, _) => "1",
+impl Meaning {
+    /// Okabe and Ito's sky blue and vermilion, in the nearest of the 256-colour palette; supervised text is underlined
+    /// and lost text struck through, for eyes and screens without colour.
+    fn style(self, odd: bool) -> Style {
+        let color = |even: u8, other: u8| {
+            Style::new().fg_color(Some(Ansi256Color(if odd { other } else { even }).into()))
         };
-        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+        match self {
+            Self::Supervised => color(74, 117).underline(),
+            Self::Masked => color(245, 250),
+            Self::Lost => color(166, 208).strikethrough(),
+            Self::Good => color(74, 74).bold(),
+            Self::Bad => color(166, 166).bold(),
+            Self::Heading => Style::new().bold(),
+        }
+    }
+}
+
+impl Paint {
+    /// `text` in the style of a meaning; `odd` alternates the shade of neighbouring tokens. The text itself has to be
+    /// safe for a terminal already.
+    pub fn paint(self, text: &str, meaning: Meaning, odd: bool) -> String {
+        match self {
+            Self::Plain => text.to_string(),
+            Self::Ansi => {
+                let style = meaning.style(odd);
+                format!("{style}{text}{style:#}")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbours_differ_and_every_style_ends() {
+        let painted = |odd| Paint::Ansi.paint("x", Meaning::Supervised, odd);
+        assert_ne!(painted(false), painted(true));
+        assert_eq!(painted(false), "\u{1b}[4m\u{1b}[38;5;74mx\u{1b}[0m");
+        assert_eq!(Paint::Plain.paint("x", Meaning::Lost, true), "x");
     }
 }

@@ -2,15 +2,16 @@
 
 use std::io::Write;
 
+use super::glyphs::token_glyphs;
 use super::mask::{look_at, state_text};
 use super::paint::Meaning;
 use super::{Paint, aligned_lines};
 use crate::chat::Sample;
 use crate::diagnose::{PairedRound, align_tokens, alignment_line};
-use crate::labels::{IGNORE_INDEX, IMAGE_TOKEN_INDEX, Inspection, Labelled, Segment, SegmentKind, Stop};
+use crate::labels::{IGNORE_INDEX, IMAGE_TOKEN_INDEX, Inspection, Labelled, LoopEnd, Segment, SegmentKind};
 use crate::scan::Look;
 use crate::setup::Setup;
-use crate::text::{self, Spaces};
+use crate::text;
 use crate::tokenizer::{Encoding, Role, TokenId, Tokenizer};
 
 /// A masked stretch longer than this is folded to its ends.
@@ -39,7 +40,7 @@ pub fn sample_text(
             writeln!(out, "  {}", paint.paint(&line, Meaning::Bad, false))?;
             return match setup.chat() {
                 Some(_) => writeln!(out),
-                None => writeln!(out, "  the training code replaces this sample by a random other one\n"),
+                None => writeln!(out, "  the training code raises; its dataset resamples\n"),
             };
         }
     };
@@ -76,12 +77,12 @@ pub fn sample_text(
         }
     }
     if sample.has_image && labelled.input_ids.iter().all(|id| *id != IMAGE_TOKEN_INDEX) {
-        writeln!(out, "  note: the record names an image but no turn has a place for it")?;
+        writeln!(out, "  note: the record names an image, and no turn has a placeholder for it")?;
     }
     writeln!(out)
 }
 
-/// `✓ cur_len 63 = total_len 63 · learns 24 of 63 tokens`.
+/// `✓ cur_len 63 = total_len 63 · 24 of 63 tokens supervised`.
 fn state_line(inspection: &Inspection, paint: Paint) -> String {
     let line = state_text(inspection);
     paint.paint(&line, if line.starts_with('✓') { Meaning::Good } else { Meaning::Bad }, false)
@@ -105,7 +106,7 @@ pub(super) fn segment_heading(segment: &Segment, labelled: &Labelled) -> String 
         (SegmentKind::TurnHead, _) => "left in",
         (_, true) => "masked",
         (_, false) if labelled.mismatch => "lost",
-        (_, false) => "learns",
+        (_, false) => "labels",
     };
     let width = if message.is_some() { 13 } else { 9 };
     format!("{round:<width$}{what:<8}{:>5} ", segment.tokens.len())
@@ -136,36 +137,18 @@ fn segment_text(setup: &Setup, labelled: &Labelled, segment: &Segment, paint: Pa
     }
 }
 
-/// A token as glyphs: what it adds to the text, special ones in ⟨⟩, an image's place in ⟦⟧.
-pub fn token_glyphs(tokenizer: &Tokenizer, id: i64) -> String {
-    if id == IMAGE_TOKEN_INDEX {
-        return "⟦image⟧".to_string();
-    }
-    let known = TokenId::try_from(id).ok().and_then(|id| Some((id, tokenizer.token_bytes(id)?)));
-    match known {
-        None => format!("⟨no token {id}⟩"),
-        Some((id, bytes)) if tokenizer.is_special(id) => format!("⟨{}⟩", glyph_text(&bytes)),
-        Some((_, bytes)) => glyph_text(&bytes),
-    }
-}
-
-/// Bytes as visible glyphs, spaces too.
-pub fn glyph_text(bytes: &[u8]) -> String {
-    text::glyphs_of_bytes(bytes, Spaces::Shown).into_iter().map(|glyph| glyph.text).collect()
-}
-
 /// Why the loop over the rounds ended before the prompt did.
 pub(super) fn stop_line(setup: &Setup, labelled: &Labelled) -> Option<String> {
     match labelled.stop {
-        Stop::Parts { round, parts } => {
+        LoopEnd::Parts { round, parts } => {
             let llava = setup.llava()?;
             let mark = llava.rule.answer_mark(&llava.template);
-            let n = round + 1;
             Some(format!(
-                "stop       round {n} splits into {parts} parts at {mark:?}, not 2: nothing after it counts"
+                "rounds     parsed: {round}; round {} splits into {parts} parts at {mark:?}, not 2: all that follows is masked",
+                round + 1
             ))
         }
-        Stop::EmptyRound { .. } | Stop::End | Stop::NoLoop => None,
+        LoopEnd::EmptyRound { .. } | LoopEnd::End | LoopEnd::NoLoop => None,
     }
 }
 

@@ -1,10 +1,11 @@
 //! Inspected samples as they look on screen, for sharing: one page, or one picture.
 
-use std::fmt::Write;
+use maud::{Markup, html};
 
+use super::glyphs::token_glyphs;
 use super::mask::{look_at, state_text};
-use super::page::{LEGEND, escaped, page};
-use super::sample::{length_lines, segment_heading, stop_line, token_glyphs};
+use super::page::{Visible, legend, page};
+use super::sample::{length_lines, segment_heading, stop_line};
 use super::svg::{Run, picture};
 use crate::labels::{IMAGE_TOKEN_INDEX, Inspection, Labelled, Segment};
 use crate::scan::Look;
@@ -43,39 +44,40 @@ fn tokens<'a>(
 
 /// Samples on one page.
 pub fn samples_page(setup: &Setup, inspections: &[Inspection]) -> String {
-    let mut body = format!("<h1>{}</h1>\n{LEGEND}", escaped(&setup.tokenizer.name));
-    for inspection in inspections {
-        let _ = writeln!(
-            body,
-            "<section class=\"whole\">\n<h2>{}</h2>\n<p>{}</p>",
-            escaped(&title(inspection)),
-            escaped(&state_text(inspection))
-        );
-        if let Ok(labelled) = &inspection.result {
-            for segment in &labelled.segments {
-                let _ = write!(
-                    body,
-                    "<div class=\"round\"><span class=\"quiet\">{}</span><div class=\"tokens\">",
-                    escaped(segment_heading(segment, labelled).trim())
-                );
-                for (glyphs, look, special, _) in tokens(setup, labelled, segment) {
-                    let special = if special { " special" } else { "" };
-                    let _ = write!(
-                        body,
-                        "<span class=\"t {}{special}\">{}</span><wbr>",
-                        look.name(),
-                        escaped(&glyphs)
-                    );
+    let body = html! {
+        h1 { (Visible(&setup.tokenizer.name)) }
+        (legend())
+        @for inspection in inspections {
+            section.whole {
+                h2 { (Visible(&title(inspection))) }
+                p { (Visible(&state_text(inspection))) }
+                @if let Ok(labelled) = &inspection.result {
+                    @for segment in &labelled.segments {
+                        (round(setup, labelled, segment))
+                    }
+                    @for line in stop_line(setup, labelled).into_iter().chain(length_lines(setup, labelled)) {
+                        p.quiet { (Visible(&line)) }
+                    }
                 }
-                body += "</div></div>\n";
-            }
-            for line in stop_line(setup, labelled).into_iter().chain(length_lines(setup, labelled)) {
-                let _ = writeln!(body, "<p class=\"quiet\">{}</p>", escaped(&line));
             }
         }
-        body += "</section>\n";
-    }
+    };
     page(&format!("{}: {} samples", setup.tokenizer.name, inspections.len()), &body)
+}
+
+/// A stretch of tokens with its heading before it. A line may break between tokens.
+fn round(setup: &Setup, labelled: &Labelled, segment: &Segment) -> Markup {
+    html! {
+        div.round {
+            span.quiet { (Visible(segment_heading(segment, labelled).trim())) }
+            div.tokens {
+                @for (glyphs, look, special, _) in tokens(setup, labelled, segment) {
+                    span class={ "t " (look.name()) @if special { " special" } } { (Visible(&glyphs)) }
+                    wbr;
+                }
+            }
+        }
+    }
 }
 
 /// Samples in one picture, below each other.

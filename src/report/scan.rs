@@ -17,7 +17,7 @@ pub fn scan_lines(report: &Report) -> Vec<String> {
         report.by_rounds.iter().map(|(k, n)| (rounds_name(*k), *n)),
         report.samples,
     );
-    law(&mut lines, report);
+    delta_fit(&mut lines, report);
     chart(
         &mut lines,
         "by length in tokens",
@@ -26,7 +26,7 @@ pub fn scan_lines(report: &Report) -> Vec<String> {
     );
     chart(
         &mut lines,
-        "by share of learned tokens",
+        "by share of supervised tokens",
         report.by_share.iter().map(|(k, n)| (share_name(*k), *n)),
         report.samples,
     );
@@ -49,13 +49,13 @@ fn head(report: &Report) -> Vec<String> {
             report.tokenizer, report.template, report.preprocess, report.model_max_length
         ),
         format!(
-            "{} samples, {} train on nothing or are replaced · {} records are no samples",
+            "{} samples, {} without supervised tokens or raising · {} records are no samples",
             report.samples,
             report.lost_samples(),
             report.bad_records
         ),
         format!(
-            "{} tokens, {} learned ({}), {} thrown away by the length check",
+            "{} tokens, {} supervised ({}), {} discarded by the length check",
             report.tokens,
             report.supervised,
             percent(report.supervised, report.tokens),
@@ -87,18 +87,18 @@ fn causes(lines: &mut Vec<String>, report: &Report) {
     }
 }
 
-fn law(lines: &mut Vec<String>, report: &Report) {
-    let Some(law) = &report.delta_law else { return };
+fn delta_fit(lines: &mut Vec<String>, report: &Report) {
+    let Some(fit) = &report.delta_law else { return };
     titled(lines, "Δ = cur_len - total_len by rounds n");
-    lines.push(format!("  {}", law_text(law)));
+    lines.push(format!("  {}", delta_fit_text(fit)));
 }
 
 /// The line and how many samples it holds for.
-pub fn law_text(law: &ScanDeltaFit) -> String {
-    let holds = format!("{} of {} samples ({})", law.samples, law.of, percent(law.samples, law.of));
-    match (law.intercept, law.slope) {
+pub fn delta_fit_text(fit: &ScanDeltaFit) -> String {
+    let holds = format!("{} of {} samples ({})", fit.samples, fit.of, percent(fit.samples, fit.of));
+    match (fit.intercept, fit.slope) {
         (0, 0) => format!("lengths agree (Δ = 0) in {holds}"),
-        _ => format!("{} in {holds}", law.formula),
+        _ => format!("{} in {holds}", fit.formula),
     }
 }
 
@@ -106,7 +106,10 @@ fn cuts(lines: &mut Vec<String>, report: &Report) {
     if report.at_length.is_empty() {
         return;
     }
-    titled(lines, "what a cut takes: samples, tokens, learned tokens, samples whose answers are all gone");
+    titled(
+        lines,
+        "effect of truncation at max_length: samples, tokens, supervised tokens, samples whose answers are all gone",
+    );
     for (cut, loss) in &report.at_length {
         lines.push(format!(
             "  {cut:>6}  {:>9} {:>12} {:>12} {:>9}",
@@ -128,7 +131,7 @@ fn fixes(lines: &mut Vec<String>, report: &Report) {
     if report.fixes.is_empty() {
         return;
     }
-    titled(lines, "what each fix would do, tried on samples drawn by lot");
+    titled(lines, "what each fix would do, tried on a random draw of samples");
     for fix in &report.fixes {
         lines.push(format!("  {}: {}", fix.summary, fix_text(fix)));
     }
@@ -141,7 +144,7 @@ pub fn fix_text(fix: &FixEffect) -> String {
         estimate => format!(" (about {estimate} in all)"),
     };
     format!(
-        "repairs {} of {} lost{in_all}, breaks {} of {} sound; learned tokens {} → {}",
+        "repairs {} of {} lost{in_all}, breaks {} of {} sound; supervised tokens {} → {}",
         fix.repaired,
         fix.lost_tried,
         fix.broken,

@@ -1,272 +1,265 @@
 //! The report of a scan as one page: tiles, charts, causes with the masks of their examples.
 
-use std::fmt::Write;
+use maud::{Markup, PreEscaped, html};
 
-use super::page::{LEGEND, escaped, page};
-use super::scan::{cut_note, fix_text, law_text, length_name, percent, rounds_name, share_name};
+use super::page::{Visible, escaped, legend, page};
+use super::scan::{cut_note, delta_fit_text, fix_text, length_name, percent, rounds_name, share_name};
 use crate::scan::{CauseCount, Example, Mask, Report};
 
 /// Differences of one number of rounds that are listed.
 const DELTAS: usize = 6;
 
+/// A bar of a chart: CSS class, name, count.
+type Row = (String, String, u64);
+
 /// The report as a page.
 pub fn scan_page(report: &Report) -> String {
     let title =
         format!("{}: {} samples under template {}", report.tokenizer, report.samples, report.template);
-    let sections = [
-        heading(report),
-        tiles(report),
-        "<div class=\"cards\">\n".to_string(),
-        chart("by state", report.by_state.iter().map(|(k, n)| (k.clone(), k.clone(), *n)), report.samples),
-        chart(
-            "by cause",
-            report
-                .causes()
-                .into_iter()
-                .map(|(id, cause)| (cause.verdict.clone(), id.to_string(), cause.samples)),
-            report.samples,
-        ),
-        chart(
-            "by rounds",
-            plain(report.by_rounds.iter().map(|(k, n)| (rounds_name(*k), *n))),
-            report.samples,
-        ),
-        chart(
-            "by length in tokens",
-            plain(report.by_length.iter().map(|(k, n)| (length_name(*k), *n))),
-            report.samples,
-        ),
-        chart(
-            "by share of learned tokens",
-            plain(report.by_share.iter().map(|(k, n)| (share_name(*k), *n))),
-            report.samples,
-        ),
-        law(report),
-        cuts(report),
-        sources(report),
-        "</div>\n".to_string(),
-        fixes(report),
-        causes(report),
-        bad(report),
-    ];
-    page(&title, &sections.concat())
+    let body = html! {
+        h1 { (Visible(&report.tokenizer)) }
+        p.quiet {
+            "template " (Visible(&report.template)) " · rule " (Visible(&report.preprocess))
+            " · model_max_length " (report.model_max_length) " · maskscope scan"
+        }
+        (tiles(report))
+        div.cards {
+            (charts(report))
+            (delta_table(report))
+            (cuts(report))
+            (sources(report))
+        }
+        (fixes(report))
+        (causes(report))
+        (bad(report))
+    };
+    page(&title, &body)
 }
 
-fn plain(rows: impl Iterator<Item = (String, u64)>) -> impl Iterator<Item = (String, String, u64)> {
-    rows.map(|(name, n)| (String::new(), name, n))
-}
-
-fn heading(report: &Report) -> String {
-    format!(
-        "<h1>{}</h1>\n<p class=\"quiet\">template {} · rule {} · model_max_length {} · maskscope scan</p>\n",
-        escaped(&report.tokenizer),
-        escaped(&report.template),
-        escaped(&report.preprocess),
-        report.model_max_length
-    )
-}
-
-fn tiles(report: &Report) -> String {
+fn tiles(report: &Report) -> Markup {
     let lost = report.lost_samples();
     let tiles = [
-        (report.samples.to_string(), "samples".to_string()),
-        (lost.to_string(), format!("train on nothing or are replaced ({})", percent(lost, report.samples))),
-        (report.tokens.to_string(), "tokens".to_string()),
-        (report.supervised.to_string(), format!("learned ({})", percent(report.supervised, report.tokens))),
-        (report.lost.to_string(), "thrown away by the length check".to_string()),
-        (report.bad_records.to_string(), "records are no samples".to_string()),
+        (report.samples, "samples".to_string()),
+        (lost, format!("without supervised tokens, or raising ({})", percent(lost, report.samples))),
+        (report.tokens, "tokens".to_string()),
+        (report.supervised, format!("supervised ({})", percent(report.supervised, report.tokens))),
+        (report.lost, "discarded by the length check".to_string()),
+        (report.bad_records, "records are no samples".to_string()),
     ];
-    let tile =
-        |(n, what): &(String, String)| format!("<div class=\"tile\"><b>{n}</b>{}</div>\n", escaped(what));
-    format!("<div class=\"tiles\">\n{}</div>\n", tiles.iter().map(tile).collect::<String>())
+    html! {
+        div.tiles {
+            @for (n, what) in &tiles {
+                div.tile { b { (n) } (what) }
+            }
+        }
+    }
 }
 
-fn section(title: &str, body: &str) -> String {
-    format!("<section>\n<h2>{}</h2>\n{body}</section>\n", escaped(title))
+fn section(title: &str, whole: bool, body: &Markup) -> Markup {
+    html! { section.whole[whole] { h2 { (title) } (body) } }
 }
 
-fn whole_section(title: &str, body: &str) -> String {
-    format!("<section class=\"whole\">\n<h2>{}</h2>\n{body}</section>\n", escaped(title))
+fn charts(report: &Report) -> Markup {
+    let of = report.samples;
+    let by_state = report.by_state.iter().map(|(k, n)| (k.clone(), k.clone(), *n));
+    let causes = report.causes().into_iter();
+    let by_cause = causes.map(|(id, cause)| (cause.verdict.clone(), id.to_string(), cause.samples));
+    html! {
+        (chart("by state", by_state, of))
+        (chart("by cause", by_cause, of))
+        (chart("by rounds", report.by_rounds.iter().map(|(k, n)| unclassed(rounds_name(*k), *n)), of))
+        (chart("by length in tokens", report.by_length.iter().map(|(k, n)| unclassed(length_name(*k), *n)), of))
+        (chart("by share of supervised tokens", report.by_share.iter().map(|(k, n)| unclassed(share_name(*k), *n)), of))
+    }
 }
 
-/// Bars, one a row: class, name, count. The words are HTML and keep their size when the bars shrink.
-fn chart(title: &str, rows: impl Iterator<Item = (String, String, u64)>, of: u64) -> String {
-    let rows: Vec<(String, String, u64)> = rows.collect();
+fn unclassed(name: String, n: u64) -> Row {
+    (String::new(), name, n)
+}
+
+/// Bars, one a row. The words are HTML and keep their size when the bars shrink.
+fn chart(title: &str, rows: impl Iterator<Item = Row>, of: u64) -> Markup {
+    let rows: Vec<Row> = rows.collect();
     let most = rows.iter().map(|(_, _, n)| *n).max().unwrap_or(0);
     if most == 0 {
-        return String::new();
+        return Markup::default();
     }
-    let mut body = String::new();
-    for (class, name, n) in rows {
-        let share = n.saturating_mul(1000) / most;
-        // Writing to a String cannot fail.
-        let _ = writeln!(
-            body,
-            "<div class=\"bar {}\"><span>{}</span><svg viewBox=\"0 0 1000 10\" preserveAspectRatio=\"none\" role=\"img\" \
-             aria-label=\"{n}\"><rect width=\"{}\" height=\"10\"/></svg><span>{n}</span><span>{}</span></div>",
-            escaped(&class),
-            escaped(&name),
-            if n > 0 { share.max(4) } else { 0 },
-            percent(n, of)
-        );
-    }
-    section(title, &body)
-}
-
-fn law(report: &Report) -> String {
-    let Some(law) = &report.delta_law else { return String::new() };
-    let mut body = format!("<p>{}</p>\n<div class=\"scroll\"><table>\n", escaped(&law_text(law)));
-    body += "<tr><th>rounds</th><th class=\"words\">Δ: samples</th></tr>\n";
-    for (rounds, deltas) in &report.delta_by_rounds {
-        let mut common: Vec<(&i64, &u64)> = deltas.iter().collect();
-        common.sort_by_key(|(delta, n)| (std::cmp::Reverse(**n), **delta));
-        let shown = common
-            .iter()
-            .take(DELTAS)
-            .map(|(delta, n)| if **delta == 0 { format!("0: {n}") } else { format!("{delta:+}: {n}") });
-        let mut shown: Vec<String> = shown.collect();
-        if common.len() > DELTAS {
-            shown.push(format!("{} others", common.len() - DELTAS));
+    let width = |n: u64| if n > 0 { (n.saturating_mul(1000) / most).max(4) } else { 0 };
+    let bars = html! {
+        @for (class, name, n) in &rows {
+            div class={ "bar " (Visible(class)) } {
+                span { (Visible(name)) }
+                svg viewBox="0 0 1000 10" preserveAspectRatio="none" role="img" aria-label=(n) {
+                    rect width=(width(*n)) height="10" {}
+                }
+                span { (n) }
+                span { (percent(*n, of)) }
+            }
         }
-        let _ = writeln!(
-            body,
-            "<tr><td>{}</td><td class=\"words\">{}</td></tr>",
-            rounds_name(*rounds),
-            escaped(&shown.join(" · "))
-        );
-    }
-    body += "</table></div>\n";
-    section("Δ = cur_len − total_len by rounds n", &body)
+    };
+    section(title, false, &bars)
 }
 
-fn cuts(report: &Report) -> String {
+fn delta_table(report: &Report) -> Markup {
+    let Some(fit) = &report.delta_law else { return Markup::default() };
+    let table = html! {
+        p { (Visible(&delta_fit_text(fit))) }
+        div.scroll {
+            table {
+                tr { th { "rounds" } th.words { "Δ: samples" } }
+                @for (rounds, deltas) in &report.delta_by_rounds {
+                    tr { td { (rounds_name(*rounds)) } td.words { (common_deltas(deltas.iter())) } }
+                }
+            }
+        }
+    };
+    section("Δ = cur_len − total_len by rounds n", false, &table)
+}
+
+/// `0: 12 · +1: 3 · 2 others`, the most common first.
+fn common_deltas<'a>(deltas: impl Iterator<Item = (&'a i64, &'a u64)>) -> String {
+    let mut common: Vec<(&i64, &u64)> = deltas.collect();
+    common.sort_by_key(|(delta, n)| (std::cmp::Reverse(**n), **delta));
+    let name = |(delta, n): &(&i64, &u64)| match **delta {
+        0 => format!("0: {n}"),
+        delta => format!("{delta:+}: {n}"),
+    };
+    let mut shown: Vec<String> = common.iter().take(DELTAS).map(name).collect();
+    if common.len() > DELTAS {
+        shown.push(format!("{} others", common.len() - DELTAS));
+    }
+    shown.join(" · ")
+}
+
+fn cuts(report: &Report) -> Markup {
     if report.at_length.is_empty() {
-        return String::new();
+        return Markup::default();
     }
-    let mut body = "<div class=\"scroll\"><table>\n<tr><th>at</th><th>samples cut</th><th>tokens gone</th><th>learned tokens \
-                    gone</th><th>answers all gone</th></tr>\n"
-        .to_string();
-    for (cut, loss) in &report.at_length {
-        let _ = writeln!(
-            body,
-            "<tr><td>{cut}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
-            loss.samples, loss.tokens, loss.supervised, loss.answers_lost
-        );
-    }
-    let _ = writeln!(body, "</table></div>\n<p class=\"quiet\">{}</p>", escaped(&cut_note(report)));
-    section("what a cut takes", &body)
+    let heads = ["at", "samples cut", "tokens gone", "supervised tokens gone", "answers all gone"];
+    let table = html! {
+        div.scroll {
+            table {
+                tr { @for head in heads { th { (head) } } }
+                @for (cut, loss) in &report.at_length {
+                    tr {
+                        td { (cut) } td { (loss.samples) } td { (loss.tokens) } td { (loss.supervised) }
+                        td { (loss.answers_lost) }
+                    }
+                }
+            }
+        }
+        p.quiet { (Visible(&cut_note(report))) }
+    };
+    section("effect of truncation at max_length", false, &table)
 }
 
-fn sources(report: &Report) -> String {
+fn sources(report: &Report) -> Markup {
     if report.by_source.is_empty() {
-        return String::new();
+        return Markup::default();
     }
-    let mut body =
-        "<div class=\"scroll\"><table>\n<tr><th>source</th><th>samples</th><th>lost</th><th></th></tr>\n"
-            .to_string();
     let others = (report.other_sources.samples > 0).then_some(("(all others)", &report.other_sources));
-    for (source, count) in report.worst_sources().into_iter().chain(others) {
-        let _ = writeln!(
-            body,
-            "<tr><td class=\"words\">{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
-            escaped(source),
-            count.samples,
-            count.lost,
-            percent(count.lost, count.samples)
-        );
-    }
-    body += "</table></div>\n";
-    section("sources that lose the most", &body)
+    let table = html! {
+        div.scroll {
+            table {
+                tr { th { "source" } th { "samples" } th { "lost" } th {} }
+                @for (source, count) in report.worst_sources().into_iter().chain(others) {
+                    tr {
+                        td.words { (Visible(source)) } td { (count.samples) } td { (count.lost) }
+                        td { (percent(count.lost, count.samples)) }
+                    }
+                }
+            }
+        }
+    };
+    section("sources that lose the most", false, &table)
 }
 
-fn fixes(report: &Report) -> String {
+fn fixes(report: &Report) -> Markup {
     if report.fixes.is_empty() {
-        return String::new();
+        return Markup::default();
     }
-    let mut body =
-        "<p class=\"quiet\">Tried on samples drawn by lot; what they stand for is an estimate.</p>\n"
-            .to_string();
-    for fix in &report.fixes {
-        let lines: Vec<String> = fix.code.lines().map(escaped).collect();
-        let _ = writeln!(
-            body,
-            "<h3>{}</h3>\n<p>{}</p>\n<pre>{}</pre>",
-            escaped(&fix.summary),
-            escaped(&fix_text(fix)),
-            lines.join("\n")
-        );
-    }
-    whole_section("what each fix would do", &body)
+    let list = html! {
+        p.quiet { "Tried on a random draw of samples; what they stand for is an estimate." }
+        @for fix in &report.fixes {
+            h3 { (Visible(&fix.summary)) }
+            p { (Visible(&fix_text(fix))) }
+            pre { (lines(&fix.code)) }
+        }
+    };
+    section("what each fix would do", true, &list)
 }
 
-fn causes(report: &Report) -> String {
+/// Code with its line ends; within a line all that is hidden is made visible.
+fn lines(code: &str) -> Markup {
+    PreEscaped(code.lines().map(escaped).collect::<Vec<_>>().join("\n"))
+}
+
+fn causes(report: &Report) -> Markup {
     if report.by_cause.is_empty() {
-        return String::new();
+        return Markup::default();
     }
-    let mut body = LEGEND.to_string();
-    for (n, (id, cause)) in report.causes().into_iter().enumerate() {
-        let open = if n == 0 { " open" } else { "" };
-        let _ = writeln!(
-            body,
-            "<details{open}><summary><b>{}</b> <span class=\"{}\">{}</span> {} · {} of all samples: {}</summary>\n{}</details>",
-            escaped(id),
-            escaped(&cause.verdict),
-            escaped(&cause.verdict),
-            escaped(&cause.title),
-            percent(cause.samples, report.samples),
-            cause.samples,
-            examples(cause)
-        );
-    }
-    whole_section("by cause", &body)
+    let list = html! {
+        (legend())
+        @for (n, (id, cause)) in report.causes().into_iter().enumerate() {
+            details open[n == 0] {
+                summary {
+                    b { (Visible(id)) } " "
+                    span class=(Visible(&cause.verdict)) { (Visible(&cause.verdict)) }
+                    " " (Visible(&cause.title)) " · " (percent(cause.samples, report.samples))
+                    " of all samples: " (cause.samples)
+                }
+                (examples(cause))
+            }
+        }
+    };
+    section("by cause", true, &list)
 }
 
-fn examples(cause: &CauseCount) -> String {
+fn examples(cause: &CauseCount) -> Markup {
     let (shown, named): (Vec<&Example>, Vec<&Example>) =
         cause.examples.iter().partition(|e| e.mask.is_some());
-    let mut out = String::new();
-    for example in shown {
-        let _ = writeln!(
-            out,
-            "<h3>{} <span class=\"quiet\">{}</span></h3>",
-            escaped(&example.id),
-            escaped(&example.place())
-        );
-        if let Some(mask) = &example.mask {
-            out += &mask_html(mask);
+    let named: Vec<String> = named.iter().map(|e| format!("{} ({})", e.id, e.place())).collect();
+    html! {
+        @for example in shown {
+            h3 { (Visible(&example.id)) " " span.quiet { (Visible(&example.place())) } }
+            @if let Some(mask) = &example.mask { (tokens(mask)) }
+        }
+        @if !named.is_empty() {
+            p.quiet { "further: " (Visible(&named.join(", "))) }
         }
     }
-    if !named.is_empty() {
-        let places: Vec<String> =
-            named.iter().map(|e| escaped(&format!("{} ({})", e.id, e.place()))).collect();
-        let _ = writeln!(out, "<p class=\"quiet\">further: {}</p>", places.join(", "));
-    }
-    out
 }
 
-fn mask_html(mask: &Mask) -> String {
-    let mut out = format!("<p>{}</p>\n<div class=\"tokens\">", escaped(&mask.summary));
+fn tokens(mask: &Mask) -> Markup {
     let half = mask.stretches.iter().map(|s| s.tokens.len()).sum::<usize>() / 2;
     let mut written = 0;
-    for stretch in &mask.stretches {
-        if mask.left_out > 0 && written == half {
-            let _ = write!(out, "<span class=\"quiet\"> ⋯ {} tokens ⋯ </span>", mask.left_out);
-        }
-        for token in &stretch.tokens {
-            let _ = write!(out, "<span class=\"t {}\">{}</span><wbr>", stretch.look.name(), escaped(token));
-        }
+    let stretches = mask.stretches.iter().map(|stretch| {
+        let begins_at = written;
         written += stretch.tokens.len();
+        (stretch, mask.left_out > 0 && begins_at == half)
+    });
+    html! {
+        p { (Visible(&mask.summary)) }
+        div.tokens {
+            @for (stretch, after_gap) in stretches {
+                @if after_gap { span.quiet { " ⋯ " (mask.left_out) " tokens ⋯ " } }
+                @for token in &stretch.tokens {
+                    span class={ "t " (stretch.look.name()) } { (Visible(token)) }
+                    wbr;
+                }
+            }
+        }
     }
-    out + "</div>\n"
 }
 
-fn bad(report: &Report) -> String {
+fn bad(report: &Report) -> Markup {
     if report.bad.is_empty() {
-        return String::new();
+        return Markup::default();
     }
-    let row = |bad: &crate::scan::BadRecord| {
-        let place = format!("{} (byte {}): {}", bad.place(), bad.byte, bad.message);
-        format!("<p>{}</p>\n", escaped(&place))
+    let list = html! {
+        @for bad in &report.bad {
+            p { (Visible(&format!("{} (byte {}): {}", bad.place(), bad.byte, bad.message))) }
+        }
     };
-    whole_section("records that are no samples, the first", &report.bad.iter().map(row).collect::<String>())
+    section("records that are no samples, the first", true, &list)
 }

@@ -2,8 +2,8 @@
 
 use std::io::Write;
 
+use super::glyphs::glyph_text;
 use super::paint::Meaning;
-use super::sample::glyph_text;
 use super::{Paint, table};
 use crate::diagnose::{TokenReport, TokenVerdict, token_report};
 use crate::setup::{OverrideEffect, Setup};
@@ -74,18 +74,18 @@ pub fn special_text(out: &mut dyn Write, setup: &Setup, paint: Paint) -> std::io
     if !closed.is_empty() {
         section(out, "special tokens of the class's closed list", &["id", "token"], &closed)?;
     }
-    truth_text(out, &token_report(setup), paint)
+    report_text(out, &token_report(setup), paint)
 }
 
 /// What the tables do not say by themselves.
-fn truth_text(out: &mut dyn Write, token_report: &TokenReport, paint: Paint) -> std::io::Result<()> {
+fn report_text(out: &mut dyn Write, token_report: &TokenReport, paint: Paint) -> std::io::Result<()> {
     let reserved: Vec<Vec<String>> = token_report
         .reserved
         .iter()
         .take(RESERVED_SHOWN)
         .map(|t| vec![t.id.to_string(), t.content.clone(), t.reason.to_string()])
         .collect();
-    section(out, "free to reuse, the best first", &["id", "token", "why"], &reserved)?;
+    section(out, "unused special tokens, the best first", &["id", "token", "why"], &reserved)?;
     if let Some(more) = token_report.reserved.len().checked_sub(RESERVED_SHOWN).filter(|more| *more > 0) {
         writeln!(out, "    and {more} more (--format json names all)")?;
     }
@@ -114,8 +114,8 @@ pub fn sizes_line(token_report: &TokenReport) -> String {
         "largest id {} · embedding rows {} · before a text {} · behind it {}",
         token_report.id_statistics.max_id.map_or("none".to_string(), |id| id.to_string()),
         token_report.embedding_rows.map_or("not known".to_string(), |rows| rows.to_string()),
-        ids(&token_report.id_statistics.put_before),
-        ids(&token_report.id_statistics.put_behind)
+        ids(&token_report.id_statistics.around.before),
+        ids(&token_report.id_statistics.around.behind)
     )
 }
 

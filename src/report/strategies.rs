@@ -4,11 +4,12 @@ use std::io::Write;
 
 use serde::Serialize;
 
+use super::glyphs::token_glyphs;
 use super::json::NoteJson;
 use super::paint::Meaning;
-use super::{Paint, token_glyphs};
+use super::paint::Paint;
 use crate::masks::MaskError;
-use crate::masks::compare::{Comparison, End, Run};
+use crate::masks::compare::{StrategyComparison, StrategyDifference, StripEnd};
 use crate::text;
 use crate::tokenizer::Tokenizer;
 
@@ -16,7 +17,7 @@ use crate::tokenizer::Tokenizer;
 const SHOWN: usize = 12;
 
 /// What came of a sample: all strategies, or why it cannot be rendered.
-pub type Compared<'a> = Result<&'a Comparison, &'a MaskError>;
+pub type Compared<'a> = Result<&'a StrategyComparison, &'a MaskError>;
 
 /// Writes one sample: a line a strategy, then the places where they differ.
 pub fn strategies_text(
@@ -38,21 +39,21 @@ pub fn strategies_text(
     };
     for strip in &comparison.strips {
         let (line, meaning) = match &strip.end {
-            End::Labels if strip.supervised == 0 => {
-                (format!("learns 0 of {} tokens", strip.len), Meaning::Bad)
+            StripEnd::Labels if strip.supervised == 0 => {
+                (format!("0 of {} tokens supervised", strip.len), Meaning::Bad)
             }
-            End::Labels if strip.elsewhere > 0 => (
+            StripEnd::Labels if strip.elsewhere > 0 => (
                 format!(
-                    "learns {} of {} tokens of its own text, {} of which have no place in this one",
+                    "{} of {} tokens of its own text supervised, {} of which have no place in this one",
                     strip.supervised, strip.len, strip.elsewhere
                 ),
                 Meaning::Supervised,
             ),
-            End::Labels => {
-                (format!("learns {} of {} tokens", strip.supervised, strip.len), Meaning::Supervised)
+            StripEnd::Labels => {
+                (format!("{} of {} tokens supervised", strip.supervised, strip.len), Meaning::Supervised)
             }
-            End::Fails(error) => (format!("✗ gives no labels: {error}"), Meaning::Bad),
-            End::Unfit(why) => (format!("does not apply: {why}"), Meaning::Masked),
+            StripEnd::Fails(error) => (format!("✗ gives no labels: {error}"), Meaning::Bad),
+            StripEnd::Unfit(why) => (format!("does not apply: {why}"), Meaning::Masked),
         };
         let line = text::plain(&line);
         writeln!(out, "  {:<22} {}", strip.strategy.name(), paint.paint(&line, meaning, false))?;
@@ -73,24 +74,24 @@ pub fn strategies_text(
     writeln!(out)
 }
 
-fn run_line(tokenizer: &Tokenizer, comparison: &Comparison, run: &Run) -> String {
+fn run_line(tokenizer: &Tokenizer, comparison: &StrategyComparison, run: &StrategyDifference) -> String {
     let ids = comparison.turns.encoded.ids.get(run.tokens.clone()).unwrap_or_default();
     let shown: Vec<String> =
         ids.iter().take(SHOWN).map(|id| token_glyphs(tokenizer, i64::from(*id))).collect();
     let more = if ids.len() > SHOWN { format!(" … {} tokens", ids.len()) } else { String::new() };
     let role = comparison.turns.messages.get(run.place.message).map_or("", |message| message.role.as_str());
     text::plain(&format!(
-        "{:>4} turn {} {role}, {}: {}{more}  learned by {} · not by {}",
+        "{:>4} turn {} {role}, {}: {}{more}  supervised by {} · masked by {}",
         run.tokens.start,
         run.place.message + 1,
         run.place.part.name(),
         shown.join("|"),
-        names(comparison, &run.learned_by).join(", "),
+        names(comparison, &run.supervised_by).join(", "),
         names(comparison, &run.masked_by).join(", "),
     ))
 }
 
-fn names(comparison: &Comparison, strips: &[usize]) -> Vec<&'static str> {
+fn names(comparison: &StrategyComparison, strips: &[usize]) -> Vec<&'static str> {
     strips.iter().filter_map(|strip| Some(comparison.strips.get(*strip)?.strategy.name())).collect()
 }
 
@@ -113,10 +114,10 @@ pub struct StrategiesJson<'a> {
 #[derive(Debug, Serialize)]
 pub struct StripJson<'a> {
     pub name: &'static str,
-    /// Tokens of its own text, and how many of them it learns; null where it gives no labels.
+    /// Tokens of its own text, and how many of them are supervised; null where it gives no labels.
     pub tokens: Option<usize>,
     pub supervised: Option<usize>,
-    /// Places of the shared line that it learns.
+    /// Positions of the shared line that it supervises.
     pub learned: Vec<usize>,
     /// Its own tokens that have no place on that line.
     pub elsewhere: usize,
@@ -125,7 +126,7 @@ pub struct StripJson<'a> {
     pub notes: Vec<NoteJson<'a>>,
 }
 
-/// Tokens that some strategies learn and others do not.
+/// Tokens that some strategies supervise and others mask.
 #[derive(Debug, Serialize)]
 pub struct RunJson<'a> {
     pub tokens: [usize; 2],
@@ -141,13 +142,13 @@ impl<'a> StrategiesJson<'a> {
     /// The JSON of one sample.
     pub fn new(tokenizer: &Tokenizer, template: &'a str, id: &'a str, compared: Compared<'a>) -> Self {
         let comparison = compared.ok();
-        let run = |comparison: &'a Comparison, run: &'a Run| RunJson {
+        let run = |comparison: &'a StrategyComparison, run: &'a StrategyDifference| RunJson {
             tokens: [run.tokens.start, run.tokens.end],
             text: tokens_text(tokenizer, comparison, run),
             message: run.place.message,
             role: comparison.turns.messages.get(run.place.message).map_or("", |m| m.role.as_str()),
             part: run.place.part.name(),
-            learned_by: names(comparison, &run.learned_by),
+            learned_by: names(comparison, &run.supervised_by),
             masked_by: names(comparison, &run.masked_by),
         };
         let runs = comparison.map(|c| c.differences.iter().map(|r| run(c, r)).collect());
@@ -158,21 +159,21 @@ impl<'a> StrategiesJson<'a> {
             input_ids: comparison.map(|c| c.turns.encoded.ids.as_slice()),
             strategies: comparison.map(|c| c.strips.iter().map(strip).collect()).unwrap_or_default(),
             differences: runs.unwrap_or_default(),
-            divergence: comparison.and_then(Comparison::divergence),
+            divergence: comparison.and_then(StrategyComparison::divergence),
             error: compared.err().map(ToString::to_string),
         }
     }
 }
 
-fn tokens_text(tokenizer: &Tokenizer, comparison: &Comparison, run: &Run) -> String {
+fn tokens_text(tokenizer: &Tokenizer, comparison: &StrategyComparison, run: &StrategyDifference) -> String {
     let ids = comparison.turns.encoded.ids.get(run.tokens.clone()).unwrap_or_default();
     let bytes: Vec<u8> = ids.iter().flat_map(|id| tokenizer.token_bytes(*id).unwrap_or_default()).collect();
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn strip(strip: &crate::masks::compare::Strip) -> StripJson<'_> {
-    let labels = strip.end == End::Labels;
-    let learned = strip.cells.iter().enumerate().filter(|(_, cell)| cell.is_learned()).map(|(at, _)| at);
+    let labels = strip.end == StripEnd::Labels;
+    let learned = strip.cells.iter().enumerate().filter(|(_, cell)| cell.is_supervised()).map(|(at, _)| at);
     StripJson {
         name: strip.strategy.name(),
         tokens: labels.then_some(strip.len),
@@ -180,11 +181,11 @@ fn strip(strip: &crate::masks::compare::Strip) -> StripJson<'_> {
         learned: learned.collect(),
         elsewhere: strip.elsewhere,
         error: match &strip.end {
-            End::Fails(error) => Some(error),
+            StripEnd::Fails(error) => Some(error),
             _ => None,
         },
         unfit: match &strip.end {
-            End::Unfit(why) => Some(why),
+            StripEnd::Unfit(why) => Some(why),
             _ => None,
         },
         notes: strip.notes.iter().map(NoteJson::from).collect(),

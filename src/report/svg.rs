@@ -1,5 +1,6 @@
 //! Lines of text in a monospaced grid as one SVG picture: sharp at every size, its text can be selected, and it needs
-//! nothing from outside.
+//! nothing from outside. Written by hand and not with `maud`: that writes HTML, where a picture on its own is XML, and
+//! a run's look comes in as ready attributes.
 
 use std::fmt::Write;
 

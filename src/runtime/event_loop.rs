@@ -8,7 +8,7 @@ use super::RunOptions;
 use super::events::{Incoming, read_input, read_signals};
 use super::export::export;
 use super::jobs::Jobs;
-use super::terminal::Screen;
+use super::terminal::TakenTerminal;
 use crate::app::{App, Background, Effect, Msg, update};
 use crate::ui::{Depth, Frame, render};
 
@@ -17,7 +17,7 @@ const FRAME: Duration = Duration::from_millis(16);
 
 struct Loop {
     app: App,
-    screen: Screen,
+    terminal: TakenTerminal,
     jobs: Jobs,
     depth: Depth,
     frame: Option<Frame>,
@@ -28,12 +28,12 @@ struct Loop {
 /// Runs until the user quits or the terminal is gone.
 pub fn run(options: &RunOptions) -> io::Result<()> {
     let (to, from) = channel();
-    let screen = Screen::take(!options.no_mouse)?;
+    let terminal = TakenTerminal::take(!options.no_mouse)?;
     let mut app = options.app();
-    app.remembers = true;
-    app.background = background();
+    app.session.remembers = true;
+    app.shell.background = background();
     let depth = Depth::detect(|name| std::env::var(name).ok());
-    let mut this = Loop { app, screen, jobs: Jobs::new(to.clone()), depth, frame: None, to: to.clone() };
+    let mut this = Loop { app, terminal, jobs: Jobs::new(to.clone()), depth, frame: None, to: to.clone() };
     // Before the first frame: whoever sees it may end the program, and the terminal must come back.
     read_signals(to.clone())?;
     this.draw()?;
@@ -43,7 +43,7 @@ pub fn run(options: &RunOptions) -> io::Result<()> {
     if cfg!(debug_assertions) && std::env::var_os("MASKSCOPE_TEST_PANIC").is_some() {
         panic_for_the_test();
     }
-    this.turn(&from)
+    this.wait(&from)
 }
 
 /// Dark unless the terminal says otherwise (`COLORFGBG=fg;bg`, where 7 and 15 are white grounds).
@@ -59,10 +59,10 @@ fn panic_for_the_test() {
 }
 
 impl Loop {
-    fn turn(&mut self, from: &Receiver<Incoming>) -> io::Result<()> {
+    fn wait(&mut self, from: &Receiver<Incoming>) -> io::Result<()> {
         let mut drawn = Instant::now();
         let mut dirty = true;
-        while !self.app.quit {
+        while !self.app.shell.quit {
             let wait = if dirty { FRAME.saturating_sub(drawn.elapsed()) } else { Duration::from_secs(3600) };
             match from.recv_timeout(wait) {
                 Ok(incoming) => {
@@ -107,8 +107,8 @@ impl Loop {
     fn signal(&mut self, signal: i32) -> io::Result<bool> {
         use signal_hook::consts::{SIGCONT, SIGTSTP};
         match signal {
-            SIGTSTP => self.screen.suspend()?,
-            SIGCONT => self.screen.retake()?,
+            SIGTSTP => self.terminal.suspend()?,
+            SIGCONT => self.terminal.retake()?,
             _ => return Ok(false),
         }
         Ok(true)
@@ -126,9 +126,9 @@ impl Loop {
                 Effect::Cancel(kind) => self.jobs.cancel(kind),
                 Effect::Export(form) => {
                     let buffer = render(&self.app, self.depth).buffer;
-                    export(self.to.clone(), buffer, self.app.background, self.app.screen, form)?;
+                    export(self.to.clone(), buffer, self.app.shell.background, self.app.shell.screen, form)?;
                 }
-                Effect::Suspend => self.screen.suspend()?,
+                Effect::Suspend => self.terminal.suspend()?,
                 Effect::Quit => {}
             }
         }
@@ -136,13 +136,13 @@ impl Loop {
     }
 
     fn draw(&mut self) -> io::Result<()> {
-        let (width, height) = self.screen.size()?;
-        if (width, height) != self.app.size {
+        let (width, height) = self.terminal.size()?;
+        if (width, height) != self.app.shell.size {
             let effects = update(&mut self.app, Msg::Resize(width, height));
             self.carry_out(effects)?;
         }
         let frame = render(&self.app, self.depth);
-        self.screen.show(&frame.buffer)?;
+        self.terminal.show(&frame.buffer)?;
         self.frame = Some(frame);
         Ok(())
     }

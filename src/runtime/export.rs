@@ -1,7 +1,7 @@
 //! The present screen into a file, off the loop: a new name each time, never over a file that is there.
 
-use std::fs::OpenOptions;
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
+use std::path::Path;
 use std::sync::mpsc::Sender;
 use std::thread;
 
@@ -9,6 +9,7 @@ use ratatui::buffer::Buffer;
 
 use super::events::Incoming;
 use crate::app::{Background, ExportForm, Msg, Screen};
+use crate::atomic_write;
 use crate::ui::{to_html, to_svg};
 
 /// Names that are tried: after so many files somebody should clean up.
@@ -40,8 +41,8 @@ pub fn export(
 fn write_new(stem: &str, ending: &str, text: &str) -> std::io::Result<String> {
     for n in 1..=MOST {
         let name = format!("{stem}-{n}.{ending}");
-        match OpenOptions::new().write(true).create_new(true).open(&name) {
-            Ok(mut file) => return file.write_all(text.as_bytes()).map(|()| name),
+        match atomic_write::write_new(Path::new(&name), text.as_bytes()) {
+            Ok(()) => return Ok(name),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
         }

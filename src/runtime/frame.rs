@@ -1,10 +1,10 @@
 //! One frame without a terminal: the same state, update and screens, with every job done at once.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 
 use super::RunOptions;
-use super::work::perform;
-use crate::app::{App, Effect, Key, Load, Msg, Screen, update};
+use crate::app::{App, Effect, Job, JobContext, Key, Load, Msg, Screen, update};
 use crate::error::{Error, Result};
 use crate::ui::{Depth, Frame, render, to_ansi, to_html, to_svg, to_text};
 
@@ -39,28 +39,24 @@ pub struct FrameRequest {
 pub fn frame(request: &FrameRequest) -> Result<String> {
     let keys = Key::parse_list(&request.keys)?;
     let mut app = request.options.app();
-    app.screen = request.screen;
+    app.shell.screen = request.screen;
     feed(&mut app, Msg::Resize(request.width, request.height));
     feed(&mut app, Msg::Start);
-    if let (Load::Failed(error), _) | (_, Load::Failed(error)) = (failed(&app.base), failed(&app.samples)) {
-        return Err(Error::Usage(error));
+    if let Load::Failed(error) = &app.session.base {
+        return Err(Error::Usage(error.clone()));
+    }
+    if let Load::Failed(error) = &app.session.samples {
+        return Err(Error::Usage(error.clone()));
     }
     keys.into_iter().for_each(|key| feed(&mut app, Msg::Key(key)));
     let Frame { buffer, .. } = render(&app, request.depth);
-    let title = format!("maskscope · {}", app.screen.name());
+    let title = format!("maskscope · {}", app.shell.screen.name());
     Ok(match request.form {
         FrameForm::Text => to_text(&buffer),
         FrameForm::Ansi => to_ansi(&buffer),
-        FrameForm::Html => to_html(&buffer, app.background, &title),
-        FrameForm::Svg => to_svg(&buffer, app.background, &title),
+        FrameForm::Html => to_html(&buffer, app.shell.background, &title),
+        FrameForm::Svg => to_svg(&buffer, app.shell.background, &title),
     })
-}
-
-fn failed<T>(load: &Load<T>) -> Load<()> {
-    match load {
-        Load::Failed(error) => Load::Failed(error.clone()),
-        _ => Load::Idle,
-    }
 }
 
 /// Gives a message to the state and does all that follows from it, here and now.
@@ -68,11 +64,17 @@ pub fn feed(app: &mut App, msg: Msg) {
     let mut effects: VecDeque<Effect> = update(app, msg).into();
     while let Some(effect) = effects.pop_front() {
         let Effect::Start(job) = effect else { continue };
-        let job = *job;
-        let mut outcomes = Vec::new();
-        perform(job.work, &|| false, &mut |outcome| outcomes.push(outcome));
-        for outcome in outcomes {
-            effects.extend(update(app, Msg::Done { kind: job.kind, ticket: job.ticket, outcome }));
+        for msg in run_now(*job, &|| false) {
+            effects.extend(update(app, msg));
         }
     }
+}
+
+/// Does a job here and now; gives the messages with its outcomes.
+pub fn run_now(job: Job, cancelled: &dyn Fn() -> bool) -> Vec<Msg> {
+    let (kind, ticket) = (job.kind, job.ticket);
+    let messages = RefCell::new(Vec::new());
+    let emit = |outcome| messages.borrow_mut().push(Msg::Done { kind, ticket, outcome });
+    job.run(&JobContext::new(cancelled, &emit));
+    messages.into_inner()
 }

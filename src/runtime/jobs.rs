@@ -8,10 +8,7 @@ use std::sync::mpsc::Sender;
 use std::thread;
 
 use super::events::Incoming;
-use super::work::perform;
-use crate::app::panels::PanelOutcome;
-use crate::app::template_editor::TemplateProblem;
-use crate::app::{Job, JobKind, Msg, Outcome};
+use crate::app::{Job, JobContext, JobKind, Msg};
 
 /// Name of every job thread; the panic hook leaves the terminal alone for them.
 pub const THREAD_NAME: &str = "maskscope-job";
@@ -36,21 +33,22 @@ impl Jobs {
         self.running.insert(job.kind, flag.clone());
         let to = self.to.clone();
         let body = move || {
-            let Job { kind, ticket, work } = job;
-            let send = |outcome: Outcome| {
-                // A closed channel means that the screen is gone.
-                let _ = to.send(Incoming::Msg(Msg::Done { kind, ticket, outcome }));
-            };
+            let (kind, ticket) = (job.kind, job.ticket);
+            // A closed channel means that the screen is gone.
+            let send = |msg| to.send(Incoming::Msg(msg)).unwrap_or(());
             let cancelled = || flag.load(Ordering::Relaxed);
-            let done = catch_unwind(AssertUnwindSafe(|| perform(work, &cancelled, &mut |o| send(o))));
-            if let (Err(_), Some(outcome)) = (done, broken(kind)) {
-                send(outcome);
+            let emit = |outcome| send(Msg::Done { kind, ticket, outcome });
+            let done = catch_unwind(AssertUnwindSafe(|| job.run(&JobContext::new(&cancelled, &emit))));
+            if done.is_err() {
+                let error =
+                    format!("a bug in maskscope stopped this job ({kind:?}); please report what you did");
+                send(Msg::Broken { kind, ticket, error });
             }
         };
         thread::Builder::new().name(THREAD_NAME.to_string()).spawn(body).map(|_| ())
     }
 
-    /// Tells the job of a kind that nobody waits for it.
+    /// Tells the job of a kind that it is no longer wanted.
     pub fn cancel(&mut self, kind: JobKind) {
         if let Some(flag) = self.running.remove(&kind) {
             flag.store(true, Ordering::Relaxed);
@@ -62,22 +60,4 @@ impl Drop for Jobs {
     fn drop(&mut self) {
         self.running.values().for_each(|flag| flag.store(true, Ordering::Relaxed));
     }
-}
-
-/// What is shown when a job panicked: a bug of ours, and the screen goes on.
-fn broken(kind: JobKind) -> Option<Outcome> {
-    let message = format!("a bug in maskscope stopped this job ({kind:?}); please report what you did");
-    Some(match kind {
-        JobKind::Tokenizer => Outcome::Tokenizer(Err(message)),
-        JobKind::Samples => Outcome::Samples(Err(message)),
-        JobKind::Inspect => Outcome::Inspected(Err(message)),
-        JobKind::Survey => Outcome::Surveyed { first: 0, states: Vec::new(), done: true },
-        JobKind::Preview => Outcome::Previewed(Err(message)),
-        JobKind::Fix => Outcome::Fix(None),
-        JobKind::Vocabulary => Outcome::Vocabulary(Arc::new(Vec::new())),
-        JobKind::Template => Outcome::Rendered(Err(TemplateProblem { line: None, message })),
-        JobKind::Explain => Outcome::Explained(Err(message)),
-        JobKind::Special | JobKind::Known | JobKind::Remember => return None,
-        JobKind::Panel(screen) => Outcome::Panel(PanelOutcome::Broken(screen, message)),
-    })
 }

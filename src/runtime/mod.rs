@@ -12,17 +12,12 @@ mod events;
 mod export;
 mod frame;
 mod jobs;
-mod panels;
-mod recent;
-mod template;
 mod terminal;
-mod work;
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
-pub use frame::{FrameForm, FrameRequest, feed, frame};
-pub use work::perform;
+pub use frame::{FrameForm, FrameRequest, feed, frame, run_now};
 
 use crate::app::{App, DataSource};
 use crate::error::{Error, Result};
@@ -55,8 +50,8 @@ impl RunOptions {
         };
         let source = self.data.clone().map_or(built_in, DataSource::File);
         let mut app = App::new(self.request.clone(), source, self.first_run);
-        app.tour = self.tour.then_some(0);
-        let settings = &mut app.panels.experts.settings;
+        app.shell.tour = self.tour.then_some(0);
+        let settings = &mut app.screens.experts.settings;
         (settings.device, settings.image_tokens) = (self.device, self.image_tokens);
         app
     }

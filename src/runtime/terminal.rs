@@ -21,12 +21,12 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 
 /// The terminal while it is ours; dropping gives it back.
 #[derive(Debug)]
-pub struct Screen {
+pub struct TakenTerminal {
     terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
     mouse: bool,
 }
 
-impl Screen {
+impl TakenTerminal {
     /// Takes the terminal and makes panics give it back before they are printed.
     pub fn take(mouse: bool) -> io::Result<Self> {
         // NO_COLOR is honoured by the theme; crossterm's own way drops bold and reverse too.
@@ -76,7 +76,7 @@ impl Screen {
     }
 }
 
-impl Drop for Screen {
+impl Drop for TakenTerminal {
     fn drop(&mut self) {
         // Nothing can be done about a terminal that is gone.
         let _ = leave();

@@ -4,13 +4,12 @@
 //! the old state or the new one is there. What was written to the outputs behind the state is cut off again.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::report::{Report, SCHEMA_VERSION};
+use crate::atomic_write::{self, Durability};
 use crate::error::{Error, Result};
 
 /// How far the reading is.
@@ -76,21 +75,7 @@ impl Checkpoint {
     /// # Errors
     /// What the file system refuses.
     pub fn save(&self, path: &Path) -> Result<()> {
-        let mut beside = path.as_os_str().to_os_string();
-        beside.push(".new");
-        let beside = PathBuf::from(beside);
         let bytes = serde_json::to_vec(self).map_err(|e| Error::json(path, &e))?;
-        let write = || {
-            let mut file = File::create(&beside)?;
-            file.write_all(&bytes)?;
-            file.sync_all()?;
-            std::fs::rename(&beside, path)?;
-            // The rename itself reaches the disk with its folder.
-            match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-                Some(parent) if cfg!(unix) => File::open(parent)?.sync_all(),
-                _ => Ok(()),
-            }
-        };
-        write().map_err(|e| Error::io(path, e))
+        atomic_write::write(path, &bytes, Durability::PowerCut).map_err(|e| Error::io(path, e))
     }
 }

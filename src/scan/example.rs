@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::report::Counted;
-use crate::data::Place;
+use crate::data::RecordPosition;
 
 /// Examples and bad records that are kept, the first by place.
 const KEPT: usize = 10;
@@ -84,8 +84,8 @@ impl Look {
 }
 
 impl BadRecord {
-    pub(super) fn new(place: &Place, message: &str) -> Self {
-        let Place { file, index, line, byte } = place.clone();
+    pub(super) fn new(place: &RecordPosition, message: &str) -> Self {
+        let RecordPosition { file, index, line, byte } = place.clone();
         Self { file, index, line, byte, message: clipped(message) }
     }
 
@@ -102,7 +102,7 @@ impl BadRecord {
 
 impl Example {
     pub(super) fn of(sample: &Counted<'_>) -> Self {
-        let Place { file, index, line, byte } = sample.place.clone();
+        let RecordPosition { file, index, line, byte } = sample.place.clone();
         let record = kept_record(sample.record);
         Self { file, index, line, byte, id: clipped(sample.id), record, mask: None }
     }
@@ -123,7 +123,11 @@ impl Example {
 }
 
 /// Takes a further example in, where it is among the first.
-pub(super) fn keep_first(examples: &mut Vec<Example>, example: impl FnOnce() -> Example, place: &Place) {
+pub(super) fn keep_first(
+    examples: &mut Vec<Example>,
+    example: impl FnOnce() -> Example,
+    place: &RecordPosition,
+) {
     let before = |last: &Example| (place.file.as_str(), place.index) < (last.file.as_str(), last.index);
     if examples.len() < KEPT || examples.last().is_some_and(before) {
         examples.push(example());

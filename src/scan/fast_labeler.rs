@@ -105,7 +105,7 @@ impl FastLabeler {
         if !encoder.behind().is_empty() || !(around.is_empty() || around == [bos]) {
             return Err("its class puts other tokens around a text than bos".to_string());
         }
-        if !encoder.is_joint_behind(mark.trim_end_matches(' '))
+        if !encoder.splits_behind(mark.trim_end_matches(' '))
             || holds_placeholder(&opening, &names, &template.sep, &sep2)
         {
             return Err(format!("texts of the template {} cannot be taken apart", template.name));

@@ -11,7 +11,7 @@ use super::example::{Example, Mask};
 use super::fix_samples::{FixEffect, FixSample, SampledRecord};
 use super::report::Report;
 use crate::chat::Sample;
-use crate::data::{Place, Record};
+use crate::data::{Record, RecordPosition};
 use crate::diagnose::{Change, Fix, conversations, diagnose_llava, fix_search, label_verdict};
 use crate::labels::Inspection;
 use crate::setup::{LlavaSetup, Setup};
@@ -47,7 +47,7 @@ impl Scanner {
             std::iter::once(&setup).chain(fixes.iter().map(|(_, changed)| changed)).collect();
         let lots = [&mut report.drawn.lost, &mut report.drawn.sound];
         lots.into_iter().flatten().collect::<Vec<&mut SampledRecord>>().into_par_iter().for_each(|lot| {
-            let place = Place { file: String::new(), line: 1, byte: 0, index: 0 };
+            let place = RecordPosition { file: String::new(), line: 1, byte: 0, index: 0 };
             let Some(sample) = lot.record.take().and_then(|record| self.sample(place, record)) else {
                 return;
             };
@@ -67,13 +67,18 @@ impl Scanner {
             .collect();
     }
 
-    fn sample(&self, place: Place, record: String) -> Option<Sample> {
+    fn sample(&self, place: RecordPosition, record: String) -> Option<Sample> {
         self.parse(&Record { place, bytes: record.into_bytes() }).ok().map(|(sample, _)| sample)
     }
 }
 
-fn example_place(example: &Example) -> Place {
-    Place { file: example.file.clone(), line: example.line, byte: example.byte, index: example.index }
+fn example_place(example: &Example) -> RecordPosition {
+    RecordPosition {
+        file: example.file.clone(),
+        line: example.line,
+        byte: example.byte,
+        index: example.index,
+    }
 }
 
 /// Changes of the set-up that the doctor proposes for conversations made on the spot, the smallest working one first.

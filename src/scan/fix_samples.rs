@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::example::{MOST_BYTES, kept_record};
 use super::report::Counted;
-use crate::data::Place;
+use crate::data::RecordPosition;
 
 /// Lost samples that were drawn, and as many others.
 pub const DRAWN: usize = 64;
@@ -103,7 +103,7 @@ fn keep_smallest(lots: &mut Vec<SampledRecord>) {
 }
 
 /// FNV-1a over file name and position, stirred as SplitMix64 does it, so that neighbours are drawn independently.
-fn lot_of(place: &Place) -> u64 {
+fn lot_of(place: &RecordPosition) -> u64 {
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
     for byte in place.file.bytes().chain(place.index.to_le_bytes()) {
         hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);

@@ -30,7 +30,7 @@ use super::delta_fit::ScanDeltaFit;
 use super::engine::State;
 use super::example::{BadRecord, Example, clipped, keep_first};
 use super::fix_samples::{FixEffect, FixSample};
-use crate::data::Place;
+use crate::data::RecordPosition;
 use crate::diagnose::{DataDeltaFit, Differences, RuleHit};
 use crate::error::{Error, Result};
 
@@ -86,7 +86,7 @@ pub struct Report {
 #[derive(Debug, Clone, Copy)]
 pub struct Counted<'a> {
     pub state: State,
-    pub place: &'a Place,
+    pub place: &'a RecordPosition,
     pub id: &'a str,
     /// The record as JSON.
     pub record: &'a [u8],
@@ -165,7 +165,7 @@ impl Report {
     }
 
     /// Counts a record that is no sample.
-    pub fn count_bad(&mut self, place: &Place, message: &str) {
+    pub fn count_bad(&mut self, place: &RecordPosition, message: &str) {
         self.bad_records += 1;
         self.bad.push(BadRecord::new(place, message));
         BadRecord::keep_first(&mut self.bad);

@@ -32,7 +32,7 @@ pub(super) fn method(tokenizer: &Tokenizer, request: &Request, notes: &mut Vec<S
             return Err(Error::Usage(format!(
                 "the rule {} works on LLaVA's templates; with a chat template take one of {}",
                 rule.name(),
-                Strategy::ALL.map(Strategy::name).join(", ")
+                Strategy::named_ones().map(Strategy::name).collect::<Vec<_>>().join(", ")
             )));
         }
     };

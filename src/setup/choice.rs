@@ -38,7 +38,7 @@ pub enum TemplateChoice {
 
 impl TemplateChoice {
     /// Reads `--template`. A word that is neither a template's name nor a file is taken for a LLaVA template, which
-    /// [`super::resolve`] then does not find.
+    /// [`super::resolve()`] then does not find.
     pub fn parse(word: &str) -> Self {
         let own = word.strip_prefix(CHAT).map(|rest| (rest.is_empty(), rest.strip_prefix(':')));
         match (word, own) {
@@ -112,7 +112,7 @@ impl FromStr for LabelChoice {
         let found = rule.or_else(|| Strategy::named(word).map(Self::Strategy));
         found.or((word == AUTO).then_some(Self::Auto)).ok_or_else(|| {
             let rules = Rule::ALL.iter().map(|r| r.name());
-            let known = rules.chain(Strategy::ALL.map(Strategy::name)).map(String::from).collect();
+            let known = rules.chain(Strategy::named_ones().map(Strategy::name)).map(String::from).collect();
             Error::UnknownName { kind: "rule or strategy", name: word.to_string(), known }
         })
     }

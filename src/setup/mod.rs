@@ -1,6 +1,6 @@
 //! From what a user asks for to what labels a sample: tokenizer, overrides, labelling.
 //!
-//! The command line and the screen both make a [`Request`] and get a [`Setup`] from [`resolve`]; neither knows
+//! The command line and the screen both make a [`Request`] and get a [`Setup`] from [`resolve()`]; neither knows
 //! how the choice was made.
 
 mod chat;
@@ -17,7 +17,10 @@ mod stop;
 pub use crate::samples::SAMPLE_PREFIX;
 pub use chat::ChatOptions;
 pub use choice::{AUTO, CHAT, LabelChoice, NONE, RecipeChoice, TemplateChoice};
-pub use model::{ModelSource, SEEDED_PREFIX, layer_bytes};
+pub use model::{
+    ConversionRequest, GateInit, LoadStep, ModelKind, ModelRequest, ModelSource, load_model, token_ids,
+    vocab_size,
+};
 pub use overrides::{OverrideEffect, TokenChoice, apply};
 pub use recipe::{RECIPES, Recipe};
 pub use repository::RepositoryRequest;

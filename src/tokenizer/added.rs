@@ -4,14 +4,11 @@ use std::collections::BTreeMap;
 
 use tokenizers::AddedToken;
 
-use super::byte_alphabet;
-use super::class::Release;
-use super::core::Core;
 use super::encoding::TokenId;
 use super::loaded::{Engine, Tokenizer};
-use super::slow::sentencepiece::byte_piece;
+use super::release::Release;
 use super::slow::split::{Neighbours, Splitter};
-use super::special::{Role, SpecialToken};
+use super::special::{AddedTokens, Role, SpecialToken};
 use crate::error::{Error, Result};
 
 impl Tokenizer {
@@ -174,10 +171,26 @@ impl Tokenizer {
         Ok(())
     }
 
+    /// `add_tokens` of the library: ids go on from the highest, known tokens keep theirs, flags stay as they are.
+    pub(super) fn add_tokens_with_flags(&mut self, tokens: &[SpecialToken]) -> Result<()> {
+        if let Engine::Fast(core) = &mut self.engine {
+            let tokens = tokens.iter().map(|t| {
+                AddedToken::from(t.content.as_str(), t.special)
+                    .lstrip(t.lstrip)
+                    .rstrip(t.rstrip)
+                    .single_word(t.single_word)
+                    .normalized(t.normalized)
+            });
+            core.add_tokens(tokens.collect::<Vec<_>>()).map_err(|e| Error::Encode(e.to_string()))?;
+        }
+        self.read_added_from_core();
+        Ok(())
+    }
+
     /// Fast classes ask the pipeline for their table of added tokens.
     pub(super) fn read_added_from_core(&mut self) {
         let Engine::Fast(core) = &self.engine else { return };
-        let mut added = super::special::AddedTokens::default();
+        let mut added = AddedTokens::default();
         for (id, t) in core.get_added_tokens_decoder() {
             let token = SpecialToken {
                 content: t.content,
@@ -196,25 +209,4 @@ impl Tokenizer {
 
 fn neighbours(token: &SpecialToken) -> Neighbours {
     Neighbours { lstrip: token.lstrip, rstrip: token.rstrip, single_word: token.single_word }
-}
-
-/// The bytes of a fast tokenizer's vocabulary entry, read in the way its decoder would.
-pub(super) fn fast_token_bytes(core: &Core, token: &str) -> Vec<u8> {
-    use tokenizers::decoders::DecoderWrapper as D;
-    fn byte_level(decoder: &D) -> bool {
-        match decoder {
-            D::ByteLevel(_) => true,
-            D::Sequence(s) => s.get_decoders().iter().any(byte_level),
-            _ => false,
-        }
-    }
-    if core.get_decoder().is_some_and(byte_level)
-        && let Some(bytes) = byte_alphabet::decode(token)
-    {
-        return bytes;
-    }
-    match byte_piece(token) {
-        Some(byte) => vec![byte],
-        None => token.replace('▁', " ").into_bytes(),
-    }
 }

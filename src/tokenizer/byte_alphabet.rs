@@ -1,7 +1,7 @@
 //! The alphabet of byte-level BPE: one printable character for each of the 256 bytes.
 //!
 //! Bytes that are visible characters in Latin-1 stand for themselves; the other 68 take the characters from
-//! U+0100 on, in byte order (so a space is `Ġ`, U+0120).
+//! U+0100 on, in byte order (so a space is `Ġ`, U+0120). Written here, as the `tokenizers` crate keeps its table private.
 
 use std::sync::LazyLock;
 
@@ -30,6 +30,12 @@ pub fn encode(bytes: &[u8]) -> String {
 /// The bytes that a vocabulary entry stands for; `None` when a character is not of the alphabet.
 pub fn decode(token: &str) -> Option<Vec<u8>> {
     token.chars().map(byte_of).collect()
+}
+
+/// The byte of a byte-fallback piece like `<0x0A>`.
+pub fn byte_piece(piece: &str) -> Option<u8> {
+    let hex = piece.strip_prefix("<0x")?.strip_suffix('>')?;
+    (hex.len() == 2).then(|| u8::from_str_radix(hex, 16).ok()).flatten()
 }
 
 fn byte_of(c: char) -> Option<u8> {

@@ -5,12 +5,30 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::class::{Release, Side, VERY_LARGE_INTEGER};
 use super::encoding::TokenId;
+use super::facts::{Side, VERY_LARGE_INTEGER};
 use super::files::FileSet;
-use super::profile::Profile;
+use super::release::Release;
 use super::special::{Role, SpecialToken, SpecialTokens};
 use crate::error::{Error, Result};
+
+/// The special tokens that a class has before any file is read, and what it makes of those given as strings.
+#[derive(Debug, Clone, Copy)]
+pub struct TokenDefaults {
+    /// Default tokens.
+    pub roles: &'static [(Role, &'static str)],
+    /// `normalized` of a special token given as a string; `None` where the class keeps the string.
+    pub wraps_strings: Option<bool>,
+    /// In 4.31 too the slow class wraps strings, and a fast class made from it copies its tokens.
+    pub wraps_in_4_31: bool,
+    /// `normalized` of a mask token given as a string, which then takes the white space to its left.
+    pub mask: Option<bool>,
+}
+
+impl TokenDefaults {
+    /// No token of the class's own.
+    pub const NONE: Self = Self { roles: &[], wraps_strings: None, wraps_in_4_31: true, mask: None };
+}
 
 /// The arguments that the Python class would be built with.
 #[derive(Debug, Clone, Default)]
@@ -29,15 +47,15 @@ pub struct InitArguments {
 
 impl InitArguments {
     /// Reads and merges the files as the given release does.
-    pub fn read(files: &FileSet, profile: &Profile, release: Release) -> Result<Self> {
+    pub fn read(files: &FileSet, defaults: &TokenDefaults, release: Release) -> Result<Self> {
         let mut arguments = Self { values: object(files, "tokenizer_config.json")?, ..Self::default() };
-        arguments.read_roles(profile);
+        arguments.read_roles(defaults);
         let map = object(files, "special_tokens_map.json")?;
         arguments.added_file = read_added_file(files)?;
         if release == Release::V4_31 {
             arguments.assigned_later = roles_in(&map, true);
             arguments.read_additional(&map);
-            arguments.wrap_mask(profile);
+            arguments.wrap_mask(defaults);
             return Ok(arguments);
         }
         if let Some(Value::Object(decoder)) = arguments.values.get("added_tokens_decoder") {
@@ -58,8 +76,8 @@ impl InitArguments {
         arguments.prefer_added();
         // 5.x makes the same of every string, when it is added.
         if release != Release::V5 {
-            arguments.wrap_mask(profile);
-            arguments.wrap_strings(profile);
+            arguments.wrap_mask(defaults);
+            arguments.wrap_strings(defaults);
         }
         Ok(arguments)
     }
@@ -67,6 +85,11 @@ impl InitArguments {
     /// True where the configuration has this key, a null included.
     pub fn names(&self, key: &str) -> bool {
         self.values.contains_key(key)
+    }
+
+    /// The content of the unk token.
+    pub fn unk(&self) -> Option<String> {
+        self.special.get(Role::Unk).map(|token| token.content.clone())
     }
 
     /// A string value of the configuration.
@@ -120,8 +143,8 @@ impl InitArguments {
     }
 
     /// Defaults of the class, then the values of `tokenizer_config.json` (an explicit null takes a role away).
-    fn read_roles(&mut self, profile: &Profile) {
-        for (role, content) in profile.tokens {
+    fn read_roles(&mut self, defaults: &TokenDefaults) {
+        for (role, content) in defaults.roles {
             self.special.set(*role, Some(SpecialToken::from_str(content)));
         }
         for role in Role::ALL {
@@ -179,9 +202,9 @@ impl InitArguments {
     }
 
     /// Classes whose mask token takes the white space to its left when it is given as a string.
-    fn wrap_mask(&mut self, profile: &Profile) {
+    fn wrap_mask(&mut self, defaults: &TokenDefaults) {
         let mask = self.special.get(Role::Mask).filter(|t| t.plain_str);
-        if let (Some(normalized), Some(mask)) = (profile.mask, mask) {
+        if let (Some(normalized), Some(mask)) = (defaults.mask, mask) {
             let token = SpecialToken { lstrip: true, ..SpecialToken::added(&mask.content, normalized, true) };
             self.special.set(Role::Mask, Some(token));
         }
@@ -189,11 +212,11 @@ impl InitArguments {
 
     /// 4.31: the fast class made from a slow one takes copies of its special tokens, and a copy of a token that does not
     /// say whether it is normalized says that it is.
-    pub fn copy_from_slow_class(&mut self, profile: &Profile) {
+    pub fn copy_from_slow_class(&mut self, defaults: &TokenDefaults) {
         for role in Role::ALL {
             let says = self.values.get(role.attribute()).is_some_and(|v| v.get("normalized").is_some());
             let Some(token) = self.special.get(role).filter(|_| !says) else { continue };
-            if !token.plain_str || profile.wraps_strings.is_some() {
+            if !token.plain_str || defaults.wraps_strings.is_some() {
                 let token = SpecialToken { normalized: true, plain_str: false, ..token.clone() };
                 self.special.set(role, Some(token));
             }
@@ -241,8 +264,8 @@ impl InitArguments {
     }
 
     /// Classes that turn a string into an `AddedToken` as soon as they get it.
-    pub fn wrap_strings(&mut self, profile: &Profile) {
-        let Some(normalized) = profile.wraps_strings else { return };
+    pub fn wrap_strings(&mut self, defaults: &TokenDefaults) {
+        let Some(normalized) = defaults.wraps_strings else { return };
         for role in Role::ALL {
             if let Some(token) = self.special.get(role).filter(|t| t.plain_str) {
                 let token = SpecialToken::added(&token.content, normalized, true);

@@ -1,7 +1,7 @@
-//! The `tokenizers` crate behind one door: a model shared by `Arc`, the cheap parts beside it.
+//! A pipeline of the `tokenizers` crate whose model is shared by `Arc`, the other steps beside it.
 //!
-//! A vocabulary of 150,000 entries takes tens of milliseconds to copy; an override on screen must be felt
-//! within a frame. So the model is shared between a tokenizer and its overridden copies, and only the added
+//! A vocabulary of 150,000 entries takes tens of milliseconds to copy, and an override on screen is applied within a
+//! frame. So the model is shared between a tokenizer and its overridden copies, and only the added
 //! tokens, normalizer and post-processor are copied.
 
 use std::collections::HashMap;
@@ -12,10 +12,12 @@ use serde::{Deserialize, Serialize, Serializer};
 use tokenizers::models::{ModelWrapper, TrainerWrapper};
 use tokenizers::pre_tokenizers::metaspace::{Metaspace, PrependScheme};
 use tokenizers::{
-    AddedToken, DecoderWrapper, Model, NormalizerWrapper, PostProcessorWrapper, PreTokenizedString,
-    PreTokenizer, PreTokenizerWrapper, SplitDelimiterBehavior, Token, TokenizerImpl,
+    AddedToken, DecoderWrapper, Model, NormalizedString, Normalizer, NormalizerWrapper, OffsetType,
+    PostProcessorWrapper, PreTokenizedString, PreTokenizer, PreTokenizerWrapper, SplitDelimiterBehavior,
+    Token, TokenizerImpl,
 };
 
+use super::byte_alphabet;
 use super::encoding::{Encoding, TokenId};
 use crate::error::{Error, Result};
 
@@ -178,6 +180,46 @@ pub fn prefix_first_stretch(core: &mut Core) {
 /// named by the text it stands for.
 pub fn encode_core(core: &Core, text: &str, add_special_tokens: bool) -> Result<Encoding> {
     let encoded = core.encode(text, add_special_tokens).map_err(|e| Error::Encode(e.to_string()))?;
+    Ok(Encoding {
+        ids: encoded.get_ids().to_vec(),
+        spans: encoded.get_offsets().iter().map(|(start, end)| *start..*end).collect(),
+        ..Encoding::default()
+    })
+}
+
+/// The bytes of a vocabulary entry, read as the decoder of the pipeline would.
+pub fn token_bytes(core: &Core, token: &str) -> Vec<u8> {
+    fn byte_level(decoder: &DecoderWrapper) -> bool {
+        match decoder {
+            DecoderWrapper::ByteLevel(_) => true,
+            DecoderWrapper::Sequence(s) => s.get_decoders().iter().any(byte_level),
+            _ => false,
+        }
+    }
+    if core.get_decoder().is_some_and(byte_level)
+        && let Some(bytes) = byte_alphabet::decode(token)
+    {
+        return bytes;
+    }
+    match byte_alphabet::byte_piece(token) {
+        Some(byte) => vec![byte],
+        None => token.replace('▁', " ").into_bytes(),
+    }
+}
+
+/// The ids of a text in which no added token is looked for.
+pub fn encode_ordinary(core: &Core, text: &str) -> Result<Encoding> {
+    let refused = |error: tokenizers::Error| Error::Encode(error.to_string());
+    let mut normalized = NormalizedString::from(text);
+    if let Some(normalizer) = core.get_normalizer() {
+        normalizer.normalize(&mut normalized).map_err(refused)?;
+    }
+    let mut words = PreTokenizedString::from(normalized);
+    if let Some(step) = core.get_pre_tokenizer() {
+        step.pre_tokenize(&mut words).map_err(refused)?;
+    }
+    words.tokenize(|word| core.get_model().tokenize(word.get())).map_err(refused)?;
+    let encoded = words.into_encoding(None, 0, OffsetType::Byte).map_err(refused)?;
     Ok(Encoding {
         ids: encoded.get_ids().to_vec(),
         spans: encoded.get_offsets().iter().map(|(start, end)| *start..*end).collect(),

@@ -1,9 +1,9 @@
 //! Ids back to text, as each class does it.
 
-use super::class::Release;
 use super::core::Core;
 use super::encoding::{Piece, TokenId};
 use super::loaded::{Engine, Tokenizer};
+use super::release::Release;
 use super::slow::SlowClass;
 use crate::error::{Error, Result};
 use tokenizers::{Decoder, Model};

@@ -17,7 +17,7 @@ pub const CHAT_TEMPLATES: &str = "additional_chat_templates/";
 
 /// Where the bytes of one file are.
 #[derive(Debug, Clone)]
-enum Place {
+enum FileSource {
     Embedded(&'static [u8]),
     Disk(PathBuf),
 }
@@ -26,13 +26,14 @@ enum Place {
 #[derive(Debug, Clone, Default)]
 pub struct FileSet {
     label: String,
-    files: BTreeMap<String, Place>,
+    files: BTreeMap<String, FileSource>,
 }
 
 impl FileSet {
     /// Files compiled into the program. `label` is what messages call the set.
     pub fn embedded(label: &str, files: &[(&'static str, &'static [u8])]) -> Self {
-        let files = files.iter().map(|(name, bytes)| (name.to_string(), Place::Embedded(bytes))).collect();
+        let files =
+            files.iter().map(|(name, bytes)| (name.to_string(), FileSource::Embedded(bytes))).collect();
         Self { label: label.to_string(), files }
     }
 
@@ -45,7 +46,7 @@ impl FileSet {
                 let entry = entry.map_err(|e| Error::io(dir, e))?;
                 let path = entry.path();
                 if let (Some(name), true) = (entry.file_name().to_str(), path.is_file()) {
-                    files.insert(format!("{prefix}{name}"), Place::Disk(path));
+                    files.insert(format!("{prefix}{name}"), FileSource::Disk(path));
                 }
             }
             Ok(())
@@ -62,7 +63,7 @@ impl FileSet {
     pub fn single(path: &Path) -> Result<Self> {
         let name = path.file_name().and_then(|n| n.to_str());
         let name = name.ok_or_else(|| Error::format(path, "the file name is not valid UTF-8"))?;
-        let files = BTreeMap::from([(name.to_string(), Place::Disk(path.to_path_buf()))]);
+        let files = BTreeMap::from([(name.to_string(), FileSource::Disk(path.to_path_buf()))]);
         Ok(Self { label: path.display().to_string(), files })
     }
 
@@ -80,7 +81,7 @@ impl FileSet {
     /// The path that an error about file `name` should show.
     pub fn path_of(&self, name: &str) -> PathBuf {
         match self.files.get(name) {
-            Some(Place::Disk(path)) => path.clone(),
+            Some(FileSource::Disk(path)) => path.clone(),
             _ => PathBuf::from(format!("{}/{name}", self.label)),
         }
     }
@@ -104,8 +105,8 @@ impl FileSet {
     pub fn read(&self, name: &str) -> Result<Option<Cow<'static, [u8]>>> {
         match self.files.get(name) {
             None => Ok(None),
-            Some(Place::Embedded(bytes)) => Ok(Some(Cow::Borrowed(bytes))),
-            Some(Place::Disk(path)) => {
+            Some(FileSource::Embedded(bytes)) => Ok(Some(Cow::Borrowed(bytes))),
+            Some(FileSource::Disk(path)) => {
                 let size = regular_file_size(path)?;
                 if size > MAX_FILE_BYTES {
                     return Err(Error::format(
@@ -122,8 +123,8 @@ impl FileSet {
     pub fn open(&self, name: &str) -> Result<Option<Box<dyn Read>>> {
         match self.files.get(name) {
             None => Ok(None),
-            Some(Place::Embedded(bytes)) => Ok(Some(Box::new(*bytes))),
-            Some(Place::Disk(path)) => {
+            Some(FileSource::Embedded(bytes)) => Ok(Some(Box::new(*bytes))),
+            Some(FileSource::Disk(path)) => {
                 regular_file_size(path)?;
                 let file = std::fs::File::open(path).map_err(|e| Error::io(path, e))?;
                 Ok(Some(Box::new(std::io::BufReader::new(file))))
@@ -142,8 +143,8 @@ impl FileSet {
 
     /// The set with a file under another name.
     pub fn renamed(mut self, from: &str, to: &str) -> Self {
-        if let Some(place) = self.files.remove(from) {
-            self.files.insert(to.to_string(), place);
+        if let Some(source) = self.files.remove(from) {
+            self.files.insert(to.to_string(), source);
         }
         self
     }

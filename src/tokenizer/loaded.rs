@@ -4,20 +4,20 @@
 
 use std::sync::Arc;
 
-use tokenizers::Model;
+use tokenizers::{Model, PostProcessorWrapper};
 
-use super::class::{ClassFacts, Loader, Release, Side};
-use super::core::{Core, encode_core};
+use super::byte_alphabet;
+use super::core::{Core, token_bytes};
 use super::encoding::{Encoding, Piece, TokenId};
+use super::facts::ClassFacts;
 use super::files::FileSet;
 use super::infilling::Infilling;
+use super::release::{Loader, Release};
+use super::slow::SlowClass;
 use super::slow::split::Splitter;
-use super::slow::{SlowClass, SlowState};
 use super::special::{AddedTokens, Role, SpecialToken, SpecialTokens};
-use super::{added, byte_alphabet};
-use crate::error::{Error, Result};
 
-/// What does the work underneath.
+/// What encodes and decodes.
 #[derive(Debug, Clone)]
 pub enum Engine {
     /// A `tokenizers` pipeline that finds its added tokens itself.
@@ -64,98 +64,21 @@ impl Tokenizer {
         }
     }
 
-    /// What does the work underneath.
+    /// What encodes and decodes.
     pub(super) fn engine(&self) -> &Engine {
         &self.engine
     }
 
-    /// The ids of a text; `add_special_tokens` puts bos and eos where the class does.
-    ///
-    /// Spans are byte ranges of `text`.
-    pub fn encode(&self, text: &str, add_special_tokens: bool) -> Result<Encoding> {
-        if let Some(parts) = self.around_fill(text)? {
-            return self.encode_around_fill(parts, add_special_tokens);
+    /// Gives a fast class another post-processor; slow classes have none.
+    pub(super) fn set_post_processor(&mut self, processor: Option<PostProcessorWrapper>) {
+        if let Engine::Fast(core) = &mut self.engine {
+            core.with_post_processor(processor);
         }
-        match &self.engine {
-            Engine::Fast(core) => encode_core(core, text, add_special_tokens),
-            Engine::Slow(class, splitter) => {
-                let state = SlowState { special: &self.special, added: &self.added, splitter };
-                let tokens = class.tokenize(text, state)?;
-                if !add_special_tokens {
-                    return Ok(tokens);
-                }
-                let ends = class.adds_eos_once() && tokens.ids.last().copied() == self.role_id(Role::Eos);
-                Ok(self.with_bos_and_eos(&tokens, text.len(), self.facts.adds_eos && !ends))
-            }
-        }
-    }
-
-    /// Python's `offset_mapping` of a text: characters from and to, one pair a token.
-    ///
-    /// The library cuts white space off offsets after it has made characters of them, so a fast class is asked again.
-    pub fn char_offsets(&self, text: &str, add_special_tokens: bool) -> Result<Vec<(usize, usize)>> {
-        match &self.engine {
-            Engine::Fast(core) => {
-                if let Some(parts) = self.around_fill(text)? {
-                    return self.char_offsets_around_fill(core, parts, add_special_tokens);
-                }
-                let encoded = core.encode_char_offsets(text, add_special_tokens);
-                Ok(encoded.map_err(|e| Error::Encode(e.to_string()))?.get_offsets().to_vec())
-            }
-            Engine::Slow(..) => Ok(self.encode(text, add_special_tokens)?.char_offsets(text)),
-        }
-    }
-
-    /// The ids of a text, cut so that they and the special tokens fit in `max_length`.
-    pub fn encode_truncated(&self, text: &str, max_length: usize) -> Result<Encoding> {
-        let whole = self.encode(text, true)?;
-        let inner = self.encode(text, false)?;
-        // Python makes room for eos even where the class leaves it out because the text ends with one.
-        let around = match self.is_slow() {
-            true => usize::from(self.facts.adds_bos) + usize::from(self.facts.adds_eos),
-            false => whole.len().saturating_sub(inner.len()),
-        };
-        if inner.len() + around <= max_length {
-            return Ok(whole);
-        }
-        let before = around.min(usize::from(self.facts.adds_bos));
-        let keep = max_length.saturating_sub(around);
-        let mut cut = whole.clone();
-        cut.truncate(before);
-        match self.facts.truncation_side {
-            Side::Right => {
-                let mut kept = inner;
-                kept.truncate(keep);
-                cut.extend_shifted(&kept, 0);
-            }
-            Side::Left => cut.extend_shifted(&inner.without_head(inner.len().saturating_sub(keep), 0), 0),
-        }
-        let once = matches!(&self.engine, Engine::Slow(class, _) if class.adds_eos_once());
-        if once && cut.ids.last().copied() == self.role_id(Role::Eos) {
-            return Ok(cut);
-        }
-        let after = whole.without_head(whole.len().saturating_sub(around - before), 0);
-        cut.extend_shifted(&after, 0);
-        Ok(cut)
     }
 
     /// True where the `tokenizers` library that comes with the release is 0.14 or newer, which newer LLaVA asks.
     pub fn joins_after_special(&self) -> bool {
         self.facts.release != Release::V4_31
-    }
-
-    /// `build_inputs_with_special_tokens` of the slow classes.
-    pub(super) fn with_bos_and_eos(&self, tokens: &Encoding, end: usize, adds_eos: bool) -> Encoding {
-        let mut all = Encoding::default();
-        let [first, last] = self.facts.ends;
-        if self.facts.adds_bos {
-            all.push_optional(self.role_id(first), "None", 0..0);
-        }
-        all.extend_shifted(tokens, 0);
-        if adds_eos {
-            all.push_optional(self.role_id(last), "None", end..end);
-        }
-        all
     }
 
     /// Number of tokens of the base vocabulary (`vocab_size`).
@@ -234,7 +157,7 @@ impl Tokenizer {
             Engine::Slow(class, _) => class.bytes(id),
             Engine::Fast(core) => {
                 let token = core.get_model().id_to_token(id)?;
-                Some(added::fast_token_bytes(core, &token))
+                Some(token_bytes(core, &token))
             }
         }
     }

@@ -1,8 +1,9 @@
 //! The special-token table of a loaded tokenizer: what `maskscope special` shows.
 
-use super::class::{Loader, Release, Side};
 use super::encoding::TokenId;
+use super::facts::Side;
 use super::loaded::Tokenizer;
+use super::release::{Loader, Release};
 use super::special::{Role, SpecialToken};
 
 /// A role's token.

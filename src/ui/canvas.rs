@@ -14,12 +14,14 @@ pub struct Canvas<'a> {
     buffer: &'a mut Buffer,
     pub theme: Theme,
     hits: Vec<(Area, Target)>,
+    /// Tokens whose glyphs were made: the cost of the frame.
+    pub tokens_drawn: usize,
 }
 
 impl<'a> Canvas<'a> {
     /// A canvas over a whole buffer.
     pub fn new(buffer: &'a mut Buffer, theme: Theme) -> Self {
-        Self { buffer, theme, hits: Vec::new() }
+        Self { buffer, theme, hits: Vec::new(), tokens_drawn: 0 }
     }
 
     /// What was marked for the mouse, top-most last.

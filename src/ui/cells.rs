@@ -6,7 +6,7 @@ use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::{Color, Modifier};
 
 use crate::app::Background;
-use crate::report::{Run, escaped, page, picture};
+use crate::report::{Run, Visible, page, picture};
 use crate::text::width;
 
 /// Text and ground where a cell names none: dark, then light.
@@ -35,19 +35,22 @@ struct Look {
 /// The frame as a page.
 pub fn to_html(buffer: &Buffer, background: Background, title: &str) -> String {
     let (text, ground) = plain(background);
-    let mut body = format!(
-        "<pre style=\"color:{};background:{};white-space:pre;overflow-x:auto;font-size:14px;line-height:1.3;width:max-content;max-width:100%\">",
+    let style = format!(
+        "color:{};background:{};white-space:pre;overflow-x:auto;font-size:14px;line-height:1.3;width:max-content;max-width:100%",
         hex(text),
         hex(ground)
     );
-    for line in looks(buffer, background) {
-        for (text, look) in line {
-            // Writing to a String cannot fail.
-            let _ = write!(body, "<span style=\"{}\">{}</span>", css(&look), escaped(&text));
+    let body = maud::html! {
+        pre style=(style) {
+            @for line in looks(buffer, background) {
+                @for (text, look) in line {
+                    span style=(css(&look)) { (Visible(&text)) }
+                }
+                "\n"
+            }
         }
-        body.push('\n');
-    }
-    page(title, &(body + "</pre>\n"))
+    };
+    page(title, &body)
 }
 
 /// The frame as a picture.

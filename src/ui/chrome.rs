@@ -3,9 +3,7 @@
 use super::canvas::{Canvas, wrapped};
 use super::theme::Meaning;
 use crate::app::sample_status::SampleState;
-use crate::app::{
-    Action, App, Area, Binding, Load, Notice, Panes, Screen, Target, Tier, bindings, context, hints, tour,
-};
+use crate::app::{App, Area, Load, Notice, Panes, Screen, Target, Tier, context, hints, tour};
 use crate::chat::ReadProgress;
 use crate::hub::{Progress, Stage};
 use crate::setup::{RecipeChoice, SAMPLE_PREFIX, TokenChoice};
@@ -19,15 +17,20 @@ pub fn header(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
     }
     let roomy = panes.header.width >= 118;
     let samples = if roomy { "samples " } else { "" };
-    let tally =
-        if app.states.is_empty() { String::new() } else { format!(" {samples}{}", app.tally().line()) };
+    let tally = if app.session.survey.states.is_empty() {
+        String::new()
+    } else {
+        format!(" {samples}{}", app.session.tally().line())
+    };
     let end = canvas.right(area, &tally, Meaning::Strong);
     let area = Area { width: end - area.x, ..area };
-    let name = short_name(&app.request.tokenizer);
-    let Some(view) = app.shown() else {
-        let doing = match &app.base {
+    let name = short_name(&app.session.request.tokenizer);
+    let Some(view) = app.session.shown() else {
+        let doing = match &app.session.base {
             Load::Failed(_) => "could not be loaded",
-            Load::Ready(_) if matches!(app.samples, Load::Failed(_)) => "loaded, but there is no data",
+            Load::Ready(_) if matches!(app.session.samples, Load::Failed(_)) => {
+                "loaded, but there is no data"
+            }
             Load::Ready(_) => "reading the conversations …",
             _ => "loading …",
         };
@@ -72,14 +75,14 @@ pub fn header(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
 /// The user's own overrides, and what else differs from the default.
 fn overrides(app: &App) -> String {
     let mut text = String::new();
-    for (role, choice) in &app.request.overrides {
+    for (role, choice) in &app.session.request.overrides {
         let token = match choice {
             TokenChoice::Surface(token) | TokenChoice::Object(token) => token.as_str(),
             TokenChoice::CopyOf(from) => from.name(),
         };
         text += &format!(" {}={token}", role.name());
     }
-    if app.request.mm_use_im_start_end {
+    if app.session.request.mm_use_im_start_end {
         text += " im_start_end";
     }
     text
@@ -92,7 +95,7 @@ pub fn tabs(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
         return;
     }
     let texts = |pad: &str| -> Vec<(Screen, String)> {
-        let text = |screen: Screen| format!("{pad}{} {}{pad}", tab_key(screen), screen.name());
+        let text = |screen: Screen| format!("{pad}{} {}{pad}", screen.key(), screen.name());
         Screen::ALL.into_iter().map(|screen| (screen, text(screen))).collect()
     };
     let total = |texts: &[(Screen, String)]| texts.iter().map(|(_, t)| width(t) + 1).sum::<usize>();
@@ -104,7 +107,7 @@ pub fn tabs(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
     let mut x = area.x;
     // Leading tabs give way until the present one fits, with a mark that there are more.
     let mut hidden = 0;
-    while total(tabs.get(..=position(app.screen, hidden)).unwrap_or(&tabs)) + 4 > room
+    while total(tabs.get(..=position(app.shell.screen, hidden)).unwrap_or(&tabs)) + 4 > room
         && hidden < Screen::ALL.len()
     {
         if total(&tabs) <= room + 1 {
@@ -124,7 +127,7 @@ pub fn tabs(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
             break;
         }
         let spot = Area { x, width: wide, ..area };
-        canvas.text(spot, &text, if screen == app.screen { Meaning::Selected } else { Meaning::Quiet });
+        canvas.text(spot, &text, if screen == app.shell.screen { Meaning::Selected } else { Meaning::Quiet });
         canvas.hit(spot, Target::Screen(screen));
         x += wide + 1;
     }
@@ -135,19 +138,13 @@ fn position(screen: Screen, hidden: usize) -> usize {
     Screen::ALL.iter().position(|s| *s == screen).unwrap_or(0).saturating_sub(hidden)
 }
 
-/// The key that opens a screen.
-fn tab_key(screen: Screen) -> String {
-    let digit = |b: &&Binding| b.action == Action::Open(screen) && b.help.starts_with("screen");
-    bindings().find(digit).map(Binding::keys_text).unwrap_or_default()
-}
-
 /// The frame with the sample's name and state in its top line, or the state line of a small screen.
 pub fn state(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
     canvas.frame(panes.frame, frame_meaning(app));
     let (text, meaning) = state_text(app, panes.tier);
-    let name = app.sample().map_or(app.source.name(), |s| s.id.clone());
-    let count = app.samples.ready().map_or(0, |s| s.len());
-    let place = format!("{name} · {}/{count}", app.current + 1);
+    let name = app.session.sample().map_or(app.session.source.name(), |s| s.id.clone());
+    let count = app.session.samples.ready().map_or(0, |s| s.len());
+    let place = format!("{name} · {}/{count}", app.session.current + 1);
     if panes.tier == Tier::Small {
         let x = canvas
             .right(panes.state, &format!(" {place}"), Meaning::Quiet)
@@ -156,15 +153,15 @@ pub fn state(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
         canvas.text(left, &text, meaning);
         return;
     }
-    let edited = if app.draft.is_some() { " · edited" } else { "" };
-    let title = format!(" {place} · {}{edited} ", app.source.name());
+    let edited = if app.session.draft.is_some() { " · edited" } else { "" };
+    let title = format!(" {place} · {}{edited} ", app.session.source.name());
     let area = Area { x: panes.state.x + 2, width: panes.state.width.saturating_sub(4), ..panes.state };
     let x = canvas.right(area, &format!(" {text} "), meaning);
     canvas.text(Area { width: x.saturating_sub(area.x), ..area }, &title, Meaning::Strong);
 }
 
 fn frame_meaning(app: &App) -> Meaning {
-    match app.state() {
+    match app.session.state() {
         Some(SampleState::Sound { .. }) | None => Meaning::Quiet,
         Some(_) => Meaning::Bad,
     }
@@ -180,8 +177,8 @@ fn short_name(tokenizer: &str) -> &str {
 /// The state of the sample, readable from across the room.
 fn state_text(app: &App, tier: Tier) -> (String, Meaning) {
     let short = tier == Tier::Small;
-    let Some(state) = app.state() else {
-        return match (&app.base, &app.samples) {
+    let Some(state) = app.session.state() else {
+        return match (&app.session.base, &app.session.samples) {
             (Load::Failed(_), _) => ("✗ no tokenizer: press t".to_string(), Meaning::Bad),
             (_, Load::Failed(_)) => ("✗ no data: press O".to_string(), Meaning::Bad),
             (Load::Ready(_), Load::Loading) => ("… reading the conversations".to_string(), Meaning::Warning),
@@ -189,7 +186,8 @@ fn state_text(app: &App, tier: Tier) -> (String, Meaning) {
             _ => ("… loading the tokenizer".to_string(), Meaning::Warning),
         };
     };
-    let lengths = app.shown().and_then(|v| v.labelled()).and_then(|l| Some((l.cur_len?, l.total_len?)));
+    let lengths =
+        app.session.shown().and_then(|v| v.labelled()).and_then(|l| Some((l.cur_len?, l.total_len?)));
     match state {
         SampleState::Sound { learns: 0, tokens, .. } => {
             (format!("∅ learns nothing of {tokens} tokens: all is cut away"), Meaning::Bad)
@@ -217,10 +215,9 @@ fn state_text(app: &App, tier: Tier) -> (String, Meaning) {
         SampleState::Mismatch { cur_len, total_len } if short => {
             (format!("✗ {cur_len} ≠ {total_len} lost"), Meaning::Bad)
         }
-        SampleState::Mismatch { cur_len, total_len } => (
-            format!("✗ cur_len {cur_len} ≠ total_len {total_len}: this sample trains on nothing"),
-            Meaning::Bad,
-        ),
+        SampleState::Mismatch { cur_len, total_len } => {
+            (format!("✗ cur_len {cur_len} ≠ total_len {total_len}: all labels are −100"), Meaning::Bad)
+        }
         SampleState::Raises { kind, .. } if short => (format!("! {kind}"), Meaning::Bad),
         SampleState::Raises { kind, .. } => {
             (format!("! {kind}: the training code replaces this sample by a random other"), Meaning::Bad)
@@ -230,7 +227,7 @@ fn state_text(app: &App, tier: Tier) -> (String, Meaning) {
 
 /// Why something is wrong, and the key that repairs it.
 pub fn alert(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
-    let (Some(cause), area) = (&app.cause, panes.alert) else { return };
+    let (Some(cause), area) = (&app.session.cause, panes.alert) else { return };
     if area.height == 0 {
         return;
     }
@@ -240,7 +237,7 @@ pub fn alert(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
         canvas.spans(area.line(0), &[("why  ", Meaning::Quiet), (&cause.what, Meaning::Warning)]);
     }
     let line = area.line(1);
-    match &app.fix {
+    match &app.session.fix {
         Load::Ready(Some(fix)) => {
             canvas.hit(line, Target::Fix);
             if panes.tier == Tier::Small {
@@ -256,10 +253,13 @@ pub fn alert(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
                 );
                 return;
             }
-            let all =
-                if fix.tally.total() < app.samples.ready().map_or(0, |s| s.len()) { "first" } else { "all" };
+            let all = if fix.tally.total() < app.session.samples.ready().map_or(0, |s| s.len()) {
+                "first"
+            } else {
+                "all"
+            };
             let result = format!(" → {} · {all} {}", fix.current.line(), fix.tally.line());
-            let more = if app.screen == Screen::Lengths { "" } else { "   2" };
+            let more = if app.shell.screen == Screen::Lengths { "" } else { "   2" };
             canvas.spans(
                 line,
                 &[
@@ -289,9 +289,9 @@ pub fn alert(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
 /// A message, or the keys of the context.
 pub fn footer(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
     let area = inset(panes.footer);
-    let tour = tour::line(app).map(|line| format!("{line}   . next  esc ends"));
-    let tour = tour.filter(|_| app.overlay.is_none()).map(|text| Notice { text, is_error: false });
-    if let Some(notice) = app.notice.as_ref().or(tour.as_ref()) {
+    let tour = tour::line(&app.shell, &app.session).map(|line| format!("{line}   . next  esc ends"));
+    let tour = tour.filter(|_| app.shell.overlay.is_none()).map(|text| Notice { text, is_error: false });
+    if let Some(notice) = app.shell.notice.as_ref().or(tour.as_ref()) {
         let meaning = if notice.is_error { Meaning::Bad } else { Meaning::Warning };
         let mark = if notice.is_error { "✗ " } else { "" };
         let text = format!("{mark}{}", notice.text.replace('\n', " "));
@@ -305,7 +305,7 @@ pub fn footer(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
         canvas.paragraph(area, &text, meaning);
         return;
     }
-    if let Some(text) = loading_text(app).filter(|_| app.overlay.is_none()) {
+    if let Some(text) = loading_text(app).filter(|_| app.shell.overlay.is_none()) {
         canvas
             .spans(area, &[(&text, Meaning::Warning), ("  esc ", Meaning::Key), ("ends it", Meaning::Quiet)]);
         return;
@@ -337,13 +337,17 @@ fn inset(area: Area) -> Area {
 
 /// The recipe as it was asked for: `auto (phi)`.
 pub fn recipe_text(app: &App) -> String {
-    let chosen = app.shown().and_then(|v| v.setup.recipe).map_or("none", |r| r.name);
-    if app.request.recipe == RecipeChoice::Auto { format!("{chosen} (auto)") } else { chosen.to_string() }
+    let chosen = app.session.shown().and_then(|v| v.setup.recipe).map_or("none", |r| r.name);
+    if app.session.request.recipe == RecipeChoice::Auto {
+        format!("{chosen} (auto)")
+    } else {
+        chosen.to_string()
+    }
 }
 
 /// How far the loading is that Esc would end.
 fn loading_text(app: &App) -> Option<String> {
-    match (&app.base, &app.progress, &app.samples, &app.reading) {
+    match (&app.session.base, &app.session.progress, &app.session.samples, &app.session.reading) {
         (Load::Loading, Some(progress), ..) => Some(progress_text(app, progress)),
         (.., Load::Loading, Some(progress)) => Some(reading_text(app, progress)),
         _ => None,
@@ -353,7 +357,12 @@ fn loading_text(app: &App) -> Option<String> {
 /// `data.json · 12000 samples · 3.1 of 11.4 MB`.
 fn reading_text(app: &App, progress: &ReadProgress) -> String {
     let of = progress.total.map(|total| format!(" of {}", megabytes(total))).unwrap_or_default();
-    format!("{} · {} samples · {}{of} MB", app.source.name(), progress.samples, megabytes(progress.bytes))
+    format!(
+        "{} · {} samples · {}{of} MB",
+        app.session.source.name(),
+        progress.samples,
+        megabytes(progress.bytes)
+    )
 }
 
 /// Exact enough for a display: bytes of a file are far below 2^53.
@@ -364,7 +373,7 @@ fn megabytes(bytes: u64) -> String {
 
 /// `org/name · tokenizer.json · 3.1 of 11.4 MB · 2.2 MB/s`.
 fn progress_text(app: &App, progress: &Progress) -> String {
-    let mut parts = vec![app.request.tokenizer.clone()];
+    let mut parts = vec![app.session.request.tokenizer.clone()];
     parts.push(match progress.stage {
         Stage::Listing => "asking which files there are".to_string(),
         Stage::Checking => "asking for sizes".to_string(),

@@ -6,13 +6,14 @@ use super::canvas::{Canvas, wrapped};
 use super::theme::Meaning;
 use crate::app::picker::{PickKind, Picker};
 use crate::app::{
-    App, Area, Context, Editor, Load, Overlay, Panes, PathPrompt, PathUse, Sheet, Target, bindings, keys_of,
+    App, Area, Context, Editor, Load, Overlay, Panes, PathPrompt, PathUse, Sheet, Target, TextBuffer,
+    bindings,
 };
 use crate::text::{Glyph, GlyphKind, Spaces, glyphs};
 
 /// Draws the open overlay, if there is one.
 pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
-    match &app.overlay {
+    match &app.shell.overlay {
         None => {}
         Some(Overlay::Picker(picker)) => list(canvas, app, picker),
         Some(Overlay::Editor(editor)) => turn(canvas, app, panes, editor),
@@ -25,7 +26,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
 
 /// A box in the middle that leaves the footer free; gives its inside.
 fn window(canvas: &mut Canvas<'_>, app: &App, width: u16, height: u16, title: &str) -> Area {
-    let (w, h) = app.size;
+    let (w, h) = app.shell.size;
     let width = width.min(w);
     let height = height.min(h.saturating_sub(1));
     let area = Area::new((w - width) / 2, h.saturating_sub(1 + height) / 2, width, height);
@@ -49,7 +50,7 @@ fn list(canvas: &mut Canvas<'_>, app: &App, picker: &Picker) {
     canvas.text(search, "› ", Meaning::Key);
     let input = Area { x: search.x + 2, width: search.width.saturating_sub(2), ..search };
     text_line(canvas, input, &picker.query);
-    let previews = !matches!(app.preview, Load::Idle);
+    let previews = !matches!(app.shell.preview, Load::Idle);
     let room = usize::from(area.height - 1 - u16::from(previews)).max(1);
     let top = picker.cursor.saturating_sub(room.saturating_sub(1));
     let (label_width, spaces) = match picker.kind {
@@ -75,7 +76,7 @@ fn list(canvas: &mut Canvas<'_>, app: &App, picker: &Picker) {
         canvas.text(area.line(1), "nothing matches", Meaning::Warning);
     }
     let status = area.line(area.height - 1);
-    match &app.preview {
+    match &app.shell.preview {
         Load::Idle if picker.loading => {
             canvas.text(status, "listing the vocabulary …", Meaning::Quiet);
         }
@@ -122,16 +123,19 @@ fn fitted(label: Vec<Glyph>, width: u16) -> Vec<Glyph> {
 /// An input on one line with its cursor in sight.
 fn text_line(canvas: &mut Canvas<'_>, area: Area, input: &Input) {
     let cursor = byte_of(input);
-    let mut all = glyphs(input.value(), Spaces::Blank);
-    let used: u16 = all.iter().take_while(|g| g.source.end <= cursor).map(|g| g.width).sum();
-    let mut hidden = used.saturating_sub(area.width.saturating_sub(1));
-    while hidden > 0 && !all.is_empty() {
-        hidden = hidden.saturating_sub(all.remove(0).width);
-    }
+    let all = glyphs(input.value(), Spaces::Blank);
+    // As many glyphs before the cursor as there is room for.
+    let before = all.partition_point(|g| g.source.end <= cursor);
+    let mut used = 1;
+    let shown = all.get(..before).unwrap_or_default().iter().rev().take_while(|g| {
+        used += usize::from(g.width);
+        used <= usize::from(area.width)
+    });
+    let all = all.get(before - shown.count()..).unwrap_or_default();
     let end = area.x + area.width;
     let mut x = area.x;
     let mut marked = false;
-    for glyph in &all {
+    for glyph in all {
         let here = !marked && glyph.source.end > cursor;
         marked |= here;
         let style = canvas.style(if here { Meaning::Cursor } else { Meaning::Text });
@@ -151,14 +155,19 @@ fn byte_of(input: &Input) -> usize {
 
 /// The editor takes the lower part of the screen: the tokens above it follow every key.
 fn turn(canvas: &mut Canvas<'_>, app: &App, panes: &Panes, editor: &Editor) {
-    let (w, h) = app.size;
+    let (w, h) = app.shell.size;
     let height = if panes.inspector.height > 1 { panes.inspector.height + 2 } else { 4.min(h) };
     let area = Area::new(0, h.saturating_sub(height + 1), w, height);
     let from = editor.original.conversations.get(editor.turn).map_or("", |t| t.from.as_str());
     let title = format!("turn {} · {from} · the tokens above follow", editor.turn + 1);
     let inner = boxed(canvas, area, &title);
-    let cursor = byte_of(&editor.input);
-    let all = glyphs(editor.input.value(), Spaces::Blank);
+    // Only the text around the cursor is laid out.
+    let first = first_shown(&editor.buffer, inner);
+    let around = usize::from(inner.width) * usize::from(inner.height);
+    let wanted = editor.buffer.position() - first + around + 1;
+    let text: String = editor.buffer.chars_from(first).take(wanted).collect();
+    let cursor = text.char_indices().nth(editor.buffer.position() - first).map_or(text.len(), |(at, _)| at);
+    let all = glyphs(&text, Spaces::Blank);
     let mut lines: Vec<Vec<&Glyph>> = vec![Vec::new()];
     let (mut used, mut cursor_line, mut marked) = (0, 0, false);
     for glyph in &all {
@@ -194,6 +203,13 @@ fn turn(canvas: &mut Canvas<'_>, app: &App, panes: &Panes, editor: &Editor) {
     }
 }
 
+/// The character from which the text of a turn is laid out: the beginning, or a multiple of what the window holds, some
+/// windows before the cursor. Rows that are longer break there.
+fn first_shown(buffer: &TextBuffer, window: Area) -> usize {
+    let holds = (usize::from(window.width) * usize::from(window.height)).max(1);
+    (buffer.position() / holds).saturating_sub(1) * holds
+}
+
 fn is_line_feed(glyph: &Glyph) -> bool {
     glyph.kind == GlyphKind::StandIn && glyph.text == "↵"
 }
@@ -212,10 +228,10 @@ fn path(canvas: &mut Canvas<'_>, app: &App, prompt: &PathPrompt) {
 fn help(canvas: &mut Canvas<'_>, app: &App, top: usize) {
     let area = window(canvas, app, 84, 60, "help");
     let mut lines: Vec<(String, String)> = Vec::new();
-    for context in Context::ALL {
+    for context in Context::all() {
         lines.push((context.name().to_string(), String::new()));
         for binding in bindings().filter(|b| b.context == context) {
-            lines.push((format!("  {}", keys_of(binding, "")), binding.help.to_string()));
+            lines.push((format!("  {}", binding.keys_text()), binding.help.to_string()));
         }
     }
     let room = usize::from(area.height);

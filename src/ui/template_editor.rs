@@ -11,8 +11,8 @@
 
 use super::canvas::{Canvas, wrapped};
 use super::theme::Meaning;
-use crate::app::template_editor::TemplateEditor;
-use crate::app::{App, Area};
+use crate::app::TemplateEditor;
+use crate::app::{App, Area, TextBuffer};
 use crate::text::{Glyph, GlyphKind, Spaces, glyphs};
 
 /// Least width for two columns.
@@ -22,7 +22,7 @@ const SHOWN: usize = 20_000;
 
 /// Draws the editor over everything but the footer.
 pub fn draw(canvas: &mut Canvas<'_>, app: &App, editor: &TemplateEditor) {
-    let (width, height) = app.size;
+    let (width, height) = app.shell.size;
     let outer = Area::new(0, 0, width, height.saturating_sub(1));
     canvas.fill(outer, Meaning::Text);
     canvas.frame(outer, Meaning::Quiet);
@@ -65,12 +65,12 @@ fn problem_lines(editor: &TemplateEditor, width: u16, height: u16) -> Vec<String
 }
 
 fn source(canvas: &mut Canvas<'_>, area: Area, editor: &TemplateEditor) {
-    let lines = editor.buffer.lines();
+    let lines = editor.buffer.len_lines();
     let top = editor.top(usize::from(area.height));
     let (row, column) = editor.buffer.cursor();
-    let numbers = u16::try_from(lines.len().to_string().len() + 2).unwrap_or(4);
+    let numbers = u16::try_from(lines.to_string().len() + 2).unwrap_or(4);
     let wrong = editor.problem.as_ref().and_then(|problem| problem.line);
-    for (n, line) in lines.iter().enumerate().skip(top).take(usize::from(area.height)) {
+    for n in (top..lines).take(usize::from(area.height)) {
         let place = area.line(u16::try_from(n - top).unwrap_or(u16::MAX));
         let is_wrong = wrong == Some(n + 1);
         let mark = if is_wrong { "✗" } else { " " };
@@ -80,12 +80,12 @@ fn source(canvas: &mut Canvas<'_>, area: Area, editor: &TemplateEditor) {
             canvas.tint(number, Meaning::Bad);
         }
         let text = Area { x: place.x + numbers, width: place.width.saturating_sub(numbers), ..place };
-        source_line(canvas, text, line, (n == row).then_some(column));
+        source_line(canvas, text, &editor.buffer, n, (n == row).then_some(column));
     }
 }
 
 /// One line of the source, moved so that the cursor is in sight.
-fn source_line(canvas: &mut Canvas<'_>, area: Area, line: &str, cursor: Option<usize>) {
+fn source_line(canvas: &mut Canvas<'_>, area: Area, buffer: &TextBuffer, row: usize, cursor: Option<usize>) {
     let room = usize::from(area.width);
     if room == 0 {
         return;
@@ -94,7 +94,7 @@ fn source_line(canvas: &mut Canvas<'_>, area: Area, line: &str, cursor: Option<u
     let skip = cursor.map_or(0, |column| column.saturating_sub(room.saturating_sub(2)));
     let mut x = area.x;
     let end = area.x + area.width;
-    for (at, c) in line.chars().enumerate().skip(skip) {
+    for (at, c) in buffer.line(row).enumerate().skip(skip) {
         let style = canvas.style(Meaning::Text);
         let next = canvas.glyphs(x, area.y, end, &shown(c), style);
         if cursor == Some(at) {
@@ -106,7 +106,7 @@ fn source_line(canvas: &mut Canvas<'_>, area: Area, line: &str, cursor: Option<u
         }
         x = next;
     }
-    if cursor.is_some_and(|column| column >= line.chars().count()) && x < end {
+    if cursor.is_some_and(|column| column >= buffer.line(row).count()) && x < end {
         canvas.text(Area { x, width: 1, ..area }, " ", Meaning::Cursor);
     }
 }

@@ -1,15 +1,15 @@
 //! `golden/chat`: rendered text, ids, generation spans and the labels of every mask strategy.
 //!
-//! Works on any folder of that layout. Files that are not there are listed as skipped, and so are label
-//! names of strategies that nobody has written yet; every other record must match exactly.
+//! Works on any folder of that layout. Every record must match exactly; one that names a strategy, a template or a
+//! processor that the program does not have is a miss.
 
 mod command;
 mod files;
 mod real_templates;
-mod records;
+pub mod records;
 mod setups;
 mod strategies;
-mod tokenizer;
+pub mod tokenizer;
 mod views;
 
 use std::collections::BTreeMap;
@@ -24,7 +24,7 @@ use self::tokenizer::{TestTokenizer, Tokenizers};
 
 /// The clock of the goldens.
 pub fn clock() -> Clock {
-    Clock::fixed_date(2026, 11, 23)
+    Clock::parse("2026-11-23").unwrap()
 }
 
 /// A line of conversations.jsonl.
@@ -62,8 +62,9 @@ fn inputs<'a>(conversation: &'a Conversation, tokenizer: &'a TestTokenizer) -> I
 }
 
 #[test]
+#[ignore = "needs MASKSCOPE_CONFORMANCE: an unpacked golden folder"]
 fn rendered_text_ids_and_spans() {
-    let Some(root) = crate::root("golden/chat rendering") else { return };
+    let root = crate::root();
     let dir = root.join("golden/chat");
     let conversations = conversations(&dir);
     let tokenizers = Tokenizers::new(&root);

@@ -1,4 +1,4 @@
-//! What the measured findings (doctor.md, section 2) say of each combination: the causes that must be named.
+//! What the measured findings (docs/doctor.md, section 3) say of each combination: the causes that must be named.
 
 /// File prefixes, template/rule pairs, and the structural causes. The first row that fits counts.
 pub const TABLE: &[(&[&str], &[&str], &[&str])] = &[

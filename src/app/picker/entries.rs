@@ -1,19 +1,17 @@
 //! What each list offers.
 
 use super::{Choice, Entry};
-use crate::app::action::Action;
-use crate::app::bindings::{Context, bindings, keys_of};
-use crate::app::panels::experts::settings::ModelPick;
+use crate::app::screens::experts::settings::ModelChoice;
 use crate::chat::Template;
 use crate::diagnose::Reserved;
 use crate::labels::Rule;
 use crate::masks::Strategy;
 use crate::samples::{CHAT_TEMPLATES, TOKENIZERS};
 use crate::setup::{
-    AUTO, LabelChoice, NONE, RECIPES, Recipe, RecipeChoice, Request, SAMPLE_PREFIX, TemplateChoice,
-    TokenChoice,
+    AUTO, LabelChoice, ModelSource, NONE, RECIPES, Recipe, RecipeChoice, Request, SAMPLE_PREFIX,
+    TemplateChoice, TokenChoice,
 };
-use crate::tokenizer::{LoadOptions, Loader, Release, Role, TokenId, Tokenizer};
+use crate::tokenizer::{LoadOptions, Loader, Release, Role, Tokenizer};
 
 /// The embedded tokenizers.
 pub fn tokenizers() -> Vec<Entry> {
@@ -26,8 +24,11 @@ pub fn tokenizers() -> Vec<Entry> {
 
 /// The built-in models of screen Experts.
 pub fn models() -> Vec<Entry> {
-    let entry = |pick: ModelPick| Entry::new(pick.name(), pick.caveat(), Choice::Model(pick));
-    ModelPick::all().into_iter().map(entry).collect()
+    let entry = |source: ModelSource| {
+        let model = ModelChoice::of(source);
+        Entry::new(model.name(), model.caveat(), Choice::Model(model))
+    };
+    ModelSource::built_in().into_iter().map(entry).collect()
 }
 
 /// The conversation templates and the built-in chat templates.
@@ -198,31 +199,6 @@ pub fn special_tokens(
             let has = if roles.is_empty() { String::new() } else { format!(" · is {}", roles.join(", ")) };
             let choice = Choice::Token(role, Some(TokenChoice::Surface(token.content.clone())));
             entries.push(Entry::new(token.content.clone(), format!("added token {id}{has}"), choice));
-        }
-    }
-    entries
-}
-
-/// The ordinary tokens.
-pub fn vocabulary(role: Role, tokens: &[(TokenId, String)]) -> impl Iterator<Item = Entry> + '_ {
-    tokens.iter().map(move |(id, text)| {
-        let choice = Choice::Token(role, Some(TokenChoice::Surface(text.clone())));
-        Entry::new(text.clone(), format!("token {id}"), choice)
-    })
-}
-
-/// Every act by name.
-pub fn commands() -> Vec<Entry> {
-    let mut entries: Vec<Entry> = Vec::new();
-    let offered = bindings().filter(|b| {
-        !matches!(
-            b.context,
-            Context::Picker | Context::Editor | Context::Template | Context::Path | Context::Help
-        )
-    });
-    for binding in offered.filter(|b| b.action != Action::Palette && b.action != Action::Accept) {
-        if !entries.iter().any(|e| e.choice == Choice::Act(binding.action)) {
-            entries.push(Entry::new(binding.help, keys_of(binding, ""), Choice::Act(binding.action)));
         }
     }
     entries

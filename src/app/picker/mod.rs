@@ -1,21 +1,35 @@
 //! A list to choose from, searched as one types: tokenizers, templates, rules, recipes, tokens, acts.
 
 mod entries;
+mod palette;
+
+use std::sync::Arc;
 
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 use tui_input::Input;
 
 use super::action::Action;
-use super::job::KnownEntry;
-use super::panels::experts::settings::ModelPick;
+use super::screens::experts::settings::ModelChoice;
 use crate::setup::{LabelChoice, RecipeChoice, Request, TemplateChoice, TokenChoice};
-use crate::tokenizer::{LoadOptions, Role};
+use crate::tokenizer::{LoadOptions, Role, TokenId};
 
 pub use entries::{
-    commands, loadings, messages_request, models, other_load, others, recipes, rules, special_tokens,
-    strategies, templates, tokenizers, vocabulary,
+    loadings, messages_request, models, other_load, others, recipes, rules, special_tokens, strategies,
+    templates, tokenizers,
 };
+pub use palette::palette;
+
+/// All tokens of a vocabulary as text, by id.
+pub type Vocabulary = Arc<Vec<(TokenId, String)>>;
+
+/// A tokenizer or a template that a list offers besides the built-in ones.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownEntry {
+    /// As `--tokenizer` or `--template` takes it.
+    pub spec: String,
+    pub detail: String,
+}
 
 /// What the list is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +62,7 @@ pub enum Choice {
     /// Side B of screen Compare.
     Other(String, LoadOptions),
     /// The model of screen Experts.
-    Model(ModelPick),
+    Model(ModelChoice),
     Act(Action),
 }
 
@@ -234,7 +248,7 @@ impl Picker {
             }
             PickKind::Template => None,
             PickKind::Model => {
-                let choice = Choice::Model(ModelPick::typed(query));
+                let choice = Choice::Model(ModelChoice::typed(query));
                 Some(Entry::new(query, "load this folder or hub id", choice))
             }
             _ => {
@@ -251,6 +265,16 @@ impl Picker {
             PickKind::Other(load) => Some(Choice::Other(spec.to_string(), load)),
             PickKind::Template => Some(Choice::Template(spec.into())),
             _ => None,
+        }
+    }
+
+    /// Adds the ordinary tokens to a list of tokens for a role.
+    pub fn add_vocabulary(&mut self, tokens: &Vocabulary) {
+        if let PickKind::Token(role) = self.kind {
+            self.extend(tokens.iter().map(|(id, text)| {
+                let choice = Choice::Token(role, Some(TokenChoice::Surface(text.clone())));
+                Entry::new(text.clone(), format!("token {id}"), choice)
+            }));
         }
     }
 

@@ -3,18 +3,17 @@
 use std::io;
 use std::sync::Arc;
 
-use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, Error, Value};
 
 use super::clock::Clock;
-use super::generation::Tracker;
-use super::{filters, generation, iteration, limits, methods, python};
+use super::tracker::Tracker;
+use super::{filters, generation, iteration, limits, methods, python, syntax};
 
 /// An environment as `_cached_compile_jinja_template` of transformers sets it up: `trim_blocks`,
 /// `lstrip_blocks`, no auto-escaping, lenient undefined values.
 pub(super) fn build(clock: Clock) -> Environment<'static> {
     let mut env = Environment::new();
-    env.set_syntax(syntax());
+    env.set_syntax(syntax::config());
     env.set_auto_escape_callback(|_| AutoEscape::None);
     env.set_fuel(Some(limits::FUEL));
     env.set_recursion_limit(limits::MAX_RECURSION);
@@ -25,17 +24,9 @@ pub(super) fn build(clock: Clock) -> Environment<'static> {
         None => out.write_str(&python::str(value)?).map_err(Error::from),
     });
     filters::install(&mut env, clock);
-    env.add_filter(generation::FILTER, filters::generation);
+    env.add_filter(generation::FILTER, generation::record);
     env.add_filter(iteration::FILTER, iteration::iterable);
     env
-}
-
-/// Jinja's delimiters with the white space rules of transformers.
-pub(super) fn syntax() -> SyntaxConfig {
-    let mut syntax = SyntaxConfig::builder();
-    syntax.trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(false);
-    // Building fails for bad delimiters only, and these are the default ones.
-    syntax.build().unwrap_or_default()
 }
 
 /// Receives what the top level yields: keeps the text, counts it, and stops at the size limit.

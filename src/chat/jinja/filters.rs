@@ -1,6 +1,6 @@
-//! Filters, tests and functions where jinja2 and minijinja part ways.
+//! Filters, tests and functions in which jinja2 and minijinja differ.
 
-use minijinja::value::{Kwargs, Object, ObjectRepr, Rest, ValueKind, ValueOrKwargs};
+use minijinja::value::{Kwargs, ObjectRepr, Rest, ValueKind, ValueOrKwargs};
 use minijinja::{Environment, Error, Value};
 
 use super::clock::Clock;
@@ -56,7 +56,7 @@ pub(super) fn install(env: &mut Environment<'static>, clock: Clock) {
     env.add_function("raise_exception", |message: Value| -> Result<Value, Error> {
         Err(raise("TemplateError", python::str(&message)?))
     });
-    env.add_function("strftime_now", move |format: String| clock.now().strftime(&format));
+    env.add_function("strftime_now", move |format: String| clock.strftime(&format));
     env.add_function("namespace", namespace);
 }
 
@@ -201,18 +201,4 @@ fn namespace(defaults: Option<ValueOrKwargs>) -> Result<Value, Error> {
         return Err(raise("SecurityError", message));
     }
     minijinja::functions::namespace(defaults)
-}
-
-/// Collects where the `{% generation %}` bodies go; see [`super::generation`].
-pub(super) fn generation(body: Value, tracker: Value) -> Result<Value, Error> {
-    if let Some(tracker) = tracker.downcast_object_ref::<super::generation::Tracker>() {
-        tracker.record(body.as_str().unwrap_or_default());
-    }
-    Ok(body)
-}
-
-impl Object for super::generation::Tracker {
-    fn repr(self: &std::sync::Arc<Self>) -> ObjectRepr {
-        ObjectRepr::Plain
-    }
 }

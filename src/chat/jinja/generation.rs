@@ -6,80 +6,21 @@
 //! `with` gives the body a scope of its own, as a macro has, and the filter reads how many characters the
 //! writer has received at that moment. That is the same count as jinja2's, so a span is wrong exactly where
 //! theirs is: inside a macro, a `set` block or a filter block, where text before it is not yet yielded, and
-//! for nested tags. [`Span::displaced`] says so.
+//! for nested tags. [`super::Span::displaced`] says so.
 
-use std::ops::Range;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use minijinja::{Error, Value};
 
-/// Name of the variable that carries the [`Tracker`] of a rendering.
-pub(super) const TRACKER: &str = "_maskscope_tracker";
+use super::tracker::{Tracker, VARIABLE as TRACKER};
+
 /// Name of the filter that the tag is rewritten to.
 pub(super) const FILTER: &str = "_maskscope_generation";
 
-/// One generation block as transformers reports it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Span {
-    /// Code points of the rendered text.
-    pub chars: Range<usize>,
-    /// The text at `chars` is not the block's text: the tag stands inside a macro, a `set` block, a filter
-    /// or another generation block, and transformers counts only text that was already yielded.
-    pub displaced: bool,
-}
-
-/// Counts what the top level has written and keeps the bodies in the order in which they end.
-#[derive(Debug, Default)]
-pub(super) struct Tracker {
-    written: AtomicUsize,
-    bodies: Mutex<Vec<(usize, String)>>,
-}
-
-impl Tracker {
-    /// `text` reached the top level.
-    pub fn wrote(&self, bytes: &[u8]) {
-        // Continuation bytes are not characters.
-        let chars = bytes.iter().filter(|byte| *byte & 0xc0 != 0x80).count();
-        self.written.fetch_add(chars, Ordering::Relaxed);
+/// The filter: hands the body on and notes where it goes.
+pub(super) fn record(body: Value, tracker: Value) -> Result<Value, Error> {
+    if let Some(tracker) = tracker.downcast_object_ref::<Tracker>() {
+        tracker.record(body.as_str().unwrap_or_default());
     }
-
-    /// A generation body is complete.
-    pub fn record(&self, body: &str) {
-        if let Ok(mut bodies) = self.bodies.lock() {
-            bodies.push((self.written.load(Ordering::Relaxed), body.to_string()));
-        }
-    }
-
-    /// The spans over the finished text.
-    pub fn spans(&self, text: &str) -> Vec<Span> {
-        let Ok(bodies) = self.bodies.lock() else { return Vec::new() };
-        if bodies.is_empty() {
-            return Vec::new();
-        }
-        let index = CharIndex::new(text);
-        let span = |(start, body): &(usize, String)| {
-            let chars = *start..*start + body.chars().count();
-            Span { displaced: !index.tail(text, *start).starts_with(body.as_str()), chars }
-        };
-        bodies.iter().map(span).collect()
-    }
-}
-
-/// Byte offsets of every so many characters, so that a character is found without counting from the start.
-struct CharIndex(Vec<usize>);
-
-impl CharIndex {
-    const STRIDE: usize = 256;
-
-    fn new(text: &str) -> Self {
-        Self(text.char_indices().step_by(Self::STRIDE).map(|(at, _)| at).collect())
-    }
-
-    /// The text from character `position` on; empty behind its end.
-    fn tail<'t>(&self, text: &'t str, position: usize) -> &'t str {
-        let known = self.0.get(position / Self::STRIDE).and_then(|at| text.get(*at..)).unwrap_or_default();
-        let rest = known.char_indices().nth(position % Self::STRIDE).map_or(known.len(), |(at, _)| at);
-        known.get(rest..).unwrap_or_default()
-    }
+    Ok(body)
 }
 
 /// What the rewriting found.
@@ -205,17 +146,6 @@ mod tests {
             format!("a{{%- with %}}{{% filter {FILTER}({TRACKER}) +%}}b{{% endfilter %}}{{% endwith -%}}c")
         );
         assert_eq!(rewritten.tags, 1);
-    }
-
-    #[test]
-    fn characters_are_found_from_the_index() {
-        let text = "é".repeat(700) + "ab";
-        let index = CharIndex::new(&text);
-        assert_eq!(index.tail(&text, 700), "ab");
-        assert_eq!(index.tail(&text, 0).len(), text.len());
-        assert_eq!(index.tail(&text, 702), "");
-        assert_eq!(index.tail(&text, 9999), "");
-        assert_eq!(CharIndex::new("").tail("", 0), "");
     }
 
     #[test]

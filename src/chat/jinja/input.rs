@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::error::PythonException;
+use crate::python::type_name;
 
 /// Names a message's reasoning goes by; the first is the one that templates read.
 const REASONING_FIELDS: [&str; 3] = ["reasoning_content", "thinking", "reasoning"];
@@ -47,7 +48,7 @@ pub(super) fn normalise(messages: &[Value]) -> Result<Vec<Value>, PythonExceptio
 
 fn normalise_message(message: &Value) -> Result<Value, PythonException> {
     let Value::Object(fields) = message else {
-        let kind = json_type(message);
+        let kind = type_name(message);
         return Err(PythonException::new(
             "AttributeError",
             format!("'{kind}' object has no attribute 'items'"),
@@ -63,18 +64,6 @@ fn normalise_message(message: &Value) -> Result<Value, PythonException> {
     aliased.extend(fields);
     aliased.insert("reasoning_content".into(), reasoning);
     Ok(Value::Object(aliased))
-}
-
-fn json_type(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "NoneType",
-        Value::Bool(_) => "bool",
-        Value::Number(number) if number.is_f64() => "float",
-        Value::Number(_) => "int",
-        Value::String(_) => "str",
-        Value::Array(_) => "list",
-        Value::Object(_) => "dict",
-    }
 }
 
 /// Tools must be dicts, documents too.
@@ -158,7 +147,7 @@ impl Continuation {
             );
         }
         let Some(text) = content.as_str() else {
-            let kind = json_type(&content);
+            let kind = type_name(&content);
             let message = format!("unsupported operand type(s) for +: '{kind}' and 'str'");
             return Err(PythonException::new("TypeError", message));
         };

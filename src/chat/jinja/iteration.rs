@@ -3,34 +3,35 @@
 
 use std::ops::Range;
 
-use minijinja::machinery::{Token, tokenize};
+use minijinja::machinery::Token;
 use minijinja::value::ValueKind;
-use minijinja::{Error, Value};
+use minijinja::{Error, State, Value};
 
 use super::error::raise;
-use super::{environment, python};
+use super::tracker::{Tracker, VARIABLE};
+use super::{python, syntax};
 
 /// Name of the filter that the expressions go through.
 pub(super) const FILTER: &str = "_maskscope_iterable";
 
-/// The filter: the value itself, or Python's exception.
-pub(super) fn iterable(value: Value) -> Result<Value, Error> {
+/// The filter: the value itself, watched where it is the messages, or Python's exception.
+pub(super) fn iterable(state: &mut State, value: Value) -> Result<Value, Error> {
     match value.kind() {
         ValueKind::None | ValueKind::Bool | ValueKind::Number => {
             let kind = python::type_name(&value);
             Err(raise("TypeError", format!("'{kind}' object is not iterable")))
         }
-        _ => Ok(value),
+        _ => match state.lookup(VARIABLE).and_then(|tracker| tracker.downcast_object::<Tracker>()) {
+            Some(tracker) => Ok(tracker.watched(value)),
+            None => Ok(value),
+        },
     }
 }
 
 /// Sends the expressions of all `for` tags through [`FILTER`]. A source that does not tokenise is given back
 /// as it is: compiling it says what is wrong.
 pub(super) fn rewrite(source: String) -> String {
-    let tokens: Result<Vec<(Token, Range<usize>)>, Error> = tokenize(&source, false, environment::syntax())
-        .map(|item| item.map(|(token, span)| (token, span.start_offset as usize..span.end_offset as usize)))
-        .collect();
-    let Ok(tokens) = tokens else { return source };
+    let Some(tokens) = syntax::tokens(&source) else { return source };
     let mut out = String::with_capacity(source.len() + 64);
     let mut copied = 0;
     for expression in expressions(&tokens) {

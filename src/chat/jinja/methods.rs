@@ -1,68 +1,10 @@
 //! Python's methods on strings, lists and dicts, and the sandbox that refuses those that change a value.
 
-use minijinja::value::{Kwargs, Rest, ValueKind, from_args};
+use minijinja::value::{ValueKind, from_args};
 use minijinja::{Error, ErrorKind, State, Value};
 
 use super::error::raise;
 use super::string_methods;
-
-/// The arguments of a call, by position or by name.
-pub(super) struct CallArgs {
-    positional: Vec<Value>,
-    kwargs: Kwargs,
-}
-
-impl CallArgs {
-    pub fn new(args: &[Value]) -> Result<Self, Error> {
-        let (Rest(positional), kwargs): (Rest<Value>, Kwargs) = from_args(args)?;
-        Ok(Self { positional, kwargs })
-    }
-
-    /// The argument at `index`, or of that name; `None` is Python's default.
-    pub fn get(&self, index: usize, name: &str) -> Result<Option<Value>, Error> {
-        let value = match self.positional.get(index) {
-            Some(value) => Some(value.clone()),
-            None => self.kwargs.get::<Option<Value>>(name)?,
-        };
-        Ok(value.filter(|v| !v.is_none()))
-    }
-
-    /// A string argument that must be there.
-    pub fn string(&self, index: usize, name: &str) -> Result<String, Error> {
-        match self.get(index, name)? {
-            Some(value) => string_argument(&value),
-            None => {
-                Err(raise("TypeError", format!("missing required argument '{name}' (pos {})", index + 1)))
-            }
-        }
-    }
-
-    /// An integer argument.
-    pub fn integer(&self, index: usize, name: &str) -> Result<Option<i64>, Error> {
-        match self.get(index, name)? {
-            None => Ok(None),
-            Some(value) => match value.as_i64() {
-                Some(number) => Ok(Some(number)),
-                None => {
-                    let kind = super::python::type_name(&value);
-                    Err(raise("TypeError", format!("'{kind}' object cannot be interpreted as an integer")))
-                }
-            },
-        }
-    }
-
-    pub fn positional(&self) -> &[Value] {
-        &self.positional
-    }
-}
-
-/// The text of an argument that must be a `str`.
-pub(super) fn string_argument(value: &Value) -> Result<String, Error> {
-    match value.as_str() {
-        Some(text) => Ok(text.to_string()),
-        None => Err(raise("TypeError", format!("must be str, not {}", super::python::type_name(value)))),
-    }
-}
 
 /// Dispatch for `value.method(args)`; the engine calls it for every method of a plain value.
 pub(super) fn call(_: &mut State, value: &Value, method: &str, args: &[Value]) -> Result<Value, Error> {
@@ -80,7 +22,7 @@ pub(super) fn call(_: &mut State, value: &Value, method: &str, args: &[Value]) -
             // The sandbox hides Python's own attributes.
             match method.starts_with("__") && method.ends_with("__") {
                 true => Err(unsafe_call(super::python::type_name(value), method)),
-                false => Err(raise("UndefinedError", super::undefined::no_attribute(value, method))),
+                false => Err(raise("UndefinedError", super::python::no_attribute(value, method))),
             }
         }
         answer => answer,

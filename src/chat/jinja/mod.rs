@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! TemplateSet::discover(folder) ── choose(name, tools) ──> source
-//! ChatTemplate::new(name, source, clock) ── render(&Inputs) ──> Rendered { text, spans }
+//! ChatTemplate::new(name, source, clock) ── render(&Inputs) ──> Rendered { text, spans, turn_starts }
 //! ```
 //!
 //! [`TemplateSet`] holds a model's template texts; [`ChatTemplate`] is one of them, compiled;
@@ -18,13 +18,13 @@
 //! * `"…%d" % value`: the engine has no such operator on text and says so (1 template, in a branch for video);
 //! * comparing values of different types gives an answer where Python raises;
 //! * printing what has no JSON form (`dict.items()`, a generator, `range`) shows a list;
-//! * filters that no chat template uses are missing: truncate, striptags, urlize, wordwrap, xmlattr, random;
-//! * `strftime_now` takes UTC: the standard library knows no time zones.
+//! * filters that no chat template uses are missing: truncate, striptags, urlize, wordwrap, xmlattr, random.
 //!
 //! Knows nothing of tokens: [`crate::masks`] maps spans to them.
 //!
 //! Source of the rules: `transformers/utils/chat_template_utils.py` and `tokenization_utils_base.py`.
 
+mod call_args;
 mod clock;
 mod discovery;
 mod environment;
@@ -40,8 +40,10 @@ pub mod limits;
 mod methods;
 mod python;
 mod string_methods;
+mod syntax;
 #[cfg(test)]
 mod tests;
+mod tracker;
 mod undefined;
 
 use std::sync::Arc;
@@ -49,12 +51,14 @@ use std::sync::Arc;
 use minijinja::Environment;
 use serde_json::{Map, Value};
 
-pub use clock::{Clock, DateTime};
+use tracker::Tracker;
+
+pub use clock::Clock;
 pub use discovery::{Choice, TemplateSet, TemplateSource};
 pub use error::{PythonException, TemplateError};
-pub use generation::Span;
 pub use input::ContinueFinalMessage;
 pub(crate) use python::is_space;
+pub use tracker::Span;
 
 /// `repr()` of a text as Python prints it in messages.
 pub(crate) fn string_repr(text: &str) -> String {
@@ -79,11 +83,14 @@ pub struct Inputs<'a> {
 }
 
 /// A rendered conversation.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rendered {
     pub text: String,
     /// The `{% generation %}` blocks in the order in which they end; empty without the tag.
     pub spans: Vec<Span>,
+    /// For each message the byte at which its turn begins, as the loop over the messages showed; `None` for messages
+    /// that no loop took. Only a claim: text that a macro or a `set` block collects is written later.
+    pub turn_starts: Vec<Option<usize>>,
 }
 
 /// A compiled template. Rendering takes `&self`, so threads can share it.
@@ -125,6 +132,11 @@ impl ChatTemplate {
         &self.name
     }
 
+    /// Where `strftime_now` takes the time from.
+    pub fn clock(&self) -> Clock {
+        self.clock
+    }
+
     /// True when the template marks what the model generates.
     pub fn has_generation_tags(&self) -> bool {
         self.generation_tags > 0
@@ -152,37 +164,42 @@ impl ChatTemplate {
                     .map_err(TemplateError::Inputs)?,
             ),
         };
-        let rendered = self.run(inputs, &messages)?;
+        let mut rendered = self.run(inputs, &messages)?;
         match continuation {
             None => Ok(rendered),
             // transformers refuses a mask together with continue_final_message.
             Some(continuation) => {
-                let text = continuation.cut(rendered.text).map_err(TemplateError::Inputs)?;
-                Ok(Rendered { text, spans: Vec::new() })
+                let text =
+                    continuation.cut(std::mem::take(&mut rendered.text)).map_err(TemplateError::Inputs)?;
+                Ok(Rendered { text, spans: Vec::new(), ..rendered })
             }
         }
     }
 
     fn run(&self, inputs: &Inputs, messages: &[Value]) -> Result<Rendered, TemplateError> {
-        let tracker = Arc::new(generation::Tracker::default());
-        let bytes =
-            evaluate(&self.env, variables(inputs, messages, &tracker), tracker.clone()).map_err(|error| {
-                let exception =
-                    error::is_about_undefined(&error).then(|| self.undefined_exception(inputs, messages));
-                match (exception.flatten(), error::from_engine(&error, &self.name)) {
-                    (Some(exception), TemplateError::Raised { template, line, .. }) => {
-                        TemplateError::Raised { template, line, exception }
-                    }
-                    (_, error) => error,
+        let (variables, tracker) = variables(inputs, messages);
+        let bytes = evaluate(&self.env, variables, tracker.clone()).map_err(|error| {
+            let exception =
+                error::is_about_undefined(&error).then(|| self.undefined_exception(inputs, messages));
+            match (exception.flatten(), error::from_engine(&error, &self.name)) {
+                (Some(exception), TemplateError::Raised { template, line, .. }) => {
+                    TemplateError::Raised { template, line, exception }
                 }
-            })?;
+                (_, error) => error,
+            }
+        })?;
         // The engine writes whole strings, so the bytes are UTF-8.
         let text = String::from_utf8(bytes).map_err(|_| {
             let exception = PythonException::new("UnicodeError", "the template wrote broken text");
             TemplateError::Raised { template: self.name.clone(), line: 0, exception }
         })?;
         let spans = tracker.spans(&text);
-        Ok(Rendered { text, spans })
+        // The engine takes the next message early for `loop.nextitem`.
+        let turn_starts = match self.source.contains("nextitem") {
+            true => Vec::new(),
+            false => tracker.turn_starts(),
+        };
+        Ok(Rendered { text, spans, turn_starts })
     }
 
     /// Python's exception for the undefined value that a rendering failed on; see [`undefined`].
@@ -193,8 +210,8 @@ impl ChatTemplate {
         env.set_debug(true);
         env.set_unknown_method_callback(last.callback());
         env.add_template_owned(TEMPLATE, source).ok()?;
-        let tracker = Arc::new(generation::Tracker::default());
-        let error = evaluate(&env, variables(inputs, messages, &tracker), tracker).err()?;
+        let (variables, tracker) = variables(inputs, messages);
+        let error = evaluate(&env, variables, tracker).err()?;
         if !error::is_about_undefined(&error) {
             return None;
         }
@@ -204,26 +221,28 @@ impl ChatTemplate {
 
 type Variables = std::collections::BTreeMap<String, minijinja::Value>;
 
-/// Everything the template can name, later entries winning.
-fn variables(inputs: &Inputs, messages: &[Value], tracker: &Arc<generation::Tracker>) -> Variables {
+/// Everything the template can name, later entries winning, and what watches the rendering.
+fn variables(inputs: &Inputs, messages: &[Value]) -> (Variables, Arc<Tracker>) {
     let mut variables = Variables::new();
     let mut set = |name: &str, value: minijinja::Value| variables.insert(name.to_string(), value);
-    set("messages", input::list_value(Some(messages)));
+    let messages = input::list_value(Some(messages));
+    let tracker = Arc::new(Tracker::new(&messages));
+    set("messages", messages);
     set("tools", input::list_value(inputs.tools));
     set("documents", input::list_value(inputs.documents));
     set("add_generation_prompt", minijinja::Value::from(inputs.add_generation_prompt));
     for (name, value) in inputs.special_tokens.into_iter().chain(inputs.kwargs).flatten() {
         set(name, input::template_value(value));
     }
-    set(generation::TRACKER, environment::tracker_value(tracker));
-    variables
+    set(tracker::VARIABLE, environment::tracker_value(&tracker));
+    (variables, tracker)
 }
 
 /// Runs the environment's template and gives the bytes it wrote.
 fn evaluate(
     env: &Environment<'static>,
     variables: Variables,
-    tracker: Arc<generation::Tracker>,
+    tracker: Arc<Tracker>,
 ) -> Result<Vec<u8>, minijinja::Error> {
     let mut sink = environment::Sink { bytes: Vec::new(), tracker };
     env.get_template(TEMPLATE)?.render_captured_to(minijinja::Value::from(variables), &mut sink)?;

@@ -182,6 +182,19 @@ pub fn type_name(value: &Value) -> &'static str {
     }
 }
 
+/// jinja2's sentence for `value.name` that is not there.
+pub(super) fn no_attribute(value: &Value, name: &str) -> String {
+    format!("'{}' has no attribute '{name}'", object_name(value))
+}
+
+/// A value's type as jinja2's messages name it.
+pub(super) fn object_name(value: &Value) -> String {
+    match value.kind() {
+        ValueKind::None => "None".to_string(),
+        _ => format!("{} object", type_name(value)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,9 +3,9 @@
 use minijinja::formatting::FormatStyle;
 use minijinja::{Error, ErrorKind, Value};
 
+use super::call_args::{CallArgs, string_argument};
 use super::error::raise;
 use super::limits::{Bounded, MAX_STRING, TooLarge};
-use super::methods::{CallArgs, string_argument};
 use super::python::is_space;
 
 /// `"text".method(args)`.

@@ -11,7 +11,7 @@ fn render(source: &str) -> Result<Rendered, TemplateError> {
 fn render_with(source: &str, messages: &[Value]) -> Result<Rendered, TemplateError> {
     let tokens = json!({"eos_token": "</s>"}).as_object().cloned().unwrap_or_default();
     let inputs = Inputs { messages, special_tokens: Some(&tokens), ..Inputs::default() };
-    ChatTemplate::new("test.jinja", source, Clock::fixed_date(2026, 11, 23))?.render(&inputs)
+    ChatTemplate::new("test.jinja", source, Clock::parse("2026-11-23").unwrap())?.render(&inputs)
 }
 
 fn text(source: &str) -> String {
@@ -203,4 +203,48 @@ fn one_template_serves_many_threads() {
             assert_eq!(thread.join().unwrap(), 0..n + 1);
         }
     });
+}
+
+/// Where each message's turn begins, as text: what the rendering has from there up to the next start.
+fn turns(source: &str) -> Vec<Option<String>> {
+    let messages: Vec<Value> =
+        ["s", "q", "a"].iter().map(|text| json!({"role": "user", "content": text})).collect();
+    let rendered = render_with(source, &messages).unwrap();
+    let starts = &rendered.turn_starts;
+    let turn = |index: usize| {
+        let end = starts.get(index + 1).copied().flatten().unwrap_or(rendered.text.len());
+        Some(rendered.text[starts[index]?..end].to_string())
+    };
+    (0..starts.len()).map(turn).collect()
+}
+
+#[test]
+fn loops_over_the_messages_show_where_turns_begin() {
+    let some = |texts: [&str; 3]| texts.map(|text| Some(text.to_string())).to_vec();
+    let plain = "<s>{% for m in messages %}[{{ m.content }}{{ ']' }}{% endfor %}";
+    assert_eq!(turns(plain), some(["[s]", "[q]", "[a]"]));
+    // A loop that only looks before the one that writes, and a macro that writes one turn.
+    let twice = "{% set n = namespace(last=0) %}{% for m in messages %}{% set n.last = loop.index0 %}{% endfor %}\
+                 {% macro turn(m) %}[é{{ m.content }}]{% endmacro %}{% for m in messages %}{{ turn(m) }}{% endfor %}";
+    assert_eq!(turns(twice), some(["[és]", "[éq]", "[éa]"]));
+    let behind_the_first =
+        "{{ messages[0].content }}|{% for m in messages[1:] %}[{{ m.content }}]{% endfor %}";
+    assert_eq!(turns(behind_the_first), [None, Some("[q]".into()), Some("[a]".into())]);
+    let renamed =
+        "{% set rest = messages[1:] %}{% for m in rest %}[{{ loop.length }}{{ m.content }}]{% endfor %}";
+    assert_eq!(turns(renamed), [None, Some("[2q]".into()), Some("[2a]".into())]);
+}
+
+#[test]
+fn starts_that_say_nothing_are_seen_as_such() {
+    let collected = "{% set all %}{% for m in messages %}{{ m.content }}{% endfor %}{% endset %}{{ all }}";
+    assert_eq!(turns(collected), [Some(String::new()), Some(String::new()), Some("sqa".into())]);
+    for unseen in
+        ["{{ messages[0].content }}", "{% for m in messages | reverse %}{{ m.content }}{% endfor %}"]
+    {
+        assert_eq!(turns(unseen), [None, None, None], "{unseen}");
+    }
+    // The engine takes the next message early here.
+    let ahead = "{% for m in messages %}{{ m.content }}{{ '.' if loop.nextitem is defined }}{% endfor %}";
+    assert_eq!(turns(ahead), []);
 }

@@ -7,12 +7,11 @@
 
 use std::sync::{Arc, Mutex};
 
-use minijinja::machinery::{Token, tokenize};
-use minijinja::value::ValueKind;
+use minijinja::machinery::Token;
 use minijinja::{Error, State, Value};
 
 use super::error::PythonException;
-use super::{environment, methods, python};
+use super::{methods, python, syntax};
 
 /// Name of the method that stands for a lookup.
 const LOOKUP: &str = "_maskscope_lookup";
@@ -57,29 +56,16 @@ impl LastMiss {
 /// jinja2's sentence for `value[key]` that is not there.
 fn miss(value: &Value, key: &Value) -> String {
     match key.as_str() {
-        Some(name) => no_attribute(value, name),
-        None => format!("{} has no element {}", object_name(value), python::str(key).unwrap_or_default()),
-    }
-}
-
-/// jinja2's sentence for `value.name` that is not there.
-pub(super) fn no_attribute(value: &Value, name: &str) -> String {
-    format!("'{}' has no attribute '{name}'", object_name(value))
-}
-
-fn object_name(value: &Value) -> String {
-    match value.kind() {
-        ValueKind::None => "None".to_string(),
-        _ => format!("{} object", python::type_name(value)),
+        Some(name) => python::no_attribute(value, name),
+        None => {
+            format!("{} has no element {}", python::object_name(value), python::str(key).unwrap_or_default())
+        }
     }
 }
 
 /// Rewrites lookups into calls of [`LOOKUP`]; `None` when the source does not tokenise.
 pub(super) fn rewrite(source: &str) -> Option<String> {
-    let tokens: Vec<(Token, std::ops::Range<usize>)> = tokenize(source, false, environment::syntax())
-        .map(|item| item.map(|(token, span)| (token, span.start_offset as usize..span.end_offset as usize)))
-        .collect::<Result<_, _>>()
-        .ok()?;
+    let tokens = syntax::tokens(source)?;
     let mut out = String::with_capacity(source.len() * 2);
     let mut copied = 0;
     let mut brackets: Vec<bool> = Vec::new();

@@ -4,11 +4,14 @@
 //! Parquet fills in for missing keys are dropped. JSON rows only: opening files is the caller's work.
 
 mod llava;
+mod row_error;
 mod rows;
 
 use serde_json::Value;
 
 use super::Sample;
+
+pub use row_error::RowError;
 
 /// A layout, in the order in which the rules are tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -27,7 +30,7 @@ pub enum Layout {
     Alpaca,
     /// `prompt` and `completion`.
     PromptCompletion,
-    /// `prompt`, `chosen`, `rejected`: not for supervised training.
+    /// `chosen` and `rejected`, or `completion` and a `label`: not for supervised training.
     Preference,
     /// `segments` of `{text, label}` (axolotl's `input_output`).
     Segments,
@@ -39,13 +42,13 @@ impl Layout {
     /// All, in order.
     pub const ALL: [Layout; 10] = [
         Layout::Pretokenised,
+        Layout::Preference,
         Layout::OpenAi,
         Layout::Llava,
         Layout::ShareGpt,
         Layout::ConversationsWithRoles,
         Layout::Alpaca,
         Layout::PromptCompletion,
-        Layout::Preference,
         Layout::Segments,
         Layout::RawText,
     ];
@@ -102,7 +105,9 @@ impl Layout {
             Self::ConversationsWithRoles => "`conversations` is a list of {role, content}",
             Self::Alpaca => "has `instruction` and `output`",
             Self::PromptCompletion => "has `prompt` and `completion`",
-            Self::Preference => "has `chosen` and `rejected`",
+            Self::Preference => {
+                "has `chosen` and `rejected`, or `messages` and a rejected answer, or `completion` and a `label` (KTO)"
+            }
             Self::Segments => "`segments` is a list of {text, label}",
             Self::RawText => "has `text`",
         }
@@ -122,7 +127,12 @@ impl Layout {
             Self::ConversationsWithRoles => has_keys(rows::first(rows::conversations(row)), "role"),
             Self::Alpaca => has("instruction") && row.get("output").is_some(),
             Self::PromptCompletion => has("prompt") && has("completion"),
-            Self::Preference => has("chosen") && has("rejected"),
+            Self::Preference => {
+                let flag = |key: &str| row.get(key).is_some_and(Value::is_boolean);
+                (has("chosen") && has("rejected"))
+                    || (has("messages") && (has("rejected_messages") || has("rejected_response")))
+                    || (has("prompt") && has("completion") && flag("label"))
+            }
             Self::Segments => has_keys(rows::first(row.get("segments")), "text"),
             Self::RawText => has("text"),
         }
@@ -176,22 +186,6 @@ impl Votes {
     }
 }
 
-/// Why a row is not what its layout says.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{key}: {problem}")]
-pub struct RowError {
-    /// Path of the key, `conversations[2].from` for one.
-    pub key: String,
-    /// What is wrong and what to write instead.
-    pub problem: String,
-}
-
-impl RowError {
-    pub(super) fn new(key: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self { key: key.into(), problem: problem.into() }
-    }
-}
-
 /// Reads one row; `id` names it.
 ///
 /// # Errors
@@ -203,12 +197,7 @@ pub fn read(layout: Layout, row: &Value, id: String) -> Result<Sample, RowError>
         Layout::ConversationsWithRoles => return rows::open_ai(row, rows::conversations_key(row), id),
         Layout::Alpaca => return rows::alpaca(row, id),
         Layout::PromptCompletion => return rows::prompt_completion(row, id),
-        Layout::Preference => {
-            return Err(RowError::new(
-                "chosen",
-                "preference pairs are not for supervised fine-tuning; choose one answer first",
-            ));
-        }
+        Layout::Preference => rows::preference(row)?,
         Layout::Pretokenised => rows::pretokenised(row)?,
         Layout::Segments => rows::segments(row)?,
         Layout::RawText => rows::raw_text(row)?,
@@ -280,6 +269,12 @@ mod tests {
             (json!({"instruction": "a", "input": "", "output": "b"}), Layout::Alpaca),
             (json!({"prompt": "a", "completion": "b"}), Layout::PromptCompletion),
             (json!({"prompt": "a", "chosen": "b", "rejected": "c"}), Layout::Preference),
+            (json!({"chosen": [{"role": "user", "content": "a"}], "rejected": []}), Layout::Preference),
+            (json!({"prompt": "a", "completion": "b", "label": true}), Layout::Preference),
+            (
+                json!({"messages": [{"role": "user", "content": "a"}], "rejected_response": "c"}),
+                Layout::Preference,
+            ),
             (json!({"text": "a"}), Layout::RawText),
             (json!({"input_ids": [1], "labels": [1]}), Layout::Pretokenised),
             (json!({"segments": [{"text": "a", "label": true}]}), Layout::Segments),

@@ -174,6 +174,44 @@ pub(super) fn prompt_completion(row: &Value, id: String) -> Result<Sample, RowEr
     Ok(sample)
 }
 
+/// A preference row: what ms-swift calls `messages` and `rejected_messages` or `rejected_response` are the two sides too.
+pub(super) fn preference(row: &Value) -> Result<Body, RowError> {
+    let mut columns = Map::new();
+    for key in ["prompt", "chosen", "rejected", "completion", "label"] {
+        match row.get(key) {
+            None | Some(Value::Null) => continue,
+            Some(value @ (Value::String(_) | Value::Bool(_))) => columns.insert(key.into(), value.clone()),
+            Some(Value::Array(messages)) => {
+                columns.insert(key.into(), messages.iter().map(without_nulls).collect())
+            }
+            Some(_) => return Err(RowError::new(key, "is neither text nor a list of messages")),
+        };
+    }
+    if !columns.contains_key("chosen") && !columns.contains_key("completion") {
+        let chosen = list(row, "messages")?;
+        let last_user = chosen.iter().rposition(|message| role(message) == "user");
+        let shared = chosen.get(..last_user.map_or(0, |at| at + 1)).unwrap_or_default();
+        let rejected = match (row.get("rejected_messages"), row.get("rejected_response")) {
+            (Some(Value::Array(messages)), _) => messages.clone(),
+            (_, Some(Value::Array(answers))) => [shared, answers].concat(),
+            (_, Some(Value::String(text))) => {
+                [shared, &[json!({"role": "assistant", "content": text})]].concat()
+            }
+            _ => return Err(RowError::new("rejected_response", "is neither text nor a list of messages")),
+        };
+        columns.insert("chosen".into(), chosen.iter().map(without_nulls).collect());
+        columns.insert("rejected".into(), rejected.iter().map(without_nulls).collect());
+    }
+    if let Some(tools) = tools(row)? {
+        columns.insert("tools".into(), Value::Array(tools));
+    }
+    let kwargs = kwargs(row)?;
+    if !kwargs.is_empty() {
+        columns.insert("chat_template_kwargs".into(), Value::Object(kwargs));
+    }
+    Ok(Body::Preference(columns))
+}
+
 pub(super) fn pretokenised(row: &Value) -> Result<Body, RowError> {
     let numbers = |key: &str| -> Result<Vec<i64>, RowError> {
         let whole = |value: &Value| {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Patch;
+use crate::atomic_write::{self, Durability};
 use crate::error::{Error, Result};
 
 impl Patch {
@@ -34,7 +35,7 @@ pub fn write_patch(folder: &Path, patch: &Patch, overwrite: bool) -> Result<Vec<
     let mut written = Vec::new();
     for (file, place, code) in pieces {
         let path = folder.join(file);
-        std::fs::write(&path, code).map_err(|e| Error::io(&path, e))?;
+        atomic_write::write(&path, code.as_bytes(), Durability::Process).map_err(|e| Error::io(&path, e))?;
         written.push((path, place));
     }
     Ok(written)

@@ -229,7 +229,8 @@ fn train(text: &str, patch: &Patch, missing: &mut Vec<String>) -> String {
             let condition = format!("{indent}if model_args.version == {}:{end}", super::python_string(&patch.name));
             let inner = format!("{indent}    ");
             let body = indented(patch.tokenizer_lines.trim_end(), &inner, end);
-            if !body.is_empty() {
+            // A block of comments alone is no valid Python; where no token is needed nothing is inserted.
+            if body.lines().any(|line| !line.trim_start().starts_with('#')) {
                 inserts.push((at, format!("{condition}{body}")));
             }
             inserts.extend(pad_again(&lines, after, patch, end));

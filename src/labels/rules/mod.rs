@@ -1,16 +1,30 @@
-//! The label rules, one family a file. Each is written from what the training code does, slip for slip.
+//! The label rules, one a file, and what they share. Each reproduces what the training code does, bugs included.
+//! Their registry is in [`super::Rule`].
 
+mod arithmetic;
+pub mod doc_qwen_phi;
+pub mod doc_stablelm;
 pub mod llama_2;
+pub mod llava_mpt;
+pub mod llava_v1;
 pub mod mpt;
+pub mod openchat;
+pub mod phi;
+pub mod phi_count;
 pub mod plain;
+mod rule_facts;
 pub mod two;
 pub mod v0;
+pub mod v1;
+
+pub use arithmetic::Arithmetic;
+pub use rule_facts::{Counting, RoundRule, RuleFacts, TrainingCode};
 
 use std::ops::Range;
 
 use super::encode::{PromptIds, image_ids, piece_len, text_ids};
 use super::round_counter::{Measured, RoundCounter};
-use super::{PromptOptions, PythonError, Stop};
+use super::{LoopEnd, PromptOptions, PythonError};
 use crate::chat::{SeparatorStyle, Template};
 use crate::tokenizer::{Role, Tokenizer};
 
@@ -64,16 +78,16 @@ fn count_rounds(
     ranges: Vec<Range<usize>>,
     mark: &str,
     adjust: impl Fn(usize, &mut Measured) -> Result<(), PythonError>,
-) -> Result<Stop, PythonError> {
+) -> Result<LoopEnd, PythonError> {
     for range in ranges {
         let round = input.prompt.get(range.clone()).unwrap_or("");
         let index = round_counter.rounds();
         if round.is_empty() {
-            return Ok(Stop::EmptyRound { round: index });
+            return Ok(LoopEnd::EmptyRound { round: index });
         }
         let parts = split_ranges(round, mark);
         let [instruction, _] = parts.as_slice() else {
-            return Ok(Stop::Parts { round: index, parts: parts.len() });
+            return Ok(LoopEnd::Parts { round: index, parts: parts.len() });
         };
         let end = instruction.end + mark.len();
         let mut measured = Measured {
@@ -85,7 +99,7 @@ fn count_rounds(
         adjust(index, &mut measured)?;
         round_counter.add_round(measured);
     }
-    Ok(Stop::End)
+    Ok(LoopEnd::End)
 }
 
 /// The pad id as a comparison needs it.

@@ -1,11 +1,21 @@
 //! Image pre-training: one image, one caption. The question is thrown away and nothing is counted.
 
-use crate::chat::{Prompt, Template, Turn, caption_prompt};
+use super::rule_facts::{Counting, RuleFacts, TrainingCode};
+use crate::chat::{Prompt, SeparatorStyle, Template, Turn, caption_prompt};
 use crate::labels::encode::{image_ids, piece_len};
 use crate::labels::multimodal::IMAGE;
 use crate::labels::round_counter::RoundCounter;
 use crate::labels::{Labelled, PythonError, SegmentKind};
 use crate::tokenizer::Tokenizer;
+
+pub static RULE: RuleFacts = RuleFacts {
+    name: "plain",
+    aliases: &[],
+    summary: "image pre-training: image, then a caption that is all supervised; no length check",
+    runs_for: |template| template.style == SeparatorStyle::Plain,
+    counting: Counting::Caption,
+    code: TrainingCode { function: None, also: "" },
+};
 
 /// The prompt: image placeholder, caption, separator.
 ///

@@ -1,9 +1,11 @@
-//! The rules of two-separator templates: v1, phi, openchat and their variants, one arithmetic with other offsets.
+//! The arithmetic of two-separator templates, which v1, phi, openchat and their variants share: only numbers differ.
 
+use super::arithmetic::Arithmetic;
 use super::{RuleInput, count_rounds, split_ranges};
-use crate::chat::SeparatorStyle;
+use crate::chat::{SeparatorStyle, Template};
 use crate::labels::round_counter::RoundCounter;
-use crate::labels::{Labelled, PythonError, Rule};
+use crate::labels::{Labelled, PythonError};
+use crate::tokenizer::Tokenizer;
 
 /// What is added to a round's length, and to its instruction's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,6 +13,9 @@ pub struct Offsets {
     pub round: i64,
     pub instruction: i64,
 }
+
+const V1: Offsets = Offsets { round: 0, instruction: -2 };
+const PHI: Offsets = Offsets { round: 1, instruction: -1 };
 
 /// The numbers in which the rules of this family differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,20 +33,26 @@ pub struct TwoRule {
 }
 
 impl TwoRule {
-    /// The numbers of a rule; `None` for rules of another family.
-    pub fn of(rule: Rule) -> Option<Self> {
-        let v1 = Offsets { round: 0, instruction: -2 };
-        let phi = Offsets { round: 1, instruction: -1 };
-        let base = Self { start: 1, image: v1, text: v1, adds_sep2_count: false, looks_at_legacy: false };
-        Some(match rule {
-            Rule::V1 | Rule::Openchat => base,
-            Rule::Phi => Self { start: 0, image: phi, text: phi, ..base },
-            Rule::PhiCount => Self { start: 0, image: phi, text: phi, adds_sep2_count: true, ..base },
-            Rule::DocQwenPhi => Self { image: phi, ..base },
-            Rule::DocStablelm => Self { image: phi, adds_sep2_count: true, ..base },
-            Rule::LlavaV1 => Self { looks_at_legacy: true, ..base },
-            _ => return None,
-        })
+    /// The numbers of `preprocess_v1`: the bos of a round that is encoded alone stands in for its eos.
+    pub const V1: Self =
+        Self { start: 1, image: V1, text: V1, adds_sep2_count: false, looks_at_legacy: false };
+
+    /// The numbers of `preprocess_phi`: no bos, and one more a round for the eos.
+    pub const PHI: Self = Self { start: 0, image: PHI, text: PHI, ..Self::V1 };
+
+    /// What the numbers assume of the tokenizer, for samples with an image or without.
+    pub fn arithmetic(self, tokenizer: &Tokenizer, template: &Template, has_image: bool) -> Arithmetic {
+        let offsets = if has_image { self.image } else { self.text };
+        let not_legacy = tokenizer.facts.legacy == Some(false);
+        let corrects = self.looks_at_legacy && tokenizer.joins_after_special() && not_legacy;
+        Arithmetic {
+            start: self.start,
+            round: offsets.round,
+            later: -i64::from(corrects),
+            closing: template.sep2.clone().unwrap_or_default(),
+            adds_count: self.adds_sep2_count,
+            ..Arithmetic::plain(template)
+        }
     }
 
     /// Labels of a prompt.
@@ -56,7 +67,7 @@ impl TwoRule {
         if self.adds_sep2_count {
             total_len += i64::try_from(input.prompt.matches(sep2).count()).unwrap_or(i64::MAX);
         }
-        let answer_mark = Rule::V1.answer_mark(input.template);
+        let answer_mark = answer_mark(input.template);
         let offsets = if input.has_image { self.image } else { self.text };
         let mut round_counter = RoundCounter::new(prompt_ids, self.start);
         let rounds = split_ranges(input.prompt, sep2);
@@ -71,6 +82,11 @@ impl TwoRule {
         })?;
         Ok(round_counter.finish(total_len, input.options.model_max_length, stop))
     }
+}
+
+/// `sep ROLE: `, between a question and its answer.
+pub fn answer_mark(template: &Template) -> String {
+    format!("{}{}: ", template.sep, template.roles[1])
 }
 
 /// `tokenizer.legacy`.

@@ -4,10 +4,21 @@
 //! them is off, silently.
 
 use super::RuleInput;
+use super::rule_facts::{Counting, RuleFacts, TrainingCode, never};
 use crate::chat::{PromptLayout, Turn, speaker_header};
 use crate::labels::encode::{check_padding, piece_len};
 use crate::labels::round_counter::RoundCounter;
 use crate::labels::{Labelled, PythonError, Round, SegmentKind};
+
+pub static RULE: RuleFacts = RuleFacts {
+    name: "v0",
+    aliases: &[],
+    summary: "### turns, each encoded alone; no length check",
+    // What is left when no other rule is meant.
+    runs_for: never,
+    counting: Counting::Turns,
+    code: TrainingCode { function: None, also: "" },
+};
 
 /// Ids of each human turn that the rule leaves supervised (meant for the `### ` in front).
 const TURN_HEAD: i64 = 2;

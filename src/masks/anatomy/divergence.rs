@@ -16,6 +16,25 @@ pub struct Divergence {
     pub whole: String,
 }
 
+/// How the rendering up to a message relates to the whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PrefixState {
+    Whole,
+    Parts(Divergence),
+    /// The template raises on it.
+    Raises(String),
+}
+
+impl PrefixState {
+    /// Where it parts, if it does.
+    pub fn divergence(&self) -> Option<&Divergence> {
+        match self {
+            Self::Parts(divergence) => Some(divergence),
+            _ => None,
+        }
+    }
+}
+
 /// Where `alone` stops being a prefix of `whole`.
 pub(super) fn divergence(whole: &str, alone: &str, tokens: &Tokens) -> Option<Divergence> {
     let shared = shared_prefix(whole, alone);

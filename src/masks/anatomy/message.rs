@@ -4,12 +4,11 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use super::divergence::Divergence;
-use super::locate::{Located, locate};
+use super::blocks::{LocatedMessage, blocks};
+use super::divergence::PrefixState;
 use super::positions::Tokens;
 use super::prompt::{Prompt, first_prompt, prompt_of};
-use crate::masks::encoder::Encoded;
-use crate::masks::{Call, Chat, role};
+use crate::masks::{Call, Chat, EncodedText, role};
 
 /// One message in the rendered text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,53 +24,43 @@ pub struct Message {
     pub prompt: Option<Prompt>,
 }
 
-/// How the rendering up to a message relates to the whole.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PrefixState {
-    Whole,
-    Parts(Divergence),
-    /// The template raises on it.
-    Raises(String),
-}
-
-impl PrefixState {
-    /// Where it parts, if it does.
-    pub fn divergence(&self) -> Option<&Divergence> {
-        match self {
-            Self::Parts(divergence) => Some(divergence),
-            _ => None,
-        }
-    }
-}
-
 impl Message {
     /// True for an answer of the model.
     pub fn is_answer(&self) -> bool {
         self.role == "assistant"
     }
+
+    /// The character at which generation begins, where the generation prompt is known; else where the text does.
+    pub fn body_start(&self) -> usize {
+        match (&self.prompt, &self.content) {
+            (Some(prompt), _) => prompt.end,
+            (None, Some(content)) => content.start,
+            (None, None) => self.block.start,
+        }
+    }
 }
 
 /// The messages of a text that the template made of the whole conversation.
-pub(super) fn messages(chat: &Chat, call: Call, whole: &str, encoded: &Encoded) -> Vec<Message> {
-    let tokens = Tokens::of(whole, || encoded.clone());
+pub(super) fn messages(chat: &Chat, call: Call, text: &EncodedText) -> Vec<Message> {
+    let tokens = Tokens::of(text);
     let chars = |bytes: &Range<usize>| tokens.chars.at(bytes.start)..tokens.chars.at(bytes.end);
-    let located = locate(chat, call, whole, &tokens);
-    let message = |(index, (value, located)): (usize, (&Value, Located))| {
+    let message = |(index, (value, (located, prefix))): (usize, (&Value, (LocatedMessage, PrefixState)))| {
         let name = role(value);
         let prompt = (name == "assistant" && index > 0)
-            .then(|| prompt_of(chat, call, index, whole, located.block.start, &tokens));
+            .then(|| prompt_of(chat, call, index, &text.text, located.block.start, &tokens));
         Message {
             role: name.to_string(),
             block: chars(&located.block),
             content: located.content.as_ref().map(chars),
-            prefix: located.prefix,
+            prefix,
             prompt: prompt.flatten(),
         }
     };
-    let mut messages: Vec<Message> = call.messages.iter().zip(located).enumerate().map(message).collect();
+    let all = call.messages.iter().zip(blocks(chat, call, text, &tokens)).enumerate();
+    let mut messages: Vec<Message> = all.map(message).collect();
     let header = messages.iter().find_map(|m| Some(m.prompt.as_ref()?.header.clone()));
-    if let (Some(header), Some(first)) = (header, messages.first_mut()) {
-        first.prompt = first_prompt(whole, &header, first, &tokens);
+    if let (Some(header), Some(first)) = (header, messages.first_mut().filter(|first| first.is_answer())) {
+        first.prompt = first_prompt(&text.text, &header, first.block.end, &tokens);
     }
     messages
 }

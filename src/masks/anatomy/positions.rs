@@ -1,8 +1,6 @@
 //! One text counted three ways: bytes, characters, tokens.
 
-use std::cell::LazyCell;
-
-use crate::masks::encoder::Encoded;
+use crate::masks::EncodedText;
 
 /// Bytes of a text to its characters.
 pub(super) struct Chars<'t> {
@@ -33,22 +31,23 @@ impl<'t> Chars<'t> {
     }
 }
 
-/// The whole text with its tokens, which are asked for only where a prefix is none.
+/// A text with its tokens.
 pub(super) struct Tokens<'t> {
     pub(super) chars: Chars<'t>,
-    encoded: LazyCell<Encoded, Box<dyn FnOnce() -> Encoded + 't>>,
+    /// For each token `(start, end)` in characters.
+    offsets: &'t [(usize, usize)],
 }
 
 impl<'t> Tokens<'t> {
-    pub(super) fn of(text: &'t str, encode: impl FnOnce() -> Encoded + 't) -> Self {
-        Self { chars: Chars::new(text), encoded: LazyCell::new(Box::new(encode)) }
+    pub(super) fn of(text: &'t EncodedText) -> Self {
+        Self { chars: Chars::new(&text.text), offsets: &text.offsets }
     }
 
     pub(super) fn byte(&self, character: usize) -> usize {
         self.chars.byte(character)
     }
 
-    /// Where two texts part that agree up to a byte: what two special tokens or tags share is no common text.
+    /// Where two texts diverge that agree up to a byte: what two special tokens or tags share is no common text.
     pub(super) fn seam(&self, byte: usize) -> usize {
         let start = self.start_of(byte);
         let head = self.chars.text.get(..start).unwrap_or_default();
@@ -58,8 +57,8 @@ impl<'t> Tokens<'t> {
     /// The byte at which the token begins that lies on both sides of a byte; the byte itself between tokens.
     pub(super) fn start_of(&self, byte: usize) -> usize {
         let position = self.chars.at(byte);
-        let behind = self.encoded.offsets.partition_point(|(start, _)| *start < position);
-        let token = behind.checked_sub(1).and_then(|token| self.encoded.offsets.get(token));
+        let behind = self.offsets.partition_point(|(start, _)| *start < position);
+        let token = behind.checked_sub(1).and_then(|token| self.offsets.get(token));
         let Some((start, _)) = token.filter(|(_, end)| *end > position) else { return byte };
         let back = self.chars.text.get(..byte).unwrap_or_default().chars().rev().take(position - start);
         byte - back.map(char::len_utf8).sum::<usize>()

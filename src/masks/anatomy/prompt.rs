@@ -1,6 +1,5 @@
 //! The generation prompt of an answer, as inference would write it, laid over the training text.
 
-use super::Message;
 use super::divergence::{Divergence, divergence, shared_prefix};
 use super::history::end_in;
 use super::positions::Tokens;
@@ -23,24 +22,25 @@ pub struct Prompt {
 }
 
 /// A conversation that begins with an answer: nothing can be rendered before it, but its header is that of the others.
-pub(super) fn first_prompt(whole: &str, header: &str, first: &Message, tokens: &Tokens) -> Option<Prompt> {
-    if !first.is_answer() || header.is_empty() {
+/// `block_end` is the character at which that answer's block ends.
+pub(super) fn first_prompt(whole: &str, header: &str, block_end: usize, tokens: &Tokens) -> Option<Prompt> {
+    if header.is_empty() {
         return None;
     }
-    let block = whole.get(..tokens.byte(first.block.end))?;
+    let block = whole.get(..tokens.byte(block_end))?;
     let end = block.find(header)? + header.len();
     let end = tokens.chars.at(end);
     Some(Prompt { end, missing: String::new(), history: None, ignored: false, header: header.to_string() })
 }
 
 /// The generation prompt of message `index`, whose block starts at byte `start`.
-pub(super) fn prompt_of<'t>(
+pub(super) fn prompt_of(
     chat: &Chat,
     call: Call,
     index: usize,
-    whole: &'t str,
+    whole: &str,
     start: usize,
-    tokens: &Tokens<'t>,
+    tokens: &Tokens,
 ) -> Option<Prompt> {
     let text = chat.text(call.prefix(index, true)).ok()?;
     let without = chat.text(call.prefix(index, false)).ok();

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::{ImageSize, ImageTokens, step};
+use super::count::{ImageSize, ImageTokens, step};
 use crate::masks::MaskError;
 
 /// Aspect ratio that Qwen's `smart_resize` refuses.

@@ -1,42 +1,20 @@
 //! How many placeholder tokens an image becomes, from the processor's configuration and the image's size.
 //!
-//! [`Processor::from_configs`] reads the configuration files, [`Processor::count`] gives the number with a
-//! ledger of how it comes about. Sizes are pixels, height before width. The rules are those of the
+//! [`Processor::from_configs`] reads the configuration files, [`Processor::count`] gives the number with the
+//! arithmetic behind it; [`ImageExpansion`] expands every placeholder of a text. Sizes are pixels, height before width. The rules are those of the
 //! processors in transformers 5.23 (`models/*/processing_*.py`, `image_processing_*.py`).
 
 mod config;
+mod count;
+mod expansion;
 mod grids;
-pub mod ledger;
+
+pub use count::{CountStep, ImageSize, ImageTokens};
+pub use expansion::{ExpandedImage, ImageExpansion, Placeholders};
+
+use count::step;
 
 use super::MaskError;
-
-/// Height and width of an image in pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ImageSize {
-    pub height: usize,
-    pub width: usize,
-}
-
-/// One line of the ledger.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step {
-    /// What is computed.
-    pub what: &'static str,
-    /// How, with the numbers put in.
-    pub how: String,
-}
-
-/// The result for one image.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ImageTokens {
-    /// Tokens that stand for image features.
-    pub count: usize,
-    /// Rows and columns of tiles, for processors that cut the image.
-    pub grid: Option<(usize, usize)>,
-    /// The text around and of the placeholders, repeats written as `token×n`.
-    pub text: String,
-    pub steps: Vec<Step>,
-}
 
 /// A processor's rule with its numbers.
 #[derive(Debug, Clone, PartialEq)]
@@ -128,10 +106,6 @@ impl Processor {
 
 /// No image is larger; beyond it the arithmetic need not be trusted.
 const MAX_SIDE: usize = 1 << 20;
-
-fn step(what: &'static str, how: String) -> Step {
-    Step { what, how }
-}
 
 fn fixed(count: usize, text: String, why: &str) -> ImageTokens {
     ImageTokens { count, grid: None, text, steps: vec![step("image tokens", format!("{count} ({why})"))] }

@@ -15,15 +15,14 @@ use crate::tokenizer::TokenId;
 /// `AssertionError` when the prompt has more tokens than the whole.
 pub fn prompt_completion(chat: &Chat, sample: &Conversation, prompt: usize) -> Result<Masked, MaskError> {
     let whole = Call::whole(sample);
-    let text = chat.text(whole)?;
-    let ids = chat.ids(&text)?;
+    let (ids, source) = chat.encoded(whole)?;
     let prompt_ids = chat.ids(&chat.text(whole.prefix(prompt, true))?)?;
     if prompt_ids.len() > ids.len() {
         return Err(MaskError::python("AssertionError", format!("({}, {})", prompt_ids.len(), ids.len())));
     }
     let supervised: Range<usize> = prompt_ids.len()..ids.len();
     let mismatch = !ids.starts_with(&prompt_ids);
-    let mut masked = Masked::ignored(ids).of_text(text);
+    let mut masked = Masked::ignored(ids).of_text(source);
     masked.supervise(supervised.clone());
     if mismatch {
         masked.note(

@@ -3,7 +3,7 @@
 
 use crate::chat::Conversation;
 use crate::chat::jinja::limits::MAX_OUTPUT;
-use crate::masks::{Call, Chat, MaskError, Masked, affordable, content, role};
+use crate::masks::{Call, Chat, EncodedText, MaskError, Masked, affordable, content, role};
 
 /// Characters of a span or content that the error messages show.
 const SHOWN: usize = 80;
@@ -37,10 +37,12 @@ pub fn text_offsets(chat: &Chat, sample: &Conversation, turns: Turns) -> Result<
         return Err(MaskError::python("NotImplementedError", message));
     }
     let whole = Call::whole(sample);
-    let full = chat.text(whole)?;
-    affordable(2 * sample.messages.len(), full.len())?;
-    let encoded = chat.encode(&full)?;
-    let mut masked = Masked::ignored(encoded.ids.clone()).of_text(full.clone());
+    let rendered = chat.render(whole)?;
+    affordable(2 * sample.messages.len(), rendered.text.len())?;
+    let encoded = chat.encode(&rendered.text)?;
+    let (ids, source) = EncodedText::new(rendered, encoded);
+    let full = source.text.as_str();
+    let mut masked = Masked::ignored(ids);
     let seams = seams(chat, whole, turns)?;
     if seams.iter().all(|s| {
         full.starts_with(&s.header)
@@ -49,13 +51,13 @@ pub fn text_offsets(chat: &Chat, sample: &Conversation, turns: Turns) -> Result<
     }) {
         for seam in &seams {
             let (start, end) = (seam.header.chars().count(), seam.with_answer.chars().count());
-            for (index, (from, to)) in encoded.offsets.iter().enumerate() {
+            for (index, (from, to)) in source.offsets.iter().enumerate() {
                 if from < to && *from < end && *to > start {
                     masked.supervise_token(index);
                 }
             }
         }
-        return Ok(masked);
+        return Ok(masked.of_text(source));
     }
     for seam in &seams {
         let start = chat.ids(&seam.header)?.len().min(masked.input_ids.len());
@@ -67,14 +69,14 @@ pub fn text_offsets(chat: &Chat, sample: &Conversation, turns: Turns) -> Result<
             );
             continue;
         }
-        verify(chat, sample, seam.message, &full, masked.input_ids.get(start..end).unwrap_or_default())?;
+        verify(chat, sample, seam.message, full, masked.input_ids.get(start..end).unwrap_or_default())?;
         masked.note(
             start..end,
             "the template does not render prefixes as prefixes: this span comes from token counts",
         );
         masked.supervise(start..end);
     }
-    Ok(masked)
+    Ok(masked.of_text(source))
 }
 
 fn seams(chat: &Chat, whole: Call, turns: Turns) -> Result<Vec<Seam>, MaskError> {

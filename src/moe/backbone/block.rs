@@ -3,7 +3,7 @@
 use candle_core::{Result, Tensor};
 
 use super::forward_context::ForwardContext;
-use super::kernels::add;
+use super::kernels::{add, on_host};
 use super::layers::{Attention, LatentAttention, Mlp, MoeBlock, Norm};
 use crate::moe::error::MoeResult;
 
@@ -64,7 +64,7 @@ impl Block {
 
     /// `[B * S, H]` to the same shape.
     pub fn forward(&self, layer: usize, x: &Tensor, ctx: &mut ForwardContext<'_>) -> MoeResult<Tensor> {
-        if x.device().is_cpu() {
+        if on_host(x) {
             // Inside rayon's pool a parallel step costs no sleep and no wake of this thread.
             return rayon::scope(|_| self.forward_here(layer, x, ctx));
         }
@@ -94,7 +94,7 @@ impl Block {
         }
         match &self.feed_forward {
             FeedForward::Dense(mlp) => Ok(mlp.forward(x)?),
-            FeedForward::MoeBlock(mixture) => mixture.forward(x, ctx),
+            FeedForward::MoeBlock(moe) => moe.forward(x, ctx),
         }
     }
 }

@@ -1,9 +1,11 @@
 //! DeepSeek-V2: latent attention, group-limited softmax routing, shared experts.
 
 use super::block::{AttentionKind, Block, FeedForward};
+use super::family::Family;
 use super::layers::{LatentAttention, Pairing, SharedExpert};
 use super::source::Source;
-use super::{Family, MoeResult, llama, qwen2_moe};
+use super::{llama, qwen2_moe};
+use crate::moe::error::MoeResult;
 use crate::moe::rope::Rope;
 use crate::moe::router::{Groups, Router};
 
@@ -40,7 +42,7 @@ pub(super) fn groups(source: &Source<'_>) -> MoeResult<Groups> {
     Ok(Groups { n_group: size("n_group")?, topk_group: size("topk_group")? })
 }
 
-/// A DeepSeek layer with the given router in its mixture layers.
+/// A DeepSeek layer with the given router in its MoE layers.
 pub(super) fn layer_with(
     source: &Source<'_>,
     layer: usize,
@@ -54,12 +56,12 @@ pub(super) fn layer_with(
     let frequency = config.opt_size("moe_layer_freq")?.unwrap_or(1);
     let feed_forward = if layer >= first_moe && layer.is_multiple_of(frequency) {
         let intermediate = config.size("moe_intermediate_size")?;
-        let mut mixture = qwen2_moe::mixture(source, layer, intermediate, router(source)?)?;
+        let mut block = qwen2_moe::moe_block(source, layer, intermediate, router(source)?)?;
         if let Some(shared) = config.opt_size("n_shared_experts")? {
             let mlp = source.gated_mlp(&format!("{prefix}.mlp.shared_experts"), shared * intermediate)?;
-            mixture.shared_expert = SharedExpert::Shared(mlp);
+            block.shared_expert = SharedExpert::Shared(mlp);
         }
-        FeedForward::MoeBlock(mixture)
+        FeedForward::MoeBlock(block)
     } else {
         FeedForward::Dense(source.gated_mlp(&format!("{prefix}.mlp"), config.size("intermediate_size")?)?)
     };

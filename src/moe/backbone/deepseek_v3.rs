@@ -1,9 +1,11 @@
 //! DeepSeek-V3: V2 with sigmoid routing on biased scores.
 
 use super::block::Block;
+use super::family::Family;
 use super::layers::Pairing;
 use super::source::Source;
-use super::{Family, MoeResult, deepseek_v2, llama};
+use super::{deepseek_v2, llama};
+use crate::moe::error::MoeResult;
 use crate::moe::router::Router;
 
 pub(super) const FAMILY: Family = Family {

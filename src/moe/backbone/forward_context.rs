@@ -28,7 +28,7 @@ pub enum NoiseSource {
     /// None: deterministic, see [`crate::moe::gating`].
     #[default]
     Off,
-    /// FixSample from a seed, per layer and call.
+    /// Drawn from a seed, per layer and call.
     Sampled { seed: u64 },
     /// Replay: `[T, E]` values by layer.
     Recorded(BTreeMap<usize, Vec<f32>>),

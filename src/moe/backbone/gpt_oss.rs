@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use super::block::{AttentionKind, Block, FeedForward};
+use super::family::Family;
 use super::layers::{Activation, Linear, Mlp, MoeBlock, Routing, SharedExpert};
+use super::llama;
 use super::source::Source;
-use super::{Family, MoeResult, llama};
+use crate::moe::error::MoeResult;
 use crate::moe::router::Router;
 
 pub(super) const FAMILY: Family = Family {
@@ -36,13 +38,13 @@ fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
     }
     Ok(Block::sequential(
         AttentionKind::Attention(attention),
-        FeedForward::MoeBlock(mixture(source, layer)?),
+        FeedForward::MoeBlock(moe_block(source, layer)?),
         source.rms(&format!("{prefix}.input_layernorm"), hidden, eps)?,
         source.rms(&format!("{prefix}.post_attention_layernorm"), hidden, eps)?,
     ))
 }
 
-fn mixture(source: &Source<'_>, layer: usize) -> MoeResult<MoeBlock> {
+fn moe_block(source: &Source<'_>, layer: usize) -> MoeResult<MoeBlock> {
     let prefix = format!("model.layers.{layer}.mlp");
     let hidden = source.config.size("hidden_size")?;
     let num_experts = source.num_experts()?;

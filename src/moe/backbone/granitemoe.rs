@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::block::{AttentionKind, Block, FeedForward, Residual};
+use super::family::{Family, ModelEnds};
 use super::layers::{Linear, Mlp, MoeBlock, Routing, SharedExpert};
-use super::model::ModelEnds;
+use super::llama;
 use super::source::Source;
-use super::{Family, MoeResult, llama};
+use crate::moe::error::MoeResult;
 use crate::moe::router::Router;
 
 pub(super) const FAMILY: Family = Family {
@@ -28,7 +29,7 @@ fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
     attention.scale = config.float_or("attention_multiplier", 1.0)? as f32;
     Ok(Block {
         attention: AttentionKind::Attention(attention),
-        feed_forward: FeedForward::MoeBlock(mixture(source, layer)?),
+        feed_forward: FeedForward::MoeBlock(moe_block(source, layer)?),
         residual: Residual::Sequential {
             norm: source.rms(&format!("{prefix}.input_layernorm"), hidden, eps)?,
             feed_forward_norm: source.rms(&format!("{prefix}.post_attention_layernorm"), hidden, eps)?,
@@ -38,7 +39,7 @@ fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
 }
 
 /// `input_linear [E, 2I, H]` (gate half, up half) and `output_linear [E, H, I]`.
-fn mixture(source: &Source<'_>, layer: usize) -> MoeResult<MoeBlock> {
+fn moe_block(source: &Source<'_>, layer: usize) -> MoeResult<MoeBlock> {
     let config = source.config;
     let prefix = format!("model.layers.{layer}.block_sparse_moe");
     let (hidden, width) = (config.size("hidden_size")?, config.size("intermediate_size")?);

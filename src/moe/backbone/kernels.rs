@@ -14,6 +14,21 @@ use rayon::prelude::*;
 
 use super::vector;
 
+/// Whether a tensor takes these kernels: one on the CPU does, one of another device takes candle's operations.
+pub(super) fn on_host(x: &Tensor) -> bool {
+    #[cfg(test)]
+    if DEVICE_PATHS.get() {
+        return false;
+    }
+    x.device().is_cpu()
+}
+
+#[cfg(test)]
+thread_local! {
+    /// Sends CPU tensors of this thread down the paths of other devices, so that a test compares both.
+    pub(super) static DEVICE_PATHS: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
 /// Below this many elements the work is done on the calling thread.
 const PARALLEL_FROM: usize = 16 * 1024;
 
@@ -46,7 +61,7 @@ pub(super) fn transposed(x: &Tensor) -> Result<Tensor> {
 
 /// `a + b` of one shape, in `a`'s place on the CPU. The caller must be the only holder of `a`.
 pub(super) fn add(a: Tensor, b: &Tensor) -> Result<Tensor> {
-    if !a.device().is_cpu() || !a.is_contiguous() {
+    if !on_host(&a) || !a.is_contiguous() {
         return a + b;
     }
     zip_in_place(&a, b, |a, b| vector::add_scaled(a, b, 1.0))?;

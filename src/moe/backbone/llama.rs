@@ -1,9 +1,9 @@
 //! Llama: RMS norms, grouped-query attention without biases, SwiGLU.
 
 use super::block::{AttentionKind, Block};
-use super::model::ModelEnds;
+use super::family::{Family, ModelEnds, Upcycling};
 use super::source::Source;
-use super::{Family, MoeResult, Upcycling};
+use crate::moe::error::MoeResult;
 
 pub(super) const FAMILY: Family = Family {
     name: "llama",

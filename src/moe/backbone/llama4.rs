@@ -4,11 +4,13 @@
 use std::sync::Arc;
 
 use super::block::{AttentionKind, Block, FeedForward};
+use super::family::Family;
 use super::layers::{
     Attention, HeadNorm, Linear, Mlp, MoeBlock, Norm, Pairing, QueryScale, Routing, SharedExpert,
 };
+use super::llama;
 use super::source::Source;
-use super::{Family, MoeResult, llama};
+use crate::moe::error::MoeResult;
 use crate::moe::router::Router;
 
 pub(super) const FAMILY: Family = Family {
@@ -31,7 +33,7 @@ fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
         None => (layer + 1).is_multiple_of(step),
     };
     let feed_forward = if is_moe {
-        FeedForward::MoeBlock(mixture(source, layer)?)
+        FeedForward::MoeBlock(moe_block(source, layer)?)
     } else {
         let width = config.size("intermediate_size_mlp")?;
         FeedForward::Dense(source.gated_mlp(&format!("{prefix}.feed_forward"), width)?)
@@ -93,7 +95,7 @@ fn attention(source: &Source<'_>, layer: usize) -> MoeResult<Attention> {
 }
 
 /// `feed_forward.experts.gate_up_proj [E, H, 2I]` (gate half, up half), `down_proj [E, I, H]`.
-fn mixture(source: &Source<'_>, layer: usize) -> MoeResult<MoeBlock> {
+fn moe_block(source: &Source<'_>, layer: usize) -> MoeResult<MoeBlock> {
     let config = source.config;
     let prefix = format!("model.layers.{layer}.feed_forward");
     let (hidden, width) = (config.size("hidden_size")?, config.size("intermediate_size")?);

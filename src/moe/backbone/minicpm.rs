@@ -1,9 +1,10 @@
 //! MiniCPM: Llama with scaled embeddings, residuals and logits.
 
 use super::block::{Block, Residual};
-use super::model::ModelEnds;
+use super::family::{Family, ModelEnds, Upcycling};
+use super::llama;
 use super::source::Source;
-use super::{Family, MoeResult, Upcycling, llama};
+use crate::moe::error::MoeResult;
 
 pub(super) const FAMILY: Family = Family {
     name: "minicpm",

@@ -1,8 +1,10 @@
 //! Mistral: Llama with a sliding window.
 
 use super::block::{AttentionKind, Block};
+use super::family::{Family, Upcycling};
+use super::llama;
 use super::source::Source;
-use super::{Family, MoeResult, Upcycling, llama};
+use crate::moe::error::MoeResult;
 
 pub(super) const FAMILY: Family = Family {
     name: "mistral",

@@ -1,11 +1,13 @@
-//! Mixtral: Mistral with a mixture in every layer; also the byte-level sample.
+//! Mixtral: Mistral with MoE in every layer; also the byte-level sample.
 
 use std::sync::Arc;
 
 use super::block::{AttentionKind, Block, FeedForward};
+use super::family::Family;
 use super::layers::{MoeBlock, Routing, SharedExpert};
+use super::llama;
 use super::source::Source;
-use super::{Family, MoeResult, llama};
+use crate::moe::error::MoeResult;
 use crate::moe::router::Router;
 
 pub(super) const FAMILY: Family = Family {
@@ -25,14 +27,14 @@ fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
     attention.visible.window = config.opt_size("sliding_window")?;
     Ok(Block::sequential(
         AttentionKind::Attention(attention),
-        mixture(source, layer, Router::SoftmaxTopK { norm_topk_prob: true })?,
+        moe_block(source, layer, Router::SoftmaxTopK { norm_topk_prob: true })?,
         source.rms(&format!("{prefix}.input_layernorm"), hidden, eps)?,
         source.rms(&format!("{prefix}.post_attention_layernorm"), hidden, eps)?,
     ))
 }
 
 /// `block_sparse_moe` with experts `w1` (gate), `w3` (up), `w2` (down).
-pub(super) fn mixture(source: &Source<'_>, layer: usize, router: Router) -> MoeResult<FeedForward> {
+pub(super) fn moe_block(source: &Source<'_>, layer: usize, router: Router) -> MoeResult<FeedForward> {
     let config = source.config;
     let prefix = format!("model.layers.{layer}.block_sparse_moe");
     let (hidden, intermediate) = (config.size("hidden_size")?, config.size("intermediate_size")?);

@@ -4,36 +4,25 @@ mod embed;
 mod forward;
 mod head;
 mod load;
+mod load_options;
 #[cfg(test)]
 mod tests;
 
 use std::cell::Cell;
 use std::sync::OnceLock;
 
-use super::Family;
 use super::block::{Block, FeedForward};
 use super::device::Device;
-use super::layers::{Linear, Norm};
-use super::source::{Source, Upcycled};
+use super::family::{Family, ModelEnds};
+use super::layers::{Gates, Linear, Norm};
+use super::source::Upcycled;
 use crate::moe::checkpoint::Checkpoint;
 use crate::moe::config::Config;
 use crate::moe::error::MoeResult;
 use crate::moe::moe_llava::MoeConfig;
 
 pub use forward::{Forward, ForwardOptions, InputRow, WantedLogits};
-pub use load::LoadOptions;
-
-/// What a family says about the ends of the model.
-#[derive(Debug)]
-pub(super) struct ModelEnds {
-    pub embedding_multiplier: f64,
-    /// MiniCPM scales token embeddings only where no features are mixed in.
-    pub unscaled_beside_features: bool,
-    pub norm: fn(&Source<'_>) -> MoeResult<Norm>,
-    /// Whether the head has a bias.
-    pub head_bias: bool,
-    pub logit_multiplier: f64,
-}
+pub use load_options::LoadOptions;
 
 /// A model in memory: the layers that were asked for, nothing else.
 pub struct Model {
@@ -59,14 +48,6 @@ pub struct Model {
     cpu_fallback: OnceLock<Box<Model>>,
 }
 
-/// Gates that replace those of a model.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Gates {
-    pub top_k: usize,
-    /// DeepSpeed's gate with this capacity factor and smallest capacity; `None` keeps the model's own router.
-    pub capacity: Option<(f64, usize)>,
-}
-
 impl std::fmt::Debug for Model {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Model")
@@ -78,14 +59,14 @@ impl std::fmt::Debug for Model {
 }
 
 impl Model {
-    /// Gives every mixture other gates: what another k or a capacity would do to the same weights.
+    /// Gives every MoE layer other gates: what another k or a capacity would do to the same weights.
     ///
     /// # Errors
     /// k of 0 or above the experts of a layer, a capacity factor that is no positive number.
     pub fn regate(&mut self, gates: Gates) -> MoeResult<()> {
         for block in &mut self.blocks {
-            if let FeedForward::MoeBlock(mixture) = &mut block.feed_forward {
-                mixture.regate(&gates)?;
+            if let FeedForward::MoeBlock(moe) = &mut block.feed_forward {
+                moe.regate(&gates)?;
             }
         }
         self.gates = Some(gates);
@@ -93,10 +74,10 @@ impl Model {
         Ok(())
     }
 
-    /// Experts and k of the first loaded mixture.
+    /// Experts and k of the first loaded MoE layer.
     pub fn gate_sizes(&self) -> Option<(usize, usize)> {
         self.blocks.iter().find_map(|block| match &block.feed_forward {
-            FeedForward::MoeBlock(mixture) => Some((mixture.experts.len(), mixture.top_k())),
+            FeedForward::MoeBlock(moe) => Some((moe.experts.len(), moe.top_k())),
             FeedForward::Dense(_) => None,
         })
     }

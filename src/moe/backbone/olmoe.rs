@@ -1,9 +1,11 @@
-//! OLMoE: query-key norms over the whole projection, optional clipping, a mixture in every layer.
+//! OLMoE: query-key norms over the whole projection, optional clipping, MoE in every layer.
 
 use super::block::{AttentionKind, Block, FeedForward};
+use super::family::Family;
 use super::layers::HeadNorm;
 use super::source::Source;
-use super::{Family, MoeResult, llama, qwen2_moe};
+use super::{llama, qwen2_moe};
+use crate::moe::error::MoeResult;
 use crate::moe::router::Router;
 
 pub(super) const FAMILY: Family = Family {
@@ -32,10 +34,10 @@ fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
         attention.clip_qkv = Some(config.float_or("clip_qkv", 0.0)?.abs());
     }
     let router = Router::SoftmaxTopK { norm_topk_prob: config.flag_or("norm_topk_prob", false)? };
-    let mixture = qwen2_moe::mixture(source, layer, config.size("intermediate_size")?, router)?;
+    let block = qwen2_moe::moe_block(source, layer, config.size("intermediate_size")?, router)?;
     Ok(Block::sequential(
         AttentionKind::Attention(attention),
-        FeedForward::MoeBlock(mixture),
+        FeedForward::MoeBlock(block),
         source.rms(&format!("{prefix}.input_layernorm"), hidden, eps)?,
         source.rms(&format!("{prefix}.post_attention_layernorm"), hidden, eps)?,
     ))

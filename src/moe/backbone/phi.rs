@@ -1,10 +1,10 @@
 //! Phi-2: attention and MLP in parallel after one layer norm, partial rotary, biases everywhere.
 
 use super::block::{AttentionKind, Block, Residual};
+use super::family::{Family, ModelEnds, Upcycling};
 use super::layers::{HeadNorm, Mlp, Pairing};
-use super::model::ModelEnds;
 use super::source::Source;
-use super::{Family, MoeResult, Upcycling};
+use crate::moe::error::MoeResult;
 use crate::moe::rope::Rope;
 
 pub(super) const FAMILY: Family = Family {

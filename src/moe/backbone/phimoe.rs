@@ -1,9 +1,10 @@
 //! PhiMoE (Phi-3.5-MoE): layer norms, biases, Mixtral's experts behind the sparse attention.
 
 use super::block::{AttentionKind, Block};
-use super::model::ModelEnds;
+use super::family::{Family, ModelEnds};
 use super::source::Source;
-use super::{Family, MoeResult, llama, mixtral};
+use super::{llama, mixtral};
+use crate::moe::error::MoeResult;
 use crate::moe::router::Router;
 
 pub(super) const FAMILY: Family = Family {
@@ -27,7 +28,7 @@ fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
     let jitter_eps = config.float_or("router_jitter_noise", 0.01)? as f32;
     Ok(Block::sequential(
         AttentionKind::Attention(attention),
-        mixtral::mixture(source, layer, Router::SparseMixer { jitter_eps })?,
+        mixtral::moe_block(source, layer, Router::SparseMixer { jitter_eps })?,
         source.layer_norm(&format!("{prefix}.input_layernorm"), hidden, eps)?,
         source.layer_norm(&format!("{prefix}.post_attention_layernorm"), hidden, eps)?,
     ))

@@ -1,8 +1,10 @@
 //! Qwen1.5 and Qwen2: Llama with biases on queries, keys and values, often a tied head.
 
 use super::block::{AttentionKind, Block};
+use super::family::{Family, Upcycling};
+use super::llama;
 use super::source::Source;
-use super::{Family, MoeResult, Upcycling, llama};
+use crate::moe::error::MoeResult;
 
 pub(super) const FAMILY: Family = Family {
     name: "qwen2",

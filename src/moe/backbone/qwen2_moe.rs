@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use super::block::{AttentionKind, Block, FeedForward};
+use super::family::Family;
 use super::layers::{MoeBlock, Routing, SharedExpert};
+use super::llama;
 use super::source::Source;
-use super::{Family, MoeResult, llama};
+use crate::moe::error::MoeResult;
 use crate::moe::router::Router;
 
 pub(super) const FAMILY: Family = Family {
@@ -50,7 +52,7 @@ fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
     ))
 }
 
-/// A mixture iff the layer is not in `mlp_only_layers` and (layer + 1) % `decoder_sparse_step` == 0; else
+/// MoE iff the layer is not in `mlp_only_layers` and (layer + 1) % `decoder_sparse_step` == 0; else
 /// a dense MLP of `intermediate_size`. `norm` is the class default of `norm_topk_prob`.
 pub(super) fn feed_forward(
     source: &Source<'_>,
@@ -67,13 +69,13 @@ pub(super) fn feed_forward(
     }
     let router = Router::SoftmaxTopK { norm_topk_prob: config.flag_or("norm_topk_prob", norm)? };
     let intermediate = config.size("moe_intermediate_size")?;
-    let mut mixture = mixture(source, layer, intermediate, router)?;
-    mixture.shared_expert = shared_expert(source, &prefix)?;
-    Ok(FeedForward::MoeBlock(mixture))
+    let mut block = moe_block(source, layer, intermediate, router)?;
+    block.shared_expert = shared_expert(source, &prefix)?;
+    Ok(FeedForward::MoeBlock(block))
 }
 
 /// `mlp.gate` and `mlp.experts.e.{gate,up,down}_proj`.
-pub(super) fn mixture(
+pub(super) fn moe_block(
     source: &Source<'_>,
     layer: usize,
     intermediate: usize,

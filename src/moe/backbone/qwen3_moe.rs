@@ -1,9 +1,11 @@
 //! Qwen3-MoE: query-key norms per head, no shared expert.
 
 use super::block::{AttentionKind, Block};
+use super::family::Family;
 use super::layers::{HeadNorm, SharedExpert};
 use super::source::Source;
-use super::{Family, MoeResult, llama, qwen2_moe};
+use super::{llama, qwen2_moe};
+use crate::moe::error::MoeResult;
 
 pub(super) const FAMILY: Family = Family {
     name: "qwen3_moe",

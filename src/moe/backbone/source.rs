@@ -1,5 +1,5 @@
 //! Where a layer's weights come from: the checkpoint by the hub's names, or, for an MoE-LLaVA layer, the
-//! mixture's tensors by DeepSpeed's names.
+//! MoE layers' tensors by DeepSpeed's names.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ use crate::moe::moe_llava::MoeConfig;
 use crate::moe::rope::Rope;
 use crate::moe::seed::Rng;
 
-/// How a dense model becomes a mixture when it is loaded.
+/// How a dense model becomes an MoE model when it is loaded.
 #[derive(Debug, Clone)]
 pub struct Conversion {
     pub moe: MoeConfig,
@@ -51,7 +51,7 @@ impl Conversion {
 #[derive(Debug, Clone)]
 pub(super) enum Upcycled {
     No,
-    /// The checkpoint holds the mixtures.
+    /// The checkpoint holds the MoE layers.
     Saved(MoeConfig),
     Now(Conversion),
 }

@@ -2,10 +2,10 @@
 //! and values.
 
 use super::block::{AttentionKind, Block};
+use super::family::{Family, ModelEnds, Upcycling};
 use super::layers::Pairing;
-use super::model::ModelEnds;
 use super::source::Source;
-use super::{Family, MoeResult, Upcycling};
+use crate::moe::error::MoeResult;
 use crate::moe::rope::Rope;
 
 pub(super) const FAMILY: Family = Family {

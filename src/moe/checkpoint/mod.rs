@@ -12,7 +12,7 @@ mod values;
 mod writer;
 
 pub use generated::Fill;
-pub use header::{Dtype, TensorInfo};
+pub use header::TensorInfo;
 pub use writer::{TensorSource, Watch, write_safetensors, write_watched};
 
 use std::collections::BTreeMap;
@@ -20,6 +20,8 @@ use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use safetensors::Dtype;
 
 use super::error::{MoeError, MoeResult};
 use generated::Generator;
@@ -84,7 +86,7 @@ impl Checkpoint {
         Ok(this)
     }
 
-    /// A checkpoint embedded in the program; `name` stands for the path in errors.
+    /// A checkpoint embedded in the program; `name` is what errors call it.
     pub fn from_static(name: &str, bytes: &'static [u8]) -> MoeResult<Self> {
         let path = PathBuf::from(name);
         let mut this =
@@ -95,7 +97,7 @@ impl Checkpoint {
         Ok(this)
     }
 
-    /// Tensors made from `seed` when they are read; `name` stands for the path in errors.
+    /// Tensors made from `seed` when they are read; `name` is what errors call it.
     pub fn generated(name: &str, tensors: Vec<(String, Vec<usize>, Fill)>, seed: u64) -> Self {
         let info = |shape| (0, TensorInfo { dtype: Dtype::F32, shape, bytes: 0..0 });
         let fills = tensors.iter().map(|(name, _, fill)| (name.clone(), *fill)).collect();
@@ -196,7 +198,8 @@ impl Checkpoint {
         let info = self.info(name)?;
         let (first, rest) = info.shape.split_first().unwrap_or((&1, &[]));
         let width = rest.iter().product::<usize>();
-        let row = width * info.dtype.size();
+        let element = values::element_bytes(info.dtype).map_err(|message| self.error(name, message))?;
+        let row = width * element;
         let range = start
             .checked_add(count)
             .filter(|end| end <= first)
@@ -205,9 +208,10 @@ impl Checkpoint {
         if let Some(generator) = &self.generator {
             return Ok(generator.rows(name, start, count, width));
         }
-        let mut values = Vec::with_capacity(range.len() / info.dtype.size().max(1));
+        let mut values = Vec::with_capacity(range.len() / element);
         self.pieces_of(name, range, &mut |piece| {
-            values::append_f32(piece, info.dtype, &mut values).map_err(|message| self.error(name, message))
+            values::append_f32(piece, info.dtype, &mut values);
+            Ok(())
         })?;
         values::expect_finite(&values).map_err(|message| self.error(name, message))?;
         Ok(values)

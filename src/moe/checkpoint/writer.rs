@@ -1,12 +1,14 @@
-//! Writing safetensors tensor by tensor: the header needs shapes only, so a checkpoint larger than
-//! memory can be written from memory maps.
+//! Writing safetensors tensor by tensor. By hand, because the safetensors crate's writer wants the bytes of every tensor
+//! at once and cannot be stopped: here a checkpoint larger than memory is copied piece by piece.
 
 use std::io::Write;
 use std::path::Path;
 
+use safetensors::Dtype;
 use serde_json::{Map, Value, json};
 
-use super::{Checkpoint, Dtype};
+use super::Checkpoint;
+use super::header::byte_count;
 use crate::moe::error::{MoeError, MoeResult};
 
 /// Where the bytes of a tensor to be written come from.
@@ -65,10 +67,10 @@ pub fn write_watched(path: &Path, tensors: &[(String, TensorSource<'_>)], watch:
     let mut at = 0usize;
     for (name, source) in tensors {
         let (dtype, shape, bytes) = source.layout()?;
-        if shape.iter().product::<usize>() * dtype.size() != bytes {
+        if byte_count(dtype, &shape) != Some(bytes) {
             return Err(MoeError::tensor(path, name, format!("shape {shape:?} does not fit {bytes} bytes")));
         }
-        let entry = json!({"dtype": dtype.name(), "shape": shape, "data_offsets": [at, at + bytes]});
+        let entry = json!({"dtype": dtype.to_string(), "shape": shape, "data_offsets": [at, at + bytes]});
         if header.insert(name.clone(), entry).is_some() {
             return Err(MoeError::tensor(path, name, "would be written twice"));
         }

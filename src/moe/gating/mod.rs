@@ -10,74 +10,19 @@
 
 mod capacity;
 mod decision;
+mod gate_config;
+mod scores;
 mod top1;
 mod top2;
 mod topk;
 
 pub use capacity::capacity;
 pub use decision::{Applied, Decision, ExpCounts, Logits};
+pub use gate_config::{DropPolicy, GateConfig, Noise};
+pub(super) use scores::balance_loss;
+pub use scores::{argmax, softmax_rows, top_k};
 
 use super::error::{MoeError, MoeResult};
-
-/// Smallest difference `f32` can see at 1: DeepSpeed's floor for the sum of kept weights.
-pub(super) const EPS: f32 = f32::EPSILON;
-
-/// Which tokens an expert with too many keeps when k > 2 (DeepSpeed 0.15+).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum DropPolicy {
-    /// The C tokens with the highest probability.
-    #[default]
-    Probs,
-    /// The first C tokens.
-    Position,
-}
-
-/// What a DeepSpeed `TopKGate` is configured with.
-#[derive(Debug, Clone, PartialEq)]
-pub struct GateConfig {
-    /// Choices per token.
-    pub top_k: usize,
-    /// `eval_capacity_factor` in eval mode, `capacity_factor` in training; per choice.
-    pub capacity_factor: f64,
-    /// Floor of the capacity.
-    pub min_capacity: usize,
-    /// `false`: the capacity grows to the fullest expert.
-    pub drop_tokens: bool,
-    /// Used when k > 2.
-    pub drop_policy: DropPolicy,
-}
-
-impl GateConfig {
-    /// A gate with DeepSpeed's defaults for everything MoE-LLaVA does not set.
-    pub fn new(top_k: usize, capacity_factor: f64, min_capacity: usize) -> Self {
-        Self { top_k, capacity_factor, min_capacity, drop_tokens: true, drop_policy: DropPolicy::Probs }
-    }
-}
-
-/// The random numbers of one gate call, `[T, E]` row-major.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub enum Noise<'a> {
-    /// None: e2 is the second largest logit, top-1 admits the earliest tokens.
-    #[default]
-    Off,
-    /// Gumbel(0, 1) values for k = 2, U(0, 1) values for k = 1; k > 2 uses none.
-    Values(&'a [f32]),
-}
-
-impl Noise<'_> {
-    /// The values, checked to be one per logit and finite.
-    pub(super) fn values(&self, logits: &Logits<'_>) -> MoeResult<Option<&[f32]>> {
-        let Self::Values(values) = self else { return Ok(None) };
-        if values.len() != logits.values().len() {
-            let (noise, wanted) = (values.len(), logits.values().len());
-            return Err(MoeError::Gate(format!("{noise} noise values for {wanted} logits")));
-        }
-        if values.iter().any(|v| !v.is_finite()) {
-            return Err(MoeError::Gate("a noise value is not finite".into()));
-        }
-        Ok(Some(values))
-    }
-}
 
 /// Runs the DeepSpeed gate of `config.top_k`.
 ///
@@ -98,60 +43,6 @@ pub fn gate(logits: &Logits<'_>, config: &GateConfig, noise: Noise<'_>) -> MoeRe
         2 => top2::top2(logits, config, noise),
         _ => topk::topk(logits, config),
     }
-}
-
-/// Softmax of each row in f32, `[T, E]`.
-pub fn softmax_rows(logits: &Logits<'_>) -> Vec<f32> {
-    let mut out = Vec::with_capacity(logits.values().len());
-    for row in logits.rows() {
-        let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let start = out.len();
-        out.extend(row.iter().map(|&z| (z - max).exp()));
-        let exps = out.get_mut(start..).unwrap_or_default();
-        let sum: f32 = exps.iter().sum();
-        exps.iter_mut().for_each(|e| *e /= sum);
-    }
-    out
-}
-
-/// Index of the largest value, the lowest index among equals; `None` for an empty row.
-pub fn argmax(row: impl IntoIterator<Item = f32>) -> Option<usize> {
-    let mut best: Option<(usize, f32)> = None;
-    for (i, value) in row.into_iter().enumerate() {
-        if best.is_none_or(|(_, b)| value > b) {
-            best = Some((i, value));
-        }
-    }
-    best.map(|(i, _)| i)
-}
-
-/// The `k` largest values of a row as `(index, value)`, falling, the lowest index first among equals.
-pub fn top_k(row: &[f32], k: usize) -> Vec<(usize, f32)> {
-    let mut order: Vec<(usize, f32)> = row.iter().copied().enumerate().collect();
-    order.sort_by(|a, b| b.1.partial_cmp(&a.1).unwrap_or(std::cmp::Ordering::Equal).then(a.0.cmp(&b.0)));
-    order.truncate(k);
-    order
-}
-
-/// DeepSpeed's balance loss `E * sum_e(mean gate_e * mean choice_e) / choices`, f64 inside.
-///
-/// `gates` is `[T, E]`, `counts` the choices of each expert before dropping, `choices` how many of them
-/// a token has (1 where only first choices count). Perfect balance gives 1.
-pub(in crate::moe) fn balance_loss(gates: &[f32], counts: &[usize], choices: usize) -> f32 {
-    let num_experts = counts.len();
-    let tokens = gates.len() / num_experts.max(1);
-    if tokens == 0 {
-        return 0.0;
-    }
-    let mut mean_gate = vec![0f64; num_experts];
-    for row in gates.chunks_exact(num_experts) {
-        for (m, &g) in mean_gate.iter_mut().zip(row) {
-            *m += f64::from(g);
-        }
-    }
-    let tokens = tokens as f64;
-    let sum: f64 = mean_gate.iter().zip(counts).map(|(m, &c)| m / tokens * (c as f64 / tokens)).sum();
-    (sum * num_experts as f64 / choices as f64) as f32
 }
 
 #[cfg(test)]

@@ -1,9 +1,8 @@
 //! DeepSpeed `top2gating` (0.9.5 … 0.19.8; `drop_tokens = false` from 0.14).
 
 use super::decision::count;
-use super::{
-    Decision, EPS, ExpCounts, GateConfig, Logits, Noise, argmax, balance_loss, capacity, softmax_rows,
-};
+use super::scores::EPS;
+use super::{Decision, ExpCounts, GateConfig, Logits, Noise, argmax, balance_loss, capacity, softmax_rows};
 use crate::moe::error::MoeResult;
 
 /// Two experts a token: e1 = argmax of the gates, e2 = argmax of the noisy logits without e1.

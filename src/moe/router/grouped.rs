@@ -1,6 +1,6 @@
 //! DeepSeek's routers: only the experts of the best groups are eligible.
 
-use super::{Chosen, Groups, sigmoid as squash};
+use super::chosen::{Chosen, Groups, sigmoid as squash};
 use crate::moe::error::{MoeError, MoeResult};
 use crate::moe::gating::{Logits, softmax_rows, top_k};
 

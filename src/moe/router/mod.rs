@@ -1,7 +1,7 @@
 //! The routers of transformers as pure functions: logits in, choices and weights out. No capacity, no
 //! drops, no noise.
 //!
-//! Formulas: spec section 5, read from transformers 5.23 (older releases agree unless noted). One
+//! Formulas: docs/moe.md, section 4, read from transformers 5.23 (older releases agree unless noted). One
 //! router per formula, not per model; the backbones say which one a model uses:
 //!
 //! | router | models |
@@ -15,23 +15,17 @@
 //!
 //! Ties go to the lowest index (torch.topk leaves them open).
 
+mod chosen;
 mod grouped;
 mod load_balancing;
 mod sparse_mixer;
 
+pub use chosen::Groups;
 pub use load_balancing::load_balancing_loss;
 
 use super::error::{MoeError, MoeResult};
 use super::gating::{Applied, Decision, Logits, softmax_rows, top_k};
-
-/// Groups of experts of which only some may be chosen from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Groups {
-    /// How many equal groups the experts form.
-    pub n_group: usize,
-    /// How many of them stay eligible.
-    pub topk_group: usize,
-}
+use chosen::{Chosen, sigmoid};
 
 /// How scores become choices and weights.
 #[derive(Debug, Clone, PartialEq)]
@@ -103,9 +97,6 @@ impl Router {
     }
 }
 
-/// `(expert, weight)` of every choice, `[T, k]` flattened.
-type Chosen = Vec<(usize, f32)>;
-
 fn softmax_top_k(logits: &Logits<'_>, k: usize, norm_topk_prob: bool) -> Chosen {
     let scores = softmax_rows(logits);
     let mut chosen = Vec::with_capacity(logits.tokens() * k);
@@ -135,10 +126,6 @@ fn softmax_over_chosen(row: &mut [(usize, f32)]) {
     row.iter_mut().for_each(|(_, z)| *z = (*z - max).exp());
     let sum: f32 = row.iter().map(|c| c.1).sum();
     row.iter_mut().for_each(|(_, z)| *z /= sum);
-}
-
-fn sigmoid(z: f32) -> f32 {
-    1.0 / (1.0 + (-z).exp())
 }
 
 #[cfg(test)]

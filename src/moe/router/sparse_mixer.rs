@@ -1,6 +1,6 @@
 //! PhiMoE's router in eval mode (SparseMixer-v2, arXiv 2409.12136).
 
-use super::Chosen;
+use super::chosen::Chosen;
 use crate::moe::error::{MoeError, MoeResult};
 use crate::moe::gating::{Logits, argmax};
 

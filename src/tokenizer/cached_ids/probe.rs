@@ -1,7 +1,8 @@
-//! The trial of a quick encoder before it is used: texts that tokenizers stumble over, and every added token between
-//! words. One difference, and it is not used.
+//! The check of a cached encoder before it is used: texts that are cut in unexpected ways, and every added token between
+//! words. With one difference it is not used.
 
-use super::{CachedEncoder, WordCache};
+use super::encoder::CachedEncoder;
+use super::word_cache::WordCache;
 
 /// Texts with what is cut in unexpected ways: runs of white space, digits, marks, scripts without spaces, emoji.
 const TEXTS: &[&str] = &[
@@ -47,7 +48,7 @@ pub(super) fn check(encoder: &CachedEncoder) -> Result<(), String> {
     let mut words = WordCache::default();
     for text in TEXTS {
         compare(encoder, &mut words, text)?;
-        // Two texts with a joint between them.
+        // Two texts with a split point between them.
         compare(encoder, &mut words, &format!("x{text}. {text}"))?;
     }
     let step = encoder.added.len().div_ceil(MOST).max(1);

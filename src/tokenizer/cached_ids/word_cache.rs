@@ -1,4 +1,7 @@
-//! Ids of words that were met before: a table of fixed size for short ones, a map that is emptied when full for others.
+//! Ids of words that were met before: a table of fixed size for short words, a map that is emptied when full for others.
+//!
+//! Written here and not taken from a crate of caches: the scan looks up every word of a data set, and a slot that holds
+//! its key and its ids in half a line of the processor's cache needs no hashing of strings and no second access.
 
 use std::collections::HashMap;
 
@@ -8,13 +11,13 @@ use crate::tokenizer::encoding::TokenId;
 const SHORT: usize = 16;
 /// Most ids of a word of the table.
 const FEW: usize = 3;
-/// WordCache that share one place of the table.
+/// Words that share one place of the table.
 const WAYS: usize = 4;
 /// Places of the table: 2 MiB.
 const PLACES: usize = 1 << 14;
 /// Longest word that is kept at all.
 const LONG: usize = 256;
-/// WordCache of the map; it is emptied when it holds so many.
+/// Words of the map; it is emptied when it holds so many.
 const MOST_LONG: usize = 1 << 14;
 
 /// A short word (the fields of its [`Key`], so that two slots fill a line of the cache) and its ids.

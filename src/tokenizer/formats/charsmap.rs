@@ -2,7 +2,8 @@
 //!
 //! Layout: `u32` size of the trie in bytes, the trie as a double array of little-endian `u32` units (the format
 //! of the Darts library), then the replacements, each ended by a NUL byte. A value in the trie is the byte
-//! position of its replacement.
+//! position of its replacement. The `spm_precompiled` crate below `tokenizers` reads the same blob, but walks it unchecked
+//! and does not tell how many bytes of the text a rule replaced, which spans need.
 
 use crate::error::{Error, Result};
 use std::path::Path;

@@ -2,7 +2,8 @@
 //!
 //! Layout (version 2 and 3, little endian): magic `GGUF`, `u32` version, `u64` number of tensors, `u64` number of
 //! entries; an entry is a key (`u64` length, bytes), a `u32` type and a value. Lengths come from an untrusted
-//! file: nothing is reserved by them, and the whole header has a limit.
+//! file: nothing is reserved by them, and the whole header has a limit. candle reads GGUF too, but trusts the lengths
+//! and wants the tensors.
 
 use std::collections::BTreeMap;
 use std::io::Read;

@@ -1,14 +1,16 @@
 //! SentencePiece `.model` files (protobuf): pieces with scores, and how the text is normalised.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use prost::Message;
 use tokenizers::models::bpe::{BPE, Merges, Vocab};
+use tokenizers::models::unigram::Unigram;
 
 use crate::error::{Error, Result};
 use crate::tokenizer::encoding::TokenId;
+use crate::tokenizer::files::FileSet;
 use crate::tokenizer::formats::charsmap::CharsMap;
 
 /// What a piece is for. Numbers are those of `sentencepiece_model.proto`.
@@ -86,6 +88,12 @@ pub struct ModelProto {
 }
 
 impl ModelProto {
+    /// The model of a file of a tokenizer, with the path that messages about it show.
+    pub fn open(files: &FileSet, file: &str) -> Result<(Self, PathBuf)> {
+        let path = files.path_of(file);
+        Ok((Self::read(&files.require(file)?, &path)?, path))
+    }
+
     /// Reads a model file.
     pub fn read(bytes: &[u8], path: &Path) -> Result<Self> {
         let model = Self::decode(bytes)
@@ -170,6 +178,18 @@ pub fn generate_merges(pieces: &[(String, f32)], order: MergeOrder) -> Merges {
         MergeOrder::Id => found.sort_by_key(|(at, _, l, r)| (*at, l.chars().count(), r.chars().count())),
     }
     found.into_iter().map(|(_, _, l, r)| (l.to_string(), r.to_string())).collect()
+}
+
+/// A Unigram model over pieces with their scores.
+pub fn build_unigram(
+    pieces: Vec<(String, f32)>,
+    unk: Option<usize>,
+    byte_fallback: bool,
+    path: &Path,
+) -> Result<Unigram> {
+    let pieces = pieces.into_iter().map(|(text, score)| (text, f64::from(score))).collect();
+    Unigram::from(pieces, unk, byte_fallback)
+        .map_err(|e| Error::format(path, format!("the pieces do not make a Unigram model: {e}")))
 }
 
 /// A BPE over pieces and merges, as the converters build it.

@@ -4,18 +4,17 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use fancy_regex::Regex;
-use serde_json::json;
 use tokenizers::NormalizedString;
 use tokenizers::normalizer::Range;
 
-use super::{Cutter, SlowClass, SlowState};
+use super::{AddedTokenTables, Cutter, SlowClass};
 use crate::error::{Error, Result};
 use crate::python::is_python_space;
-use crate::tokenizer::convert::part;
 use crate::tokenizer::core::{Core, CoreParts};
 use crate::tokenizer::encoding::{Encoding, Piece, TokenId};
 use crate::tokenizer::formats::word_piece;
 use crate::tokenizer::special::SpecialTokens;
+use crate::tokenizer::steps::set_bert;
 
 /// A longer word is unknown as a whole.
 const MAX_CHARS_OF_A_WORD: usize = 100;
@@ -32,7 +31,7 @@ pub struct BertOptions {
     pub spaces_chinese: bool,
     /// `do_basic_tokenize`: without it words are only what white space parts.
     pub splits_words: bool,
-    /// WordCache that are left alone.
+    /// Words that are left alone.
     pub never_split: BTreeSet<String>,
 }
 
@@ -67,11 +66,7 @@ impl BertClass {
     pub fn new(vocab: &[u8], path: &Path, unk: &str, options: BertOptions) -> Result<Self> {
         let tokens = word_piece::read_vocab(vocab, path)?;
         let mut parts = CoreParts::bare(word_piece::build(&tokens, unk, path)?);
-        parts.normalizer = part(json!({
-            "type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": options.spaces_chinese,
-            "strip_accents": options.strip_accents, "lowercase": options.lowercase,
-        }))?;
-        parts.pre_tokenizer = part(json!({"type": "BertPreTokenizer"}))?;
+        set_bert(&mut parts, options.lowercase, options.strip_accents, options.spaces_chinese)?;
         let core = parts.assemble()?.0;
         let category = |pattern: &str| Regex::new(pattern).map_err(|e| Error::Usage(e.to_string()));
         Ok(Self {
@@ -231,7 +226,7 @@ impl Word {
 }
 
 impl SlowClass for BertClass {
-    fn tokenize_segment(&self, text: &str, state: SlowState<'_>) -> Result<Encoding> {
+    fn tokenize_segment(&self, text: &str, state: AddedTokenTables<'_>) -> Result<Encoding> {
         let mut encoding = Encoding::default();
         for word in self.words(text) {
             if !self.options.splits_words {

@@ -5,15 +5,15 @@ use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::tokenizer::normalizer::Range;
 use tokenizers::{Model, models::bpe::BPE};
 
-use super::{Cutter, SlowClass, SlowState, tokenize_base};
+use super::{AddedTokenTables, Cutter, SlowClass, tokenize_base};
 use crate::error::Result;
 use crate::python::is_python_space;
 use crate::tokenizer::byte_alphabet;
-use crate::tokenizer::cached_ids::SplitPoints;
-use crate::tokenizer::convert::qwen2_parts;
 use crate::tokenizer::core::{Core, CoreParts, encode_core};
 use crate::tokenizer::encoding::{Encoding, Piece, TokenId};
 use crate::tokenizer::special::SpecialTokens;
+use crate::tokenizer::split_points::SplitPoints;
+use crate::tokenizer::steps::set_qwen2;
 
 /// When a text is encoded as if a space stood before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,14 +45,14 @@ impl ByteLevelClass {
     /// Qwen-2's class: NFC and its own split pattern.
     pub fn qwen2(model: BPE) -> Result<Self> {
         let mut parts = CoreParts::bare(model);
-        qwen2_parts(&mut parts, false)?;
+        set_qwen2(&mut parts, false)?;
         Ok(Self { core: parts.assemble()?.0, prefix_space: PrefixSpace::Never, normalizes: true })
     }
 }
 
 impl ByteLevelClass {
     /// Tokenizes the NFC form of a text; spans are carried back to the text itself.
-    fn tokenize_normalized(&self, text: &str, state: SlowState<'_>) -> Result<Encoding> {
+    fn tokenize_normalized(&self, text: &str, state: AddedTokenTables<'_>) -> Result<Encoding> {
         let mut normalized = NormalizedString::from(text);
         normalized.nfc();
         let mut encoding = tokenize_base(self, normalized.get(), state)?;
@@ -65,7 +65,7 @@ impl ByteLevelClass {
 }
 
 impl SlowClass for ByteLevelClass {
-    fn tokenize(&self, text: &str, state: SlowState<'_>) -> Result<Encoding> {
+    fn tokenize(&self, text: &str, state: AddedTokenTables<'_>) -> Result<Encoding> {
         if self.normalizes {
             return self.tokenize_normalized(text, state);
         }
@@ -84,7 +84,7 @@ impl SlowClass for ByteLevelClass {
         Ok(encoding)
     }
 
-    fn tokenize_segment(&self, text: &str, _: SlowState<'_>) -> Result<Encoding> {
+    fn tokenize_segment(&self, text: &str, _: AddedTokenTables<'_>) -> Result<Encoding> {
         encode_core(&self.core, text, false)
     }
 
@@ -97,7 +97,7 @@ impl SlowClass for ByteLevelClass {
         Cutter::Pipeline(&self.core)
     }
 
-    fn joints(&self) -> std::result::Result<SplitPoints, String> {
+    fn split_points(&self) -> std::result::Result<SplitPoints, String> {
         match self.prefix_space {
             PrefixSpace::Never => SplitPoints::of_core(&self.core),
             _ => Err("its class puts a space before texts".to_string()),

@@ -14,16 +14,16 @@ pub mod tiktoken;
 mod viterbi;
 pub mod xlm_roberta;
 
-use super::cached_ids::SplitPoints;
 use super::core::Core;
 use super::encoding::{Encoding, Piece, TokenId};
 use super::special::{AddedTokens, SpecialTokens};
+use super::split_points::SplitPoints;
 use crate::error::Result;
 use split::Splitter;
 
-/// What the base class knows when a text is tokenized: the added tokens and the special ones.
+/// The tables of the base class that a text is tokenized with.
 #[derive(Debug, Clone, Copy)]
-pub struct SlowState<'a> {
+pub struct AddedTokenTables<'a> {
     pub special: &'a SpecialTokens,
     pub added: &'a AddedTokens,
     pub splitter: &'a Splitter,
@@ -41,12 +41,12 @@ pub enum Cutter<'a> {
 /// One family of slow Python classes.
 pub trait SlowClass: Send + Sync + std::fmt::Debug {
     /// `tokenize`: a whole text, with added tokens found, without bos and eos.
-    fn tokenize(&self, text: &str, state: SlowState<'_>) -> Result<Encoding> {
+    fn tokenize(&self, text: &str, state: AddedTokenTables<'_>) -> Result<Encoding> {
         tokenize_base(self, text, state)
     }
 
     /// `_tokenize`: a text in which no added token is looked for.
-    fn tokenize_segment(&self, text: &str, state: SlowState<'_>) -> Result<Encoding>;
+    fn tokenize_segment(&self, text: &str, state: AddedTokenTables<'_>) -> Result<Encoding>;
 
     /// Number of tokens of the base vocabulary (Python's `vocab_size`).
     fn vocab_size(&self) -> usize;
@@ -70,7 +70,7 @@ pub trait SlowClass: Send + Sync + std::fmt::Debug {
     ///
     /// # Errors
     /// The reason.
-    fn joints(&self) -> std::result::Result<SplitPoints, String> {
+    fn split_points(&self) -> std::result::Result<SplitPoints, String> {
         Err("it is not known where texts of its class may be cut".to_string())
     }
 
@@ -96,7 +96,11 @@ pub trait SlowClass: Send + Sync + std::fmt::Debug {
 }
 
 /// `PreTrainedTokenizer.tokenize`: cut at added tokens, give the rest to the class.
-pub fn tokenize_base<C: SlowClass + ?Sized>(class: &C, text: &str, state: SlowState<'_>) -> Result<Encoding> {
+pub fn tokenize_base<C: SlowClass + ?Sized>(
+    class: &C,
+    text: &str,
+    state: AddedTokenTables<'_>,
+) -> Result<Encoding> {
     let mut all = Encoding::default();
     for part in state.splitter.split(text) {
         match part.token {

@@ -11,10 +11,12 @@ use super::merging::{merge_pieces, trace_merges};
 use super::split::{Neighbours, Splitter};
 use super::viterbi::Viterbi;
 use crate::error::Result;
-use crate::tokenizer::cached_ids::SplitPoints;
+use crate::tokenizer::byte_alphabet;
 use crate::tokenizer::encoding::{Encoding, TokenId};
+use crate::tokenizer::files::FileSet;
 use crate::tokenizer::formats::charsmap::CharsMap;
 use crate::tokenizer::formats::sentencepiece::{ModelProto, PieceKind};
+use crate::tokenizer::split_points::SplitPoints;
 
 /// SentencePiece's visible space.
 pub const UNDERLINE: char = '▁';
@@ -42,6 +44,15 @@ pub struct Processor {
 }
 
 impl Processor {
+    /// The processor of a model file of a tokenizer.
+    ///
+    /// # Errors
+    /// A file that is missing, and those of [`Self::new`].
+    pub fn open(files: &FileSet, file: &str) -> Result<Self> {
+        let (model, path) = ModelProto::open(files, file)?;
+        Self::new(&model, &path)
+    }
+
     /// A processor over a model file.
     ///
     /// # Errors
@@ -75,7 +86,7 @@ impl Processor {
     ///
     /// # Errors
     /// The reason why that is not known.
-    pub fn joints(&self) -> std::result::Result<SplitPoints, String> {
+    pub fn split_points(&self) -> std::result::Result<SplitPoints, String> {
         let plain = self.charsmap.is_empty()
             && self.declared.is_empty()
             && self.add_dummy_prefix
@@ -213,7 +224,7 @@ impl Processor {
         for piece in pieces {
             let id = self.id_of(piece).unwrap_or(self.unk);
             let kind = self.piece(id).map_or(PieceKind::Unknown, |(_, k)| k);
-            if let (PieceKind::Byte, Some(byte)) = (kind, super::sentencepiece::byte_piece(piece)) {
+            if let (PieceKind::Byte, Some(byte)) = (kind, byte_alphabet::byte_piece(piece)) {
                 bytes.push(byte);
                 continue;
             }

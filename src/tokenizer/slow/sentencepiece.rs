@@ -8,14 +8,15 @@
 
 use super::aligned::AlignedText;
 use super::processor::{Processor, UNDERLINE};
-use super::{Cutter, SlowClass, SlowState, tokenize_base};
+use super::{AddedTokenTables, Cutter, SlowClass, tokenize_base};
 use crate::error::Result;
 use crate::python::is_python_space;
-use crate::tokenizer::cached_ids::SplitPoints;
-use crate::tokenizer::class::Release;
+use crate::tokenizer::byte_alphabet;
 use crate::tokenizer::encoding::{Encoding, Piece, TokenId};
 use crate::tokenizer::formats::sentencepiece::PieceKind;
+use crate::tokenizer::release::Release;
 use crate::tokenizer::special::{Role, SpecialTokens};
+use crate::tokenizer::split_points::SplitPoints;
 
 /// How text after a special token is joined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,7 +87,7 @@ impl SentencePieceClass {
     }
 
     /// The token at a position as Python holds it: what an unknown piece stands for, else the piece.
-    fn token_at(&self, encoding: &Encoding, index: usize, state: SlowState<'_>) -> Option<String> {
+    fn token_at(&self, encoding: &Encoding, index: usize, state: AddedTokenTables<'_>) -> Option<String> {
         let surface = encoding.surfaces.iter().find(|(at, _)| *at == index).map(|(_, s)| s.clone());
         let id = *encoding.ids.get(index)?;
         let added = || state.added.get(id).map(|t| t.content.clone());
@@ -125,7 +126,7 @@ impl SentencePieceClass {
     }
 
     /// From 4.33: a stretch that begins with a space is encoded behind the unknown token's text.
-    fn behind_unknown(&self, text: &str, state: SlowState<'_>) -> Encoding {
+    fn behind_unknown(&self, text: &str, state: AddedTokenTables<'_>) -> Encoding {
         if !text.starts_with([UNDERLINE, ' ']) {
             return self.encode_text(text);
         }
@@ -137,7 +138,7 @@ impl SentencePieceClass {
 }
 
 impl SlowClass for SentencePieceClass {
-    fn tokenize(&self, text: &str, state: SlowState<'_>) -> Result<Encoding> {
+    fn tokenize(&self, text: &str, state: AddedTokenTables<'_>) -> Result<Encoding> {
         if self.joining == Joining::Legacy || (text.is_empty() && self.joining == Joining::BehindUnknown) {
             return tokenize_base(self, text, state);
         }
@@ -152,7 +153,7 @@ impl SlowClass for SentencePieceClass {
         Ok(encoding)
     }
 
-    fn tokenize_segment(&self, text: &str, state: SlowState<'_>) -> Result<Encoding> {
+    fn tokenize_segment(&self, text: &str, state: AddedTokenTables<'_>) -> Result<Encoding> {
         Ok(match self.joining {
             Joining::Legacy => self.encode_text(text),
             Joining::StripFirstPiece => self.strip_first_piece(text),
@@ -164,9 +165,9 @@ impl SlowClass for SentencePieceClass {
         Cutter::SentencePiece(&self.processor)
     }
 
-    fn joints(&self) -> std::result::Result<SplitPoints, String> {
+    fn split_points(&self) -> std::result::Result<SplitPoints, String> {
         match self.joining {
-            Joining::Legacy => self.processor.joints(),
+            Joining::Legacy => self.processor.split_points(),
             _ => Err("its class (legacy=False) encodes the beginning of a text in another way".to_string()),
         }
     }
@@ -194,7 +195,7 @@ impl SlowClass for SentencePieceClass {
     fn bytes(&self, id: TokenId) -> Option<Vec<u8>> {
         let (token, kind) = self.processor.piece(id)?;
         match kind {
-            PieceKind::Byte => byte_piece(token).map(|b| vec![b]),
+            PieceKind::Byte => byte_alphabet::byte_piece(token).map(|b| vec![b]),
             _ => Some(token.replace(UNDERLINE, " ").into_bytes()),
         }
     }
@@ -252,10 +253,4 @@ pub fn behind_underline(text: &str, tokenize: impl Fn(&str) -> Result<Encoding>)
         *span = marked.source_of(span.clone());
     }
     Ok(encoding)
-}
-
-/// The byte of a piece like `<0x0A>`.
-pub fn byte_piece(piece: &str) -> Option<u8> {
-    let hex = piece.strip_prefix("<0x")?.strip_suffix('>')?;
-    (hex.len() == 2).then(|| u8::from_str_radix(hex, 16).ok()).flatten()
 }

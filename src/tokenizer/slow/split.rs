@@ -23,14 +23,14 @@ pub struct Neighbours {
 
 /// A stretch of the text: an added token (by index into [`Splitter::token`]) or ordinary text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Part {
+pub struct Segment {
     pub range: Range<usize>,
     pub token: Option<usize>,
     /// White space inside the range that a token took away before it was joined to its neighbour.
     pub gone: Vec<Range<usize>>,
 }
 
-impl Part {
+impl Segment {
     fn new(range: Range<usize>, token: Option<usize>) -> Self {
         Self { range, token, gone: Vec::new() }
     }
@@ -74,7 +74,7 @@ impl Splitter {
         self.tokens.get(index).map_or("", |(t, _)| t)
     }
 
-    /// All tokens with their habits.
+    /// All tokens, each with how it treats its neighbours.
     pub fn tokens(&self) -> impl Iterator<Item = (&str, Neighbours)> {
         self.tokens.iter().map(|(t, n)| (t.as_str(), *n))
     }
@@ -91,18 +91,18 @@ impl Splitter {
     }
 
     /// Cuts `text`; parts are in order, never overlap, and may leave out stripped white space.
-    pub fn split(&self, text: &str) -> Vec<Part> {
+    pub fn split(&self, text: &str) -> Vec<Segment> {
         let mut parts = Vec::new();
         let mut at = 0;
         for found in self.automaton.iter().flat_map(|a| a.find_iter(text)) {
             if found.start() > at {
-                parts.push(Part::new(at..found.start(), None));
+                parts.push(Segment::new(at..found.start(), None));
             }
-            parts.push(Part::new(found.range(), Some(found.pattern().as_usize())));
+            parts.push(Segment::new(found.range(), Some(found.pattern().as_usize())));
             at = found.end();
         }
         if at < text.len() {
-            parts.push(Part::new(at..text.len(), None));
+            parts.push(Segment::new(at..text.len(), None));
         }
         self.apply_flags(text, &mut parts);
         parts.retain(|p| !p.range.is_empty());
@@ -111,7 +111,7 @@ impl Splitter {
 
     /// Strips the neighbours of each token, in order, as Python's loop does: a neighbour that is itself an
     /// added token is stripped too (and then no longer is one).
-    fn apply_flags(&self, text: &str, parts: &mut [Part]) {
+    fn apply_flags(&self, text: &str, parts: &mut [Segment]) {
         for i in 0..parts.len() {
             let Some((_, flags)) = parts.get(i).and_then(|p| p.token).and_then(|t| self.tokens.get(t)) else {
                 continue;
@@ -143,7 +143,7 @@ impl Splitter {
 
     /// A `single_word` token inside a word goes back to the text beside it; white space that it has taken away by then
     /// does not come back between them. What they make together may be a token again.
-    fn join(&self, text: &str, parts: &mut [Part], i: usize, [left, right]: [bool; 2]) {
+    fn join(&self, text: &str, parts: &mut [Segment], i: usize, [left, right]: [bool; 2]) {
         let Some(own) = parts.get(i).map(|p| p.range.clone()) else { return };
         let neighbour = match (left, right) {
             (true, _) => i.checked_sub(1),
@@ -161,12 +161,12 @@ impl Splitter {
             part.token = self.token_like(part.left_of(text).as_str());
         }
         if let Some(part) = parts.get_mut(i) {
-            *part = Part::new(own.end..own.end, None);
+            *part = Segment::new(own.end..own.end, None);
         }
     }
 
     /// After stripping, a part is a token only if what is left is one.
-    fn recheck(&self, text: &str, part: &mut Part) {
+    fn recheck(&self, text: &str, part: &mut Segment) {
         if part.token.is_some() {
             part.token = self.token_like(slice(text, &part.range));
         }

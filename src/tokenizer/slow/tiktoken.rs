@@ -1,91 +1,18 @@
-//! Qwen-1's `QWenTokenizer` and StableLM-2's `Arcade100kTokenizer`: tiktoken ranks and a closed list of special tokens.
-//!
-//! Both classes come from code in their repositories. That code is never run: what it does was measured, and
-//! is written down here. A repository whose class has one of these names gets this behaviour.
+//! tiktoken ranks with a closed list of special tokens, as the classes of Qwen 1 and StableLM 2 have them.
 
 use tokenizers::normalizers::unicode::NFC;
 use tokenizers::{AddedToken, Model};
 
 use super::byte_level::python_utf8_replace;
-use super::{Cutter, SlowClass, SlowState};
+use super::{AddedTokenTables, Cutter, SlowClass};
 use crate::error::{Error, Result};
 use crate::tokenizer::byte_alphabet;
-use crate::tokenizer::cached_ids::SplitPoints;
-use crate::tokenizer::core::{Core, CoreParts, encode_core};
+use crate::tokenizer::core::{Core, encode_core};
 use crate::tokenizer::encoding::{Encoding, Piece, TokenId};
+use crate::tokenizer::files::FileSet;
+use crate::tokenizer::formats::tiktoken;
 use crate::tokenizer::special::SpecialTokens;
-
-/// Which of the two classes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TiktokenClassKind {
-    Qwen,
-    Arcade100k,
-}
-
-impl TiktokenClassKind {
-    /// The kind for a Python class name.
-    pub fn from_class(name: &str) -> Option<Self> {
-        match name {
-            "QWenTokenizer" => Some(Self::Qwen),
-            "Arcade100kTokenizer" => Some(Self::Arcade100k),
-            _ => None,
-        }
-    }
-
-    /// The special tokens with their ids. Ids of Qwen follow the ranks; those of StableLM start at 100257 and
-    /// leave 100256 empty.
-    fn special_tokens(self, ranks: usize) -> Vec<(String, TokenId)> {
-        let names: Vec<String> = match self {
-            Self::Qwen => ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
-                .into_iter()
-                .map(String::from)
-                .chain((0..205).map(|i| format!("<|extra_{i}|>")))
-                .collect(),
-            Self::Arcade100k => ARCADE_SPECIAL_TOKENS.iter().map(|s| s.to_string()).collect(),
-        };
-        let start = match self {
-            Self::Qwen => TokenId::try_from(ranks).unwrap_or(TokenId::MAX),
-            Self::Arcade100k => 100_257,
-        };
-        names.into_iter().zip(start..).collect()
-    }
-}
-
-/// StableLM-2's special tokens in id order (the customization guide prints the same list).
-const ARCADE_SPECIAL_TOKENS: [&str; 32] = [
-    "<|endoftext|>",
-    "<|fim_prefix|>",
-    "<|fim_middle|>",
-    "<|fim_suffix|>",
-    "<|fim_pad|>",
-    "<gh_stars>",
-    "<filename>",
-    "<issue_start>",
-    "<issue_comment>",
-    "<issue_closed>",
-    "<jupyter_start>",
-    "<jupyter_text>",
-    "<jupyter_code>",
-    "<jupyter_output>",
-    "<empty_output>",
-    "<commit_before>",
-    "<commit_msg>",
-    "<commit_after>",
-    "<reponame>",
-    "<|endofprompt|>",
-    "<|im_start|>",
-    "<|im_end|>",
-    "<|pause|>",
-    "<|reg0|>",
-    "<|reg1|>",
-    "<|reg2|>",
-    "<|reg3|>",
-    "<|reg4|>",
-    "<|reg5|>",
-    "<|reg6|>",
-    "<|reg7|>",
-    "<|extra0|>",
-];
+use crate::tokenizer::split_points::SplitPoints;
 
 /// A tiktoken-based class.
 #[derive(Debug)]
@@ -96,12 +23,20 @@ pub struct TiktokenClass {
 }
 
 impl TiktokenClass {
-    /// A class over these parts (see [`crate::tokenizer::formats::tiktoken::build`]).
-    pub fn new(kind: TiktokenClassKind, mut parts: CoreParts) -> Result<Self> {
+    /// A class over the rank file of a set, with the contents of its special tokens in id order. `first_id` gives the id
+    /// of the first one, for a number of ranks.
+    ///
+    /// # Errors
+    /// A broken rank file, and one with so many ranks that they reach into the special tokens.
+    pub fn open(files: &FileSet, special: Vec<String>, first_id: fn(usize) -> TokenId) -> Result<Self> {
+        let file = files.find_suffix(".tiktoken").unwrap_or("*.tiktoken");
+        let path = files.path_of(file);
+        let ranks = tiktoken::read_ranks(&files.require(file)?, &path)?;
+        let mut parts = tiktoken::build(&ranks, tiktoken::DIGIT_BY_DIGIT_PATTERN, &path)?;
         parts.normalizer = Some(NFC.into());
         let (mut core, _) = parts.assemble()?;
         let ranks = core.get_model().get_vocab_size();
-        let special = kind.special_tokens(ranks);
+        let special: Vec<(String, TokenId)> = special.into_iter().zip(first_id(ranks)..).collect();
         if let Some((_, id)) = special.iter().find(|(_, id)| core.get_model().id_to_token(*id).is_some()) {
             let reason = format!("its {ranks} ranks reach into the special tokens (id {id} is taken twice)");
             return Err(Error::Usage(format!("this rank file is not that of the class: {reason}")));
@@ -124,12 +59,12 @@ impl TiktokenClass {
 }
 
 impl SlowClass for TiktokenClass {
-    fn tokenize(&self, text: &str, state: SlowState<'_>) -> Result<Encoding> {
+    fn tokenize(&self, text: &str, state: AddedTokenTables<'_>) -> Result<Encoding> {
         // These classes replace the base class's cutting at added tokens with tiktoken's own.
         self.tokenize_segment(text, state)
     }
 
-    fn tokenize_segment(&self, text: &str, _: SlowState<'_>) -> Result<Encoding> {
+    fn tokenize_segment(&self, text: &str, _: AddedTokenTables<'_>) -> Result<Encoding> {
         let mut encoding = encode_core(&self.core, text, false)?;
         for id in &mut encoding.ids {
             *id = self.outer_id(*id);
@@ -145,7 +80,7 @@ impl SlowClass for TiktokenClass {
         Cutter::Pipeline(&self.core)
     }
 
-    fn joints(&self) -> std::result::Result<SplitPoints, String> {
+    fn split_points(&self) -> std::result::Result<SplitPoints, String> {
         SplitPoints::of_core(&self.core)
     }
 

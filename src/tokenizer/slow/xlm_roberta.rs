@@ -4,7 +4,7 @@
 //! last.
 
 use super::processor::{Processor, UNDERLINE};
-use super::{Cutter, SlowClass, SlowState};
+use super::{AddedTokenTables, Cutter, SlowClass};
 use crate::error::Result;
 use crate::python::is_python_space;
 use crate::tokenizer::encoding::{Encoding, Piece, TokenId};
@@ -39,7 +39,7 @@ impl XlmRobertaClass {
 }
 
 impl SlowClass for XlmRobertaClass {
-    fn tokenize_segment(&self, text: &str, _: SlowState<'_>) -> Result<Encoding> {
+    fn tokenize_segment(&self, text: &str, _: AddedTokenTables<'_>) -> Result<Encoding> {
         let mut encoding = self.processor.encode(text);
         for id in &mut encoding.ids {
             *id = Self::moved(*id);

@@ -9,15 +9,14 @@ use serde_json::{Value, json};
 use super::records::json_lines;
 use super::{clock, sample};
 
-/// Templates that may differ: see the residue in `src/chat/jinja/mod.rs`.
-const KNOWN_RESIDUE: usize = 6;
+/// Templates that differ, and must: why stands in `src/chat/jinja/mod.rs`.
+const KNOWN_RESIDUE: [&str; 2] =
+    ["SvalTek-Q3-CharThink-9B-temp.jinja", "meetkai-functionary-medium-v3.1.jinja"];
 
 #[test]
+#[ignore = "needs MASKSCOPE_TEMPLATES: what tests/scripts/render_real_templates.py has written"]
 fn real_templates() {
-    let Some(file) = std::env::var_os("MASKSCOPE_TEMPLATES") else {
-        eprintln!("SKIPPED real templates: set MASKSCOPE_TEMPLATES (tests/scripts/render_real_templates.py)");
-        return;
-    };
+    let file = std::env::var_os("MASKSCOPE_TEMPLATES").expect("MASKSCOPE_TEMPLATES names a file");
     let mut templates: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let (mut same_errors, mut errors) = (0, 0);
     for record in json_lines(file.as_ref()) {
@@ -60,7 +59,8 @@ fn real_templates() {
         templates.len()
     );
     eprintln!("real templates: {same_errors} of {errors} errors word for word");
-    assert!(wrong.len() <= KNOWN_RESIDUE, "{} templates differ", wrong.len());
+    let wrong: Vec<&str> = wrong.into_iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(wrong, KNOWN_RESIDUE, "templates that differ / that are known to differ");
 }
 
 fn render(record: &Value) -> Result<(String, Value), String> {

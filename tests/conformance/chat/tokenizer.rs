@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::OnceLock;
 
 use maskscope::masks::encoder::{Encoded, Encoder};
 use serde_json::{Map, Value, json};
@@ -12,6 +13,8 @@ use tokenizers::{AddedToken, Tokenizer};
 /// A tokenizer with the special tokens that its recipe names.
 pub struct TestTokenizer {
     inner: Tokenizer,
+    /// The same without added tokens, made when it is first used.
+    ordinary: OnceLock<Tokenizer>,
     pub special_tokens: Map<String, Value>,
 }
 
@@ -44,6 +47,15 @@ fn folder(package: &str) -> &str {
 
 impl TestTokenizer {
     fn load(root: &Path, name: &str) -> Self {
+        if name == "llama3_2" {
+            return Self::renamed(Self::load(root, "llama3_1"));
+        }
+        if let Some((folder, _)) = name.split_once("/tokenizer.model") {
+            return Self::sentence_piece(root, folder);
+        }
+        if let Some(specials) = name.strip_prefix("llama3 BPE + nanochat specials ") {
+            return Self::nanochat(root, specials);
+        }
         let recipe = crate::read_text(&root.join(format!("golden/chat/recipe_{name}.json")));
         let recipe: Value = serde_json::from_str(&recipe).unwrap();
         let package = recipe["npm"].as_str().unwrap();
@@ -67,7 +79,43 @@ impl TestTokenizer {
             .map(|token| AddedToken::from(token, true))
             .collect();
         inner.add_special_tokens(known).unwrap();
-        Self { inner, special_tokens }
+        Self { inner, ordinary: OnceLock::new(), special_tokens }
+    }
+
+    /// Llama 3.2's names for three of Llama 3.1's added tokens.
+    fn renamed(tokenizer: Self) -> Self {
+        let mut parts: Value = serde_json::from_str(&tokenizer.json()).unwrap();
+        for token in parts["added_tokens"].as_array_mut().unwrap() {
+            let name = match token["id"].as_u64().unwrap() {
+                128_004 => "<|finetune_right_pad_id|>",
+                128_008 => "<|eom_id|>",
+                128_010 => "<|python_tag|>",
+                _ => continue,
+            };
+            token["content"] = name.into();
+        }
+        let inner = serde_json::from_value(parts).unwrap();
+        Self { inner, ordinary: OnceLock::new(), special_tokens: tokenizer.special_tokens }
+    }
+
+    /// A `tokenizer.model` as SentencePiece reads it: the vocabulary without added tokens.
+    fn sentence_piece(root: &Path, folder: &str) -> Self {
+        let inner = without_added_tokens(parts_of(root, folder));
+        let special_tokens = json!({"bos_token": "<s>", "eos_token": "</s>"}).as_object().unwrap().clone();
+        Self { inner, ordinary: OnceLock::new(), special_tokens }
+    }
+
+    /// Llama 3's ranks with nanochat's special tokens behind them, in the order of their ids.
+    fn nanochat(root: &Path, specials: &str) -> Self {
+        let ids: BTreeMap<String, u32> = serde_json::from_str(specials).unwrap();
+        let mut tokens: Vec<(&String, &u32)> = ids.iter().collect();
+        tokens.sort_by_key(|(_, id)| **id);
+        let mut inner = without_added_tokens(parts_of(root, "llama3"));
+        for (token, id) in tokens {
+            inner.add_special_tokens([AddedToken::from(token.as_str(), true)]).unwrap();
+            assert_eq!(inner.token_to_id(token), Some(*id));
+        }
+        Self { inner, ordinary: OnceLock::new(), special_tokens: Map::new() }
     }
 
     pub fn encode_plain(&self, text: &str) -> Vec<u32> {
@@ -84,6 +132,19 @@ impl TestTokenizer {
     }
 }
 
+/// The `tokenizer.json` of a folder.
+fn parts_of(root: &Path, folder: &str) -> Value {
+    let file = root.join("tokenizers").join(folder).join("tokenizer.json");
+    let file = if file.exists() { file } else { file.with_extension("json.gz") };
+    serde_json::from_str(&crate::read_text(&file)).unwrap()
+}
+
+fn without_added_tokens(mut parts: Value) -> Tokenizer {
+    parts["added_tokens"] = json!([]);
+    parts["post_processor"] = Value::Null;
+    serde_json::from_value(parts).unwrap()
+}
+
 fn bos_first(token: &str, id: u32) -> Value {
     let special = json!({"SpecialToken": {"id": token, "type_id": 0}});
     json!({"type": "TemplateProcessing",
@@ -98,7 +159,15 @@ impl Encoder for TestTokenizer {
             .inner
             .encode_char_offsets(text, add_special_tokens)
             .map_err(|e| maskscope::Error::Encode(e.to_string()))?;
-        Ok(Encoded { ids: encoding.get_ids().to_vec(), offsets: encoding.get_offsets().to_vec() })
+        let (ids, offsets) = (encoding.get_ids().to_vec(), encoding.get_offsets().to_vec());
+        Ok(Encoded { ids, offsets, ..Encoded::default() })
+    }
+
+    fn ordinary_ids(&self, text: &str) -> maskscope::Result<Vec<u32>> {
+        let ordinary =
+            self.ordinary.get_or_init(|| without_added_tokens(serde_json::from_str(&self.json()).unwrap()));
+        let encoding = ordinary.encode(text, false).map_err(|e| maskscope::Error::Encode(e.to_string()))?;
+        Ok(encoding.get_ids().to_vec())
     }
 
     fn decode(&self, ids: &[u32]) -> maskscope::Result<String> {

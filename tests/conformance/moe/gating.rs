@@ -6,19 +6,16 @@ use serde_json::Value;
 use super::golden::{Arrays, Tally, json, max_diff, usizes};
 
 #[test]
+#[ignore = "needs MASKSCOPE_CONFORMANCE: an unpacked golden folder"]
 fn gates() {
-    let Some(root) = crate::root("moe/gating") else { return };
+    let root = crate::root();
     let dir = root.join("golden/moe/gating");
-    if !dir.exists() {
-        return eprintln!("SKIPPED moe/gating: no {}", dir.display());
-    }
     let arrays = Arrays::open(&dir.join("gating.safetensors"));
     let mut tally = Tally::default();
     for case in json(&dir.join("gating.json")).as_array().unwrap() {
         tally.case(&case.to_string(), check(case, &arrays));
     }
-    tally.print("gating/gating.json");
-    assert!(tally.passed > 0 && tally.failures.is_empty(), "{} cases differ", tally.failures.len());
+    tally.finish("gating/gating.json");
 }
 
 fn check(case: &Value, arrays: &Arrays) -> Vec<String> {
@@ -79,12 +76,10 @@ fn check(case: &Value, arrays: &Arrays) -> Vec<String> {
 }
 
 #[test]
+#[ignore = "needs MASKSCOPE_CONFORMANCE: an unpacked golden folder"]
 fn capacities_are_rounded_as_torch_does() {
-    let Some(root) = crate::root("moe/gating") else { return };
+    let root = crate::root();
     let path = root.join("golden/moe/gating/capacity_f32_vs_f64.json");
-    if !path.exists() {
-        return eprintln!("SKIPPED moe/gating: no {}", path.display());
-    }
     let mut tally = Tally::default();
     for case in json(&path).as_array().unwrap() {
         let number = |i: usize| case[i].as_u64().unwrap() as usize;
@@ -101,6 +96,5 @@ fn capacities_are_rounded_as_torch_does() {
         }
         tally.case(&case.to_string(), problems);
     }
-    tally.print("gating/capacity_f32_vs_f64.json");
-    assert!(tally.passed > 0 && tally.failures.is_empty(), "{} cases differ", tally.failures.len());
+    tally.finish("gating/capacity_f32_vs_f64.json");
 }

@@ -52,8 +52,8 @@ pub fn max_diff(ours: &[f32], theirs: &[f32]) -> f32 {
 /// Counts cases and keeps what failed.
 #[derive(Default)]
 pub struct Tally {
-    pub passed: usize,
-    pub failures: Vec<String>,
+    passed: usize,
+    failures: Vec<String>,
 }
 
 impl Tally {
@@ -65,25 +65,30 @@ impl Tally {
         }
     }
 
-    pub fn print(&self, what: &str) {
+    /// Prints the count; gives the number of failures. No case at all is one.
+    pub fn print(&self, what: &str) -> usize {
         println!("{what}: {} of {} cases", self.passed, self.passed + self.failures.len());
         self.failures.iter().take(5).for_each(|f| println!("  {f}"));
+        assert!(self.passed + self.failures.len() > 0, "{what}: nothing was checked");
+        self.failures.len()
+    }
+
+    pub fn finish(self, what: &str) {
+        let failures = self.print(what);
+        assert_eq!(failures, 0, "cases of {what} differ");
     }
 }
 
 /// The models in a folder of goldens; one without any would make a test that cannot fail.
 pub fn model_folders(dir: &Path) -> Vec<std::path::PathBuf> {
     let found = folders(dir);
-    assert!(!dir.exists() || !found.is_empty(), "{} holds no model", dir.display());
+    assert!(!found.is_empty(), "{} holds no model", dir.display());
     found
 }
 
 /// Sub-folders that hold a config.json, sorted.
 pub fn folders(dir: &Path) -> Vec<std::path::PathBuf> {
-    let Ok(entries) = std::fs::read_dir(dir) else {
-        eprintln!("SKIPPED: no {}", dir.display());
-        return vec![];
-    };
+    let entries = std::fs::read_dir(dir).unwrap_or_else(|e| panic!("{}: {e}", dir.display()));
     let mut found: Vec<_> =
         entries.filter_map(|e| e.ok().map(|e| e.path())).filter(|p| p.join("config.json").exists()).collect();
     found.sort();

@@ -11,14 +11,14 @@ use maskscope::moe::router::load_balancing_loss;
 use super::golden::{Arrays, Tally, json, max_diff, model_folders, sequences, usizes};
 
 #[test]
+#[ignore = "needs MASKSCOPE_CONFORMANCE: an unpacked golden folder"]
 fn models() {
-    let Some(root) = crate::root("moe/hfmoe") else { return };
+    let root = crate::root();
     let mut tally = Tally::default();
     for dir in model_folders(&root.join("golden/moe/hfmoe")) {
         tally.case(&dir.display().to_string(), check(&dir));
     }
-    tally.print("hfmoe");
-    assert!(tally.failures.is_empty(), "{} models differ", tally.failures.len());
+    tally.finish("hfmoe");
 }
 
 fn check(dir: &Path) -> Vec<String> {

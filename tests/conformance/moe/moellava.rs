@@ -10,14 +10,16 @@ use maskscope::moe::checkpoint::Checkpoint;
 use maskscope::moe::config::Config;
 use maskscope::moe::convert::convert;
 use maskscope::moe::moe_llava::{MoeConfig, MoeMode, MoeRequest};
+use maskscope::moe::positions::Positions;
 use maskscope::moe::route::{BatchMode, RouteOptions, RouteSample, route};
 use serde_json::Value;
 
 use super::golden::{Arrays, Tally, folders, json, max_diff, model_folders, sequences, usizes};
 
 #[test]
+#[ignore = "needs MASKSCOPE_CONFORMANCE: an unpacked golden folder"]
 fn backbones() {
-    let Some(root) = crate::root("moe/moellava") else { return };
+    let root = crate::root();
     let mut failures = 0;
     for dir in model_folders(&root.join("golden/moe/moellava")) {
         let golden = Golden::open(&dir);
@@ -43,8 +45,7 @@ fn backbones() {
         for saved in folders(&dir) {
             tally.case(&format!("saved {}", saved.display()), golden.saved(&saved));
         }
-        tally.print(&format!("moellava/{}", dir.file_name().unwrap().to_string_lossy()));
-        failures += tally.failures.len();
+        failures += tally.print(&format!("moellava/{}", dir.file_name().unwrap().to_string_lossy()));
     }
     assert_eq!(failures, 0, "cases differ");
 }
@@ -130,20 +131,23 @@ impl Golden {
             Some("padded2") => (BatchMode::Padded, &self.sequences[1..3]),
             _ => (BatchMode::Single, &self.sequences[..]),
         };
-        let ids = |s: &[InputRow]| -> Vec<u32> {
+        let ids = |s: &[InputRow]| -> Vec<i64> {
             s.iter()
                 .map(|r| match r {
-                    InputRow::Token(id) => *id,
+                    InputRow::Token(id) => i64::from(*id),
                     InputRow::Features(_) => unreachable!("golden sequences are token ids"),
                 })
                 .collect()
         };
-        let samples: Vec<RouteSample> =
-            sequences.iter().map(|s| RouteSample::of_ids(Value::Null, &ids(s))).collect();
+        let sample = |s: &Vec<InputRow>| {
+            let positions = Positions::of_tokens(&ids(s), &[], 1, None).expect("token ids");
+            RouteSample::new(Value::Null, &positions, &|_| String::new(), model, 0).expect("token ids")
+        };
+        let samples: Vec<RouteSample> = sequences.iter().map(sample).collect();
         let options = RouteOptions { batch, dump: true, ..RouteOptions::default() };
         let temporary = tempfile::tempdir().unwrap();
         let path = temporary.path().join("dump.safetensors");
-        let written = route(model, &samples, &options, |_, _| true)
+        let written = route(model, &samples, &options)
             .and_then(|(_, dump)| dump.expect("a dump was asked for").write(&path));
         if let Err(e) = written {
             return vec![e.to_string()];

@@ -2,7 +2,7 @@
 
 use super::{ChatCheck, ChatContext, Outcome, Verdict, first_of, indices, own_ids};
 use crate::masks::IGNORE_INDEX;
-use crate::masks::anatomy::Part;
+use crate::masks::anatomy::MessagePart;
 
 pub const CHECK: ChatCheck = ChatCheck { id: "MSK053", title: "parts of learned answers are masked", run };
 
@@ -15,7 +15,7 @@ fn run(context: &ChatContext<'_>) -> Outcome {
     let (Ok(turns), Ok(masked)) = (&facts.turns, &facts.masked) else { return Outcome::ok() };
     let hidden = |token: &usize| masked.labels.get(*token) == Some(&IGNORE_INDEX);
     let tokens: Vec<String> = turns
-        .tokens_of(answer.message, Part::Body)
+        .tokens_of(answer.message, MessagePart::Body)
         .filter(hidden)
         .filter_map(|token| turns.encoded.ids.get(token))
         .take(6)

@@ -1,7 +1,7 @@
 //! Answers whose first token lies half in the header.
 
 use super::{ChatCheck, ChatContext, Outcome, Verdict, first_of, indices, own_ids};
-use crate::masks::overlay::{Answer, Start};
+use crate::masks::overlay::{Answer, AnswerStart};
 
 pub const CHECK: ChatCheck =
     ChatCheck { id: "MSK046", title: "an answer's first token joins the header", run };
@@ -10,7 +10,7 @@ fn run(context: &ChatContext<'_>) -> Outcome {
     if let Some(skipped) = own_ids(context) {
         return skipped;
     }
-    let straddles = |answer: &Answer| matches!(answer.start, Start::Straddles(_));
+    let straddles = |answer: &Answer| matches!(answer.start, AnswerStart::Straddles(_));
     let found = context.answers(straddles);
     let heads: Vec<&str> = context
         .probes
@@ -23,7 +23,8 @@ fn run(context: &ChatContext<'_>) -> Outcome {
     if found.is_empty() && heads.is_empty() {
         return Outcome::ok();
     }
-    let lost = context.answers(|answer| answer.start == Start::Straddles(false) && answer.supervised > 0);
+    let lost =
+        context.answers(|answer| answer.start == AnswerStart::Straddles(false) && answer.supervised > 0);
     let (verdict, cause) = match lost.is_empty() {
         false => (
             Verdict::Warn,

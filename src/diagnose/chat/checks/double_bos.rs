@@ -18,8 +18,7 @@ fn run(context: &ChatContext<'_>) -> Outcome {
             .evidence("to mend it", fix);
     }
     let written = context.any_turns().is_some_and(|turns| turns.encoded.ids.first() == Some(&bos));
-    let added = encoder.encode("x", true).is_ok_and(|encoded| encoded.ids.first() == Some(&bos));
-    if !(written && added) {
+    if !(written && encoder.adds_bos()) {
         return Outcome::ok();
     }
     let cause = "the template writes bos and the tokenizer adds its own: apply_chat_template encodes right, but a trainer \

@@ -1,7 +1,7 @@
 //! Learned tokens that the generation prompt gives at inference.
 
 use super::{ChatCheck, ChatContext, Outcome, Verdict, first_of, indices, own_ids};
-use crate::masks::overlay::Start;
+use crate::masks::overlay::AnswerStart;
 
 pub const CHECK: ChatCheck =
     ChatCheck { id: "MSK040", title: "tokens of the generation prompt are learned", run };
@@ -10,9 +10,9 @@ fn run(context: &ChatContext<'_>) -> Outcome {
     if let Some(skipped) = own_ids(context) {
         return skipped;
     }
-    let found = context.answers(|answer| matches!(answer.start, Start::Early(_)));
+    let found = context.answers(|answer| matches!(answer.start, AnswerStart::Early(_)));
     let Some((facts, answer)) = found.first() else { return Outcome::ok() };
-    let (Ok(turns), Start::Early(count)) = (&facts.turns, answer.start) else { return Outcome::ok() };
+    let (Ok(turns), AnswerStart::Early(count)) = (&facts.turns, answer.start) else { return Outcome::ok() };
     let ids =
         turns.encoded.ids.get(answer.generates.saturating_sub(count)..answer.generates).unwrap_or_default();
     let tokens: Vec<String> = ids.iter().take(6).map(|id| context.token(*id)).collect();

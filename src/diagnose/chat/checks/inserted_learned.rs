@@ -2,7 +2,7 @@
 
 use super::{ChatCheck, ChatContext, Facts, Outcome, Verdict, indices, own_ids};
 use crate::masks::IGNORE_INDEX;
-use crate::masks::anatomy::{Part, Place};
+use crate::masks::anatomy::{MessagePart, TokenPlace};
 
 pub const CHECK: ChatCheck =
     ChatCheck { id: "MSK041", title: "text that the template inserts is learned", run };
@@ -29,7 +29,7 @@ fn first_inserted(facts: &Facts) -> Option<String> {
     };
     let learns = |token: &usize| masked.labels.get(*token).is_some_and(|label| *label != IGNORE_INDEX);
     overlay.answers.iter().find_map(|answer| {
-        let here = Place { message: answer.message, part: Part::Inserted };
+        let here = TokenPlace { message: answer.message, part: MessagePart::Inserted };
         let tokens: Vec<usize> = answer
             .tokens
             .clone()

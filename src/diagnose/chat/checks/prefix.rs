@@ -50,7 +50,7 @@ fn run(context: &ChatContext<'_>) -> Outcome {
 /// The first message whose prefix parts before its end; a closing token alone is not one of them.
 fn divergence(facts: &Facts) -> Option<(usize, &Divergence)> {
     let turns = facts.turns.as_ref().ok()?;
-    let (index, divergence) = turns.first_parting()?;
+    let (index, divergence) = turns.first_divergence()?;
     // What differs at the very end of the prefix alone is how a conversation closes.
     turns.messages.get(index).filter(|message| divergence.at < message.block.end).map(|_| (index, divergence))
 }

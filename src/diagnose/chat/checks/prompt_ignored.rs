@@ -1,7 +1,7 @@
 //! Templates that take no notice of `add_generation_prompt`.
 
 use super::{ChatCheck, ChatContext, Outcome, Verdict};
-use crate::masks::anatomy::Part;
+use crate::masks::anatomy::MessagePart;
 
 pub const CHECK: ChatCheck =
     ChatCheck { id: "MSK050", title: "the template ignores add_generation_prompt", run };
@@ -16,7 +16,7 @@ fn run(context: &ChatContext<'_>) -> Outcome {
     if !answer.prompt.as_ref().is_some_and(|prompt| prompt.ignored) {
         return Outcome::ok();
     }
-    let header: Vec<usize> = turns.tokens_of(message, Part::Inserted).collect();
+    let header: Vec<usize> = turns.tokens_of(message, MessagePart::Inserted).collect();
     let text = match (header.first(), header.last()) {
         (Some(first), Some(last)) => {
             let edge = |token: &usize| turns.encoded.offsets.get(*token).copied().unwrap_or_default();

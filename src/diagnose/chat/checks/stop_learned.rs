@@ -1,7 +1,7 @@
 //! The token that stops generation is not among those that are learned.
 
 use super::{ChatCheck, ChatContext, Outcome, Verdict, first_of, indices, own_ids};
-use crate::masks::overlay::Stop;
+use crate::masks::overlay::AnswerStop;
 
 pub const CHECK: ChatCheck = ChatCheck { id: "MSK036", title: "the stop token is not learned", run };
 
@@ -9,12 +9,13 @@ fn run(context: &ChatContext<'_>) -> Outcome {
     if let Some(skipped) = own_ids(context) {
         return skipped;
     }
-    let found = context
-        .answers(|answer| answer.supervised > 0 && matches!(answer.stop, Stop::Masked(_) | Stop::Absent));
+    let found = context.answers(|answer| {
+        answer.supervised > 0 && matches!(answer.stop, AnswerStop::Masked(_) | AnswerStop::Absent)
+    });
     let Some((facts, answer)) = found.first() else { return Outcome::ok() };
     let Ok(turns) = &facts.turns else { return Outcome::ok() };
     let (what, cause) = match answer.stop {
-        Stop::Masked(at) => (
+        AnswerStop::Masked(at) => (
             turns.encoded.ids.get(at).map(|id| context.token(*id)).unwrap_or_default(),
             "answers are learned without the token that ends them, so the model is never taught to stop",
         ),

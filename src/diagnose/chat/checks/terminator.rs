@@ -4,7 +4,7 @@ use super::{ChatCheck, ChatContext, Outcome, Verdict, first_of, indices, own_ids
 use crate::diagnose::chat::ChatPlan;
 use crate::diagnose::fix::Change;
 use crate::diagnose::patch::python_string;
-use crate::masks::overlay::Stop;
+use crate::masks::overlay::AnswerStop;
 use crate::setup::TokenChoice;
 use crate::tokenizer::Role;
 
@@ -15,9 +15,10 @@ fn run(context: &ChatContext<'_>) -> Outcome {
     if let Some(skipped) = own_ids(context) {
         return skipped;
     }
-    let found = context.answers(|answer| answer.supervised > 0 && matches!(answer.stop, Stop::Other(_)));
+    let found =
+        context.answers(|answer| answer.supervised > 0 && matches!(answer.stop, AnswerStop::Other(_)));
     let Some((facts, answer)) = found.first() else { return Outcome::ok() };
-    let (Ok(turns), Stop::Other(at)) = (&facts.turns, answer.stop) else { return Outcome::ok() };
+    let (Ok(turns), AnswerStop::Other(at)) = (&facts.turns, answer.stop) else { return Outcome::ok() };
     let Some(end) = turns.encoded.ids.get(at).copied() else { return Outcome::ok() };
     let config = if context.plan.knows_generation_config {
         "generation_config.json does not list it either"

@@ -3,7 +3,7 @@
 use super::{ChatCheck, ChatContext, Facts, Outcome, Verdict, indices, supervised};
 use crate::diagnose::chat::ChatPlan;
 use crate::diagnose::fix::Change;
-use crate::masks::overlay::{Start, Stop};
+use crate::masks::overlay::{AnswerStart, AnswerStop};
 
 pub const CHECK: ChatCheck = ChatCheck { id: "MSK047", title: "truncation removes answers", run };
 
@@ -46,7 +46,10 @@ fn run(context: &ChatContext<'_>) -> Outcome {
 fn loses_answer(facts: &Facts) -> bool {
     facts.uncut.is_some()
         && facts.overlay.as_ref().is_some_and(|overlay| {
-            overlay.answers.iter().any(|answer| answer.start == Start::Cut || answer.stop == Stop::Cut)
+            overlay
+                .answers
+                .iter()
+                .any(|answer| answer.start == AnswerStart::Cut || answer.stop == AnswerStop::Cut)
         })
 }
 

@@ -6,7 +6,8 @@ use std::ops::Range;
 use candle_core::{Result, Tensor};
 use rayon::prelude::*;
 
-use super::softmax::Block;
+use super::super::kernels::on_host;
+use super::softmax::ScoreBlock;
 use super::{AttentionMask, Linear, Norm, Pairing};
 use crate::moe::backbone::forward_context::ForwardContext;
 use crate::moe::rope::Rope;
@@ -152,7 +153,7 @@ pub(super) struct Scores<'a> {
 impl Scores<'_> {
     /// To `[B * S, heads * value_dim]`.
     pub fn attend(&self, ctx: &ForwardContext<'_>) -> Result<Tensor> {
-        if self.q.device().is_cpu() { self.attend_by_tiles(ctx) } else { self.attend_by_blocks(ctx) }
+        if on_host(&self.q) { self.attend_by_tiles(ctx) } else { self.attend_by_blocks(ctx) }
     }
 
     /// On the CPU: a tile is one head and [`TILE`] queries against the keys that they see, so that its scores
@@ -200,7 +201,7 @@ impl Scores<'_> {
         let (k, v) =
             (head_of(&self.k, kv_head, first_key, keys)?, head_of(&self.v, kv_head, first_key, keys)?);
         let sinks = self.sinks.map(|s| s.get(head..=head).unwrap_or_default());
-        let block = Block {
+        let block = ScoreBlock {
             visible: self.visible,
             lens: &len,
             heads: 1,
@@ -252,7 +253,7 @@ impl Scores<'_> {
             t.narrow(2, first_key, keys)?.contiguous()?.reshape((batch * kv_heads, keys, width))
         };
         let (k, v) = (part(&self.k, dim)?, part(&self.v, value_dim)?);
-        let block = Block {
+        let block = ScoreBlock {
             visible: self.visible,
             lens: ctx.lens,
             heads,

@@ -2,7 +2,7 @@
 
 use candle_core::{Result, Tensor};
 
-use super::super::kernels::{map_rows_in_place, transposed};
+use super::super::kernels::{map_rows_in_place, on_host, transposed};
 use super::super::vector::add_scaled;
 
 /// `x W^T + b`, or `x W + b` where the file stores the matrix input-first.
@@ -17,7 +17,7 @@ pub(in crate::moe::backbone) struct Linear {
 impl Linear {
     /// From a weight `[out, in]`, as torch's `nn.Linear` stores it.
     pub fn out_in(weight: &Tensor, bias: Option<Tensor>) -> Result<Self> {
-        let weight = if weight.device().is_cpu() { transposed(weight)? } else { weight.t()? };
+        let weight = if on_host(weight) { transposed(weight)? } else { weight.t()? };
         Ok(Self { weight, bias })
     }
 
@@ -35,7 +35,7 @@ impl Linear {
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let y = x.matmul(&self.weight)?;
         match &self.bias {
-            Some(bias) if y.device().is_cpu() => {
+            Some(bias) if on_host(&y) => {
                 let bias: Vec<f32> = bias.to_vec1()?;
                 map_rows_in_place(&y, bias.len(), |_, row| add_scaled(row, &bias, 1.0))?;
                 Ok(y)

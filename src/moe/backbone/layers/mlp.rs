@@ -1,9 +1,9 @@
-//! FeedForward-forward networks: what is dense in a dense model and an expert in a mixture.
+//! Feed-forward networks: the MLP of a dense model and an expert of an MoE layer.
 
 use candle_core::cpu::erf::erf_f32;
 use candle_core::{Result, Tensor};
 
-use super::super::kernels::{map_rows_in_place, zip_in_place};
+use super::super::kernels::{map_rows_in_place, on_host, zip_in_place};
 use super::super::vector;
 use super::Linear;
 
@@ -39,7 +39,7 @@ impl Activation {
 
     /// `act(x)`; `x` has no other holder.
     fn apply(self, x: Tensor) -> Result<Tensor> {
-        if x.device().is_cpu() && x.is_contiguous() {
+        if on_host(&x) && x.is_contiguous() {
             // Rows mean nothing here: a piece is as good as a row.
             map_rows_in_place(&x, PIECE, |_, values| match self {
                 Self::Silu | Self::ClampedSwiGlu { .. } => vector::silu(values),
@@ -60,7 +60,7 @@ impl Activation {
     /// `act(gate) * up`.
     fn gated(self, gate: Tensor, up: &Tensor) -> Result<Tensor> {
         match self {
-            Self::Silu if gate.device().is_cpu() && gate.is_contiguous() => {
+            Self::Silu if on_host(&gate) && gate.is_contiguous() => {
                 zip_in_place(&gate, up, vector::silu_gated)?;
                 Ok(gate)
             }

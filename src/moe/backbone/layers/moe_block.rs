@@ -1,4 +1,4 @@
-//! A mixture of experts: logits on the device, decision on the host, then each expert once over all its
+//! An MoE layer: logits on the device, decision on the host, then each expert once over all its
 //! tokens.
 
 use std::sync::Arc;
@@ -6,9 +6,9 @@ use std::sync::Arc;
 use candle_core::{D, Result, Tensor};
 use rayon::prelude::*;
 
+use super::super::kernels::on_host;
 use super::super::vector::add_scaled;
 use super::{Linear, Mlp};
-use crate::moe::backbone::Gates;
 use crate::moe::backbone::forward_context::{ForwardContext, LayerRouting};
 use crate::moe::error::{MoeError, MoeResult};
 use crate::moe::gating::{Applied, Decision, GateConfig, Logits, gate};
@@ -23,6 +23,14 @@ const ROWS: usize = 256;
 pub(in crate::moe::backbone) enum Routing {
     DeepSpeed(GateConfig),
     Transformers { router: Router, top_k: usize },
+}
+
+/// Gates that replace those of a model.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Gates {
+    pub top_k: usize,
+    /// DeepSpeed's gate with this capacity factor and smallest capacity; `None` keeps the model's own router.
+    pub capacity: Option<(f64, usize)>,
 }
 
 /// What is added to the experts' output.
@@ -80,7 +88,7 @@ impl MoeBlock {
         Ok(())
     }
 
-    /// `[T, H]` to `[T, H]`; the routing is recorded in `pass`.
+    /// `[T, H]` to `[T, H]`; the routing is recorded in `ctx`.
     pub fn forward(&self, x: &Tensor, ctx: &mut ForwardContext<'_>) -> MoeResult<Tensor> {
         let logits: Vec<f32> = self.gate.forward(x)?.flatten_all()?.to_vec1()?;
         let view = Logits::new(&logits, self.experts.len())?;
@@ -100,7 +108,7 @@ impl MoeBlock {
     fn experts_output(&self, x: &Tensor, decision: &Decision) -> Result<Tensor> {
         let groups = self.experts.iter().map(Arc::as_ref).zip(decision.dispatch());
         let groups = groups.filter(|(_, group)| !group.is_empty());
-        if x.device().is_cpu() {
+        if on_host(x) {
             self.experts_on_host(x, groups.collect(), decision.applied)
         } else {
             experts_on_device(x, groups, decision.applied)

@@ -2,7 +2,7 @@
 
 use candle_core::{D, Result, Tensor};
 
-use super::super::kernels::map_rows;
+use super::super::kernels::{map_rows, on_host};
 use super::super::vector::{scale_by, sum_of_squares};
 
 /// RMS norm (with or without weight) or layer norm.
@@ -26,7 +26,7 @@ impl Norm {
 
     /// Normalises every run of [`Self::width`] elements of a row; the shape stays.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        if x.device().is_cpu() {
+        if on_host(x) {
             return map_rows(x, self.width(), |_, row| self.row(row));
         }
         self.composed(x)

@@ -2,7 +2,7 @@
 
 use candle_core::{D, Result, Tensor};
 
-use super::super::kernels::map_rows;
+use super::super::kernels::{map_rows, on_host};
 use crate::moe::rope::RopeTable;
 
 /// Which two dimensions turn together.
@@ -30,7 +30,7 @@ impl Rotary {
     /// Rotates the first `dim` of every head of `x: [B, S, heads, head_dim]`; the rest passes.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let (_, seq, heads, head_dim) = x.dims4()?;
-        if x.device().is_cpu() {
+        if on_host(x) {
             return map_rows(x, head_dim, |row, values| self.row((row / heads) % seq, values));
         }
         self.composed(x)

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use candle_core::{D, Result, Tensor};
 
-use super::super::kernels::map_rows_in_place;
+use super::super::kernels::{map_rows_in_place, on_host};
 use super::super::vector;
 
 /// Which keys a query sees: causal, at most `window` back, inside its chunk, no padding.
@@ -19,7 +19,7 @@ pub(in crate::moe::backbone) struct AttentionMask {
 impl AttentionMask {
     /// The keys that query `i` of a sequence of `len` real tokens sees; none for a padding query whose
     /// window holds padding only. torch adds the smallest f32 to every score of such a row, which leaves a
-    /// uniform mixture of all keys: [`Block`] does the same, because the row is routed like any other.
+    /// uniform mixture of all keys: [`ScoreBlock`] does the same, because the row is routed like any other.
     pub fn keys(&self, i: usize, len: usize) -> Range<usize> {
         let window_start = self.window.map_or(0, |w| (i + 1).saturating_sub(w));
         let chunk_start = self.chunk.map_or(0, |c| i - i % c.max(1));
@@ -30,7 +30,7 @@ impl AttentionMask {
 
 /// One block of queries against the keys `first_key..`.
 #[derive(Debug)]
-pub(super) struct Block<'a> {
+pub(super) struct ScoreBlock<'a> {
     pub visible: &'a AttentionMask,
     /// Real tokens of each sequence.
     pub lens: &'a [usize],
@@ -42,7 +42,7 @@ pub(super) struct Block<'a> {
     pub sinks: Option<&'a [f32]>,
 }
 
-impl Block<'_> {
+impl ScoreBlock<'_> {
     /// Where row `row` of the scores `[B * heads * queries, keys]` belongs: its keys and its head.
     fn place(&self, row: usize, width: usize) -> (Range<usize>, usize) {
         let count = self.queries.len().max(1);
@@ -60,7 +60,7 @@ impl Block<'_> {
     /// Raw scores `[…, keys]` to probabilities of the same shape; `scores` must be the only holder of its values.
     pub fn softmax(&self, scores: Tensor) -> Result<Tensor> {
         let width = scores.dim(D::Minus1)?;
-        if scores.device().is_cpu() {
+        if on_host(&scores) {
             map_rows_in_place(&scores, width, |row, values| self.row(row, values))?;
             return Ok(scores);
         }
@@ -126,7 +126,7 @@ mod tests {
         let scores = Tensor::from_vec(scores, (4, 2, 3), &Device::Cpu).unwrap();
         let visible = AttentionMask { window: Some(2), chunk: None };
         for sinks in [None, Some(&[0.5f32, -1.0][..])] {
-            let block = Block {
+            let block = ScoreBlock {
                 visible: &visible,
                 lens: &[3, 1],
                 heads: 2,

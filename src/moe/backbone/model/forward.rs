@@ -75,7 +75,7 @@ impl Model {
     /// The same; `watch` is called with (done, all) layers before each layer, and its `false` ends the run with
     /// [`MoeError::Cancelled`].
     ///
-    /// A device that fails on the way (out of memory too) is given up for the CPU for good: the run starts again
+    /// A device that fails on the way (out of memory too) is replaced by the CPU for good: the run starts again
     /// there, and [`Device::fallback`] says why.
     pub fn forward_watched(
         &self,

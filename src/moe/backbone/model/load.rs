@@ -4,24 +4,16 @@ use std::cell::Cell;
 use std::sync::OnceLock;
 
 use super::Model;
+use super::load_options::LoadOptions;
 use crate::moe::backbone::block::Block;
-use crate::moe::backbone::device::{Device, DeviceChoice};
-use crate::moe::backbone::source::{Conversion, Source, Upcycled};
-use crate::moe::backbone::{Family, family};
+use crate::moe::backbone::device::Device;
+use crate::moe::backbone::family::Family;
+use crate::moe::backbone::registry::family;
+use crate::moe::backbone::source::{Source, Upcycled};
 use crate::moe::checkpoint::Checkpoint;
 use crate::moe::config::Config;
 use crate::moe::error::{MoeError, MoeResult};
 use crate::moe::moe_llava::MoeConfig;
-
-/// What to load.
-#[derive(Debug, Clone, Default)]
-pub struct LoadOptions {
-    /// Only the layers `0..k` (and neither the final norm nor the head, unless k is all of them).
-    pub layers: Option<usize>,
-    pub device: DeviceChoice,
-    /// For a dense model: make it a mixture while loading.
-    pub conversion: Option<Conversion>,
-}
 
 impl Model {
     /// Loads the layers asked for; a device that fails while it is filled (out of memory) is given up for
@@ -29,7 +21,7 @@ impl Model {
     ///
     /// # Errors
     /// An unknown `model_type`, keys and tensors that are missing or do not fit (by name), weights that
-    /// are not finite, a conversion of a model that is a mixture already.
+    /// are not finite, a conversion of a model that is an MoE model already.
     pub fn load(config: &Config, checkpoint: &Checkpoint, options: &LoadOptions) -> MoeResult<Self> {
         Self::load_watched(config, checkpoint, options, &mut |_, _| true)
     }
@@ -154,11 +146,11 @@ fn upcycled(config: &Config, family: &Family, options: &LoadOptions) -> MoeResul
         (None, None) => Ok(Upcycled::No),
         (None, Some(moe)) => Ok(Upcycled::Saved(moe)),
         (Some(_), Some(_)) => {
-            Err(MoeError::Request("this checkpoint is a mixture already (config.moe)".into()))
+            Err(MoeError::Request("this checkpoint is an MoE model already (config.moe)".into()))
         }
         (Some(_), None) if family.upcycling.is_none() => {
             let name = family.name;
-            Err(MoeError::Request(format!("{name} is a mixture already; only dense models are converted")))
+            Err(MoeError::Request(format!("{name} is an MoE model already; only dense models are converted")))
         }
         (Some(conversion), None) => Ok(Upcycled::Now(conversion.clone())),
     }

@@ -1,9 +1,12 @@
-//! A device that fails on the way, and the watch over a forward.
+//! A device that fails on the way, the paths of other devices, and the watch over a forward.
 
 use super::*;
+use crate::moe::backbone::kernels::DEVICE_PATHS;
 use crate::moe::backbone::source::Conversion;
 use crate::moe::error::MoeError;
-use crate::moe::seeded::seeded;
+use crate::moe::moe_llava::{MoeConfig, MoeRequest};
+use crate::moe::sample;
+use crate::moe::seeded::{SEEDED, seeded};
 
 #[test]
 fn a_device_that_fails_in_the_forward_is_given_up_for_the_cpu_with_the_reason() {
@@ -46,4 +49,39 @@ fn a_watch_sees_every_layer_and_can_end_the_run() {
     let stopped = model.forward_watched(&rows, &ForwardOptions::default(), &mut |done, _| done < 2);
     assert!(matches!(stopped, Err(MoeError::Cancelled)));
     assert!(model.weight_bytes() > 4 * 4 * 64 * 64 * 4);
+}
+
+/// What a GPU runs, on CPU tensors: whole models, loaded and run down the paths of other devices, against the kernels.
+#[test]
+fn the_paths_of_other_devices_give_what_the_kernels_give() {
+    let mut models = vec![("byte-moe", sample::open("byte-moe").unwrap(), None)];
+    for name in SEEDED {
+        let request = MoeRequest { use_residual: true, ..MoeRequest::default() };
+        let conversion = Conversion::seeded(MoeConfig::new(&request, 4).unwrap(), 3);
+        models.push((name, seeded(name, 256, 7).unwrap(), Some(conversion)));
+    }
+    // Two lengths in one batch: the shorter one is padded.
+    let token = |i: u32| InputRow::Token(i * 37 % 256);
+    let sequences = [(0..150).map(token).collect::<Vec<_>>(), (0..70).map(token).collect()];
+    for (name, (config, checkpoint), conversion) in models {
+        let run = |on_device: bool| {
+            DEVICE_PATHS.set(on_device);
+            let load = LoadOptions { conversion: conversion.clone(), ..LoadOptions::default() };
+            let model = Model::load(&config, &checkpoint, &load).unwrap();
+            let options = ForwardOptions { logits: WantedLogits::Last, ..ForwardOptions::default() };
+            let forward = model.forward(&sequences, &options).unwrap();
+            DEVICE_PATHS.set(false);
+            forward
+        };
+        let (host, device) = (run(false), run(true));
+        let far = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert_eq!(host.routings.len(), device.routings.len());
+        for (a, b) in host.routings.iter().zip(&device.routings) {
+            assert!(far(&a.logits, &b.logits) < 1e-3, "{name}, layer {}", a.layer);
+            assert_eq!(a.decision.idx, b.decision.idx, "{name}, layer {}", a.layer);
+        }
+        let far = far(&host.hidden, &device.hidden);
+        assert!(far < 1e-3, "{name}: {far}");
+        assert_ne!(host.hidden, device.hidden, "{name}: the same path ran twice");
+    }
 }

@@ -1,0 +1,227 @@
+//! The one table of keys: dispatch, help, footer, palette and the README's table all read it. Each screen's own rows are
+//! in its file.
+
+use super::action::{Action, ExportForm};
+use super::binding::{Binding, Context, bind};
+use super::key::Key;
+use super::screen::{Screen, with_screens};
+use super::screens;
+
+/// Keys that every screen has.
+#[rustfmt::skip]
+const GLOBAL: &[Binding] = {
+    use Action as A;
+    use Context::Global;
+    &[
+        bind(Global, &["f"], A::ApplyFix, "apply the suggested fix", Some("fix")),
+        bind(Global, &["o"], A::Open(Screen::Special), "special tokens and overrides", Some("overrides")),
+        bind(Global, &["n"], A::NextSample, "next sample", Some("sample")),
+        bind(Global, &["N", "p"], A::PreviousSample, "previous sample", Some("sample")),
+        bind(Global, &["t"], A::PickTokenizer, "choose a tokenizer", Some("tokenizer")),
+        bind(Global, &["r"], A::PickRecipe, "choose a recipe: template, rule and overrides in one", Some("recipe")),
+        bind(Global, &["u"], A::Undo, "undo the last change of the set-up", Some("undo")),
+        bind(Global, &["c"], A::PickTemplate, "choose a conversation template", Some("template")),
+        bind(Global, &["R"], A::PickRule, "choose a label rule", Some("rule")),
+        bind(Global, &["e"], A::Edit, "edit the turn under the cursor", Some("edit")),
+        bind(Global, &["E"], A::EditTemplate, "edit the chat template, with what it renders beside it", Some("edit template")),
+        bind(Global, &["O", "ctrl-o"], A::OpenFile, "open a file of conversations", Some("open file")),
+        bind(Global, &["X"], A::Export(ExportForm::Page), "write this screen into a file, as a page (HTML)", None),
+        bind(Global, &[], A::Export(ExportForm::Picture), "write this screen into a file, as a picture (SVG)", None),
+        bind(Global, &[], A::PickLoading, "slow or fast class, and the release of transformers", None),
+        bind(Global, &[], A::ToggleImageMarks, "wrap images in <im_start> and <im_end>", None),
+        bind(Global, &["."], A::Tour, "the tour: four things to see, a key from one to the next", None),
+    ]
+};
+
+macro_rules! opening {
+    ($($name:ident $key:literal $title:literal $file:ident $state:ident,)*) => {
+        /// Keys that open the screens.
+        const OPENING: &[Binding] = &[
+            $(bind(Context::Global, &[$key], Action::Open(Screen::$name), concat!("screen ", $title), None),)*
+        ];
+
+        /// The keys of each screen.
+        const OWN: &[&[Binding]] = &[$(screens::$file::BINDINGS),*];
+    };
+}
+with_screens!(opening);
+
+/// Keys that every screen may give a meaning of its own, and those around them.
+#[rustfmt::skip]
+const MOVING: &[Binding] = {
+    use Action as A;
+    use Context::Global;
+    &[
+        bind(Global, &["tab"], A::NextScreen, "next screen", None),
+        bind(Global, &["shift-tab"], A::PreviousScreen, "previous screen", None),
+        bind(Global, &["up", "k"], A::Up, "line up", None),
+        bind(Global, &["down", "j"], A::Down, "line down", None),
+        bind(Global, &["pgup", "ctrl-b"], A::PageUp, "page up", None),
+        bind(Global, &["pgdn", "ctrl-f"], A::PageDown, "page down", None),
+        bind(Global, &["home", "g"], A::First, "to the beginning", None),
+        bind(Global, &["end", "G"], A::Last, "to the end", None),
+        bind(Global, &["T"], A::ToggleTheme, "dark or light background", None),
+        bind(Global, &["esc"], A::Back, "back out", None),
+        bind(Global, &[":", "ctrl-p"], A::Palette, "command palette: every act by name", Some("palette")),
+        bind(Global, &["?"], A::Help, "this help", Some("help")),
+        bind(Global, &["ctrl-z"], A::Suspend, "suspend", None),
+        bind(Global, &["q", "ctrl-c"], A::Quit, "quit", Some("quit")),
+    ]
+};
+
+/// Keys of what lies over a screen.
+#[rustfmt::skip]
+const OVERLAYS: &[Binding] = {
+    use Action as A;
+    use Context::{Editor, Help, Path, Picker, Template};
+    &[
+        bind(Picker, &["enter"], A::Accept, "take the marked entry", Some("take")),
+        bind(Picker, &["up", "ctrl-p", "ctrl-k"], A::Up, "entry up", Some("move")),
+        bind(Picker, &["down", "ctrl-n", "ctrl-j"], A::Down, "entry down", Some("move")),
+        bind(Picker, &["pgup"], A::PageUp, "page up", None),
+        bind(Picker, &["pgdn"], A::PageDown, "page down", None),
+        bind(Picker, &["backspace", "ctrl-h"], A::DeleteBack, "delete a character", None),
+        bind(Picker, &["ctrl-w"], A::DeleteWord, "delete a word", None),
+        bind(Picker, &["ctrl-u"], A::ClearLine, "clear the search", None),
+        bind(Picker, &["esc"], A::Back, "close, nothing changes", Some("close")),
+        bind(Picker, &["ctrl-c"], A::Quit, "quit", None),
+        bind(Editor, &["enter"], A::Accept, "keep the text", Some("keep")),
+        bind(Editor, &["alt-enter", "ctrl-j"], A::LineBreak, "line break", Some("line break")),
+        bind(Editor, &["left"], A::Left, "character to the left", None),
+        bind(Editor, &["right"], A::Right, "character to the right", None),
+        bind(Editor, &["home", "ctrl-a"], A::First, "to the beginning", None),
+        bind(Editor, &["end", "ctrl-e"], A::Last, "to the end", None),
+        bind(Editor, &["backspace", "ctrl-h"], A::DeleteBack, "delete the character before", None),
+        bind(Editor, &["delete", "ctrl-d"], A::DeleteForward, "delete the character behind", None),
+        bind(Editor, &["ctrl-w"], A::DeleteWord, "delete a word", None),
+        bind(Editor, &["ctrl-u"], A::ClearLine, "clear the text", None),
+        bind(Editor, &["esc"], A::Back, "close, nothing changes", Some("cancel")),
+        bind(Editor, &["ctrl-c"], A::Quit, "quit", None),
+        bind(Template, &["ctrl-s"], A::Accept, "label with the edited template; u undoes it", Some("keep")),
+        bind(Template, &["enter", "alt-enter"], A::LineBreak, "line break", None),
+        bind(Template, &["left"], A::Left, "character to the left", None),
+        bind(Template, &["right"], A::Right, "character to the right", None),
+        bind(Template, &["up"], A::Up, "line up", Some("move")),
+        bind(Template, &["down"], A::Down, "line down", Some("move")),
+        bind(Template, &["pgup", "ctrl-b"], A::PageUp, "ten lines up", None),
+        bind(Template, &["pgdn", "ctrl-f"], A::PageDown, "ten lines down", None),
+        bind(Template, &["home", "ctrl-a"], A::First, "to the beginning of the line", None),
+        bind(Template, &["end", "ctrl-e"], A::Last, "to the end of the line", None),
+        bind(Template, &["backspace", "ctrl-h"], A::DeleteBack, "delete the character before", None),
+        bind(Template, &["delete", "ctrl-d"], A::DeleteForward, "delete the character behind", None),
+        bind(Template, &["ctrl-w"], A::DeleteWord, "delete a word", None),
+        bind(Template, &["ctrl-u"], A::ClearLine, "clear the line", None),
+        bind(Template, &["esc"], A::Back, "close, nothing changes", Some("cancel")),
+        bind(Template, &["ctrl-c"], A::Quit, "quit", None),
+        bind(Path, &["enter"], A::Accept, "open", Some("open")),
+        bind(Path, &["left"], A::Left, "character to the left", None),
+        bind(Path, &["right"], A::Right, "character to the right", None),
+        bind(Path, &["home", "ctrl-a"], A::First, "to the beginning", None),
+        bind(Path, &["end", "ctrl-e"], A::Last, "to the end", None),
+        bind(Path, &["backspace", "ctrl-h"], A::DeleteBack, "delete the character before", None),
+        bind(Path, &["delete", "ctrl-d"], A::DeleteForward, "delete the character behind", None),
+        bind(Path, &["ctrl-w"], A::DeleteWord, "delete a word", None),
+        bind(Path, &["ctrl-u"], A::ClearLine, "clear the line", None),
+        bind(Path, &["esc"], A::Back, "close, nothing changes", Some("cancel")),
+        bind(Path, &["ctrl-c"], A::Quit, "quit", None),
+        bind(Help, &["up", "k"], A::Up, "line up", Some("scroll")),
+        bind(Help, &["down", "j"], A::Down, "line down", Some("scroll")),
+        bind(Help, &["pgup"], A::PageUp, "page up", None),
+        bind(Help, &["pgdn", "space"], A::PageDown, "page down", None),
+        bind(Help, &["esc", "?", "q", "enter"], A::Back, "close the help", Some("close")),
+        bind(Help, &["ctrl-c"], A::Quit, "quit", None),
+    ]
+};
+
+/// Every key of the program: the one table.
+pub fn bindings() -> impl Iterator<Item = &'static Binding> {
+    let own = OWN.iter().copied().flatten();
+    GLOBAL.iter().chain(OPENING).chain(MOVING).chain(own).chain(OVERLAYS)
+}
+
+/// The action of a key in a context.
+pub fn resolve(context: Context, key: Key) -> Option<Action> {
+    let find = |context: Context| {
+        let mut here = bindings().filter(|b| b.context == context);
+        here.find(|b| b.keys.iter().any(|k| Key::parse(k) == Some(key))).map(|b| b.action)
+    };
+    find(context).or_else(|| if context.is_overlay() { None } else { find(Context::Global) })
+}
+
+/// The footer of a context: keys that share a word stand together, the context's own first.
+pub fn hints(context: Context) -> Vec<(String, &'static str)> {
+    let taken = |key: &str| bindings().any(|b| b.context == context && b.keys.contains(&key));
+    let global = bindings().filter(|b| b.context == Context::Global && !context.is_overlay());
+    let global = global.filter(|b| b.keys.first().is_none_or(|key| !taken(key)));
+    let mut hints: Vec<(String, &'static str)> = Vec::new();
+    for binding in bindings().filter(|b| b.context == context).chain(global) {
+        let (Some(hint), Some(key)) = (binding.hint, binding.keys.first().and_then(|k| Key::parse(k))) else {
+            continue;
+        };
+        match hints.iter_mut().find(|(_, h)| *h == hint) {
+            Some((keys, _)) => *keys = format!("{keys} {key}"),
+            None => hints.push((key.to_string(), hint)),
+        }
+    }
+    hints
+}
+
+/// The table of the README, in Markdown.
+pub fn markdown() -> String {
+    let mut out = String::from("| where | keys | what |\n| --- | --- | --- |\n");
+    for context in Context::all() {
+        for binding in bindings().filter(|b| b.context == context) {
+            out.push_str(&format!(
+                "| {} | {} | {} |\n",
+                context.name(),
+                binding.quoted_keys("`"),
+                binding.help
+            ));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_key_name_is_a_key_and_none_stands_twice_in_a_context() {
+        for context in Context::all() {
+            let mut seen = BTreeSet::new();
+            for binding in bindings().filter(|b| b.context == context) {
+                for key in binding.keys {
+                    assert!(Key::parse(key).is_some(), "{key} is no key");
+                    assert!(seen.insert(*key), "{key} twice in {}", context.name());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn overlays_and_screens_can_be_left() {
+        let esc = Key::parse("esc").expect("key");
+        for context in Context::all() {
+            assert_eq!(resolve(context, esc), Some(Action::Back), "{}", context.name());
+        }
+    }
+
+    #[test]
+    fn a_screen_wins_over_the_global_keys_and_an_overlay_hides_them() {
+        let enter = Key::parse("enter").expect("key");
+        let quit = Key::parse("q").expect("key");
+        assert_eq!(resolve(Context::On(Screen::Samples), enter), Some(Action::Accept));
+        assert_eq!(resolve(Context::On(Screen::Samples), quit), Some(Action::Quit));
+        assert_eq!(resolve(Context::Picker, quit), None);
+    }
+
+    #[test]
+    fn hints_group_keys_by_word() {
+        let hints = hints(Context::On(Screen::Labels));
+        assert_eq!(hints.first(), Some(&("← →".to_string(), "token")));
+        assert!(hints.contains(&("n N".to_string(), "sample")));
+    }
+}

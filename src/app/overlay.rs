@@ -1,0 +1,92 @@
+//! What can lie over a screen and take the keys.
+
+use tui_input::Input;
+
+use super::load::Load;
+use super::picker::Picker;
+use super::text_buffer::TextBuffer;
+use crate::chat::Sample;
+
+/// What lies over the screen.
+#[derive(Debug, Clone)]
+pub enum Overlay {
+    Picker(Box<Picker>),
+    Editor(Box<Editor>),
+    Template(Box<TemplateEditor>),
+    Path(PathPrompt),
+    /// First line shown.
+    Help(usize),
+    Sheet(Sheet),
+}
+
+/// What a typed path is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PathUse {
+    /// Conversations to open.
+    Data,
+    /// A folder for the patch of screen Onboard.
+    Patch,
+}
+
+/// An input for a path.
+#[derive(Debug, Clone)]
+pub struct PathPrompt {
+    pub input: Input,
+    pub used_for: PathUse,
+}
+
+impl PathPrompt {
+    /// An empty input.
+    pub fn new(used_for: PathUse) -> Self {
+        Self { input: Input::default(), used_for }
+    }
+}
+
+/// Lines to read.
+#[derive(Debug, Clone)]
+pub struct Sheet {
+    pub title: String,
+    pub lines: Load<Vec<String>>,
+    /// First line shown.
+    pub top: usize,
+}
+
+/// The editor of one turn.
+#[derive(Debug, Clone)]
+pub struct Editor {
+    pub buffer: TextBuffer,
+    /// Index of the turn in the conversation.
+    pub turn: usize,
+    /// The sample as it was, for backing out.
+    pub original: Sample,
+}
+
+/// The editor of a chat template.
+#[derive(Debug, Clone)]
+pub struct TemplateEditor {
+    pub buffer: TextBuffer,
+    /// The source when the editor was opened.
+    pub original: String,
+    /// The text that the last source without an error made.
+    pub good: Option<String>,
+    /// What is wrong with the present source.
+    pub problem: Option<TemplateProblem>,
+    /// A rendering is on its way.
+    pub waiting: bool,
+}
+
+impl TemplateEditor {
+    /// The first of `height` lines that keeps the cursor in sight.
+    pub fn top(&self, height: usize) -> usize {
+        let (row, _) = self.buffer.cursor();
+        row.saturating_sub(height / 2).min(self.buffer.len_lines().saturating_sub(height))
+    }
+}
+
+/// An error of a template in the making.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplateProblem {
+    /// Line of the source, from 1, where the error names one.
+    pub line: Option<usize>,
+    pub message: String,
+}

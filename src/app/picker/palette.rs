@@ -1,0 +1,18 @@
+//! Every action by name.
+
+use super::{Choice, Entry};
+use crate::app::action::Action;
+use crate::app::keymap::bindings;
+
+/// The actions of all screens, with their keys.
+pub fn palette() -> Vec<Entry> {
+    let mut entries: Vec<Entry> = Vec::new();
+    let offered = bindings().filter(|b| !b.context.is_overlay());
+    for binding in offered.filter(|b| b.action != Action::Palette && b.action != Action::Accept) {
+        let choice = Choice::Act(binding.action);
+        if !entries.iter().any(|e| e.choice == choice) {
+            entries.push(Entry::new(binding.help, binding.keys_text(), choice));
+        }
+    }
+    entries
+}

@@ -1,0 +1,32 @@
+//! A position of the forward, and what it is in the label view.
+
+use crate::app::turns::Speaker;
+use crate::app::view::{Fate, SampleView};
+use crate::moe::positions::{Patch, Position};
+
+/// What a position of the forward is to the label view.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PositionInfo {
+    pub supervised: bool,
+    /// Would be supervised had the lengths agreed.
+    pub lost: bool,
+    pub speaker: Option<Speaker>,
+    pub round: Option<usize>,
+    pub patch: Option<Patch>,
+}
+
+impl PositionInfo {
+    /// A position joined with the token over it.
+    pub(super) fn of(view: &SampleView, position: &Position) -> Self {
+        let patch = position.content.patch();
+        let fate = position.token.filter(|_| patch.is_none()).and_then(|t| view.token(t)).map(|t| t.fate);
+        let section = position.token.and_then(|t| view.section_at(t)).map(|(_, s)| s);
+        Self {
+            supervised: position.supervised,
+            lost: matches!(fate, Some(Fate::Lost | Fate::Cut)),
+            speaker: section.map(|s| s.speaker),
+            round: section.and_then(|s| s.round),
+            patch,
+        }
+    }
+}

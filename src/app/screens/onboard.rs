@@ -1,0 +1,147 @@
+//! Screen Onboard: the customization guide from its first step to its last, with the program doing the work.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::component::{Component, lines};
+use super::doctor::CHECKED;
+use crate::app::action::Action;
+use crate::app::binding::{Binding, Context, bind};
+use crate::app::command::Command;
+use crate::app::geometry::Panes;
+use crate::app::job::{JobKind, Outcome};
+use crate::app::load::Load;
+use crate::app::overlay::{Overlay, PathPrompt, PathUse};
+use crate::app::screen::Screen;
+use crate::app::session::Session;
+use crate::chat::Sample;
+use crate::diagnose::{Onboarding, Patch, llava_setup, onboard, patch, proposal_tokens, write_patch};
+use crate::error::{Result, with_causes};
+use crate::setup::Setup;
+
+/// What the screen knows.
+#[derive(Debug, Default)]
+pub struct OnboardScreen {
+    pub result: Load<Box<Onboarded>>,
+    /// What it was worked out for.
+    made_for: Option<(Arc<Setup>, Arc<Vec<Sample>>)>,
+    /// First line shown.
+    pub top: usize,
+}
+
+/// A proven proposal with the code that brings it into a training repository.
+#[derive(Debug)]
+pub struct Onboarded {
+    pub onboarding: Onboarding,
+    pub patch: Patch,
+}
+
+/// What came of a job.
+#[derive(Debug)]
+enum OnboardOutcome {
+    Onboarded(std::result::Result<Box<Onboarded>, String>),
+    /// What was written, or why not.
+    Written(std::result::Result<String, String>),
+}
+
+/// Name of template and function in the patch; the command line takes another one.
+const NAME: &str = "backbone";
+
+/// Make the proposal the set-up.
+const ADOPT: Action = Action::Own(Screen::Onboard, "adopt");
+/// Write the patch into a folder.
+const WRITE: Action = Action::Own(Screen::Onboard, "write");
+
+const HERE: Context = Context::On(Screen::Onboard);
+
+/// The keys of this screen.
+#[rustfmt::skip]
+pub const BINDINGS: &[Binding] = &[
+    bind(HERE, &["a", "enter"], ADOPT, "make the proposal the set-up; u undoes it", Some("adopt")),
+    bind(HERE, &["w"], WRITE, "write the patch into a folder", Some("write patch")),
+];
+
+impl OnboardScreen {
+    /// A folder was named: writes the patch there.
+    pub fn write(&self, folder: String) -> Vec<Command> {
+        let Some(patch) = self.result.ready().map(|onboarded| onboarded.patch.clone()) else {
+            return Vec::new();
+        };
+        vec![Command::start(JobKind::Screen(Screen::Onboard), move |job| {
+            let written = write_patch(Path::new(&folder), &patch, false);
+            let written = written.map(|files| format!("wrote {} files to {folder}", files.len()));
+            job.emit(OnboardOutcome::Written(written.map_err(|e| with_causes(&e))));
+        })]
+    }
+}
+
+/// The proposal for a set-up, proven on as many samples as the doctor looks at, and its patch.
+fn onboarded(setup: &Setup, samples: &[Sample]) -> Result<Box<Onboarded>> {
+    let setup = llava_setup(setup)?;
+    let onboarding = onboard(&setup, samples.get(..CHECKED).unwrap_or(samples))?;
+    let tokens = proposal_tokens(&setup, &onboarding);
+    let patch = patch(&onboarding.setup, NAME, &tokens)?;
+    Ok(Box::new(Onboarded { onboarding, patch }))
+}
+
+impl Component for OnboardScreen {
+    fn refresh(&mut self, session: &Session) -> Vec<Command> {
+        let (Some(view), Some(samples)) = (session.shown(), session.samples.ready().cloned()) else {
+            return Vec::new();
+        };
+        let same = |(setup, known): &(Arc<Setup>, Arc<Vec<Sample>>)| {
+            Arc::ptr_eq(setup, &view.setup) && Arc::ptr_eq(known, &samples)
+        };
+        if self.made_for.as_ref().is_some_and(same) {
+            return Vec::new();
+        }
+        let setup = view.setup.clone();
+        self.made_for = Some((setup.clone(), samples.clone()));
+        (self.result, self.top) = (Load::Loading, 0);
+        vec![Command::start(JobKind::Screen(Screen::Onboard), move |job| {
+            let made = onboarded(&setup, &samples).map_err(|error| with_causes(&error));
+            job.emit(OnboardOutcome::Onboarded(made));
+        })]
+    }
+
+    fn handle(&mut self, _session: &Session, panes: &Panes, action: Action) -> Option<Vec<Command>> {
+        // The drawing knows how many lines there are; far beyond any is the last page.
+        const MOST: usize = 400;
+        match action {
+            Action::Back if self.result.is_loading() => {
+                (self.result, self.made_for) = (Load::Failed("cancelled".to_string()), None);
+                return Some(vec![Command::Abandon(JobKind::Screen(Screen::Onboard))]);
+            }
+            ADOPT => {
+                let fix = self.result.ready().map(|onboarded| &onboarded.onboarding.fix);
+                return Some(match fix {
+                    Some(fix) if fix.changes.is_empty() => {
+                        vec![Command::say("the set-up is the proposal already")]
+                    }
+                    Some(fix) => vec![Command::AdoptFix(Box::new(fix.clone()), None)],
+                    None => Vec::new(),
+                });
+            }
+            WRITE => {
+                let prompt = Command::Over(Overlay::Path(PathPrompt::new(PathUse::Patch)));
+                return Some(self.result.ready().map(|_| prompt).into_iter().collect());
+            }
+            action => self.top = self.top.saturating_add_signed(lines(panes, action)?).min(MOST),
+        }
+        Some(Vec::new())
+    }
+
+    fn done(&mut self, _session: &Session, outcome: Outcome) -> Vec<Command> {
+        match outcome.downcast::<OnboardOutcome>().map(|outcome| *outcome) {
+            Ok(OnboardOutcome::Onboarded(made)) => self.result = made.into(),
+            Ok(OnboardOutcome::Written(Ok(text))) => return vec![Command::say(text)],
+            Ok(OnboardOutcome::Written(Err(error))) => return vec![Command::complain(error)],
+            Err(_) => {}
+        }
+        Vec::new()
+    }
+
+    fn broken(&mut self, error: String) {
+        self.result = Load::Failed(error);
+    }
+}

@@ -1,0 +1,223 @@
+//! Screen Scan: the whole file of conversations under the present set-up, with the causes counted as they come in.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::component::{Component, lines, step};
+use crate::app::action::Action;
+use crate::app::binding::{Binding, Context, bind};
+use crate::app::command::Command;
+use crate::app::data::DataSource;
+use crate::app::geometry::Panes;
+use crate::app::job::{JobContext, JobKind, Outcome};
+use crate::app::load::Load;
+use crate::app::screen::Screen;
+use crate::app::session::Session;
+use crate::data::{ByteCounter, Record, Records, Source, sources};
+use crate::error::{Error, Result, with_causes};
+use crate::report::{Throughput, example_mask, scan_lines};
+use crate::samples;
+use crate::scan::{Example, Report, Scanner};
+use crate::setup::Setup;
+
+/// What the screen knows.
+#[derive(Debug, Default)]
+pub struct ScanScreen {
+    /// The report so far; `Loading` only until the first batch is done.
+    pub report: Load<Box<Report>>,
+    pub done: bool,
+    /// Esc ended it before that.
+    pub ended: bool,
+    /// How far it is.
+    pub throughput: Throughput,
+    /// Line under the cursor, among the causes.
+    pub row: usize,
+    /// First line shown of what stands below the causes.
+    pub line: usize,
+    /// What it was made for.
+    made_for: Option<(Arc<Setup>, DataSource)>,
+}
+
+/// What came of a job.
+#[derive(Debug)]
+pub enum ScanOutcome {
+    /// The report so far.
+    Counted {
+        report: Box<Report>,
+        throughput: Throughput,
+        done: bool,
+    },
+    Failed(String),
+}
+
+/// Records between two reports and two looks at whether the job is still wanted.
+const BATCH: usize = 512;
+
+const AGAIN: Action = Action::Own(Screen::Scan, "again");
+/// Open the next sample of the cause under the cursor.
+const EXAMPLE: Action = Action::Own(Screen::Scan, "example");
+const LATER: Action = Action::Own(Screen::Scan, "later");
+const EARLIER: Action = Action::Own(Screen::Scan, "earlier");
+
+const HERE: Context = Context::On(Screen::Scan);
+
+/// The keys of this screen.
+#[rustfmt::skip]
+pub const BINDINGS: &[Binding] = &[
+    bind(HERE, &["enter"], EXAMPLE, "open an example of the cause under the cursor", Some("open example")),
+    bind(HERE, &["s"], AGAIN, "scan again", Some("scan again")),
+    bind(HERE, &["]"], LATER, "later lines of the report", None),
+    bind(HERE, &["["], EARLIER, "earlier lines of the report", None),
+];
+
+/// Causes in the order of the screen: the most frequent first.
+pub fn causes(report: &Report) -> Vec<&str> {
+    report.causes().into_iter().map(|(id, _)| id).collect()
+}
+
+/// The lines of the report that stand below its causes.
+pub fn below(report: &Report) -> Vec<String> {
+    let lines = scan_lines(report);
+    let from = lines.iter().position(|line| line == "by rounds").unwrap_or(lines.len());
+    let states = lines.iter().position(|line| line == "by state").unwrap_or(lines.len());
+    let causes_at = lines.iter().position(|line| line == "by cause").unwrap_or(from);
+    let part = |range: std::ops::Range<usize>| lines.get(range).unwrap_or_default().to_vec();
+    [part(states..causes_at), part(from..lines.len())].concat()
+}
+
+impl ScanScreen {
+    fn start(&mut self, session: &Session) -> Vec<Command> {
+        let Some(setup) = session.shown().map(|view| view.setup.clone()) else { return Vec::new() };
+        let source = session.source.clone();
+        *self = Self {
+            report: Load::Loading,
+            made_for: Some((setup.clone(), source.clone())),
+            ..Self::default()
+        };
+        vec![Command::start(JobKind::Screen(Screen::Scan), move |job| {
+            if let Err(error) = scan(setup, source, job) {
+                job.emit(ScanOutcome::Failed(with_causes(&error)));
+            }
+        })]
+    }
+
+    /// The next sample of the cause under the cursor after the one on screen, at its first divergence.
+    fn example(&self, session: &Session) -> Vec<Command> {
+        let Some(report) = self.report.ready() else { return Vec::new() };
+        let Some(id) = causes(report).get(self.row).copied() else { return Vec::new() };
+        let examples = report.by_cause.get(id).map(|c| c.examples.as_slice()).unwrap_or_default();
+        let samples = session.samples.ready();
+        // Ids need not differ: the position counts, unless records that are no samples have shifted it.
+        let position = |example: &Example| {
+            let all = samples?;
+            let at = usize::try_from(example.index).ok();
+            let at = at.filter(|at| all.get(*at).is_some_and(|s| s.id == example.id));
+            at.or_else(|| all.iter().position(|s| s.id == example.id))
+        };
+        let found: Vec<usize> = examples.iter().filter_map(position).collect();
+        match found.iter().find(|at| **at > session.current).or(found.first()) {
+            Some(index) => {
+                vec![Command::say(format!("{id}; 0 goes back to the scan")), Command::Divergence(*index)]
+            }
+            None => vec![Command::say("no example of this cause is among the samples that are loaded")],
+        }
+    }
+
+    fn below_from(&self, by: isize) -> usize {
+        step(self.line, by, self.report.ready().map_or(0, |report| below(report).len()))
+    }
+}
+
+impl Component for ScanScreen {
+    fn refresh(&mut self, session: &Session) -> Vec<Command> {
+        let Some(view) = session.shown() else { return Vec::new() };
+        let same = |(setup, source): &(Arc<Setup>, DataSource)| {
+            *source == session.source && setup.is_same(&view.setup)
+        };
+        if self.made_for.as_ref().is_some_and(same) { Vec::new() } else { self.start(session) }
+    }
+
+    fn handle(&mut self, session: &Session, panes: &Panes, action: Action) -> Option<Vec<Command>> {
+        match action {
+            Action::Back if !self.done => {
+                (self.done, self.ended) = (true, true);
+                if self.report.is_loading() {
+                    self.report = Load::Failed("cancelled; s scans".to_string());
+                }
+                // A batch that is under way is still counted.
+                return Some(vec![Command::Cancel(JobKind::Screen(Screen::Scan))]);
+            }
+            AGAIN => return Some(self.start(session)),
+            EXAMPLE => return Some(self.example(session)),
+            LATER => self.line = self.below_from(3),
+            EARLIER => self.line = self.below_from(-3),
+            action => {
+                let count = self.report.ready().map_or(0, |report| report.by_cause.len());
+                self.row = step(self.row, lines(panes, action)?, count);
+            }
+        }
+        Some(Vec::new())
+    }
+
+    fn done(&mut self, _session: &Session, outcome: Outcome) -> Vec<Command> {
+        match outcome.downcast::<ScanOutcome>().map(|outcome| *outcome) {
+            Ok(ScanOutcome::Counted { report, throughput, done }) => {
+                (self.report, self.throughput) = (Load::Ready(report), throughput);
+                // A batch that was under way when Esc came is counted, but the scan stays ended.
+                self.done |= done;
+            }
+            Ok(ScanOutcome::Failed(error)) => self.broken(error),
+            Err(_) => {}
+        }
+        Vec::new()
+    }
+
+    fn broken(&mut self, error: String) {
+        (self.report, self.done) = (Load::Failed(error), true);
+    }
+}
+
+/// Scans the data in batches, with the report after each.
+fn scan(setup: Arc<Setup>, source: DataSource, job: &JobContext<'_>) -> Result<()> {
+    let meter = ByteCounter::default();
+    let (records, total): (Vec<Records>, _) = match source {
+        DataSource::File(path) if path.as_os_str() == "-" => {
+            let text = "standard input was read already and cannot be read again; maskscope scan - scans it";
+            return Err(Error::Usage(text.to_string()));
+        }
+        DataSource::File(path) => {
+            let sources = sources(&[path])?;
+            let total = sources.iter().map(Source::size).sum();
+            (sources.iter().map(|source| Records::counted(source, &meter)).collect::<Result<_>>()?, total)
+        }
+        DataSource::Embedded => (vec![samples::records(samples::CONVERSATIONS)], None),
+        DataSource::EmbeddedMessages => (vec![samples::records(samples::MESSAGES)], None),
+    };
+    let scanner = Scanner::new(setup, None, None);
+    let mut whole = scanner.empty();
+    let begun = Instant::now();
+    let count = |report: &Report, done: bool| {
+        let (read, elapsed) = (meter.read(), begun.elapsed());
+        let throughput = Throughput { samples: report.samples, before: 0, elapsed, read, total };
+        job.emit(ScanOutcome::Counted { report: Box::new(report.clone()), throughput, done });
+    };
+    let mut batch: Vec<Record> = Vec::with_capacity(BATCH);
+    for record in records.into_iter().flatten() {
+        batch.push(record?);
+        if batch.len() >= BATCH {
+            if job.is_cancelled() {
+                return Ok(());
+            }
+            whole.merge(scanner.scan(&batch)?.report)?;
+            batch.clear();
+            count(&whole, false);
+        }
+    }
+    whole.merge(scanner.scan(&batch)?.report)?;
+    count(&whole, false);
+    if !job.is_cancelled() {
+        scanner.finish(&mut whole, &example_mask);
+        count(&whole, true);
+    }
+    Ok(())
+}

@@ -1,0 +1,279 @@
+//! What is loaded and set: the request, the tokenizer, the samples, the inspected sample on screen and the states of the
+//! others. Screens read it; it changes through their commands.
+
+use std::sync::Arc;
+
+use super::cause::{Cause, cause};
+use super::command::Command;
+use super::data::{Data, DataSource, LeftOut};
+use super::fix::{ResolvedRequest, SuggestedFix};
+use super::job::JobKind;
+use super::load::Load;
+use super::picker::Vocabulary;
+use super::recent;
+use super::sample_status::{SampleState, Tally};
+use super::view::SampleView;
+use crate::chat::{ReadProgress, Sample};
+use crate::error::with_causes;
+use crate::hub::Progress;
+use crate::labels::IGNORE_INDEX;
+use crate::setup::{RecipeChoice, Request, TokenChoice, load_tokenizer, resolve};
+use crate::tokenizer::{Role, Tokenizer};
+
+/// What undo goes back to.
+#[derive(Debug, Clone)]
+pub struct Step {
+    pub request: Request,
+    /// The data before, where the step changed that too.
+    pub data: Option<(DataSource, Data)>,
+}
+
+/// The state of every sample under the present set-up, as far as known.
+#[derive(Debug, Default)]
+pub struct Survey {
+    pub states: Vec<SampleState>,
+    pub is_done: bool,
+    /// The set-up or the data changed since it began.
+    pub is_stale: bool,
+}
+
+/// What came of a job of the session.
+#[derive(Debug)]
+pub enum SessionOutcome {
+    /// How far a download is; the tokenizer follows.
+    Progress(Box<Progress>),
+    Tokenizer(Result<Arc<Tokenizer>, String>),
+    /// How far the reading of the samples is; they follow.
+    Reading(ReadProgress),
+    Samples(Result<Data, String>),
+    Inspected(Result<Arc<SampleView>, String>),
+    /// States from `first` on; more follow unless `done`.
+    Surveyed {
+        first: usize,
+        states: Vec<SampleState>,
+        done: bool,
+    },
+    Fix(Option<Box<SuggestedFix>>),
+}
+
+/// What is loaded and set.
+#[derive(Debug)]
+pub struct Session {
+    pub request: Request,
+    /// The last request that worked, to fall back on.
+    pub good_request: Request,
+    /// Older requests, newest last.
+    pub history: Vec<Step>,
+    pub base: Load<Arc<Tokenizer>>,
+    /// How far the tokenizer's download is.
+    pub progress: Option<Box<Progress>>,
+    /// Note what was loaded, for the next time; not for a single frame.
+    pub remembers: bool,
+    pub source: DataSource,
+    pub samples: Load<Arc<Vec<Sample>>>,
+    /// Records of the data that are no samples.
+    pub left_out: Option<LeftOut>,
+    /// How far the reading of the data is.
+    pub reading: Option<ReadProgress>,
+    /// The data before, while another file is read: it comes back where that one cannot be read.
+    pub former: Option<(DataSource, Data)>,
+    /// Position of the sample on screen.
+    pub current: usize,
+    /// The sample on screen while it is edited.
+    pub draft: Option<Sample>,
+    pub view: Load<Arc<SampleView>>,
+    pub cause: Option<Cause>,
+    /// The token under the cursor, on every screen that shows the tokens.
+    pub token: usize,
+    /// The next sample shown starts at its first divergence.
+    pub seeks_divergence: bool,
+    pub survey: Survey,
+    pub fix: Load<Option<SuggestedFix>>,
+    /// Sound samples and all samples before the last fix of the doctor.
+    pub before_fix: Option<(usize, usize)>,
+    /// All tokens of a vocabulary, by the name of the tokenizer.
+    pub vocabulary: Option<(String, Vocabulary)>,
+}
+
+/// The request of a first run: pad = unk without a recipe. Phi-2 has no unk of its own, so that pad equals eos and
+/// every sample is lost; one key repairs it.
+fn first_request(given: Request) -> Request {
+    let mut request = Request { recipe: RecipeChoice::None, ..given };
+    request.overrides.insert(Role::Pad, TokenChoice::CopyOf(Role::Unk));
+    request
+}
+
+impl Session {
+    /// Nothing is loaded yet.
+    pub fn new(request: Request, source: DataSource, first_run: bool) -> Self {
+        let request = if first_run { first_request(request) } else { request };
+        Self {
+            good_request: request.clone(),
+            request,
+            history: Vec::new(),
+            base: Load::Idle,
+            progress: None,
+            remembers: false,
+            source,
+            samples: Load::Idle,
+            left_out: None,
+            reading: None,
+            former: None,
+            current: 0,
+            draft: None,
+            view: Load::Idle,
+            cause: None,
+            token: 0,
+            seeks_divergence: false,
+            survey: Survey { is_stale: true, ..Survey::default() },
+            fix: Load::Idle,
+            before_fix: None,
+            vocabulary: None,
+        }
+    }
+
+    /// The data as it is, to come back to; `None` while it is read.
+    pub fn data(&self) -> Option<(DataSource, Data)> {
+        let samples = self.samples.ready()?.clone();
+        Some((self.source.clone(), Data { samples, left_out: self.left_out.clone() }))
+    }
+
+    /// Shows this data from its first sample; whatever was being read is forgotten.
+    pub fn set_data(&mut self, (source, data): (DataSource, Data)) {
+        (self.source, self.samples, self.left_out) = (source, Load::Ready(data.samples), data.left_out);
+        (self.former, self.reading) = (None, None);
+    }
+
+    /// The sample on screen, with edits.
+    pub fn sample(&self) -> Option<&Sample> {
+        self.draft.as_ref().or_else(|| self.samples.ready()?.get(self.current))
+    }
+
+    /// The inspected sample on screen.
+    pub fn shown(&self) -> Option<&Arc<SampleView>> {
+        self.view.ready()
+    }
+
+    /// State of the sample on screen.
+    pub fn state(&self) -> Option<SampleState> {
+        self.shown().map(|view| SampleState::of(&view.setup, &view.inspection))
+    }
+
+    /// What the present set-up makes of all samples, as far as known.
+    pub fn tally(&self) -> Tally {
+        Tally::of(&self.survey.states)
+    }
+
+    /// The request as it stands, once the tokenizer is there.
+    pub fn resolved(&self) -> Option<ResolvedRequest> {
+        Some(ResolvedRequest { base: self.base.ready()?.clone(), request: self.request.clone() })
+    }
+
+    /// Whether there is nothing to show and nothing on its way.
+    pub fn has_failed(&self) -> bool {
+        self.base.has_failed() || self.samples.has_failed()
+    }
+
+    /// Loads the tokenizer of the request.
+    pub fn load_tokenizer(&mut self) -> Command {
+        self.base = Load::Loading;
+        let request = self.request.clone();
+        Command::start(JobKind::Tokenizer, move |job| {
+            // A cancelled job ends its download at the next report.
+            let loaded = load_tokenizer(&request, &mut |progress| {
+                job.emit(SessionOutcome::Progress(Box::new(progress)));
+                job.flow()
+            });
+            job.emit(SessionOutcome::Tokenizer(loaded.map_err(|e| with_causes(&e))));
+        })
+    }
+
+    /// Reads data in place of what is there.
+    pub fn load_samples(&mut self, source: DataSource) -> Command {
+        // A file that is read in place of one that was still being read keeps what was there before both.
+        self.former = self.data().or(self.former.take());
+        (self.samples, self.left_out, self.source) = (Load::Loading, None, source.clone());
+        self.before_fix = None;
+        let layout = self.request.layout;
+        Command::start(JobKind::Samples, move |job| {
+            let read = source.read(layout, job, |progress| job.emit(SessionOutcome::Reading(progress)));
+            job.emit(SessionOutcome::Samples(read.map_err(|e| with_causes(&e))));
+        })
+    }
+
+    /// Inspects the sample on screen again; the other samples follow when that is there.
+    pub fn inspect(&self) -> Vec<Command> {
+        let (Some(wanted), Some(sample)) = (self.resolved(), self.sample().cloned()) else {
+            return Vec::new();
+        };
+        let index = self.current;
+        vec![Command::start(JobKind::Inspect, move |job| {
+            let view = resolve(&wanted.base, &wanted.request)
+                .map(|setup| Arc::new(SampleView::new(Arc::new(setup), index, &sample)));
+            job.emit(SessionOutcome::Inspected(view.map_err(|e| with_causes(&e))));
+        })]
+    }
+
+    /// Notes the tokenizer as loaded lately.
+    pub fn remember(&self) -> Command {
+        let name = self.request.tokenizer.clone();
+        Command::start(JobKind::Remember, move |_| recent::remember(&name))
+    }
+
+    /// Shows another sample.
+    pub fn go_to_sample(&mut self, index: usize) -> Vec<Command> {
+        // While a file is read there is nowhere to go.
+        let Some(samples) = self.samples.ready() else { return Vec::new() };
+        let index = index.min(samples.len().saturating_sub(1));
+        if index == self.current {
+            return Vec::new();
+        }
+        (self.current, self.draft) = (index, None);
+        self.inspect()
+    }
+
+    /// Shows what an inspection found.
+    pub fn show(&mut self, view: Arc<SampleView>) {
+        self.cause = cause(&view);
+        let same = self.shown().is_some_and(|old| old.index == view.index);
+        let last = view.len().saturating_sub(1);
+        self.token = if same { self.token.min(last) } else { first_answer(&view) };
+        self.view = Load::Ready(view);
+        if std::mem::take(&mut self.seeks_divergence) {
+            self.seek_divergence();
+        }
+    }
+
+    /// Puts the cursor on the first divergence.
+    pub fn seek_divergence(&mut self) {
+        self.seeks_divergence = false;
+        if let Some(at) = self.shown().and_then(|view| view.parts_at) {
+            self.token = at;
+        }
+    }
+
+    /// Shows the sample with edits; `None` takes them back.
+    pub fn set_draft(&mut self, draft: Option<Sample>) -> Vec<Command> {
+        let before = std::mem::replace(&mut self.draft, draft);
+        let edited = before.is_some_and(|before| self.sample() != Some(&before));
+        if self.draft.is_some() || edited { self.inspect() } else { Vec::new() }
+    }
+
+    /// The edits become part of the data.
+    pub fn keep_draft(&mut self) -> Vec<Command> {
+        let (Load::Ready(samples), Some(draft)) = (&mut self.samples, self.draft.take()) else {
+            return Vec::new();
+        };
+        if let Some(sample) = Arc::make_mut(samples).get_mut(self.current) {
+            *sample = draft;
+        }
+        self.survey.is_stale = true;
+        self.inspect()
+    }
+}
+
+/// The first token that is, or would be, supervised.
+fn first_answer(view: &SampleView) -> usize {
+    let labels = view.labelled().map(|l| l.labels_before_check.as_slice()).unwrap_or_default();
+    labels.iter().position(|l| *l != IGNORE_INDEX).unwrap_or(0)
+}

@@ -1,0 +1,116 @@
+//! What the session makes of the outcomes of its jobs, and what it has worked out after each inspection.
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::command::Command;
+use super::fix::find_fix;
+use super::job::{JobContext, JobKind, Outcome};
+use super::load::Load;
+use super::sample_status::SampleState;
+use super::session::{Session, SessionOutcome};
+use super::view::SampleView;
+use crate::chat::Sample;
+use crate::setup::{SAMPLE_PREFIX, Setup};
+
+/// Samples that are labelled between two looks at whether the job is still wanted.
+const BATCH: usize = 64;
+
+impl Session {
+    /// Takes what came of a job.
+    pub fn done(&mut self, outcome: Outcome) -> Vec<Command> {
+        let Ok(outcome) = outcome.downcast::<SessionOutcome>() else { return Vec::new() };
+        match *outcome {
+            SessionOutcome::Progress(progress) => self.progress = Some(progress),
+            SessionOutcome::Reading(progress) => self.reading = Some(progress),
+            SessionOutcome::Tokenizer(Ok(base)) => {
+                (self.base, self.progress) = (Load::Ready(base), None);
+                self.survey.is_stale = true;
+                let mut commands = self.inspect();
+                if self.remembers && !self.request.tokenizer.starts_with(SAMPLE_PREFIX) {
+                    commands.push(self.remember());
+                }
+                return commands;
+            }
+            SessionOutcome::Tokenizer(Err(error)) => {
+                (self.base, self.progress) = (Load::Failed(error.clone()), None);
+                return self.refuse(error);
+            }
+            SessionOutcome::Samples(Ok(data)) => {
+                self.set_data((self.source.clone(), data));
+                (self.current, self.draft, self.view) = (0, None, Load::Idle);
+                self.survey.is_stale = true;
+                let left_out = self.left_out.as_ref().map(|some| Command::complain(some.line()));
+                let mut commands: Vec<Command> = left_out.into_iter().collect();
+                commands.extend(self.inspect());
+                return commands;
+            }
+            SessionOutcome::Samples(Err(error)) => return vec![self.no_samples(error)],
+            SessionOutcome::Inspected(Ok(view)) => return self.inspected(view),
+            SessionOutcome::Inspected(Err(error)) => return self.refuse(error),
+            SessionOutcome::Surveyed { first, states, done } => {
+                self.survey.states.truncate(first);
+                self.survey.states.extend(states);
+                self.survey.is_done = done;
+            }
+            SessionOutcome::Fix(fix) => self.fix = Load::Ready(fix.map(|f| *f)),
+        }
+        Vec::new()
+    }
+
+    /// A job ended by a bug of ours.
+    pub fn broken(&mut self, kind: JobKind, error: String) -> Vec<Command> {
+        let outcome = match kind {
+            JobKind::Tokenizer => SessionOutcome::Tokenizer(Err(error)),
+            JobKind::Samples => SessionOutcome::Samples(Err(error)),
+            JobKind::Inspect => SessionOutcome::Inspected(Err(error)),
+            JobKind::Survey => SessionOutcome::Surveyed { first: 0, states: Vec::new(), done: true },
+            JobKind::Fix => SessionOutcome::Fix(None),
+            _ => return Vec::new(),
+        };
+        self.done(Box::new(outcome))
+    }
+
+    fn inspected(&mut self, view: Arc<SampleView>) -> Vec<Command> {
+        self.good_request = self.request.clone();
+        let setup = view.setup.clone();
+        self.show(view);
+        let mut commands = Vec::new();
+        let samples = self.samples.ready().cloned();
+        self.fix = Load::Idle;
+        if self.cause.is_some()
+            && let (Some(wanted), Some(sample), Some(samples)) =
+                (self.resolved(), self.sample().cloned(), samples.clone())
+        {
+            self.fix = Load::Loading;
+            commands.push(Command::start(JobKind::Fix, move |job| {
+                let found = find_fix(&wanted, &sample, &samples, &|| job.is_cancelled());
+                job.emit(SessionOutcome::Fix(found.map(Box::new)));
+            }));
+        }
+        if std::mem::take(&mut self.survey.is_stale) {
+            self.survey.states.clear();
+            self.survey.is_done = false;
+            if let Some(samples) = samples {
+                commands.push(Command::start(JobKind::Survey, move |job| survey(&setup, &samples, job)));
+            }
+        }
+        commands
+    }
+}
+
+/// The state of every sample.
+fn survey(setup: &Setup, samples: &[Sample], job: &JobContext<'_>) {
+    let mut first = 0;
+    for batch in samples.chunks(BATCH) {
+        if job.is_cancelled() {
+            return;
+        }
+        let states: Vec<SampleState> =
+            batch.par_iter().map(|sample| SampleState::of(setup, &setup.inspect(sample))).collect();
+        let next = first + batch.len();
+        job.emit(SessionOutcome::Surveyed { first, states, done: next >= samples.len() });
+        first = next;
+    }
+}

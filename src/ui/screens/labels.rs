@@ -1,0 +1,269 @@
+//! Screen Labels: every token as itself, supervised against masked, turn by turn.
+//!
+//! ```text
+//! │ system           A·chat·between·a·curious·user…                    │
+//! │   masked 35                                                        │
+//! │ round 1 USER     USER:·⟦image⟧↵What·is·shown…·ASSISTANT:           │
+//! │   masked 16                                                        │
+//! │ round 1 ANSWER ▌ ·A·red·bicycle…⟨|endoftext|⟩                       │
+//! │   learns 11                                                        │
+//! ├ token 51 of 107 ───────────────────────────────────────────────────┤
+//! │ piece ·A   id 317   bytes 20 41   chars 229..231                    │
+//! ```
+
+mod inspector;
+
+use ratatui::style::{Modifier, Style};
+
+use crate::app::flow::{Density, Item, Placed};
+use crate::app::{App, Area, Fate, Panes, SampleView, Section, Target, TokenKind, TokenState};
+use crate::text::{Glyph, GlyphKind, Spaces, glyphs};
+use crate::ui::canvas::Canvas;
+use crate::ui::missing;
+use crate::ui::theme::Meaning;
+
+/// Draws the tokens and, under them, what there is to say of the one under the cursor.
+pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
+    let Some(view) = missing::shown(canvas, app, panes) else { return };
+    if view.labelled().is_none() {
+        return missing::raised(canvas, panes, view);
+    }
+    tokens(canvas, app, panes, view);
+    inspector::draw(canvas, app, panes, view);
+}
+
+fn tokens(canvas: &mut Canvas<'_>, app: &App, panes: &Panes, view: &SampleView) {
+    let flow = app.screens.labels.flow(panes, view);
+    let rows = flow.window(app.screens.labels.top, panes.body.height);
+    let mut y = panes.body.y;
+    let bottom = panes.body.y + panes.body.height;
+    let mut named: Option<(usize, u16)> = None;
+    for row in &rows {
+        let Some(section) = view.sections.get(row.section) else { continue };
+        if panes.gutter.width > 0 {
+            let (index, line) = named.filter(|(s, _)| *s == row.section).unwrap_or((row.section, 0));
+            for extra in 0..row.height {
+                let spot = Area::new(panes.gutter.x, y + extra, panes.gutter.width, 1);
+                if y + extra < bottom {
+                    gutter_line(canvas, spot, section, view, line + extra);
+                }
+            }
+            named = Some((index, line + row.height));
+        }
+        match &row.items {
+            None => title(canvas, Area::new(panes.body.x, y, panes.body.width, 1), section, view),
+            Some(items) => {
+                let area = Area::new(panes.body.x, y, panes.body.width, row.height.min(bottom - y));
+                draw_row(canvas, app, view, area, items);
+            }
+        }
+        y += row.height;
+        if y >= bottom {
+            break;
+        }
+    }
+    canvas.tokens_drawn += flow.touched.get();
+}
+
+/// What a section teaches, and the look of saying so.
+fn section_count(section: &Section, mismatch: bool) -> (String, Meaning) {
+    if mismatch && section.would_learn > 0 {
+        (format!("lost {}", section.would_learn), Meaning::Bad)
+    } else if section.learns > 0 && section.cut > 0 {
+        (format!("cut {} of {}", section.cut, section.learns + section.cut), Meaning::Bad)
+    } else if section.cut > 0 {
+        (format!("cut {}", section.cut), Meaning::Bad)
+    } else if section.learns > 0 {
+        (format!("learns {}", section.learns), Meaning::Supervised)
+    } else {
+        (format!("masked {}", section.tokens.len()), Meaning::Quiet)
+    }
+}
+
+fn gutter_line(canvas: &mut Canvas<'_>, area: Area, section: &Section, view: &SampleView, line: u16) {
+    let mismatch = view.labelled().is_some_and(|l| l.mismatch);
+    let (count, meaning) = section_count(section, mismatch);
+    match line {
+        0 => {
+            canvas.text(area, &section.name(), Meaning::Strong);
+        }
+        1 => {
+            canvas.text(Area { x: area.x + 2, width: area.width - 2, ..area }, &count, meaning);
+        }
+        _ => {}
+    }
+    let bar = match meaning {
+        Meaning::Supervised => Some(("▌", canvas.style(Meaning::Good))),
+        Meaning::Bad => Some(("╎", canvas.style(Meaning::Bad))),
+        _ => None,
+    };
+    if let Some((bar, style)) = bar {
+        canvas.styled(Area { x: area.x + area.width - 2, width: 1, ..area }, bar, style);
+    }
+}
+
+fn title(canvas: &mut Canvas<'_>, area: Area, section: &Section, view: &SampleView) {
+    let mismatch = view.labelled().is_some_and(|l| l.mismatch);
+    let (count, meaning) = section_count(section, mismatch);
+    let mark = if meaning == Meaning::Quiet { "─ " } else { "▌ " };
+    let name = section.name();
+    canvas.spans(
+        area,
+        &[
+            (mark, meaning_of_mark(meaning)),
+            (&name, Meaning::Strong),
+            (" · ", Meaning::Quiet),
+            (&count, meaning),
+        ],
+    );
+}
+
+fn meaning_of_mark(count: Meaning) -> Meaning {
+    match count {
+        Meaning::Supervised => Meaning::Good,
+        other => other,
+    }
+}
+
+fn draw_row(canvas: &mut Canvas<'_>, app: &App, view: &SampleView, area: Area, items: &[Placed]) {
+    for placed in items {
+        let x = area.x + placed.x.min(area.width);
+        let at_cursor = match &placed.item {
+            Item::Token(index) => *index == app.session.token,
+            Item::Fold(tokens) => tokens.contains(&app.session.token),
+        };
+        canvas.hit(
+            Area { x, width: placed.width.min(area.width), ..area },
+            Target::Token(placed.item.cursor()),
+        );
+        let end = area.x + area.width;
+        match (&placed.item, app.screens.labels.density) {
+            (Item::Fold(_), _) => {
+                let meaning = if at_cursor { Meaning::Cursor } else { Meaning::Quiet };
+                canvas.glyphs(x, area.y, end, &placed.glyphs, canvas.style(meaning));
+            }
+            (Item::Token(index), density) => {
+                let Some(token) = view.token(*index) else { continue };
+                let style = token_style(canvas, view, *index, token);
+                let style = if at_cursor { style.patch(canvas.style(Meaning::Cursor)) } else { style };
+                match density {
+                    Density::Flow => {
+                        token_glyphs(canvas, (x, area.y), end, &placed.glyphs, style, at_cursor);
+                    }
+                    Density::Interlinear => {
+                        interlinear(canvas, Area { x, ..area }, end, placed, token, style)
+                    }
+                    Density::Table => {
+                        table_row(canvas, view, *index, token, Area { x, ..area }, &placed.glyphs, style);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The look of a token: supervised or masked, what marks it out, and the shade that parts it from its neighbour.
+fn token_style(canvas: &Canvas<'_>, view: &SampleView, index: usize, token: TokenState) -> Style {
+    let mut style = canvas.style(match token.fate {
+        Fate::Supervised => Meaning::Supervised,
+        Fate::Lost | Fate::Cut => Meaning::Lost,
+        Fate::Masked => Meaning::Masked,
+    });
+    let kind = match token.kind {
+        TokenKind::Ordinary => None,
+        TokenKind::Image => Some(Meaning::Image),
+        TokenKind::Special => Some(Meaning::Special),
+        TokenKind::Overridden => Some(Meaning::Overridden),
+    };
+    if let Some(kind) = kind {
+        let over = canvas.style(kind);
+        style = style.patch(Style { sub_modifier: Modifier::empty(), ..over });
+    }
+    if view.parts_at == Some(index) {
+        style = style.patch(canvas.style(Meaning::Bad)).add_modifier(Modifier::REVERSED);
+    }
+    canvas.theme.shade(style, index % 2 == 1)
+}
+
+fn token_glyphs(
+    canvas: &mut Canvas<'_>,
+    at: (u16, u16),
+    end: u16,
+    glyphs: &[Glyph],
+    style: Style,
+    at_cursor: bool,
+) -> u16 {
+    let (mut x, y) = at;
+    let quiet = canvas.style(Meaning::StandIn).fg;
+    for glyph in glyphs {
+        let own = match (glyph.kind, quiet) {
+            (GlyphKind::StandIn | GlyphKind::Byte, Some(color)) if !at_cursor => style.fg(color),
+            _ => style,
+        };
+        if !canvas.glyph(x, y, end, glyph, own) {
+            break;
+        }
+        x += glyph.width;
+    }
+    x
+}
+
+/// Piece, id and label under each other.
+fn interlinear(
+    canvas: &mut Canvas<'_>,
+    area: Area,
+    end: u16,
+    placed: &Placed,
+    token: TokenState,
+    style: Style,
+) {
+    token_glyphs(canvas, (area.x, area.y), end, &placed.glyphs, style, false);
+    let quiet = canvas.style(Meaning::Quiet);
+    let line = |canvas: &mut Canvas<'_>, n: u16, text: &str, style: Style| {
+        if n < area.height {
+            canvas.glyphs(area.x, area.y + n, end, &glyphs(text, Spaces::Blank), style);
+        }
+    };
+    line(canvas, 1, &token.id.to_string(), quiet);
+    let (label, style) = match token.fate {
+        Fate::Supervised => (token.id.to_string(), canvas.style(Meaning::Supervised)),
+        Fate::Lost | Fate::Cut => (token.id.to_string(), canvas.style(Meaning::Lost)),
+        Fate::Masked => ("–".to_string(), quiet),
+    };
+    line(canvas, 2, &label, style);
+}
+
+/// One token a row: position, piece, id, label, bytes, characters.
+fn table_row(
+    canvas: &mut Canvas<'_>,
+    view: &SampleView,
+    index: usize,
+    token: TokenState,
+    area: Area,
+    glyphs: &[Glyph],
+    style: Style,
+) {
+    let end = area.x + area.width;
+    let wide = area.width >= 70;
+    canvas.text(Area { width: 7.min(area.width), ..area }, &format!("{index:>6}"), Meaning::Quiet);
+    let piece_width = if wide { 26 } else { area.width.saturating_sub(26) };
+    let piece_end = (area.x + 8 + piece_width).min(end);
+    token_glyphs(canvas, (area.x + 8, area.y), piece_end, glyphs, style, false);
+    let x = piece_end.saturating_add(1).min(end);
+    let (label, meaning) = match token.fate {
+        Fate::Supervised => (token.id.to_string(), Meaning::Supervised),
+        Fate::Lost | Fate::Cut => (token.id.to_string(), Meaning::Lost),
+        Fate::Masked => ("−100".to_string(), Meaning::Quiet),
+    };
+    canvas.text(Area { x, width: end - x, ..area }, &format!("{:>7}", token.id), Meaning::Text);
+    let x = (x + 8).min(end);
+    canvas.text(Area { x, width: end - x, ..area }, &format!("{label:>7}"), meaning);
+    if wide {
+        let x = (x + 10).min(end);
+        let bytes = inspector::bytes_of(view, token.id);
+        canvas.text(Area { x, width: (end - x).min(24), ..area }, &bytes, Meaning::Quiet);
+        let x = (x + 26).min(end);
+        let chars = view.char_span(index).map_or(String::new(), |c| format!("chars {}..{}", c.start, c.end));
+        canvas.text(Area { x, width: end - x, ..area }, &chars, Meaning::Quiet);
+    }
+}

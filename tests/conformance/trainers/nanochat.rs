@@ -1,0 +1,16 @@
+//! nanochat's rendering of conversations.
+
+use maskscope::masks::trainers::nanochat::{NanochatTokenizer, Options};
+use maskscope::masks::trainers::{RowPreparer, TrainerOptions};
+
+use super::{check, result};
+
+#[test]
+#[ignore = "needs MASKSCOPE_CONFORMANCE: an unpacked golden folder"]
+fn render() {
+    check("nanochat.render.", |case| {
+        let options = Options::read(case.options()).unwrap();
+        let prepared = NanochatTokenizer::new(case.resources(), options).prepare(&case.messages_row())?;
+        Ok(result(&prepared, case.record, |_, _| {}))
+    });
+}
