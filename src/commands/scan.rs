@@ -308,6 +308,10 @@ fn asked(
         Labelling::Chat(method) => {
             [setup.template_name().to_string(), setup.rule_name().to_string(), format!("{method:?}")]
         }
+        Labelling::Repository(function) => {
+            let rule = format!("{} {}", function.checkout().root().display(), setup.rule_name());
+            [setup.template_name().to_string(), rule, format!("{:?}", function.options())]
+        }
     };
     [
         ("tokenizer", format!("{} {:?}", tokenizer.name, tokenizer.facts)),
