@@ -1,12 +1,14 @@
 //! [`Labelling`]: how a sample gets its labels. The one place that knows the ways there are.
 //!
 //! ```text
+//! a trainer's data path, preference rows ───► masks::Method::inspect_row
 //! record with ids, segments, or text alone ─► masks::inspect_preset_labels
 //! LLaVA template + rule ────────────────────► labels::inspect                 ─► Inspection
 //! chat template + mask strategy ────────────► masks::Method::inspect
 //! ```
 //!
-//! What a record says of its own labels wins over both; that is asked for every sample here, and nowhere else.
+//! A trainer takes rows as they are; then what a record says of its own labels wins over template and strategy. Both
+//! are asked for every sample here, and nowhere else.
 
 use std::sync::Arc;
 
@@ -39,7 +41,9 @@ impl Labelling {
     pub fn inspect(&self, tokenizer: &Tokenizer, sample: &Sample) -> Inspection {
         match self {
             Self::Llava(llava) => llava.inspect(tokenizer, sample),
-            Self::Chat(method) => inspect_preset_labels(tokenizer, sample, Some(method))
+            Self::Chat(method) => method
+                .inspect_row(tokenizer, sample)
+                .or_else(|| inspect_preset_labels(tokenizer, sample, Some(method)))
                 .unwrap_or_else(|| method.inspect(tokenizer, sample)),
         }
     }
