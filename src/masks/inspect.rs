@@ -3,7 +3,7 @@
 use super::assemble::{LocatedMessages, labelled, python_error, spelled};
 use super::layout::{by_content, of_template};
 use super::preset_labels::completion_labels;
-use super::{MaskError, Masked, Method};
+use super::{MaskError, Masked, Method, trainer_path};
 use crate::chat::{Body, Conversation, PromptLayout, Sample};
 use crate::labels::{Inspection, Labelled};
 use crate::tokenizer::Tokenizer;
@@ -29,8 +29,22 @@ impl Method {
         self.inspection(tokenizer, sample, name, &conversation, masked)
     }
 
+    /// Labels of one sample by a trainer's own data path: where one was asked for, and of preference rows always;
+    /// `None` for every other sample.
+    pub fn inspect_row(&self, tokenizer: &Tokenizer, sample: &Sample) -> Option<Inspection> {
+        let asked = self.strategy.trainer().filter(|_| !self.auto);
+        let trainer = match &sample.body {
+            Body::Preference(row) => trainer_path::of_preference(asked, row),
+            _ => asked?,
+        };
+        let row = trainer_path::row_of_sample(sample, trainer)?;
+        let conversation = sample.conversation().unwrap_or_default().into_owned();
+        let masked = self.label_row(trainer, tokenizer, row);
+        Some(self.inspection(tokenizer, sample, trainer.name(), &conversation, masked))
+    }
+
     /// The result of a strategy with the turns of its text.
-    pub(super) fn inspection(
+    fn inspection(
         &self,
         tokenizer: &Tokenizer,
         sample: &Sample,

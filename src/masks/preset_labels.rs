@@ -1,7 +1,7 @@
 //! Records that bring their own labels: ids with labels, segments, text, prompt and completion, preference rows.
 
 use super::assemble::{LocatedMessages, assembled, labelled, python_error, spelled};
-use super::{Call, EncodedText, IGNORE_INDEX, MaskError, Masked, Method, prefix, trainer_path};
+use super::{Call, EncodedText, IGNORE_INDEX, MaskError, Masked, Method, prefix};
 use crate::chat::{Body, Conversation, PromptLayout, Sample, TextSegment};
 use crate::labels::{Inspection, Labelled, Note};
 use crate::tokenizer::{Role, Tokenizer};
@@ -17,12 +17,9 @@ pub fn inspect_preset_labels(
     sample: &Sample,
     method: Option<&Method>,
 ) -> Option<Inspection> {
-    if let Some(inspection) = method.and_then(|method| by_trainer(tokenizer, sample, method)) {
-        return Some(inspection);
-    }
     let (name, result) = match &sample.body {
         Body::Turns | Body::Messages(_) | Body::PromptCompletion { .. } => return None,
-        // With a chat template they have a trainer.
+        // With a chat template they have a trainer: Method::inspect_row.
         Body::Preference(_) => ("preference", Err(MaskError::Unfit(PREFERENCE.into()))),
         Body::Pretokenised { input_ids, labels } => {
             ("pretokenised", Ok(pretokenised(tokenizer, input_ids, labels)))
@@ -59,19 +56,6 @@ pub fn inspect_preset_labels(
 /// Why LLaVA's rules have no part in preference rows.
 const PREFERENCE: &str = "a preference row has two answers, or one that is wanted or not; take a chat template \
     (--template chat), with which it is labelled as TRL's DPOTrainer or KTOTrainer does";
-
-/// Labels by a trainer's own data path: where one was asked for, and of preference rows always.
-fn by_trainer(tokenizer: &Tokenizer, sample: &Sample, method: &Method) -> Option<Inspection> {
-    let asked = method.strategy.trainer().filter(|_| !method.auto);
-    let trainer = match &sample.body {
-        Body::Preference(row) => trainer_path::of_preference(asked, row),
-        _ => asked?,
-    };
-    let row = trainer_path::row_of_sample(sample, trainer)?;
-    let conversation = sample.conversation().unwrap_or_default().into_owned();
-    let masked = method.label_row(trainer, tokenizer, row);
-    Some(method.inspection(tokenizer, sample, trainer.name(), &conversation, masked))
-}
 
 type Shown = (String, Labelled);
 

@@ -22,6 +22,25 @@ pub fn has_failed(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) -> bool {
     failed
 }
 
+/// What the job of a screen has made; before it is there, says what is being done or what failed.
+pub fn made<'a, T>(
+    canvas: &mut Canvas<'_>,
+    app: &App,
+    panes: &Panes,
+    load: &'a Load<T>,
+    doing: &str,
+) -> Option<&'a T> {
+    if has_failed(canvas, app, panes) {
+        return None;
+    }
+    match load {
+        Load::Ready(made) => return Some(made),
+        Load::Failed(error) => canvas.paragraph(panes.body, error, Meaning::Bad),
+        _ => canvas.paragraph(panes.body, doing, Meaning::Quiet),
+    };
+    None
+}
+
 fn waiting(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
     let (text, meaning) = match (&app.session.base, &app.session.samples) {
         (Load::Failed(error), _) | (_, Load::Failed(error)) => (error.clone(), Meaning::Bad),

@@ -17,6 +17,7 @@ pub mod nanochat;
 pub mod openrlhf;
 pub mod options;
 pub mod python_json;
+mod qwen3_coder;
 pub mod renderers;
 pub mod resources;
 pub mod sequence;

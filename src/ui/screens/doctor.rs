@@ -10,27 +10,11 @@ use crate::ui::theme::Meaning;
 
 /// Draws the screen.
 pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
-    if missing::has_failed(canvas, app, panes) {
-        return;
-    }
     let area = panes.body;
     let state = &app.screens.doctor;
-    let report = match &state.report {
-        Load::Ready(report) => report,
-        Load::Failed(error) => {
-            canvas.paragraph(area, error, Meaning::Bad);
-            return;
-        }
-        _ => {
-            let (done, of) = state.progress;
-            canvas.text(
-                area,
-                &format!("labelling and checking: {done} of {of} samples … esc ends it"),
-                Meaning::Quiet,
-            );
-            return;
-        }
-    };
+    let (done, of) = state.progress;
+    let doing = format!("labelling and checking: {done} of {of} samples … esc ends it");
+    let Some(report) = missing::made(canvas, app, panes, &state.report, &doing) else { return };
     let findings = state.shown(report);
     let head = summary(canvas, app, area, report);
     let rest = Area { y: area.y + head, height: area.height.saturating_sub(head), ..area };

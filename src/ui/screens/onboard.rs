@@ -1,7 +1,7 @@
 //! Screen Onboard: the steps of the customization guide, each with what the program found.
 
 use crate::app::screens::onboard::Onboarded;
-use crate::app::{App, Area, Load, Panes};
+use crate::app::{App, Area, Panes};
 use crate::diagnose::Verdict;
 use crate::report::onboarding_lines;
 use crate::ui::canvas::{Canvas, wrapped};
@@ -10,24 +10,10 @@ use crate::ui::theme::Meaning;
 
 /// Draws the screen.
 pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
-    if missing::has_failed(canvas, app, panes) {
-        return;
-    }
     let area = panes.body;
     let state = &app.screens.onboard;
-    let onboarded = match &state.result {
-        Load::Ready(onboarded) => onboarded,
-        Load::Failed(error) => {
-            canvas.paragraph(area, error, Meaning::Bad);
-            return;
-        }
-        _ => {
-            let text =
-                "trying rules, separators and tokens on 1 to 5 rounds, with and without images … esc ends it";
-            canvas.paragraph(area, text, Meaning::Quiet);
-            return;
-        }
-    };
+    let doing = "trying rules, separators and tokens on 1 to 5 rounds, with and without images … esc ends it";
+    let Some(onboarded) = missing::made(canvas, app, panes, &state.result, doing) else { return };
     let lines = steps(app, onboarded);
     let indent = 3.min(area.width);
     let mut rows: Vec<(bool, String, Meaning)> = Vec::new();

@@ -1,7 +1,7 @@
 //! Screen Scan: what the whole file comes to, with the cause under the cursor ready to be looked at.
 
 use crate::app::screens::scan::{below, causes};
-use crate::app::{App, Area, Load, Panes};
+use crate::app::{App, Area, Panes};
 use crate::report::share_and_left;
 use crate::scan::Report;
 use crate::ui::canvas::Canvas;
@@ -10,26 +10,10 @@ use crate::ui::theme::Meaning;
 
 /// Draws the screen.
 pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
-    if missing::has_failed(canvas, app, panes) {
-        return;
-    }
     let area = panes.body;
     let state = &app.screens.scan;
-    let report = match &state.report {
-        Load::Ready(report) => report,
-        Load::Failed(error) => {
-            canvas.paragraph(area, error, Meaning::Bad);
-            return;
-        }
-        _ => {
-            canvas.text(
-                area,
-                &format!("scanning {} … esc ends it", app.session.source.name()),
-                Meaning::Quiet,
-            );
-            return;
-        }
-    };
+    let doing = format!("scanning {} … esc ends it", app.session.source.name());
+    let Some(report) = missing::made(canvas, app, panes, &state.report, &doing) else { return };
     let running = match (state.done, state.ended) {
         (_, true) => " so far · you ended it, s scans all",
         (true, _) => "",

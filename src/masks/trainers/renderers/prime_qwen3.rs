@@ -4,9 +4,10 @@ use serde_json::{Map, Value};
 
 use super::qwen3::close;
 use super::rendered::{ANSWER, BODY, Rendered, SCAFFOLD, Writer};
-use super::xml_calls::{INSTRUCTIONS, argument_text, parameter, parsed};
+use super::xml_calls::{argument_text, parameter, parsed};
 use crate::masks::trainers::Resources;
 use crate::masks::trainers::python_json::{str_of, truthy};
+use crate::masks::trainers::qwen3_coder::{self, INSTRUCTIONS};
 use crate::masks::{MaskError, role};
 use crate::python::is_python_space;
 
@@ -157,40 +158,11 @@ fn result(
 fn described(tools: &[Value]) -> String {
     let tools: String = tools.iter().map(tool).collect();
     format!(
-        "\n\n# Tools\n\nYou have access to the following functions:\n\n<tools>{tools}\n</tools>{INSTRUCTIONS}"
+        "\n\n# Tools\n\nYou have access to the following functions:\n\n<tools>{tools}\n</tools>\n\n{INSTRUCTIONS}"
     )
 }
 
 fn tool(tool: &Value) -> String {
     let tool = tool.get("function").filter(|function| function.is_object()).unwrap_or(tool);
-    let text = |value: &Value| stripped(&str_of(value)).to_string();
-    let mut out = format!("\n<function>\n<name>{}</name>", tool.get("name").map(str_of).unwrap_or_default());
-    if let Some(description) = tool.get("description") {
-        out.push_str(&format!("\n<description>{}</description>", text(description)));
-    }
-    out.push_str("\n<parameters>");
-    if let Some(parameters) = tool.get("parameters").filter(|parameters| parameters.is_object()) {
-        for (name, fields) in parameters.get("properties").and_then(Value::as_object).into_iter().flatten() {
-            out.push_str(&format!("\n<parameter>\n<name>{name}</name>"));
-            if let Some(kind) = fields.get("type") {
-                out.push_str(&format!("\n<type>{}</type>", str_of(kind)));
-            }
-            if let Some(description) = fields.get("description") {
-                out.push_str(&format!("\n<description>{}</description>", text(description)));
-            }
-            out.push_str(&others(fields, &["name", "type", "description"]));
-            out.push_str("\n</parameter>");
-        }
-        out.push_str(&others(parameters, &["type", "properties"]));
-    }
-    out.push_str("\n</parameters>");
-    out.push_str(&others(tool, &["type", "name", "description", "parameters"]));
-    out.push_str("\n</function>");
-    out
-}
-
-/// Keys that have no tag of their own.
-fn others(fields: &Value, handled: &[&str]) -> String {
-    let fields = fields.as_object().into_iter().flatten().filter(|(key, _)| !handled.contains(&key.as_str()));
-    fields.map(|(key, value)| format!("\n<{key}>{}</{key}>", argument_text(value))).collect()
+    format!("\n{}", qwen3_coder::described(tool, &argument_text))
 }

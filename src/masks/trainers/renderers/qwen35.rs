@@ -5,9 +5,10 @@ use serde_json::Value;
 use super::content::content_text;
 use super::qwen3::{close, is_query, result, split_thinking};
 use super::rendered::{ANSWER, BODY, Rendered, SCAFFOLD, Writer};
-use super::xml_calls::{INSTRUCTIONS, function_of, parameter, parsed};
+use super::xml_calls::{function_of, parameter, parsed};
 use crate::masks::trainers::Resources;
 use crate::masks::trainers::python_json::{Style, dumps, str_of};
+use crate::masks::trainers::qwen3_coder::INSTRUCTIONS;
 use crate::masks::{MaskError, role};
 use crate::python::is_python_space;
 
@@ -124,7 +125,7 @@ fn described(tools: &[Value]) -> String {
     let tool = |tool: &Value| format!("\n{}", dumps(tool, Style::UNICODE));
     let tools: String = tools.iter().map(tool).collect();
     format!(
-        "# Tools\n\nYou have access to the following functions:\n\n<tools>{tools}\n</tools>{INSTRUCTIONS}"
+        "# Tools\n\nYou have access to the following functions:\n\n<tools>{tools}\n</tools>\n\n{INSTRUCTIONS}"
     )
 }
 

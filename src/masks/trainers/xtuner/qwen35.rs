@@ -4,19 +4,10 @@
 use serde_json::{Map, Value};
 
 use crate::masks::trainers::python_json::{Style, dumps, str_of, truthy, type_name};
+use crate::masks::trainers::qwen3_coder::INSTRUCTIONS;
 use crate::masks::trainers::{Resources, TrainingSequence};
 use crate::masks::{MaskError, role};
 use crate::python::is_python_space;
-
-/// What the prompt says behind the tools.
-const TOOL_INSTRUCTIONS: &str = "\n</tools>\n\nIf you choose to call a function ONLY reply in the following format with NO \
-    suffix:\n\n<tool_call>\n<function=example_function_name>\n<parameter=example_parameter_1>\nvalue_1\n</parameter>\n\
-    <parameter=example_parameter_2>\nThis is the value for the second parameter\nthat can span\nmultiple \
-    lines\n</parameter>\n</function>\n</tool_call>\n\n<IMPORTANT>\nReminder:\n- Function calls MUST follow the specified \
-    format: an inner <function=...></function> block must be nested within <tool_call></tool_call> XML tags\n- Required \
-    parameters MUST be specified\n- You may provide optional reasoning for your function call in natural language BEFORE \
-    the function call, but NOT after\n- If there is no function call available, answer the question like normal with your \
-    current knowledge and do not tell the user about function calls\n</IMPORTANT>";
 
 /// A text with a flag a character.
 #[derive(Default)]
@@ -148,7 +139,7 @@ fn system(out: &mut Flagged, messages: &[Value], tools: &[Value]) -> Result<(), 
     }
     let tools: String = tools.iter().map(|tool| format!("\n{}", dumps(tool, Style::UNICODE))).collect();
     out.push("<|im_start|>system\n# Tools\n\nYou have access to the following functions:\n\n<tools>", false);
-    out.push(&format!("{tools}{TOOL_INSTRUCTIONS}"), false);
+    out.push(&format!("{tools}\n</tools>\n\n{INSTRUCTIONS}"), false);
     if let Some(text) = given.filter(|text| !text.is_empty()) {
         out.push(&format!("\n\n{text}"), false);
     }
