@@ -29,7 +29,11 @@ pub struct RepositoryArgs {
 
 impl RepositoryArgs {
     /// What is asked of a repository; `None` without `--repo`.
-    pub fn request(&self, image_tokens: Option<usize>, transformers: Option<&str>) -> Option<RepositoryRequest> {
+    pub fn request(
+        &self,
+        image_tokens: Option<usize>,
+        transformers: Option<&str>,
+    ) -> Option<RepositoryRequest> {
         let mut request = RepositoryRequest::new(self.repo.clone()?);
         request.version = self.version.clone().filter(|version| !version.is_empty());
         request.function = self.function.clone();

@@ -21,7 +21,9 @@ use crate::text;
 fn function(shared: &SharedOptions) -> Result<Arc<RepositoryFunction>> {
     match setup(shared)?.labelling {
         Labelling::Repository(function) => Ok(function),
-        Labelling::Llava(_) | Labelling::Chat(_) => Err(Error::Usage("name the checkout: --repo DIR".to_string())),
+        Labelling::Llava(_) | Labelling::Chat(_) => {
+            Err(Error::Usage("name the checkout: --repo DIR".to_string()))
+        }
     }
 }
 
@@ -63,7 +65,9 @@ pub fn run(shared: &SharedOptions, dir: Option<&Path>) -> Result<Outcome> {
     })?;
     let found = reading.items.iter().any(|item| item.kind == ItemKind::LabelFunction);
     if !found {
-        say("note: no label function was found: files are read that speak of conversation templates or preprocess functions");
+        say(
+            "note: no label function was found: files are read that speak of conversation templates or preprocess functions",
+        );
     }
     Ok(Outcome::Clean)
 }
@@ -149,13 +153,16 @@ fn trace_json(sample: &Sample, run: &FunctionRun) -> serde_json::Value {
         .trace
         .iter()
         .map(|event| match event {
-            Event::Set { file, line, name, value } => json!({"file": file, "line": line, "name": name, "value": value}),
+            Event::Set { file, line, name, value } => {
+                json!({"file": file, "line": line, "name": name, "value": value})
+            }
             Event::Slice { file, line, start, end, value } => {
                 json!({"file": file, "line": line, "start": start, "end": end, "value": value})
             }
         })
         .collect();
-    let error = run.result.as_ref().err().map(|raised| json!({"type": raised.kind, "message": raised.message}));
+    let error =
+        run.result.as_ref().err().map(|raised| json!({"type": raised.kind, "message": raised.message}));
     let rows = run.result.as_ref().ok();
     json!({
         "id": sample.id, "input_ids": rows.map(|(ids, _)| ids), "labels": rows.map(|(_, labels)| labels),
@@ -192,12 +199,25 @@ pub fn run_verify(shared: &SharedOptions, python: &Path) -> Result<Outcome> {
             });
             return writeln!(out, "{}", json_report::to_line(&all, true)?);
         }
-        writeln!(out, "transformers {} in {}", text::plain(&found.transformers), text::plain(&python.display().to_string()))?;
+        writeln!(
+            out,
+            "transformers {} in {}",
+            text::plain(&found.transformers),
+            text::plain(&python.display().to_string())
+        )?;
         if !found.stubbed.is_empty() {
-            writeln!(out, "missing there, empty modules in their place: {}", text::plain(&found.stubbed.join(", ")))?;
+            writeln!(
+                out,
+                "missing there, empty modules in their place: {}",
+                text::plain(&found.stubbed.join(", "))
+            )?;
         }
         let equal = found.samples.len() - differences.len();
-        writeln!(out, "{equal} of {} samples have the same ids, labels, output and errors", found.samples.len())?;
+        writeln!(
+            out,
+            "{equal} of {} samples have the same ids, labels, output and errors",
+            found.samples.len()
+        )?;
         for (id, what) in &differences {
             writeln!(out, "  {}", text::plain(&format!("{id}: {what}")))?;
         }

@@ -46,7 +46,9 @@ fn too_deep(text: &str) -> Option<usize> {
         match c {
             '(' | '[' | '{' => depth += 1,
             ')' | ']' | '}' => depth = depth.saturating_sub(1),
-            '+' | '-' | '*' | '/' | '~' | '@' | '.' | ':' | '|' | '&' | '^' | '%' | '<' | '>' | '=' => operators += 1,
+            '+' | '-' | '*' | '/' | '~' | '@' | '.' | ':' | '|' | '&' | '^' | '%' | '<' | '>' | '=' => {
+                operators += 1
+            }
             '\n' => {
                 line += 1;
                 if depth == 0 {
@@ -58,7 +60,10 @@ fn too_deep(text: &str) -> Option<usize> {
         if c.is_alphabetic() {
             word.push(c);
         } else {
-            operators += usize::from(matches!(word.as_str(), "not" | "await" | "lambda" | "and" | "or" | "in" | "is" | "if" | "else"));
+            operators += usize::from(matches!(
+                word.as_str(),
+                "not" | "await" | "lambda" | "and" | "or" | "in" | "is" | "if" | "else"
+            ));
             word.clear();
         }
         if depth > DEEPEST || (depth == 0 && operators > MOST_OPERATORS) {

@@ -35,7 +35,8 @@ impl Checkout {
                 let name = entry.file_name();
                 let name = name.to_string_lossy();
                 let Ok(kind) = entry.file_type() else { continue };
-                if kind.is_dir() && !name.starts_with('.') && name != "__pycache__" && name != "node_modules" {
+                if kind.is_dir() && !name.starts_with('.') && name != "__pycache__" && name != "node_modules"
+                {
                     folders.push(entry.path());
                 } else if kind.is_file() && name.ends_with(".py") && files.len() < MOST_FILES {
                     let path = entry.path();
@@ -72,7 +73,10 @@ impl Checkout {
         let known = self.files.binary_search_by(|f| f.as_str().cmp(file)).is_ok();
         let size = std::fs::metadata(&path).map_err(|source| Error::io(&path, source))?.len();
         if !known || size > LARGEST {
-            return Err(Error::Usage(format!("{}: this is no source file of the repository", path.display())));
+            return Err(Error::Usage(format!(
+                "{}: this is no source file of the repository",
+                path.display()
+            )));
         }
         std::fs::read_to_string(&path).map_err(|source| Error::io(&path, source))
     }
@@ -92,7 +96,11 @@ impl Checkout {
             }
         }
         let end = format!("/{name}");
-        self.files.iter().filter(|file| file.ends_with(&end)).min_by_key(|file| file.len()).map(String::as_str)
+        self.files
+            .iter()
+            .filter(|file| file.ends_with(&end))
+            .min_by_key(|file| file.len())
+            .map(String::as_str)
     }
 
     /// The file of a module, the one nearest to the importing file; and whether it is a package.
@@ -169,7 +177,8 @@ impl Checkout {
         let folder = folder.trim_matches('/');
         let prefix = if folder.is_empty() || folder == "." { String::new() } else { format!("{folder}/") };
         let inside = self.files.iter().filter_map(|file| file.strip_prefix(&prefix));
-        let names: BTreeMap<&str, ()> = inside.filter_map(|rest| Some((rest.split('/').next()?, ()))).collect();
+        let names: BTreeMap<&str, ()> =
+            inside.filter_map(|rest| Some((rest.split('/').next()?, ()))).collect();
         if names.is_empty() { None } else { Some(names.into_keys().map(String::from).collect()) }
     }
 }
@@ -197,7 +206,8 @@ mod tests {
 
     #[test]
     fn modules_are_found_near_their_importer() {
-        let files = ["a/pkg/__init__.py", "a/pkg/c.py", "b/pkg/__init__.py", "b/pkg/c.py", "b/pkg/train/t.py"];
+        let files =
+            ["a/pkg/__init__.py", "a/pkg/c.py", "b/pkg/__init__.py", "b/pkg/c.py", "b/pkg/train/t.py"];
         let (_dir, checkout) = checkout(&files);
         assert_eq!(checkout.module("pkg.c", Some("b/pkg/train/t.py")), Some(("b/pkg/c.py", false)));
         assert_eq!(checkout.module("pkg", Some("a/pkg/c.py")), Some(("a/pkg/__init__.py", true)));

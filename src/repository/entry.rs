@@ -91,7 +91,13 @@ fn named(checkout: &Checkout, reading: &Reading, function: &str, version: Option
 }
 
 /// The class to make: the one named, or the one that is registered in that file under the version.
-fn class_of(checkout: &Checkout, reading: &Reading, file: &str, class: &str, version: Option<&str>) -> String {
+fn class_of(
+    checkout: &Checkout,
+    reading: &Reading,
+    file: &str,
+    class: &str,
+    version: Option<&str>,
+) -> String {
     let module = checkout.module_name(file);
     let registered = version.is_some_and(|v| reading.registered.iter().any(|(key, f)| key == v && f == file));
     let own = reading.items.iter().find(|item| item.file == file && Some(item.name.as_str()) == version);
@@ -109,8 +115,11 @@ fn multimodal(reading: &Reading, file: &str) -> (Option<String>, bool) {
 }
 
 fn dispatched(checkout: &Checkout, reading: &Reading, version: Option<&str>) -> Result<Entry> {
-    let mut ranked: Vec<(u8, &Dispatch)> =
-        reading.dispatches.iter().map(|dispatch| (rank(checkout, reading, dispatch, version), dispatch)).collect();
+    let mut ranked: Vec<(u8, &Dispatch)> = reading
+        .dispatches
+        .iter()
+        .map(|dispatch| (rank(checkout, reading, dispatch, version), dispatch))
+        .collect();
     // Of several projects in one repository the one with the shortest name is the first: `chat` before `chat_old`.
     let top = |file: &str| file.split('/').next().map_or(0, str::len);
     ranked.sort_by_key(|(rank, dispatch)| {
@@ -130,7 +139,11 @@ fn dispatched(checkout: &Checkout, reading: &Reading, version: Option<&str>) -> 
         known.extend(reading.registered.iter().map(|(key, _)| key.clone()));
         known.sort();
         known.dedup();
-        return Err(Error::UnknownName { kind: "version of this repository", name: version.to_string(), known });
+        return Err(Error::UnknownName {
+            kind: "version of this repository",
+            name: version.to_string(),
+            known,
+        });
     }
     let mut notes = Vec::new();
     let others: Vec<String> = ranked
@@ -203,7 +216,11 @@ fn registry_of<'a>(checkout: &Checkout, reading: &'a Reading, file: &str) -> Opt
     registry_import(checkout, reading, file).map(|(_, registry)| registry)
 }
 
-fn registry_import<'a>(checkout: &Checkout, reading: &'a Reading, file: &str) -> Option<(String, &'a Registry)> {
+fn registry_import<'a>(
+    checkout: &Checkout,
+    reading: &'a Reading,
+    file: &str,
+) -> Option<(String, &'a Registry)> {
     let imports = reading.imports.iter().filter(|import| import.file == file);
     for import in imports {
         let name = absolute(checkout, file, &import.module);
@@ -230,8 +247,14 @@ fn absolute(checkout: &Checkout, file: &str, module: &str) -> String {
 }
 
 /// `default_conversation = conv_templates[version]`, where the file's conversation module has both.
-fn prepare(checkout: &Checkout, reading: &Reading, file: &str, version: Option<&str>) -> Result<Option<Value>> {
-    let (Some(version), Some((module, registry))) = (version, registry_import(checkout, reading, file)) else {
+fn prepare(
+    checkout: &Checkout,
+    reading: &Reading,
+    file: &str,
+    version: Option<&str>,
+) -> Result<Option<Value>> {
+    let (Some(version), Some((module, registry))) = (version, registry_import(checkout, reading, file))
+    else {
         return Ok(None);
     };
     if !registry.keys.iter().any(|key| key == version) {

@@ -63,7 +63,13 @@ pub struct CallOptions {
 
 impl Default for CallOptions {
     fn default() -> Self {
-        Self { mm_use_im_start_end: false, image_tokens: 256, num_frames: 8, model_name: String::new(), transformers: None }
+        Self {
+            mm_use_im_start_end: false,
+            image_tokens: 256,
+            num_frames: 8,
+            model_name: String::new(),
+            transformers: None,
+        }
     }
 }
 
@@ -279,7 +285,8 @@ impl RepositoryFunction {
             let text = raised.map_or_else(|| error.to_string(), |raised| raised.to_string());
             return Err(Error::Usage(format!("{}: {text}", self.shared.checkout.root().display())));
         }
-        let handle = answer.get("handle").and_then(Value::as_u64).and_then(|handle| usize::try_from(handle).ok());
+        let handle =
+            answer.get("handle").and_then(Value::as_u64).and_then(|handle| usize::try_from(handle).ok());
         Ok((sandbox, handle.unwrap_or_default()))
     }
 }
@@ -392,11 +399,13 @@ fn run_of(answer: &Value) -> FunctionRun {
     let text = |key: &str| answer.get(key).and_then(Value::as_str).map(String::from);
     let result = match (answer.get("error"), numbers("input_ids"), numbers("labels")) {
         (None, Some(ids), Some(labels)) => Ok((ids, labels)),
-        (error, ..) => Err(error.and_then(|error| Raised::deserialize(error).ok()).unwrap_or_else(|| Raised {
-            kind: "NotAvailable".into(),
-            message: "the function left no ids and labels".into(),
-            place: None,
-        })),
+        (error, ..) => {
+            Err(error.and_then(|error| Raised::deserialize(error).ok()).unwrap_or_else(|| Raised {
+                kind: "NotAvailable".into(),
+                message: "the function left no ids and labels".into(),
+                place: None,
+            }))
+        }
     };
     let trace = answer.get("trace").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     FunctionRun {
@@ -420,4 +429,3 @@ fn event(event: &Value) -> Option<Event> {
         _ => None,
     }
 }
-

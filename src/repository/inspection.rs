@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::function::{Event, FunctionRun, RepositoryFunction};
 use super::spans::spans;
 use crate::chat::{PromptLayout, Sample};
-use crate::labels::{IGNORE_INDEX, Inspection, Labelled, Note, Round, Segment, SegmentKind, Stop};
+use crate::labels::{IGNORE_INDEX, Inspection, Labelled, LoopEnd, Note, Round, Segment, SegmentKind};
 use crate::python::PythonError;
 
 /// Names under which label functions keep the length of a round.
@@ -58,7 +58,7 @@ pub fn labelled(run: &FunctionRun, ids: &[i64], labels: &[i64], spans: Vec<Range
         mismatch,
         warning: printed(run),
         rounds,
-        stop: Stop::NoLoop,
+        stop: LoopEnd::NoLoop,
         notes: Vec::<Note>::new(),
     }
 }
@@ -117,7 +117,8 @@ fn labels_before_check(trace: &[Event], ids: &[i64], labels: &[i64], mismatch: b
         })
         .collect();
     let whole = i64::try_from(ids.len()).unwrap_or(i64::MAX);
-    let Some(((0, end, IGNORE_INDEX), before)) = slices.split_last().filter(|((_, end, _), _)| *end >= whole) else {
+    let Some(((0, end, IGNORE_INDEX), before)) = slices.split_last().filter(|((_, end, _), _)| *end >= whole)
+    else {
         return labels.to_vec();
     };
     let _ = end;
@@ -182,8 +183,7 @@ mod tests {
         let ids = [1, 2, 3, 4, 5, 6];
         let labels = [IGNORE_INDEX; 6];
         let printed = "WARNING: tokenization mismatch: 5 vs. 6. (ignored)\n".to_string();
-        let run =
-            FunctionRun { result: Ok((ids.to_vec(), labels.to_vec())), printed, prompt: None, trace };
+        let run = FunctionRun { result: Ok((ids.to_vec(), labels.to_vec())), printed, prompt: None, trace };
         let labelled = labelled(&run, &ids, &labels, vec![0..0; 6]);
         assert_eq!((labelled.cur_len, labelled.total_len, labelled.mismatch), (Some(5), Some(6), true));
         assert_eq!(labelled.labels_before_check, [-100, -100, -100, 4, 5, -100]);

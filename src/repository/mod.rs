@@ -21,8 +21,8 @@ mod verify;
 
 pub use checkout::Checkout;
 pub use entry::{Choice, Entry, find};
-pub use inspection::inspect;
 pub use function::{CallOptions, Event, FunctionRun, Raised, RepositoryFunction, SetupCode};
-pub use setup_lines::own_setup;
+pub use inspection::inspect;
 pub use reading::{Item, ItemKind, Reading, read};
+pub use setup_lines::own_setup;
 pub use verify::{PythonRun, Verification, Verified, verify};

@@ -112,7 +112,9 @@ impl<'a> Visitor<'a> for Notes {
             let names: Vec<String> = match statement {
                 Stmt::Assign(assign) => assign.targets.iter().filter_map(name).collect(),
                 Stmt::AugAssign(assign) => name(&assign.target).into_iter().collect(),
-                Stmt::AnnAssign(assign) if assign.value.is_some() => name(&assign.target).into_iter().collect(),
+                Stmt::AnnAssign(assign) if assign.value.is_some() => {
+                    name(&assign.target).into_iter().collect()
+                }
                 _ => Vec::new(),
             };
             if !names.is_empty() {
@@ -153,7 +155,8 @@ fn bound_names(statement: &Stmt) -> Vec<String> {
                     }
                 }
                 Stmt::ImportFrom(import) => {
-                    let names = import.names.iter().map(|a| a.asname.as_ref().unwrap_or(&a.name).id.to_string());
+                    let names =
+                        import.names.iter().map(|a| a.asname.as_ref().unwrap_or(&a.name).id.to_string());
                     self.0.extend(names);
                 }
                 _ => {}

@@ -263,9 +263,17 @@ impl File<'_> {
                     let keys: Vec<(String, usize)> = dict
                         .items
                         .iter()
-                        .filter_map(|item| Some((literal(item.key.as_ref()?)?, self.line(item.key.as_ref()?))))
+                        .filter_map(|item| {
+                            Some((literal(item.key.as_ref()?)?, self.line(item.key.as_ref()?)))
+                        })
                         .collect();
-                    self.reading.item(ItemKind::Registry, name, self.file, line, format!("{} keys", keys.len()));
+                    self.reading.item(
+                        ItemKind::Registry,
+                        name,
+                        self.file,
+                        line,
+                        format!("{} keys", keys.len()),
+                    );
                     for (key, line) in &keys {
                         self.reading.item(ItemKind::Template, key, self.file, *line, "");
                     }
@@ -290,7 +298,8 @@ impl File<'_> {
     /// A key that is put into a registry of this file later on.
     fn key(&mut self, registry: &str, key: String, line: usize) {
         let file = self.file;
-        let Some(found) = self.reading.registries.iter_mut().find(|r| r.file == file && r.name == registry) else {
+        let Some(found) = self.reading.registries.iter_mut().find(|r| r.file == file && r.name == registry)
+        else {
             return;
         };
         found.keys.push(key.clone());
@@ -374,7 +383,13 @@ impl File<'_> {
             } else if name == "TextPreprocess" && method_name == "__call__" {
                 self.dispatch(DispatchKind::Class, name.to_string(), line, &method.body);
             } else if matches!(method_name, "make_labels" | "_make_masks") {
-                self.reading.item(ItemKind::LabelFunction, &full, self.file, line, parameters(method).join(", "));
+                self.reading.item(
+                    ItemKind::LabelFunction,
+                    &full,
+                    self.file,
+                    line,
+                    parameters(method).join(", "),
+                );
             } else if method_name.starts_with("tokenizer_image") {
                 self.reading.item(ItemKind::Tokenize, &full, self.file, line, "");
             }
@@ -451,7 +466,8 @@ fn changes_in<'a>(statement: &'a Stmt, found: &mut Vec<&'a Stmt>) {
 
 /// True for `tokenizer = …`, `tokenizer.x = …`, `tokenizer.add…(…)` and calls that resize for new tokens.
 pub fn changes_tokenizer(statement: &Stmt) -> bool {
-    let is_tokenizer = |expression: &Expr| expression.as_name_expr().is_some_and(|n| n.id.as_str() == "tokenizer");
+    let is_tokenizer =
+        |expression: &Expr| expression.as_name_expr().is_some_and(|n| n.id.as_str() == "tokenizer");
     let changes = |call: &Expr| {
         let Expr::Call(call) = call else { return false };
         match &*call.func {

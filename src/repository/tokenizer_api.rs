@@ -85,7 +85,13 @@ impl TokenizerApi {
         Some(answer.unwrap_or_else(|error| json!({"raise": [error.kind, error.message]})))
     }
 
-    fn answer_of(&self, asked: &str, handle: usize, state: &TokenizerState, question: &Value) -> Option<Answer> {
+    fn answer_of(
+        &self,
+        asked: &str,
+        handle: usize,
+        state: &TokenizerState,
+        question: &Value,
+    ) -> Option<Answer> {
         let tokenizer = &*state.tokenizer;
         let text = |key: &str| question.get(key).and_then(Value::as_str).unwrap_or_default();
         let flag = |key: &str| question.get(key).and_then(Value::as_bool).unwrap_or(false);
@@ -94,7 +100,8 @@ impl TokenizerApi {
             "encode" => encode(tokenizer, text("text"), flag("special"), question.get("limit")),
             "token_to_id" => Ok(json!({"value": tokenizer.resolve(text("token"))})),
             "id_to_token" => {
-                let names = ids(question).into_iter().filter(|id| !flag("skip") || !tokenizer.is_special(*id));
+                let names =
+                    ids(question).into_iter().filter(|id| !flag("skip") || !tokenizer.is_special(*id));
                 Ok(json!({"value": names.map(|id| piece(tokenizer, id)).collect::<Vec<_>>()}))
             }
             "decode" => {
@@ -118,7 +125,9 @@ impl TokenizerApi {
     fn keep(&self, state: TokenizerState) -> Result<usize, PythonError> {
         let mut states = self.states.lock().unwrap_or_else(PoisonError::into_inner);
         if states.len() >= MOST_STATES {
-            return Err(refused(format!("more than {MOST_STATES} changes of the tokenizer are not made here")));
+            return Err(refused(format!(
+                "more than {MOST_STATES} changes of the tokenizer are not made here"
+            )));
         }
         states.push(state);
         Ok(states.len() - 1)
@@ -176,19 +185,24 @@ impl TokenizerApi {
     }
 
     fn chat(&self, state: &TokenizerState, question: &Value) -> Answer {
-        let source = match question.get("template").and_then(Value::as_str).or(state.chat_template.as_deref()) {
+        let source = match question.get("template").and_then(Value::as_str).or(state.chat_template.as_deref())
+        {
             Some(source) => source.to_string(),
             None => {
                 let set = TemplateSet::discover(&state.tokenizer.files)?;
                 let chosen = set.choose(&Choice::default());
-                chosen.map_err(|error| PythonError::new(error.kind.clone(), error.message.clone()))?.text.clone()
+                chosen
+                    .map_err(|error| PythonError::new(error.kind.clone(), error.message.clone()))?
+                    .text
+                    .clone()
             }
         };
         let known = self.templates.lock().unwrap_or_else(PoisonError::into_inner).get(&source).cloned();
         let template = match known {
             Some(template) => template,
             None => {
-                let made = ChatTemplate::new("chat template", &source, Clock::System).map_err(template_error)?;
+                let made =
+                    ChatTemplate::new("chat template", &source, Clock::System).map_err(template_error)?;
                 let made = Arc::new(made);
                 self.templates.lock().unwrap_or_else(PoisonError::into_inner).insert(source, made.clone());
                 made
@@ -263,7 +277,10 @@ fn vocabulary(tokenizer: &Tokenizer) -> Map<String, Value> {
 
 fn encode(tokenizer: &Tokenizer, text: &str, special: bool, limit: Option<&Value>) -> Answer {
     if text.len() > LONGEST_TEXT {
-        return Err(refused(format!("a text of {} bytes is longer than the tokenizer takes here", text.len())));
+        return Err(refused(format!(
+            "a text of {} bytes is longer than the tokenizer takes here",
+            text.len()
+        )));
     }
     let limit = limit.and_then(Value::as_u64).and_then(|limit| usize::try_from(limit).ok());
     let encoding = match limit {
@@ -296,7 +313,8 @@ fn get(state: &TokenizerState, name: &str) -> Value {
         None => json!({"absent": facts.missing_attribute(name)}),
     };
     let contents = |tokens: Vec<&SpecialToken>| tokens.iter().map(|t| t.content.clone()).collect::<Vec<_>>();
-    let resolved = |tokens: Vec<&SpecialToken>| tokens.iter().map(|t| tokenizer.resolve(&t.content)).collect::<Vec<_>>();
+    let resolved =
+        |tokens: Vec<&SpecialToken>| tokens.iter().map(|t| tokenizer.resolve(&t.content)).collect::<Vec<_>>();
     let additional = || tokenizer.special.additional.iter().collect::<Vec<_>>();
     if let Some(role) = Role::ALL.iter().find(|role| role.attribute() == name) {
         return value(tokenizer.special.get(*role).map(|token| token.content.clone()).into());
@@ -357,7 +375,9 @@ fn tokens_of(question: &Value) -> Result<Vec<SpecialToken>, PythonError> {
 
 fn change_error(error: Error) -> PythonError {
     match error {
-        Error::Refused { what, .. } => PythonError::new("ValueError", format!("Adding unknown special tokens is not supported: {what}")),
+        Error::Refused { what, .. } => {
+            PythonError::new("ValueError", format!("Adding unknown special tokens is not supported: {what}"))
+        }
         other => PythonError::from(other),
     }
 }
@@ -414,7 +434,7 @@ fn apply(state: &mut TokenizerState, asked: &str, question: &Value) -> Result<()
         }
         "post_processor" => {
             let description = question.get("description").cloned().unwrap_or_default();
-            tokenizer.set_post_processor(description).map_err(change_error)?;
+            tokenizer.replace_post_processor(description).map_err(change_error)?;
         }
         _ => return Err(refused(format!("{asked} is no change that is made here"))),
     }
@@ -468,7 +488,11 @@ fn argument(tokenizer: &mut Tokenizer, name: &str, value: &Value) -> Result<(), 
             tokenizer.special.additional = tokens.clone();
             tokenizer.add_tokens(&tokens, true).map_err(change_error)?;
         }
-        other => return Err(refused(format!("the argument or attribute {other} of a tokenizer is not known here"))),
+        other => {
+            return Err(refused(format!(
+                "the argument or attribute {other} of a tokenizer is not known here"
+            )));
+        }
     }
     Ok(())
 }

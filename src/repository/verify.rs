@@ -63,7 +63,11 @@ impl Verified {
                 let python_ids = self.python.input_ids.as_deref().unwrap_or_default();
                 let python_labels = self.python.labels.as_deref().unwrap_or_default();
                 if let Some(at) = first(ids, python_ids) {
-                    return Some(format!("ids differ from token {at} on ({} and {})", ids.len(), python_ids.len()));
+                    return Some(format!(
+                        "ids differ from token {at} on ({} and {})",
+                        ids.len(),
+                        python_ids.len()
+                    ));
                 }
                 if let Some(at) = first(labels, python_labels) {
                     return Some(format!("labels differ from token {at} on"));
@@ -108,7 +112,8 @@ pub fn verify(
         let mut lines = BufReader::new(output).lines().map_while(std::result::Result::ok);
         if let Some(head) = lines.next().and_then(|line| serde_json::from_str::<Value>(&line).ok()) {
             found.transformers = text(&head, "transformers");
-            let stubbed = head.get("stubbed").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+            let stubbed =
+                head.get("stubbed").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
             found.stubbed = stubbed.iter().filter_map(Value::as_str).map(String::from).collect();
         }
         for (sample, line) in samples.iter().zip(lines) {
@@ -125,7 +130,12 @@ pub fn verify(
     Ok(found)
 }
 
-fn request(function: &RepositoryFunction, setup: Option<&SetupCode>, tokenizer: &str, samples: &[Sample]) -> Value {
+fn request(
+    function: &RepositoryFunction,
+    setup: Option<&SetupCode>,
+    tokenizer: &str,
+    samples: &[Sample],
+) -> Value {
     let entry = function.entry();
     let root = function.checkout().root();
     // The folder that the entry's module name counts from.

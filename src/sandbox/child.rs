@@ -50,7 +50,9 @@ fn watchdog(began: Instant) {
 
 fn serve(began: Instant) {
     if let Err(error) = limits::apply() {
-        return send(&json!({"done": {"error": {"type": "OSError", "message": format!("the limits cannot be set: {error}")}}}));
+        return send(
+            &json!({"done": {"error": {"type": "OSError", "message": format!("the limits cannot be set: {error}")}}}),
+        );
     }
     let mut settings = Settings::default();
     settings.isolated = true;
@@ -99,10 +101,11 @@ fn host(vm: &VirtualMachine) -> PyResult<PyObjectRef> {
         Ok(sources::module(&name.to_string_lossy()).map_or(vm.ctx.none(), |text| vm.ctx.new_str(text).into()))
     });
     functions.set_item("source", source.into(), vm)?;
-    let compile = vm.new_function("regex", |pattern: PyStrRef, flags: i64, vm: &VirtualMachine| -> PyResult {
-        let made = PATTERNS.with(|shared| shared.borrow_mut().compile(&pattern.to_string_lossy(), flags));
-        to_python(&made, vm)
-    });
+    let compile =
+        vm.new_function("regex", |pattern: PyStrRef, flags: i64, vm: &VirtualMachine| -> PyResult {
+            let made = PATTERNS.with(|shared| shared.borrow_mut().compile(&pattern.to_string_lossy(), flags));
+            to_python(&made, vm)
+        });
     functions.set_item("regex", compile.into(), vm)?;
     let find = vm.new_function(
         "regex_find",

@@ -75,7 +75,11 @@ pub fn to_python(value: &Value, vm: &VirtualMachine) -> PyResult<PyObjectRef> {
                 Err(_) => {
                     let float = number.as_f64().unwrap_or(f64::NAN);
                     // `model_max_length` of a tokenizer that names none: an integer of 31 digits.
-                    if float >= 1e20 { vm.ctx.new_int(float as u128).into() } else { vm.ctx.new_float(float).into() }
+                    if float >= 1e20 {
+                        vm.ctx.new_int(float as u128).into()
+                    } else {
+                        vm.ctx.new_float(float).into()
+                    }
                 }
             },
         },

@@ -18,7 +18,8 @@ impl Patterns {
     /// `[number, [[name, group], …]]`, or the error as a text.
     pub fn compile(&mut self, pattern: &str, flags: i64) -> Value {
         let letters = [(IGNORE_CASE, 'i'), (MULTI_LINE, 'm'), (DOT_ALL, 's'), (VERBOSE, 'x')];
-        let set: String = letters.iter().filter(|(bit, _)| flags & bit != 0).map(|(_, letter)| letter).collect();
+        let set: String =
+            letters.iter().filter(|(bit, _)| flags & bit != 0).map(|(_, letter)| letter).collect();
         let pattern = pattern.replace("\\Z", "\\z");
         let pattern = if set.is_empty() { pattern } else { format!("(?{set}){pattern}") };
         match RegexBuilder::new(&pattern).backtrack_limit(BACKTRACKS).build() {
@@ -62,8 +63,9 @@ impl Patterns {
             if !fits {
                 break;
             }
-            let groups = (0..captures.len())
-                .map(|group| captures.get(group).map_or(Value::Null, |g| json!([place(g.start()), place(g.end())])));
+            let groups = (0..captures.len()).map(|group| {
+                captures.get(group).map_or(Value::Null, |g| json!([place(g.start()), place(g.end())]))
+            });
             matches.push(Value::Array(groups.collect()));
             if mode != "all" {
                 break;

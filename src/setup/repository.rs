@@ -43,7 +43,14 @@ struct Prepared {
 impl PartialEq for RepositoryRequest {
     fn eq(&self, other: &Self) -> bool {
         let fields = |r: &Self| {
-            (r.repo.clone(), r.version.clone(), r.function.clone(), r.model_name.clone(), r.setup_code.clone(), r.image_tokens)
+            (
+                r.repo.clone(),
+                r.version.clone(),
+                r.function.clone(),
+                r.model_name.clone(),
+                r.setup_code.clone(),
+                r.image_tokens,
+            )
         };
         fields(self) == fields(other)
     }
@@ -106,7 +113,13 @@ impl RepositoryRequest {
     }
 
     fn fields(&self) -> (&Path, Option<&str>, Option<&str>, Option<&str>, Option<usize>) {
-        (&self.repo, self.version.as_deref(), self.function.as_deref(), self.model_name.as_deref(), self.image_tokens)
+        (
+            &self.repo,
+            self.version.as_deref(),
+            self.function.as_deref(),
+            self.model_name.as_deref(),
+            self.image_tokens,
+        )
     }
 
     fn prepare(
@@ -140,7 +153,8 @@ impl RepositoryRequest {
             transformers: self.transformers.clone(),
             ..CallOptions::default()
         };
-        let function = RepositoryFunction::new(checkout, entry, base.clone(), request.load, setup.as_ref(), call)?;
+        let function =
+            RepositoryFunction::new(checkout, entry, base.clone(), request.load, setup.as_ref(), call)?;
         Ok(Prepared { base: base.clone(), made_for, function: Arc::new(function), setup, notes })
     }
 }

@@ -8,7 +8,6 @@ use tokenizers::models::ModelWrapper;
 
 use super::core::CoreParts;
 use super::formats::tiktoken;
-use super::loaded::{Engine, Tokenizer};
 use super::release::Release;
 use crate::error::{Error, Result};
 
@@ -182,22 +181,4 @@ pub fn template(before: Option<(&str, usize)>, behind: Option<(&str, usize)>) ->
         "type": "TemplateProcessing", "single": around(&["A"]), "pair": around(&["A", "B"]),
         "special_tokens": tokens,
     })
-}
-
-impl Tokenizer {
-    /// `tokenizer._tokenizer.post_processor = …`: another template around the ids of a text.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] for a description that is none, and for slow classes, which have no such step.
-    pub fn set_post_processor(&mut self, description: Value) -> Result<()> {
-        let first = description.get("single").and_then(|pieces| pieces.get(0));
-        let begins_special = first.is_some_and(|piece| piece.get("SpecialToken").is_some());
-        let processor = part::<tokenizers::PostProcessorWrapper>(description)?;
-        let Engine::Fast(core) = &mut self.engine else {
-            return Err(Error::Usage(format!("{} has no post-processor", self.facts.name)));
-        };
-        core.with_post_processor(processor);
-        self.facts.adds_bos = begins_special;
-        Ok(())
-    }
 }

@@ -22,7 +22,12 @@ use crate::{assert_checked, files, only, records, root};
 /// Characters of what was printed that a record keeps.
 const KEPT: usize = 400;
 
-fn function(root: &Path, checkout: &Checkout, reading: &Reading, record: &Value) -> maskscope::Result<RepositoryFunction> {
+fn function(
+    root: &Path,
+    checkout: &Checkout,
+    reading: &Reading,
+    record: &Value,
+) -> maskscope::Result<RepositoryFunction> {
     let text = |key: &str| record[key].as_str().unwrap_or_default();
     let version = Some(text("version").to_string());
     let mut entry = find(checkout, reading, &Choice { version: version.clone(), function: None });
@@ -36,10 +41,10 @@ fn function(root: &Path, checkout: &Checkout, reading: &Reading, record: &Value)
     let (release, _) = Release::parse(text("transformers_version")).expect("a release");
     let options = LoadOptions { loader: Some(loader), release, ..LoadOptions::default() };
     let files = FileSet::folder(&root.join("tokenizers").join(text("tokenizer")))?;
-    let base = load(text("tokenizer"), &files, options).or_else(|_| {
-        load(text("tokenizer"), &files, LoadOptions { loader: None, ..options })
-    })?;
-    let lines: Vec<&str> = record["setup"].as_array().expect("lines").iter().filter_map(Value::as_str).collect();
+    let base = load(text("tokenizer"), &files, options)
+        .or_else(|_| load(text("tokenizer"), &files, LoadOptions { loader: None, ..options }))?;
+    let lines: Vec<&str> =
+        record["setup"].as_array().expect("lines").iter().filter_map(Value::as_str).collect();
     let setup = SetupCode { text: lines.join("\n") + "\n", file: "setup".into() };
     let call = CallOptions {
         mm_use_im_start_end: text("note").contains("mm_use_im_start_end=True"),
@@ -100,11 +105,14 @@ struct Counts {
 #[ignore = "needs MASKSCOPE_CONFORMANCE, and MASKSCOPE_REPOSITORIES: a folder of checkouts"]
 fn repos() {
     let root = root();
-    let repos = std::env::var_os("MASKSCOPE_REPOSITORIES").expect("MASKSCOPE_REPOSITORIES names a folder of checkouts");
+    let repos = std::env::var_os("MASKSCOPE_REPOSITORIES")
+        .expect("MASKSCOPE_REPOSITORIES names a folder of checkouts");
     maskscope::sandbox::set_executable(env!("CARGO_BIN_EXE_maskscope"));
     let wanted = only();
-    let samples = read_samples(&root.join("golden/labels/conversations.json"), None).expect("samples").samples;
-    let samples: BTreeMap<&str, &Sample> = samples.iter().map(|sample| (sample.id.as_str(), sample)).collect();
+    let samples =
+        read_samples(&root.join("golden/labels/conversations.json"), None).expect("samples").samples;
+    let samples: BTreeMap<&str, &Sample> =
+        samples.iter().map(|sample| (sample.id.as_str(), sample)).collect();
     let mut checkouts: BTreeMap<String, (Checkout, Reading)> = BTreeMap::new();
     let mut counts: BTreeMap<String, Counts> = BTreeMap::new();
     let mut failed = Vec::new();
@@ -140,7 +148,10 @@ fn repos() {
             if got == expected {
                 right += 1;
             } else if first.is_none() {
-                first = Some(format!("{} {}\n  expected {expected}\n  actual   {got}", name, record["sample_id"]));
+                first = Some(format!(
+                    "{} {}\n  expected {expected}\n  actual   {got}",
+                    name, record["sample_id"]
+                ));
             }
             if let (Ok(run), Some(hash)) = (&run, record["prompt"].as_str()) {
                 count.prompts += usize::from(run.prompt.as_deref().map(sha16).as_deref() != Some(hash));
