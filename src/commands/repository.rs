@@ -14,7 +14,7 @@ use crate::labelling::Labelling;
 use crate::labels::IGNORE_INDEX;
 use crate::report::{json as json_report, table};
 use crate::repository::{Checkout, Event, FunctionRun, ItemKind, RepositoryFunction, read, verify};
-use crate::setup::load_tokenizer;
+use crate::setup::{load_tokenizer, resolve};
 use crate::text;
 
 /// The label function that `--repo` and its companions name; says on stderr what was chosen.
@@ -176,17 +176,19 @@ fn trace_json(sample: &Sample, run: &FunctionRun) -> serde_json::Value {
 /// As [`function`], and where Python cannot run it.
 pub fn run_verify(shared: &SharedOptions, python: &Path) -> Result<Outcome> {
     let form = format(shared, &[Format::Text, Format::Json])?;
-    let (request, notes) = shared.request()?;
-    notes.iter().for_each(|note| say(&format!("note: {note}")));
+    let (request, mut notes) = shared.request()?;
     let Some(repository) = &request.repository else {
         return Err(Error::Usage("name the checkout: --repo DIR".to_string()));
     };
     let base = load_tokenizer(&request, &mut report_progress)?;
-    let mut notes = Vec::new();
-    let function = repository.function(&base, &request, &mut notes)?;
+    let setup = resolve(&base, &request)?;
+    notes.extend(setup.notes.iter().cloned());
     notes.iter().for_each(|note| say(&format!("note: {note}")));
+    let Labelling::Repository(function) = &setup.labelling else {
+        return Err(Error::Usage("name the checkout: --repo DIR".to_string()));
+    };
     let samples = conversations(shared)?;
-    let found = verify(&function, repository.setup_lines().as_ref(), &request.tokenizer, python, &samples)?;
+    let found = verify(function, repository.setup_lines().as_ref(), &request.tokenizer, python, &samples)?;
     let differences: Vec<(&str, String)> =
         found.samples.iter().filter_map(|v| Some((v.id.as_str(), v.difference()?))).collect();
     print(|out| {

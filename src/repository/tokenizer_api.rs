@@ -172,7 +172,7 @@ impl TokenizerApi {
             tokenizer.facts.legacy = Some(legacy.unwrap_or(true));
         }
         if question.get("files_only").and_then(Value::as_bool) == Some(true) {
-            class_defaults(&mut tokenizer, class.unwrap_or_default());
+            class_defaults(&mut tokenizer, class.unwrap_or_default()).map_err(change_error)?;
         }
         let mut rest: Vec<(&String, &Value)> = arguments.iter().collect();
         // Roles first, as the class's `__init__` takes them before anything is added.
@@ -223,7 +223,7 @@ impl TokenizerApi {
 }
 
 /// The special tokens that a class has where it is made from a vocabulary file alone, without a configuration.
-fn class_defaults(tokenizer: &mut Tokenizer, class: &str) {
+fn class_defaults(tokenizer: &mut Tokenizer, class: &str) -> Result<(), Error> {
     let defaults: &[(Role, &str)] = match class.trim_end_matches("Fast") {
         "GemmaTokenizer" => {
             &[(Role::Bos, "<bos>"), (Role::Eos, "<eos>"), (Role::Unk, "<unk>"), (Role::Pad, "<pad>")]
@@ -236,6 +236,8 @@ fn class_defaults(tokenizer: &mut Tokenizer, class: &str) {
             tokenizer.special.set(*role, Some(SpecialToken::from_str(content)));
         }
     }
+    // The pipeline may add a bos that had no role before.
+    tokenizer.measure_bos_and_eos()
 }
 
 fn template_error(error: TemplateError) -> PythonError {

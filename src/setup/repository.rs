@@ -1,15 +1,15 @@
 //! `--repo` and its companions: from the user's words to a label function that is ready to run.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::overrides::TokenChoice;
-use super::request::Request;
 use crate::error::{Error, Result};
 use crate::repository::{
     CallOptions, Checkout, Choice, RepositoryFunction, SetupCode, find, own_setup, read,
 };
-use crate::tokenizer::{Role, Tokenizer};
+use crate::tokenizer::{LoadOptions, Role, Tokenizer};
 
 /// What a user asks of a training repository.
 #[derive(Debug, Clone)]
@@ -28,6 +28,17 @@ pub struct RepositoryRequest {
     pub transformers: Option<String>,
     /// The function of the last request, with what it was made for: a set-up is made anew for every sample on screen.
     prepared: Arc<Mutex<Option<Prepared>>>,
+}
+
+/// What the rest of a request says to the function and its tokenizer.
+#[derive(Debug, Clone, Copy)]
+pub struct Wished<'a> {
+    /// The name of the tokenizer: the model's, where no other is given.
+    pub tokenizer: &'a str,
+    pub load: LoadOptions,
+    pub overrides: &'a BTreeMap<Role, TokenChoice>,
+    pub model_max_length: Option<usize>,
+    pub mm_use_im_start_end: bool,
 }
 
 #[derive(Debug)]
@@ -80,7 +91,7 @@ impl RepositoryRequest {
     pub fn function(
         &self,
         base: &Arc<Tokenizer>,
-        request: &Request,
+        wished: &Wished<'_>,
         notes: &mut Vec<String>,
     ) -> Result<Arc<RepositoryFunction>> {
         let given = match &self.setup_code {
@@ -90,8 +101,8 @@ impl RepositoryRequest {
             }
             None => None,
         };
-        let more = more_lines(request);
-        let made_for = format!("{:?} {:?} {more} {}", self.fields(), given, request.mm_use_im_start_end);
+        let more = more_lines(wished);
+        let made_for = format!("{:?} {:?} {more} {}", self.fields(), given, wished.mm_use_im_start_end);
         let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = &*prepared
             && Arc::ptr_eq(&known.base, base)
@@ -100,7 +111,7 @@ impl RepositoryRequest {
             notes.extend(known.notes.iter().cloned());
             return Ok(known.function.clone());
         }
-        let made = self.prepare(base, request, given, &more, made_for)?;
+        let made = self.prepare(base, wished, given, &more, made_for)?;
         notes.extend(made.notes.iter().cloned());
         let function = made.function.clone();
         *prepared = Some(made);
@@ -125,7 +136,7 @@ impl RepositoryRequest {
     fn prepare(
         &self,
         base: &Arc<Tokenizer>,
-        request: &Request,
+        wished: &Wished<'_>,
         given: Option<SetupCode>,
         more: &str,
         made_for: String,
@@ -147,25 +158,25 @@ impl RepositoryRequest {
             (None, false) => Some(SetupCode { text: more.to_string(), file: "command line".into() }),
         };
         let call = CallOptions {
-            mm_use_im_start_end: request.mm_use_im_start_end,
+            mm_use_im_start_end: wished.mm_use_im_start_end,
             image_tokens: self.image_tokens.unwrap_or(CallOptions::default().image_tokens),
-            model_name: self.model_name.clone().unwrap_or_else(|| request.tokenizer.clone()),
+            model_name: self.model_name.clone().unwrap_or_else(|| wished.tokenizer.to_string()),
             transformers: self.transformers.clone(),
             ..CallOptions::default()
         };
         let function =
-            RepositoryFunction::new(checkout, entry, base.clone(), request.load, setup.as_ref(), call)?;
+            RepositoryFunction::new(checkout, entry, base.clone(), wished.load, setup.as_ref(), call)?;
         Ok(Prepared { base: base.clone(), made_for, function: Arc::new(function), setup, notes })
     }
 }
 
 /// The user's own changes of the tokenizer, as lines of Python behind those of the repository.
-fn more_lines(request: &Request) -> String {
+fn more_lines(wished: &Wished<'_>) -> String {
     let order = [Role::Unk, Role::Eos, Role::Bos, Role::Sep, Role::Cls, Role::Mask, Role::Pad];
     let mut lines = String::new();
     for role in order {
         let attribute = role.attribute();
-        match request.overrides.get(&role) {
+        match wished.overrides.get(&role) {
             None => {}
             Some(TokenChoice::CopyOf(from)) => {
                 lines.push_str(&format!("tokenizer.{attribute} = tokenizer.{}\n", from.attribute()));
@@ -176,7 +187,7 @@ fn more_lines(request: &Request) -> String {
             }
         }
     }
-    if let Some(length) = request.model_max_length {
+    if let Some(length) = wished.model_max_length {
         lines.push_str(&format!("tokenizer.model_max_length = {length}\n"));
     }
     lines

@@ -6,6 +6,7 @@ use super::chat;
 use super::choice::{LabelChoice, RecipeChoice, TemplateChoice};
 use super::overrides::{OverrideEffect, TokenChoice, apply};
 use super::recipe::Recipe;
+use super::repository::Wished;
 use super::request::Request;
 use crate::chat::{Sample, SeparatorStyle, Template};
 use crate::error::{Error, Result};
@@ -135,7 +136,14 @@ fn training_max_length(tokenizer: &Tokenizer) -> usize {
 pub fn resolve(base: &Arc<Tokenizer>, request: &Request) -> Result<Setup> {
     let mut notes = Vec::new();
     if let Some(repository) = &request.repository {
-        let function = repository.function(base, request, &mut notes)?;
+        let wished = Wished {
+            tokenizer: &request.tokenizer,
+            load: request.load,
+            overrides: &request.overrides,
+            model_max_length: request.model_max_length,
+            mm_use_im_start_end: request.mm_use_im_start_end,
+        };
+        let function = repository.function(base, &wished, &mut notes)?;
         let tokenizer = function.tokenizer().unwrap_or_else(|| base.clone());
         return Ok(Setup {
             tokenizer,

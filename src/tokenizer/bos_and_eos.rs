@@ -52,14 +52,19 @@ impl Tokenizer {
     /// # Errors
     /// [`Error::Usage`] for a description that is none, and for slow classes, which have no such step.
     pub fn replace_post_processor(&mut self, description: Value) -> Result<()> {
-        let first = description.get("single").and_then(|pieces| pieces.get(0));
-        let begins_special = first.is_some_and(|piece| piece.get("SpecialToken").is_some());
         if self.is_slow() {
             return Err(Error::Usage(format!("{} has no post-processor", self.facts.name)));
         }
         self.set_post_processor(part(description)?);
-        self.facts.adds_bos = begins_special;
-        Ok(())
+        measure_bos_and_eos(self)
+    }
+
+    /// Takes `adds_bos` and `adds_eos` from what the pipeline does, after a role or the pipeline changed.
+    ///
+    /// # Errors
+    /// As [`Self::ids_around_text`].
+    pub fn measure_bos_and_eos(&mut self) -> Result<()> {
+        measure_bos_and_eos(self)
     }
 }
 
