@@ -11,12 +11,17 @@
 //! A trainer takes rows as they are; then what a record says of its own labels wins over template and strategy. Both
 //! are asked for every sample here, and nowhere else.
 
+mod llava;
+mod recognized;
+
 use std::sync::Arc;
 
-use crate::chat::{Sample, Template};
-use crate::labels::{Inspection, PromptOptions, RuleChoice, inspect};
+pub use llava::LlavaLabelling;
+pub use recognized::RepositoryLabelling;
+
+use crate::chat::Sample;
+use crate::labels::Inspection;
 use crate::masks::{Method, inspect_preset_labels};
-use crate::repository::{self, RepositoryFunction};
 use crate::tokenizer::Tokenizer;
 
 /// How a sample gets its labels.
@@ -29,15 +34,7 @@ pub enum Labelling {
     /// By a Jinja chat template and a trainer's mask strategy.
     Chat(Arc<Method>),
     /// By the label function of a training repository, run in the sandbox.
-    Repository(Arc<RepositoryFunction>),
-}
-
-/// A LLaVA template, the rule that counts its rounds, and the options of the run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LlavaLabelling {
-    pub template: Template,
-    pub rule: RuleChoice,
-    pub options: PromptOptions,
+    Repository(RepositoryLabelling),
 }
 
 impl Labelling {
@@ -49,7 +46,7 @@ impl Labelling {
                 .inspect_row(tokenizer, sample)
                 .or_else(|| inspect_preset_labels(tokenizer, sample, Some(method)))
                 .unwrap_or_else(|| method.inspect(tokenizer, sample)),
-            Self::Repository(function) => repository::inspect(function, sample),
+            Self::Repository(repository) => repository.inspect(sample),
         }
     }
 
@@ -58,6 +55,14 @@ impl Labelling {
         match self {
             Self::Llava(llava) => Some(llava),
             Self::Chat(_) | Self::Repository(_) => None,
+        }
+    }
+
+    /// The label function of a repository; `None` where another labels.
+    pub fn repository(&self) -> Option<&RepositoryLabelling> {
+        match self {
+            Self::Llava(_) | Self::Chat(_) => None,
+            Self::Repository(repository) => Some(repository),
         }
     }
 
@@ -74,7 +79,9 @@ impl Labelling {
         match self {
             Self::Llava(llava) => &llava.template.name,
             Self::Chat(method) => &method.templates.name,
-            Self::Repository(function) => function.entry().version.as_deref().unwrap_or("repository"),
+            Self::Repository(repository) => {
+                repository.function.entry().version.as_deref().unwrap_or("repository")
+            }
         }
     }
 
@@ -83,7 +90,7 @@ impl Labelling {
         match self {
             Self::Llava(llava) => llava.rule.name(),
             Self::Chat(method) => method.strategy.name(),
-            Self::Repository(function) => &function.entry().name,
+            Self::Repository(repository) => &repository.function.entry().name,
         }
     }
 
@@ -92,16 +99,8 @@ impl Labelling {
         match (self, other) {
             (Self::Llava(own), Self::Llava(others)) => own == others,
             (Self::Chat(own), Self::Chat(others)) => own.is_same(others),
-            (Self::Repository(own), Self::Repository(others)) => Arc::ptr_eq(own, others),
+            (Self::Repository(own), Self::Repository(others)) => Arc::ptr_eq(&own.function, &others.function),
             _ => false,
         }
-    }
-}
-
-impl LlavaLabelling {
-    /// Labels of one sample.
-    pub fn inspect(&self, tokenizer: &Tokenizer, sample: &Sample) -> Inspection {
-        inspect_preset_labels(tokenizer, sample, None)
-            .unwrap_or_else(|| inspect(tokenizer, &self.template, self.rule, &self.options, sample))
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::error::{Error, Result};
 use crate::setup::RepositoryRequest;
 
 /// `--repo` and what goes with it.
@@ -22,6 +23,9 @@ pub struct RepositoryArgs {
     /// Name or path of the model, for conditions on it in the repository's code.
     #[arg(long, global = true, value_name = "NAME")]
     pub model_name: Option<String>,
+    /// An argument of the training script that a condition on the tokenizer asks for, such as model_type=phi-2.
+    #[arg(long, global = true, value_name = "NAME=VALUE")]
+    pub script_arg: Vec<String>,
     /// Lines that make the tokenizer ready, in place of the repository's own.
     #[arg(long, global = true, value_name = "FILE")]
     pub setup_code: Option<PathBuf>,
@@ -29,18 +33,27 @@ pub struct RepositoryArgs {
 
 impl RepositoryArgs {
     /// What is asked of a repository; `None` without `--repo`.
+    ///
+    /// # Errors
+    /// A `--script-arg` without a value.
     pub fn request(
         &self,
         image_tokens: Option<usize>,
         transformers: Option<&str>,
-    ) -> Option<RepositoryRequest> {
-        let mut request = RepositoryRequest::new(self.repo.clone()?);
+    ) -> Result<Option<RepositoryRequest>> {
+        let Some(repo) = self.repo.clone() else { return Ok(None) };
+        let mut request = RepositoryRequest::new(repo);
         request.version = self.version.clone().filter(|version| !version.is_empty());
         request.function = self.function.clone();
         request.model_name = self.model_name.clone();
         request.setup_code = self.setup_code.clone();
         request.image_tokens = image_tokens;
         request.transformers = transformers.map(String::from);
-        Some(request)
+        for argument in &self.script_arg {
+            let bad = || Error::Usage(format!("--script-arg {argument}: write NAME=VALUE"));
+            let (name, value) = argument.split_once('=').ok_or_else(bad)?;
+            request.script_arguments.push((name.to_string(), value.to_string()));
+        }
+        Ok(Some(request))
     }
 }

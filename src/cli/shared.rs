@@ -236,7 +236,9 @@ impl SharedOptions {
             model_max_length: self.model_max_length,
             mm_use_im_start_end: self.mm_use_im_start_end,
             sep2: None,
-            repository: self.repository.request(self.image_tokens, own(&self.transformers, side).as_deref()),
+            repository: self
+                .repository
+                .request(self.image_tokens, own(&self.transformers, side).as_deref())?,
         };
         if self.transformers.is_empty() && request.wants_chat() {
             request.load.release = Release::V5;

@@ -26,7 +26,10 @@ pub enum Outcome {
 pub fn is_bare(shared: &SharedOptions) -> bool {
     let wishes = [&shared.template, &shared.preprocess, &shared.recipe];
     let tokens = [&shared.unk, &shared.eos, &shared.bos, &shared.pad];
-    wishes.iter().chain(&tokens).all(|w| w.is_none()) && shared.tokenizer.is_empty() && shared.data.is_none()
+    wishes.iter().chain(&tokens).all(|w| w.is_none())
+        && shared.tokenizer.is_empty()
+        && shared.data.is_none()
+        && shared.repository.repo.is_none()
 }
 
 /// Loads and resolves what the options ask for; says on stderr what was chosen.

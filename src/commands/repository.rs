@@ -10,7 +10,7 @@ use super::{Outcome, conversations, format, print, report_progress, say, setup};
 use crate::chat::Sample;
 use crate::cli::{Format, SharedOptions};
 use crate::error::{Error, Result};
-use crate::labelling::Labelling;
+use crate::labelling::{Labelling, RepositoryLabelling};
 use crate::labels::IGNORE_INDEX;
 use crate::report::{json as json_report, table};
 use crate::repository::{Checkout, Event, FunctionRun, ItemKind, RepositoryFunction, read, verify};
@@ -20,7 +20,7 @@ use crate::text;
 /// The label function that `--repo` and its companions name; says on stderr what was chosen.
 fn function(shared: &SharedOptions) -> Result<Arc<RepositoryFunction>> {
     match setup(shared)?.labelling {
-        Labelling::Repository(function) => Ok(function),
+        Labelling::Repository(repository) => Ok(repository.function),
         Labelling::Llava(_) | Labelling::Chat(_) => {
             Err(Error::Usage("name the checkout: --repo DIR".to_string()))
         }
@@ -184,7 +184,7 @@ pub fn run_verify(shared: &SharedOptions, python: &Path) -> Result<Outcome> {
     let setup = resolve(&base, &request)?;
     notes.extend(setup.notes.iter().cloned());
     notes.iter().for_each(|note| say(&format!("note: {note}")));
-    let Labelling::Repository(function) = &setup.labelling else {
+    let Labelling::Repository(RepositoryLabelling { function, .. }) = &setup.labelling else {
         return Err(Error::Usage("name the checkout: --repo DIR".to_string()));
     };
     let samples = conversations(shared)?;

@@ -15,7 +15,7 @@ use crate::chat::layout::Layout;
 use crate::cli::{Format, ScanArguments, ScanCommand, SharedOptions};
 use crate::data::{ByteCounter, Records, Source, is_same_file, sources};
 use crate::error::{Error, Result};
-use crate::labelling::Labelling;
+use crate::labelling::{Labelling, RepositoryLabelling};
 use crate::report::{example_mask, json, scan_lines, scan_page};
 use crate::samples;
 use crate::scan::{Batch, Checkpoint, Position, Report, SCHEMA_VERSION, Scanner};
@@ -308,7 +308,7 @@ fn asked(
         Labelling::Chat(method) => {
             [setup.template_name().to_string(), setup.rule_name().to_string(), format!("{method:?}")]
         }
-        Labelling::Repository(function) => {
+        Labelling::Repository(RepositoryLabelling { function, .. }) => {
             let rule = format!("{} {}", function.checkout().root().display(), setup.rule_name());
             [setup.template_name().to_string(), rule, format!("{:?}", function.options())]
         }

@@ -145,6 +145,11 @@ impl Change {
         Ok(setup)
     }
 
+    /// A token's role: lines behind those that make the tokenizer, whatever labels.
+    pub fn is_of_the_tokenizer(&self) -> bool {
+        matches!(self, Self::Token(..))
+    }
+
     fn summary(&self) -> String {
         match self {
             Self::Token(role, TokenChoice::CopyOf(from)) => format!("{} = {}", role.name(), from.name()),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::line_edit::LineEdit;
 use crate::error::{Error, Result};
 
 /// Files that are read of one repository, at most.
@@ -18,6 +19,8 @@ pub struct Checkout {
     own_name: String,
     /// Paths from the root, with `/`, in order.
     files: Vec<String>,
+    /// Texts in place of those on disk: a change that is tried before it is made.
+    changed: BTreeMap<String, String>,
 }
 
 impl Checkout {
@@ -51,7 +54,7 @@ impl Checkout {
             return Err(Error::Usage(format!("{}: there is no Python file in this folder", root.display())));
         }
         let own_name = root.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        Ok(Self { root, own_name, files })
+        Ok(Self { root, own_name, files, changed: BTreeMap::new() })
     }
 
     /// The folder.
@@ -64,11 +67,33 @@ impl Checkout {
         &self.files
     }
 
+    /// The same with lines changed; nothing is written.
+    ///
+    /// # Errors
+    /// A line is another one by now.
+    pub fn with_edits(mut self, edits: &[LineEdit]) -> Result<Self> {
+        for edit in edits {
+            let text = edit.apply(&self.read(&edit.file)?).ok_or_else(|| {
+                let path = self.root.join(&edit.file);
+                Error::Usage(format!(
+                    "{}:{}: this line has changed since it was read",
+                    path.display(),
+                    edit.line
+                ))
+            })?;
+            self.changed.insert(edit.file.clone(), text);
+        }
+        Ok(self)
+    }
+
     /// The text of one of [`Self::files`].
     ///
     /// # Errors
     /// It cannot be read, is no UTF-8 text or is larger than any source file.
     pub fn read(&self, file: &str) -> Result<String> {
+        if let Some(text) = self.changed.get(file) {
+            return Ok(text.clone());
+        }
         let path = self.root.join(file);
         let known = self.files.binary_search_by(|f| f.as_str().cmp(file)).is_ok();
         let size = std::fs::metadata(&path).map_err(|source| Error::io(&path, source))?.len();

@@ -1,7 +1,7 @@
 //! A label function of a repository, ready to run on samples.
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Deserialize;
@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::checkout::Checkout;
 use super::entry::Entry;
+use super::line_edit::LineEdit;
 use super::pieces::pieces;
 use super::tokenizer_api::TokenizerApi;
 use crate::chat::Sample;
@@ -19,6 +20,9 @@ use crate::tokenizer::{LoadOptions, Release, Tokenizer};
 
 /// Largest `model_max_length` that the training scripts set.
 const TRAINING_MAX_LENGTH: u64 = 2048;
+
+/// Samples that may take longer than they may before no more are tried.
+const MOST_TIMEOUTS: usize = 3;
 
 /// The versions of the two libraries that code asks for.
 struct Versions {
@@ -59,6 +63,8 @@ pub struct CallOptions {
     pub model_name: String,
     /// The release of transformers in the user's own words; the code may ask for it.
     pub transformers: Option<String>,
+    /// Arguments of the training script: name and value.
+    pub script_arguments: Vec<(String, String)>,
 }
 
 impl Default for CallOptions {
@@ -69,6 +75,7 @@ impl Default for CallOptions {
             num_frames: 8,
             model_name: String::new(),
             transformers: None,
+            script_arguments: Vec::new(),
         }
     }
 }
@@ -120,6 +127,18 @@ pub struct FunctionRun {
     pub trace: Vec<Event>,
 }
 
+/// The texts of the conversation template in force.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct TemplateTexts {
+    /// The separator style's name: `TWO`, `LLAMA_2`, …
+    pub style: String,
+    pub system: String,
+    pub roles: [String; 2],
+    pub version: String,
+    pub sep: String,
+    pub sep2: Option<String>,
+}
+
 /// A label function with its tokenizer, and the children that run it.
 #[derive(Debug)]
 pub struct RepositoryFunction {
@@ -130,8 +149,20 @@ pub struct RepositoryFunction {
     idle: Mutex<Vec<Sandbox>>,
     limits: Limits,
     cancel: Option<Arc<AtomicBool>>,
+    /// Samples that took longer than they may.
+    timeouts: AtomicUsize,
     /// The tokenizer after the set-up lines.
     handle: usize,
+    template: Option<TemplateTexts>,
+    made_from: MadeFrom,
+}
+
+/// What else the function was made from.
+#[derive(Debug, Clone)]
+struct MadeFrom {
+    base: Arc<Tokenizer>,
+    load: LoadOptions,
+    setup: Option<SetupCode>,
 }
 
 #[derive(Debug)]
@@ -172,6 +203,7 @@ impl RepositoryFunction {
         options: CallOptions,
         limits: Limits,
     ) -> Result<Self> {
+        let made_from = MadeFrom { base: base.clone(), load, setup: setup.cloned() };
         let versions = Versions::new(base.facts.release, options.transformers.as_deref());
         let api = TokenizerApi::new(base.clone(), load, versions.is_at_least(4, 39));
         let setup_pieces = setup.map(|code| setup_pieces(code)).transpose()?;
@@ -207,10 +239,16 @@ impl RepositoryFunction {
             idle: Mutex::default(),
             limits,
             cancel: None,
+            timeouts: AtomicUsize::new(0),
             handle: 0,
+            template: None,
+            made_from,
         };
-        let (sandbox, handle) = function.started()?;
-        function.handle = handle;
+        let (sandbox, answer) = function.started()?;
+        let handle =
+            answer.get("handle").and_then(Value::as_u64).and_then(|handle| usize::try_from(handle).ok());
+        function.handle = handle.unwrap_or_default();
+        function.template = answer.get("template").and_then(|texts| TemplateTexts::deserialize(texts).ok());
         function.give_back(sandbox);
         Ok(function)
     }
@@ -231,6 +269,35 @@ impl RepositoryFunction {
         &self.shared.checkout
     }
 
+    /// Tokens that a sample may have in training.
+    pub fn max_length(&self) -> usize {
+        let tokenizer = self.tokenizer().unwrap_or_else(|| self.made_from.base.clone());
+        usize::try_from(longest(&tokenizer)).unwrap_or(usize::MAX)
+    }
+
+    /// The conversation template in force, where the file has one of LLaVA's make.
+    pub fn template(&self) -> Option<&TemplateTexts> {
+        self.template.as_ref()
+    }
+
+    /// The same function with lines changed in memory.
+    ///
+    /// # Errors
+    /// A line is another one by now, or [`Self::new`]'s.
+    pub fn with_edits(&self, edits: &[LineEdit]) -> Result<Self> {
+        let checkout = self.shared.checkout.clone().with_edits(edits)?;
+        let MadeFrom { base, load, setup } = self.made_from.clone();
+        Self::with_limits(
+            checkout,
+            self.entry.clone(),
+            base,
+            load,
+            setup.as_ref(),
+            self.options.clone(),
+            self.limits,
+        )
+    }
+
     /// How it is called.
     pub fn options(&self) -> &CallOptions {
         &self.options
@@ -246,14 +313,27 @@ impl RepositoryFunction {
     /// # Errors
     /// The sandbox was ended: time, memory, or the user.
     pub fn run(&self, sample: &Sample) -> std::result::Result<FunctionRun, SandboxError> {
+        // A function that does not end would take its whole time for every sample of a data set.
+        if self.timeouts.load(Ordering::Relaxed) >= MOST_TIMEOUTS {
+            return Err(SandboxError::Time(self.limits.time));
+        }
         let request = json!({"op": "run", "sample": self.sample_request(sample)});
         let mut sandbox = match self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop() {
             Some(sandbox) => sandbox,
             None => self.started().map_err(|error| SandboxError::Start(error.to_string()))?.0,
         };
-        let answer = sandbox.request(&request, &mut Answers(&self.shared))?;
-        self.give_back(sandbox);
-        Ok(run_of(&answer))
+        match sandbox.request(&request, &mut Answers(&self.shared)) {
+            Ok(answer) => {
+                self.give_back(sandbox);
+                Ok(run_of(&answer))
+            }
+            Err(error) => {
+                if matches!(error, SandboxError::Time(_)) {
+                    self.timeouts.fetch_add(1, Ordering::Relaxed);
+                }
+                Err(error)
+            }
+        }
     }
 
     /// A sample as the driver takes it.
@@ -276,7 +356,7 @@ impl RepositoryFunction {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(sandbox);
     }
 
-    fn started(&self) -> Result<(Sandbox, usize)> {
+    fn started(&self) -> Result<(Sandbox, Value)> {
         let part = |error: SandboxError| Error::Part(Box::new(error));
         let mut sandbox = Sandbox::start(self.limits, self.cancel.clone()).map_err(part)?;
         let answer = sandbox.request(&self.start, &mut Answers(&self.shared)).map_err(part)?;
@@ -285,9 +365,7 @@ impl RepositoryFunction {
             let text = raised.map_or_else(|| error.to_string(), |raised| raised.to_string());
             return Err(Error::Usage(format!("{}: {text}", self.shared.checkout.root().display())));
         }
-        let handle =
-            answer.get("handle").and_then(Value::as_u64).and_then(|handle| usize::try_from(handle).ok());
-        Ok((sandbox, handle.unwrap_or_default()))
+        Ok((sandbox, answer))
     }
 }
 
@@ -310,17 +388,36 @@ impl From<Raised> for PythonError {
     }
 }
 
+fn longest(tokenizer: &Tokenizer) -> u64 {
+    u64::try_from(tokenizer.facts.model_max_length).unwrap_or(u64::MAX).min(TRAINING_MAX_LENGTH)
+}
+
 /// What the arguments of a training script are known to be, under the names that the scripts give them.
 fn setup_names(entry: &Entry, options: &CallOptions, base: &Tokenizer) -> Value {
-    let longest = u64::try_from(base.facts.model_max_length).unwrap_or(u64::MAX).min(TRAINING_MAX_LENGTH);
-    json!({
+    let longest = longest(base);
+    let mut names = json!({
         "model_args": {
             "version": entry.version, "model_name_or_path": options.model_name, "llm_path": options.model_name,
             "mm_use_im_start_end": options.mm_use_im_start_end, "use_fast_tokenizer": false,
         },
         "training_args": {"model_max_length": longest},
         "data_args": {"max_seq_length": longest, "conv_style": entry.version},
-    })
+    });
+    // Which of the three a script keeps an argument in is its own affair.
+    for group in names.as_object_mut().into_iter().flat_map(|names| names.values_mut()) {
+        for (name, text) in &options.script_arguments {
+            let value = serde_json::from_str(text).unwrap_or_else(|_| match text.as_str() {
+                "True" => Value::Bool(true),
+                "False" => Value::Bool(false),
+                "None" => Value::Null,
+                text => text.into(),
+            });
+            if let Some(group) = group.as_object_mut() {
+                group.insert(name.clone(), value);
+            }
+        }
+    }
+    names
 }
 
 /// The set-up lines, one piece a statement.

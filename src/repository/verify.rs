@@ -138,10 +138,19 @@ fn request(
 ) -> Value {
     let entry = function.entry();
     let root = function.checkout().root();
-    // The folder that the entry's module name counts from.
+    // The folder that the entry's module name counts from; then all above the file, as scripts are started in any of them.
     let file = entry.module.replace('.', "/") + ".py";
     let above = entry.file.strip_suffix(&file).unwrap_or_default();
-    let paths = [root.join(above), root.to_path_buf()].map(|path| path.display().to_string());
+    let mut folders = vec![above.trim_end_matches('/').to_string(), String::new()];
+    let ends = entry.file.match_indices('/').map(|(at, _)| at);
+    folders.extend(ends.filter_map(|at| entry.file.get(..at).map(String::from)));
+    let mut paths: Vec<String> = Vec::new();
+    for folder in folders {
+        let path = root.join(folder).display().to_string();
+        if !paths.contains(&path) {
+            paths.push(path);
+        }
+    }
     let needed: Vec<&str> = NEEDED.into_iter().chain(entry.module.split('.').next()).collect();
     let samples: Vec<Value> = samples.iter().map(|sample| function.sample_request(sample)).collect();
     let start = function.start_request();

@@ -6,8 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::overrides::TokenChoice;
 use crate::error::{Error, Result};
+use crate::labelling::RepositoryLabelling;
+use crate::labels::PromptOptions;
 use crate::repository::{
-    CallOptions, Checkout, Choice, RepositoryFunction, SetupCode, find, own_setup, read,
+    CallOptions, Checkout, Choice, LineEdit, RepositoryFunction, SetupCode, find, own_setup, read,
 };
 use crate::tokenizer::{LoadOptions, Role, Tokenizer};
 
@@ -26,6 +28,10 @@ pub struct RepositoryRequest {
     pub image_tokens: Option<usize>,
     /// The release of transformers in the user's own words.
     pub transformers: Option<String>,
+    /// Arguments of the training script: name and value.
+    pub script_arguments: Vec<(String, String)>,
+    /// Lines of its files that are changed in memory.
+    pub edits: Vec<LineEdit>,
     /// The function of the last request, with what it was made for: a set-up is made anew for every sample on screen.
     prepared: Arc<Mutex<Option<Prepared>>>,
 }
@@ -46,7 +52,7 @@ struct Prepared {
     base: Arc<Tokenizer>,
     /// The set-up lines and the options of the call, as text.
     made_for: String,
-    function: Arc<RepositoryFunction>,
+    labelling: RepositoryLabelling,
     setup: Option<SetupCode>,
     notes: Vec<String>,
 }
@@ -55,6 +61,8 @@ impl PartialEq for RepositoryRequest {
     fn eq(&self, other: &Self) -> bool {
         let fields = |r: &Self| {
             (
+                r.edits.clone(),
+                r.script_arguments.clone(),
                 r.repo.clone(),
                 r.version.clone(),
                 r.function.clone(),
@@ -80,6 +88,8 @@ impl RepositoryRequest {
             setup_code: None,
             image_tokens: None,
             transformers: None,
+            script_arguments: Vec::new(),
+            edits: Vec::new(),
             prepared: Arc::default(),
         }
     }
@@ -88,12 +98,12 @@ impl RepositoryRequest {
     ///
     /// # Errors
     /// The repository has no such function or version, or the set-up lines raise.
-    pub fn function(
+    pub fn labelling(
         &self,
         base: &Arc<Tokenizer>,
         wished: &Wished<'_>,
         notes: &mut Vec<String>,
-    ) -> Result<Arc<RepositoryFunction>> {
+    ) -> Result<RepositoryLabelling> {
         let given = match &self.setup_code {
             Some(path) => {
                 let text = std::fs::read_to_string(path).map_err(|source| Error::io(path, source))?;
@@ -102,20 +112,33 @@ impl RepositoryRequest {
             None => None,
         };
         let more = more_lines(wished);
-        let made_for = format!("{:?} {:?} {more} {}", self.fields(), given, wished.mm_use_im_start_end);
+        let made_for = format!(
+            "{:?} {:?} {:?} {more} {}",
+            self.fields(),
+            (&self.edits, &self.script_arguments),
+            given,
+            wished.mm_use_im_start_end
+        );
         let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = &*prepared
             && Arc::ptr_eq(&known.base, base)
             && known.made_for == made_for
         {
             notes.extend(known.notes.iter().cloned());
-            return Ok(known.function.clone());
+            return Ok(known.labelling.clone());
         }
         let made = self.prepare(base, wished, given, &more, made_for)?;
         notes.extend(made.notes.iter().cloned());
-        let function = made.function.clone();
+        let labelling = made.labelling.clone();
         *prepared = Some(made);
-        Ok(function)
+        Ok(labelling)
+    }
+
+    /// The same request with more lines changed.
+    #[must_use]
+    pub fn with_edits(&self, edits: &[LineEdit]) -> Self {
+        let edits = self.edits.iter().chain(edits).cloned().collect();
+        Self { edits, prepared: Arc::default(), ..self.clone() }
     }
 
     /// The lines that made the tokenizer of the last function ready.
@@ -141,7 +164,7 @@ impl RepositoryRequest {
         more: &str,
         made_for: String,
     ) -> Result<Prepared> {
-        let checkout = Checkout::open(&self.repo)?;
+        let checkout = Checkout::open(&self.repo)?.with_edits(&self.edits)?;
         let reading = read(&checkout)?;
         let choice = Choice { version: self.version.clone(), function: self.function.clone() };
         let entry = find(&checkout, &reading, &choice)?;
@@ -162,11 +185,18 @@ impl RepositoryRequest {
             image_tokens: self.image_tokens.unwrap_or(CallOptions::default().image_tokens),
             model_name: self.model_name.clone().unwrap_or_else(|| wished.tokenizer.to_string()),
             transformers: self.transformers.clone(),
+            script_arguments: self.script_arguments.clone(),
             ..CallOptions::default()
         };
         let function =
             RepositoryFunction::new(checkout, entry, base.clone(), wished.load, setup.as_ref(), call)?;
-        Ok(Prepared { base: base.clone(), made_for, function: Arc::new(function), setup, notes })
+        let options = PromptOptions {
+            model_max_length: function.max_length(),
+            mm_use_im_start_end: wished.mm_use_im_start_end,
+            ..PromptOptions::default()
+        };
+        let labelling = RepositoryLabelling::new(Arc::new(function), options);
+        Ok(Prepared { base: base.clone(), made_for, labelling, setup, notes })
     }
 }
 

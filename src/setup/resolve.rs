@@ -10,7 +10,7 @@ use super::repository::Wished;
 use super::request::Request;
 use crate::chat::{Sample, SeparatorStyle, Template};
 use crate::error::{Error, Result};
-use crate::labelling::{Labelling, LlavaLabelling};
+use crate::labelling::{Labelling, LlavaLabelling, RepositoryLabelling};
 use crate::labels::{Inspection, Labelled, PromptOptions, Rule, RuleChoice};
 use crate::masks::Method;
 use crate::tokenizer::{Role, Tokenizer};
@@ -69,15 +69,25 @@ impl Setup {
         self.labelling.llava()
     }
 
-    /// A copy that is known to have a LLaVA template; `None` with a chat template.
+    /// A copy that is known to have a LLaVA template: also that of the rule that a repository's function was recognized as.
+    /// `None` with a chat template.
     pub fn to_llava(&self) -> Option<LlavaSetup> {
         let Self { tokenizer, base, labelling, recipe, overrides, effects, notes } = self.clone();
         match labelling {
             Labelling::Llava(labelling) => {
                 Some(Setup { tokenizer, base, labelling, recipe, overrides, effects, notes })
             }
-            Labelling::Chat(_) | Labelling::Repository(_) => None,
+            Labelling::Repository(repository) => {
+                let labelling = repository.known()?.clone();
+                Some(Setup { tokenizer, base, labelling, recipe, overrides, effects, notes })
+            }
+            Labelling::Chat(_) => None,
         }
+    }
+
+    /// The label function of a repository; `None` where another labels.
+    pub fn repository(&self) -> Option<&RepositoryLabelling> {
+        self.labelling.repository()
     }
 
     /// True for a set-up of the same request: moving from sample to sample makes a new one each time.
@@ -143,12 +153,12 @@ pub fn resolve(base: &Arc<Tokenizer>, request: &Request) -> Result<Setup> {
             model_max_length: request.model_max_length,
             mm_use_im_start_end: request.mm_use_im_start_end,
         };
-        let function = repository.function(base, &wished, &mut notes)?;
-        let tokenizer = function.tokenizer().unwrap_or_else(|| base.clone());
+        let labelling = repository.labelling(base, &wished, &mut notes)?;
+        let tokenizer = labelling.function.tokenizer().unwrap_or_else(|| base.clone());
         return Ok(Setup {
             tokenizer,
             base: base.clone(),
-            labelling: Labelling::Repository(function),
+            labelling: Labelling::Repository(labelling),
             recipe: None,
             overrides: Vec::new(),
             effects: Vec::new(),

@@ -3,6 +3,7 @@
 Sent by `maskscope verify`: the request comes as one JSON document on standard input. Modules that are missing here are
 replaced by empty ones and named; the label function itself, the templates and the tokenizer are the real ones.
 """
+import ast
 import contextlib
 import copy
 import importlib
@@ -19,8 +20,18 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 request = json.load(sys.stdin)
 answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
 os.dup2(2, 1)
+request["paths"] = [os.path.normpath(path) for path in request["paths"]]
 sys.path[:0] = request["paths"]
 stubbed = []
+
+
+class Arguments(types.SimpleNamespace):
+    """Arguments of the training script; those that are not known are None. A decision on one of them has already been
+    refused in the sandbox."""
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
 
 
 class Stub(types.ModuleType):
@@ -33,12 +44,19 @@ class Stub(types.ModuleType):
 
 
 class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """The last in line: whatever no one else finds."""
+    """The last in line: what the repository's own files import and no one else finds. Libraries that look for something
+    optional get their ImportError."""
+
+    def __init__(self, forced=None):
+        self.forced = forced
 
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in request["needed"]:
-            return None
-        return importlib.machinery.ModuleSpec(name, self, is_package=True)
+        top = name.split(".")[0]
+        if self.forced is not None:
+            wanted = top in self.forced
+        else:
+            wanted = top not in request["needed"] and not is_own(top) and in_repository(importing_file())
+        return importlib.machinery.ModuleSpec(name, self, is_package=True) if wanted else None
 
     def create_module(self, spec):
         stubbed.append(spec.name)
@@ -48,23 +66,67 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         pass
 
 
+def is_own(name):
+    """A package of the repository."""
+    places = [os.path.join(root, name) for root in request["paths"]]
+    return any(os.path.isdir(place) or os.path.isfile(place + ".py") for place in places)
+
+
+def in_repository(path):
+    return any(path.startswith(root + os.sep) for root in request["paths"])
+
+
+def importing_file():
+    frame = sys._getframe(2)
+    while frame is not None and frame.f_code.co_filename.startswith("<frozen importlib"):
+        frame = frame.f_back
+    return "" if frame is None else frame.f_code.co_filename
+
+
+broken = set()
+
+
 def load(name):
-    """A module; packages whose own `__init__` fails here become empty ones around their files."""
+    """A module. Other modules of the repository that fail here become empty ones (packages: around their files), and so
+    do libraries that are here and cannot be imported."""
     for _ in range(50):
         try:
             return importlib.import_module(name)
-        except (ImportError, AttributeError, OSError) as error:
+        except Exception as error:
+            library = failing_library(error)
             package = failing_package(error)
-            if package is None:
+            if library is not None and library not in broken:
+                broken.add(library)
+                forget(library)
+            elif package is not None:
+                folders = [os.path.join(root, *package.split(".")) for root in request["paths"]]
+                empty = Stub(package)
+                empty.__path__ = [folder for folder in folders if os.path.isdir(folder)]
+                stubbed.append(package + (" (its __init__)" if empty.__path__ else "") + ": " + str(error))
+                forget(package)
+                sys.modules[package] = empty
+            else:
                 raise
-            stubbed.append(package + " (its __init__)")
-            empty = Stub(package)
-            empty.__path__ = [os.path.join(root, *package.split(".")) for root in request["paths"]]
-            for known in [m for m in sys.modules if m == package or m.startswith(package + ".")]:
-                if m_is_stub(known):
-                    del sys.modules[known]
-            sys.modules[package] = empty
     raise ImportError("too many packages fail to import")
+
+
+def forget(package):
+    for known in [m for m in sys.modules if m == package or m.startswith(package + ".")]:
+        if m_is_stub(known):
+            del sys.modules[known]
+
+
+def failing_library(error):
+    """The library that an import in the repository's own code failed in."""
+    trace, inside, found = error.__traceback__, False, None
+    while trace is not None:
+        path = trace.tb_frame.f_code.co_filename
+        if in_repository(path):
+            inside, found = True, None
+        elif inside and found is None and not path.startswith("<"):
+            found = trace.tb_frame.f_globals.get("__name__", "").split(".")[0]
+        trace = trace.tb_next
+    return found if found and found not in request["needed"] else None
 
 
 def m_is_stub(name):
@@ -72,16 +134,15 @@ def m_is_stub(name):
 
 
 def failing_package(error):
-    trace = error.__traceback__
-    found = None
+    """The repository's own module whose import failed, unless the label function is in it."""
+    trace, found = error.__traceback__, None
     while trace is not None:
-        path = trace.tb_frame.f_code.co_filename
-        if os.path.basename(path) == "__init__.py" and any(path.startswith(root) for root in request["paths"]):
-            root = max((r for r in request["paths"] if path.startswith(r)), key=len)
-            found = os.path.dirname(os.path.relpath(path, root)).replace(os.sep, ".")
-            break
+        frame = trace.tb_frame
+        if in_repository(frame.f_code.co_filename) and frame.f_code.co_name == "<module>":
+            found = frame.f_globals.get("__name__")
         trace = trace.tb_next
-    return found if found and found not in sys.modules or found and not isinstance(sys.modules.get(found), Stub) else None
+    kept = {request["module"], (request["prepare"] or {}).get("module")}
+    return None if found in kept or isinstance(sys.modules.get(found), Stub) else found
 
 
 def row(values):
@@ -97,23 +158,52 @@ def call(function, known):
     return function(**{name: known[name] for name in names if name in known})
 
 
+def take_the_tokenizer(transformers):
+    """Whatever a script names, the tokenizer in question is loaded."""
+    def loads(method):
+        def from_pretrained(cls, name, *arguments, **keywords):
+            return method.__func__(cls, request["tokenizer"], *arguments, **keywords)
+        return classmethod(from_pretrained)
+
+    for owner in (transformers.AutoTokenizer, transformers.PreTrainedTokenizerBase):
+        owner.from_pretrained = loads(owner.__dict__["from_pretrained"])
+
+
+def loads_tokenizer(text):
+    """The lines make `tokenizer` themselves."""
+    return any(
+        isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "tokenizer" for t in node.targets)
+        for node in ast.walk(ast.parse(text)))
+
+
+def resized(special_tokens_dict, tokenizer, model=None):
+    """LLaVA's helper without the model: the rows of the embedding are no matter here."""
+    tokenizer.add_special_tokens(special_tokens_dict)
+
+
 def main():
+    sys.meta_path.insert(0, Finder(broken))
     sys.meta_path.append(Finder())
     import transformers
+
+    take_the_tokenizer(transformers)
 
     space = {"transformers": transformers, "TOKENIZER": request["tokenizer"], "copy": copy}
     for name in dir(transformers):
         if name.endswith("Tokenizer") or name.endswith("TokenizerFast") or name == "AddedToken":
             space[name] = getattr(transformers, name)
     for name, values in request["setup_names"].items():
-        space[name] = types.SimpleNamespace(**values)
-    if request["setup"] is None:
+        space[name] = Arguments(**values)
+    space["tokenizer"] = None
+    if request["setup"] is None or not loads_tokenizer(request["setup"]):
         space["tokenizer"] = transformers.AutoTokenizer.from_pretrained(
             request["tokenizer"], use_fast=request["use_fast"], padding_side="right")
     module = load(request["module"])
     if request["setup"] is not None:
         for name, value in vars(module).items():
             space.setdefault(name, value)
+        space["smart_tokenizer_and_embedding_resize"] = resized
+        space.setdefault("model", None)
         exec(compile(request["setup"], "setup", "exec"), space)
     tokenizer = space["tokenizer"]
     prepare = request["prepare"]
@@ -125,7 +215,7 @@ def main():
     for name in entry["path"].partition(":")[2].split("."):
         target = getattr(target, name)
     if entry["kind"] == "chosen":
-        target = target(types.SimpleNamespace(**entry["self"]))
+        target = target(Arguments(**entry["self"]))
     elif entry["kind"] == "text":
         target = target(tokenizer, entry["version"])
     elif entry["kind"] == "template":
@@ -156,7 +246,7 @@ def run(sample, target, tokenizer, multimodal, options, entry):
         "sources": sources, "source": sources, "tokenizer": tokenizer, "has_image": sample["has_image"],
         "template_name": request["version"], "num_image_token_list": [options["image_tokens"]],
         "text_only": not sample["has_image"], "group_by_length": True, "use_packed_ds": False, "num_image": 1, "ds_name": "ds",
-        "data_args": types.SimpleNamespace(**options["data_args"]),
+        "data_args": Arguments(**options["data_args"]),
     }
     if multimodal is not None and sample["has_image"]:
         known["sources"] = known["source"] = call(multimodal, known)

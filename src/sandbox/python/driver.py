@@ -593,7 +593,8 @@ class _Arguments:
     def __getattr__(self, name):
         if name.startswith("__"):
             raise AttributeError(name)
-        return Missing("%s.%s" % (self._name, name), "is an argument of the training script that is not known here")
+        return Missing("%s.%s" % (self._name, name), "is an argument of the training script that is not known here: --script-arg %s=VALUE gives it, or "
+                       "--setup-code FILE the lines that make the tokenizer ready" % name)
 
 
 def _resolve(path):
@@ -651,7 +652,18 @@ def start(request):
         _state["function"] = _entry(request["entry"])
     if used:
         raise NotAvailable(used[0])
-    return {"handle": tokenizer._handle}
+    return {"handle": tokenizer._handle, "template": None if prepare is None else _template_in_force(prepare)}
+
+
+def _template_in_force(prepare):
+    """The texts of a LLaVA conversation; None for a class of another make."""
+    conv = _import(prepare["module"], prepare["importer"]).__dict__[prepare["default"]]
+    made = {"style": getattr(getattr(conv, "sep_style", None), "name", None), "roles": list(getattr(conv, "roles", ()))}
+    for name in ("system", "version", "sep", "sep2"):
+        made[name] = getattr(conv, name, None)
+    texts = [made["style"], made["system"], made["version"], made["sep"]] + made["roles"]
+    plain = all(type(t) is str for t in texts) and (made["sep2"] is None or type(made["sep2"]) is str)
+    return made if plain and len(made["roles"]) == 2 else None
 
 
 def _resized(special_tokens_dict, tokenizer, model=None):
