@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::labelling::{Labelling, RepositoryLabelling};
 use crate::labels::IGNORE_INDEX;
 use crate::report::{json as json_report, table};
-use crate::repository::{Checkout, Event, FunctionRun, ItemKind, RepositoryFunction, read, verify};
+use crate::repository::{Checkout, Event, FunctionRun, ItemKind, RepositoryFunction, listing, read, verify};
 use crate::setup::{load_tokenizer, resolve};
 use crate::text;
 
@@ -106,7 +106,12 @@ pub fn run_trace(shared: &SharedOptions, wanted: Option<&str>) -> Result<Outcome
                 Err(raised) => raised.to_string(),
             };
             writeln!(out, "{}", text::plain(&format!("sample {}: {ended}", sample.id)))?;
-            for event in &run.trace {
+            // The helpers that it calls count too, but not lengths of labels.
+            let own = listing(&function, &run);
+            let is_own = |(file, line): (&str, usize)| {
+                own.as_ref().is_none_or(|own| own.file == file && own.lines.iter().any(|l| l.line == line))
+            };
+            for event in run.trace.iter().filter(|event| is_own(event.place())) {
                 let (place, what) = described(event);
                 let line = sources.line(event.place());
                 writeln!(out, "  {}", text::plain(&format!("{place:<40} {what:<28} {line}")))?;

@@ -120,9 +120,12 @@ pub fn tabs(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
         x = canvas.text(area, "‹ ", Meaning::Quiet);
     }
     let end = area.x + area.width;
+    let last = tabs.last().map(|(screen, _)| *screen);
     for (screen, text) in tabs {
         let wide = u16::try_from(width(&text)).unwrap_or(0);
-        if x + wide > end.saturating_sub(2) && x + wide != end {
+        // Behind any but the last one there is a mark that more follow.
+        let fits = if Some(screen) == last { end } else { end.saturating_sub(2) };
+        if x + wide > fits && x + wide != end {
             canvas.text(Area { x: end.saturating_sub(1), width: 1, ..area }, "›", Meaning::Quiet);
             break;
         }

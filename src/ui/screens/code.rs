@@ -73,9 +73,12 @@ fn draw_row(canvas: &mut Canvas<'_>, app: &App, row: &Row<'_>, line: Area, besid
     match row {
         Row::Code(_, shown) => {
             let is_wrong = edits.iter().any(|edit| edit.line == shown.line);
+            let made = app.session.request.repository.iter().flat_map(|repository| &repository.edits);
+            let is_changed = made.filter(|edit| edit.after == shown.text).any(|edit| edit.line == shown.line);
             let set_it = shown.slices.iter().any(|(tokens, _)| tokens.contains(&app.session.token));
             let meaning = match shown {
                 _ if is_wrong || shown.raises => Meaning::Bad,
+                _ if is_changed => Meaning::Good,
                 _ if set_it => Meaning::Special,
                 shown if shown.happened().is_empty() => Meaning::Quiet,
                 _ => Meaning::Text,
@@ -86,7 +89,11 @@ fn draw_row(canvas: &mut Canvas<'_>, app: &App, row: &Row<'_>, line: Area, besid
                 Meaning::Quiet,
             );
             canvas.text(code, &fitted(&shown.text, code.width), meaning);
-            canvas.text(right, &shown.happened(), if shown.raises { Meaning::Bad } else { Meaning::Strong });
+            let happened = match is_changed {
+                true => format!("{} · changed in memory: `maskscope patch` prints it", shown.happened()),
+                false => shown.happened(),
+            };
+            canvas.text(right, &happened, if shown.raises { Meaning::Bad } else { Meaning::Strong });
         }
         Row::Happened(_, shown) => {
             let text = format!("  ↳ {}", shown.happened());
