@@ -10,32 +10,17 @@ mod lists;
 mod moe;
 mod onboard;
 mod scan;
+mod shared;
 mod special;
 mod strategies;
 
-use std::io::{BufWriter, IsTerminal, Write};
-use std::ops::ControlFlow;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::chat::{Sample, read_samples};
-use crate::cli::{Arguments, ColorChoice, Command, Format, SharedOptions};
-use crate::data::unread_folders;
-use crate::error::{Error, Result, with_causes};
-use crate::hub::{Progress, Stage};
-use crate::report::Paint;
-use crate::runtime::{RunOptions, run};
-use crate::setup::{SAMPLE_PREFIX, Setup, load_tokenizer, resolve};
-use crate::{samples, text};
+use shared::{CommandOutcome, is_bare, say};
 
-/// How a command ended, when it could be carried out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// Nothing to object to.
-    Clean,
-    /// Done, and something was found (`inspect --check`).
-    Found,
-}
+use crate::cli::{Arguments, Command};
+use crate::error::{Error, Result, with_causes};
+use crate::runtime::{RunOptions, run};
 
 /// Parses the process's arguments, does what they ask, and gives the exit status: 0 clean, 1 found, 2 failed.
 pub fn main() -> ExitCode {
@@ -49,8 +34,8 @@ pub fn main() -> ExitCode {
         }
     };
     match dispatch(&arguments) {
-        Ok(Outcome::Clean) => ExitCode::SUCCESS,
-        Ok(Outcome::Found) => ExitCode::from(1),
+        Ok(CommandOutcome::Clean) => ExitCode::SUCCESS,
+        Ok(CommandOutcome::Found) => ExitCode::from(1),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             say(&format!("error: {}", with_causes(&error)));
@@ -59,7 +44,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn dispatch(arguments: &Arguments) -> Result<Outcome> {
+fn dispatch(arguments: &Arguments) -> Result<CommandOutcome> {
     let shared = &arguments.shared;
     match &arguments.command {
         None => start_screen(arguments),
@@ -81,7 +66,7 @@ fn dispatch(arguments: &Arguments) -> Result<Outcome> {
     }
 }
 
-fn start_screen(arguments: &Arguments) -> Result<Outcome> {
+fn start_screen(arguments: &Arguments) -> Result<CommandOutcome> {
     if arguments.shared.format.is_some() {
         return Err(Error::Usage(
             "--format needs a command, such as `maskscope inspect --format jsonl`".into(),
@@ -97,106 +82,7 @@ fn start_screen(arguments: &Arguments) -> Result<Outcome> {
         device: arguments.shared.device()?,
         image_tokens: arguments.shared.image_tokens,
     };
-    run(options).map(|()| Outcome::Clean)
-}
-
-/// True when nothing was asked for: the screen then opens on the planted mismatch.
-fn is_bare(shared: &SharedOptions) -> bool {
-    let wishes = [&shared.template, &shared.preprocess, &shared.recipe];
-    let tokens = [&shared.unk, &shared.eos, &shared.bos, &shared.pad];
-    wishes.iter().chain(&tokens).all(|w| w.is_none()) && shared.tokenizer.is_empty() && shared.data.is_none()
-}
-
-/// Loads and resolves what the options ask for; says on stderr what was chosen.
-fn setup(shared: &SharedOptions) -> Result<Setup> {
-    let (request, mut notes) = shared.request()?;
-    let base = load_tokenizer(&request, &mut report_progress)?;
-    let setup = resolve(&base, &request)?;
-    notes.extend(base.notes.iter().cloned());
-    notes.extend(setup.notes.iter().cloned());
-    notes.iter().for_each(|note| say(&format!("note: {note}")));
-    Ok(setup)
-}
-
-/// A line on stderr for each file of a download; the rest of its reports would only scroll by.
-fn report_progress(progress: Progress) -> ControlFlow<()> {
-    match (progress.stage, progress.note) {
-        (Stage::FromCache, Some(note)) => say(&format!("note: {note}; the copy in the cache is used")),
-        (Stage::Verifying, _) if !progress.file.is_empty() => {
-            say(&format!("got {} ({} of {} files)", progress.file, progress.files_done + 1, progress.files));
-        }
-        _ => {}
-    }
-    ControlFlow::Continue(())
-}
-
-/// The samples that the options name, or the embedded ones; says on stderr which layout a file has.
-fn conversations(shared: &SharedOptions) -> Result<Vec<Sample>> {
-    let Some(path) = &shared.data else {
-        // A built-in chat template is shown on the built-in messages.
-        let built_in = shared.template.as_ref().is_some_and(|name| name.starts_with(SAMPLE_PREFIX));
-        return if built_in { samples::messages() } else { samples::conversations() };
-    };
-    say_unread(std::slice::from_ref(path));
-    let file = read_samples(path, shared.layout)?;
-    if let Some(found) = &file.detection {
-        let (rows, of) = found.votes;
-        let name = found.layout.name();
-        say(&format!("note: layout {name}: {} ({rows} of {of} records)", found.rule));
-    }
-    Ok(file.samples)
-}
-
-/// Says on stderr which folders inside the given ones hold data that nobody reads.
-fn say_unread(paths: &[PathBuf]) {
-    for folder in unread_folders(paths) {
-        let folder = folder.display();
-        say(&format!(
-            "note: {folder} holds data files too, which are not read; name it, or give a pattern with **"
-        ));
-    }
-}
-
-/// The format, checked against those that the command has.
-fn format(shared: &SharedOptions, known: &[Format]) -> Result<Format> {
-    let format = shared.format.unwrap_or(Format::Text);
-    if known.contains(&format) {
-        return Ok(format);
-    }
-    let names: Vec<String> = known.iter().map(|f| format!("{f:?}").to_lowercase()).collect();
-    let asked = format!("{format:?}").to_lowercase();
-    Err(Error::Usage(format!("this command has no format {asked}; it has {}", names.join(", "))))
-}
-
-/// Whether and how text output is coloured.
-fn paint(shared: &SharedOptions) -> Paint {
-    match shared.color.unwrap_or(ColorChoice::Auto) {
-        ColorChoice::Always => Paint::Ansi,
-        ColorChoice::Never => Paint::Plain,
-        ColorChoice::Auto => {
-            if !no_color() && std::io::stdout().is_terminal() {
-                Paint::Ansi
-            } else {
-                Paint::Plain
-            }
-        }
-    }
-}
-
-/// Whether the environment asks for no colours at all (no-color.org).
-fn no_color() -> bool {
-    std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty())
-}
-
-/// Standard output, buffered; `f` writes, failures become errors that name it.
-fn print(f: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<()> {
-    let mut out = BufWriter::new(std::io::stdout().lock());
-    f(&mut out).and_then(|()| out.flush()).map_err(|e| Error::io("standard output", e))
-}
-
-/// A line on stderr, made safe. A closed stderr is no reason to fail.
-fn say(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{}", text::plain(line));
+    run(options).map(|()| CommandOutcome::Clean)
 }
 
 fn is_broken_pipe(error: &Error) -> bool {

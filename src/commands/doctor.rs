@@ -2,16 +2,16 @@
 
 use rayon::prelude::*;
 
-use super::{Outcome, conversations, format, paint, print, setup};
+use super::shared::{CommandOutcome, conversations, format, paint, print, setup};
 use crate::chat::Sample;
 use crate::cli::{DoctorArguments, Format, SharedOptions};
-use crate::diagnose::{AlternativeLoad, Report, Verdict, diagnose_with, fix_search, sarif};
+use crate::diagnose::{AlternativeLoad, diagnose_with, fix_search, sarif};
 use crate::error::{Error, Result};
 use crate::labels::Inspection;
 use crate::report::{doctor_text, fix_text, json};
 use crate::setup::{LlavaSetup, load_other_ways};
 
-pub fn run(shared: &SharedOptions, arguments: &DoctorArguments) -> Result<Outcome> {
+pub fn run(shared: &SharedOptions, arguments: &DoctorArguments) -> Result<CommandOutcome> {
     let forms: &[Format] = match arguments.fix_search {
         true => &[Format::Text, Format::Json, Format::Jsonl],
         false => &[Format::Text, Format::Json, Format::Jsonl, Format::Sarif],
@@ -24,9 +24,7 @@ pub fn run(shared: &SharedOptions, arguments: &DoctorArguments) -> Result<Outcom
         let setup = setup.to_llava().ok_or_else(|| Error::Usage(text.to_string()))?;
         return search(shared, form, &setup, &samples);
     }
-    // The chat checks label the samples by themselves.
-    let labelled = if setup.llava().is_some() { samples.as_slice() } else { &[] };
-    let inspections: Vec<Inspection> = labelled.par_iter().map(|s| setup.inspect(s)).collect();
+    let inspections: Vec<Inspection> = samples.par_iter().map(|s| setup.inspect(s)).collect();
     let alternative_loads = AlternativeLoad::all(&setup, &load_other_ways(&shared.request()?.0, &setup.base));
     let report = diagnose_with(&setup, &samples, &inspections, &alternative_loads);
     let ids: Vec<String> = samples.iter().map(|s| s.id.clone()).collect();
@@ -42,15 +40,15 @@ pub fn run(shared: &SharedOptions, arguments: &DoctorArguments) -> Result<Outcom
         }
         _ => writeln!(out, "{}", json::to_line(&report, true)?),
     })?;
-    Ok(outcome(&report))
+    Ok(if report.has_found() { CommandOutcome::Found } else { CommandOutcome::Clean })
 }
 
-/// Warnings and errors are findings; notes are not.
-fn outcome(report: &Report) -> Outcome {
-    if report.worst() >= Verdict::Warn { Outcome::Found } else { Outcome::Clean }
-}
-
-fn search(shared: &SharedOptions, form: Format, setup: &LlavaSetup, samples: &[Sample]) -> Result<Outcome> {
+fn search(
+    shared: &SharedOptions,
+    form: Format,
+    setup: &LlavaSetup,
+    samples: &[Sample],
+) -> Result<CommandOutcome> {
     let samples: Vec<&Sample> = samples.iter().collect();
     let search = fix_search(setup, &samples);
     print(|out| {
@@ -86,5 +84,5 @@ fn search(shared: &SharedOptions, form: Format, setup: &LlavaSetup, samples: &[S
     })?;
     let unchanged = search.best.as_ref().is_some_and(|fix| fix.changes.is_empty());
     let clean = unchanged && search.left_over == 0;
-    Ok(if clean { Outcome::Clean } else { Outcome::Found })
+    Ok(if clean { CommandOutcome::Clean } else { CommandOutcome::Found })
 }

@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 
-use super::{Outcome, conversations, format, paint, print, say, setup};
+use super::shared::{CommandOutcome, conversations, format, paint, print, say, setup};
 use crate::cli::{Format, PatchArguments, SharedOptions};
 use crate::diagnose::{
     Patch, Verdict, llava_setup, onboard, patch, proposal_tokens, repository_patch, write_patch,
@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::report::{Meaning, Paint, StepLine, json, onboarding_lines};
 use crate::text;
 
-pub fn run_onboard(shared: &SharedOptions, arguments: &PatchArguments) -> Result<Outcome> {
+pub fn run_onboard(shared: &SharedOptions, arguments: &PatchArguments) -> Result<CommandOutcome> {
     let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
     let samples = conversations(shared)?;
     let setup = llava_setup(&setup(shared)?)?;
@@ -30,7 +30,8 @@ pub fn run_onboard(shared: &SharedOptions, arguments: &PatchArguments) -> Result
             let record = serde_json::json!({
                 "kind": onboarding.kind, "reasons": onboarding.reasons, "tokens": onboarding.tokens,
                 "warnings": onboarding.warnings, "fix": onboarding.fix, "laws": onboarding.delta_fits,
-                "effect": onboarding.effect, "left_over": onboarding.left_over, "patch": patch,
+                "effect": onboarding.effect, "by_state": onboarding.before, "by_state_after": onboarding.after,
+                "left_over": onboarding.left_over, "patch": patch,
             });
             return writeln!(out, "{}", json::to_line(&record, form == Format::Json)?);
         }
@@ -40,7 +41,7 @@ pub fn run_onboard(shared: &SharedOptions, arguments: &PatchArguments) -> Result
     if let Some(folder) = &arguments.out {
         write_pieces(folder, &patch)?;
     }
-    Ok(Outcome::Clean)
+    Ok(CommandOutcome::Clean)
 }
 
 /// The steps of the guide; a step's own lines are indented under its heading.
@@ -62,7 +63,7 @@ fn onboarding_text(out: &mut dyn Write, lines: &[StepLine], paint: Paint) -> std
     Ok(())
 }
 
-pub fn run_patch(shared: &SharedOptions, arguments: &PatchArguments) -> Result<Outcome> {
+pub fn run_patch(shared: &SharedOptions, arguments: &PatchArguments) -> Result<CommandOutcome> {
     let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
     let setup = llava_setup(&setup(shared)?)?;
     let patch = patch(&setup, &arguments.name, &setup.overrides)?;
@@ -71,13 +72,13 @@ pub fn run_patch(shared: &SharedOptions, arguments: &PatchArguments) -> Result<O
     }
     if let Some(folder) = &arguments.out {
         write_pieces(folder, &patch)?;
-        return Ok(Outcome::Clean);
+        return Ok(CommandOutcome::Clean);
     }
     print(|out| match form {
         Format::Text => patch_text(out, &patch),
         form => writeln!(out, "{}", json::to_line(&patch, form == Format::Json)?),
     })?;
-    Ok(Outcome::Clean)
+    Ok(CommandOutcome::Clean)
 }
 
 /// Writes the pieces and says where each belongs.
@@ -100,7 +101,7 @@ fn patch_text(out: &mut dyn Write, patch: &Patch) -> std::io::Result<()> {
 }
 
 /// The diff on standard output; what found no place is said on stderr and makes the exit status 1.
-fn print_diff(root: &Path, patch: &Patch) -> Result<Outcome> {
+fn print_diff(root: &Path, patch: &Patch) -> Result<CommandOutcome> {
     let placed = repository_patch(root, patch)?;
     // A file gets the bytes as they are; a terminal gets them with what would steer it escaped.
     let shown = std::io::stdout().is_terminal();
@@ -114,5 +115,5 @@ fn print_diff(root: &Path, patch: &Patch) -> Result<Outcome> {
     for line in patch.flags.lines() {
         say(&text::plain(line));
     }
-    Ok(if placed.missing.is_empty() { Outcome::Clean } else { Outcome::Found })
+    Ok(if placed.missing.is_empty() { CommandOutcome::Clean } else { CommandOutcome::Found })
 }

@@ -1,0 +1,129 @@
+//! What every command does: load what the options ask for, read the samples, print, and say how it ended.
+
+use std::io::{BufWriter, IsTerminal, Write};
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use crate::chat::{Sample, read_samples};
+use crate::cli::{ColorChoice, Format, SharedOptions};
+use crate::data::unread_folders;
+use crate::error::{Error, Result};
+use crate::hub::{Progress, Stage};
+use crate::labels::StatusCounts;
+use crate::report::Paint;
+use crate::setup::{Setup, TemplateChoice, load_tokenizer, resolve};
+use crate::{samples, text};
+
+/// How a command ended, when it could be carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommandOutcome {
+    /// Nothing to object to.
+    Clean,
+    /// Done, and something was found (`inspect --check`).
+    Found,
+}
+
+/// The outcome of a command that labels samples: anything but a sound sample is a finding.
+pub(super) fn outcome(counts: &StatusCounts) -> CommandOutcome {
+    if counts.all_sound() { CommandOutcome::Clean } else { CommandOutcome::Found }
+}
+
+/// True when nothing was asked for: the screen then opens on the planted mismatch.
+pub(super) fn is_bare(shared: &SharedOptions) -> bool {
+    let wishes = [&shared.template, &shared.preprocess, &shared.recipe];
+    let tokens = [&shared.unk, &shared.eos, &shared.bos, &shared.pad];
+    wishes.iter().chain(&tokens).all(|w| w.is_none()) && shared.tokenizer.is_empty() && shared.data.is_none()
+}
+
+/// Loads and resolves what the options ask for; says on stderr what was chosen.
+pub(super) fn setup(shared: &SharedOptions) -> Result<Setup> {
+    let (request, mut notes) = shared.request()?;
+    let base = load_tokenizer(&request, &mut report_progress)?;
+    let setup = resolve(&base, &request)?;
+    notes.extend(base.notes.iter().cloned());
+    notes.extend(setup.notes.iter().cloned());
+    notes.iter().for_each(|note| say(&format!("note: {note}")));
+    Ok(setup)
+}
+
+/// A line on stderr for each file of a download; the rest of its reports would only scroll by.
+pub(super) fn report_progress(progress: Progress) -> ControlFlow<()> {
+    match (progress.stage, progress.note) {
+        (Stage::FromCache, Some(note)) => say(&format!("note: {note}; the copy in the cache is used")),
+        (Stage::Verifying, _) if !progress.file.is_empty() => {
+            say(&format!("got {} ({} of {} files)", progress.file, progress.files_done + 1, progress.files));
+        }
+        _ => {}
+    }
+    ControlFlow::Continue(())
+}
+
+/// The samples that the options name, or the embedded ones; says on stderr which layout a file has.
+pub(super) fn conversations(shared: &SharedOptions) -> Result<Vec<Sample>> {
+    let Some(path) = &shared.data else {
+        // A built-in chat template is shown on the built-in messages.
+        let template = shared.template.as_deref().map(TemplateChoice::parse);
+        let built_in = template.is_some_and(|template| template.is_built_in());
+        return if built_in { samples::messages() } else { samples::conversations() };
+    };
+    say_unread(std::slice::from_ref(path));
+    let file = read_samples(path, shared.layout)?;
+    if let Some(found) = &file.detection {
+        let (rows, of) = found.votes;
+        let name = found.layout.name();
+        say(&format!("note: layout {name}: {} ({rows} of {of} records)", found.rule));
+    }
+    Ok(file.samples)
+}
+
+/// Says on stderr which folders inside the given ones hold data that nobody reads.
+pub(super) fn say_unread(paths: &[PathBuf]) {
+    for folder in unread_folders(paths) {
+        let folder = folder.display();
+        say(&format!(
+            "note: {folder} holds data files too, which are not read; name it, or give a pattern with **"
+        ));
+    }
+}
+
+/// The format, checked against those that the command has.
+pub(super) fn format(shared: &SharedOptions, known: &[Format]) -> Result<Format> {
+    let format = shared.format.unwrap_or(Format::Text);
+    if known.contains(&format) {
+        return Ok(format);
+    }
+    let names: Vec<String> = known.iter().map(|f| format!("{f:?}").to_lowercase()).collect();
+    let asked = format!("{format:?}").to_lowercase();
+    Err(Error::Usage(format!("this command has no format {asked}; it has {}", names.join(", "))))
+}
+
+/// Whether and how text output is coloured.
+pub(super) fn paint(shared: &SharedOptions) -> Paint {
+    match shared.color.unwrap_or(ColorChoice::Auto) {
+        ColorChoice::Always => Paint::Ansi,
+        ColorChoice::Never => Paint::Plain,
+        ColorChoice::Auto => {
+            if !no_color() && std::io::stdout().is_terminal() {
+                Paint::Ansi
+            } else {
+                Paint::Plain
+            }
+        }
+    }
+}
+
+/// Whether the environment asks for no colours at all (no-color.org).
+pub(super) fn no_color() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty())
+}
+
+/// Standard output, buffered; `f` writes, failures become errors that name it.
+pub(super) fn print(f: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<()> {
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    f(&mut out).and_then(|()| out.flush()).map_err(|e| Error::io("standard output", e))
+}
+
+/// A line on stderr, made safe. A closed stderr is no reason to fail.
+pub(super) fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{}", text::plain(line));
+}
