@@ -27,6 +27,7 @@ const ORDER: &[&str] = &[
     "hub",
     "setup",
     "diagnose",
+    "scope",
     "scan",
     "report",
     "app",
