@@ -9,6 +9,7 @@ mod images;
 mod moe;
 mod output;
 mod patch;
+mod repository;
 mod scan;
 mod shared;
 
@@ -24,6 +25,7 @@ pub use moe::{
 };
 pub use output::{ColorChoice, Format};
 pub use patch::PatchArguments;
+pub use repository::RepositoryArgs;
 pub use scan::{ScanArguments, ScanCommand};
 pub use shared::{HubToken, LoaderArgument, RequestWithNotes, SharedOptions};
 
@@ -31,7 +33,7 @@ pub use shared::{HubToken, LoaderArgument, RequestWithNotes, SharedOptions};
 ///
 /// Without a command the interactive screen opens, on embedded samples if nothing else is named.
 #[derive(Debug, Parser)]
-#[command(name = "maskscope", version, max_term_width = 110)]
+#[command(name = "maskscope", max_term_width = 110)]
 pub struct Arguments {
     #[command(flatten)]
     pub shared: SharedOptions,
@@ -96,6 +98,27 @@ pub enum Command {
     Samples,
     /// The keys of the screen.
     Keys,
+    /// What a training repository has: templates, dispatch, label functions, constants, with file and line.
+    Repo {
+        /// The checkout [default: that of --repo].
+        #[arg(value_name = "DIR")]
+        dir: Option<std::path::PathBuf>,
+    },
+    /// What the label function of --repo counted, line by line: each length, and the labels that each line masked.
+    Trace {
+        /// Only the sample with this id.
+        #[arg(long, value_name = "ID")]
+        sample: Option<String>,
+    },
+    /// The label function of --repo in your own Python too: the same ids and labels, sample by sample?
+    Verify {
+        /// The Python of your training environment.
+        #[arg(long, value_name = "PATH", default_value = "python3")]
+        python: std::path::PathBuf,
+    },
+    /// The child process that runs code of a repository; not for people.
+    #[command(name = crate::sandbox::SUBCOMMAND, hide = true)]
+    Sandbox,
     /// Mixtures of experts: routing, conversion, devices.
     #[command(subcommand)]
     Moe(MoeCommand),

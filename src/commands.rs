@@ -9,6 +9,7 @@ mod inspect;
 mod lists;
 mod moe;
 mod onboard;
+mod repository;
 mod scan;
 mod shared;
 mod special;
@@ -33,6 +34,13 @@ pub fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if matches!(arguments.command, Some(Command::Sandbox)) {
+        return crate::sandbox::child_main();
+    }
+    if arguments.shared.repository.version.as_deref() == Some("") {
+        println!("maskscope {}", env!("CARGO_PKG_VERSION"));
+        return ExitCode::SUCCESS;
+    }
     match dispatch(&arguments) {
         Ok(CommandOutcome::Clean) => ExitCode::SUCCESS,
         Ok(CommandOutcome::Found) => ExitCode::from(1),
@@ -61,6 +69,10 @@ fn dispatch(arguments: &Arguments) -> Result<CommandOutcome> {
         Some(Command::Templates) => lists::templates(shared),
         Some(Command::Samples) => lists::samples(shared),
         Some(Command::Keys) => lists::keys(shared),
+        Some(Command::Repo { dir }) => repository::run(shared, dir.as_deref()),
+        Some(Command::Trace { sample }) => repository::run_trace(shared, sample.as_deref()),
+        Some(Command::Verify { python }) => repository::run_verify(shared, python),
+        Some(Command::Sandbox) => Ok(CommandOutcome::Clean),
         Some(Command::Moe(command)) => moe::run(shared, command),
         Some(Command::Frame(frame)) => frame::run(shared, frame),
     }

@@ -5,15 +5,22 @@
 //! record with ids, segments, or text alone ─► masks::inspect_preset_labels
 //! LLaVA template + rule ────────────────────► labels::inspect                 ─► Inspection
 //! chat template + mask strategy ────────────► masks::Method::inspect
+//! label function of a repository ───────────► repository::inspect
 //! ```
 //!
 //! A trainer takes rows as they are; then what a record says of its own labels wins over template and strategy. Both
 //! are asked for every sample here, and nowhere else.
 
+mod llava;
+mod recognized;
+
 use std::sync::Arc;
 
-use crate::chat::{Sample, Template};
-use crate::labels::{Inspection, PromptOptions, RuleChoice, inspect};
+pub use llava::LlavaLabelling;
+pub use recognized::RepositoryLabelling;
+
+use crate::chat::Sample;
+use crate::labels::Inspection;
 use crate::masks::{Method, inspect_preset_labels};
 use crate::tokenizer::Tokenizer;
 
@@ -26,14 +33,8 @@ pub enum Labelling {
     Llava(LlavaLabelling),
     /// By a Jinja chat template and a trainer's mask strategy.
     Chat(Arc<Method>),
-}
-
-/// A LLaVA template, the rule that counts its rounds, and the options of the run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LlavaLabelling {
-    pub template: Template,
-    pub rule: RuleChoice,
-    pub options: PromptOptions,
+    /// By the label function of a training repository, run in the sandbox.
+    Repository(RepositoryLabelling),
 }
 
 impl Labelling {
@@ -45,6 +46,7 @@ impl Labelling {
                 .inspect_row(tokenizer, sample)
                 .or_else(|| inspect_preset_labels(tokenizer, sample, Some(method)))
                 .unwrap_or_else(|| method.inspect(tokenizer, sample)),
+            Self::Repository(repository) => repository.inspect(sample),
         }
     }
 
@@ -52,14 +54,22 @@ impl Labelling {
     pub fn llava(&self) -> Option<&LlavaLabelling> {
         match self {
             Self::Llava(llava) => Some(llava),
-            Self::Chat(_) => None,
+            Self::Chat(_) | Self::Repository(_) => None,
+        }
+    }
+
+    /// The label function of a repository; `None` where another labels.
+    pub fn repository(&self) -> Option<&RepositoryLabelling> {
+        match self {
+            Self::Llava(_) | Self::Chat(_) => None,
+            Self::Repository(repository) => Some(repository),
         }
     }
 
     /// Chat template and strategy; `None` with a LLaVA template.
     pub fn chat(&self) -> Option<&Arc<Method>> {
         match self {
-            Self::Llava(_) => None,
+            Self::Llava(_) | Self::Repository(_) => None,
             Self::Chat(method) => Some(method),
         }
     }
@@ -69,14 +79,18 @@ impl Labelling {
         match self {
             Self::Llava(llava) => &llava.template.name,
             Self::Chat(method) => &method.templates.name,
+            Self::Repository(repository) => {
+                repository.function.entry().version.as_deref().unwrap_or("repository")
+            }
         }
     }
 
     /// The rule or strategy that labels, by name.
-    pub fn rule_name(&self) -> &'static str {
+    pub fn rule_name(&self) -> &str {
         match self {
             Self::Llava(llava) => llava.rule.name(),
             Self::Chat(method) => method.strategy.name(),
+            Self::Repository(repository) => &repository.function.entry().name,
         }
     }
 
@@ -85,17 +99,8 @@ impl Labelling {
         match (self, other) {
             (Self::Llava(own), Self::Llava(others)) => own == others,
             (Self::Chat(own), Self::Chat(others)) => own.is_same(others),
+            (Self::Repository(own), Self::Repository(others)) => Arc::ptr_eq(&own.function, &others.function),
             _ => false,
         }
-    }
-}
-
-impl LlavaLabelling {
-    /// Labels of one sample.
-    pub fn inspect(&self, tokenizer: &Tokenizer, sample: &Sample) -> Inspection {
-        let options = &self.options;
-        inspect_preset_labels(tokenizer, sample, None)
-            .map(|inspection| inspection.kept(options.model_max_length))
-            .unwrap_or_else(|| inspect(tokenizer, &self.template, self.rule, options, sample))
     }
 }

@@ -25,7 +25,9 @@
 //!           │
 //!         setup ───────── hub    what a user asks for → tokenizer, labelling; downloads
 //!           │
-//!       labelling                how a sample gets its labels: LLaVA rule, chat strategy, or the record's own
+//!       labelling                how a sample gets its labels: LLaVA rule, chat strategy, a repository's function, or its own
+//!           │
+//!      repository ─ sandbox      a training repository, read and run · Python of others, where it can do no harm
 //!           │
 //!     labels    masks            the LLaVA family's label rules · the mask strategies of other trainers
 //!           │
@@ -82,8 +84,10 @@ cfg_if::cfg_if! {
         pub mod moe;
         pub mod python;
         pub mod report;
+        pub mod repository;
         pub mod runtime;
         pub mod samples;
+        pub mod sandbox;
         pub mod scan;
         pub mod setup;
         pub mod text;
@@ -104,8 +108,10 @@ cfg_if::cfg_if! {
         mod moe;
         mod python;
         mod report;
+        mod repository;
         mod runtime;
         mod samples;
+        mod sandbox;
         mod scan;
         mod setup;
         mod text;

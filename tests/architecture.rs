@@ -15,6 +15,7 @@ const ORDER: &[&str] = &[
     "error",
     "atomic_write",
     "python",
+    "sandbox",
     "text",
     "tokenizer",
     "moe",
@@ -23,6 +24,7 @@ const ORDER: &[&str] = &[
     "samples",
     "labels",
     "masks",
+    "repository",
     "labelling",
     "hub",
     "setup",
@@ -148,7 +150,7 @@ fn every_source_file_says_what_it_is_for() {
 /// Import circles that are still there: a module and the files that may stand in one. It may only shrink.
 const CIRCLES_LEFT: &[(&str, usize)] = &[
     ("app", 2),
-    ("commands", 14),
+    ("commands", 2),
     ("diagnose", 68),
     ("hub", 3),
     ("runtime", 2),

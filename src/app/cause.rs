@@ -4,7 +4,7 @@
 //! the wording is here.
 
 use super::view::SampleView;
-use crate::diagnose::{CHECKS, id};
+use crate::diagnose::{CHECKS, id, label_verdict};
 use crate::labels::{Labelled, LoopEnd, Rule, SampleStatus};
 use crate::masks::Strategy;
 use crate::tokenizer::Role;
@@ -32,6 +32,9 @@ pub fn cause(view: &SampleView) -> Option<Cause> {
     let (first, others) = match view.causes.split_first() {
         Some(causes) => causes,
         None => {
+            if let Some(cause) = wrong_mask(view) {
+                return Some(cause);
+            }
             let SampleStatus::Silent { truncated, tokens } = view.inspection.status() else { return None };
             return (tokens > 0).then(|| silent(view, truncated, tokens));
         }
@@ -44,6 +47,17 @@ pub fn cause(view: &SampleView) -> Option<Cause> {
         cause.what += &format!("; also {}", title(other));
     }
     Some(cause)
+}
+
+/// A repository's function that masks other tokens than the answers' in a sample that it keeps: no warning says so.
+fn wrong_mask(view: &SampleView) -> Option<Cause> {
+    let entry = view.setup.repository()?.function.entry();
+    let llava = view.setup.to_llava()?;
+    if label_verdict(&llava, &view.inspection).mask_is_right {
+        return None;
+    }
+    let what = "answer tokens are masked or question tokens supervised; no warning says so";
+    Some(Cause::new(what, format!("C shows the lines of {} and what each counted", entry.file)))
 }
 
 /// With a chat template: what the trainer raises, or what its strategy notes where nothing is learned.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::sample_status::{PREVIEW_LIMIT, count_statuses};
 use crate::chat::Sample;
-use crate::diagnose::quick_fix;
+use crate::diagnose::{Change, LineFix, line_fix, quick_fix};
 use crate::error::with_causes;
 use crate::labels::{SampleStatus, StatusCounts};
 use crate::masks::Strategy;
@@ -81,6 +81,29 @@ pub fn find_fix(
             });
         return found.max_by_key(|fix| fix.counts.sound);
     }
+    let some: Vec<&Sample> = samples.iter().take(SEARCHED).collect();
+    if before.repository().is_some() {
+        let found = line_fix(&before, &some, cancelled).or_else(|| line_fix(&before, &[sample], cancelled));
+        if let Some(LineFix { edits, summary }) = found {
+            let repository =
+                wanted.request.repository.as_ref().map(|repository| repository.with_edits(&edits));
+            let request = Request { repository, ..wanted.request.clone() };
+            let setup = resolve(&wanted.base, &request).ok()?;
+            let current = setup.inspect(sample).status();
+            return Some(SuggestedFix {
+                label: summary,
+                request,
+                counts: count_statuses(&setup, samples),
+                current,
+            });
+        }
+        let found = quick_fix(&before.to_llava()?, &some, cancelled)?;
+        if !found.changes.iter().all(Change::is_of_the_tokenizer) {
+            return None;
+        }
+        let (request, _) = found.request(&wanted.request, &before);
+        return tried(found.summary, request);
+    }
     if let Some(recipe) = Recipe::for_tokenizer(&wanted.base) {
         let whole = Request {
             template: TemplateChoice::Auto,
@@ -94,7 +117,6 @@ pub fn find_fix(
             return Some(fix);
         }
     }
-    let some: Vec<&Sample> = samples.iter().take(SEARCHED).collect();
     let llava = before.to_llava()?;
     // Where no change repairs them all (one that cannot be repaired is enough), one that repairs this sample.
     let found = quick_fix(&llava, &some, cancelled).or_else(|| quick_fix(&llava, &[sample], cancelled))?;

@@ -19,6 +19,7 @@ macro_rules! with_screens {
             Compare "9" "Compare" compare CompareScreen,
             Scan "0" "Scan" scan ScanScreen,
             Strategies "S" "Strategies" strategies StrategiesScreen,
+            Code "C" "Code" code CodeScreen,
         }
     };
 }

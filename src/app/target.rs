@@ -11,5 +11,7 @@ pub enum Target {
     Role(usize),
     Sample(usize),
     Entry(usize),
+    /// A line of code.
+    Line(usize),
     Fix,
 }

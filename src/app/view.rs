@@ -11,6 +11,7 @@ use super::turns::{PromptTurn, Speaker, prompt_turns};
 use crate::chat::Sample;
 use crate::diagnose::{PairedRound, align_tokens, causes_of, tokens_before};
 use crate::labels::{IGNORE_INDEX, IMAGE_TOKEN_INDEX, Inspection, Labelled, LoopEnd, TokenLabel};
+use crate::repository::{Listing, listing};
 use crate::setup::Setup;
 use crate::tokenizer::{Role, TokenId};
 
@@ -87,6 +88,8 @@ pub struct SampleView {
     pub pads: Vec<usize>,
     /// Long masked stretches, each inside one section, in order.
     pub folds: Vec<Range<usize>>,
+    /// The lines of a repository's label function, with what they counted in this sample.
+    pub code: Option<Listing>,
     /// Each round's piece as encoded alone, token under token with the prompt; empty where the rule does not count.
     pub paired: Vec<PairedRound>,
     marked: BTreeMap<TokenId, TokenKind>,
@@ -96,7 +99,11 @@ impl SampleView {
     /// Inspects a sample and works out what the screens show of it.
     pub fn new(setup: Arc<Setup>, index: usize, sample: &Sample) -> Self {
         let inspection = setup.inspect(sample);
-        Self::of(setup, index, sample, inspection)
+        let code = setup.repository().and_then(|repository| {
+            let run = repository.function.run(sample).ok()?;
+            listing(&repository.function, &run)
+        });
+        Self { code, ..Self::of(setup, index, sample, inspection) }
     }
 
     /// The same for an inspection that is there already.
@@ -113,6 +120,7 @@ impl SampleView {
             causes: causes_of(&setup, sample, &inspection),
             pads: Vec::new(),
             folds: Vec::new(),
+            code: None,
             paired: Vec::new(),
             marked: marked(&setup),
             setup,
@@ -131,7 +139,7 @@ impl SampleView {
             } else {
                 None
             };
-            if labelled.input_ids.len() <= PAIRED_UP_TO && view.setup.llava().is_some() {
+            if labelled.input_ids.len() <= PAIRED_UP_TO && view.setup.chat().is_none() {
                 view.paired = align_tokens(&view.setup, &view.inspection);
             }
             view.folds = folds(&sections, labelled);

@@ -63,6 +63,8 @@ pub struct Sample {
     pub conversations: Vec<Turn>,
     /// The record has a key `image` or `video` (whatever its value): it takes the multimodal path.
     pub has_image: bool,
+    /// It has the key `video` and no `image`: LLaVA's own code takes it for a text, Video-LLaVA's does not.
+    pub has_only_video: bool,
     /// How many image files and videos the record names, where it says so.
     pub media: usize,
     pub body: Body,

@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::chat::ChatArgs;
 use super::output::{ColorChoice, Format};
+use super::repository::RepositoryArgs;
 use crate::chat::layout::Layout;
 use crate::error::{Error, Result};
 use crate::hub::{HubOptions, Token};
@@ -33,6 +34,8 @@ pub struct SharedOptions {
     /// Label rule (the preprocess function), or mask strategy of a chat template [default: auto].
     #[arg(long, global = true, value_name = "NAME")]
     pub preprocess: Option<String>,
+    #[command(flatten)]
+    pub repository: RepositoryArgs,
     #[command(flatten)]
     pub chat: ChatArgs,
     /// Set-up of a known backbone, auto, or none [default: auto].
@@ -233,6 +236,9 @@ impl SharedOptions {
             model_max_length: self.model_max_length,
             mm_use_im_start_end: self.mm_use_im_start_end,
             sep2: None,
+            repository: self
+                .repository
+                .request(self.image_tokens, own(&self.transformers, side).as_deref())?,
         };
         if self.transformers.is_empty() && request.wants_chat() {
             request.load.release = Release::V5;

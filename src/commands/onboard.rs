@@ -3,19 +3,22 @@
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 
+use super::doctor::{LINES_TRIED, recognized};
 use super::shared::{CommandOutcome, conversations, format, paint, print, say, setup};
-use crate::cli::{Format, PatchArguments, SharedOptions};
+use crate::chat::Sample;
+use crate::cli::{Format, PatchArguments, RepositoryArgs, SharedOptions};
 use crate::diagnose::{
-    Patch, Verdict, llava_setup, onboard, patch, proposal_tokens, repository_patch, write_patch,
+    Patch, Verdict, line_fix, llava_setup, onboard, patch, proposal_tokens, repository_patch, write_patch,
 };
 use crate::error::Result;
 use crate::report::{Meaning, Paint, StepLine, json, onboarding_lines};
+use crate::setup::Setup;
 use crate::text;
 
 pub fn run_onboard(shared: &SharedOptions, arguments: &PatchArguments) -> Result<CommandOutcome> {
     let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
     let samples = conversations(shared)?;
-    let setup = llava_setup(&setup(shared)?)?;
+    let setup = llava_setup(&setup(&for_code(shared, arguments))?)?;
     let onboarding = onboard(&setup, &samples)?;
     let tokens = proposal_tokens(&setup, &onboarding);
     let patch = patch(&onboarding.setup, &arguments.name, &tokens)?;
@@ -65,7 +68,11 @@ fn onboarding_text(out: &mut dyn Write, lines: &[StepLine], paint: Paint) -> std
 
 pub fn run_patch(shared: &SharedOptions, arguments: &PatchArguments) -> Result<CommandOutcome> {
     let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
-    let setup = llava_setup(&setup(shared)?)?;
+    let setup = setup(&for_code(shared, arguments))?;
+    if setup.repository().is_some() {
+        return patch_lines(&setup, &conversations(shared)?);
+    }
+    let setup = llava_setup(&setup)?;
     let patch = patch(&setup, &arguments.name, &setup.overrides)?;
     if let Some(root) = &arguments.repo {
         return print_diff(root, &patch);
@@ -79,6 +86,36 @@ pub fn run_patch(shared: &SharedOptions, arguments: &PatchArguments) -> Result<C
         form => writeln!(out, "{}", json::to_line(&patch, form == Format::Json)?),
     })?;
     Ok(CommandOutcome::Clean)
+}
+
+/// `--repo` alone says where the code goes; with `--version` or `--function` it is also whose function labels.
+fn for_code(shared: &SharedOptions, arguments: &PatchArguments) -> SharedOptions {
+    let mut shared = shared.clone();
+    let own = &shared.repository;
+    if arguments.repo.is_some() && own.version.is_none() && own.function.is_none() {
+        shared.repository = RepositoryArgs::default();
+    }
+    shared
+}
+
+/// The repository's own lines changed, as a diff on standard output; each was run in the sandbox before it is offered.
+fn patch_lines(setup: &Setup, samples: &[Sample]) -> Result<CommandOutcome> {
+    recognized(setup)?;
+    let samples: Vec<&Sample> = samples.iter().take(LINES_TRIED).collect();
+    let Some((fix, repository)) = line_fix(setup, &samples, &|| false).zip(setup.repository()) else {
+        say(
+            "no line of the function changes: its count is right, or no other offsets make it right; `maskscope doctor` says which",
+        );
+        return Ok(CommandOutcome::Clean);
+    };
+    let diff = fix.unified_diff(repository.function.checkout())?;
+    say(&format!("{}: tried in the sandbox on {} samples", fix.summary, samples.len()));
+    let shown = std::io::stdout().is_terminal();
+    print(|out| match shown {
+        true => diff.lines().try_for_each(|line| writeln!(out, "{}", text::plain(line))),
+        false => out.write_all(diff.as_bytes()),
+    })?;
+    Ok(CommandOutcome::Found)
 }
 
 /// Writes the pieces and says where each belongs.

@@ -16,7 +16,7 @@ use crate::chat::layout::Layout;
 use crate::cli::{Format, ScanArguments, ScanCommand, SharedOptions};
 use crate::data::{ByteCounter, Source, is_same_file, sources};
 use crate::error::{Error, Result};
-use crate::labelling::Labelling;
+use crate::labelling::{Labelling, RepositoryLabelling};
 use crate::report::{example_mask, json, scan_lines, scan_page};
 use crate::scan::{Batch, Checkpoint, Position, SCHEMA_VERSION, ScanReport, Scanner};
 use crate::setup::Setup;
@@ -282,6 +282,10 @@ fn asked(
         }
         Labelling::Chat(method) => {
             [setup.template_name().to_string(), setup.rule_name().to_string(), format!("{method:?}")]
+        }
+        Labelling::Repository(RepositoryLabelling { function, .. }) => {
+            let rule = format!("{} {}", function.checkout().root().display(), setup.rule_name());
+            [setup.template_name().to_string(), rule, format!("{:?}", function.options())]
         }
     };
     [

@@ -32,7 +32,10 @@ pub(super) fn outcome(counts: &StatusCounts) -> CommandOutcome {
 pub(super) fn is_bare(shared: &SharedOptions) -> bool {
     let wishes = [&shared.template, &shared.preprocess, &shared.recipe];
     let tokens = [&shared.unk, &shared.eos, &shared.bos, &shared.pad];
-    wishes.iter().chain(&tokens).all(|w| w.is_none()) && shared.tokenizer.is_empty() && shared.data.is_none()
+    wishes.iter().chain(&tokens).all(|w| w.is_none())
+        && shared.tokenizer.is_empty()
+        && shared.data.is_none()
+        && shared.repository.repo.is_none()
 }
 
 /// Loads and resolves what the options ask for; says on stderr what was chosen.

@@ -58,6 +58,11 @@ impl Change {
         Ok(setup)
     }
 
+    /// A token's role: lines behind those that make the tokenizer, whatever labels.
+    pub fn is_of_the_tokenizer(&self) -> bool {
+        matches!(self, Self::Token(..))
+    }
+
     /// In a few words.
     pub fn summary(&self) -> String {
         match self {

@@ -30,6 +30,7 @@ mod effect;
 mod finding;
 mod fix;
 mod layout;
+mod line_fix;
 mod linear_fit;
 mod onboard;
 mod patch;
@@ -59,6 +60,7 @@ pub use effect::Effect;
 pub use finding::{DoctorReport, Evidence, Finding, Verdict};
 pub use fix::Fix;
 pub use layout::{MaskCheck, check_mask, tokens_before, turns};
+pub use line_fix::{LineFix, line_fix};
 pub use linear_fit::LinearFit;
 pub use onboard::{
     Onboarding, TokenProposal, TokenizerKind, kind_of, llava_setup, onboard, proposal_tokens, token_changes,
@@ -66,7 +68,7 @@ pub use onboard::{
 pub use patch::{Patch, RepositoryPatch, patch, python_string, repository_patch, write_patch};
 pub use probe::Probe;
 pub use sarif::sarif;
-pub use search::{Search, fix_search, quick_fix};
+pub use search::{Search, counting_fix, fix_search, quick_fix};
 pub use special::{ListedToken, SeparatorTruth, TokenNote, TokenReport, TokenVerdict, token_report};
 pub use tokens::{Reserved, Spare, reserved_tokens, spare_tokens};
 pub use what_if::{LabelVerdict, label_verdict, what_if};

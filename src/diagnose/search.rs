@@ -14,9 +14,10 @@ use super::probe::strips_space;
 use super::tokens::{new_pad, pad_is_distinct, spare_tokens, stop_token, unk_is_distinct};
 use super::what_if::label_verdict;
 use crate::chat::Sample;
-use crate::labels::Rule;
+use crate::labelling::LlavaLabelling;
 use crate::labels::rules::two::{Offsets, TwoRule};
 use crate::labels::rules::{Counting, RuleFacts};
+use crate::labels::{Rule, RuleChoice};
 use crate::setup::{LlavaSetup, TokenChoice};
 use crate::tokenizer::{Role, Tokenizer};
 
@@ -63,6 +64,40 @@ pub fn quick_fix(setup: &LlavaSetup, samples: &[&Sample], cancelled: &dyn Fn() -
 /// The same, ended as soon as the smallest change is found: what a doctor's visit needs.
 pub fn smallest_fix(setup: &LlavaSetup, samples: &[&Sample]) -> Search {
     search_for(setup, samples, 0, &|| false)
+}
+
+/// Other numbers of the same function, the nearest first, with which all `samples` match with right masks: what a fix of its
+/// code comes to. `None` where nothing has to change or no numbers help.
+pub fn counting_fix(
+    setup: &LlavaSetup,
+    samples: &[&Sample],
+    cancelled: &dyn Fn() -> bool,
+) -> Option<TwoRule> {
+    let own = setup.labelling.rule.two()?;
+    let plain = conversations();
+    let template = &setup.labelling.template;
+    let judged =
+        samples.iter().copied().filter(|s| Content::of(s, template).is_plain() && !names_token(setup, s));
+    let judged: Vec<&Sample> = plain.iter().chain(judged).collect();
+    let right = |two: TwoRule| {
+        let with = |labelling: LlavaLabelling| LlavaLabelling { rule: RuleChoice::Custom(two), ..labelling };
+        let changed = LlavaSetup { labelling: with(setup.labelling.clone()), ..setup.clone() };
+        judged.iter().all(|sample| works(&changed, sample))
+    };
+    let mut numbers: Vec<TwoRule> = vec![own];
+    for (start, round, instruction) in
+        (0..=1).flat_map(|s| (-1..=2).flat_map(move |r| (-3..=0).map(move |i| (s, r, i))))
+    {
+        let offsets = Offsets { round, instruction };
+        numbers.push(TwoRule { start, image: offsets, text: offsets, ..own });
+    }
+    let far = |two: &TwoRule| {
+        let one = |a: Offsets, b: Offsets| (a.round - b.round).abs() + (a.instruction - b.instruction).abs();
+        (two.start - own.start).abs() + one(two.image, own.image) + one(two.text, own.text)
+    };
+    numbers.sort_by_key(far);
+    let found = numbers.into_iter().find(|two| !cancelled() && right(*two))?;
+    (found != own).then_some(found)
 }
 
 fn search_for(

@@ -114,6 +114,8 @@ fn separator(setup: &Setup) -> Option<SeparatorTruth> {
     let text = match &setup.labelling {
         Labelling::Chat(method) => method.markers(&*setup.tokenizer).ok()?.end_of_turn,
         Labelling::Llava(llava) => llava.template.sep2.clone(),
+        // Only the function itself knows what it puts behind an answer.
+        Labelling::Repository(_) => None,
     };
     let text = text.filter(|s| !s.is_empty())?;
     let word = "word";

@@ -86,6 +86,9 @@ impl FastLabeler {
     /// # Errors
     /// The reason, in a sentence for people.
     pub fn new(setup: &Setup) -> Result<Self, String> {
+        if setup.repository().is_some() {
+            return Err("the function of a repository is run for each sample".to_string());
+        }
         let llava = setup.llava().ok_or("a chat template is labelled by its strategy")?;
         let (template, rule) = (&llava.template, llava.rule);
         let two = rule.two().ok_or_else(|| format!("the rule {} is no two-separator rule", rule.name()))?;

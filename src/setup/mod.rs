@@ -8,6 +8,7 @@ mod choice;
 mod model;
 mod overrides;
 mod recipe;
+mod repository;
 mod request;
 mod resolve;
 mod source;
@@ -21,6 +22,7 @@ pub use model::{
 };
 pub use overrides::{OverrideEffect, TokenChoice, apply};
 pub use recipe::{RECIPES, Recipe};
+pub use repository::RepositoryRequest;
 pub use request::{ChatOptions, Request};
 pub use resolve::{LlavaSetup, Setup, TRAINING_MAX_LENGTH, resolve};
 pub use source::{Watch, files_for, load_other_ways, load_tokenizer};

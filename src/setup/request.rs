@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::choice::{LabelChoice, RecipeChoice, TemplateChoice, wants_chat};
 use super::overrides::TokenChoice;
+use super::repository::RepositoryRequest;
 use crate::chat::jinja::Clock;
 use crate::chat::layout::Layout;
 use crate::hub::HubOptions;
@@ -42,6 +43,8 @@ pub struct Request {
     pub mm_use_im_start_end: bool,
     /// Another separator after answers than the template's.
     pub sep2: Option<String>,
+    /// The label function of a training repository, in place of template and rule.
+    pub repository: Option<RepositoryRequest>,
 }
 
 impl Default for Request {
@@ -59,6 +62,7 @@ impl Default for Request {
             model_max_length: None,
             mm_use_im_start_end: false,
             sep2: None,
+            repository: None,
         }
     }
 }

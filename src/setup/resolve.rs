@@ -6,10 +6,11 @@ use super::chat;
 use super::choice::{LabelChoice, RecipeChoice, TemplateChoice};
 use super::overrides::{OverrideEffect, TokenChoice, apply};
 use super::recipe::Recipe;
+use super::repository::Wished;
 use super::request::Request;
 use crate::chat::{Sample, SeparatorStyle, Template};
 use crate::error::{Error, Result};
-use crate::labelling::{Labelling, LlavaLabelling};
+use crate::labelling::{Labelling, LlavaLabelling, RepositoryLabelling};
 use crate::labels::{Inspection, Labelled, PromptOptions, Rule, RuleChoice};
 use crate::masks::Method;
 use crate::tokenizer::{Role, Tokenizer};
@@ -68,15 +69,25 @@ impl Setup {
         self.labelling.llava()
     }
 
-    /// A copy that is known to have a LLaVA template; `None` with a chat template.
+    /// A copy that is known to have a LLaVA template: also that of the rule that a repository's function was recognized as.
+    /// `None` with a chat template.
     pub fn to_llava(&self) -> Option<LlavaSetup> {
         let Self { tokenizer, base, labelling, recipe, overrides, effects, notes } = self.clone();
         match labelling {
             Labelling::Llava(labelling) => {
                 Some(Setup { tokenizer, base, labelling, recipe, overrides, effects, notes })
             }
+            Labelling::Repository(repository) => {
+                let labelling = repository.known()?.clone();
+                Some(Setup { tokenizer, base, labelling, recipe, overrides, effects, notes })
+            }
             Labelling::Chat(_) => None,
         }
+    }
+
+    /// The label function of a repository; `None` where another labels.
+    pub fn repository(&self) -> Option<&RepositoryLabelling> {
+        self.labelling.repository()
     }
 
     /// True for a set-up of the same request: moving from sample to sample makes a new one each time.
@@ -93,6 +104,7 @@ impl Setup {
             Labelling::Chat(method) => {
                 method.settings.max_length.unwrap_or_else(|| training_max_length(&self.tokenizer))
             }
+            Labelling::Repository(_) => training_max_length(&self.tokenizer),
         }
     }
 
@@ -111,7 +123,7 @@ impl Setup {
     }
 
     /// The rule or strategy that labels, by name.
-    pub fn rule_name(&self) -> &'static str {
+    pub fn rule_name(&self) -> &str {
         self.labelling.rule_name()
     }
 }
@@ -127,6 +139,26 @@ fn training_max_length(tokenizer: &Tokenizer) -> usize {
 /// Unknown names, and overrides that the class refuses.
 pub fn resolve(base: &Arc<Tokenizer>, request: &Request) -> Result<Setup> {
     let mut notes = Vec::new();
+    if let Some(repository) = &request.repository {
+        let wished = Wished {
+            tokenizer: &request.tokenizer,
+            load: request.load,
+            overrides: &request.overrides,
+            model_max_length: request.model_max_length,
+            mm_use_im_start_end: request.mm_use_im_start_end,
+        };
+        let labelling = repository.labelling(base, &wished, &mut notes)?;
+        let tokenizer = labelling.function.tokenizer().unwrap_or_else(|| base.clone());
+        return Ok(Setup {
+            tokenizer,
+            base: base.clone(),
+            labelling: Labelling::Repository(labelling),
+            recipe: None,
+            overrides: Vec::new(),
+            effects: Vec::new(),
+            notes,
+        });
+    }
     let recipe = choose_recipe(base, request, &mut notes);
     let overrides = merged_overrides(recipe, request);
     let (tokenizer, effects) = apply(base, &overrides)?;

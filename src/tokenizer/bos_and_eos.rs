@@ -1,10 +1,12 @@
 //! What a tokenizer puts around a text: found by encoding one, not by trusting attributes.
 
+use serde_json::Value;
 use tokenizers::processors::template::TemplateProcessing;
 
 use super::encoding::TokenId;
 use super::loaded::Tokenizer;
 use super::special::Role;
+use super::steps::part;
 use crate::error::{Error, Result};
 
 /// Texts that are encoded with and without special tokens; the first that has an id decides.
@@ -43,6 +45,26 @@ impl Tokenizer {
         let behind = whole.get(at + bare.len()..).unwrap_or(&[]).to_vec();
         whole.truncate(at);
         Ok(IdsAroundText { before: whole, behind })
+    }
+
+    /// `tokenizer._tokenizer.post_processor = …`: another template around the ids of a text, as the library writes it down.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a description that is none, and for slow classes, which have no such step.
+    pub fn replace_post_processor(&mut self, description: Value) -> Result<()> {
+        if self.is_slow() {
+            return Err(Error::Usage(format!("{} has no post-processor", self.facts.name)));
+        }
+        self.set_post_processor(part(description)?);
+        measure_bos_and_eos(self)
+    }
+
+    /// Takes `adds_bos` and `adds_eos` from what the pipeline does, after a role or the pipeline changed.
+    ///
+    /// # Errors
+    /// As [`Self::ids_around_text`].
+    pub fn measure_bos_and_eos(&mut self) -> Result<()> {
+        measure_bos_and_eos(self)
     }
 }
 

@@ -119,7 +119,7 @@ impl Tokenizer {
     }
 
     /// `convert_tokens_to_ids`: the id of a token, that of unk for one that the class does not know.
-    pub(super) fn resolve(&self, token: &str) -> Option<TokenId> {
+    pub fn resolve(&self, token: &str) -> Option<TokenId> {
         let closed = matches!(&self.engine, Engine::Slow(..)) && !self.facts.can_add_tokens;
         self.token_to_id(token).or_else(|| {
             let unk = self.special.get(Role::Unk).filter(|_| !closed)?;

@@ -14,6 +14,7 @@ mod doctor_table;
 mod labels;
 mod moe;
 mod quick;
+mod repos;
 mod scan;
 mod special;
 mod strings;

@@ -1,5 +1,6 @@
 //! One file a screen: its state, its keys, what its keys do, its job.
 
+pub mod code;
 pub mod compare;
 pub mod component;
 pub mod doctor;

@@ -28,8 +28,9 @@ pub(super) fn read(row: &Value, id: String) -> Result<Sample, RowError> {
     let media = ["image", "images", "video"].iter().filter_map(|key| row.get(*key)).map(count_media).sum();
     // The training code asks for the key, whatever its value.
     let has_image = row.get("image").is_some() || row.get("video").is_some();
+    let has_only_video = row.get("video").is_some() && row.get("image").is_none();
     let body = body(row, turns)?;
-    Ok(Sample { id, conversations, has_image, media, body })
+    Ok(Sample { id, conversations, has_image, has_only_video, media, body })
 }
 
 /// Messages where the row says more than who speaks and what.

@@ -1,5 +1,6 @@
 //! One file a screen: what it looks like.
 
+mod code;
 mod compare;
 mod doctor;
 mod experts;

@@ -159,7 +159,13 @@ fn why(view: &SampleView, index: usize) -> String {
             "the placeholder encoded alone is masked, the rest is supervised".to_string()
         }
     };
-    format!("rule {rule}: {text}")
+    match view.code.as_ref().and_then(|code| Some((&code.file, code.line_of_token(index)?))) {
+        Some((file, line)) => {
+            let file = file.rsplit('/').next().unwrap_or(file);
+            format!("{}:{} {} · {text}", plain(file), line.line, plain(line.text.trim()))
+        }
+        None => format!("rule {rule}: {text}"),
+    }
 }
 
 fn turn_of(labelled: &Labelled, round: Option<usize>) -> String {

@@ -1,0 +1,59 @@
+//! Options that take the label function out of a training repository.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::error::{Error, Result};
+use crate::setup::RepositoryRequest;
+
+/// `--repo` and what goes with it.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Label function of a repository")]
+pub struct RepositoryArgs {
+    /// Checkout of a training repository: its own label function is read and run, in a sandbox.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub repo: Option<PathBuf>,
+    /// Key of the repository's conversation template; without a value the version of maskscope.
+    #[arg(short = 'V', long, global = true, value_name = "KEY", num_args = 0..=1, default_missing_value = "")]
+    pub version: Option<String>,
+    /// This function in place of what the dispatch chooses: FILE:NAME or FILE:CLASS.NAME.
+    #[arg(long, global = true, value_name = "FILE:NAME")]
+    pub function: Option<String>,
+    /// Name or path of the model, for conditions on it in the repository's code.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub model_name: Option<String>,
+    /// An argument of the training script that a condition on the tokenizer asks for, such as model_type=phi-2.
+    #[arg(long, global = true, value_name = "NAME=VALUE")]
+    pub script_arg: Vec<String>,
+    /// Lines that make the tokenizer ready, in place of the repository's own.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub setup_code: Option<PathBuf>,
+}
+
+impl RepositoryArgs {
+    /// What is asked of a repository; `None` without `--repo`.
+    ///
+    /// # Errors
+    /// A `--script-arg` without a value.
+    pub fn request(
+        &self,
+        image_tokens: Option<usize>,
+        transformers: Option<&str>,
+    ) -> Result<Option<RepositoryRequest>> {
+        let Some(repo) = self.repo.clone() else { return Ok(None) };
+        let mut request = RepositoryRequest::new(repo);
+        request.version = self.version.clone().filter(|version| !version.is_empty());
+        request.function = self.function.clone();
+        request.model_name = self.model_name.clone();
+        request.setup_code = self.setup_code.clone();
+        request.image_tokens = image_tokens;
+        request.transformers = transformers.map(String::from);
+        for argument in &self.script_arg {
+            let bad = || Error::Usage(format!("--script-arg {argument}: write NAME=VALUE"));
+            let (name, value) = argument.split_once('=').ok_or_else(bad)?;
+            request.script_arguments.push((name.to_string(), value.to_string()));
+        }
+        Ok(Some(request))
+    }
+}

@@ -1,0 +1,163 @@
+//! The label function of a repository, and the built-in rule that counts as it does, where there is one.
+//!
+//! A rule is taken for the function's own only where both came to the same ids, labels, lengths and rounds on every
+//! conversation tried: plain ones of one to four rounds with and without an image, and the embedded ones, which hold the
+//! known traps. Labels always come from the function itself; the rule explains them.
+
+use std::sync::{Arc, OnceLock};
+
+use super::llava::LlavaLabelling;
+use crate::chat::{Sample, SeparatorStyle, Template, Turn};
+use crate::labels::rules::two::{Offsets, TwoRule};
+use crate::labels::{Inspection, Labelled, PromptOptions, Rule, RuleChoice, inspect};
+use crate::repository::{self, RepositoryFunction, TemplateTexts};
+use crate::samples;
+
+/// Rounds of the conversations that are tried.
+const MOST_ROUNDS: usize = 4;
+
+/// The label function of a repository.
+#[derive(Debug, Clone)]
+pub struct RepositoryLabelling {
+    pub function: Arc<RepositoryFunction>,
+    options: PromptOptions,
+    known: Arc<OnceLock<Option<LlavaLabelling>>>,
+}
+
+impl RepositoryLabelling {
+    /// A function; `options` are those that a built-in rule would run with.
+    pub fn new(function: Arc<RepositoryFunction>, options: PromptOptions) -> Self {
+        Self { function, options, known: Arc::default() }
+    }
+
+    /// Labels of one sample, by the function; where its turns lie in the prompt, by the rule that it was recognized as.
+    pub fn inspect(&self, sample: &Sample) -> Inspection {
+        let mut inspection = repository::inspect(&self.function, sample);
+        let Some((known, tokenizer)) = self.known().zip(self.function.tokenizer()) else { return inspection };
+        let explained = known.inspect(&tokenizer, sample);
+        if inspection.prompt != explained.prompt {
+            return inspection;
+        }
+        inspection.layout = explained.layout;
+        if let (Ok(own), Ok(others)) = (&mut inspection.result, explained.result)
+            && own.input_ids == others.input_ids
+        {
+            if counts(own) == counts(&others) {
+                // The same lengths: with the text that each round was measured on, and where the loop ended.
+                (own.rounds, own.segments, own.stop) = (others.rounds, others.segments, others.stop);
+                own.kept_len = others.kept_len;
+            }
+            own.spans = others.spans;
+        }
+        inspection
+    }
+
+    /// The rule that counts as the function does; looked for at the first call.
+    pub fn known(&self) -> Option<&LlavaLabelling> {
+        self.known.get_or_init(|| recognize(&self.function, &self.options)).as_ref()
+    }
+}
+
+fn recognize(function: &RepositoryFunction, options: &PromptOptions) -> Option<LlavaLabelling> {
+    let template = template(function)?;
+    let tokenizer = function.tokenizer()?;
+    let plain = plain_conversations();
+    let mut all = plain.clone();
+    all.extend(samples::conversations().unwrap_or_default());
+    let actual: Vec<Inspection> = all.iter().map(|sample| repository::inspect(function, sample)).collect();
+    let fits = |rule: RuleChoice, has_image: Option<bool>| {
+        all.iter().zip(&actual).enumerate().all(|(at, (sample, actual))| {
+            if has_image.is_some_and(|image| image != sample.has_image) {
+                return true;
+            }
+            let built_in = inspect(&tokenizer, &template, rule, options, sample);
+            // Repositories rewrite unusual placeholders each in its own way: another prompt says nothing of the count.
+            let is_other_text = at >= plain.len() && actual.prompt != built_in.prompt;
+            is_other_text || is_same(actual, &built_in)
+        })
+    };
+    let named = Rule::ALL.into_iter().map(RuleChoice::Named).find(|rule| fits(*rule, None));
+    let rule = named.or_else(|| custom(&template, &fits))?;
+    Some(LlavaLabelling { template, rule, options: options.clone() })
+}
+
+/// Numbers of a two-separator rule: those of image samples and those of text samples are looked for apart.
+fn custom(template: &Template, fits: &dyn Fn(RuleChoice, Option<bool>) -> bool) -> Option<RuleChoice> {
+    if template.style != SeparatorStyle::Two {
+        return None;
+    }
+    for (start, looks_at_legacy, adds_sep2_count) in variants() {
+        let with =
+            |image: Offsets, text: Offsets| TwoRule { start, image, text, adds_sep2_count, looks_at_legacy };
+        let find =
+            |has_image: bool| offsets().find(|o| fits(RuleChoice::Custom(with(*o, *o)), Some(has_image)));
+        if let Some((text, image)) = find(false).zip(find(true)) {
+            return Some(RuleChoice::Custom(with(image, text)));
+        }
+    }
+    None
+}
+
+fn variants() -> impl Iterator<Item = (i64, bool, bool)> {
+    let flags = [(false, false), (true, false), (false, true), (true, true)];
+    flags.into_iter().flat_map(|(legacy, count)| (0..=2).map(move |start| (start, legacy, count)))
+}
+
+fn offsets() -> impl Iterator<Item = Offsets> {
+    (-3..=3).flat_map(|round| (-6..=4).map(move |instruction| Offsets { round, instruction }))
+}
+
+/// Both came to the same, as far as a function in Python shows what it counted.
+fn is_same(actual: &Inspection, built_in: &Inspection) -> bool {
+    match (&actual.result, &built_in.result) {
+        (Err(own), Err(others)) => own.kind == others.kind,
+        (Ok(own), Ok(others)) => {
+            let length = |own: Option<i64>, others: Option<i64>| own.is_none() || own == others;
+            actual.prompt == built_in.prompt
+                && own.input_ids == others.input_ids
+                && own.labels == others.labels
+                && own.mismatch == others.mismatch
+                && length(own.cur_len, others.cur_len)
+                && length(own.total_len, others.total_len)
+                && (own.rounds.is_empty() || counts(own) == counts(others))
+        }
+        _ => false,
+    }
+}
+
+/// What was counted of each round.
+fn counts(labelled: &Labelled) -> Vec<(i64, i64)> {
+    labelled.rounds.iter().map(|round| (round.round_len, round.instruction_len)).collect()
+}
+
+fn plain_conversations() -> Vec<Sample> {
+    let mut all = Vec::new();
+    for has_image in [false, true] {
+        for rounds in 1..=MOST_ROUNDS {
+            let turns = (0..rounds).flat_map(|round| {
+                let place = if has_image && round == 0 { "<image>\n" } else { "" };
+                [
+                    Turn::new("human", format!("{place}What is seen at place {round}?")),
+                    Turn::new("gpt", format!("A house with {round} windows, and a tree.")),
+                ]
+            });
+            let sample = Sample::text(format!("{rounds} rounds"), turns.collect());
+            all.push(Sample { has_image, media: usize::from(has_image), ..sample });
+        }
+    }
+    all
+}
+
+fn template(function: &RepositoryFunction) -> Option<Template> {
+    let TemplateTexts { style, system, roles, version, sep, sep2 } = function.template()?.clone();
+    let style = match style.as_str() {
+        "SINGLE" => SeparatorStyle::Single,
+        "TWO" => SeparatorStyle::Two,
+        "MPT" => SeparatorStyle::Mpt,
+        "LLAMA_2" => SeparatorStyle::Llama2,
+        "PLAIN" => SeparatorStyle::Plain,
+        _ => return None,
+    };
+    let name = function.entry().version.clone().unwrap_or_else(|| version.clone());
+    Some(Template { name, system, roles, version, style, sep, sep2 })
+}

@@ -1,0 +1,32 @@
+//! A training repository, read and run: which label function a version leads to, and what that function makes of a sample.
+//!
+//! ```text
+//! checkout ─ reading ─ entry ─┐
+//!   files     table    what   ├─ function ─ sandbox ─ ids, labels, what was printed, trace
+//! pieces ─ tokenizer_api ─────┘
+//! ```
+
+mod bounded_parse;
+mod checkout;
+mod entry;
+mod function;
+mod inspection;
+mod line_edit;
+mod lines;
+mod listing;
+mod pieces;
+mod reading;
+mod setup_lines;
+mod spans;
+mod tokenizer_api;
+mod verify;
+
+pub use checkout::Checkout;
+pub use entry::{Choice, Entry, find};
+pub use function::{CallOptions, Event, FunctionRun, Raised, RepositoryFunction, SetupCode, TemplateTexts};
+pub use inspection::inspect;
+pub use line_edit::{LineEdit, add_to_value};
+pub use listing::{CodeLine, Listing, listing};
+pub use reading::{Item, ItemKind, Reading, read};
+pub use setup_lines::own_setup;
+pub use verify::{PythonRun, Verification, Verified, verify};

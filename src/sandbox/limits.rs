@@ -1,0 +1,40 @@
+//! What the kernel refuses to the child, whatever its code finds a way to ask for.
+//!
+//! The interpreter is built without files, sockets and processes. These limits hold should that have a hole: no file can be
+//! opened (not one descriptor is free), none can grow, and memory and processor time end.
+
+use std::io;
+
+/// Bytes of address space that the child may have beyond what it has at its start.
+const MEMORY: u64 = 768 << 20;
+
+/// Takes files, processes and memory beyond [`MEMORY`] away from this process, for good.
+///
+/// # Errors
+/// The kernel refuses a limit.
+#[cfg(unix)]
+pub fn apply() -> io::Result<()> {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let none = |resource, value: u64| {
+        let limit = Rlimit { current: Some(value), maximum: Some(value) };
+        setrlimit(resource, limit).map_err(io::Error::from)
+    };
+    none(Resource::As, address_space().saturating_add(MEMORY))?;
+    none(Resource::Core, 0)?;
+    none(Resource::Fsize, 0)?;
+    none(Resource::Nproc, 0)?;
+    none(Resource::Nofile, 0)
+}
+
+/// Bytes of address space in use now; a guess where the system does not say.
+#[cfg(unix)]
+fn address_space() -> u64 {
+    let pages = std::fs::read_to_string("/proc/self/statm").ok();
+    let pages = pages.and_then(|text| text.split(' ').next()?.parse::<u64>().ok());
+    pages.map_or(2 << 30, |pages| pages.saturating_mul(rustix::param::page_size() as u64))
+}
+
+#[cfg(not(unix))]
+pub fn apply() -> io::Result<()> {
+    Ok(())
+}

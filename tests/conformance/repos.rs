@@ -1,0 +1,169 @@
+//! `golden/repos/*.jsonl.gz`: what the unmodified label functions of public repositories make of samples, under the real
+//! transformers, against the same functions read from a checkout and run in the sandbox.
+//!
+//! `MASKSCOPE_REPOSITORIES=DIR` names the folder with the checkouts (`DIR/LLaVA`, …) at the commits of the records: public
+//! code, which is never committed here.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use maskscope::chat::{Sample, read_samples};
+use maskscope::labels::IGNORE_INDEX;
+use maskscope::repository::{
+    CallOptions, Checkout, Choice, FunctionRun, Reading, RepositoryFunction, SetupCode, find, read,
+};
+use maskscope::tokenizer::{FileSet, LoadOptions, Loader, Release, load};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::{assert_checked, files, only, records, root};
+
+/// Characters of what was printed that a record keeps.
+const KEPT: usize = 400;
+
+fn function(
+    root: &Path,
+    checkout: &Checkout,
+    reading: &Reading,
+    record: &Value,
+) -> maskscope::Result<RepositoryFunction> {
+    let text = |key: &str| record[key].as_str().unwrap_or_default();
+    let version = Some(text("version").to_string());
+    let mut entry = find(checkout, reading, &Choice { version: version.clone(), function: None });
+    let is_of_file = entry.as_ref().is_ok_and(|entry| entry.file == text("file"));
+    // A class finds its template by the version; a repository with two training scripts needs the file's name.
+    if !is_of_file && !text("function").contains('.') && !text("file").ends_with("dataset.py") {
+        let function = Some(format!("{}:preprocess", text("file")));
+        entry = find(checkout, reading, &Choice { version, function });
+    }
+    let loader = if text("slow_fast") == "fast" { Loader::Fast } else { Loader::Slow };
+    let (release, _) = Release::parse(text("transformers_version")).expect("a release");
+    let options = LoadOptions { loader: Some(loader), release, ..LoadOptions::default() };
+    let files = FileSet::folder(&root.join("tokenizers").join(text("tokenizer")))?;
+    let base = load(text("tokenizer"), &files, options)
+        .or_else(|_| load(text("tokenizer"), &files, LoadOptions { loader: None, ..options }))?;
+    let lines: Vec<&str> =
+        record["setup"].as_array().expect("lines").iter().filter_map(Value::as_str).collect();
+    let setup = SetupCode { text: lines.join("\n") + "\n", file: "setup".into() };
+    let call = CallOptions {
+        mm_use_im_start_end: text("note").contains("mm_use_im_start_end=True"),
+        image_tokens: 4,
+        transformers: Some(text("transformers_version").to_string()),
+        ..CallOptions::default()
+    };
+    RepositoryFunction::new(checkout.clone(), entry?, Arc::new(base), options, Some(&setup), call)
+}
+
+/// What a record says, and the same of a run.
+fn expected(record: &Value) -> Value {
+    let keys = ["input_ids", "supervised", "other", "mismatch", "warning", "error", "error_message"];
+    keys.iter().map(|key| (key.to_string(), record[key].clone())).collect::<serde_json::Map<_, _>>().into()
+}
+
+fn actual(run: &FunctionRun) -> Value {
+    let printed: String = run.printed.trim_end_matches('\n').chars().take(KEPT).collect();
+    let warning = if run.printed.is_empty() { Value::Null } else { json!(printed) };
+    match &run.result {
+        Err(raised) => json!({
+            "input_ids": null, "supervised": null, "other": null, "mismatch": run.printed.contains("mismatch"),
+            "warning": warning, "error": raised.kind, "error_message": raised.message,
+        }),
+        Ok((ids, labels)) => {
+            let mut supervised: Vec<[usize; 2]> = Vec::new();
+            let mut other = Vec::new();
+            for (at, (id, label)) in ids.iter().zip(labels).enumerate() {
+                if label == id {
+                    match supervised.last_mut() {
+                        Some(last) if last[1] == at => last[1] = at + 1,
+                        _ => supervised.push([at, at + 1]),
+                    }
+                } else if *label != IGNORE_INDEX {
+                    other.push(json!([at, label]));
+                }
+            }
+            json!({
+                "input_ids": ids, "supervised": supervised, "other": other, "mismatch": run.printed.contains("mismatch"),
+                "warning": warning, "error": null, "error_message": null,
+            })
+        }
+    }
+}
+
+fn sha16(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[derive(Default)]
+struct Counts {
+    right: usize,
+    all: usize,
+    prompts: usize,
+}
+
+#[test]
+#[ignore = "needs MASKSCOPE_CONFORMANCE, and MASKSCOPE_REPOSITORIES: a folder of checkouts"]
+fn repos() {
+    let root = root();
+    let repos = std::env::var_os("MASKSCOPE_REPOSITORIES")
+        .expect("MASKSCOPE_REPOSITORIES names a folder of checkouts");
+    maskscope::sandbox::set_executable(env!("CARGO_BIN_EXE_maskscope"));
+    let wanted = only();
+    let samples =
+        read_samples(&root.join("golden/labels/conversations.json"), None).expect("samples").samples;
+    let samples: BTreeMap<&str, &Sample> =
+        samples.iter().map(|sample| (sample.id.as_str(), sample)).collect();
+    let mut checkouts: BTreeMap<String, (Checkout, Reading)> = BTreeMap::new();
+    let mut counts: BTreeMap<String, Counts> = BTreeMap::new();
+    let mut failed = Vec::new();
+    for path in files(&root.join("golden/repos"), &[".jsonl.gz"]) {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_string();
+        if !name.contains(&wanted) {
+            continue;
+        }
+        let records = records(&path);
+        let repo = records[0]["repo"].as_str().expect("a name").to_string();
+        let (checkout, reading) = checkouts.entry(repo.clone()).or_insert_with(|| {
+            let checkout = Checkout::open(&Path::new(&repos).join(&repo)).expect("a checkout");
+            let reading = read(&checkout).expect("is read");
+            (checkout, reading)
+        });
+        let count = counts.entry(repo).or_default();
+        count.all += records.len();
+        let function = match function(&root, checkout, reading, &records[0]) {
+            Ok(function) => function,
+            Err(error) => {
+                failed.push(format!("{name}: {} records: {error}", records.len()));
+                continue;
+            }
+        };
+        let (mut right, mut first) = (0, None);
+        for record in &records {
+            let sample = samples[record["sample_id"].as_str().expect("an id")];
+            let (run, expected) = (function.run(sample), expected(record));
+            let got = match &run {
+                Ok(run) => actual(run),
+                Err(error) => json!(error.to_string()),
+            };
+            if got == expected {
+                right += 1;
+            } else if first.is_none() {
+                first = Some(format!(
+                    "{} {}\n  expected {expected}\n  actual   {got}",
+                    name, record["sample_id"]
+                ));
+            }
+            if let (Ok(run), Some(hash)) = (&run, record["prompt"].as_str()) {
+                count.prompts += usize::from(run.prompt.as_deref().map(sha16).as_deref() != Some(hash));
+            }
+        }
+        count.right += right;
+        println!("{name}: {right} of {}", records.len());
+        failed.extend(first.map(|first| format!("{right} of {}: {first}", records.len())));
+    }
+    assert_checked(counts.values().map(|count| count.all).sum(), &root.join("golden/repos"), &wanted);
+    for (repo, count) in &counts {
+        println!("repos {repo}: {} of {}, {} other prompts", count.right, count.all, count.prompts);
+    }
+    assert!(failed.is_empty(), "{} files differ\n{}", failed.len(), failed.join("\n"));
+}

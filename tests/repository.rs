@@ -1,0 +1,208 @@
+//! `--repo` on a small training repository of our own: its function is recognized, its wrong line found, changed and tried.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+const CONVERSATION: &str = r#"import dataclasses
+from enum import Enum, auto
+
+
+class SeparatorStyle(Enum):
+    SINGLE = auto()
+    TWO = auto()
+
+
+@dataclasses.dataclass
+class Conversation:
+    system: str
+    roles: tuple
+    messages: list
+    sep_style: SeparatorStyle
+    sep: str
+    sep2: str
+    version: str
+
+    def get_prompt(self):
+        text = self.system + self.sep
+        for number, (role, message) in enumerate(self.messages):
+            end = self.sep if number % 2 == 0 else self.sep2
+            text += role + ": " + message + end if message else role + ":"
+        return text
+
+    def empty(self):
+        return dataclasses.replace(self, messages=[])
+
+
+short = Conversation("A chat.", ("USER", "ASSISTANT"), [], SeparatorStyle.TWO, " ", "<|endoftext|>", "short")
+default_conversation = short
+conv_templates = {"short": short}
+"#;
+
+/// `OFFSET` is what an answer's instruction is shortened by.
+const TRAIN: &str = r#"import torch
+import transformers
+
+from mini import conversation as conversation_lib
+from llava.mm_utils import tokenizer_image_token
+
+IGNORE_INDEX = -100
+
+
+def preprocess_short(sources, tokenizer, has_image=False):
+    names = dict(zip(("human", "gpt"), conversation_lib.default_conversation.roles))
+    prompts = []
+    for index, source in enumerate(sources):
+        conv = conversation_lib.default_conversation.empty()
+        turns = source if names[source[0]["from"]] == conv.roles[0] else source[1:]
+        for number, turn in enumerate(turns):
+            assert names[turn["from"]] == conv.roles[number % 2], str(index)
+            conv.messages.append((names[turn["from"]], turn["value"]))
+        prompts.append(conv.get_prompt())
+    if has_image:
+        input_ids = torch.stack([tokenizer_image_token(p, tokenizer, return_tensors="pt") for p in prompts])
+    else:
+        input_ids = tokenizer(
+            prompts, return_tensors="pt", padding="longest", max_length=tokenizer.model_max_length, truncation=True
+        ).input_ids
+    labels = input_ids.clone()
+    for prompt, row in zip(prompts, labels):
+        total_len = int(row.ne(tokenizer.pad_token_id).sum())
+        cur_len = 0
+        mark = conv.sep + conv.roles[1] + ": "
+        for part in prompt.split(conv.sep2):
+            if part == "":
+                break
+            halves = part.split(mark)
+            if len(halves) != 2:
+                break
+            halves[0] += mark
+            if has_image:
+                round_len = len(tokenizer_image_token(part, tokenizer)) + 1
+                instruction_len = len(tokenizer_image_token(halves[0], tokenizer)) - 1
+            else:
+                round_len = len(tokenizer(part).input_ids) + 1
+                instruction_len = len(tokenizer(halves[0]).input_ids) OFFSET
+            row[cur_len:cur_len + instruction_len] = IGNORE_INDEX
+            cur_len += round_len
+        row[cur_len:] = IGNORE_INDEX
+        if cur_len < tokenizer.model_max_length and cur_len != total_len:
+            row[:] = IGNORE_INDEX
+            print(f"WARNING: tokenization mismatch: {cur_len} vs. {total_len}.")
+    return {"input_ids": input_ids, "labels": labels}
+
+
+def preprocess(sources, tokenizer, has_image=False):
+    if conversation_lib.default_conversation.version == "short":
+        return preprocess_short(sources, tokenizer, has_image=has_image)
+    raise ValueError("no such version")
+
+
+def train():
+    tokenizer = transformers.AutoTokenizer.from_pretrained("phi", model_max_length=2048, padding_side="right", use_fast=False)
+    tokenizer.add_special_tokens({"unk_token": "<|extra_0|>"})
+    tokenizer.pad_token = tokenizer.unk_token
+"#;
+
+const DATA: &str = r#"[{"id": "one", "conversations": [{"from": "human", "value": "What is it?"}, {"from": "gpt", "value": "A house by the sea."},
+ {"from": "human", "value": "And now?"}, {"from": "gpt", "value": "Rain."}]}]"#;
+
+fn repository(folder: &Path, offset: &str) {
+    std::fs::create_dir_all(folder.join("mini")).unwrap();
+    std::fs::write(folder.join("mini/__init__.py"), "").unwrap();
+    std::fs::write(folder.join("mini/conversation.py"), CONVERSATION).unwrap();
+    std::fs::write(folder.join("mini/train.py"), TRAIN.replace(" OFFSET", offset)).unwrap();
+    std::fs::write(folder.join("data.json"), DATA).unwrap();
+}
+
+fn maskscope(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_maskscope"));
+    command.args(arguments).args([
+        "--repo",
+        ".",
+        "--version",
+        "short",
+        "-t",
+        "sample:phi-2",
+        "-d",
+        "data.json",
+    ]);
+    command.current_dir(folder).output().expect("runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The line of `instruction_len` for texts.
+fn line() -> usize {
+    TRAIN.lines().position(|line| line.contains("OFFSET")).unwrap() + 1
+}
+
+#[test]
+fn a_wrong_offset_is_found_and_its_line_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    repository(folder.path(), "");
+    let searched = maskscope(folder.path(), &["doctor", "--fix-search"]);
+    let (out, said) = (text(&searched.stdout), text(&searched.stderr));
+    assert!(said.contains("preprocess counts as the rule custom does"), "{said}");
+    assert!(out.contains(&format!("mini/train.py:{}", line())), "{out}{said}");
+    let patched = maskscope(folder.path(), &["patch"]);
+    let diff = text(&patched.stdout);
+    assert!(
+        diff.contains("+                instruction_len = len(tokenizer(halves[0]).input_ids) - 1"),
+        "{diff}{}",
+        text(&patched.stderr)
+    );
+    std::fs::write(folder.path().join("mine.diff"), &patched.stdout).unwrap();
+    let applied =
+        Command::new("git").args(["apply", "mine.diff"]).current_dir(folder.path()).output().unwrap();
+    assert!(applied.status.success(), "{}", text(&applied.stderr));
+    let again = maskscope(folder.path(), &["patch"]);
+    assert!(
+        again.status.success() && again.stdout.is_empty(),
+        "{}{}",
+        text(&again.stdout),
+        text(&again.stderr)
+    );
+}
+
+#[test]
+fn a_right_function_is_recognized_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    repository(folder.path(), " - 1");
+    let output = maskscope(folder.path(), &["doctor"]);
+    let said = text(&output.stderr);
+    assert!(said.contains("preprocess counts as the rule phi does"), "{said}");
+    let traced = text(&maskscope(folder.path(), &["trace"]).stdout);
+    assert!(
+        traced.contains(&format!("mini/train.py:{}", line())) && traced.contains("instruction_len = "),
+        "{traced}"
+    );
+}
+
+#[test]
+fn a_function_of_another_make_is_labelled_and_not_judged() {
+    let folder = tempfile::tempdir().unwrap();
+    repository(folder.path(), " // 2");
+    let labelled = maskscope(folder.path(), &["inspect"]);
+    assert!(labelled.status.success(), "{}", text(&labelled.stderr));
+    let judged = maskscope(folder.path(), &["doctor"]);
+    assert_eq!(judged.status.code(), Some(2));
+    assert!(text(&judged.stderr).contains("counts as no built-in rule does"), "{}", text(&judged.stderr));
+}
+
+#[test]
+fn an_argument_that_is_not_known_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    repository(folder.path(), " - 1");
+    let path = folder.path().join("mini/train.py");
+    let script = std::fs::read_to_string(&path).unwrap();
+    let asks = "    if model_args.model_type == \"phi\":\n        tokenizer.add_special_tokens({\"unk_token\": \"<|extra_0|>\"})";
+    let script = script.replace("    tokenizer.add_special_tokens({\"unk_token\": \"<|extra_0|>\"})", asks);
+    std::fs::write(&path, script).unwrap();
+    let refused = maskscope(folder.path(), &["inspect"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(text(&refused.stderr).contains("--script-arg model_type=VALUE"), "{}", text(&refused.stderr));
+    let given = maskscope(folder.path(), &["inspect", "--script-arg", "model_type=phi"]);
+    assert!(given.status.success(), "{}", text(&given.stderr));
+}
