@@ -1,6 +1,5 @@
 //! The commands: what each one prints, and with which exit status. The thin edge between [`crate::cli`] and the rest.
 
-mod common;
 mod compare;
 mod doctor;
 mod encode;
@@ -12,15 +11,13 @@ mod moe;
 mod onboard;
 mod repository;
 mod scan;
+mod shared;
 mod special;
 mod strategies;
 
 use std::process::ExitCode;
 
-pub use common::Outcome;
-use common::{
-    conversations, format, is_bare, no_color, paint, print, report_progress, say, say_unread, setup,
-};
+use shared::{CommandOutcome, is_bare, say};
 
 use crate::cli::{Arguments, Command};
 use crate::error::{Error, Result, with_causes};
@@ -45,8 +42,8 @@ pub fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     match dispatch(&arguments) {
-        Ok(Outcome::Clean) => ExitCode::SUCCESS,
-        Ok(Outcome::Found) => ExitCode::from(1),
+        Ok(CommandOutcome::Clean) => ExitCode::SUCCESS,
+        Ok(CommandOutcome::Found) => ExitCode::from(1),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             say(&format!("error: {}", with_causes(&error)));
@@ -55,7 +52,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn dispatch(arguments: &Arguments) -> Result<Outcome> {
+fn dispatch(arguments: &Arguments) -> Result<CommandOutcome> {
     let shared = &arguments.shared;
     match &arguments.command {
         None => start_screen(arguments),
@@ -75,13 +72,13 @@ fn dispatch(arguments: &Arguments) -> Result<Outcome> {
         Some(Command::Repo { dir }) => repository::run(shared, dir.as_deref()),
         Some(Command::Trace { sample }) => repository::run_trace(shared, sample.as_deref()),
         Some(Command::Verify { python }) => repository::run_verify(shared, python),
-        Some(Command::Sandbox) => Ok(Outcome::Clean),
+        Some(Command::Sandbox) => Ok(CommandOutcome::Clean),
         Some(Command::Moe(command)) => moe::run(shared, command),
         Some(Command::Frame(frame)) => frame::run(shared, frame),
     }
 }
 
-fn start_screen(arguments: &Arguments) -> Result<Outcome> {
+fn start_screen(arguments: &Arguments) -> Result<CommandOutcome> {
     if arguments.shared.format.is_some() {
         return Err(Error::Usage(
             "--format needs a command, such as `maskscope inspect --format jsonl`".into(),
@@ -97,7 +94,7 @@ fn start_screen(arguments: &Arguments) -> Result<Outcome> {
         device: arguments.shared.device()?,
         image_tokens: arguments.shared.image_tokens,
     };
-    run(options).map(|()| Outcome::Clean)
+    run(options).map(|()| CommandOutcome::Clean)
 }
 
 fn is_broken_pipe(error: &Error) -> bool {

@@ -9,6 +9,8 @@
 //! ```text
 //! main ─ commands ─ cli          arguments → a command → its output and exit status
 //!           │
+//!         scope                 the same for other programs: all that is public
+//!           │
 //!        runtime                 terminal, input thread, jobs, the loop: all I/O of the screen
 //!           │
 //!           ui                   theme, screens, widgets: pure functions of the state
@@ -43,6 +45,8 @@
 //!
 //! Text that came from outside (tokens, data, file names, errors) meets a terminal only through [`text`].
 #![deny(unsafe_code)]
+// What a module hands on, the tests use.
+#![cfg_attr(not(feature = "internals"), allow(unused_imports))]
 #![warn(missing_debug_implementations)]
 // The documentation is for whoever works on the program: it is built with private items.
 #![allow(rustdoc::private_intra_doc_links)]
@@ -59,29 +63,70 @@
     )
 )]
 
-pub mod app;
 mod atomic_write;
-pub mod chat;
-pub mod cli;
-pub mod commands;
-pub mod data;
-pub mod diagnose;
-pub mod error;
-pub mod hub;
-pub mod labelling;
-pub mod labels;
-pub mod masks;
-pub mod moe;
-pub mod python;
-pub mod report;
-pub mod repository;
-pub mod runtime;
-pub mod samples;
-pub mod sandbox;
-pub mod scan;
-pub mod setup;
-pub mod text;
-pub mod tokenizer;
-pub mod ui;
+mod scope;
 
+// The modules are private, so that the compiler finds what nothing uses. This program's own tests, benches and fuzz targets
+// look inside: they turn the feature on.
+cfg_if::cfg_if! {
+    if #[cfg(feature = "internals")] {
+        pub mod app;
+        pub mod chat;
+        pub mod cli;
+        pub mod commands;
+        pub mod data;
+        pub mod diagnose;
+        pub mod error;
+        pub mod hub;
+        pub mod labelling;
+        pub mod labels;
+        pub mod masks;
+        pub mod moe;
+        pub mod python;
+        pub mod report;
+        pub mod repository;
+        pub mod runtime;
+        pub mod samples;
+        pub mod sandbox;
+        pub mod scan;
+        pub mod setup;
+        pub mod text;
+        pub mod tokenizer;
+        pub mod ui;
+    } else {
+        mod app;
+        mod chat;
+        mod cli;
+        mod commands;
+        mod data;
+        mod diagnose;
+        mod error;
+        mod hub;
+        mod labelling;
+        mod labels;
+        mod masks;
+        mod moe;
+        mod python;
+        mod report;
+        mod repository;
+        mod runtime;
+        mod samples;
+        mod sandbox;
+        mod scan;
+        mod setup;
+        mod text;
+        mod tokenizer;
+        mod ui;
+    }
+}
+
+pub use chat::{Sample, Turn};
+pub use diagnose::{DoctorReport, Evidence, Finding, Verdict};
 pub use error::{Error, Result};
+pub use labels::{Inspection, Labelled, SampleStatus, StatusCounts, StatusKind, TokenLabel};
+pub use moe::route::{RouteLayer, RouteRow};
+pub use scope::{Scope, ScopeOptions};
+pub use tokenizer::{Encoding, Role, TokenId, Tokenizer};
+
+#[doc(hidden)]
+pub use commands::main;

@@ -29,6 +29,7 @@ const ORDER: &[&str] = &[
     "hub",
     "setup",
     "diagnose",
+    "scope",
     "scan",
     "report",
     "app",

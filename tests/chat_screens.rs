@@ -126,7 +126,7 @@ fn the_prompt_view_goes_from_answer_to_answer() {
     press(&mut app, "S v");
     assert_eq!(app.screens.strategies.view, StrategiesView::Prompt);
     let before = text(&mut app, (120, 40));
-    assert!(before.contains("learning starts where the prompt ends"), "{before}");
+    assert!(before.contains("supervision starts where the prompt ends"), "{before}");
     press(&mut app, "]");
     assert_eq!(app.screens.strategies.answer, 1);
     press(&mut app, "v");

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use maskscope::app::picker::messages_request;
 use maskscope::chat::Sample;
-use maskscope::diagnose::{Finding, Report, Verdict, diagnose, sarif};
+use maskscope::diagnose::{DoctorReport, Finding, Verdict, diagnose, sarif};
 use maskscope::labels::Inspection;
 use maskscope::masks::Strategy;
 use maskscope::masks::anatomy::MessagePart;
@@ -40,7 +40,7 @@ fn sample(id: &str) -> Sample {
     samples::messages().unwrap().into_iter().find(|sample| sample.id == id).unwrap()
 }
 
-fn report(setup: &Setup, samples: &[Sample]) -> Report {
+fn report(setup: &Setup, samples: &[Sample]) -> DoctorReport {
     let inspections: Vec<Inspection> = samples.iter().map(|sample| setup.inspect(sample)).collect();
     diagnose(setup, samples, &inspections)
 }

@@ -48,6 +48,8 @@ fn inspect_gives_one_line_a_sample_in_input_order_with_the_contracts_keys() {
         "rounds",
         "warning",
         "error",
+        "status",
+        "truncated",
     ];
     assert_eq!(keys, expected);
     assert_eq!(records[0]["rounds"][0]["end"], records[0]["cur_len"]);

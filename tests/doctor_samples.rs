@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use maskscope::chat::Sample;
 use maskscope::diagnose::{
-    AlternativeLoad, Change, Report, Verdict, align, causes_of, conversation, diagnose, diagnose_llava,
+    AlternativeLoad, Change, DoctorReport, Verdict, align, causes_of, conversation, diagnose, diagnose_llava,
     diagnose_with, fix_search, sarif,
 };
 use maskscope::labelling::Labelling;
@@ -23,12 +23,12 @@ fn setup(tokenizer: &str, preprocess: &str) -> Setup {
     resolve(&base, &request).expect("a set-up")
 }
 
-fn report(setup: &Setup, samples: &[Sample]) -> Report {
+fn report(setup: &Setup, samples: &[Sample]) -> DoctorReport {
     let inspections: Vec<_> = samples.iter().map(|s| setup.inspect(s)).collect();
     diagnose(setup, samples, &inspections)
 }
 
-fn verdict(report: &Report, id: &str) -> Verdict {
+fn verdict(report: &DoctorReport, id: &str) -> Verdict {
     report.finding(id).unwrap_or_else(|| panic!("no finding {id}")).verdict
 }
 

@@ -67,12 +67,12 @@ fn masks_have_a_second_channel() {
     let folder = tempfile::tempdir().expect("a folder");
     let exports = exports(folder.path());
     let of = |name: &str| &exports.iter().find(|(n, _)| *n == name).expect("the export").1;
-    for class in ["class=\"t learned\"", "class=\"t masked\""] {
+    for class in ["class=\"t supervised\"", "class=\"t masked\""] {
         assert!(of("inspect.html").contains(class), "{class}");
     }
     assert!(of("inspect.html").contains("text-decoration: underline"));
     assert!(
-        of("inspect.svg").contains("class=\"learned\"")
+        of("inspect.svg").contains("class=\"supervised\"")
             && of("inspect.svg").contains("text-decoration: underline")
     );
     assert!(

@@ -3,12 +3,12 @@
 use std::ops::ControlFlow;
 use std::sync::{Arc, OnceLock};
 
-use maskscope::app::{Action, Fate, Job, JobKind, Overlay};
+use maskscope::app::{Action, Job, JobKind, Overlay};
 use maskscope::app::{
     App, Data, DataSource, Effect, Key, Load, Msg, SampleView, Screen, SessionOutcome, act, update,
 };
 use maskscope::chat::{ReadProgress, Sample, Turn};
-use maskscope::labels::{Inspection, Labelled, LoopEnd, Segment, SegmentKind};
+use maskscope::labels::{Inspection, Labelled, LoopEnd, Segment, SegmentKind, TokenLabel};
 use maskscope::runtime::{feed, run_now};
 use maskscope::setup::{Request, load_tokenizer, resolve};
 use maskscope::text::width;
@@ -188,7 +188,7 @@ fn the_experts_screen_shares_the_cursor_and_the_labels() {
     let routed = app.screens.experts.routed.clone().expect("a routing");
     let view = app.session.shown().expect("a view");
     for (token, rows) in routed.token_positions.iter().enumerate() {
-        let supervised = view.token(token).expect("a token").fate == Fate::Supervised;
+        let supervised = view.token(token).expect("a token").label == TokenLabel::Supervised;
         assert!(routed.positions[rows.clone()].iter().all(|r| r.supervised == supervised), "token {token}");
     }
     let of = |name: &str| routed.subsets.iter().find(|(s, _)| s.name() == name).map(|(_, n)| *n);
@@ -451,6 +451,7 @@ fn long_view(tokens: usize) -> SampleView {
     let labelled = Labelled {
         labels: labels.clone(),
         labels_before_check: labels,
+        kept_len: usize::MAX,
         spans: (0..tokens).map(|i| i..i + 1).collect(),
         cur_len: i64::try_from(tokens).ok(),
         total_len: i64::try_from(tokens).ok(),
@@ -573,13 +574,13 @@ fn escape_ends_a_scan_and_leaves_its_counts() {
         _ => None,
     });
     let job = job.expect("the scan starts");
-    let mut report = maskscope::scan::Report::new("sample:phi-2", "phi", "phi", 2048);
+    let mut report = maskscope::scan::ScanReport::new("sample:phi-2", "phi", "phi", 2048);
     report.samples = 5;
     report.by_state.insert("sound".to_string(), 5);
     let elapsed = std::time::Duration::from_secs(4);
     let throughput = Throughput { samples: 5, before: 0, elapsed, read: 50, total: Some(100) };
     let counted = |samples: u64, done: bool| {
-        let report = Box::new(maskscope::scan::Report { samples, ..report.clone() });
+        let report = Box::new(maskscope::scan::ScanReport { samples, ..report.clone() });
         self::done(&job, ScanOutcome::Counted { report, throughput, done })
     };
     update(&mut app, counted(5, false));
@@ -677,12 +678,12 @@ fn tokens_that_the_collator_cuts_away_are_not_shown_as_learned() {
     };
     let mut app = framed(70);
     let view = app.session.shown().expect("labelled").clone();
-    let fates: Vec<Fate> = (0..view.len()).filter_map(|at| Some(view.token(at)?.fate)).collect();
-    let count = |fate: Fate| fates.iter().filter(|f| **f == fate).count();
-    assert_eq!((count(Fate::Supervised), count(Fate::Cut)), (12, 17));
-    assert_eq!((fates[69], fates[70]), (Fate::Supervised, Fate::Cut));
+    let fates: Vec<TokenLabel> = (0..view.len()).filter_map(|at| Some(view.token(at)?.label)).collect();
+    let count = |fate: TokenLabel| fates.iter().filter(|f| **f == fate).count();
+    assert_eq!((count(TokenLabel::Supervised), count(TokenLabel::Truncated)), (12, 17));
+    assert_eq!((fates[69], fates[70]), (TokenLabel::Supervised, TokenLabel::Truncated));
     let shown = text(&mut app, (120, 40));
-    for part in ["learns 12 of 99 tokens, 17 more are cut away", "cut 2 of 3", "cut 15"] {
+    for part in ["12 of 99 tokens supervised, 17 more truncated", "truncated 2/3", "truncated 15"] {
         assert!(shown.contains(part), "{part}: {shown}");
     }
     assert!(text(&mut app, (40, 12)).contains("12/99 ✂ "));
@@ -691,7 +692,7 @@ fn tokens_that_the_collator_cuts_away_are_not_shown_as_learned() {
     // Nothing is left below the first answer.
     let mut app = framed(45);
     let shown = text(&mut app, (120, 40));
-    assert!(shown.contains("∅ learns nothing of 99 tokens: all is cut away"), "{shown}");
+    assert!(shown.contains("0 of 99 tokens supervised, all"), "{shown}");
     assert!(shown.contains("the collator keeps 45 of 99 tokens, and no answer is among them"), "{shown}");
 }
 
@@ -772,9 +773,13 @@ fn the_scan_is_of_the_strategy_that_is_set() {
     feed(&mut app, Msg::Resize(120, 40));
     feed(&mut app, Msg::Start);
     press(&mut app, "0");
-    assert!(text(&mut app, (120, 40)).contains("0 train on nothing"));
+    assert!(text(&mut app, (120, 40)).contains("0 have all labels −100 or raise"));
     press(&mut app, "R r e n d e r enter");
-    assert!(text(&mut app, (120, 40)).contains("3 train on nothing"), "{}", text(&mut app, (120, 40)));
+    assert!(
+        text(&mut app, (120, 40)).contains("3 have all labels −100 or raise"),
+        "{}",
+        text(&mut app, (120, 40))
+    );
 }
 
 #[test]

@@ -5,7 +5,7 @@
 
 use super::view::SampleView;
 use crate::diagnose::{CHECKS, id, label_verdict};
-use crate::labels::{Labelled, LoopEnd, Rule};
+use crate::labels::{Labelled, LoopEnd, Rule, SampleStatus};
 use crate::masks::Strategy;
 use crate::tokenizer::Role;
 
@@ -32,12 +32,11 @@ pub fn cause(view: &SampleView) -> Option<Cause> {
     let (first, others) = match view.causes.split_first() {
         Some(causes) => causes,
         None => {
-            let labelled = view.labelled()?;
             if let Some(cause) = wrong_mask(view) {
                 return Some(cause);
             }
-            let learns: usize = view.sections.iter().map(|section| section.learns).sum();
-            return (learns == 0 && !labelled.input_ids.is_empty()).then(|| silent(view, labelled));
+            let SampleStatus::Silent { truncated, tokens } = view.inspection.status() else { return None };
+            return (tokens > 0).then(|| silent(view, truncated, tokens));
         }
     };
     let mut cause = match &view.inspection.result {
@@ -54,7 +53,7 @@ pub fn cause(view: &SampleView) -> Option<Cause> {
 fn wrong_mask(view: &SampleView) -> Option<Cause> {
     let entry = view.setup.repository()?.function.entry();
     let llava = view.setup.to_llava()?;
-    if label_verdict(&llava, &view.inspection).right {
+    if label_verdict(&llava, &view.inspection).mask_is_right {
         return None;
     }
     let what = "answer tokens are masked or question tokens supervised; no warning says so";
@@ -70,8 +69,7 @@ fn by_strategy(view: &SampleView) -> Option<Cause> {
         }
         Ok(labelled) if labelled.supervised() == 0 && view.setup.chat()?.strategy != Strategy::Render => {
             let note = labelled.notes.first().map(|note| note.text.clone());
-            let what =
-                note.unwrap_or_else(|| format!("nothing of {} tokens is learned", labelled.input_ids.len()));
+            let what = note.unwrap_or_else(|| format!("0 of {} tokens supervised", labelled.input_ids.len()));
             Some(Cause::new(what, remedy))
         }
         Ok(_) => None,
@@ -94,7 +92,7 @@ fn exception(view: &SampleView, id: &str, kind: &str, message: &str) -> Cause {
         ),
         (id::REFUSED, "KeyError") => Cause::new(
             format!("the speaker {message} is neither human nor gpt"),
-            "rename the speaker in the data; the loader swaps in a random other sample meanwhile",
+            "rename the speaker in the data; the dataset resamples meanwhile",
         ),
         (id::REFUSED, "AssertionError") => Cause::new(
             "two turns of the same speaker follow each other",
@@ -112,18 +110,14 @@ fn exception(view: &SampleView, id: &str, kind: &str, message: &str) -> Cause {
             let text = format!("the rule asks for tokenizer.legacy, which {class} does not have");
             Cause::new(text, "choose another rule")
         }
-        _ => Cause::new(
-            format!("{}: {message}", title(id)),
-            "the loader swaps in a random other sample when this happens",
-        ),
+        _ => Cause::new(format!("{}: {message}", title(id)), "the dataset resamples when this happens"),
     }
 }
 
 /// Nothing supervised and no warning: the answer lies behind the cut.
-fn silent(view: &SampleView, labelled: &Labelled) -> Cause {
-    let tokens = labelled.input_ids.len();
-    if labelled.supervised() > 0 {
-        let kept = view.setup.kept_len();
+fn silent(view: &SampleView, truncated: usize, tokens: usize) -> Cause {
+    if truncated > 0 {
+        let kept = view.setup.model_max_length();
         let what = format!("the collator keeps {kept} of {tokens} tokens, and no answer is among them");
         return Cause::new(what, "shorten the question, or raise model_max_length");
     }
@@ -158,7 +152,8 @@ fn mismatch(view: &SampleView, id: &str, labelled: &Labelled) -> Cause {
         ),
         id::PAD_IS_SEPARATOR => {
             let count = view.pads.len();
-            let stops = if count == 1 { "its stop".to_string() } else { format!("all {count} stops") };
+            let stops =
+                if count == 1 { "its EOS token".to_string() } else { format!("all {count} EOS tokens") };
             Cause::new(
                 format!("pad equals eos, {}: total_len leaves out {stops}", pad(view)),
                 "give unk, and so pad, a token of its own",

@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
-use super::sample_status::{PREVIEW_LIMIT, SampleState, Tally, tally};
+use super::sample_status::{PREVIEW_LIMIT, count_statuses};
 use crate::chat::Sample;
 use crate::diagnose::{Change, LineFix, line_fix, quick_fix};
 use crate::error::with_causes;
+use crate::labels::{SampleStatus, StatusCounts};
 use crate::masks::Strategy;
 use crate::setup::{LabelChoice, Recipe, RecipeChoice, Request, TemplateChoice, resolve};
 use crate::tokenizer::Tokenizer;
@@ -22,9 +23,9 @@ pub struct ResolvedRequest {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Preview {
     /// The sample on screen.
-    pub current: SampleState,
+    pub current: SampleStatus,
     /// All samples, or the first [`PREVIEW_LIMIT`].
-    pub tally: Tally,
+    pub counts: StatusCounts,
 }
 
 impl Preview {
@@ -34,9 +35,9 @@ impl Preview {
     /// A sentence for the person where the request cannot be resolved.
     pub fn of(wanted: &ResolvedRequest, sample: &Sample, samples: &[Sample]) -> Result<Self, String> {
         let setup = resolve(&wanted.base, &wanted.request).map_err(|e| with_causes(&e))?;
-        let current = SampleState::of(&setup, &setup.inspect(sample));
+        let current = setup.inspect(sample).status();
         let samples = samples.get(..PREVIEW_LIMIT).unwrap_or(samples);
-        Ok(Self { current, tally: tally(&setup, samples) })
+        Ok(Self { current, counts: count_statuses(&setup, samples) })
     }
 }
 
@@ -46,9 +47,9 @@ pub struct SuggestedFix {
     /// `recipe phi`, `rule v1`.
     pub label: String,
     pub request: Request,
-    pub tally: Tally,
+    pub counts: StatusCounts,
     /// The sample on screen with the change made.
-    pub current: SampleState,
+    pub current: SampleStatus,
 }
 
 /// The doctor's search tries hundreds of set-ups: so many samples are enough to rule out what does not work.
@@ -65,12 +66,12 @@ pub fn find_fix(
 ) -> Option<SuggestedFix> {
     let samples = samples.get(..PREVIEW_LIMIT).unwrap_or(samples);
     let before = resolve(&wanted.base, &wanted.request).ok()?;
-    let now = tally(&before, samples);
+    let now = count_statuses(&before, samples);
     let tried = |label: String, request: Request| {
         let setup = resolve(&wanted.base, &request).ok()?;
-        let current = SampleState::of(&setup, &setup.inspect(sample));
-        let tally = if current.is_sound() { tally(&setup, samples) } else { return None };
-        (tally.sound > now.sound).then_some(SuggestedFix { label, request, tally, current })
+        let current = setup.inspect(sample).status();
+        let counts = if current.is_sound() { count_statuses(&setup, samples) } else { return None };
+        (counts.sound > now.sound).then_some(SuggestedFix { label, request, counts, current })
     };
     if wanted.request.wants_chat() {
         let found =
@@ -78,7 +79,7 @@ pub fn find_fix(
                 true => None,
                 false => tried(label, request),
             });
-        return found.max_by_key(|fix| fix.tally.sound);
+        return found.max_by_key(|fix| fix.counts.sound);
     }
     let some: Vec<&Sample> = samples.iter().take(SEARCHED).collect();
     if before.repository().is_some() {
@@ -88,8 +89,13 @@ pub fn find_fix(
                 wanted.request.repository.as_ref().map(|repository| repository.with_edits(&edits));
             let request = Request { repository, ..wanted.request.clone() };
             let setup = resolve(&wanted.base, &request).ok()?;
-            let current = SampleState::of(&setup, &setup.inspect(sample));
-            return Some(SuggestedFix { label: summary, request, tally: tally(&setup, samples), current });
+            let current = setup.inspect(sample).status();
+            return Some(SuggestedFix {
+                label: summary,
+                request,
+                counts: count_statuses(&setup, samples),
+                current,
+            });
         }
         let found = quick_fix(&before.to_llava()?, &some, cancelled)?;
         if !found.changes.iter().all(Change::is_of_the_tokenizer) {

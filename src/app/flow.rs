@@ -46,7 +46,7 @@ impl Density {
     pub fn name(self) -> &'static str {
         match self {
             Self::Flow => "flow",
-            Self::Interlinear => "interlinear",
+            Self::Interlinear => "ids and labels",
             Self::Table => "table",
         }
     }

@@ -167,6 +167,7 @@ pub fn hints(context: Context) -> Vec<(String, &'static str)> {
 }
 
 /// The table of the README, in Markdown.
+#[cfg(feature = "internals")]
 pub fn markdown() -> String {
     let mut out = String::from("| where | keys | what |\n| --- | --- | --- |\n");
     for context in Context::all() {

@@ -58,7 +58,9 @@ pub use fix::{Preview, ResolvedRequest, SuggestedFix};
 pub use geometry::{Area, MIN_SIZE, Panes, Tier, panes};
 pub use job::{Job, JobContext, JobKind, Outcome, Work};
 pub use key::{Code, Key};
-pub use keymap::{bindings, hints, markdown, resolve};
+#[cfg(feature = "internals")]
+pub use keymap::markdown;
+pub use keymap::{bindings, hints, resolve};
 pub use load::Load;
 pub use overlay::{Editor, Overlay, PathPrompt, PathUse, Sheet, TemplateEditor, TemplateProblem};
 pub use screen::Screen;
@@ -69,4 +71,4 @@ pub use target::Target;
 pub use text_buffer::TextBuffer;
 pub use turns::{PromptTurn, Speaker};
 pub use update::{Effect, Msg, act, context, update};
-pub use view::{Fate, SampleView, Section, TokenKind, TokenState};
+pub use view::{SampleView, Section, TokenKind, TokenState};

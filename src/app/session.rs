@@ -11,12 +11,11 @@ use super::job::JobKind;
 use super::load::Load;
 use super::picker::Vocabulary;
 use super::recent;
-use super::sample_status::{SampleState, Tally};
 use super::view::SampleView;
 use crate::chat::{ReadProgress, Sample};
 use crate::error::with_causes;
 use crate::hub::Progress;
-use crate::labels::IGNORE_INDEX;
+use crate::labels::{IGNORE_INDEX, SampleStatus, StatusCounts};
 use crate::setup::{RecipeChoice, Request, TokenChoice, load_tokenizer, resolve};
 use crate::tokenizer::{Role, Tokenizer};
 
@@ -31,7 +30,7 @@ pub struct Step {
 /// The state of every sample under the present set-up, as far as known.
 #[derive(Debug, Default)]
 pub struct Survey {
-    pub states: Vec<SampleState>,
+    pub states: Vec<SampleStatus>,
     pub is_done: bool,
     /// The set-up or the data changed since it began.
     pub is_stale: bool,
@@ -50,7 +49,7 @@ pub enum SessionOutcome {
     /// States from `first` on; more follow unless `done`.
     Surveyed {
         first: usize,
-        states: Vec<SampleState>,
+        states: Vec<SampleStatus>,
         done: bool,
     },
     Fix(Option<Box<SuggestedFix>>),
@@ -155,13 +154,13 @@ impl Session {
     }
 
     /// State of the sample on screen.
-    pub fn state(&self) -> Option<SampleState> {
-        self.shown().map(|view| SampleState::of(&view.setup, &view.inspection))
+    pub fn state(&self) -> Option<SampleStatus> {
+        self.shown().map(|view| view.inspection.status())
     }
 
     /// What the present set-up makes of all samples, as far as known.
-    pub fn tally(&self) -> Tally {
-        Tally::of(&self.survey.states)
+    pub fn counts(&self) -> StatusCounts {
+        self.survey.states.iter().map(SampleStatus::kind).collect()
     }
 
     /// The request as it stands, once the tokenizer is there.

@@ -8,10 +8,10 @@ use super::command::Command;
 use super::fix::find_fix;
 use super::job::{JobContext, JobKind, Outcome};
 use super::load::Load;
-use super::sample_status::SampleState;
 use super::session::{Session, SessionOutcome};
 use super::view::SampleView;
 use crate::chat::Sample;
+use crate::labels::SampleStatus;
 use crate::setup::{SAMPLE_PREFIX, Setup};
 
 /// Samples that are labelled between two looks at whether the job is still wanted.
@@ -107,8 +107,8 @@ fn survey(setup: &Setup, samples: &[Sample], job: &JobContext<'_>) {
         if job.is_cancelled() {
             return;
         }
-        let states: Vec<SampleState> =
-            batch.par_iter().map(|sample| SampleState::of(setup, &setup.inspect(sample))).collect();
+        let states: Vec<SampleStatus> =
+            batch.par_iter().map(|sample| setup.inspect(sample).status()).collect();
         let next = first + batch.len();
         job.emit(SessionOutcome::Surveyed { first, states, done: next >= samples.len() });
         first = next;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::turns::{PromptTurn, Speaker, prompt_turns};
 use crate::chat::Sample;
 use crate::diagnose::{PairedRound, align_tokens, causes_of, tokens_before};
-use crate::labels::{IGNORE_INDEX, IMAGE_TOKEN_INDEX, Inspection, Labelled, LoopEnd};
+use crate::labels::{IGNORE_INDEX, IMAGE_TOKEN_INDEX, Inspection, Labelled, LoopEnd, TokenLabel};
 use crate::repository::{Listing, listing};
 use crate::setup::Setup;
 use crate::tokenizer::{Role, TokenId};
@@ -26,12 +26,9 @@ pub struct Section {
     /// An answer that calls tools.
     pub calls: bool,
     pub tokens: Range<usize>,
-    /// Tokens that the loss sees.
-    pub learns: usize,
-    /// Tokens with a label that the collator cuts away.
-    pub cut: usize,
-    /// Tokens that it would see if the length check had not thrown them away.
-    pub would_learn: usize,
+    pub supervised: usize,
+    pub truncated: usize,
+    pub discarded: usize,
 }
 
 impl Section {
@@ -52,42 +49,8 @@ const PAIRED_UP_TO: usize = 100_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TokenState {
     pub id: i64,
-    pub fate: Fate,
+    pub label: TokenLabel,
     pub kind: TokenKind,
-}
-
-/// What training makes of a token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
-    /// The loss sees it.
-    Supervised,
-    Masked,
-    /// It had a label until the length check threw the sample's labels away.
-    Lost,
-    /// It has a label, but lies behind `model_max_length`, where the collator cuts.
-    Cut,
-}
-
-impl Fate {
-    /// In a few words.
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Supervised => "supervised",
-            Self::Masked => "masked",
-            Self::Lost => "lost by the length check",
-            Self::Cut => "cut away by the collator",
-        }
-    }
-
-    /// In one word.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Supervised => "learned",
-            Self::Masked => "masked",
-            Self::Lost => "lost",
-            Self::Cut => "cut",
-        }
-    }
 }
 
 /// What marks a token out.
@@ -167,7 +130,7 @@ impl SampleView {
             let pad = view.setup.tokenizer.role_id(Role::Pad).map(i64::from);
             let ids = labelled.input_ids.iter().enumerate();
             let pads: Vec<usize> = ids.filter(|(_, id)| Some(**id) == pad).map(|(i, _)| i).collect();
-            let sections = sections(&view.turns, labelled, view.setup.kept_len());
+            let sections = sections(&view.turns, labelled);
             let (start, rounds, answers) = real_rounds(labelled);
             // The ### rule compares nothing, so that its lengths can differ in a sample that is kept.
             let unchecked = labelled.stop == LoopEnd::NoLoop && labelled.cur_len != labelled.total_len;
@@ -197,6 +160,7 @@ impl SampleView {
     }
 
     /// True when there is no token to show.
+    #[cfg(feature = "internals")]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -205,17 +169,10 @@ impl SampleView {
     pub fn token(&self, index: usize) -> Option<TokenState> {
         let labelled = self.labelled()?;
         let id = *labelled.input_ids.get(index)?;
-        let learns = |labels: &[i64]| labels.get(index).is_some_and(|l| *l != IGNORE_INDEX);
         let marked = TokenId::try_from(id).ok().and_then(|id| self.marked.get(&id).copied());
         let kind =
             if id == IMAGE_TOKEN_INDEX { TokenKind::Image } else { marked.unwrap_or(TokenKind::Ordinary) };
-        let fate = match (learns(&labelled.labels), learns(&labelled.labels_before_check)) {
-            (true, _) if index >= self.setup.kept_len() => Fate::Cut,
-            (true, _) => Fate::Supervised,
-            (false, true) => Fate::Lost,
-            (false, false) => Fate::Masked,
-        };
-        Some(TokenState { id, fate, kind })
+        Some(TokenState { id, label: labelled.token_label(index)?, kind })
     }
 
     /// The section that token `index` lies in, with its position in the list.
@@ -258,7 +215,7 @@ fn token_at(labelled: &Labelled, at: usize) -> usize {
     tokens_before(&labelled.spans, at)
 }
 
-fn sections(turns: &[PromptTurn], labelled: &Labelled, kept_len: usize) -> Vec<Section> {
+fn sections(turns: &[PromptTurn], labelled: &Labelled) -> Vec<Section> {
     let mut starts = vec![(0, Speaker::System, None, None, false)];
     for turn in turns {
         let at = token_at(labelled, turn.section_start);
@@ -266,8 +223,8 @@ fn sections(turns: &[PromptTurn], labelled: &Labelled, kept_len: usize) -> Vec<S
     }
     let ends: Vec<usize> =
         starts.iter().skip(1).map(|(start, ..)| *start).chain([labelled.input_ids.len()]).collect();
-    let count = |labels: &[i64], tokens: &Range<usize>| {
-        labels.get(tokens.clone()).into_iter().flatten().filter(|l| **l != IGNORE_INDEX).count()
+    let count = |tokens: &Range<usize>, label: TokenLabel| {
+        tokens.clone().filter(|index| labelled.token_label(*index) == Some(label)).count()
     };
     starts
         .into_iter()
@@ -275,11 +232,10 @@ fn sections(turns: &[PromptTurn], labelled: &Labelled, kept_len: usize) -> Vec<S
         .filter(|((start, ..), end)| start < end)
         .map(|((start, speaker, round, turn, calls), end)| {
             let tokens = start..end;
-            let kept = tokens.start.min(kept_len)..tokens.end.min(kept_len);
-            let learns = count(&labelled.labels, &kept);
-            let cut = count(&labelled.labels, &tokens) - learns;
-            let would_learn = count(&labelled.labels_before_check, &tokens);
-            Section { speaker, round, turn, calls, learns, cut, would_learn, tokens }
+            let supervised = count(&tokens, TokenLabel::Supervised);
+            let truncated = count(&tokens, TokenLabel::Truncated);
+            let discarded = count(&tokens, TokenLabel::Discarded);
+            Section { speaker, round, turn, calls, supervised, truncated, discarded, tokens }
         })
         .collect()
 }

@@ -37,6 +37,7 @@ impl<'a> PlainRecord<'a> {
     }
 
     /// The record of a sample; `None` where a speaker is neither `human` nor `gpt`.
+    #[cfg(feature = "internals")]
     pub fn of(sample: &'a Sample) -> Option<Self> {
         let turn = |t: &'a super::Turn| {
             let answer = speaker(&t.from)?;

@@ -2,14 +2,14 @@
 
 use serde_json::json;
 
-use super::{Outcome, conversations, format, paint, print, report_progress, say};
+use super::shared::{CommandOutcome, conversations, format, paint, print, report_progress, say};
 use crate::cli::{Format, SharedOptions};
-use crate::diagnose::{CompareTotals, Comparison, share_vocabulary};
+use crate::diagnose::{CompareTotals, SetupComparison, share_vocabulary};
 use crate::error::Result;
 use crate::report::{CompareTotalsJson, ComparisonJson, comparison_text, json, side_name, totals_text};
 use crate::setup::{Request, Setup, load_tokenizer, resolve};
 
-pub fn run(shared: &SharedOptions) -> Result<Outcome> {
+pub fn run(shared: &SharedOptions) -> Result<CommandOutcome> {
     let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
     let ((first, mut notes), (second, more)) = shared.two_requests()?;
     notes.extend(more);
@@ -17,7 +17,7 @@ pub fn run(shared: &SharedOptions) -> Result<Outcome> {
     let (a, b) = (side("A", &first)?, side("B", &second)?);
     let samples = conversations(shared)?;
     let same_vocabulary = share_vocabulary(&a.tokenizer, &b.tokenizer);
-    let compare = |sample| Comparison::aligned(a.inspect(sample), b.inspect(sample), same_vocabulary);
+    let compare = |sample| SetupComparison::aligned(a.inspect(sample), b.inspect(sample), same_vocabulary);
     let mut totals = CompareTotals::default();
     print(|out| match form {
         Format::Text => {
@@ -39,7 +39,7 @@ pub fn run(shared: &SharedOptions) -> Result<Outcome> {
             Ok(())
         }
         _ => {
-            let all: Vec<Comparison> = samples.iter().map(compare).collect();
+            let all: Vec<SetupComparison> = samples.iter().map(compare).collect();
             all.iter().for_each(|c| totals.add(c));
             let rows: Vec<ComparisonJson<'_>> = all.iter().map(ComparisonJson::from).collect();
             let whole = json!({
@@ -49,7 +49,7 @@ pub fn run(shared: &SharedOptions) -> Result<Outcome> {
             writeln!(out, "{}", json::to_line(&whole, true)?)
         }
     })?;
-    Ok(if totals.alike == totals.samples { Outcome::Clean } else { Outcome::Found })
+    Ok(if totals.alike == totals.samples { CommandOutcome::Clean } else { CommandOutcome::Found })
 }
 
 fn side(name: &str, request: &Request) -> Result<Setup> {

@@ -4,12 +4,10 @@ use std::io::Write;
 
 use rayon::prelude::*;
 
-use super::{Outcome, conversations, format, paint, print, say, setup};
+use super::shared::{CommandOutcome, conversations, format, paint, print, say, setup};
 use crate::chat::Sample;
 use crate::cli::{DoctorArguments, Format, SharedOptions};
-use crate::diagnose::{
-    AlternativeLoad, LineFix, Report, Verdict, diagnose_with, fix_search, line_fix, sarif,
-};
+use crate::diagnose::{AlternativeLoad, LineFix, diagnose_with, fix_search, line_fix, sarif};
 use crate::error::{Error, Result};
 use crate::labels::Inspection;
 use crate::report::{doctor_text, fix_text, json};
@@ -20,7 +18,7 @@ use crate::text;
 /// Samples that changed lines of a repository are tried on.
 pub const LINES_TRIED: usize = 100;
 
-pub fn run(shared: &SharedOptions, arguments: &DoctorArguments) -> Result<Outcome> {
+pub fn run(shared: &SharedOptions, arguments: &DoctorArguments) -> Result<CommandOutcome> {
     let forms: &[Format] = match arguments.fix_search {
         true => &[Format::Text, Format::Json, Format::Jsonl],
         false => &[Format::Text, Format::Json, Format::Jsonl, Format::Sarif],
@@ -35,9 +33,7 @@ pub fn run(shared: &SharedOptions, arguments: &DoctorArguments) -> Result<Outcom
         return search(shared, form, &llava, &samples, changed_lines(&setup, &samples));
     }
     recognized(&setup)?;
-    // The chat checks label the samples by themselves.
-    let labelled = if setup.chat().is_none() { samples.as_slice() } else { &[] };
-    let inspections: Vec<Inspection> = labelled.par_iter().map(|s| setup.inspect(s)).collect();
+    let inspections: Vec<Inspection> = samples.par_iter().map(|s| setup.inspect(s)).collect();
     let alternative_loads = AlternativeLoad::all(&setup, &load_other_ways(&shared.request()?.0, &setup.base));
     let report = diagnose_with(&setup, &samples, &inspections, &alternative_loads);
     let ids: Vec<String> = samples.iter().map(|s| s.id.clone()).collect();
@@ -53,7 +49,7 @@ pub fn run(shared: &SharedOptions, arguments: &DoctorArguments) -> Result<Outcom
         }
         _ => writeln!(out, "{}", json::to_line(&report, true)?),
     })?;
-    Ok(outcome(&report))
+    Ok(if report.has_found() { CommandOutcome::Found } else { CommandOutcome::Clean })
 }
 
 /// The checks know rules: a repository's function must be one of them.
@@ -94,18 +90,13 @@ fn changed_lines(setup: &Setup, samples: &[Sample]) -> Option<LineFix> {
     line_fix(setup, &samples, &|| false)
 }
 
-/// Warnings and errors are findings; notes are not.
-fn outcome(report: &Report) -> Outcome {
-    if report.worst() >= Verdict::Warn { Outcome::Found } else { Outcome::Clean }
-}
-
 fn search(
     shared: &SharedOptions,
     form: Format,
     setup: &LlavaSetup,
     samples: &[Sample],
     lines: Option<LineFix>,
-) -> Result<Outcome> {
+) -> Result<CommandOutcome> {
     let samples: Vec<&Sample> = samples.iter().collect();
     let search = fix_search(setup, &samples);
     print(|out| {
@@ -146,5 +137,5 @@ fn search(
     })?;
     let unchanged = search.best.as_ref().is_some_and(|fix| fix.changes.is_empty());
     let clean = unchanged && search.left_over == 0;
-    Ok(if clean { Outcome::Clean } else { Outcome::Found })
+    Ok(if clean { CommandOutcome::Clean } else { CommandOutcome::Found })
 }

@@ -3,13 +3,13 @@
 use std::io::BufRead;
 use std::path::PathBuf;
 
-use super::{Outcome, format, print, setup};
+use super::shared::{CommandOutcome, format, print, setup};
 use crate::cli::{Format, SharedOptions};
 use crate::error::{Error, Result};
 use crate::report::{EncodeJson, encoding_text, json};
 use crate::tokenizer::Loader;
 
-pub fn run(shared: &SharedOptions, add_special_tokens: bool) -> Result<Outcome> {
+pub fn run(shared: &SharedOptions, add_special_tokens: bool) -> Result<CommandOutcome> {
     let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
     let setup = setup(shared)?;
     let tokenizer = &*setup.tokenizer;
@@ -42,5 +42,5 @@ pub fn run(shared: &SharedOptions, add_special_tokens: bool) -> Result<Outcome> 
         Format::Text => texts.iter().try_for_each(|(t, e, _)| encoding_text(out, tokenizer, t, e)),
         _ => Ok(()),
     })?;
-    Ok(Outcome::Clean)
+    Ok(CommandOutcome::Clean)
 }

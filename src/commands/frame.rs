@@ -1,13 +1,13 @@
 //! `maskscope frame`: one frame of the screen after given keys, printed.
 
-use super::{Outcome, format, is_bare, no_color, print};
+use super::shared::{CommandOutcome, format, is_bare, no_color, print};
 use crate::app::Screen;
 use crate::cli::{ColorChoice, Format, FrameArguments, SharedOptions};
 use crate::error::{Error, Result};
 use crate::runtime::{FrameForm, FrameRequest, RunOptions, frame};
 use crate::ui::Depth;
 
-pub fn run(shared: &SharedOptions, arguments: &FrameArguments) -> Result<Outcome> {
+pub fn run(shared: &SharedOptions, arguments: &FrameArguments) -> Result<CommandOutcome> {
     let form = format(shared, &[Format::Text, Format::Ansi, Format::Html, Format::Svg])?;
     let (width, height) = arguments.dimensions()?;
     let screen = Screen::named(&arguments.screen).ok_or_else(|| Error::UnknownName {
@@ -45,5 +45,5 @@ pub fn run(shared: &SharedOptions, arguments: &FrameArguments) -> Result<Outcome
     };
     let text = frame(&request)?;
     print(|out| write!(out, "{text}"))?;
-    Ok(Outcome::Clean)
+    Ok(CommandOutcome::Clean)
 }

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 use serde_json::Value;
 
-use super::{Outcome, conversations, format, print, setup};
+use super::shared::{CommandOutcome, conversations, format, print, setup};
 use crate::cli::{Format, ImagesArguments, SharedOptions};
 use crate::error::{Error, Result};
 use crate::labels::{IGNORE_INDEX, Inspection};
@@ -14,7 +14,7 @@ use crate::setup::Setup;
 use crate::tokenizer::IMAGE_TOKEN_INDEX;
 
 /// Sizes go to the images of a sample in order, the last one to all that are left.
-pub fn run(shared: &SharedOptions, arguments: &ImagesArguments) -> Result<Outcome> {
+pub fn run(shared: &SharedOptions, arguments: &ImagesArguments) -> Result<CommandOutcome> {
     let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
     let sizes = arguments.sizes()?;
     let setup = setup(shared)?;
@@ -37,7 +37,7 @@ pub fn run(shared: &SharedOptions, arguments: &ImagesArguments) -> Result<Outcom
         Format::Text => images_text(out, &report),
         form => writeln!(out, "{}", json::to_line(&report, form == Format::Json)?),
     })?;
-    Ok(Outcome::Clean)
+    Ok(CommandOutcome::Clean)
 }
 
 /// The processor beside the tokenizer, and the token that its template writes for an image.

@@ -2,17 +2,18 @@
 
 use rayon::prelude::*;
 
-use super::{Outcome, conversations, format, paint, print, setup};
+use super::shared::{CommandOutcome, conversations, format, outcome, paint, print, setup};
 use crate::cli::{Format, SharedOptions};
 use crate::error::Result;
-use crate::labels::Inspection;
+use crate::labels::{Inspection, StatusCounts};
 use crate::report::{SampleJson, json, sample_text, samples_page, samples_picture, summary_line};
 
-pub fn run(shared: &SharedOptions, check: bool) -> Result<Outcome> {
+pub fn run(shared: &SharedOptions, check: bool) -> Result<CommandOutcome> {
     let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl, Format::Html, Format::Svg])?;
     let samples = conversations(shared)?;
     let setup = setup(shared)?;
     let inspections: Vec<Inspection> = samples.par_iter().map(|s| setup.inspect(s)).collect();
+    let counts = StatusCounts::of(&inspections);
     print(|out| {
         match form {
             Format::Json => {
@@ -30,12 +31,10 @@ pub fn run(shared: &SharedOptions, check: bool) -> Result<Outcome> {
                 for (sample, inspection) in samples.iter().zip(&inspections) {
                     sample_text(out, &setup, sample, inspection, paint(shared))?;
                 }
-                writeln!(out, "{}", summary_line(&inspections))?;
+                writeln!(out, "{}", summary_line(&counts))?;
             }
         }
         Ok(())
     })?;
-    let bad = |i: &Inspection| i.result.as_ref().map_or(true, |l| l.mismatch);
-    let found = check && inspections.iter().any(bad);
-    Ok(if found { Outcome::Found } else { Outcome::Clean })
+    Ok(if check { outcome(&counts) } else { CommandOutcome::Clean })
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Outcome, format, print};
+use super::shared::{CommandOutcome, format, print};
 use crate::app::bindings;
 use crate::chat::Template;
 use crate::cli::{Format, SharedOptions};
@@ -22,7 +22,7 @@ struct List {
     rows: Vec<Vec<String>>,
 }
 
-pub fn templates(shared: &SharedOptions) -> Result<Outcome> {
+pub fn templates(shared: &SharedOptions) -> Result<CommandOutcome> {
     let templates = Template::names().into_iter().filter_map(Template::named).map(|t| {
         let rule = Rule::dispatch(&t).name().to_string();
         let style = format!("{:?}", t.style).to_lowercase();
@@ -56,7 +56,7 @@ pub fn templates(shared: &SharedOptions) -> Result<Outcome> {
     )
 }
 
-pub fn samples(shared: &SharedOptions) -> Result<Outcome> {
+pub fn samples(shared: &SharedOptions) -> Result<CommandOutcome> {
     let tokenizers = TOKENIZERS.iter().map(|t| vec![format!("sample:{}", t.name), t.summary.to_string()]);
     let conversations = CONVERSATIONS.iter().map(|c| vec![c.file.to_string(), c.summary.to_string()]);
     let chat_templates =
@@ -73,7 +73,7 @@ pub fn samples(shared: &SharedOptions) -> Result<Outcome> {
     )
 }
 
-pub fn keys(shared: &SharedOptions) -> Result<Outcome> {
+pub fn keys(shared: &SharedOptions) -> Result<CommandOutcome> {
     let rows = bindings().map(|b| vec![b.keys_text(), b.context_text().to_string(), b.help.to_string()]);
     show(shared, &[List { title: "keys", columns: &["keys", "where", "does"], rows: rows.collect() }])
 }
@@ -82,7 +82,7 @@ fn quoted(text: &str) -> String {
     format!("{text:?}")
 }
 
-fn show(shared: &SharedOptions, lists: &[List]) -> Result<Outcome> {
+fn show(shared: &SharedOptions, lists: &[List]) -> Result<CommandOutcome> {
     let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
     print(|out| {
         if form != Format::Text {
@@ -99,7 +99,7 @@ fn show(shared: &SharedOptions, lists: &[List]) -> Result<Outcome> {
         }
         Ok(())
     })?;
-    Ok(Outcome::Clean)
+    Ok(CommandOutcome::Clean)
 }
 
 /// The rows as objects.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::{Outcome, conversations, format, print, report_progress, say, setup};
+use super::shared::{CommandOutcome, conversations, format, print, report_progress, say, setup};
 use crate::cli::{
     BatchArgument, ConversionArguments, ConvertArguments, Format, MoeCommand, NoiseArgument, RouteArguments,
     RouterInit, SharedOptions,
@@ -25,13 +25,14 @@ use crate::moe::moe_llava::{MoeMode, MoeRequest};
 use crate::moe::positions::{Content, Patch, Positions};
 use crate::moe::route::{BatchMode, RouteOptions, RouteSample, route};
 use crate::report::{glyph_text, json as json_report, moe_legend, moe_sample_text, token_glyphs};
+use crate::scope::positions;
 use crate::setup::{
     ConversionRequest, GateInit, LoadStep, ModelRequest, ModelSource, Setup, load_model, token_ids,
     vocab_size,
 };
 use crate::tokenizer::TokenId;
 
-pub fn run(shared: &SharedOptions, command: &MoeCommand) -> Result<Outcome> {
+pub fn run(shared: &SharedOptions, command: &MoeCommand) -> Result<CommandOutcome> {
     match command {
         MoeCommand::Route(arguments) => run_route(shared, arguments),
         MoeCommand::Convert(arguments) => run_convert(shared, arguments),
@@ -65,7 +66,7 @@ impl Inputs {
     }
 }
 
-fn run_route(shared: &SharedOptions, arguments: &RouteArguments) -> Result<Outcome> {
+fn run_route(shared: &SharedOptions, arguments: &RouteArguments) -> Result<CommandOutcome> {
     let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
     refuse_to_destroy(shared, arguments)?;
     let inputs = inputs(shared, arguments)?;
@@ -104,7 +105,7 @@ fn run_route(shared: &SharedOptions, arguments: &RouteArguments) -> Result<Outco
             rows.iter().try_for_each(|row| moe_sample_text(out, row))
         }
     })?;
-    Ok(Outcome::Clean)
+    Ok(CommandOutcome::Clean)
 }
 
 /// Refuses a dump in the place of a file that is read: the data, the ids, weights, or any file of a model's folder.
@@ -243,20 +244,15 @@ fn route_samples(
             }
         }
         Inputs::Labelled(setup, all) => {
-            let limit = Some(setup.model_max_length());
             let token_name = |id: TokenId| token_glyphs(&setup.tokenizer, i64::from(id));
             for (id, prompt, labelled) in all {
-                let positions = if source.reads_bytes() {
-                    let seen = setup.seen_bytes(prompt, labelled);
-                    match Positions::of_bytes(prompt, seen, &labelled.spans, &labelled.labels) {
-                        Ok(positions) => positions,
-                        Err(error) => {
-                            say(&format!("note: {id} left out: {error}"));
-                            continue;
-                        }
+                let positions = match positions(setup, source, (prompt, labelled), per_image) {
+                    Ok(positions) => positions,
+                    Err(error) if source.reads_bytes() => {
+                        say(&format!("note: {id} left out: {error}"));
+                        continue;
                     }
-                } else {
-                    Positions::of_tokens(&labelled.input_ids, &labelled.labels, per_image, limit)?
+                    Err(error) => return Err(error),
                 };
                 let name = |content: &Content| content_name(content, &token_name);
                 samples.push(RouteSample::new(json!(id), &positions, &name, model, seed)?);
@@ -275,7 +271,7 @@ fn content_name(content: &Content, token_name: &dyn Fn(TokenId) -> String) -> St
     }
 }
 
-fn run_convert(shared: &SharedOptions, arguments: &ConvertArguments) -> Result<Outcome> {
+fn run_convert(shared: &SharedOptions, arguments: &ConvertArguments) -> Result<CommandOutcome> {
     let labelled: Vec<Labelled> = if arguments.conversion.router_init == RouterInit::Kmeans {
         let setup = setup(shared)?;
         conversations(shared)?.iter().filter_map(|sample| setup.inspect(sample).result.ok()).collect()
@@ -304,7 +300,7 @@ fn run_convert(shared: &SharedOptions, arguments: &ConvertArguments) -> Result<O
     }
     let files = written.files.len();
     say(&format!("wrote {} tensors in {files} files to {}", written.tensors, written.folder.display()));
-    Ok(Outcome::Clean)
+    Ok(CommandOutcome::Clean)
 }
 
 /// Progress of long work on stderr: a line at most every two seconds.
@@ -326,7 +322,7 @@ impl Steps {
     }
 }
 
-fn devices(shared: &SharedOptions) -> Result<Outcome> {
+fn devices(shared: &SharedOptions) -> Result<CommandOutcome> {
     let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
     let devices = device_list();
     print(|out| {
@@ -344,5 +340,5 @@ fn devices(shared: &SharedOptions) -> Result<Outcome> {
             )
         })
     })?;
-    Ok(Outcome::Clean)
+    Ok(CommandOutcome::Clean)
 }

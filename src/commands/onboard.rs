@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 
 use super::doctor::{LINES_TRIED, recognized};
-use super::{Outcome, conversations, format, paint, print, say, setup};
+use super::shared::{CommandOutcome, conversations, format, paint, print, say, setup};
 use crate::chat::Sample;
 use crate::cli::{Format, PatchArguments, RepositoryArgs, SharedOptions};
 use crate::diagnose::{
@@ -15,7 +15,7 @@ use crate::report::{Meaning, Paint, StepLine, json, onboarding_lines};
 use crate::setup::Setup;
 use crate::text;
 
-pub fn run_onboard(shared: &SharedOptions, arguments: &PatchArguments) -> Result<Outcome> {
+pub fn run_onboard(shared: &SharedOptions, arguments: &PatchArguments) -> Result<CommandOutcome> {
     let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
     let samples = conversations(shared)?;
     let setup = llava_setup(&setup(&for_code(shared, arguments))?)?;
@@ -33,7 +33,8 @@ pub fn run_onboard(shared: &SharedOptions, arguments: &PatchArguments) -> Result
             let record = serde_json::json!({
                 "kind": onboarding.kind, "reasons": onboarding.reasons, "tokens": onboarding.tokens,
                 "warnings": onboarding.warnings, "fix": onboarding.fix, "laws": onboarding.delta_fits,
-                "effect": onboarding.effect, "left_over": onboarding.left_over, "patch": patch,
+                "effect": onboarding.effect, "by_state": onboarding.before, "by_state_after": onboarding.after,
+                "left_over": onboarding.left_over, "patch": patch,
             });
             return writeln!(out, "{}", json::to_line(&record, form == Format::Json)?);
         }
@@ -43,7 +44,7 @@ pub fn run_onboard(shared: &SharedOptions, arguments: &PatchArguments) -> Result
     if let Some(folder) = &arguments.out {
         write_pieces(folder, &patch)?;
     }
-    Ok(Outcome::Clean)
+    Ok(CommandOutcome::Clean)
 }
 
 /// The steps of the guide; a step's own lines are indented under its heading.
@@ -65,7 +66,7 @@ fn onboarding_text(out: &mut dyn Write, lines: &[StepLine], paint: Paint) -> std
     Ok(())
 }
 
-pub fn run_patch(shared: &SharedOptions, arguments: &PatchArguments) -> Result<Outcome> {
+pub fn run_patch(shared: &SharedOptions, arguments: &PatchArguments) -> Result<CommandOutcome> {
     let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
     let setup = setup(&for_code(shared, arguments))?;
     if setup.repository().is_some() {
@@ -78,13 +79,13 @@ pub fn run_patch(shared: &SharedOptions, arguments: &PatchArguments) -> Result<O
     }
     if let Some(folder) = &arguments.out {
         write_pieces(folder, &patch)?;
-        return Ok(Outcome::Clean);
+        return Ok(CommandOutcome::Clean);
     }
     print(|out| match form {
         Format::Text => patch_text(out, &patch),
         form => writeln!(out, "{}", json::to_line(&patch, form == Format::Json)?),
     })?;
-    Ok(Outcome::Clean)
+    Ok(CommandOutcome::Clean)
 }
 
 /// `--repo` alone says where the code goes; with `--version` or `--function` it is also whose function labels.
@@ -98,14 +99,14 @@ fn for_code(shared: &SharedOptions, arguments: &PatchArguments) -> SharedOptions
 }
 
 /// The repository's own lines changed, as a diff on standard output; each was run in the sandbox before it is offered.
-fn patch_lines(setup: &Setup, samples: &[Sample]) -> Result<Outcome> {
+fn patch_lines(setup: &Setup, samples: &[Sample]) -> Result<CommandOutcome> {
     recognized(setup)?;
     let samples: Vec<&Sample> = samples.iter().take(LINES_TRIED).collect();
     let Some((fix, repository)) = line_fix(setup, &samples, &|| false).zip(setup.repository()) else {
         say(
             "no line of the function changes: its count is right, or no other offsets make it right; `maskscope doctor` says which",
         );
-        return Ok(Outcome::Clean);
+        return Ok(CommandOutcome::Clean);
     };
     let diff = fix.unified_diff(repository.function.checkout())?;
     say(&format!("{}: tried in the sandbox on {} samples", fix.summary, samples.len()));
@@ -114,7 +115,7 @@ fn patch_lines(setup: &Setup, samples: &[Sample]) -> Result<Outcome> {
         true => diff.lines().try_for_each(|line| writeln!(out, "{}", text::plain(line))),
         false => out.write_all(diff.as_bytes()),
     })?;
-    Ok(Outcome::Found)
+    Ok(CommandOutcome::Found)
 }
 
 /// Writes the pieces and says where each belongs.
@@ -137,7 +138,7 @@ fn patch_text(out: &mut dyn Write, patch: &Patch) -> std::io::Result<()> {
 }
 
 /// The diff on standard output; what found no place is said on stderr and makes the exit status 1.
-fn print_diff(root: &Path, patch: &Patch) -> Result<Outcome> {
+fn print_diff(root: &Path, patch: &Patch) -> Result<CommandOutcome> {
     let placed = repository_patch(root, patch)?;
     // A file gets the bytes as they are; a terminal gets them with what would steer it escaped.
     let shown = std::io::stdout().is_terminal();
@@ -151,5 +152,5 @@ fn print_diff(root: &Path, patch: &Patch) -> Result<Outcome> {
     for line in patch.flags.lines() {
         say(&text::plain(line));
     }
-    Ok(if placed.missing.is_empty() { Outcome::Clean } else { Outcome::Found })
+    Ok(if placed.missing.is_empty() { CommandOutcome::Clean } else { CommandOutcome::Found })
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{Outcome, conversations, format, print, report_progress, say, setup};
+use super::shared::{CommandOutcome, conversations, format, print, report_progress, say, setup};
 use crate::chat::Sample;
 use crate::cli::{Format, SharedOptions};
 use crate::error::{Error, Result};
@@ -31,7 +31,7 @@ fn function(shared: &SharedOptions) -> Result<Arc<RepositoryFunction>> {
 ///
 /// # Errors
 /// The folder cannot be read.
-pub fn run(shared: &SharedOptions, dir: Option<&Path>) -> Result<Outcome> {
+pub fn run(shared: &SharedOptions, dir: Option<&Path>) -> Result<CommandOutcome> {
     let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
     let dir = dir.or(shared.repository.repo.as_deref());
     let dir = dir.ok_or_else(|| Error::Usage("name the checkout: maskscope repo DIR".to_string()))?;
@@ -69,14 +69,14 @@ pub fn run(shared: &SharedOptions, dir: Option<&Path>) -> Result<Outcome> {
             "note: no label function was found: files are read that speak of conversation templates or preprocess functions",
         );
     }
-    Ok(Outcome::Clean)
+    Ok(CommandOutcome::Clean)
 }
 
 /// `maskscope trace`: what the function counted, line by line.
 ///
 /// # Errors
 /// As [`function`].
-pub fn run_trace(shared: &SharedOptions, wanted: Option<&str>) -> Result<Outcome> {
+pub fn run_trace(shared: &SharedOptions, wanted: Option<&str>) -> Result<CommandOutcome> {
     let form = format(shared, &[Format::Text, Format::Jsonl])?;
     let function = function(shared)?;
     let samples = conversations(shared)?;
@@ -122,7 +122,7 @@ pub fn run_trace(shared: &SharedOptions, wanted: Option<&str>) -> Result<Outcome
         }
         Ok(())
     })?;
-    Ok(Outcome::Clean)
+    Ok(CommandOutcome::Clean)
 }
 
 /// Texts of the files that a trace names.
@@ -179,7 +179,7 @@ fn trace_json(sample: &Sample, run: &FunctionRun) -> serde_json::Value {
 ///
 /// # Errors
 /// As [`function`], and where Python cannot run it.
-pub fn run_verify(shared: &SharedOptions, python: &Path) -> Result<Outcome> {
+pub fn run_verify(shared: &SharedOptions, python: &Path) -> Result<CommandOutcome> {
     let form = format(shared, &[Format::Text, Format::Json])?;
     let (request, mut notes) = shared.request()?;
     let Some(repository) = &request.repository else {
@@ -230,5 +230,5 @@ pub fn run_verify(shared: &SharedOptions, python: &Path) -> Result<Outcome> {
         }
         Ok(())
     })?;
-    Ok(if differences.is_empty() { Outcome::Clean } else { Outcome::Found })
+    Ok(if differences.is_empty() { CommandOutcome::Clean } else { CommandOutcome::Found })
 }

@@ -1,5 +1,6 @@
 //! `maskscope scan`: a whole data set, streamed, with the causes counted; `scan merge` puts reports of shards together.
 
+mod input;
 mod outputs;
 mod progress;
 mod reading;
@@ -10,21 +11,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::{Outcome, format, print, say, say_unread, setup};
+use super::shared::{CommandOutcome, format, print, say, say_unread, setup};
 use crate::chat::layout::Layout;
 use crate::cli::{Format, ScanArguments, ScanCommand, SharedOptions};
-use crate::data::{ByteCounter, Records, Source, is_same_file, sources};
+use crate::data::{ByteCounter, Source, is_same_file, sources};
 use crate::error::{Error, Result};
 use crate::labelling::{Labelling, RepositoryLabelling};
 use crate::report::{example_mask, json, scan_lines, scan_page};
-use crate::samples;
-use crate::scan::{Batch, Checkpoint, Position, Report, SCHEMA_VERSION, Scanner};
+use crate::scan::{Batch, Checkpoint, Position, SCHEMA_VERSION, ScanReport, Scanner};
 use crate::setup::Setup;
+use input::Input;
 use outputs::Outputs;
 use progress::Progress;
 use reading::{Filled, Reading, Wanted};
 
-pub fn run(shared: &SharedOptions, arguments: &ScanArguments) -> Result<Outcome> {
+pub fn run(shared: &SharedOptions, arguments: &ScanArguments) -> Result<CommandOutcome> {
     let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl, Format::Html])?;
     if let Some(ScanCommand::Merge { reports }) = &arguments.command {
         return show(&merge(reports)?, form);
@@ -58,21 +59,25 @@ pub fn run(shared: &SharedOptions, arguments: &ScanArguments) -> Result<Outcome>
     Ok(found)
 }
 
-fn show(report: &Report, form: Format) -> Result<Outcome> {
+fn show(report: &ScanReport, form: Format) -> Result<CommandOutcome> {
     print(|out| match form {
         Format::Text => scan_lines(report).iter().try_for_each(|line| writeln!(out, "{line}")),
         Format::Html => write!(out, "{}", scan_page(report)),
         form => writeln!(out, "{}", json::to_line(report, form == Format::Json)?),
     })?;
-    Ok(if report.lost_samples() + report.bad_records > 0 { Outcome::Found } else { Outcome::Clean })
+    Ok(if report.lost_samples() + report.bad_records > 0 {
+        CommandOutcome::Found
+    } else {
+        CommandOutcome::Clean
+    })
 }
 
-fn merge(paths: &[PathBuf]) -> Result<Report> {
-    let mut whole: Option<Report> = None;
-    let mut known: Vec<(&PathBuf, Report)> = Vec::new();
+fn merge(paths: &[PathBuf]) -> Result<ScanReport> {
+    let mut whole: Option<ScanReport> = None;
+    let mut known: Vec<(&PathBuf, ScanReport)> = Vec::new();
     for path in paths {
         let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
-        let report: Report = serde_json::from_slice(&bytes).map_err(|e| Error::json(path, &e))?;
+        let report: ScanReport = serde_json::from_slice(&bytes).map_err(|e| Error::json(path, &e))?;
         if let Some((other, _)) = known.iter().find(|(_, other)| *other == report) {
             let (name, other_name) = (path.display(), other.display());
             if is_same_file(other, path) {
@@ -102,40 +107,10 @@ fn merge(paths: &[PathBuf]) -> Result<Report> {
     Ok(whole)
 }
 
-/// What records are read from.
-enum Input {
-    /// The conversations in the binary.
-    Embedded,
-    Source(Source),
-}
-
-impl Input {
-    fn open(&self, meter: &ByteCounter) -> Result<Records> {
-        match self {
-            Self::Embedded => Ok(samples::records(samples::CONVERSATIONS)),
-            Self::Source(source) => Records::counted(source, meter),
-        }
-    }
-
-    fn size(&self) -> Option<u64> {
-        match self {
-            Self::Embedded => None,
-            Self::Source(source) => source.size(),
-        }
-    }
-
-    fn name(&self) -> String {
-        match self {
-            Self::Embedded => "embedded".to_string(),
-            Self::Source(source) => source.name(),
-        }
-    }
-}
-
-/// A scan under mode.
+/// A scan under way.
 struct Scan {
     scanner: Scanner,
-    whole: Report,
+    whole: ScanReport,
     outputs: Outputs,
     progress: Progress,
     meter: ByteCounter,
@@ -243,7 +218,7 @@ impl Scan {
     }
 
     /// Completes outputs and report. The state stays only where the scan was stopped.
-    fn end(mut self, stopped: bool) -> Result<Report> {
+    fn end(mut self, stopped: bool) -> Result<ScanReport> {
         self.progress.end();
         if stopped {
             self.keep()?;

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{Outcome, conversations, format, paint, print, setup};
+use super::shared::{CommandOutcome, conversations, format, paint, print, setup};
 use crate::cli::{Format, SharedOptions};
 use crate::error::{Error, Result};
 use crate::masks::MaskError;
@@ -11,7 +11,7 @@ use crate::report::{StrategiesJson, json, strategies_text};
 use crate::setup::{CHAT, TemplateChoice};
 
 /// Works on every sample, or on the one that `only` names.
-pub fn run(shared: &SharedOptions, only: Option<&str>) -> Result<Outcome> {
+pub fn run(shared: &SharedOptions, only: Option<&str>) -> Result<CommandOutcome> {
     let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
     let (request, _) = shared.request()?;
     let setup = match (request.wants_chat(), &request.template) {
@@ -32,7 +32,7 @@ pub fn run(shared: &SharedOptions, only: Option<&str>) -> Result<Outcome> {
             return Err(Error::Usage(format!("--sample {only}: no sample has this id")));
         }
     }
-    let Some(method) = setup.chat() else { return Ok(Outcome::Clean) };
+    let Some(method) = setup.chat() else { return Ok(CommandOutcome::Clean) };
     let tokenizer = &*setup.tokenizer;
     let compared: Vec<(String, std::result::Result<StrategyComparison, MaskError>)> = samples
         .par_iter()
@@ -44,7 +44,7 @@ pub fn run(shared: &SharedOptions, only: Option<&str>) -> Result<Outcome> {
         .collect();
     let left_out = samples.len() - compared.len();
     if left_out > 0 {
-        super::say(&format!("note: {left_out} samples are no conversations and are left out"));
+        super::shared::say(&format!("note: {left_out} samples are no conversations and are left out"));
     }
     let name = setup.template_name();
     print(|out| match form {
@@ -62,5 +62,5 @@ pub fn run(shared: &SharedOptions, only: Option<&str>) -> Result<Outcome> {
             all.iter().try_for_each(|one| writeln!(out, "{}", json::to_line(one, false)?))
         }
     })?;
-    Ok(Outcome::Clean)
+    Ok(CommandOutcome::Clean)
 }

@@ -49,6 +49,7 @@ impl Records {
     ///
     /// # Errors
     /// A file that cannot be opened.
+    #[cfg(feature = "internals")]
     pub fn open(source: &Source) -> Result<Self> {
         Self::counted(source, &ByteCounter::default())
     }

@@ -3,7 +3,7 @@
 //! All of it is for MoE-LLaVA's files: `train.py` with its preprocess functions, `conversation.py`, the scripts of the
 //! stages. All of it is Python, flags are in comments; `maskscope patch` writes the same as a whole function.
 
-use super::fix::Change;
+use super::change::Change;
 use super::patch::{python_added, python_object, python_string};
 use crate::labels::Rule;
 use crate::labels::rules::two::{Offsets, TwoRule};

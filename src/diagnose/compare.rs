@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use similar::{Algorithm, DiffOp, capture_diff_slices_deadline};
 
 use crate::chat::Sample;
-use crate::labels::{IGNORE_INDEX, Inspection, Labelled};
+use crate::labels::{Inspection, Labelled};
 use crate::setup::Setup;
 use crate::tokenizer::Tokenizer;
 
@@ -26,7 +26,7 @@ const VOCABULARY_PROBES: u32 = 2_000;
 
 /// One side of a stretch.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Part {
+pub struct StretchSide {
     /// Bytes of that side's prompt.
     pub text: Range<usize>,
     /// Its tokens there.
@@ -40,7 +40,7 @@ pub struct Differs {
     pub text: bool,
     /// The same characters cut at other places, or other ids of one vocabulary.
     pub tokens: bool,
-    /// Learned on one side only, wholly or in part.
+    /// Supervised on one side only, wholly or in part.
     pub labels: bool,
 }
 
@@ -54,25 +54,26 @@ impl Differs {
 /// A stretch of the sample between two places where both sides end a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stretch {
-    pub a: Part,
-    pub b: Part,
+    pub a: StretchSide,
+    pub b: StretchSide,
     pub differs: Differs,
 }
 
 /// A sample under two set-ups. Both labelled; where one raises there is nothing to align.
 #[derive(Debug, Clone)]
-pub struct Comparison {
+pub struct SetupComparison {
     pub a: Inspection,
     pub b: Inspection,
     /// Ids mean the same on both sides.
     pub same_vocabulary: bool,
     pub stretches: Vec<Stretch>,
-    /// Bytes of the shared text that are learned on one side only: (A only, B only).
+    /// Bytes of the shared text that are supervised on one side only: (A only, B only).
     pub learned_only: (usize, usize),
 }
 
-impl Comparison {
+impl SetupComparison {
     /// Labels a sample under both and aligns the results.
+    #[cfg(feature = "internals")]
     pub fn of(a: &Setup, b: &Setup, sample: &Sample) -> Self {
         Self::aligned(a.inspect(sample), b.inspect(sample), share_vocabulary(&a.tokenizer, &b.tokenizer))
     }
@@ -88,8 +89,8 @@ impl Comparison {
         let mut learned_only = (0, 0);
         if let (Ok(left), Ok(right)) = (&a.result, &b.result) {
             for stretch in stretches.iter().filter(|s| s.differs.labels && !s.differs.text) {
-                let in_a = learned_bytes(left, &stretch.a.tokens);
-                let in_b = learned_bytes(right, &stretch.b.tokens);
+                let in_a = supervised_bytes(left, &stretch.a.tokens);
+                let in_b = supervised_bytes(right, &stretch.b.tokens);
                 learned_only.0 += in_a.saturating_sub(in_b);
                 learned_only.1 += in_b.saturating_sub(in_a);
             }
@@ -105,7 +106,7 @@ impl Comparison {
     /// True when ids, labels and outcome are the same in every respect that can be compared.
     pub fn is_alike(&self) -> bool {
         match (&self.a.result, &self.b.result) {
-            (Ok(a), Ok(b)) => self.differing() == 0 && a.mismatch == b.mismatch,
+            (Ok(_), Ok(_)) => self.differing() == 0 && same_status(&self.a, &self.b),
             (Err(a), Err(b)) => a == b,
             _ => false,
         }
@@ -145,11 +146,12 @@ fn stretches(
     let mut found = Vec::new();
     let mut from = (Cut { byte: 0, token: 0 }, Cut { byte: 0, token: 0 });
     for to in places {
-        let part = |from: Cut, to: Cut| Part { text: from.byte..to.byte, tokens: from.token..to.token };
+        let side =
+            |from: Cut, to: Cut| StretchSide { text: from.byte..to.byte, tokens: from.token..to.token };
         if to.0.token < from.0.token || to.1.token < from.1.token || to == from {
             continue;
         }
-        let (left, right) = (part(from.0, to.0), part(from.1, to.1));
+        let (left, right) = (side(from.0, to.0), side(from.1, to.1));
         let differs = differs((a, text_a, &left), (b, text_b, &right), same_vocabulary);
         found.push(Stretch { a: left, b: right, differs });
         from = to;
@@ -209,36 +211,35 @@ fn shared(a: &str, b: &str) -> Vec<(usize, usize, usize)> {
 }
 
 fn differs(
-    (a, text_a, left): (&Labelled, &str, &Part),
-    (b, text_b, right): (&Labelled, &str, &Part),
+    (a, text_a, left): (&Labelled, &str, &StretchSide),
+    (b, text_b, right): (&Labelled, &str, &StretchSide),
     same_vocabulary: bool,
 ) -> Differs {
     let text = text_a.get(left.text.clone()) != text_b.get(right.text.clone());
     let ids = a.input_ids.get(left.tokens.clone()) == b.input_ids.get(right.tokens.clone());
     let tokens = if same_vocabulary { !ids } else { left.tokens.len() != right.tokens.len() };
-    let learned = |labelled: &Labelled, part: &Part| -> Option<bool> {
-        let labels = labelled.labels.get(part.tokens.clone())?;
-        let some = labels.iter().any(|l| *l != IGNORE_INDEX);
-        let all = labels.iter().all(|l| *l != IGNORE_INDEX);
-        (some == all || labels.is_empty()).then_some(some)
+    let (in_a, in_b) = (supervised_in(a, &left.tokens), supervised_in(b, &right.tokens));
+    // One answer for the whole stretch, where it has one: the tokens of both sides need not be as many.
+    let whole = |supervised: &[bool]| {
+        let some = supervised.contains(&true);
+        (some != supervised.contains(&false) || supervised.is_empty()).then_some(some)
     };
-    let labels = match (learned(a, left), learned(b, right)) {
+    let labels = match (whole(&in_a), whole(&in_b)) {
         (Some(x), Some(y)) => x != y,
-        _ => left.tokens.len() != right.tokens.len() || partial(a, left) != partial(b, right),
+        _ => in_a != in_b,
     };
     Differs { text, tokens, labels }
 }
 
-/// Which tokens of a stretch are learned.
-fn partial(labelled: &Labelled, part: &Part) -> Vec<bool> {
-    let labels = labelled.labels.get(part.tokens.clone()).unwrap_or_default();
-    labels.iter().map(|l| *l != IGNORE_INDEX).collect()
+/// Which tokens of a stretch are supervised.
+fn supervised_in(labelled: &Labelled, tokens: &Range<usize>) -> Vec<bool> {
+    tokens.clone().map(|index| labelled.is_supervised(index)).collect()
 }
 
-fn learned_bytes(labelled: &Labelled, tokens: &Range<usize>) -> usize {
+fn supervised_bytes(labelled: &Labelled, tokens: &Range<usize>) -> usize {
     let spans = labelled.spans.get(tokens.clone()).unwrap_or_default();
-    let labels = labelled.labels.get(tokens.clone()).unwrap_or_default();
-    spans.iter().zip(labels).filter(|(_, l)| **l != IGNORE_INDEX).map(|(s, _)| s.len()).sum()
+    let supervised = supervised_in(labelled, tokens);
+    spans.iter().zip(supervised).filter(|(_, supervised)| *supervised).map(|(span, _)| span.len()).sum()
 }
 
 /// What all samples come to.
@@ -249,41 +250,41 @@ pub struct CompareTotals {
     pub alike: usize,
     /// Samples in which tokens differ.
     pub tokens_differ: usize,
-    /// Samples in which what is learned differs.
+    /// Samples in which other text is supervised.
     pub labels_differ: usize,
-    /// Samples that end otherwise: kept, lost by the length check, or an exception.
+    /// Samples whose status differs.
     pub outcomes_differ: usize,
-    /// Samples that train on something: (under A, under B).
+    /// Sound samples: (under A, under B).
     pub sound: (usize, usize),
     /// Tokens in all: (A, B).
     pub tokens: (usize, usize),
-    /// Tokens that are learned: (A, B).
+    /// Tokens that are supervised: (A, B).
     pub learned: (usize, usize),
 }
 
 impl CompareTotals {
     /// Counts one more sample.
-    pub fn add(&mut self, comparison: &Comparison) {
+    pub fn add(&mut self, comparison: &SetupComparison) {
         let any = |test: fn(&Differs) -> bool| comparison.stretches.iter().any(|s| test(&s.differs));
         self.samples += 1;
         self.alike += usize::from(comparison.is_alike());
         self.tokens_differ += usize::from(any(|d| d.tokens || d.text));
         let (a, b) = (count(&comparison.a), count(&comparison.b));
         self.labels_differ += usize::from(any(|d| d.labels) || (a.1 > 0) != (b.1 > 0));
-        self.outcomes_differ += usize::from(outcome(&comparison.a) != outcome(&comparison.b));
-        self.sound.0 += usize::from(a.1 > 0);
-        self.sound.1 += usize::from(b.1 > 0);
+        self.outcomes_differ += usize::from(!same_status(&comparison.a, &comparison.b));
+        self.sound.0 += usize::from(comparison.a.status().is_sound());
+        self.sound.1 += usize::from(comparison.b.status().is_sound());
         self.tokens = (self.tokens.0 + a.0, self.tokens.1 + b.0);
         self.learned = (self.learned.0 + a.1, self.learned.1 + b.1);
     }
 }
 
-/// Whether the length check loses a sample; `None` where the training code raises.
-fn outcome(inspection: &Inspection) -> Option<bool> {
-    inspection.result.as_ref().ok().map(|labelled| labelled.mismatch)
+/// Both end in the same way.
+fn same_status(a: &Inspection, b: &Inspection) -> bool {
+    a.status().kind() == b.status().kind()
 }
 
-/// Tokens, and those of them that are learned.
+/// Tokens, and those of them that are supervised.
 fn count(inspection: &Inspection) -> (usize, usize) {
     inspection.result.as_ref().map_or((0, 0), |l| (l.input_ids.len(), l.supervised()))
 }
@@ -302,7 +303,7 @@ mod tests {
         resolve(&base, &request).expect("resolves")
     }
 
-    fn covers(comparison: &Comparison) {
+    fn covers(comparison: &SetupComparison) {
         let (Ok(a), Ok(b)) = (&comparison.a.result, &comparison.b.result) else { return };
         let mut at = (0, 0);
         for stretch in &comparison.stretches {
@@ -316,7 +317,7 @@ mod tests {
     fn a_tokenizer_is_like_itself() {
         let phi = setup("sample:phi-2", "auto");
         for sample in samples::conversations().expect("embedded") {
-            let comparison = Comparison::of(&phi, &phi, &sample);
+            let comparison = SetupComparison::of(&phi, &phi, &sample);
             covers(&comparison);
             assert!(comparison.is_alike(), "{}", sample.id);
         }
@@ -328,7 +329,7 @@ mod tests {
         for other in [setup("sample:mistral", "auto"), setup("sample:qwen", "v1")] {
             let mut differing = 0;
             for sample in samples::conversations().expect("embedded") {
-                let comparison = Comparison::of(&phi, &other, &sample);
+                let comparison = SetupComparison::of(&phi, &other, &sample);
                 assert!(!comparison.same_vocabulary);
                 covers(&comparison);
                 differing += comparison.differing();

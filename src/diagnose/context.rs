@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::alternative_load::AlternativeLoad;
 use super::arithmetic::Arithmetic;
 use super::cause::{CauseInput, causes, raised};
-use super::content::{Content, answer_mark, closing};
+use super::content::{Content, closing};
 use super::data_delta_fit::{DataDeltaFit, Differences};
 use super::delta_fit::{DeltaFits, conversations};
 use super::delta_terms::DeltaTerms;
@@ -35,8 +35,6 @@ pub struct SampleFacts {
     pub causes: Vec<&'static str>,
     /// The mask before the length check; `None` where the sample raised or the rule has no turns.
     pub mask: Option<MaskCheck>,
-    /// Number of answers in the conversation that say something.
-    pub answers: usize,
 }
 
 /// What is measured of a set-up alone, whatever the samples are.
@@ -251,7 +249,7 @@ fn spread<T: Clone>(items: &[T], most: usize) -> Vec<T> {
     items.iter().step_by(step).cloned().collect()
 }
 
-/// The law over the samples that the length check reaches and whose rounds are cut where they should be.
+/// The line over the samples that the length check reaches and whose rounds are cut where they should be.
 fn data_delta_fit(
     setup: &LlavaSetup,
     facts: &[SampleFacts],
@@ -304,8 +302,7 @@ fn sample_facts(
 ) -> SampleFacts {
     let template = &setup.labelling.template;
     let content = Content::of(sample, template);
-    let answers = sample.conversations.iter().filter(|t| t.from == "gpt" && !t.value.is_empty()).count();
-    let mut facts = SampleFacts { content, terms: None, causes: Vec::new(), mask: None, answers };
+    let mut facts = SampleFacts { content, terms: None, causes: Vec::new(), mask: None };
     let (labelled, prompt) = match (&inspection.result, &inspection.prompt) {
         (Ok(labelled), Some(prompt)) => (labelled, prompt),
         (Err(error), _) => {
@@ -332,11 +329,6 @@ fn round_begins_with(labelled: &Labelled, prompt: &str, bos: &str) -> bool {
 }
 
 impl Context<'_> {
-    /// The text that opens an answer.
-    pub fn answer_mark(&self) -> String {
-        answer_mark(&self.setup.labelling.template)
-    }
-
     /// The text that closes a round.
     pub fn closing(&self) -> &str {
         closing(&self.setup.labelling.template)

@@ -1,4 +1,4 @@
-//! The law of the difference as the data shows it: the [`LinearFit`] that most samples lie on, and how many do.
+//! The difference of the lengths as the data shows it: the [`LinearFit`] that most samples lie on, and how many do.
 //!
 //! Two ways choose the line. The doctor sees few samples and holds on to the one fault that the smallest number of rounds
 //! shows ([`DataDeltaFit::from_first`]); a scan sees all kinds of samples, and any line may be theirs ([`DataDeltaFit::of_most`]).
@@ -6,7 +6,8 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::ser::SerializeStruct;
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::linear_fit::LinearFit;
 
@@ -16,8 +17,8 @@ const MOST_POINTS: usize = 24;
 /// Samples by their number of rounds and by their difference Δ.
 pub type Differences = BTreeMap<u64, BTreeMap<i64, u64>>;
 
-/// The line, and how many samples are on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+/// The line, and how many samples are on it. In JSON with the line's `formula`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub struct DataDeltaFit {
     /// Flat where all samples have the same number of rounds: a slope cannot be told then.
     #[serde(flatten)]
@@ -25,6 +26,18 @@ pub struct DataDeltaFit {
     /// Samples whose difference is the line's, of those that have one.
     pub on_line: u64,
     pub samples: u64,
+}
+
+impl Serialize for DataDeltaFit {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("DataDeltaFit", 5)?;
+        fields.serialize_field("formula", &self.line.formula())?;
+        fields.serialize_field("intercept", &self.line.intercept)?;
+        fields.serialize_field("slope", &self.line.slope)?;
+        fields.serialize_field("on_line", &self.on_line)?;
+        fields.serialize_field("samples", &self.samples)?;
+        fields.end()
+    }
 }
 
 impl DataDeltaFit {

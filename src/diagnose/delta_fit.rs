@@ -1,6 +1,6 @@
-//! The law of the difference, measured: `Δ = intercept + slope · rounds` over conversations made on the spot.
+//! The difference of the lengths, measured: `Δ = intercept + slope · rounds` over conversations made on the spot.
 //!
-//! Data of one round hides most faults, as intercept and slope cancel there. So the law is fitted on plain
+//! Data of one round hides most faults, as intercept and slope cancel there. So the line is fitted on plain
 //! conversations of 1 to 5 rounds, with and without an image, whatever the user's data looks like.
 
 use serde::Serialize;

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::delta_fit::DeltaFits;
 use super::fix::Fix;
+use crate::labels::StatusCounts;
 
 /// How bad it is, from harmless to harmful.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -21,6 +22,17 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// One character for it.
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Self::Skipped => "–",
+            Self::Ok => "✓",
+            Self::Note => "i",
+            Self::Warn => "!",
+            Self::Error => "✗",
+        }
+    }
+
     /// In lower case, as printed and as in JSON.
     pub fn name(self) -> &'static str {
         match self {
@@ -57,20 +69,33 @@ pub struct Finding {
 
 /// All findings of one run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Report {
+pub struct DoctorReport {
     /// One a check, in the order of their ids.
     pub findings: Vec<Finding>,
-    /// The measured law of the difference.
+    /// The measured difference of the lengths.
     #[serde(rename = "laws")]
     pub delta_fits: DeltaFits,
+    /// How the samples end.
+    pub by_state: StatusCounts,
     /// What was not checked.
     pub not_checked: Vec<String>,
 }
 
-impl Report {
+impl DoctorReport {
     /// The worst verdict.
     pub fn worst(&self) -> Verdict {
         self.findings.iter().map(|f| f.verdict).max().unwrap_or(Verdict::Ok)
+    }
+
+    /// True where a check warns, or a sample is not sound: what the exit status of `doctor` says.
+    pub fn has_found(&self) -> bool {
+        self.worst() >= Verdict::Warn || !self.by_state.all_sound()
+    }
+
+    /// The worst finding that names a sample, from a warning on.
+    pub fn worst_of(&self, sample: usize) -> Option<&Finding> {
+        let names = |f: &&Finding| f.verdict >= Verdict::Warn && f.samples.contains(&sample);
+        self.findings.iter().rev().filter(names).max_by_key(|f| f.verdict)
     }
 
     /// The finding of a check.

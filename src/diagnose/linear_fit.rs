@@ -1,9 +1,9 @@
 //! A straight line `Δ = intercept + slope · rounds`: the form that every fault of the arithmetic gives the difference.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The line, in whole tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct LinearFit {
     pub intercept: i64,
     /// Tokens a round.

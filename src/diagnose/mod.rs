@@ -16,6 +16,7 @@ mod alternative_load;
 mod arithmetic;
 mod attribution;
 mod cause;
+mod change;
 mod chat;
 mod checks;
 mod code;
@@ -25,6 +26,7 @@ mod context;
 mod data_delta_fit;
 mod delta_fit;
 mod delta_terms;
+mod effect;
 mod finding;
 mod fix;
 mod layout;
@@ -46,15 +48,17 @@ pub use alternative_load::AlternativeLoad;
 pub use arithmetic::Arithmetic;
 pub use attribution::{Attribution, RuleHit};
 pub use cause::id;
+pub use change::Change;
 pub use chat::{CHAT_CHECKS, ChatCheck, ChatPlan, ChatSample, diagnose_chat};
 pub use checks::{CHECKS, Check};
-pub use compare::{CompareTotals, Comparison, Differs, Part, Stretch, share_vocabulary};
+pub use compare::{CompareTotals, Differs, SetupComparison, Stretch, StretchSide, share_vocabulary};
 pub use context::causes_of;
 pub use data_delta_fit::{DataDeltaFit, Differences};
 pub use delta_fit::{DeltaFit, DeltaFits, MAX_ROUNDS, conversation, conversations};
 pub use delta_terms::DeltaTerms;
-pub use finding::{Evidence, Finding, Report, Verdict};
-pub use fix::{Change, Fix};
+pub use effect::Effect;
+pub use finding::{DoctorReport, Evidence, Finding, Verdict};
+pub use fix::Fix;
 pub use layout::{MaskCheck, check_mask, tokens_before, turns};
 pub use line_fix::{LineFix, line_fix};
 pub use linear_fit::LinearFit;
@@ -67,15 +71,15 @@ pub use sarif::sarif;
 pub use search::{Search, counting_fix, fix_search, quick_fix};
 pub use special::{ListedToken, SeparatorTruth, TokenNote, TokenReport, TokenVerdict, token_report};
 pub use tokens::{Reserved, Spare, reserved_tokens, spare_tokens};
-pub use what_if::{Effect, LabelVerdict, label_verdict, what_if};
+pub use what_if::{LabelVerdict, label_verdict, what_if};
 
 use crate::chat::Sample;
-use crate::labels::Inspection;
+use crate::labels::{Inspection, StatusCounts};
 use crate::setup::{LlavaSetup, Setup};
 use context::{Context, SetupMeasurements};
 
 /// Every check on samples and their labels under a set-up (`inspections[i]` is the label of `samples[i]`).
-pub fn diagnose(setup: &Setup, samples: &[Sample], inspections: &[Inspection]) -> Report {
+pub fn diagnose(setup: &Setup, samples: &[Sample], inspections: &[Inspection]) -> DoctorReport {
     diagnose_with(setup, samples, inspections, &[])
 }
 
@@ -85,10 +89,12 @@ pub fn diagnose_with(
     samples: &[Sample],
     inspections: &[Inspection],
     alternative_loads: &[AlternativeLoad],
-) -> Report {
+) -> DoctorReport {
     match setup.to_llava() {
         Some(llava) => diagnose_llava(llava, samples, inspections, alternative_loads),
-        None => chat::diagnose_setup(setup, samples),
+        None => {
+            DoctorReport { by_state: StatusCounts::of(inspections), ..chat::diagnose_setup(setup, samples) }
+        }
     }
 }
 
@@ -98,11 +104,16 @@ pub fn diagnose_llava(
     samples: &[Sample],
     inspections: &[Inspection],
     alternative_loads: &[AlternativeLoad],
-) -> Report {
+) -> DoctorReport {
     let measurements = SetupMeasurements::new(setup);
     let context = Context::new(&measurements, samples, inspections, alternative_loads);
     let findings = CHECKS.iter().map(|check| check.run(&context)).collect();
-    Report { findings, delta_fits: context.delta_fits.clone(), not_checked: not_checked(&context) }
+    DoctorReport {
+        findings,
+        delta_fits: context.delta_fits.clone(),
+        by_state: StatusCounts::of(inspections),
+        not_checked: not_checked(&context),
+    }
 }
 
 /// What no check looks at, in sentences.

@@ -3,15 +3,19 @@
 //! It walks the customization guide from the first step to the last: which of the three kinds is it, which
 //! tokens to give, which separator, which rule; and then shows that lengths agree and masks are right.
 
+use rayon::prelude::*;
 use serde::Serialize;
 
+use super::change::Change;
 use super::delta_fit::DeltaFits;
-use super::fix::{Change, Fix};
+use super::effect::Effect;
+use super::fix::Fix;
 use super::search::{Search, fix_search};
 use super::tokens::{NEW_TOKEN, pad_is_distinct, unk_is_distinct};
-use super::what_if::{Effect, what_if};
+use super::what_if::{label_verdict, what_if};
 use crate::chat::Sample;
 use crate::error::{Error, Result};
+use crate::labels::{Inspection, StatusCounts};
 use crate::setup::{LlavaSetup, Setup, TokenChoice};
 use crate::tokenizer::{Role, Tokenizer};
 
@@ -53,6 +57,9 @@ pub struct Onboarding {
     pub delta_fits: DeltaFits,
     /// The proposal on the user's samples.
     pub effect: Effect,
+    /// How these end under the set-up as it was, and under the proposal.
+    pub before: StatusCounts,
+    pub after: StatusCounts,
     /// Samples that no rule can label right, by index.
     pub left_over: Vec<usize>,
 }
@@ -88,7 +95,9 @@ pub fn onboard(setup: &LlavaSetup, samples: &[Sample]) -> Result<Onboarding> {
     let (proposal, _) = fix.apply(setup, samples)?;
     let all: Vec<usize> = (0..samples.len()).collect();
     let effect = what_if(setup, &fix, samples, &all)?;
-    let left_over = all.into_iter().filter(|i| !is_right(&proposal, samples, *i)).collect();
+    let (before, after) = (inspect_all(setup, samples), inspect_all(&proposal, samples));
+    let is_wrong = |(_, inspection): &(usize, &Inspection)| !label_verdict(&proposal, inspection).is_right();
+    let left_over = after.iter().enumerate().filter(is_wrong).map(|(index, _)| index).collect();
     let tokens = proposed_tokens(setup, &proposal);
     let warnings = warnings(&proposal, &tokens);
     Ok(Onboarding {
@@ -100,6 +109,8 @@ pub fn onboard(setup: &LlavaSetup, samples: &[Sample]) -> Result<Onboarding> {
         setup: proposal,
         fix,
         effect,
+        before: StatusCounts::of(&before),
+        after: StatusCounts::of(&after),
         left_over,
     })
 }
@@ -115,8 +126,8 @@ fn chosen(setup: &LlavaSetup, search: Search) -> Option<Fix> {
     (at < working.len()).then(|| working.swap_remove(at))
 }
 
-fn is_right(setup: &LlavaSetup, samples: &[Sample], index: usize) -> bool {
-    samples.get(index).is_some_and(|s| super::what_if::label_verdict(setup, &setup.inspect(s)).right)
+fn inspect_all(setup: &LlavaSetup, samples: &[Sample]) -> Vec<Inspection> {
+    samples.par_iter().map(|sample| setup.inspect(sample)).collect()
 }
 
 /// The kind of a tokenizer, with the facts that decide it.

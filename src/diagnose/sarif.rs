@@ -5,12 +5,12 @@
 
 use serde_json::{Value, json};
 
-use super::finding::{Finding, Report, Verdict};
+use super::finding::{DoctorReport, Finding, Verdict};
 
 /// One SARIF document. `artifact` is the data file as the user gave it; `sample_ids[i]` names sample `i`.
 ///
 /// Texts are kept as they are: JSON escapes control characters.
-pub fn sarif(report: &Report, artifact: &str, sample_ids: &[&str]) -> Value {
+pub fn sarif(report: &DoctorReport, artifact: &str, sample_ids: &[&str]) -> Value {
     // A report has a finding for each check, in their order.
     let findings = &report.findings;
     let rule = |finding: &Finding| json!({"id": finding.id, "shortDescription": {"text": finding.title}});

@@ -6,9 +6,10 @@
 use serde::Serialize;
 
 use super::arithmetic::has_two_separators;
+use super::change::Change;
 use super::content::Content;
 use super::delta_fit::conversations;
-use super::fix::{Change, Fix};
+use super::fix::Fix;
 use super::probe::strips_space;
 use super::tokens::{new_pad, pad_is_distinct, spare_tokens, stop_token, unk_is_distinct};
 use super::what_if::label_verdict;
@@ -48,7 +49,7 @@ type Priced = (usize, Vec<Change>);
 pub fn fix_search(setup: &LlavaSetup, samples: &[&Sample]) -> Search {
     let mut search = search_for(setup, samples, OTHERS, &|| false);
     if let Some(changed) = search.best.as_ref().and_then(|best| changed(setup, &best.changes)) {
-        let wrong = |s: &&&Sample| !label_verdict(&changed, &changed.inspect(s)).right;
+        let wrong = |s: &&&Sample| !label_verdict(&changed, &changed.inspect(s)).is_right();
         search.left_over = samples.iter().filter(wrong).count();
     }
     search
@@ -160,7 +161,7 @@ fn names_token(setup: &LlavaSetup, sample: &Sample) -> bool {
 /// Right labels, and eos as the last supervised token of the conversation.
 fn works(setup: &LlavaSetup, sample: &Sample) -> bool {
     let inspection = setup.inspect(sample);
-    if !has_two_separators(setup) || !label_verdict(setup, &inspection).right {
+    if !has_two_separators(setup) || !label_verdict(setup, &inspection).rule_is_right() {
         return false;
     }
     let Ok(labelled) = &inspection.result else { return false };

@@ -142,7 +142,7 @@ fn notes(setup: &Setup, token_report: &TokenReport) -> Vec<TokenNote> {
             ),
             None => say(
                 TokenVerdict::Error,
-                format!("pad equals eos ({pad}): stops are not counted in total_len"),
+                format!("pad equals eos ({pad}): EOS tokens are not counted in total_len"),
             ),
         }
     }

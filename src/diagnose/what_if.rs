@@ -1,47 +1,49 @@
 //! What if: the same samples before and after a change, labelled in memory.
 
 use rayon::prelude::*;
-use serde::Serialize;
 
-use super::fix::{Change, Fix};
+use super::change::Change;
+use super::effect::Effect;
+use super::fix::Fix;
 use super::layout::{check_mask, turns};
 use crate::chat::Sample;
 use crate::error::Result;
-use crate::labels::Inspection;
+use crate::labels::{Inspection, Labelled, StatusKind};
 use crate::setup::LlavaSetup;
 
-/// What a change did to the samples that were tried.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Effect {
-    /// Samples labelled both before and after.
-    pub tried: usize,
-    /// Lost or wrongly masked before, right after.
-    pub repaired: usize,
-    /// The other way round.
-    pub broken: usize,
-    /// Samples that the change takes out of the data.
-    pub dropped: usize,
-    /// Still lost or wrongly masked.
-    pub remaining: usize,
-    pub supervised_before: usize,
-    pub supervised_after: usize,
-}
-
-/// The state of one sample.
+/// What is held against one sample's labels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LabelVerdict {
-    /// Nothing raised, lengths agree, and exactly the answers and their stop tokens are supervised.
-    pub right: bool,
+    /// How the sample ends in training.
+    pub status: StatusKind,
+    /// Exactly the answers and their stop tokens have labels, before any cut. True for a rule without turns in its
+    /// prompt, which is taken at its word.
+    pub mask_is_right: bool,
+    /// Tokens that the loss sees.
     pub supervised: usize,
 }
 
-/// Judges one inspected sample. A rule without turns in its prompt is taken at its word.
+impl LabelVerdict {
+    /// True for a sound sample with the right mask.
+    pub fn is_right(&self) -> bool {
+        self.status == StatusKind::Sound && self.mask_is_right
+    }
+
+    /// True where the rule does its part: lengths agree and the mask is right, whatever a cut leaves of the answers.
+    pub fn rule_is_right(&self) -> bool {
+        matches!(self.status, StatusKind::Sound | StatusKind::Silent) && self.mask_is_right
+    }
+}
+
+/// Judges one inspected sample.
 pub fn label_verdict(setup: &LlavaSetup, inspection: &Inspection) -> LabelVerdict {
-    let Ok(labelled) = &inspection.result else {
-        return LabelVerdict { right: false, supervised: 0 };
-    };
-    let mask_right = turns(setup, inspection).is_none_or(|t| check_mask(labelled, t).is_right());
-    LabelVerdict { right: !labelled.mismatch && mask_right, supervised: labelled.supervised() }
+    let mask = |labelled| turns(setup, inspection).is_none_or(|turns| check_mask(labelled, turns).is_right());
+    let labelled = inspection.result.as_ref().ok();
+    LabelVerdict {
+        status: inspection.status().kind(),
+        mask_is_right: labelled.is_some_and(mask),
+        supervised: labelled.map_or(0, Labelled::supervised),
+    }
 }
 
 /// Labels samples under both set-ups, side by side. `indices` says which to try.
@@ -78,10 +80,10 @@ pub fn what_if_from(
             let after = if only_data { before } else { judge(&changed, sample) };
             Some(Effect {
                 tried: 1,
-                repaired: usize::from(!before.right && after.right),
-                broken: usize::from(before.right && !after.right),
+                repaired: usize::from(!before.is_right() && after.is_right()),
+                broken: usize::from(before.is_right() && !after.is_right()),
                 dropped: 0,
-                remaining: usize::from(!after.right),
+                remaining: usize::from(!after.is_right()),
                 supervised_before: before.supervised,
                 supervised_after: after.supervised,
             })
@@ -92,18 +94,4 @@ pub fn what_if_from(
 
 fn judge(setup: &LlavaSetup, sample: &Sample) -> LabelVerdict {
     label_verdict(setup, &setup.inspect(sample))
-}
-
-impl Effect {
-    pub(super) fn plus(self, other: Self) -> Self {
-        Self {
-            tried: self.tried + other.tried,
-            repaired: self.repaired + other.repaired,
-            broken: self.broken + other.broken,
-            dropped: self.dropped + other.dropped,
-            remaining: self.remaining + other.remaining,
-            supervised_before: self.supervised_before + other.supervised_before,
-            supervised_after: self.supervised_after + other.supervised_after,
-        }
-    }
 }

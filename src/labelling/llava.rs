@@ -16,7 +16,9 @@ pub struct LlavaLabelling {
 impl LlavaLabelling {
     /// Labels of one sample.
     pub fn inspect(&self, tokenizer: &Tokenizer, sample: &Sample) -> Inspection {
+        let options = &self.options;
         inspect_preset_labels(tokenizer, sample, None)
-            .unwrap_or_else(|| inspect(tokenizer, &self.template, self.rule, &self.options, sample))
+            .map(|inspection| inspection.kept(options.model_max_length))
+            .unwrap_or_else(|| inspect(tokenizer, &self.template, self.rule, options, sample))
     }
 }

@@ -45,6 +45,7 @@ impl RepositoryLabelling {
             if counts(own) == counts(&others) {
                 // The same lengths: with the text that each round was measured on, and where the loop ended.
                 (own.rounds, own.segments, own.stop) = (others.rounds, others.segments, others.stop);
+                own.kept_len = others.kept_len;
             }
             own.spans = others.spans;
         }

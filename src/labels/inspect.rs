@@ -68,4 +68,5 @@ fn inspection(
         layout,
         result,
     }
+    .kept(options.model_max_length)
 }

@@ -4,6 +4,7 @@
 //! ([`rules`]) that counts rounds in a [`round_counter`] and masks. Whatever the Python code would raise on the way is
 //! a [`PythonError`] in the result.
 
+#[cfg(feature = "internals")]
 mod collate;
 mod encode;
 mod inspect;
@@ -14,8 +15,10 @@ mod round_counter;
 mod rule;
 mod rule_choice;
 pub mod rules;
+mod status;
 
 pub use crate::python::PythonError;
+#[cfg(feature = "internals")]
 pub use collate::{Batch, collate};
 pub use encode::{PromptIds, image_ids, piece_len, text_ids};
 pub use inspect::inspect;
@@ -23,3 +26,4 @@ pub use options::PromptOptions;
 pub use outcome::*;
 pub use rule::Rule;
 pub use rule_choice::RuleChoice;
+pub use status::{SampleStatus, StatusCounts, StatusKind, TokenLabel};

@@ -93,6 +93,8 @@ pub struct Labelled {
     pub labels: Vec<i64>,
     /// Labels as they were before the length check threw them away; equal to `labels` without a mismatch.
     pub labels_before_check: Vec<i64>,
+    /// Tokens that the collator keeps: what lies behind is cut off with its labels. `usize::MAX` where nothing is.
+    pub kept_len: usize,
     /// For each token the byte range of the prompt it stands for (empty for bos and the like).
     pub spans: Vec<Range<usize>>,
     /// The rule's count; `None` for rules that do not count (`plain`).
@@ -110,11 +112,6 @@ pub struct Labelled {
 }
 
 impl Labelled {
-    /// Number of tokens that the loss sees.
-    pub fn supervised(&self) -> usize {
-        self.labels.iter().filter(|l| **l != IGNORE_INDEX).count()
-    }
-
     /// The segment that token `index` lies in.
     pub fn segment_at(&self, index: usize) -> Option<&Segment> {
         let at = self.segments.partition_point(|s| s.tokens.end <= index);

@@ -121,6 +121,7 @@ impl RoundCounter {
             spans: self.prompt.spans,
             labels,
             labels_before_check: self.labels,
+            kept_len: usize::MAX,
             cur_len,
             total_len,
             mismatch: warning.is_some(),

@@ -99,6 +99,7 @@ pub(super) fn assembled(
     Labelled {
         input_ids,
         labels_before_check: labels.clone(),
+        kept_len: usize::MAX,
         labels,
         spans,
         cur_len: None,

@@ -133,7 +133,7 @@ pub fn label(chat: &Chat, sample: &Conversation, options: &Options) -> Result<Ma
         if span.is_none() && trained && !content(&turn.message).unwrap_or_default().is_empty() {
             masked.note(
                 0..0,
-                format!("the content of turn {index} is not in the rendered text: it is not trained"),
+                format!("the content of turn {index} is not in the rendered text: it is not supervised"),
             );
         }
     }

@@ -195,19 +195,6 @@ pub(crate) fn affordable(renderings: usize, len: usize) -> Result<(), MaskError>
     Err(MaskError::Tokenizer(crate::Error::Usage(message)))
 }
 
-/// A per-message flag: true, false, or not given. Trainers spell it `train`/`training` (axolotl), `weight`
-/// (OpenAI, 0 or 1) and `loss`/`loss_scale` (swift).
-pub fn train_flag(message: &Value) -> Option<bool> {
-    for key in ["train", "training", "weight", "loss", "loss_scale"] {
-        match message.get(key) {
-            Some(Value::Bool(flag)) => return Some(*flag),
-            Some(Value::Number(number)) => return Some(number.as_f64().is_some_and(|n| n != 0.0)),
-            _ => {}
-        }
-    }
-    None
-}
-
 /// Start positions of `needle` in `ids`, overlapping ones too.
 pub(crate) fn occurrences<'n, T: PartialEq>(
     ids: &'n [T],

@@ -29,8 +29,10 @@ pub fn label(encoder: &dyn Encoder, input_ids: Vec<TokenId>, markers: &Markers) 
         }
     }
     if pad.is_some() && pad == encoder.eos_id() {
-        masked
-            .note(0..0, "the pad token is the eos token: no eos is trained, the model may not learn to stop");
+        masked.note(
+            0..0,
+            "the pad token is the eos token: no eos is supervised, the model may not learn to stop",
+        );
     }
     // The collator searches the labels, where pad ids are already masked.
     let starts: Vec<usize> = occurrences(&masked.labels, &signed(&response)).collect();

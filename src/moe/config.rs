@@ -63,6 +63,7 @@ impl Config {
     }
 
     /// Where the config came from.
+    #[cfg(feature = "internals")]
     pub fn path(&self) -> &Path {
         &self.path
     }

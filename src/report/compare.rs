@@ -5,10 +5,11 @@ use std::io::Write;
 use serde::Serialize;
 
 use super::glyphs::token_glyphs;
+use super::mask::status_text;
 use super::paint::Meaning;
 use super::{Paint, table};
-use crate::diagnose::{CompareTotals, Comparison, Part, Stretch};
-use crate::labels::{IGNORE_INDEX, Inspection};
+use crate::diagnose::{CompareTotals, SetupComparison, Stretch, StretchSide};
+use crate::labels::{Inspection, Labelled, StatusKind};
 use crate::setup::Setup;
 use crate::text;
 
@@ -29,22 +30,8 @@ pub fn side_name(setup: &Setup) -> String {
     ))
 }
 
-/// How one side ends: lengths and supervised tokens, or the exception.
-pub fn side_state(inspection: &Inspection) -> String {
-    match &inspection.result {
-        Err(error) => text::plain(&format!("! {}: {}", error.kind, error.message)),
-        Ok(l) if l.mismatch => format!(
-            "✗ cur_len {} ≠ total_len {}: 0 of {} tokens supervised",
-            l.cur_len.unwrap_or_default(),
-            l.total_len.unwrap_or_default(),
-            l.input_ids.len()
-        ),
-        Ok(l) => format!("✓ {} of {} tokens supervised", l.supervised(), l.input_ids.len()),
-    }
-}
-
 /// What the difference does to the labels, in a sentence.
-pub fn label_effect(comparison: &Comparison) -> String {
+pub fn label_effect(comparison: &SetupComparison) -> String {
     let (Ok(a), Ok(b)) = (&comparison.a.result, &comparison.b.result) else {
         return "one side raises an exception: nothing to align".to_string();
     };
@@ -63,7 +50,7 @@ pub fn label_effect(comparison: &Comparison) -> String {
 pub fn comparison_text(
     out: &mut dyn Write,
     (a, b): (&Setup, &Setup),
-    comparison: &Comparison,
+    comparison: &SetupComparison,
     paint: Paint,
 ) -> std::io::Result<()> {
     let differing = comparison.differing();
@@ -73,11 +60,11 @@ pub fn comparison_text(
         (false, n) => format!("{} · {n} of {} stretches differ", comparison.a.id, comparison.stretches.len()),
     };
     writeln!(out, "{}", paint.paint(&text::plain(&title), Meaning::Heading, false))?;
-    writeln!(out, "  A {}", side_state(&comparison.a))?;
+    writeln!(out, "  A {}", text::plain(&status_text(&comparison.a)))?;
     if comparison.is_alike() {
         return writeln!(out);
     }
-    writeln!(out, "  B {}", side_state(&comparison.b))?;
+    writeln!(out, "  B {}", text::plain(&status_text(&comparison.b)))?;
     writeln!(out, "  {}", label_effect(comparison))?;
     let different = comparison.stretches.iter().filter(|s| s.differs.any());
     let rows: Vec<Vec<String>> = different
@@ -86,8 +73,8 @@ pub fn comparison_text(
             vec![
                 stretch.a.text.start.to_string(),
                 what(stretch).to_string(),
-                part_text(a, &comparison.a, &stretch.a),
-                part_text(b, &comparison.b, &stretch.b),
+                side_text(a, &comparison.a, &stretch.a),
+                side_text(b, &comparison.b, &stretch.b),
             ]
         })
         .collect();
@@ -112,13 +99,16 @@ pub fn what(stretch: &Stretch) -> &'static str {
     }
 }
 
-/// The tokens of a part, `|` between them, supervised ones marked with a `+`.
-pub fn part_text(setup: &Setup, inspection: &Inspection, part: &Part) -> String {
+/// The tokens of one side, `|` between them, supervised ones marked with a `+`.
+pub fn side_text(setup: &Setup, inspection: &Inspection, side: &StretchSide) -> String {
     let Ok(labelled) = &inspection.result else { return String::new() };
-    let tokens = part.tokens.clone().filter_map(|index| {
+    let tokens = side.tokens.clone().filter_map(|index| {
         let id = *labelled.input_ids.get(index)?;
-        let learned = labelled.labels.get(index).is_some_and(|l| *l != IGNORE_INDEX);
-        Some(format!("{}{}", if learned { "+" } else { "" }, token_glyphs(&setup.tokenizer, id)))
+        Some(format!(
+            "{}{}",
+            if labelled.is_supervised(index) { "+" } else { "" },
+            token_glyphs(&setup.tokenizer, id)
+        ))
     });
     let text = tokens.collect::<Vec<_>>().join("|");
     if text.is_empty() { "nothing".to_string() } else { text }
@@ -128,12 +118,12 @@ pub fn part_text(setup: &Setup, inspection: &Inspection, part: &Part) -> String 
 pub fn totals_text(out: &mut dyn Write, totals: &CompareTotals) -> std::io::Result<()> {
     writeln!(
         out,
-        "{} samples: {} alike, tokens differ in {}, labels differ in {}, the outcome in {}",
+        "{} samples: {} alike, tokens differ in {}, labels differ in {}, the status in {}",
         totals.samples, totals.alike, totals.tokens_differ, totals.labels_differ, totals.outcomes_differ
     )?;
     writeln!(
         out,
-        "A: {} ok, {} of {} tokens supervised · B: {} ok, {} of {}",
+        "A: {} sound, {} of {} tokens supervised · B: {} sound, {} of {}",
         totals.sound.0, totals.learned.0, totals.tokens.0, totals.sound.1, totals.learned.1, totals.tokens.1
     )
 }
@@ -145,6 +135,8 @@ pub struct CompareSideJson<'a> {
     pub preprocess: &'a str,
     pub tokens: Option<usize>,
     pub supervised: Option<usize>,
+    pub truncated: Option<usize>,
+    pub status: StatusKind,
     pub mismatch: Option<bool>,
     pub error: Option<&'a str>,
 }
@@ -153,13 +145,13 @@ pub struct CompareSideJson<'a> {
 #[derive(Debug, Serialize)]
 pub struct StretchJson<'a> {
     pub differs_in: Vec<&'static str>,
-    pub a: PartJson<'a>,
-    pub b: PartJson<'a>,
+    pub a: StretchSideJson<'a>,
+    pub b: StretchSideJson<'a>,
 }
 
 /// A side of a stretch.
 #[derive(Debug, Serialize)]
-pub struct PartJson<'a> {
+pub struct StretchSideJson<'a> {
     pub bytes: [usize; 2],
     pub tokens: [usize; 2],
     pub input_ids: &'a [i64],
@@ -174,14 +166,14 @@ pub struct ComparisonJson<'a> {
     pub same_vocabulary: bool,
     pub a: CompareSideJson<'a>,
     pub b: CompareSideJson<'a>,
-    /// Bytes of the shared text that only one side learns.
+    /// Bytes of the shared text that only one side supervises.
     pub learned_only: [usize; 2],
     pub stretches: usize,
     pub differing: Vec<StretchJson<'a>>,
 }
 
-impl<'a> From<&'a Comparison> for ComparisonJson<'a> {
-    fn from(comparison: &'a Comparison) -> Self {
+impl<'a> From<&'a SetupComparison> for ComparisonJson<'a> {
+    fn from(comparison: &'a SetupComparison) -> Self {
         let different = comparison.stretches.iter().filter(|s| s.differs.any());
         Self {
             id: &comparison.a.id,
@@ -194,8 +186,8 @@ impl<'a> From<&'a Comparison> for ComparisonJson<'a> {
             differing: different
                 .map(|stretch| StretchJson {
                     differs_in: what(stretch).split(", ").filter(|w| !w.is_empty()).collect(),
-                    a: part_json(&comparison.a, &stretch.a),
-                    b: part_json(&comparison.b, &stretch.b),
+                    a: stretch_side_json(&comparison.a, &stretch.a),
+                    b: stretch_side_json(&comparison.b, &stretch.b),
                 })
                 .collect(),
         }
@@ -208,18 +200,20 @@ fn side_json(inspection: &Inspection) -> CompareSideJson<'_> {
         template: &inspection.template,
         preprocess: &inspection.preprocess,
         tokens: labelled.map(|l| l.input_ids.len()),
-        supervised: labelled.map(|l| l.supervised()),
+        supervised: labelled.map(Labelled::supervised),
+        truncated: labelled.map(Labelled::truncated),
+        status: inspection.status().kind(),
         mismatch: labelled.map(|l| l.mismatch),
         error: inspection.result.as_ref().err().map(|e| &*e.kind),
     }
 }
 
-fn part_json<'a>(inspection: &'a Inspection, part: &Part) -> PartJson<'a> {
-    let slice = |all: &'a [i64]| all.get(part.tokens.clone()).unwrap_or_default();
+fn stretch_side_json<'a>(inspection: &'a Inspection, side: &StretchSide) -> StretchSideJson<'a> {
+    let slice = |all: &'a [i64]| all.get(side.tokens.clone()).unwrap_or_default();
     let labelled = inspection.result.as_ref().ok();
-    PartJson {
-        bytes: [part.text.start, part.text.end],
-        tokens: [part.tokens.start, part.tokens.end],
+    StretchSideJson {
+        bytes: [side.text.start, side.text.end],
+        tokens: [side.tokens.start, side.tokens.end],
         input_ids: labelled.map(|l| slice(&l.input_ids)).unwrap_or_default(),
         labels: labelled.map(|l| slice(&l.labels)).unwrap_or_default(),
     }

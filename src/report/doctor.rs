@@ -5,7 +5,8 @@ use std::io::Write;
 use super::Paint;
 use super::onboard::effect_text;
 use super::paint::Meaning;
-use crate::diagnose::{Finding, Fix, Report, Verdict};
+use super::sample::summary_line;
+use crate::diagnose::{DoctorReport, Finding, Fix, Verdict};
 use crate::text;
 
 /// Sample ids listed with a finding before they are only counted.
@@ -14,7 +15,7 @@ const SHOWN_SAMPLES: usize = 8;
 /// Writes a report. `ids` are the samples' ids; checks that found nothing are one line at the end unless `all`.
 pub fn doctor_text(
     out: &mut dyn Write,
-    report: &Report,
+    report: &DoctorReport,
     ids: &[String],
     all: bool,
     paint: Paint,
@@ -36,6 +37,7 @@ pub fn doctor_text(
         count(Verdict::Ok),
         count(Verdict::Skipped)
     )?;
+    writeln!(out, "{}", summary_line(&report.by_state))?;
     for line in &report.not_checked {
         writeln!(out, "not checked: {}", text::plain(line))?;
     }
@@ -43,13 +45,13 @@ pub fn doctor_text(
 }
 
 fn finding_text(out: &mut dyn Write, finding: &Finding, ids: &[String], paint: Paint) -> std::io::Result<()> {
-    let (mark, meaning) = match finding.verdict {
-        Verdict::Error => ("✗", Meaning::Bad),
-        Verdict::Warn => ("!", Meaning::Bad),
-        Verdict::Note => ("i", Meaning::Heading),
-        Verdict::Ok => ("✓", Meaning::Good),
-        Verdict::Skipped => ("–", Meaning::Masked),
+    let meaning = match finding.verdict {
+        Verdict::Error | Verdict::Warn => Meaning::Bad,
+        Verdict::Note => Meaning::Heading,
+        Verdict::Ok => Meaning::Good,
+        Verdict::Skipped => Meaning::Masked,
     };
+    let mark = finding.verdict.symbol();
     let title = format!("{mark} {} {:<7} {}", finding.id, finding.verdict.name(), finding.title);
     writeln!(out, "{}", paint.paint(&text::plain(&title), meaning, false))?;
     writeln!(out, "    cause     {}", text::plain(&finding.cause))?;

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::diagnose::{Reserved, TokenReport, token_report};
-use crate::labels::{Inspection, Note};
+use crate::labels::{Inspection, Labelled, Note, StatusKind};
 use crate::setup::{OverrideEffect, Setup};
 use crate::tokenizer::{Encoding, Piece, Role, SpecialToken, TokenId, Tokenizer};
 
@@ -56,6 +56,10 @@ pub struct SampleJson<'a> {
     pub rounds: Option<Vec<RoundJson<'a>>>,
     pub warning: Option<&'a str>,
     pub error: Option<ErrorJson<'a>>,
+    /// `sound`, `silent`, `mismatch` or `raises`.
+    pub status: StatusKind,
+    /// Tokens with a label that the collator cuts off.
+    pub truncated: Option<usize>,
     /// Only of mask strategies.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<NoteJson<'a>>,
@@ -88,6 +92,8 @@ impl<'a> From<&'a Inspection> for SampleJson<'a> {
             mismatch: labelled.map(|l| l.mismatch),
             rounds,
             warning: labelled.and_then(|l| l.warning.as_deref()),
+            status: inspection.status().kind(),
+            truncated: labelled.map(Labelled::truncated),
             error: inspection.result.as_ref().err().map(|e| ErrorJson { kind: &e.kind, message: &e.message }),
         }
     }

@@ -24,15 +24,14 @@ mod throughput;
 
 pub use alignment::aligned_lines;
 pub use compare::{
-    CompareTotalsJson, ComparisonJson, comparison_text, label_effect, part_text, side_name, side_state,
-    totals_text, what,
+    CompareTotalsJson, ComparisonJson, comparison_text, label_effect, side_name, side_text, totals_text, what,
 };
 pub use doctor::{doctor_text, fix_text};
 pub use explain::explanation_lines;
 pub use glyphs::{glyph_text, token_glyphs};
 pub use images::{ImagesJson, images_text};
 pub use json::{EncodeJson, SampleJson, SpecialJson};
-pub use mask::{example_mask, look_at, state_text};
+pub use mask::{example_mask, status_text};
 pub use moe::{expert_name, moe_legend, moe_sample_text};
 pub use onboard::{StepLine, effect_text, onboarding_lines};
 pub use page::{Visible, page};

@@ -108,6 +108,9 @@ fn proof(steps: &mut Steps, onboarding: &Onboarding, samples: &[Sample]) {
          {supervised_before} → {supervised_after}"
     );
     steps.say(text, if broken == 0 { Verdict::Ok } else { Verdict::Error });
+    let (before, after) = (onboarding.before.line(), onboarding.after.line());
+    let verdict = if onboarding.after.all_sound() { Verdict::Ok } else { Verdict::Warn };
+    steps.say(format!("by status: {before}, and under the proposal {after}"), verdict);
     if !onboarding.left_over.is_empty() {
         let name = |i: &usize| samples.get(*i).map_or(i.to_string(), |s| s.id.clone());
         let ids: Vec<String> = onboarding.left_over.iter().map(name).collect();

@@ -58,13 +58,13 @@ pub fn escaped(text: &str) -> String {
     out
 }
 
-/// What the looks of tokens mean.
+/// What the marks of tokens mean.
 pub fn legend() -> Markup {
     html! {
         p.quiet {
-            span.t.learned { "underlined" } " supervised: the loss sees this token · "
+            span.t.supervised { "underlined" } " supervised: the loss sees this token · "
             span.masked { "plain" } " masked: it does not · "
-            span.lost { "struck through" } " supervised until the lengths disagreed"
+            span.discarded { "struck through" } " discarded by the length check, or truncated by the collator"
         }
     }
 }

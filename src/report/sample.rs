@@ -2,14 +2,17 @@
 
 use std::io::Write;
 
+use super::alignment::aligned_lines;
 use super::glyphs::token_glyphs;
-use super::mask::{look_at, state_text};
+use super::mask::status_text;
 use super::paint::Meaning;
-use super::{Paint, aligned_lines};
+use super::paint::Paint;
 use crate::chat::Sample;
 use crate::diagnose::{PairedRound, align_tokens, alignment_line};
-use crate::labels::{IGNORE_INDEX, IMAGE_TOKEN_INDEX, Inspection, Labelled, LoopEnd, Segment, SegmentKind};
-use crate::scan::Look;
+use crate::labels::{
+    IMAGE_TOKEN_INDEX, Inspection, Labelled, LoopEnd, Segment, SegmentKind, StatusCounts, StatusKind,
+    TokenLabel,
+};
 use crate::setup::Setup;
 use crate::text;
 use crate::tokenizer::{Encoding, Role, TokenId, Tokenizer};
@@ -33,18 +36,14 @@ pub fn sample_text(
     let title =
         format!("{} · template {} · rule {}", inspection.id, inspection.template, inspection.preprocess);
     writeln!(out, "{}", paint.paint(&text::plain(&title), Meaning::Heading, false))?;
-    let labelled = match &inspection.result {
-        Ok(labelled) => labelled,
-        Err(error) => {
-            let line = text::plain(&format!("✗ {}: {}", error.kind, error.message));
-            writeln!(out, "  {}", paint.paint(&line, Meaning::Bad, false))?;
-            return match setup.chat() {
-                Some(_) => writeln!(out),
-                None => writeln!(out, "  the training code raises; its dataset resamples\n"),
-            };
-        }
+    let meaning = if inspection.status().is_sound() { Meaning::Good } else { Meaning::Bad };
+    writeln!(out, "  {}", paint.paint(&text::plain(&status_text(inspection)), meaning, false))?;
+    let Ok(labelled) = &inspection.result else {
+        return match setup.chat() {
+            Some(_) => writeln!(out),
+            None => writeln!(out, "  the training code raises; the dataset resamples\n"),
+        };
     };
-    writeln!(out, "  {}", state_line(inspection, paint))?;
     for segment in &labelled.segments {
         writeln!(
             out,
@@ -82,12 +81,6 @@ pub fn sample_text(
     writeln!(out)
 }
 
-/// `✓ cur_len 63 = total_len 63 · 24 of 63 tokens supervised`.
-fn state_line(inspection: &Inspection, paint: Paint) -> String {
-    let line = state_text(inspection);
-    paint.paint(&line, if line.starts_with('✓') { Meaning::Good } else { Meaning::Bad }, false)
-}
-
 pub(super) fn segment_heading(segment: &Segment, labelled: &Labelled) -> String {
     let message = segment.round.and_then(|r| labelled.rounds.get(r)?.message.as_ref());
     let round = match (segment.round, message) {
@@ -95,33 +88,32 @@ pub(super) fn segment_heading(segment: &Segment, labelled: &Labelled) -> String 
         (Some(round), None) => format!("round {}", round + 1),
         (None, None) => String::new(),
     };
-    let masked = labelled
-        .labels_before_check
-        .get(segment.tokens.clone())
-        .is_some_and(|labels| labels.iter().all(|l| *l == IGNORE_INDEX));
-    let what = match (segment.kind, masked) {
-        (SegmentKind::Start, _) => "start",
-        (SegmentKind::Tail, _) => "tail",
-        (SegmentKind::Header, _) => "header",
-        (SegmentKind::TurnHead, _) => "left in",
-        (_, true) => "masked",
-        (_, false) if labelled.mismatch => "lost",
-        (_, false) => "labels",
+    let all = |label| segment.tokens.clone().all(|index| labelled.token_label(index) == Some(label));
+    let what = match segment.kind {
+        SegmentKind::Start => "start",
+        SegmentKind::Tail => "tail",
+        SegmentKind::Header => "header",
+        SegmentKind::TurnHead => "left in",
+        _ if all(TokenLabel::Masked) => TokenLabel::Masked.name(),
+        _ if labelled.mismatch => TokenLabel::Discarded.name(),
+        _ if all(TokenLabel::Truncated) => TokenLabel::Truncated.name(),
+        _ => TokenLabel::Supervised.name(),
     };
     let width = if message.is_some() { 13 } else { 9 };
-    format!("{round:<width$}{what:<8}{:>5} ", segment.tokens.len())
+    format!("{round:<width$}{what:<11}{:>5} ", segment.tokens.len())
 }
 
 fn segment_text(setup: &Setup, labelled: &Labelled, segment: &Segment, paint: Paint) -> String {
     let all: Vec<usize> = segment.tokens.clone().collect();
-    let foldable = all.len() > FOLD_ABOVE && all.iter().all(|i| look_at(labelled, *i) == Look::Masked);
+    let foldable =
+        all.len() > FOLD_ABOVE && all.iter().all(|i| labelled.token_label(*i) == Some(TokenLabel::Masked));
     let show = |indices: &[usize]| {
         let tokens = indices.iter().map(|&i| {
             let id = labelled.input_ids.get(i).copied().unwrap_or_default();
-            let meaning = match look_at(labelled, i) {
-                Look::Masked => Meaning::Masked,
-                Look::Lost => Meaning::Lost,
-                Look::Learned => Meaning::Supervised,
+            let meaning = match labelled.token_label(i) {
+                Some(TokenLabel::Supervised) => Meaning::Supervised,
+                Some(TokenLabel::Discarded | TokenLabel::Truncated) => Meaning::Lost,
+                Some(TokenLabel::Masked) | None => Meaning::Masked,
             };
             paint.paint(&token_glyphs(&setup.tokenizer, id), meaning, i % 2 == 1)
         });
@@ -177,12 +169,11 @@ pub(super) fn length_lines(setup: &Setup, labelled: &Labelled) -> Vec<String> {
     lines
 }
 
-/// `14 samples: 9 ok, 3 mismatch, 2 errors`.
-pub fn summary_line(inspections: &[Inspection]) -> String {
-    let errors = inspections.iter().filter(|i| i.result.is_err()).count();
-    let mismatches = inspections.iter().filter(|i| i.result.as_ref().is_ok_and(|l| l.mismatch)).count();
-    let ok = inspections.len() - errors - mismatches;
-    format!("{} samples: ✓ {ok} ok, ✗ {mismatches} mismatch, ✗ {errors} raise an error", inspections.len())
+/// `14 samples: ✓ 9 sound, ∅ 1 silent, ✗ 3 mismatch, ! 1 raises`.
+pub fn summary_line(counts: &StatusCounts) -> String {
+    let of = |kind: &StatusKind| format!("{} {} {}", kind.symbol(), counts.count(*kind), kind.name());
+    let parts: Vec<String> = StatusKind::ALL.iter().map(of).collect();
+    format!("{} samples: {}", counts.total(), parts.join(", "))
 }
 
 /// Writes one encoded text: its tokens, then their ids.

@@ -1,13 +1,14 @@
 //! The report of a scan as lines with small bars.
 
-use crate::scan::{FixEffect, MOST_ROUNDS, Report, ScanDeltaFit};
+use crate::diagnose::DataDeltaFit;
+use crate::scan::{FixEffect, MOST_ROUNDS, ScanReport};
 use crate::text;
 
 /// Cells of a full bar.
 const BAR: usize = 30;
 
 /// The report as lines of text.
-pub fn scan_lines(report: &Report) -> Vec<String> {
+pub fn scan_lines(report: &ScanReport) -> Vec<String> {
     let mut lines = head(report);
     chart(&mut lines, "by state", report.by_state.iter().map(|(k, n)| (k.clone(), *n)), report.samples);
     causes(&mut lines, report);
@@ -42,7 +43,7 @@ pub fn scan_lines(report: &Report) -> Vec<String> {
     lines.iter().map(|line| text::plain(line)).collect()
 }
 
-fn head(report: &Report) -> Vec<String> {
+fn head(report: &ScanReport) -> Vec<String> {
     vec![
         format!(
             "{} · template {} · rule {} · model_max_length {}",
@@ -55,10 +56,11 @@ fn head(report: &Report) -> Vec<String> {
             report.bad_records
         ),
         format!(
-            "{} tokens, {} supervised ({}), {} discarded by the length check",
+            "{} tokens, {} supervised ({}), {} truncated by the collator, {} discarded by the length check",
             report.tokens,
             report.supervised,
             percent(report.supervised, report.tokens),
+            report.truncated,
             report.lost
         ),
     ]
@@ -68,7 +70,7 @@ fn titled(lines: &mut Vec<String>, title: &str) {
     lines.extend([String::new(), title.to_string()]);
 }
 
-fn causes(lines: &mut Vec<String>, report: &Report) {
+fn causes(lines: &mut Vec<String>, report: &ScanReport) {
     if report.by_cause.is_empty() {
         return;
     }
@@ -87,22 +89,23 @@ fn causes(lines: &mut Vec<String>, report: &Report) {
     }
 }
 
-fn delta_fit(lines: &mut Vec<String>, report: &Report) {
-    let Some(fit) = &report.delta_law else { return };
+fn delta_fit(lines: &mut Vec<String>, report: &ScanReport) {
+    let Some(delta_fit) = &report.delta_law else { return };
     titled(lines, "Δ = cur_len - total_len by rounds n");
-    lines.push(format!("  {}", delta_fit_text(fit)));
+    lines.push(format!("  {}", delta_fit_text(delta_fit)));
 }
 
 /// The line and how many samples it holds for.
-pub fn delta_fit_text(fit: &ScanDeltaFit) -> String {
-    let holds = format!("{} of {} samples ({})", fit.samples, fit.of, percent(fit.samples, fit.of));
-    match (fit.intercept, fit.slope) {
+pub fn delta_fit_text(delta_fit: &DataDeltaFit) -> String {
+    let DataDeltaFit { line, on_line, samples } = delta_fit;
+    let holds = format!("{on_line} of {samples} samples ({})", percent(*on_line, *samples));
+    match (line.intercept, line.slope) {
         (0, 0) => format!("lengths agree (Δ = 0) in {holds}"),
-        _ => format!("{} in {holds}", fit.formula),
+        _ => format!("{} in {holds}", line.formula()),
     }
 }
 
-fn cuts(lines: &mut Vec<String>, report: &Report) {
+fn cuts(lines: &mut Vec<String>, report: &ScanReport) {
     if report.at_length.is_empty() {
         return;
     }
@@ -120,14 +123,14 @@ fn cuts(lines: &mut Vec<String>, report: &Report) {
 }
 
 /// What the table of cuts cannot see.
-pub fn cut_note(report: &Report) -> String {
+pub fn cut_note(report: &ScanReport) -> String {
     let most = report.model_max_length;
     format!(
         "an image is one token here; text is cut at {most} already by a LLaVA rule: a larger --model-max-length shows what lies behind"
     )
 }
 
-fn fixes(lines: &mut Vec<String>, report: &Report) {
+fn fixes(lines: &mut Vec<String>, report: &ScanReport) {
     if report.fixes.is_empty() {
         return;
     }
@@ -154,7 +157,7 @@ pub fn fix_text(fix: &FixEffect) -> String {
     )
 }
 
-fn sources(lines: &mut Vec<String>, report: &Report) {
+fn sources(lines: &mut Vec<String>, report: &ScanReport) {
     if report.by_source.is_empty() {
         return;
     }

@@ -4,7 +4,7 @@ use maud::{Markup, PreEscaped, html};
 
 use super::page::{Visible, escaped, legend, page};
 use super::scan::{cut_note, delta_fit_text, fix_text, length_name, percent, rounds_name, share_name};
-use crate::scan::{CauseCount, Example, Mask, Report};
+use crate::scan::{CauseCount, Example, Mask, ScanReport};
 
 /// Differences of one number of rounds that are listed.
 const DELTAS: usize = 6;
@@ -13,7 +13,7 @@ const DELTAS: usize = 6;
 type Row = (String, String, u64);
 
 /// The report as a page.
-pub fn scan_page(report: &Report) -> String {
+pub fn scan_page(report: &ScanReport) -> String {
     let title =
         format!("{}: {} samples under template {}", report.tokenizer, report.samples, report.template);
     let body = html! {
@@ -36,13 +36,14 @@ pub fn scan_page(report: &Report) -> String {
     page(&title, &body)
 }
 
-fn tiles(report: &Report) -> Markup {
+fn tiles(report: &ScanReport) -> Markup {
     let lost = report.lost_samples();
     let tiles = [
         (report.samples, "samples".to_string()),
         (lost, format!("without supervised tokens, or raising ({})", percent(lost, report.samples))),
         (report.tokens, "tokens".to_string()),
         (report.supervised, format!("supervised ({})", percent(report.supervised, report.tokens))),
+        (report.truncated, "truncated by the collator".to_string()),
         (report.lost, "discarded by the length check".to_string()),
         (report.bad_records, "records are no samples".to_string()),
     ];
@@ -59,7 +60,7 @@ fn section(title: &str, whole: bool, body: &Markup) -> Markup {
     html! { section.whole[whole] { h2 { (title) } (body) } }
 }
 
-fn charts(report: &Report) -> Markup {
+fn charts(report: &ScanReport) -> Markup {
     let of = report.samples;
     let by_state = report.by_state.iter().map(|(k, n)| (k.clone(), k.clone(), *n));
     let causes = report.causes().into_iter();
@@ -100,7 +101,7 @@ fn chart(title: &str, rows: impl Iterator<Item = Row>, of: u64) -> Markup {
     section(title, false, &bars)
 }
 
-fn delta_table(report: &Report) -> Markup {
+fn delta_table(report: &ScanReport) -> Markup {
     let Some(fit) = &report.delta_law else { return Markup::default() };
     let table = html! {
         p { (Visible(&delta_fit_text(fit))) }
@@ -131,7 +132,7 @@ fn common_deltas<'a>(deltas: impl Iterator<Item = (&'a i64, &'a u64)>) -> String
     shown.join(" · ")
 }
 
-fn cuts(report: &Report) -> Markup {
+fn cuts(report: &ScanReport) -> Markup {
     if report.at_length.is_empty() {
         return Markup::default();
     }
@@ -153,7 +154,7 @@ fn cuts(report: &Report) -> Markup {
     section("effect of truncation at max_length", false, &table)
 }
 
-fn sources(report: &Report) -> Markup {
+fn sources(report: &ScanReport) -> Markup {
     if report.by_source.is_empty() {
         return Markup::default();
     }
@@ -174,7 +175,7 @@ fn sources(report: &Report) -> Markup {
     section("sources that lose the most", false, &table)
 }
 
-fn fixes(report: &Report) -> Markup {
+fn fixes(report: &ScanReport) -> Markup {
     if report.fixes.is_empty() {
         return Markup::default();
     }
@@ -194,7 +195,7 @@ fn lines(code: &str) -> Markup {
     PreEscaped(code.lines().map(escaped).collect::<Vec<_>>().join("\n"))
 }
 
-fn causes(report: &Report) -> Markup {
+fn causes(report: &ScanReport) -> Markup {
     if report.by_cause.is_empty() {
         return Markup::default();
     }
@@ -244,7 +245,7 @@ fn tokens(mask: &Mask) -> Markup {
             @for (stretch, after_gap) in stretches {
                 @if after_gap { span.quiet { " ⋯ " (mask.left_out) " tokens ⋯ " } }
                 @for token in &stretch.tokens {
-                    span class={ "t " (stretch.look.name()) } { (Visible(token)) }
+                    span class={ "t " (stretch.label.name()) } { (Visible(token)) }
                     wbr;
                 }
             }
@@ -252,7 +253,7 @@ fn tokens(mask: &Mask) -> Markup {
     }
 }
 
-fn bad(report: &Report) -> Markup {
+fn bad(report: &ScanReport) -> Markup {
     if report.bad.is_empty() {
         return Markup::default();
     }

@@ -52,6 +52,7 @@ pub fn labelled(run: &FunctionRun, ids: &[i64], labels: &[i64], spans: Vec<Range
         labels: labels.to_vec(),
         segments: segments(&before, &rounds),
         labels_before_check: before,
+        kept_len: usize::MAX,
         spans,
         cur_len: last(&run.trace, "cur_len"),
         total_len: last(&run.trace, "total_len"),

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::report::{Report, SCHEMA_VERSION};
+use super::report::{SCHEMA_VERSION, ScanReport};
 use crate::atomic_write::{self, Durability};
 use crate::error::{Error, Result};
 
@@ -32,7 +32,7 @@ pub struct Checkpoint {
     pub position: Position,
     /// Bytes of each output that belong to the report.
     pub outputs: BTreeMap<String, u64>,
-    pub report: Report,
+    pub report: ScanReport,
 }
 
 impl Checkpoint {

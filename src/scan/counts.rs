@@ -20,7 +20,7 @@ pub struct CauseCount {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceCount {
     pub samples: u64,
-    /// Of these, samples that train on nothing or are replaced.
+    /// Of these, samples that are not sound.
     pub lost: u64,
 }
 
@@ -29,10 +29,10 @@ pub struct SourceCount {
 pub struct CutLoss {
     /// Samples that are longer.
     pub samples: u64,
-    /// Ids behind the cut, and those of them that would be learned.
+    /// Ids behind the cut, and those of them that have a label.
     pub tokens: u64,
     pub supervised: u64,
-    /// Samples that learn something, all of it behind the cut.
+    /// Samples with labels, all of them behind the cut.
     pub answers_lost: u64,
 }
 

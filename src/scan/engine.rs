@@ -2,10 +2,10 @@
 //!
 //! ```text
 //! record ─► ordinary and surely sound ─► tally: ids alone, each text once
-//!      └──► anything else ─────────────► labels and diagnosis in full: the reference way
+//!      └──► anything else ─────────────► labels and diagnosis in full: the full path
 //! ```
 //!
-//! Both give the same counts. A share of what was tallied is labelled the reference way as well, and one difference
+//! Both give the same counts. A share of what was tallied is labelled the full path as well, and one difference
 //! ends the scan.
 
 use std::ops::Range;
@@ -13,14 +13,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
 
-use super::fast_labeler::{FastLabeler, Scratch, Tally};
-use super::report::{Counted, Lengths, Report};
+use super::counted::{Counted, Lengths};
+use super::fast_labeler::{FastCounts, FastLabeler, Scratch};
+use super::report::ScanReport;
 use crate::chat::layout::Layout;
 use crate::chat::{PlainRecord, Sample, sample_of};
 use crate::data::Record;
 use crate::diagnose::{Attribution, CHECKS, RuleHit, Verdict};
 use crate::error::{Error, Result};
-use crate::labels::{IGNORE_INDEX, Inspection, Labelled};
+use crate::labels::{IGNORE_INDEX, Inspection, Labelled, StatusKind};
 use crate::setup::Setup;
 
 /// Records that one core takes at a time.
@@ -29,61 +30,30 @@ const PART: usize = 64;
 /// The check for answers that a lone space opens: the one that can concern a sample that was tallied.
 const BARE_SPACE: &str = "MSK032";
 
-/// What became of a sample.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum State {
-    Sound,
-    /// No warning, and nothing learned.
-    Silent,
-    Mismatch,
-    /// The training code raises, and swaps in a random other sample.
-    Raises,
-}
-
-impl State {
-    /// As reports name it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Sound => "sound",
-            Self::Silent => "silent",
-            Self::Mismatch => "mismatch",
-            Self::Raises => "raises",
-        }
-    }
-
-    fn of(inspection: &Inspection) -> Self {
-        match &inspection.result {
-            Err(_) => Self::Raises,
-            Ok(l) if l.mismatch => Self::Mismatch,
-            Ok(l) if l.supervised() == 0 => Self::Silent,
-            Ok(_) => Self::Sound,
-        }
-    }
-}
-
 /// One record after the scan, in input order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordStatus {
     /// The sample's id; `None` for a record that is no sample.
     pub id: Option<String>,
     /// `None` for a record that is no sample.
-    pub state: Option<State>,
+    pub status: Option<StatusKind>,
 }
 
 /// What a batch came to.
 #[derive(Debug)]
 pub struct Batch {
-    pub report: Report,
+    pub report: ScanReport,
     /// One for each record.
-    pub judged: Vec<RecordStatus>,
-    /// Samples that went the quick mode.
+    pub statuses: Vec<RecordStatus>,
+    /// Samples that took the fast path.
+    #[cfg_attr(not(feature = "internals"), allow(dead_code))]
     pub tallied: usize,
 }
 
 /// How a scan goes about its samples.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum ScanMode {
-    /// Tally what is surely sound; this share of it, from 0 to 1, is labelled the reference way too and compared.
+    /// FastCounts what is surely sound; this share of it, from 0 to 1, is labelled the full path too and compared.
     Quick { verify: f64 },
     /// Label every sample in full.
     Reference,
@@ -105,14 +75,14 @@ pub struct Scanner {
     source_key: Option<String>,
     /// The layout of all records; `None` tells each by its keys.
     layout: Option<Layout>,
-    /// The quick mode, or why it is not gone.
+    /// The fast path, or why it is not taken.
     quick: std::result::Result<Arc<Quick>, String>,
 }
 
-/// What the quick way needs.
+/// What the fast path needs.
 #[derive(Debug)]
 struct Quick {
-    tallier: FastLabeler,
+    fast_labeler: FastLabeler,
     /// Share of tallied samples that is compared.
     verify: f64,
     /// The concern of a sample whose answer a lone space opens.
@@ -123,7 +93,7 @@ struct Quick {
 
 /// What was found of some records, in their order.
 #[derive(Debug, Default)]
-struct Part {
+struct PartResult {
     seen: Vec<RecordResult>,
     /// Stretches that tallied samples learn, one sample behind the other.
     learned: Vec<Range<usize>>,
@@ -135,7 +105,7 @@ enum RecordResult {
     Tallied {
         id: String,
         source: Option<String>,
-        tally: Tally,
+        tally: FastCounts,
     },
     Analyzed(Box<Analyzed>),
     /// The record is no sample.
@@ -152,17 +122,17 @@ struct Analyzed {
 }
 
 impl Scanner {
-    /// A scanner for a set-up. Encodes some hundred texts to see whether the quick way can be gone.
+    /// A scanner for a set-up. Encodes some hundred texts to see whether the fast path can be taken.
     pub fn new(setup: Arc<Setup>, source_key: Option<String>, layout: Option<Layout>) -> Self {
         let attribution = Arc::new(Attribution::new(&setup));
         Self { setup, attribution, source_key, layout, quick: Err(String::new()) }
             .with_mode(ScanMode::default())
     }
 
-    /// The same, going another mode.
+    /// The same, in another mode.
     pub fn with_mode(self, mode: ScanMode) -> Self {
         let quick = match (mode, self.layout) {
-            (ScanMode::Reference, _) => Err("the reference way was asked for".to_string()),
+            (ScanMode::Reference, _) => Err("the full path was asked for".to_string()),
             (ScanMode::Quick { verify }, None | Some(Layout::Llava | Layout::ShareGpt)) => {
                 Quick::new(&self.setup, verify).map(Arc::new)
             }
@@ -171,7 +141,7 @@ impl Scanner {
         Self { quick, ..self }
     }
 
-    /// Why every sample is labelled in full, which takes some fifty times as long; `None` where the quick way is gone.
+    /// Why every sample is labelled in full, which takes some fifty times as long; `None` where the fast path is taken.
     pub fn slow_because(&self) -> Option<&str> {
         self.quick.as_ref().err().map(String::as_str)
     }
@@ -182,10 +152,10 @@ impl Scanner {
     }
 
     /// A report without any sample.
-    pub fn empty(&self) -> Report {
+    pub fn empty(&self) -> ScanReport {
         let setup = &self.setup;
         let most = setup.model_max_length();
-        Report::new(&setup.tokenizer.name, setup.template_name(), setup.rule_name(), most)
+        ScanReport::new(&setup.tokenizer.name, setup.template_name(), setup.rule_name(), most)
     }
 
     /// Parses, labels and diagnoses records on all cores; the result does not depend on how many there are, nor on
@@ -194,47 +164,48 @@ impl Scanner {
     /// # Errors
     /// None of the records': those are counted. Only a sample on which the two ways differ, which is a bug.
     pub fn scan(&self, records: &[Record]) -> Result<Batch> {
-        let parts: Vec<Part> =
+        let parts: Vec<PartResult> =
             records.par_chunks(PART).map(|records| self.part(records)).collect::<Result<_>>()?;
         let mut report = self.empty();
-        let mut judged = Vec::with_capacity(records.len());
+        let mut statuses = Vec::with_capacity(records.len());
         let mut tallied = 0;
         for (records, part) in records.chunks(PART).zip(parts) {
             let mut learned = part.learned.as_slice();
             for (record, seen) in records.iter().zip(part.seen) {
-                judged.push(match seen {
+                statuses.push(match seen {
                     RecordResult::Tallied { id, source, tally } => {
                         let (own, rest) = learned.split_at_checked(tally.rounds).unwrap_or_default();
                         learned = rest;
                         tallied += 1;
                         self.count_tallied(&mut report, record, (&id, source.as_deref()), tally, own);
-                        RecordStatus { id: Some(id), state: Some(State::Sound) }
+                        RecordStatus { id: Some(id), status: Some(StatusKind::Sound) }
                     }
-                    RecordResult::Analyzed(looked) => {
-                        let state = State::of(&looked.inspection);
-                        self.count(&mut report, record, &looked, state);
-                        RecordStatus { id: Some(looked.sample.id), state: Some(state) }
+                    RecordResult::Analyzed(analyzed) => {
+                        let status = analyzed.inspection.status().kind();
+                        self.count(&mut report, record, &analyzed, status);
+                        RecordStatus { id: Some(analyzed.sample.id), status: Some(status) }
                     }
                     RecordResult::Bad(message) => {
                         report.count_bad(&record.place, &message);
-                        RecordStatus { id: None, state: None }
+                        RecordStatus { id: None, status: None }
                     }
                 });
             }
         }
-        Ok(Batch { report, judged, tallied })
+        Ok(Batch { report, statuses, tallied })
     }
 
     /// The counts of records that are read from somewhere, a batch at a time: the next one is read while this one is
-    /// looked at.
+    /// analyzed at.
     ///
     /// # Errors
     /// As [`Self::scan`], and whatever the reading gives.
+    #[cfg(feature = "internals")]
     pub fn scan_all(
         &self,
         mut records: impl Iterator<Item = Result<Record>> + Send,
         batch: usize,
-    ) -> Result<Report> {
+    ) -> Result<ScanReport> {
         let mut whole = self.empty();
         let mut read = || records.by_ref().take(batch.max(1)).collect::<Result<Vec<Record>>>();
         let mut now = read()?;
@@ -246,8 +217,8 @@ impl Scanner {
         Ok(whole)
     }
 
-    fn part(&self, records: &[Record]) -> Result<Part> {
-        let mut part = Part { seen: Vec::with_capacity(records.len()), ..Part::default() };
+    fn part(&self, records: &[Record]) -> Result<PartResult> {
+        let mut part = PartResult { seen: Vec::with_capacity(records.len()), ..PartResult::default() };
         let quick = self.quick.as_deref().ok();
         let mut scratch = quick.and_then(Quick::scratch);
         for record in records {
@@ -255,11 +226,11 @@ impl Scanner {
                 (Some(quick), Some(scratch)) => self.tally(quick, scratch, record, &mut part.learned)?,
                 _ => None,
             };
-            let looked = || {
-                self.look(record)
-                    .map_or_else(RecordResult::Bad, |looked| RecordResult::Analyzed(Box::new(looked)))
+            let analyzed = || {
+                self.analyze(record)
+                    .map_or_else(RecordResult::Bad, |analyzed| RecordResult::Analyzed(Box::new(analyzed)))
             };
-            part.seen.push(tallied.unwrap_or_else(looked));
+            part.seen.push(tallied.unwrap_or_else(analyzed));
         }
         Ok(part)
     }
@@ -273,7 +244,7 @@ impl Scanner {
         learned: &mut Vec<Range<usize>>,
     ) -> Result<Option<RecordResult>> {
         let Some(plain) = PlainRecord::read(&record.bytes) else { return Ok(None) };
-        let Some(tally) = quick.tallier.tally(scratch, &plain) else { return Ok(None) };
+        let Some(tally) = quick.fast_labeler.tally(scratch, &plain) else { return Ok(None) };
         if is_verified(record.place.index, quick.verify) {
             self.compare(scratch, record, tally.bare_spaces > 0)?;
         }
@@ -287,17 +258,17 @@ impl Scanner {
         Ok(Some(RecordResult::Tallied { id, source, tally }))
     }
 
-    /// Labels the sample that was tallied last the reference way too.
+    /// Labels the sample that was tallied last the full path too.
     ///
     /// # Errors
     /// A difference, with its place.
     fn compare(&self, scratch: &Scratch, record: &Record, bare_space: bool) -> Result<()> {
-        let looked = self.look(record);
-        let id = looked.as_ref().map_or_else(|_| record.place.index.to_string(), |l| l.sample.id.clone());
-        let compared = looked.and_then(|looked| {
-            let concerns: Vec<&str> = looked.concerns.iter().map(|c| c.id).collect();
+        let analyzed = self.analyze(record);
+        let id = analyzed.as_ref().map_or_else(|_| record.place.index.to_string(), |l| l.sample.id.clone());
+        let compared = analyzed.and_then(|analyzed| {
+            let concerns: Vec<&str> = analyzed.concerns.iter().map(|c| c.id).collect();
             let expected: &[&str] = if bare_space { &[BARE_SPACE] } else { &[] };
-            match looked.inspection.result {
+            match analyzed.inspection.result {
                 Err(e) => Err(format!("{}: {}", e.kind, e.message)),
                 Ok(_) if concerns != expected => Err(format!("the doctor says {}", concerns.join(", "))),
                 Ok(labelled) => scratch.compare(&labelled),
@@ -308,7 +279,7 @@ impl Scanner {
             line: usize::try_from(record.place.line).unwrap_or(usize::MAX),
             sample: id,
             message: format!(
-                "the quick way of scanning takes this sample for sound, the reference way differs ({difference}); \
+                "the fast path of scanning takes this sample for sound, the full path differs ({difference}); \
                  scan with --reference, and please report the tokenizer and this sample"
             ),
         })
@@ -316,58 +287,65 @@ impl Scanner {
 
     fn count_tallied(
         &self,
-        report: &mut Report,
+        report: &mut ScanReport,
         record: &Record,
         (id, source): (&str, Option<&str>),
-        tally: Tally,
+        tally: FastCounts,
         learned: &[Range<usize>],
     ) {
         let concern = self.quick.as_ref().ok().and_then(|quick| quick.bare_space.as_ref());
         let concerns = concern.filter(|_| tally.bare_spaces > 0).map(std::slice::from_ref);
         report.count(&Counted {
-            state: State::Sound,
+            status: StatusKind::Sound,
             place: &record.place,
             id,
             record: &record.bytes,
             rounds: tally.rounds,
             source,
-            lengths: Some(Lengths { tokens: tally.tokens, learned, lost: 0, delta: Some(0) }),
+            lengths: Some(Lengths {
+                tokens: tally.tokens,
+                labelled: learned,
+                kept: usize::MAX,
+                discarded: 0,
+                delta: Some(0),
+            }),
             concerns: concerns.unwrap_or_default(),
         });
     }
 
-    fn look(&self, record: &Record) -> std::result::Result<Analyzed, String> {
+    fn analyze(&self, record: &Record) -> std::result::Result<Analyzed, String> {
         let (sample, source) = self.parse(record)?;
         let inspection = self.setup.inspect(&sample);
         let concerns = self.attribution.of(&sample, &inspection);
         Ok(Analyzed { sample, source, inspection, concerns })
     }
 
-    fn count(&self, report: &mut Report, record: &Record, looked: &Analyzed, state: State) {
-        let labelled = looked.inspection.result.as_ref().ok();
-        let learned = labelled.map(|l| ranges(&l.labels)).unwrap_or_default();
-        let lengths = labelled.map(|l| self.lengths(l, &learned));
+    fn count(&self, report: &mut ScanReport, record: &Record, analyzed: &Analyzed, status: StatusKind) {
+        let labelled = analyzed.inspection.result.as_ref().ok();
+        let ranges = labelled.map(|l| ranges(&l.labels)).unwrap_or_default();
+        let lengths = labelled.map(|l| self.lengths(l, &ranges));
         report.count(&Counted {
-            state,
+            status,
             place: &record.place,
-            id: &looked.sample.id,
+            id: &analyzed.sample.id,
             record: &record.bytes,
-            rounds: looked.sample.conversations.iter().filter(|t| t.from == "gpt").count(),
-            source: looked.source.as_deref(),
+            rounds: analyzed.sample.conversations.iter().filter(|t| t.from == "gpt").count(),
+            source: analyzed.source.as_deref(),
             lengths,
-            concerns: &looked.concerns,
+            concerns: &analyzed.concerns,
         });
     }
 
-    fn lengths<'a>(&self, labelled: &Labelled, learned: &'a [Range<usize>]) -> Lengths<'a> {
-        let would = labelled.labels_before_check.iter().filter(|l| **l != IGNORE_INDEX).count();
+    fn lengths<'a>(&self, labelled: &Labelled, ranges: &'a [Range<usize>]) -> Lengths<'a> {
+        let count = |labels: &[i64]| labels.iter().filter(|label| **label != IGNORE_INDEX).count();
         let most = i64::try_from(self.setup.model_max_length()).unwrap_or(i64::MAX);
         let compared = self.attribution.counts() && labelled.cur_len.is_some_and(|cur| cur < most);
         let delta = labelled.cur_len.zip(labelled.total_len).map(|(cur, total)| cur - total);
         Lengths {
             tokens: labelled.input_ids.len(),
-            learned,
-            lost: would.saturating_sub(labelled.supervised()),
+            labelled: ranges,
+            kept: labelled.kept_len,
+            discarded: count(&labelled.labels_before_check).saturating_sub(count(&labelled.labels)),
             delta: delta.filter(|_| compared),
         }
     }
@@ -395,7 +373,7 @@ impl Quick {
     fn new(setup: &Setup, verify: f64) -> std::result::Result<Self, String> {
         let check = CHECKS.iter().find(|check| check.id == BARE_SPACE);
         Ok(Self {
-            tallier: FastLabeler::new(setup)?,
+            fast_labeler: FastLabeler::new(setup)?,
             verify: verify.clamp(0.0, 1.0),
             bare_space: check.map(|c| RuleHit { id: c.id, title: c.title, verdict: Verdict::Note }),
             scratch: (0..=rayon::current_num_threads()).map(|_| Mutex::default()).collect(),

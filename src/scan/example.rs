@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::report::Counted;
+use super::counted::Counted;
 use crate::data::RecordPosition;
+use crate::labels::TokenLabel;
 
 /// Examples and bad records that are kept, the first by place.
 const KEPT: usize = 10;
@@ -50,37 +51,16 @@ pub struct Example {
 pub struct Mask {
     /// State and lengths, or what the training code raises.
     pub summary: String,
-    pub stretches: Vec<Stretch>,
+    pub stretches: Vec<MaskStretch>,
     /// Tokens that are not shown.
     pub left_out: u64,
 }
 
-/// Neighbouring tokens of one look.
+/// Neighbouring tokens of one label.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Stretch {
-    pub look: Look,
+pub struct MaskStretch {
+    pub label: TokenLabel,
     pub tokens: Vec<String>,
-}
-
-/// What the loss makes of a token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Look {
-    Learned,
-    Masked,
-    /// Learned until the length check threw it away.
-    Lost,
-}
-
-impl Look {
-    /// As JSON and style sheets name it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Learned => "learned",
-            Self::Masked => "masked",
-            Self::Lost => "lost",
-        }
-    }
 }
 
 impl BadRecord {

@@ -1,4 +1,4 @@
-//! The counts of a sound sample without labelling it: the quick way of a scan.
+//! The counts of a sound sample without labelling it: the fast path of a scan.
 //!
 //! A two-separator rule asks for the ids of the whole prompt, of each round and of each instruction. They are parts
 //! of one another: an instruction is its round up to the mark of the answer, whose space is a joint of the encoder,
@@ -26,7 +26,7 @@ const IMAGE_ID: TokenId = NO_ID;
 
 /// What a scan counts of a sound sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Tally {
+pub struct FastCounts {
     pub rounds: usize,
     /// Ids of the prompt, images among them.
     pub tokens: usize,
@@ -143,7 +143,7 @@ impl FastLabeler {
     }
 
     /// The counts of a record; `None` where it must be labelled in full.
-    pub fn tally(&self, scratch: &mut Scratch, record: &PlainRecord<'_>) -> Option<Tally> {
+    pub fn tally(&self, scratch: &mut Scratch, record: &PlainRecord<'_>) -> Option<FastCounts> {
         let rounds = record.turns.chunks_exact(2);
         if record.turns.is_empty()
             || !rounds.remainder().is_empty()
@@ -243,7 +243,7 @@ impl FastLabeler {
     }
 
     /// Holds the lengths against each other, and counts.
-    fn count(&self, scratch: &Scratch) -> Option<Tally> {
+    fn count(&self, scratch: &Scratch) -> Option<FastCounts> {
         let ids = &scratch.ids;
         let pads = ids.iter().filter(|id| **id == self.pad).count();
         let added = if self.two.adds_sep2_count { scratch.ends.len() } else { 0 };
@@ -256,7 +256,7 @@ impl FastLabeler {
         }
         let space = self.encoder.space();
         let bare = |range: &&Range<usize>| ids.get(range.start) == Some(&space);
-        Some(Tally {
+        Some(FastCounts {
             rounds: scratch.learned.len(),
             tokens: ids.len(),
             supervised: scratch.learned.iter().map(Range::len).sum(),

@@ -9,10 +9,10 @@ use rayon::prelude::*;
 use super::engine::Scanner;
 use super::example::{Example, Mask};
 use super::fix_samples::{FixEffect, FixSample, SampledRecord};
-use super::report::Report;
+use super::report::ScanReport;
 use crate::chat::Sample;
 use crate::data::{Record, RecordPosition};
-use crate::diagnose::{Change, Fix, conversations, diagnose_llava, fix_search, label_verdict};
+use crate::diagnose::{Change, Fix, LabelVerdict, conversations, diagnose_llava, fix_search, label_verdict};
 use crate::labels::Inspection;
 use crate::setup::{LlavaSetup, Setup};
 
@@ -24,7 +24,7 @@ pub type MaskOf = dyn Fn(&Setup, &Inspection) -> Mask + Sync;
 
 impl Scanner {
     /// Completes a report once all batches are merged. Records that were kept for it leave the report.
-    pub fn finish(&self, report: &mut Report, mask_of: &MaskOf) {
+    pub fn finish(&self, report: &mut ScanReport, mask_of: &MaskOf) {
         self.try_fixes(report);
         for example in report.by_cause.values_mut().flat_map(|cause| &mut cause.examples) {
             let sample = example.record.take().and_then(|record| self.sample(example_place(example), record));
@@ -34,7 +34,7 @@ impl Scanner {
     }
 
     /// The proposals change LLaVA's templates and rules; for a chat template there are none to try.
-    fn try_fixes(&self, report: &mut Report) {
+    fn try_fixes(&self, report: &mut ScanReport) {
         let Some(setup) = self.setup().to_llava() else {
             report.drawn = FixSample::default();
             return;
@@ -53,9 +53,7 @@ impl Scanner {
             };
             let judge = |setup: &&LlavaSetup| label_verdict(setup, &setup.inspect(&sample));
             let all: Vec<_> = setups.iter().map(judge).collect();
-            // A sample that learns nothing is as lost as one that the length check loses.
-            lot.right =
-                all.iter().map(|label_verdict| label_verdict.right && label_verdict.supervised > 0).collect();
+            lot.right = all.iter().map(LabelVerdict::is_right).collect();
             lot.supervised = all
                 .iter()
                 .map(|label_verdict| u64::try_from(label_verdict.supervised).unwrap_or(u64::MAX))
@@ -85,7 +83,7 @@ fn example_place(example: &Example) -> RecordPosition {
 fn proposals(setup: &LlavaSetup) -> Vec<Fix> {
     let samples = conversations();
     let inspections: Vec<Inspection> = samples.iter().map(|sample| setup.inspect(sample)).collect();
-    if inspections.iter().all(|inspection| label_verdict(setup, inspection).right) {
+    if inspections.iter().all(|inspection| label_verdict(setup, inspection).is_right()) {
         return Vec::new();
     }
     let search = fix_search(setup, &[]);

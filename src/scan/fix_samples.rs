@@ -5,8 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::counted::Counted;
 use super::example::{MOST_BYTES, kept_record};
-use super::report::Counted;
 use crate::data::RecordPosition;
 
 /// Lost samples that were drawn, and as many others.
@@ -17,7 +17,7 @@ pub const DRAWN: usize = 64;
 pub struct SampledRecord {
     /// The number drawn, of 48 bits.
     pub lot: u64,
-    /// Whether the labels are right: as things are, then under each fix in the order of [`super::Report::fixes`].
+    /// Whether the labels are right: as things are, then under each fix in the order of [`super::ScanReport::fixes`].
     pub right: Vec<bool>,
     /// Learned ids in the same order.
     pub supervised: Vec<u64>,

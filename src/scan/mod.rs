@@ -2,15 +2,15 @@
 //!
 //! ```text
 //! records ─► batch ─► parse, label, diagnose (all cores) ─► counts of the batch ─┐
-//!                                                                      merge ◄───┘ ─► finish ─► Report
+//!                                                                      merge ◄───┘ ─► finish ─► ScanReport
 //! ```
 //!
-//! [`Report`]s of parts of the data merge into the report of the whole: all of it is counts and sums, and lists cut
+//! [`ScanReport`]s of parts of the data merge into the report of the whole: all of it is counts and sums, and lists cut
 //! to a length by an order that does not depend on who came first.
 
 mod checkpoint;
+mod counted;
 mod counts;
-mod delta_fit;
 mod engine;
 mod example;
 mod fast_labeler;
@@ -19,9 +19,9 @@ mod fix_samples;
 mod report;
 
 pub use checkpoint::{Checkpoint, Position};
+pub use counted::{Counted, Lengths};
 pub use counts::{CauseCount, CutLoss, SourceCount};
-pub use delta_fit::ScanDeltaFit;
-pub use engine::{Batch, RecordStatus, ScanMode, Scanner, State};
-pub use example::{BadRecord, Example, Look, Mask, Stretch};
+pub use engine::{Batch, RecordStatus, ScanMode, Scanner};
+pub use example::{BadRecord, Example, Mask, MaskStretch};
 pub use fix_samples::{DRAWN, FixEffect, FixSample, SampledRecord};
-pub use report::{Counted, Lengths, MOST_ROUNDS, MOST_SOURCES, Report, SCHEMA_VERSION, bucket};
+pub use report::{MOST_ROUNDS, MOST_SOURCES, SCHEMA_VERSION, ScanReport, bucket};

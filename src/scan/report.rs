@@ -1,19 +1,20 @@
 //! What a scan found: counts that add up, so that reports of parts merge into the report of the whole.
 //!
-//! # The JSON (`scan --format json`), `schema_version` 2
+//! # The JSON (`scan --format json`), `schema_version` 3
 //!
 //! | key | what |
 //! | --- | --- |
 //! | `tokenizer`, `template`, `preprocess`, `model_max_length` | the set-up; only reports of one set-up merge |
 //! | `samples`, `bad_records` | records that are samples, and those that are none; `bad` holds the first of these |
-//! | `by_state` | samples that are `sound`, `silent` (nothing learned, no warning), `mismatch` or `raises` |
+//! | `by_state` | samples that are `sound`, `silent`, `mismatch` or `raises`: [`StatusKind`] |
 //! | `by_template` | the same by the name of the template |
 //! | `by_cause` | by the doctor's rule id: title, verdict, samples, and the first examples with place and mask |
 //! | `by_rounds` | samples by assistant turns; [`MOST_ROUNDS`] stands for that many and more |
 //! | `delta_by_rounds` | samples by assistant turns and by `cur_len - total_len`, where the rule compares them |
-//! | `delta_law` | the straight line through those; made anew after a merge |
-//! | `tokens`, `supervised`, `lost` | ids in all, learned ids, ids that the length check threw away |
-//! | `by_length`, `by_share` | samples by ids (powers of two) and by the share of learned ids (tenths) |
+//! | `delta_law` | the straight line through most of those; made anew after a merge |
+//! | `tokens`, `supervised` | ids in all, ids that reach the loss |
+//! | `truncated`, `lost` | ids whose label the collator cuts off, ids whose label the length check discarded |
+//! | `by_length`, `by_share` | samples by ids (powers of two) and by the share of supervised ids (tenths) |
 //! | `at_length` | what a cut at these lengths takes: [`CutLoss`] |
 //! | `by_source`, `other_sources` | by the value of `--source-key`; the first [`MOST_SOURCES`] names, the rest together |
 //! | `drawn`, `fixes` | samples drawn by lot, and what each proposed fix makes of them: [`FixSample`], [`FixEffect`] |
@@ -25,17 +26,17 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use super::counted::{Counted, Lengths};
 use super::counts::{CauseCount, CutLoss, SourceCount, add, count_one};
-use super::delta_fit::ScanDeltaFit;
-use super::engine::State;
 use super::example::{BadRecord, Example, clipped, keep_first};
 use super::fix_samples::{FixEffect, FixSample};
 use crate::data::RecordPosition;
-use crate::diagnose::{DataDeltaFit, Differences, RuleHit};
+use crate::diagnose::{DataDeltaFit, Differences};
 use crate::error::{Error, Result};
+use crate::labels::StatusKind;
 
 /// Version of the JSON; another one is refused when reports are merged.
-pub const SCHEMA_VERSION: u32 = 2;
+pub const SCHEMA_VERSION: u32 = 3;
 
 /// Names of sources that are counted one by one, the first in alphabetical order: a key that differs in every record
 /// must not fill the memory.
@@ -53,7 +54,7 @@ const CUTS: [u64; 7] = [512, 1024, 2048, 4096, 8192, 16_384, 32_768];
 
 /// The counts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Report {
+pub struct ScanReport {
     pub schema_version: u32,
     pub tokenizer: String,
     pub template: String,
@@ -67,48 +68,20 @@ pub struct Report {
     pub by_cause: BTreeMap<String, CauseCount>,
     pub by_rounds: BTreeMap<u64, u64>,
     pub delta_by_rounds: Differences,
-    pub delta_law: Option<ScanDeltaFit>,
+    pub delta_law: Option<DataDeltaFit>,
     pub tokens: u64,
     pub supervised: u64,
+    pub truncated: u64,
     pub lost: u64,
     /// Samples by length: key is the smallest length of its bucket (powers of two).
     pub by_length: BTreeMap<u64, u64>,
-    /// Samples by the share of learned ids, in tenths: 0 is below 10 %, 10 is all of it.
+    /// Samples by the share of supervised ids, in tenths: 0 is below 10 %, 10 is all of it.
     pub by_share: BTreeMap<u64, u64>,
     pub at_length: BTreeMap<u64, CutLoss>,
     pub by_source: BTreeMap<String, SourceCount>,
     pub other_sources: SourceCount,
     pub fixes: Vec<FixEffect>,
     pub drawn: FixSample,
-}
-
-/// One sample on its way into the counts.
-#[derive(Debug, Clone, Copy)]
-pub struct Counted<'a> {
-    pub state: State,
-    pub place: &'a RecordPosition,
-    pub id: &'a str,
-    /// The record as JSON.
-    pub record: &'a [u8],
-    /// Assistant turns.
-    pub rounds: usize,
-    /// Value of the source key, where one was named.
-    pub source: Option<&'a str>,
-    /// `None` for a sample that raises.
-    pub lengths: Option<Lengths<'a>>,
-    pub concerns: &'a [RuleHit],
-}
-
-/// Lengths of one labelled sample, in ids.
-#[derive(Debug, Clone, Copy)]
-pub struct Lengths<'a> {
-    pub tokens: usize,
-    /// Positions of the ids that are learned.
-    pub learned: &'a [Range<usize>],
-    /// Ids that the length check threw away.
-    pub lost: usize,
-    /// `cur_len - total_len`, where the rule compares the two.
-    pub delta: Option<i64>,
 }
 
 /// The smallest number of the bucket that `n` falls in: 0, 1, 2, 4, 8 …
@@ -120,7 +93,7 @@ fn count(n: usize) -> u64 {
     u64::try_from(n).unwrap_or(u64::MAX)
 }
 
-impl Report {
+impl ScanReport {
     /// An empty report of a set-up.
     pub fn new(tokenizer: &str, template: &str, preprocess: &str, model_max_length: usize) -> Self {
         Self {
@@ -136,7 +109,7 @@ impl Report {
     /// Counts one sample.
     pub fn count(&mut self, sample: &Counted<'_>) {
         self.samples += 1;
-        let state = sample.state.name();
+        let state = sample.status.name();
         count_one(&mut self.by_state, state);
         match self.by_template.get_mut(&self.template) {
             Some(states) => count_one(states, state),
@@ -149,7 +122,7 @@ impl Report {
         if let Some(lengths) = &sample.lengths {
             self.count_lengths(lengths, rounds);
         }
-        let lost = sample.state != State::Sound;
+        let lost = sample.status != StatusKind::Sound;
         if let Some(source) = sample.source {
             let one = SourceCount { samples: 1, lost: u64::from(lost) };
             self.add_source(clipped(source), one);
@@ -173,25 +146,29 @@ impl Report {
 
     fn count_lengths(&mut self, lengths: &Lengths<'_>, rounds: u64) {
         let tokens = count(lengths.tokens);
-        let learned: u64 = lengths.learned.iter().map(|r| count(r.len())).sum();
+        let before = |cut: u64| -> u64 {
+            let within = |r: &Range<usize>| count(r.end).min(cut).saturating_sub(count(r.start));
+            lengths.labelled.iter().map(within).sum()
+        };
+        let (labelled, supervised) = (before(u64::MAX), before(count(lengths.kept)));
         self.tokens += tokens;
-        self.supervised += learned;
-        self.lost += count(lengths.lost);
+        self.supervised += supervised;
+        self.truncated += labelled - supervised;
+        self.lost += count(lengths.discarded);
         *self.by_length.entry(bucket(tokens)).or_default() += 1;
-        *self.by_share.entry((learned * 10).checked_div(tokens).unwrap_or(0)).or_default() += 1;
+        *self.by_share.entry((supervised * 10).checked_div(tokens).unwrap_or(0)).or_default() += 1;
         if let Some(delta) = lengths.delta {
             let deltas = self.delta_by_rounds.entry(rounds).or_default();
             *deltas.entry(delta.clamp(-MOST_DELTA, MOST_DELTA)).or_default() += 1;
         }
         for cut in CUTS.into_iter().filter(|cut| tokens > *cut) {
-            let kept = |r: &Range<usize>| count(r.end).min(cut).saturating_sub(count(r.start));
-            let kept: u64 = lengths.learned.iter().map(kept).sum();
+            let kept = before(cut);
             let loss = self.at_length.entry(cut).or_default();
             loss.add(CutLoss {
                 samples: 1,
                 tokens: tokens - cut,
-                supervised: learned - kept,
-                answers_lost: u64::from(learned > 0 && kept == 0),
+                supervised: labelled - kept,
+                answers_lost: u64::from(labelled > 0 && kept == 0),
             });
         }
     }
@@ -200,12 +177,13 @@ impl Report {
     ///
     /// # Errors
     /// A report of another version, tokenizer, template, rule or length.
-    pub fn merge(&mut self, other: Report) -> Result<()> {
+    pub fn merge(&mut self, other: ScanReport) -> Result<()> {
         self.same_set_up(&other)?;
         self.samples += other.samples;
         self.bad_records += other.bad_records;
         self.tokens += other.tokens;
         self.supervised += other.supervised;
+        self.truncated += other.truncated;
         self.lost += other.lost;
         self.bad.extend(other.bad);
         BadRecord::keep_first(&mut self.bad);
@@ -236,8 +214,8 @@ impl Report {
         Ok(())
     }
 
-    fn same_set_up(&self, other: &Report) -> Result<()> {
-        let of = |r: &Report| {
+    fn same_set_up(&self, other: &ScanReport) -> Result<()> {
+        let of = |r: &ScanReport| {
             format!(
                 "schema {}, tokenizer {}, template {}, rule {}, model_max_length {}",
                 r.schema_version, r.tokenizer, r.template, r.preprocess, r.model_max_length
@@ -253,9 +231,9 @@ impl Report {
         )))
     }
 
-    /// Works out anew what follows from the counts: the law of the difference, and what fixes do.
+    /// Works out anew what follows from the counts: the line of the differences, and what fixes do.
     pub fn settle(&mut self) {
-        self.delta_law = DataDeltaFit::of_most(&self.delta_by_rounds).map(ScanDeltaFit::from);
+        self.delta_law = DataDeltaFit::of_most(&self.delta_by_rounds);
         let lost = self.lost_samples();
         for (index, fix) in self.fixes.iter_mut().enumerate() {
             fix.measure(index, &self.drawn, lost);
@@ -300,8 +278,8 @@ mod tests {
     use super::*;
 
     /// A report of sources `from`, each with one sample, named so that the order of the numbers is that of the alphabet.
-    fn sources(names: impl Iterator<Item = usize>) -> Report {
-        let mut report = Report::new("t", "phi", "phi", 2048);
+    fn sources(names: impl Iterator<Item = usize>) -> ScanReport {
+        let mut report = ScanReport::new("t", "phi", "phi", 2048);
         names.for_each(|n| {
             report.add_source(format!("{n:06}"), SourceCount { samples: 1, lost: n as u64 % 2 })
         });
@@ -321,15 +299,28 @@ mod tests {
 
     #[test]
     fn a_cut_takes_what_lies_behind_it() {
-        let mut report = Report::new("t", "phi", "phi", 4096);
+        let mut report = ScanReport::new("t", "phi", "phi", 4096);
         report.count_lengths(
-            &Lengths { tokens: 1100, learned: &[500..520, 1030..1050], lost: 0, delta: None },
+            &Lengths {
+                tokens: 1100,
+                labelled: &[500..520, 1030..1050],
+                kept: 1040,
+                discarded: 0,
+                delta: None,
+            },
             2,
         );
         report.count_lengths(
-            &Lengths { tokens: 600, learned: &[550..555, 555..560], lost: 0, delta: Some(-1000) },
+            &Lengths {
+                tokens: 600,
+                labelled: &[550..555, 555..560],
+                kept: usize::MAX,
+                discarded: 0,
+                delta: Some(-1000),
+            },
             1,
         );
+        assert_eq!((report.supervised, report.truncated), (40, 10), "the collator cuts at 1040");
         let loss = |cut| report.at_length.get(&cut).copied();
         let (at_512, at_1024) = (
             CutLoss { samples: 2, tokens: 588 + 88, supervised: 8 + 20 + 10, answers_lost: 1 },

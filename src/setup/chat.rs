@@ -2,22 +2,11 @@
 
 use super::choice::{CHAT, LabelChoice, TemplateChoice};
 use super::request::Request;
-use crate::chat::jinja::{ChatTemplate, Choice, Clock, TemplateSet};
+use crate::chat::jinja::{ChatTemplate, Choice, TemplateSet};
 use crate::error::{Error, Result};
-use crate::masks::{Method, Rendering, Settings, Strategy, Templates};
+use crate::masks::{Method, Rendering, Strategy, Templates};
 use crate::samples::{CHAT_TEMPLATES, SampleTemplate};
 use crate::tokenizer::Tokenizer;
-
-/// What a user asks for beyond the names of template and strategy.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ChatOptions {
-    /// One of the tokenizer's templates by name; transformers chooses without.
-    pub name: Option<String>,
-    pub rendering: Rendering,
-    /// What `strftime_now` takes for now.
-    pub clock: Clock,
-    pub settings: Settings,
-}
 
 /// The method that a request asks for.
 ///

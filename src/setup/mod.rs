@@ -15,7 +15,6 @@ mod source;
 mod stop;
 
 pub use crate::samples::SAMPLE_PREFIX;
-pub use chat::ChatOptions;
 pub use choice::{AUTO, CHAT, LabelChoice, NONE, RecipeChoice, TemplateChoice};
 pub use model::{
     ConversionRequest, GateInit, LoadStep, ModelKind, ModelRequest, ModelSource, load_model, token_ids,
@@ -24,7 +23,7 @@ pub use model::{
 pub use overrides::{OverrideEffect, TokenChoice, apply};
 pub use recipe::{RECIPES, Recipe};
 pub use repository::RepositoryRequest;
-pub use request::Request;
+pub use request::{ChatOptions, Request};
 pub use resolve::{LlavaSetup, Setup, TRAINING_MAX_LENGTH, resolve};
 pub use source::{Watch, files_for, load_other_ways, load_tokenizer};
 pub use stop::{StopTokens, stop_tokens};

@@ -2,13 +2,25 @@
 
 use std::collections::BTreeMap;
 
-use super::chat::ChatOptions;
 use super::choice::{LabelChoice, RecipeChoice, TemplateChoice, wants_chat};
 use super::overrides::TokenChoice;
 use super::repository::RepositoryRequest;
+use crate::chat::jinja::Clock;
 use crate::chat::layout::Layout;
 use crate::hub::HubOptions;
+use crate::masks::{Rendering, Settings};
 use crate::tokenizer::{LoadOptions, Role};
+
+/// What a user asks for beyond the names of template and strategy.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ChatOptions {
+    /// One of the tokenizer's templates by name; transformers chooses without.
+    pub name: Option<String>,
+    pub rendering: Rendering,
+    /// What `strftime_now` takes for now.
+    pub clock: Clock,
+    pub settings: Settings,
+}
 
 /// Everything that decides how samples are labelled, as the user put it.
 #[derive(Debug, Clone, PartialEq, Eq)]

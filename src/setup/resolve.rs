@@ -113,14 +113,8 @@ impl Setup {
         if labelled.input_ids.len() < self.model_max_length() {
             return prompt.len();
         }
-        let kept = labelled.spans.get(..self.kept_len()).unwrap_or(&labelled.spans);
+        let kept = labelled.spans.get(..labelled.kept_len).unwrap_or(&labelled.spans);
         kept.iter().map(|span| span.end).max().unwrap_or(prompt.len()).min(prompt.len())
-    }
-
-    /// Tokens of a sample that the collator keeps. Only image samples can be longer: the tokenizer cuts the others, and a
-    /// trainer with a chat template has limits of its own, which its labels are of.
-    pub fn kept_len(&self) -> usize {
-        self.llava().map_or(usize::MAX, |llava| llava.options.model_max_length)
     }
 
     /// The template that makes prompts, by name.

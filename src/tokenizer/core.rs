@@ -119,6 +119,7 @@ pub type Core = TokenizerImpl<SharedModel, NormalizerWrapper, WordStep, PostProc
 /// An added token with the id that its file gives it.
 #[derive(Debug, Clone, Deserialize)]
 pub struct AddedTokenWithId {
+    #[cfg_attr(not(feature = "internals"), allow(dead_code))]
     pub id: TokenId,
     #[serde(flatten)]
     pub token: AddedToken,

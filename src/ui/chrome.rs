@@ -2,10 +2,11 @@
 
 use super::canvas::{Canvas, wrapped};
 use super::theme::Meaning;
-use crate::app::sample_status::SampleState;
 use crate::app::{App, Area, Load, Notice, Panes, Screen, Target, Tier, context, hints, tour};
 use crate::chat::ReadProgress;
 use crate::hub::{Progress, Stage};
+use crate::labels::SampleStatus;
+use crate::report::status_text;
 use crate::setup::{RecipeChoice, SAMPLE_PREFIX, TokenChoice};
 use crate::text::width;
 
@@ -20,7 +21,7 @@ pub fn header(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
     let tally = if app.session.survey.states.is_empty() {
         String::new()
     } else {
-        format!(" {samples}{}", app.session.tally().line())
+        format!(" {samples}{}", app.session.counts().line())
     };
     let end = canvas.right(area, &tally, Meaning::Strong);
     let area = Area { width: end - area.x, ..area };
@@ -165,7 +166,7 @@ pub fn state(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
 
 fn frame_meaning(app: &App) -> Meaning {
     match app.session.state() {
-        Some(SampleState::Sound { .. }) | None => Meaning::Quiet,
+        Some(SampleStatus::Sound { .. }) | None => Meaning::Quiet,
         Some(_) => Meaning::Bad,
     }
 }
@@ -189,43 +190,33 @@ fn state_text(app: &App, tier: Tier) -> (String, Meaning) {
             _ => ("… loading the tokenizer".to_string(), Meaning::Warning),
         };
     };
+    let symbol = state.kind().symbol();
     let lengths =
         app.session.shown().and_then(|v| v.labelled()).and_then(|l| Some((l.cur_len?, l.total_len?)));
-    match state {
-        SampleState::Sound { learns: 0, tokens, .. } => {
-            (format!("∅ learns nothing of {tokens} tokens: all is cut away"), Meaning::Bad)
-        }
-        SampleState::Sound { learns, cut, tokens } => {
-            let mut text = match lengths {
-                Some((cur, total)) if short && cur == total => {
-                    format!("✓ {cur} = {total} · {learns}/{tokens}")
-                }
-                Some((cur, total)) if cur == total => {
-                    format!("✓ cur_len {cur} = total_len {total} · learns {learns} of {tokens} tokens")
-                }
-                Some((cur, total)) if !short => {
-                    format!("✓ {cur} vs {total}, not checked · learns {learns} of {tokens} tokens")
-                }
-                _ => format!("✓ learns {learns} of {tokens} tokens"),
+    let mut text = match (&state, lengths) {
+        _ if !short => app.session.shown().map_or_else(String::new, |view| status_text(&view.inspection)),
+        (SampleStatus::Sound { supervised, truncated, tokens }, lengths) => {
+            let lengths = match lengths {
+                Some((cur, total)) if cur == total => format!("{cur} = {total} · "),
+                _ => String::new(),
             };
-            if cut == 0 {
-                return (text, Meaning::Good);
-            }
-            text += &if short { " ✂".to_string() } else { format!(", {cut} more are cut away") };
-            (text, Meaning::Warning)
+            let cut = if *truncated > 0 { " ✂" } else { "" };
+            format!("{symbol} {lengths}{supervised}/{tokens}{cut}")
         }
-        SampleState::Silent { tokens } => (format!("∅ learns nothing of {tokens} tokens"), Meaning::Bad),
-        SampleState::Mismatch { cur_len, total_len } if short => {
-            (format!("✗ {cur_len} ≠ {total_len} lost"), Meaning::Bad)
-        }
-        SampleState::Mismatch { cur_len, total_len } => {
-            (format!("✗ cur_len {cur_len} ≠ total_len {total_len}: all labels are −100"), Meaning::Bad)
-        }
-        SampleState::Raises { kind, .. } if short => (format!("! {kind}"), Meaning::Bad),
-        SampleState::Raises { kind, .. } => {
-            (format!("! {kind}: the training code replaces this sample by a random other"), Meaning::Bad)
-        }
+        (SampleStatus::Silent { tokens, .. }, _) => format!("{symbol} 0/{tokens}"),
+        (SampleStatus::Mismatch { cur_len, total_len, .. }, _) => format!("{symbol} {cur_len} ≠ {total_len}"),
+        (SampleStatus::Raises { kind, .. }, _) => format!("{symbol} {kind}"),
+    };
+    let found = app.screens.doctor.worst_of_current(&app.session);
+    if let Some(finding) = found {
+        text += &format!(" · doctor {} {}", finding.verdict.symbol(), finding.id);
     }
+    let meaning = match state {
+        SampleStatus::Sound { truncated: 0, .. } if found.is_none() => Meaning::Good,
+        SampleStatus::Sound { .. } => Meaning::Warning,
+        _ => Meaning::Bad,
+    };
+    (text, meaning)
 }
 
 /// Why something is wrong, and the key that repairs it.
@@ -256,12 +247,12 @@ pub fn alert(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
                 );
                 return;
             }
-            let all = if fix.tally.total() < app.session.samples.ready().map_or(0, |s| s.len()) {
+            let all = if fix.counts.total() < app.session.samples.ready().map_or(0, |s| s.len()) {
                 "first"
             } else {
                 "all"
             };
-            let result = format!(" → {} · {all} {}", fix.current.line(), fix.tally.line());
+            let result = format!(" → {} · {all} {}", fix.current.line(), fix.counts.line());
             let more = if app.shell.screen == Screen::Lengths { "" } else { "   2" };
             canvas.spans(
                 line,

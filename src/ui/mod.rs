@@ -29,6 +29,7 @@ pub struct Frame {
     /// What the mouse can hit, top-most last.
     pub hits: Vec<(Area, Target)>,
     /// Tokens whose glyphs were made: the cost of the frame.
+    #[cfg_attr(not(feature = "internals"), allow(dead_code))]
     pub tokens_drawn: usize,
 }
 

@@ -97,7 +97,7 @@ fn list(canvas: &mut Canvas<'_>, app: &App, picker: &Picker) {
                     (mark, meaning),
                     (&preview.current.line(), meaning),
                     ("   samples ", Meaning::Quiet),
-                    (&preview.tally.line(), Meaning::Strong),
+                    (&preview.counts.line(), Meaning::Strong),
                 ],
             );
         }

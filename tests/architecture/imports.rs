@@ -194,7 +194,8 @@ fn read_items(
     modules: &mut HashMap<ModulePath, Module>,
 ) {
     let mut module = Module { file: file.to_path_buf(), ..Module::default() };
-    for item in items.iter().filter(|item| !is_for_tests(attributes(item))) {
+    let of_branches: Vec<syn::Item> = items.iter().flat_map(first_branch).collect();
+    for item in items.iter().chain(&of_branches).filter(|item| !is_for_tests(attributes(item))) {
         if let syn::Item::Mod(child) = item {
             let name = child.ident.to_string();
             let child_path: ModulePath = path.iter().cloned().chain([name.clone()]).collect();
@@ -213,6 +214,20 @@ fn read_items(
         }
     }
     modules.insert(path, module);
+}
+
+/// The items of the first branch of a `cfg_if!`.
+fn first_branch(item: &syn::Item) -> Vec<syn::Item> {
+    let syn::Item::Macro(item) = item else { return Vec::new() };
+    if item.mac.path.segments.last().is_none_or(|segment| segment.ident != "cfg_if") {
+        return Vec::new();
+    }
+    let braced = |tree: TokenTree| match tree {
+        TokenTree::Group(group) if group.delimiter() == proc_macro2::Delimiter::Brace => Some(group.stream()),
+        _ => None,
+    };
+    let branch = item.mac.tokens.clone().into_iter().find_map(braced).expect("a branch");
+    syn::parse2::<syn::File>(branch).expect("items").items
 }
 
 fn define(item: &syn::Item, module: &mut Module) {

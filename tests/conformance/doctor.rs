@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use maskscope::chat::{Sample, Template, read_samples};
-use maskscope::diagnose::{Arithmetic, DeltaTerms, Probe, Report, Verdict, diagnose, diagnose_llava};
+use maskscope::diagnose::{Arithmetic, DeltaTerms, DoctorReport, Probe, Verdict, diagnose, diagnose_llava};
 use maskscope::labelling::{Labelling, LlavaLabelling};
 use maskscope::labels::{Inspection, PromptOptions, Rule};
 use maskscope::setup::{LlavaSetup, Setup, apply};
@@ -70,13 +70,13 @@ const STRUCTURAL: &[&str] = &[
     "MSK029", "MSK031", "MSK034",
 ];
 
-fn structural(report: &Report) -> Vec<&'static str> {
+fn structural(report: &DoctorReport) -> Vec<&'static str> {
     let errors = report.findings.iter().filter(|f| f.verdict == Verdict::Error && STRUCTURAL.contains(&f.id));
     errors.map(|f| f.id).collect()
 }
 
 /// A structural fix, applied: nothing but the data is blamed any more, and no mask is silently wrong.
-fn check_fix(name: &str, setup: &LlavaSetup, report: &Report, samples: &[Sample]) -> Vec<String> {
+fn check_fix(name: &str, setup: &LlavaSetup, report: &DoctorReport, samples: &[Sample]) -> Vec<String> {
     let mut wrong = Vec::new();
     for finding in
         report.findings.iter().filter(|f| f.verdict == Verdict::Error && STRUCTURAL.contains(&f.id))

@@ -24,9 +24,12 @@ struct Counts {
 
 impl Counts {
     fn add(&mut self, record: &Value) {
+        // The records are of the label function; the collator cuts its labels.
+        let kept = PromptOptions::default().model_max_length as u64;
+        let end = |span: &Value, at: usize| span[at].as_u64().unwrap().min(kept);
         let supervised: u64 = record["supervised"]
             .as_array()
-            .map_or(0, |spans| spans.iter().map(|s| s[1].as_u64().unwrap() - s[0].as_u64().unwrap()).sum());
+            .map_or(0, |spans| spans.iter().map(|span| end(span, 1) - end(span, 0)).sum());
         let state = match record.get("error") {
             Some(error) if !error.is_null() => "raises",
             _ if record["mismatch"] == true => "mismatch",

@@ -190,7 +190,7 @@ pub fn special_tokens(
     for token in free.iter().take(FREE_FIRST) {
         seen.insert(token.content.clone());
         let choice = Choice::Token(role, Some(TokenChoice::Surface(token.content.clone())));
-        let detail = format!("token {}, free to reuse: {}", token.id, token.reason);
+        let detail = format!("token {}, unused: {}", token.id, token.reason);
         entries.push(Entry::new(token.content.clone(), detail, choice));
     }
     for (id, token) in tokenizer.added.iter() {

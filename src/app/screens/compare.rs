@@ -21,7 +21,7 @@ use crate::app::picker::{self, PickKind, Picker};
 use crate::app::screen::Screen;
 use crate::app::session::Session;
 use crate::chat::Sample;
-use crate::diagnose::{CompareTotals, Comparison, share_vocabulary};
+use crate::diagnose::{CompareTotals, SetupComparison, share_vocabulary};
 use crate::error::{Result, with_causes};
 use crate::setup::{Request, Setup, load_tokenizer, resolve};
 use crate::tokenizer::{LoadOptions, Loader, Tokenizer};
@@ -48,7 +48,7 @@ pub struct CompareScreen {
 pub struct Compared {
     pub a: Arc<Setup>,
     pub b: Arc<Setup>,
-    pub comparison: Comparison,
+    pub comparison: SetupComparison,
 }
 
 /// What is to be worked out.
@@ -118,7 +118,7 @@ impl CompareScreen {
     }
 
     /// The rows of a comparison, folded or not.
-    pub fn rows(&self, comparison: &Comparison) -> Vec<CompareRow> {
+    pub fn rows(&self, comparison: &SetupComparison) -> Vec<CompareRow> {
         let mut rows: Vec<CompareRow> = Vec::new();
         for (index, stretch) in comparison.stretches.iter().enumerate() {
             match rows.last_mut() {
@@ -233,7 +233,8 @@ impl Comparing {
         };
         let (a, b) = (self.a, Arc::new(resolve(&base, &self.request)?));
         let same_vocabulary = share_vocabulary(&a.tokenizer, &b.tokenizer);
-        let compare = |sample| Comparison::aligned(a.inspect(sample), b.inspect(sample), same_vocabulary);
+        let compare =
+            |sample| SetupComparison::aligned(a.inspect(sample), b.inspect(sample), same_vocabulary);
         let comparison = compare(&self.sample);
         job.emit(CompareOutcome::Compared(Box::new(Compared { a: a.clone(), b: b.clone(), comparison })));
         let mut totals = CompareTotals::default();
@@ -241,7 +242,7 @@ impl Comparing {
             if job.is_cancelled() {
                 break;
             }
-            let compared: Vec<Comparison> = batch.par_iter().map(compare).collect();
+            let compared: Vec<SetupComparison> = batch.par_iter().map(compare).collect();
             compared.iter().for_each(|comparison| totals.add(comparison));
             job.emit(CompareOutcome::Totals { totals, done: totals.samples >= self.samples.len() });
         }

@@ -14,14 +14,16 @@ use crate::app::load::Load;
 use crate::app::screen::Screen;
 use crate::app::session::Session;
 use crate::chat::Sample;
-use crate::diagnose::{AlternativeLoad, Finding, Fix, Report, Search, Verdict, diagnose_with, fix_search};
+use crate::diagnose::{
+    AlternativeLoad, DoctorReport, Finding, Fix, Search, Verdict, diagnose_with, fix_search,
+};
 use crate::labels::Inspection;
 use crate::setup::{Request, Setup, load_other_ways};
 
 /// What the screen knows.
 #[derive(Debug, Default)]
 pub struct DoctorScreen {
-    pub report: Load<Arc<Report>>,
+    pub report: Load<Arc<DoctorReport>>,
     /// Samples labelled so far, of how many.
     pub progress: (usize, usize),
     /// What the report was made for.
@@ -55,7 +57,7 @@ const BATCH: usize = 64;
 enum DoctorOutcome {
     /// Samples labelled, of how many.
     Progress(usize, usize),
-    Report(Arc<Report>),
+    Report(Arc<DoctorReport>),
     Searched(Box<Search>),
 }
 
@@ -85,11 +87,20 @@ pub const BINDINGS: &[Binding] = &[
 
 impl DoctorScreen {
     /// Findings in the order of the screen: the worst first, then those with the most samples.
-    pub fn shown<'a>(&self, report: &'a Report) -> Vec<&'a Finding> {
+    pub fn shown<'a>(&self, report: &'a DoctorReport) -> Vec<&'a Finding> {
         let mut found: Vec<&'a Finding> =
             report.findings.iter().filter(|f| self.all || f.verdict > Verdict::Ok).collect();
         found.sort_by_key(|f| std::cmp::Reverse((f.verdict, f.samples.len())));
         found
+    }
+
+    /// The worst that the checks say of the sample on screen, once they were run on these samples under this set-up.
+    pub fn worst_of_current(&self, session: &Session) -> Option<&Finding> {
+        let (setup, samples) = self.made_for.as_ref()?;
+        let is_current = session.draft.is_none()
+            && session.samples.ready().is_some_and(|present| Arc::ptr_eq(present, samples))
+            && session.shown().is_some_and(|view| view.setup.is_same(setup));
+        self.report.ready().filter(|_| is_current)?.worst_of(session.current)
     }
 
     fn finding(&self) -> Option<&Finding> {
@@ -131,8 +142,8 @@ impl DoctorScreen {
 /// Applies a fix, or says why there is none.
 fn apply(session: &Session, fix: Option<&Fix>, none: &str) -> Vec<Command> {
     let Some(fix) = fix else { return vec![Command::say(none)] };
-    let tally = session.tally();
-    vec![Command::AdoptFix(Box::new(fix.clone()), Some((tally.sound, tally.total())))]
+    let counts = session.counts();
+    vec![Command::AdoptFix(Box::new(fix.clone()), Some((counts.sound, counts.total())))]
 }
 
 impl Component for DoctorScreen {
@@ -217,7 +228,12 @@ impl Component for DoctorScreen {
 }
 
 /// Labels the samples and runs every check; `None` when the job was cancelled.
-fn report(setup: &Setup, request: &Request, samples: &[Sample], job: &JobContext<'_>) -> Option<Report> {
+fn report(
+    setup: &Setup,
+    request: &Request,
+    samples: &[Sample],
+    job: &JobContext<'_>,
+) -> Option<DoctorReport> {
     let samples = samples.get(..CHECKED).unwrap_or(samples);
     let mut inspections: Vec<Inspection> = Vec::with_capacity(samples.len());
     // The chat checks label the samples by themselves.

@@ -45,7 +45,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(HERE, &["right", "l"], Action::Right, "token to the right", Some("token")),
     bind(HERE, &["["], Action::PreviousRound, "previous turn", Some("turn")),
     bind(HERE, &["]"], Action::NextRound, "next turn", Some("turn")),
-    bind(HERE, &["v"], Action::NextView, "flow, interlinear, table", Some("view")),
+    bind(HERE, &["v"], Action::NextView, "flow, ids and labels, table", Some("view")),
     bind(HERE, &["w"], EXPLAIN, "why the text was split into this token", Some("why")),
     bind(HERE, &["enter", "space"], Action::Accept, "fold or unfold a masked stretch", None),
 ];

@@ -17,14 +17,14 @@ use crate::data::{ByteCounter, Record, Records, Source, sources};
 use crate::error::{Error, Result, with_causes};
 use crate::report::{Throughput, example_mask, scan_lines};
 use crate::samples;
-use crate::scan::{Example, Report, Scanner};
+use crate::scan::{Example, ScanReport, Scanner};
 use crate::setup::Setup;
 
 /// What the screen knows.
 #[derive(Debug, Default)]
 pub struct ScanScreen {
     /// The report so far; `Loading` only until the first batch is done.
-    pub report: Load<Box<Report>>,
+    pub report: Load<Box<ScanReport>>,
     pub done: bool,
     /// Esc ended it before that.
     pub ended: bool,
@@ -43,7 +43,7 @@ pub struct ScanScreen {
 pub enum ScanOutcome {
     /// The report so far.
     Counted {
-        report: Box<Report>,
+        report: Box<ScanReport>,
         throughput: Throughput,
         done: bool,
     },
@@ -71,12 +71,12 @@ pub const BINDINGS: &[Binding] = &[
 ];
 
 /// Causes in the order of the screen: the most frequent first.
-pub fn causes(report: &Report) -> Vec<&str> {
+pub fn causes(report: &ScanReport) -> Vec<&str> {
     report.causes().into_iter().map(|(id, _)| id).collect()
 }
 
 /// The lines of the report that stand below its causes.
-pub fn below(report: &Report) -> Vec<String> {
+pub fn below(report: &ScanReport) -> Vec<String> {
     let lines = scan_lines(report);
     let from = lines.iter().position(|line| line == "by rounds").unwrap_or(lines.len());
     let states = lines.iter().position(|line| line == "by state").unwrap_or(lines.len());
@@ -196,7 +196,7 @@ fn scan(setup: Arc<Setup>, source: DataSource, job: &JobContext<'_>) -> Result<(
     let scanner = Scanner::new(setup, None, None);
     let mut whole = scanner.empty();
     let begun = Instant::now();
-    let count = |report: &Report, done: bool| {
+    let count = |report: &ScanReport, done: bool| {
         let (read, elapsed) = (meter.read(), begun.elapsed());
         let throughput = Throughput { samples: report.samples, before: 0, elapsed, read, total };
         job.emit(ScanOutcome::Counted { report: Box::new(report.clone()), throughput, done });

@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use crate::cli::ScanArguments;
 use crate::data::Record;
 use crate::error::{Error, Result};
-use crate::scan::{Batch, State};
+use crate::labels::StatusKind;
+use crate::scan::Batch;
 
 /// Those that were asked for.
 pub struct Outputs {
@@ -76,9 +77,9 @@ impl Outputs {
 
     /// Sorts a batch.
     pub fn write(&mut self, records: &[Record], batch: &Batch) -> Result<()> {
-        for (record, judged) in records.iter().zip(&batch.judged) {
-            let sound = judged.state == Some(State::Sound);
-            if let (Some(output), Some(id), false) = (&mut self.bad_ids, &judged.id, sound) {
+        for (record, found) in records.iter().zip(&batch.statuses) {
+            let sound = found.status == Some(StatusKind::Sound);
+            if let (Some(output), Some(id), false) = (&mut self.bad_ids, &found.id, sound) {
                 // An id with a line break in it would be two lines.
                 output.line(id.replace(['\n', '\r'], " ").as_bytes())?;
             }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::data::ByteCounter;
 use crate::report::{Throughput, pace_text};
-use crate::scan::Report;
+use crate::scan::ScanReport;
 use crate::text;
 
 /// Time between two lines.
@@ -32,7 +32,7 @@ impl Progress {
     }
 
     /// Shows the state, at most twice a second.
-    pub fn show(&mut self, report: &Report) {
+    pub fn show(&mut self, report: &ScanReport) {
         if !self.visible || self.shown.is_some_and(|shown| shown.elapsed() < EVERY) {
             return;
         }

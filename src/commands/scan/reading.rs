@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::Input;
+use super::input::Input;
 use crate::data::{ByteCounter, Record, Records};
 use crate::error::Result;
 use crate::scan::Position;
@@ -71,7 +71,7 @@ impl<'a> Reading<'a> {
         Ok(Filled { records, position: self.position, last: false })
     }
 
-    /// The next record of the input under mode, or the first one of the next.
+    /// The next record of the input under way, or the first one of the next.
     fn next(&mut self) -> Result<Option<Record>> {
         loop {
             let Some(input) = self.inputs.get(self.position.source) else { return Ok(None) };

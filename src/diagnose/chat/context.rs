@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 
 use crate::chat::Conversation;
 use crate::chat::jinja::ChatTemplate;
-use crate::diagnose::fix::{Change, Fix};
-use crate::diagnose::what_if::Effect;
+use crate::diagnose::change::Change;
+use crate::diagnose::effect::Effect;
+use crate::diagnose::fix::Fix;
 use crate::masks::anatomy::Anatomy;
 use crate::masks::compare::attempt;
 use crate::masks::encoder::Encoder;

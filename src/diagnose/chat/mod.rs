@@ -16,14 +16,14 @@ pub use checks::{CHAT_CHECKS, ChatCheck};
 pub use context::{ChatPlan, ChatSample};
 
 use super::delta_fit::DeltaFits;
-use super::finding::Report;
+use super::finding::DoctorReport;
 use crate::chat::Sample;
 use crate::setup::{Setup, stop_tokens};
 use context::ChatContext;
 
 /// Every chat check on the samples of a set-up that are conversations; an empty report for a LLaVA template.
-pub fn diagnose_setup(setup: &Setup, samples: &[Sample]) -> Report {
-    let Some(method) = setup.chat() else { return Report::default() };
+pub fn diagnose_setup(setup: &Setup, samples: &[Sample]) -> DoctorReport {
+    let Some(method) = setup.chat() else { return DoctorReport::default() };
     let stops = stop_tokens(&setup.tokenizer);
     let plan = ChatPlan {
         method,
@@ -41,12 +41,13 @@ pub fn diagnose_setup(setup: &Setup, samples: &[Sample]) -> Report {
 }
 
 /// Every chat check on some conversations.
-pub fn diagnose_chat(plan: &ChatPlan<'_>, samples: &[ChatSample]) -> Report {
+pub fn diagnose_chat(plan: &ChatPlan<'_>, samples: &[ChatSample]) -> DoctorReport {
     let context = ChatContext::new(*plan, samples);
     let findings = CHAT_CHECKS.iter().map(|check| check.run(&context)).collect();
-    Report {
+    DoctorReport {
         findings,
-        delta_fits: DeltaFits { text: None, image: None, data: None },
+        delta_fits: DeltaFits::default(),
+        by_state: Default::default(),
         not_checked: not_checked(&context),
     }
 }

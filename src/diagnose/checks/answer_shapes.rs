@@ -1,8 +1,10 @@
 //! Answers of unusual shape: a rule with fixed offsets can lose their first or last token.
 
-use super::{Check, Context, Outcome, Verdict};
+use super::check::{Check, CheckOutcome};
 use crate::chat::Sample;
+use crate::diagnose::context::Context;
 use crate::diagnose::delta_fit::conversation;
+use crate::diagnose::finding::Verdict;
 use crate::diagnose::what_if::label_verdict;
 
 pub const CHECK: Check = Check { id: "MSK061", title: "answers of some shapes lose tokens", run };
@@ -24,13 +26,13 @@ const SHAPES: [(&str, &str, &str); 13] = [
     ("an emoji last", "", "\u{1f68c}"),
 ];
 
-fn run(context: &Context<'_>) -> Outcome {
+fn run(context: &Context<'_>) -> CheckOutcome {
     if !context.counts() {
-        return Outcome::skipped("this rule does not count rounds");
+        return CheckOutcome::skipped("this rule does not count rounds");
     }
-    let is_right = |sample: &Sample| label_verdict(&context.setup, &context.setup.inspect(sample)).right;
+    let is_right = |sample: &Sample| label_verdict(&context.setup, &context.setup.inspect(sample)).is_right();
     if !is_right(&conversation(2, false)) {
-        return Outcome::skipped("plain answers go wrong already, so there is nothing to compare with");
+        return CheckOutcome::skipped("plain answers go wrong already, so there is nothing to compare with");
     }
     let wrong: Vec<&str> = SHAPES
         .iter()
@@ -44,11 +46,11 @@ fn run(context: &Context<'_>) -> Outcome {
         .map(|(name, ..)| *name)
         .collect();
     if wrong.is_empty() {
-        return Outcome::ok();
+        return CheckOutcome::ok();
     }
     let cause = "plain answers come out right, but with these at their edge an answer is encoded otherwise beside the \
                  template's text than alone, and the rule's offsets do not fit any more";
-    Outcome::found(Verdict::Warn, Vec::new(), cause.to_string())
+    CheckOutcome::found(Verdict::Warn, Vec::new(), cause.to_string())
         .evidence("goes wrong with", wrong.join(", "))
         .evidence("shapes tried", SHAPES.len().to_string())
         .searched(context)

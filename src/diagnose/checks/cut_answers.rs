@@ -1,13 +1,16 @@
 //! Answers that truncation takes away.
 
-use super::{Check, Context, Outcome, Verdict};
+use super::check::{Check, CheckOutcome};
 use crate::chat::Speaker;
-use crate::diagnose::fix::{Change, Fix};
+use crate::diagnose::change::Change;
+use crate::diagnose::context::Context;
+use crate::diagnose::finding::Verdict;
+use crate::diagnose::fix::Fix;
 use crate::diagnose::layout::turns;
 
-pub const CHECK: Check = Check { id: "MSK019", title: "answers are cut away", run };
+pub const CHECK: Check = Check { id: "MSK019", title: "answers are truncated", run };
 
-fn run(context: &Context<'_>) -> Outcome {
+fn run(context: &Context<'_>) -> CheckOutcome {
     let most = context.setup.labelling.options.model_max_length;
     let mut cut = Vec::new();
     let mut none_left = Vec::new();
@@ -27,14 +30,14 @@ fn run(context: &Context<'_>) -> Outcome {
         }
     }
     if cut.is_empty() {
-        return Outcome::ok();
+        return CheckOutcome::ok();
     }
-    let cause = "the sample is longer than model_max_length: an answer or its eos lies behind the cut and is never learnt";
+    let cause = "the sample is longer than model_max_length: an answer or its EOS token lies behind the cut and is never supervised";
     let fix = match none_left.is_empty() {
         true => None,
         false => context.tried(Fix::new(vec![Change::Drop(none_left.clone())]), &none_left),
     };
-    Outcome::found(Verdict::Warn, cut, cause.to_string())
+    CheckOutcome::found(Verdict::Warn, cut, cause.to_string())
         .evidence("model_max_length", most.to_string())
         .evidence("samples without any answer left", none_left.len().to_string())
         .with_fix(fix)

@@ -1,23 +1,26 @@
 //! Long samples skip the length check.
 
-use super::{Check, Context, Outcome, Verdict};
-use crate::diagnose::fix::{Change, Fix};
+use super::check::{Check, CheckOutcome};
+use crate::diagnose::change::Change;
+use crate::diagnose::context::Context;
+use crate::diagnose::finding::Verdict;
+use crate::diagnose::fix::Fix;
 
 /// Long samples are encoded once more, at most so many.
 const MOST: usize = 32;
 
 pub const CHECK: Check = Check { id: "MSK008", title: "long samples skip the length check", run };
 
-fn run(context: &Context<'_>) -> Outcome {
+fn run(context: &Context<'_>) -> CheckOutcome {
     let most = i64::try_from(context.setup.labelling.options.model_max_length).unwrap_or(i64::MAX);
     let long =
         context.indices(|_, i| i.result.as_ref().is_ok_and(|l| l.cur_len.is_some_and(|cur| cur >= most)));
     if long.is_empty() {
-        return Outcome::ok();
+        return CheckOutcome::ok();
     }
-    // The same law without the guard: nothing is cut, and every length is compared.
+    // The same rule without the guard: nothing is cut, and every length is compared.
     let Ok(free) = Change::MaxLength(usize::MAX >> 1).apply(context.setup.clone()) else {
-        return Outcome::ok();
+        return CheckOutcome::ok();
     };
     let drifts: Vec<(usize, i64)> = long
         .iter()
@@ -31,14 +34,14 @@ fn run(context: &Context<'_>) -> Outcome {
     let Some((first, delta)) = drifts.first().copied() else {
         let cause = "the check is skipped from model_max_length on; without the guard these lengths agree"
             .to_string();
-        return Outcome::found(Verdict::Note, long, cause)
+        return CheckOutcome::found(Verdict::Note, long, cause)
             .evidence("compared without the guard", looked_at.to_string());
     };
     let cause = "the check is skipped from model_max_length on, and without the guard the lengths differ: the mask of \
                  these samples has drifted, and no warning says so";
     let drifted: Vec<usize> = drifts.iter().map(|(i, _)| *i).collect();
     let fix = context.tried(Fix::new(vec![Change::Drop(drifted.clone())]), &drifted);
-    Outcome::found(Verdict::Warn, drifted, cause.to_string())
+    CheckOutcome::found(Verdict::Warn, drifted, cause.to_string())
         .evidence("first", format!("{}: Δ = {delta:+}", context.name(first)))
         .evidence("compared without the guard", format!("{looked_at} of {}", long.len()))
         .with_fix(fix)

@@ -1,11 +1,13 @@
 //! What the release does, or cannot do, when it loads these files.
 
-use super::{Check, Context, Outcome, Verdict};
+use super::check::{Check, CheckOutcome};
+use crate::diagnose::context::Context;
+use crate::diagnose::finding::Verdict;
 use crate::tokenizer::Side;
 
 pub const CHECK: Check = Check { id: "MSK065", title: "loading these files needs attention", run };
 
-fn run(context: &Context<'_>) -> Outcome {
+fn run(context: &Context<'_>) -> CheckOutcome {
     let tokenizer = &context.setup.tokenizer;
     let facts = &tokenizer.facts;
     let mut causes = tokenizer.notes.clone();
@@ -16,9 +18,9 @@ fn run(context: &Context<'_>) -> Outcome {
         ));
     }
     if causes.is_empty() {
-        return Outcome::ok();
+        return CheckOutcome::ok();
     }
-    Outcome::found(Verdict::Note, Vec::new(), causes.join("; "))
+    CheckOutcome::found(Verdict::Note, Vec::new(), causes.join("; "))
         .evidence("class", facts.name.clone())
         .evidence("transformers", facts.release.name())
 }

@@ -1,10 +1,12 @@
 //! Ids against the rows of the embedding: tokens that the overrides added, and every id of the data.
 
-use super::{Check, Context, Outcome, Verdict};
+use super::check::{Check, CheckOutcome};
+use crate::diagnose::context::Context;
+use crate::diagnose::finding::Verdict;
 
 pub const CHECK: Check = Check { id: "MSK023", title: "a token needs an embedding row", run };
 
-fn run(context: &Context<'_>) -> Outcome {
+fn run(context: &Context<'_>) -> CheckOutcome {
     let effects = &context.setup.effects;
     let tokenizer = &context.setup.tokenizer;
     let added = effects.iter().filter(|e| e.new).filter_map(|e| Some((e.content.as_deref()?, e.id?)));
@@ -36,9 +38,9 @@ fn run(context: &Context<'_>) -> Outcome {
              code does not resize"
                 .to_string(),
         ),
-        _ => return Outcome::ok(),
+        _ => return CheckOutcome::ok(),
     };
-    let mut outcome = Outcome::found(verdict, outside, cause);
+    let mut outcome = CheckOutcome::found(verdict, outside, cause);
     if !new.is_empty() {
         let list = new.iter().map(|(content, id)| format!("{content} = {id}")).collect::<Vec<_>>().join(", ");
         outcome = outcome.evidence("added", list);

@@ -1,17 +1,19 @@
 //! The pad token stands inside a text.
 
-use super::{Check, Context, Outcome};
+use super::check::{Check, CheckOutcome};
 use crate::diagnose::cause::id;
-use crate::diagnose::fix::{Change, Fix};
+use crate::diagnose::change::Change;
+use crate::diagnose::context::Context;
+use crate::diagnose::fix::Fix;
 use crate::setup::TokenChoice;
 use crate::tokenizer::Role;
 
 pub const CHECK: Check = Check { id: id::PAD_IN_TEXT, title: "the pad token stands inside a text", run };
 
-fn run(context: &Context<'_>) -> Outcome {
+fn run(context: &Context<'_>) -> CheckOutcome {
     let lost = context.lost_to(id::PAD_IN_TEXT);
     if lost.is_empty() {
-        return Outcome::ok();
+        return CheckOutcome::ok();
     }
     let tokenizer = &context.setup.tokenizer;
     let pad = tokenizer.special.get(Role::Pad).map(|t| t.content.clone()).unwrap_or_default();
@@ -24,5 +26,7 @@ fn run(context: &Context<'_>) -> Outcome {
     let fix = context
         .tried(Fix::proposed(&context.setup, change), &lost)
         .or_else(|| context.tried(Fix::new(vec![Change::Drop(lost.clone())]), &lost));
-    Outcome::found(super::Verdict::Error, lost, cause.to_string()).evidence("pad", pad).with_fix(fix)
+    CheckOutcome::found(crate::diagnose::finding::Verdict::Error, lost, cause.to_string())
+        .evidence("pad", pad)
+        .with_fix(fix)
 }

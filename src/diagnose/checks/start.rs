@@ -1,11 +1,12 @@
 //! `cur_len` starts at the wrong place: the customization guide taken literally does this.
 
-use super::{Check, Context, Outcome};
+use super::check::{Check, CheckOutcome};
 use crate::diagnose::cause::id;
+use crate::diagnose::context::Context;
 
 pub const CHECK: Check = Check { id: id::START, title: "cur_len starts at the wrong number", run };
 
-fn run(context: &Context<'_>) -> Outcome {
+fn run(context: &Context<'_>) -> CheckOutcome {
     context.structural(id::START, || {
         let literal = context.setup.labelling.rule.two().is_some_and(|two| two.image != two.text);
         let why = if literal {

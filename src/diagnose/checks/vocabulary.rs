@@ -1,6 +1,8 @@
 //! Whose vocabulary it is, told from ids: files travel under wrong names.
 
-use super::{Check, Context, Outcome, Verdict};
+use super::check::{Check, CheckOutcome};
+use crate::diagnose::context::Context;
+use crate::diagnose::finding::Verdict;
 
 pub const CHECK: Check = Check { id: "MSK063", title: "the vocabulary is not what the name says", run };
 
@@ -12,10 +14,10 @@ const FAMILIES: [(&str, &[&str], &[u32]); 2] = [
 
 const PROBE: &str = "This is first sentence";
 
-fn run(context: &Context<'_>) -> Outcome {
+fn run(context: &Context<'_>) -> CheckOutcome {
     let tokenizer = &context.setup.tokenizer;
     let Ok(encoding) = tokenizer.encode(PROBE, false) else {
-        return Outcome::skipped("the probe cannot be encoded");
+        return CheckOutcome::skipped("the probe cannot be encoded");
     };
     // A folder's name says something; where it lies does not.
     let name = tokenizer.name.trim_end_matches(['/', '\\']).to_lowercase();
@@ -28,12 +30,12 @@ fn run(context: &Context<'_>) -> Outcome {
                 "the name speaks of {said}, but the ids are those of {is}'s vocabulary: with the weights of {said} every \
                  id would mean another token"
             );
-            Outcome::found(Verdict::Warn, Vec::new(), cause)
+            CheckOutcome::found(Verdict::Warn, Vec::new(), cause)
                 .evidence("name", tokenizer.name.clone())
                 .evidence(PROBE, format!("{:?}", encoding.ids))
         }
-        (_, Some(_)) => Outcome::ok(),
-        (_, None) => Outcome::skipped(
+        (_, Some(_)) => CheckOutcome::ok(),
+        (_, None) => CheckOutcome::skipped(
             "the ids of the vocabularies that share one class are known for Llama and Mistral only",
         ),
     }

@@ -2,24 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Patch;
+use super::pieces::Patch;
 use crate::atomic_write::{self, Durability};
 use crate::error::{Error, Result};
-
-impl Patch {
-    /// The pieces: file name, the place that it belongs to, and the text.
-    pub fn pieces(&self) -> [(&'static str, &'static str, &str); 7] {
-        [
-            ("tokenizer.py", "train.py, after the tokenizer is made", &self.tokenizer_lines),
-            ("preprocess.py", "train.py, beside the other preprocess functions", &self.function),
-            ("dispatch.py", "train.py, in preprocess(), before the other choices", &self.dispatch),
-            ("template.py", "conversation.py", &self.template),
-            ("registration.py", "conversation.py, in conv_templates", &self.registration),
-            ("flags.txt", "the scripts of the stages", &self.flags),
-            ("test_labels.py", "a test of your own", &self.pytest),
-        ]
-    }
-}
 
 /// Writes a patch into a folder, which is made where it is not there. Gives each path with the place of its text.
 ///

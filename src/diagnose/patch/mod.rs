@@ -6,11 +6,14 @@
 
 mod files;
 mod function;
+mod pieces;
 mod pins;
 mod python;
 mod repository;
+mod tokens;
 
 pub use files::write_patch;
+pub use pieces::Patch;
 pub use python::{python_added, python_object, python_string};
 pub use repository::{RepositoryPatch, repository_patch};
 
@@ -18,32 +21,7 @@ use super::arithmetic::{Arithmetic, has_two_separators};
 use crate::chat::Template;
 use crate::error::{Error, Result};
 use crate::setup::LlavaSetup;
-use crate::setup::TokenChoice;
-use crate::tokenizer::Role;
-
-/// The pieces, each with the place it belongs to.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Patch {
-    /// Key of the template, `--version`, and part of the function's name.
-    pub name: String,
-    /// After the tokenizer is made (`train.py`).
-    pub tokenizer_lines: String,
-    /// Beside the other preprocess functions (`train.py`).
-    pub function: String,
-    /// In `preprocess`, before the other choices (`train.py`).
-    pub dispatch: String,
-    /// In `conversation.py`.
-    pub template: String,
-    /// In the table of templates (`conversation.py`).
-    pub registration: String,
-    /// For the scripts of stages 2 and 3; stage 1 keeps `--version plain`.
-    pub flags: String,
-    /// A test file that pins ids, labels and lengths.
-    pub pytest: String,
-}
-
-/// Tokens that a set-up gives to roles, in the order of assignment.
-pub type TokenLines = [(Role, TokenChoice)];
+use tokens::{TokenLines, tokenizer_lines};
 
 /// Writes the patch of a set-up with a two-separator rule. `tokens` are the overrides that lead to it.
 ///
@@ -79,22 +57,6 @@ pub fn patch(setup: &LlavaSetup, name: &str, tokens: &TokenLines) -> Result<Patc
         ),
         pytest: pins::pytest(setup, name, tokens),
     })
-}
-
-/// Assignments in the guide's manner: added where the class can, set where its list is closed.
-fn tokenizer_lines(setup: &LlavaSetup, tokens: &TokenLines) -> String {
-    let mut lines = String::new();
-    let can_add = setup.tokenizer.facts.can_add_tokens;
-    for (role, choice) in tokens {
-        let attribute = role.attribute();
-        lines += &match choice {
-            TokenChoice::CopyOf(from) => format!("tokenizer.{attribute} = tokenizer.{}\n", from.attribute()),
-            TokenChoice::Surface(text) if can_add => python_added(*role, text) + "\n",
-            TokenChoice::Surface(text) => format!("tokenizer.{attribute} = {}\n", python_string(text)),
-            TokenChoice::Object(text) => format!("tokenizer.{attribute} = {}\n", python_object(text)),
-        };
-    }
-    lines
 }
 
 fn template(template: &Template, name: &str) -> String {

@@ -1,7 +1,7 @@
 //! A pytest that pins ids, labels and lengths of three conversations.
 
 use super::python::{python_list, python_string};
-use super::{TokenLines, tokenizer_lines};
+use super::tokens::{TokenLines, tokenizer_lines};
 use crate::chat::{Sample, Turn};
 use crate::diagnose::delta_fit::conversation;
 use crate::labelling::LlavaLabelling;

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use similar::TextDiff;
 
-use super::Patch;
+use super::pieces::Patch;
 use crate::error::{Error, Result};
 
 /// Python files larger than this hold no training code.

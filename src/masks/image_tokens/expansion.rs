@@ -89,12 +89,14 @@ impl ImageExpansion {
     }
 
     /// Image tokens that truncation took: features without a place, which the model's code refuses.
-    pub fn lost(&self) -> usize {
+    #[cfg(test)]
+    fn lost(&self) -> usize {
         self.rows.iter().map(|row| row.expanded.len() - row.left).sum()
     }
 
     /// Placeholders for which the data has no image.
-    pub fn without_image(&self) -> usize {
+    #[cfg(test)]
+    fn without_image(&self) -> usize {
         self.rows.iter().filter(|row| row.image.is_none()).count()
     }
 }

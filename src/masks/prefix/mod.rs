@@ -11,6 +11,6 @@ mod prompt_completion;
 mod text_offsets;
 mod token_counts;
 
-pub use prompt_completion::{completion_only, has_completion, prompt_completion};
+pub use prompt_completion::{completion_only, prompt_completion};
 pub use text_offsets::{Turns, text_offsets};
 pub use token_counts::token_counts;

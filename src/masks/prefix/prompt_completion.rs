@@ -3,10 +3,8 @@
 
 use std::ops::Range;
 
-use serde_json::Value;
-
 use crate::chat::Conversation;
-use crate::masks::{Call, Chat, MaskError, Masked, role};
+use crate::masks::{Call, Chat, MaskError, Masked};
 use crate::tokenizer::TokenId;
 
 /// Labels of prompt and completion: the prompt is the first `prompt` messages and the generation prompt.
@@ -51,9 +49,4 @@ pub fn completion_only(ids: Vec<TokenId>, prompt_ids: &[TokenId]) -> Masked {
         );
     }
     masked
-}
-
-/// True when a sample can be split into a prompt and a completion.
-pub fn has_completion(messages: &[Value]) -> bool {
-    messages.len() > 1 && messages.last().is_some_and(|m| role(m) == "assistant")
 }

@@ -17,6 +17,7 @@ pub struct Style {
 
 impl Style {
     /// `json.dumps(value)`.
+    #[cfg(test)]
     pub const DEFAULT: Self = Self { ensure_ascii: true, indent: None, compact: false };
     /// `json.dumps(value, ensure_ascii=False)`.
     pub const UNICODE: Self = Self { ensure_ascii: false, indent: None, compact: false };

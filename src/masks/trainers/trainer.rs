@@ -283,6 +283,7 @@ fn torchtune_model(resources: &Resources) -> &'static str {
 }
 
 /// The trainer of a name.
+#[cfg(feature = "internals")]
 pub fn named(name: &str) -> Option<Trainer> {
     Trainer::ALL.into_iter().find(|trainer| trainer.name() == name)
 }

@@ -2,6 +2,7 @@
 //!
 //! `bfd`: sequences by length, longest first, each into the fullest pack that still has room; `bfd_split`: the same after
 //! long sequences are cut in fragments; `wrapped`: everything in one row, cut every `max_length` tokens.
+#![cfg_attr(not(feature = "internals"), allow(dead_code))] // compared with the trainer; no command packs yet
 
 use std::collections::{BTreeMap, VecDeque};
 

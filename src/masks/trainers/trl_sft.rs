@@ -109,6 +109,7 @@ impl<'a> SftTrainer<'a> {
     }
 
     /// True where TRL replaced the tokenizer's template by one of its own.
+    #[cfg(feature = "internals")]
     pub fn template_is_swapped(&self) -> bool {
         self.training_template.is_some()
     }

@@ -31,6 +31,7 @@ pub enum NoiseSource {
     /// Drawn from a seed, per layer and call.
     Sampled { seed: u64 },
     /// Replay: `[T, E]` values by layer.
+    #[cfg_attr(not(feature = "internals"), allow(dead_code))]
     Recorded(BTreeMap<usize, Vec<f32>>),
 }
 

@@ -117,11 +117,6 @@ impl Checkpoint {
         Ok(())
     }
 
-    /// The file or folder this was opened from.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// All tensor names, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.tensors.keys().map(String::as_str)

@@ -10,6 +10,7 @@ pub enum DropPolicy {
     #[default]
     Probs,
     /// The first C tokens.
+    #[cfg_attr(not(feature = "internals"), allow(dead_code))]
     Position,
 }
 

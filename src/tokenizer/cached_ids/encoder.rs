@@ -134,11 +134,6 @@ impl CachedEncoder {
         let found = self.tokenizer.encode(token, false).ok()?;
         (is_plain && is_alone && found.without_id.is_empty() && !found.is_empty()).then_some(found.ids)
     }
-
-    /// The tokenizer whose ids these are.
-    pub fn tokenizer(&self) -> &Arc<Tokenizer> {
-        &self.tokenizer
-    }
 }
 
 /// True where `other` can be found at a place that takes a part of `token` with it: it holds the whole of it, or it

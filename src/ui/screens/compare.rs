@@ -3,7 +3,7 @@
 use crate::app::screens::compare::{CompareRow, Compared};
 use crate::app::{App, Area, Load, Panes};
 use crate::diagnose::Stretch;
-use crate::report::{label_effect, part_text, side_name, side_state, what};
+use crate::report::{label_effect, side_name, side_text, status_text, what};
 use crate::text::{Spaces, glyphs};
 use crate::ui::canvas::Canvas;
 use crate::ui::missing;
@@ -43,8 +43,8 @@ fn head(canvas: &mut Canvas<'_>, app: &App, area: Area, compared: &Compared) -> 
     let roomy = area.height >= 14;
     for (mark, setup, inspection) in [("A ", &compared.a, &comparison.a), ("B ", &compared.b, &comparison.b)]
     {
-        let ok = inspection.result.as_ref().is_ok_and(|l| !l.mismatch && l.supervised() > 0);
-        let end = side_state(inspection);
+        let ok = inspection.status().is_sound();
+        let end = status_text(inspection);
         let meaning = if ok { Meaning::Good } else { Meaning::Bad };
         if roomy {
             canvas.spans(area.line(line), &[(mark, Meaning::Key), (&side_name(setup), Meaning::Text)]);
@@ -68,7 +68,7 @@ fn head(canvas: &mut Canvas<'_>, app: &App, area: Area, compared: &Compared) -> 
         let totals = &state.totals;
         let running = if state.all_done { "" } else { " …" };
         let text = format!(
-            "all {}{running}: {} alike · differ: tokens {} · learning {} · outcome {} · train A {} B {}",
+            "all {}{running}: {} alike · differ: tokens {} · supervision {} · status {} · supervised A {} B {}",
             totals.samples,
             totals.alike,
             totals.tokens_differ,
@@ -98,7 +98,7 @@ fn stretches(canvas: &mut Canvas<'_>, app: &App, area: Area, compared: &Compared
     canvas.text(spot(header, 0, place), "byte", Meaning::Quiet);
     canvas.text(spot(header, place, tag), if tag > 3 { "differs in" } else { "≠" }, Meaning::Quiet);
     canvas.text(spot(header, place + tag, column), "A", Meaning::Key);
-    canvas.text(spot(header, place + tag + column, column), "B   + learned", Meaning::Key);
+    canvas.text(spot(header, place + tag + column, column), "B   + supervised", Meaning::Key);
     for (n, row) in list.iter().enumerate().skip(top).take(room) {
         let line = area.line(u16::try_from(n - top + 1).unwrap_or(u16::MAX));
         match row {
@@ -113,8 +113,8 @@ fn stretches(canvas: &mut Canvas<'_>, app: &App, area: Area, compared: &Compared
                 canvas.text(spot(line, 0, place), &stretch.a.text.start.to_string(), Meaning::Quiet);
                 canvas.text(spot(line, place, tag), &tag_text(stretch, tag > 3), Meaning::Warning);
                 let meaning = if stretch.differs.any() { Meaning::Strong } else { Meaning::Masked };
-                let left = part_text(&compared.a, &comparison.a, &stretch.a);
-                let right = part_text(&compared.b, &comparison.b, &stretch.b);
+                let left = side_text(&compared.a, &comparison.a, &stretch.a);
+                let right = side_text(&compared.b, &comparison.b, &stretch.b);
                 canvas.text(spot(line, place + tag, column), &left, meaning);
                 canvas.text(spot(line, place + tag + column, column), &right, meaning);
             }

@@ -2,7 +2,7 @@
 
 use crate::app::screens::doctor::{CHECKED, SEARCHED};
 use crate::app::{App, Area, Load, Panes};
-use crate::diagnose::{Finding, Report, Verdict};
+use crate::diagnose::{DoctorReport, Finding, Verdict};
 use crate::report::effect_text;
 use crate::ui::canvas::{Canvas, wrapped};
 use crate::ui::missing;
@@ -32,10 +32,10 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
 }
 
 /// How many of each verdict, what the last fix did, what the search found; gives the lines used.
-fn summary(canvas: &mut Canvas<'_>, app: &App, area: Area, report: &Report) -> u16 {
+fn summary(canvas: &mut Canvas<'_>, app: &App, area: Area, report: &DoctorReport) -> u16 {
     let state = &app.screens.doctor;
     let count = |verdict| report.findings.iter().filter(|f| f.verdict == verdict).count();
-    let tally = app.session.tally();
+    let counts = app.session.counts();
     let samples = app.session.samples.ready().map_or(0, |samples| samples.len());
     let bad = format!("✗ {} error  ", count(Verdict::Error));
     let warn = format!("! {} warn  ", count(Verdict::Warn));
@@ -65,8 +65,8 @@ fn summary(canvas: &mut Canvas<'_>, app: &App, area: Area, report: &Report) -> u
     };
     if let Some((sound, total)) = app.session.before_fix {
         let text =
-            format!("before the fix {sound} of {total} train, now {} of {}", tally.sound, tally.total());
-        let meaning = if tally.sound >= sound { Meaning::Good } else { Meaning::Bad };
+            format!("sound before the fix: {sound} of {total}, now {} of {}", counts.sound, counts.total());
+        let meaning = if counts.sound >= sound { Meaning::Good } else { Meaning::Bad };
         canvas.spans(area.line(line), &[(&text, meaning), ("   u undoes it", Meaning::Quiet)]);
         line += 1;
     }

@@ -6,7 +6,7 @@
 //! │ round 1 USER     USER:·⟦image⟧↵What·is·shown…·ASSISTANT:           │
 //! │   masked 16                                                        │
 //! │ round 1 ANSWER ▌ ·A·red·bicycle…⟨|endoftext|⟩                       │
-//! │   learns 11                                                        │
+//! │   supervised 11                                                       │
 //! ├ token 51 of 107 ───────────────────────────────────────────────────┤
 //! │ piece ·A   id 317   bytes 20 41   chars 229..231                    │
 //! ```
@@ -16,7 +16,8 @@ mod inspector;
 use ratatui::style::{Modifier, Style};
 
 use crate::app::flow::{Density, Item, Placed};
-use crate::app::{App, Area, Fate, Panes, SampleView, Section, Target, TokenKind, TokenState};
+use crate::app::{App, Area, Panes, SampleView, Section, Target, TokenKind, TokenState};
+use crate::labels::TokenLabel;
 use crate::text::{Glyph, GlyphKind, Spaces, glyphs};
 use crate::ui::canvas::Canvas;
 use crate::ui::missing;
@@ -45,13 +46,13 @@ fn tokens(canvas: &mut Canvas<'_>, app: &App, panes: &Panes, view: &SampleView) 
             for extra in 0..row.height {
                 let spot = Area::new(panes.gutter.x, y + extra, panes.gutter.width, 1);
                 if y + extra < bottom {
-                    gutter_line(canvas, spot, section, view, line + extra);
+                    gutter_line(canvas, spot, section, line + extra);
                 }
             }
             named = Some((index, line + row.height));
         }
         match &row.items {
-            None => title(canvas, Area::new(panes.body.x, y, panes.body.width, 1), section, view),
+            None => title(canvas, Area::new(panes.body.x, y, panes.body.width, 1), section),
             Some(items) => {
                 let area = Area::new(panes.body.x, y, panes.body.width, row.height.min(bottom - y));
                 draw_row(canvas, app, view, area, items);
@@ -65,24 +66,24 @@ fn tokens(canvas: &mut Canvas<'_>, app: &App, panes: &Panes, view: &SampleView) 
     canvas.tokens_drawn += flow.touched.get();
 }
 
-/// What a section teaches, and the look of saying so.
-fn section_count(section: &Section, mismatch: bool) -> (String, Meaning) {
-    if mismatch && section.would_learn > 0 {
-        (format!("lost {}", section.would_learn), Meaning::Bad)
-    } else if section.learns > 0 && section.cut > 0 {
-        (format!("cut {} of {}", section.cut, section.learns + section.cut), Meaning::Bad)
-    } else if section.cut > 0 {
-        (format!("cut {}", section.cut), Meaning::Bad)
-    } else if section.learns > 0 {
-        (format!("learns {}", section.learns), Meaning::Supervised)
+/// What becomes of most of a section's labels, and the style for it.
+fn section_count(section: &Section) -> (String, Meaning) {
+    let Section { supervised, truncated, discarded, .. } = section;
+    if *discarded > 0 {
+        (format!("discarded {discarded}"), Meaning::Bad)
+    } else if *supervised > 0 && *truncated > 0 {
+        (format!("truncated {truncated}/{}", supervised + truncated), Meaning::Bad)
+    } else if *truncated > 0 {
+        (format!("truncated {truncated}"), Meaning::Bad)
+    } else if *supervised > 0 {
+        (format!("supervised {supervised}"), Meaning::Supervised)
     } else {
         (format!("masked {}", section.tokens.len()), Meaning::Quiet)
     }
 }
 
-fn gutter_line(canvas: &mut Canvas<'_>, area: Area, section: &Section, view: &SampleView, line: u16) {
-    let mismatch = view.labelled().is_some_and(|l| l.mismatch);
-    let (count, meaning) = section_count(section, mismatch);
+fn gutter_line(canvas: &mut Canvas<'_>, area: Area, section: &Section, line: u16) {
+    let (count, meaning) = section_count(section);
     match line {
         0 => {
             canvas.text(area, &section.name(), Meaning::Strong);
@@ -102,9 +103,8 @@ fn gutter_line(canvas: &mut Canvas<'_>, area: Area, section: &Section, view: &Sa
     }
 }
 
-fn title(canvas: &mut Canvas<'_>, area: Area, section: &Section, view: &SampleView) {
-    let mismatch = view.labelled().is_some_and(|l| l.mismatch);
-    let (count, meaning) = section_count(section, mismatch);
+fn title(canvas: &mut Canvas<'_>, area: Area, section: &Section) {
+    let (count, meaning) = section_count(section);
     let mark = if meaning == Meaning::Quiet { "─ " } else { "▌ " };
     let name = section.name();
     canvas.spans(
@@ -164,10 +164,10 @@ fn draw_row(canvas: &mut Canvas<'_>, app: &App, view: &SampleView, area: Area, i
 
 /// The look of a token: supervised or masked, what marks it out, and the shade that parts it from its neighbour.
 fn token_style(canvas: &Canvas<'_>, view: &SampleView, index: usize, token: TokenState) -> Style {
-    let mut style = canvas.style(match token.fate {
-        Fate::Supervised => Meaning::Supervised,
-        Fate::Lost | Fate::Cut => Meaning::Lost,
-        Fate::Masked => Meaning::Masked,
+    let mut style = canvas.style(match token.label {
+        TokenLabel::Supervised => Meaning::Supervised,
+        TokenLabel::Discarded | TokenLabel::Truncated => Meaning::Lost,
+        TokenLabel::Masked => Meaning::Masked,
     });
     let kind = match token.kind {
         TokenKind::Ordinary => None,
@@ -225,10 +225,10 @@ fn interlinear(
         }
     };
     line(canvas, 1, &token.id.to_string(), quiet);
-    let (label, style) = match token.fate {
-        Fate::Supervised => (token.id.to_string(), canvas.style(Meaning::Supervised)),
-        Fate::Lost | Fate::Cut => (token.id.to_string(), canvas.style(Meaning::Lost)),
-        Fate::Masked => ("–".to_string(), quiet),
+    let (label, style) = match token.label {
+        TokenLabel::Supervised => (token.id.to_string(), canvas.style(Meaning::Supervised)),
+        TokenLabel::Discarded | TokenLabel::Truncated => (token.id.to_string(), canvas.style(Meaning::Lost)),
+        TokenLabel::Masked => ("–".to_string(), quiet),
     };
     line(canvas, 2, &label, style);
 }
@@ -250,10 +250,10 @@ fn table_row(
     let piece_end = (area.x + 8 + piece_width).min(end);
     token_glyphs(canvas, (area.x + 8, area.y), piece_end, glyphs, style, false);
     let x = piece_end.saturating_add(1).min(end);
-    let (label, meaning) = match token.fate {
-        Fate::Supervised => (token.id.to_string(), Meaning::Supervised),
-        Fate::Lost | Fate::Cut => (token.id.to_string(), Meaning::Lost),
-        Fate::Masked => ("−100".to_string(), Meaning::Quiet),
+    let (label, meaning) = match token.label {
+        TokenLabel::Supervised => (token.id.to_string(), Meaning::Supervised),
+        TokenLabel::Discarded | TokenLabel::Truncated => (token.id.to_string(), Meaning::Lost),
+        TokenLabel::Masked => ("−100".to_string(), Meaning::Quiet),
     };
     canvas.text(Area { x, width: end - x, ..area }, &format!("{:>7}", token.id), Meaning::Text);
     let x = (x + 8).min(end);

@@ -1,12 +1,12 @@
-//! Screen Lengths, the ledger: what the rule claims about each round, what is really there, and where they part.
+//! Screen Lengths, the ledger: where the rule expects each round, where it is, and the first divergence.
 //!
 //! ```text
-//!            round_len  instruction  claims      answer  really      answer  counted  Δ   cur_len
-//! start                                                                                   0
-//! round 1    52         41           [0, 52)     41      [0, 52)     41      51       +1  52
+//!            round_len  instruction  expected span  answer  actual span  answer  counted  Δ   cur_len
+//! start                                                                                       0
+//! round 1    52         41           [0, 52)        41      [0, 52)      41      51       +1  52
 //! …
 //! sum        cur_len 107   total_len 104   Δ +3
-//! parts at   token 51 ⟨|endoftext|⟩: equals pad, total_len does not count it
+//! first divergence token 51 ⟨|endoftext|⟩: equals pad, total_len does not count it
 //! ```
 
 mod turns;
@@ -41,11 +41,22 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
     let shown = labelled.rounds.len().saturating_sub(first).min(room);
     rows.extend((first..first + shown).filter_map(|round| round_row(view, labelled, round, wide)));
     let header: &[&str] = if wide {
-        &["", "round_len", "instruction", "claims", "answer", "really", "answer", "counted", "Δ", "cur_len"]
+        &[
+            "",
+            "round_len",
+            "instruction",
+            "expected span",
+            "answer",
+            "actual span",
+            "answer",
+            "counted",
+            "Δ",
+            "cur_len",
+        ]
     } else {
-        &["", "len", "instr", "claims", "really", "Δ"]
+        &["", "len", "instr", "expected", "actual", "Δ"]
     };
-    let header = if narrow { &["", "len", "claims", "really", "Δ"] } else { header };
+    let header = if narrow { &["", "len", "expected", "actual", "Δ"] } else { header };
     if narrow {
         rows.iter_mut().for_each(|row| drop(row.remove(2)));
     }
@@ -145,9 +156,9 @@ fn summary(canvas: &mut Canvas<'_>, app: &App, area: Area, view: &SampleView, la
     }
     parts_line(canvas, area.line(line), view);
     line += 1;
-    let stop = stop_text(&labelled.stop);
-    if area.height > 4 && !stop.is_empty() {
-        canvas.spans(area.line(line), &[("loop       ", Meaning::Quiet), (&stop, Meaning::Text)]);
+    if area.height > 4 && labelled.stop != LoopEnd::NoLoop {
+        let rounds = format!("{}{}", labelled.rounds.len(), stop_text(&labelled.stop));
+        canvas.spans(area.line(line), &[("rounds parsed: ", Meaning::Quiet), (&rounds, Meaning::Text)]);
         line += 1;
     }
     if let Some(round) = view.paired.iter().find(|p| p.alignment.round == app.screens.lengths.round)
@@ -187,17 +198,18 @@ fn parts_line(canvas: &mut Canvas<'_>, area: Area, view: &SampleView) {
     let Some(at) = view.parts_at else {
         canvas.spans(
             area,
-            &[("parts at   ", Meaning::Quiet), ("nowhere: every claim is where it says", Meaning::Good)],
+            &[
+                ("first divergence: ", Meaning::Quiet),
+                ("none: every span is where it is expected", Meaning::Good),
+            ],
         );
         return;
     };
     let uncounted = view.pads.binary_search(&at).is_ok();
-    let reason = if uncounted {
-        ": equals pad, so total_len does not count it"
-    } else {
-        ": here claim and prompt part"
-    };
-    let x = canvas.spans(area, &[("parts at   ", Meaning::Quiet), (&format!("token {at} "), Meaning::Bad)]);
+    let reason =
+        if uncounted { ": equals pad, so total_len does not count it" } else { ": here the spans differ" };
+    let x = canvas
+        .spans(area, &[("first divergence: ", Meaning::Quiet), (&format!("token {at} "), Meaning::Bad)]);
     let end = area.x + area.width;
     let style = canvas.style(Meaning::Bad);
     let x = canvas.glyphs(x, area.y, end, &token_glyphs(view, at), style);

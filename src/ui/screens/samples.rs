@@ -1,7 +1,7 @@
 //! Screen Samples: the state of every sample in a line. Only the window is drawn.
 
-use crate::app::sample_status::SampleState;
 use crate::app::{App, Area, Load, Panes, Target};
+use crate::labels::SampleStatus;
 use crate::ui::canvas::Canvas;
 use crate::ui::theme::Meaning;
 
@@ -18,7 +18,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
         area.line(0),
         &[
             (&format!("{} · {} samples · ", app.session.source.name(), samples.len()), Meaning::Quiet),
-            (&app.session.tally().line(), Meaning::Strong),
+            (&app.session.counts().line(), Meaning::Strong),
             (&progress, Meaning::Warning),
         ],
     );
@@ -33,7 +33,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
         let line = area.line(u16::try_from(n - top).unwrap_or(u16::MAX).saturating_add(below));
         let (mark, meaning, text) = match app.session.survey.states.get(n) {
             None => ("…", Meaning::Quiet, String::new()),
-            Some(state) => (mark(state), state_meaning(state), state.line()),
+            Some(state) => (state.kind().symbol(), state_meaning(state), state.line()),
         };
         let id_width = (area.width / 3).clamp(8, 28);
         let mut x = canvas.spans(line, &[(mark, meaning), (&format!(" {:>4} ", n + 1), Meaning::Quiet)]);
@@ -54,16 +54,6 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
     }
 }
 
-fn mark(state: &SampleState) -> &'static str {
-    match state {
-        SampleState::Sound { learns: 0, .. } => "∅",
-        SampleState::Sound { .. } => "✓",
-        SampleState::Silent { .. } => "∅",
-        SampleState::Mismatch { .. } => "✗",
-        SampleState::Raises { .. } => "!",
-    }
-}
-
-fn state_meaning(state: &SampleState) -> Meaning {
+fn state_meaning(state: &SampleStatus) -> Meaning {
     if state.is_sound() { Meaning::Good } else { Meaning::Bad }
 }

@@ -3,7 +3,7 @@
 use crate::app::screens::scan::{below, causes};
 use crate::app::{App, Area, Panes};
 use crate::report::share_and_left;
-use crate::scan::Report;
+use crate::scan::ScanReport;
 use crate::ui::canvas::Canvas;
 use crate::ui::missing;
 use crate::ui::theme::Meaning;
@@ -21,7 +21,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
     };
     let head = format!("{} samples{running}  ", report.samples);
     let lost = report.lost_samples();
-    let text = format!("{lost} train on nothing or are replaced");
+    let text = format!("{lost} have all labels −100 or raise");
     let meaning = if lost == 0 { Meaning::Good } else { Meaning::Bad };
     let bad = match report.bad_records {
         0 => String::new(),
@@ -52,7 +52,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
 }
 
 /// The causes, the most frequent first; gives the lines used.
-fn cause_rows(canvas: &mut Canvas<'_>, cursor: usize, area: Area, report: &Report) -> u16 {
+fn cause_rows(canvas: &mut Canvas<'_>, cursor: usize, area: Area, report: &ScanReport) -> u16 {
     let ids = causes(report);
     if ids.is_empty() {
         canvas.text(area.line(0), "no cause for concern was found", Meaning::Good);

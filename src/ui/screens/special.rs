@@ -147,7 +147,7 @@ fn free(canvas: &mut Canvas<'_>, app: &App, area: Area) {
         return;
     };
     if token_report.reserved.is_empty() {
-        let text = "No special token is free: every one has a role or a meaning. A new one grows the vocabulary by a row.";
+        let text = "No special token is unused: every one has a role or a meaning. A new one grows the vocabulary by a row.";
         canvas.paragraph(area, text, Meaning::Text);
         return;
     }
@@ -181,7 +181,7 @@ fn role_row(app: &App, view: &SampleView, role: Role, wide: bool) -> Vec<Cell> {
     let clash = role == Role::Pad && same.contains(&"eos");
     let same = if same.is_empty() { String::new() } else { same.join(" ") };
     let same_cell = if clash {
-        Cell::new(format!("{same} ✗ stops are not counted"), Meaning::Bad)
+        Cell::new(format!("{same} ✗ EOS tokens are not counted"), Meaning::Bad)
     } else {
         Cell::new(same, Meaning::Quiet)
     };
@@ -203,10 +203,9 @@ fn set_by(app: &App, view: &SampleView, role: Role) -> String {
 fn effects(canvas: &mut Canvas<'_>, app: &App, area: Area, view: &SampleView) -> u16 {
     let mut line = 0;
     let state = if app.session.survey.is_done { "" } else { " …" };
-    let tally = app.session.tally();
-    let all = format!("{}{state}", tally.line());
-    let meaning =
-        if tally.mismatch + tally.raises + tally.silent == 0 { Meaning::Good } else { Meaning::Warning };
+    let counts = app.session.counts();
+    let all = format!("{}{state}", counts.line());
+    let meaning = if counts.all_sound() { Meaning::Good } else { Meaning::Warning };
     canvas.spans(area.line(line), &[("samples ", Meaning::Quiet), (&all, meaning)]);
     line += 2;
     let recipe = format!("{} · {}", recipe_text(app), view.setup.recipe.map_or("as loaded", |r| r.summary));

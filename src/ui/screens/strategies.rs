@@ -2,14 +2,14 @@
 //! it does there.
 //!
 //! ```text
-//! 5 messages · 61 tokens · strategies differ in 7 places     █ learned  · masked   ▓ ○ where they differ
+//! 5 messages · 61 tokens · strategies differ in 7 places     █ supervised  · masked   ▓ ○ where they differ
 //! history  strategies that subtract prefixes part from the others here: up to message 1 the text has “<think>…”
 //!                         ⟨|im_start|⟩assistant↵Ten.⟨|im_end|⟩↵⟨|im_start|⟩user↵
 //!                                                   ▾▾▾▾▾▾▾▾▾▾▾▾
 //! ▸ hf_generation     12  ··········································▓▓▓▓▓▓
 //!   oi_prefix          ✗  gives no labels: …
-//! token 14 · message 2 assistant, end of turn · 9 learn it, 3 do not
-//! hf_generation  learned: the end-of-turn token …
+//! token 14 · message 2 assistant, end of turn · supervised by 9, masked by 3
+//! hf_generation  supervised: the end-of-turn token …
 //! ```
 
 mod prompt;
@@ -82,7 +82,7 @@ fn head(canvas: &mut Canvas<'_>, area: Area, compared: &ComparedStrategies) -> u
     let meaning = if differing == 0 { Meaning::Good } else { Meaning::Warning };
     let roomy = area.width >= 100;
     let legend =
-        if roomy { "   learned █ masked ·   where they differ ▓ ○" } else { "   █ · ▓ ○" };
+        if roomy { "   supervised █ masked ·   where they differ ▓ ○" } else { "   █ · ▓ ○" };
     let sizes = if area.width >= 60 { sizes.as_str() } else { "" };
     canvas.spans(area.line(0), &[(sizes, Meaning::Quiet), (&what, meaning), (legend, Meaning::Quiet)]);
     let Some(divergence) = comparison.divergence() else { return 1 };
@@ -253,7 +253,7 @@ fn reason(canvas: &mut Canvas<'_>, state: &StrategiesScreen, area: Area, compare
     let role = place.and_then(|p| comparison.turns.messages.get(p.message)).map_or("", |m| m.role.as_str());
     let at = place.map_or(String::new(), |p| format!("message {} {role}, {}", p.message, p.part.name()));
     let voices = match comparison.difference_at(state.token) {
-        Some(run) => format!("{} learn it, {} do not", run.supervised_by.len(), run.masked_by.len()),
+        Some(run) => format!("supervised by {}, masked by {}", run.supervised_by.len(), run.masked_by.len()),
         None => "no difference here".to_string(),
     };
     let token = format!("token {} ", state.token);

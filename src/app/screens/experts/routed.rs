@@ -39,6 +39,7 @@ pub struct ForwardRun {
     pub fallback: Option<String>,
     /// Bytes of the weights in memory.
     pub weight_bytes: usize,
+    #[cfg_attr(not(feature = "internals"), allow(dead_code))]
     pub load: Duration,
     pub forward: Duration,
 }

@@ -69,7 +69,7 @@ impl Subset {
         match self {
             Self::All => "all".to_string(),
             Self::Supervised => "supervised".to_string(),
-            Self::Lost => "lost".to_string(),
+            Self::Lost => "discarded".to_string(),
             Self::Masked => "masked".to_string(),
             Self::Speaker(speaker) => speaker.name().to_string(),
             Self::Text => "text".to_string(),

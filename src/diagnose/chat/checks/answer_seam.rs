@@ -1,12 +1,15 @@
 //! Answers whose first token lies half in the header.
 
-use super::{ChatCheck, ChatContext, Outcome, Verdict, first_of, indices, own_ids};
+use super::check::{ChatCheck, first_of, indices, own_ids};
+use crate::diagnose::chat::context::ChatContext;
+use crate::diagnose::checks::CheckOutcome;
+use crate::diagnose::finding::Verdict;
 use crate::masks::overlay::{Answer, AnswerStart};
 
 pub const CHECK: ChatCheck =
     ChatCheck { id: "MSK046", title: "an answer's first token joins the header", run };
 
-fn run(context: &ChatContext<'_>) -> Outcome {
+fn run(context: &ChatContext<'_>) -> CheckOutcome {
     if let Some(skipped) = own_ids(context) {
         return skipped;
     }
@@ -21,14 +24,14 @@ fn run(context: &ChatContext<'_>) -> Outcome {
         .map(|(name, _)| *name)
         .collect();
     if found.is_empty() && heads.is_empty() {
-        return Outcome::ok();
+        return CheckOutcome::ok();
     }
     let lost =
         context.answers(|answer| answer.start == AnswerStart::Straddles(false) && answer.supervised > 0);
     let (verdict, cause) = match lost.is_empty() {
         false => (
             Verdict::Warn,
-            "the header's last character and the answer's first are one token, and it is not learned: the answer loses \
+            "the header's last character and the answer's first are one token, and it is masked: the answer loses \
              its head",
         ),
         true => (
@@ -39,7 +42,7 @@ fn run(context: &ChatContext<'_>) -> Outcome {
     };
     let shown = if lost.is_empty() { found } else { lost };
     let mut outcome =
-        Outcome::found(verdict, indices(shown.iter().map(|(facts, _)| *facts)), cause.to_string());
+        CheckOutcome::found(verdict, indices(shown.iter().map(|(facts, _)| *facts)), cause.to_string());
     if !heads.is_empty() {
         outcome = outcome.evidence("answers that begin with", heads.join(", "));
     }

@@ -1,17 +1,20 @@
 //! Generation prompts that write more than training text has there.
 
-use super::{ChatCheck, ChatContext, Facts, Outcome, Verdict, indices};
+use super::check::{ChatCheck, indices};
+use crate::diagnose::chat::context::{ChatContext, Facts};
+use crate::diagnose::checks::CheckOutcome;
+use crate::diagnose::finding::Verdict;
 use crate::masks::anatomy::Message;
 
 pub const CHECK: ChatCheck =
     ChatCheck { id: "MSK051", title: "training text lacks what the generation prompt writes", run };
 
-fn run(context: &ChatContext<'_>) -> Outcome {
+fn run(context: &ChatContext<'_>) -> CheckOutcome {
     let found = context.that(|facts| first_missing(facts).is_some());
     let Some((facts, (message, missing))) =
         found.first().and_then(|facts| Some((*facts, first_missing(facts)?)))
     else {
-        return Outcome::ok();
+        return CheckOutcome::ok();
     };
     let last = context.that(|facts| {
         let answers = facts.turns.as_ref().ok().map(|turns| &turns.messages);
@@ -24,7 +27,7 @@ fn run(context: &ChatContext<'_>) -> Outcome {
          trained on a seam that it never meets"
     };
     let verdict = if last.is_empty() { Verdict::Note } else { Verdict::Warn };
-    Outcome::found(verdict, indices(found.iter().copied()), cause.to_string())
+    CheckOutcome::found(verdict, indices(found.iter().copied()), cause.to_string())
         .evidence("only in the prompt", format!("{missing:?}"))
         .evidence("first", format!("{}, message {message}", facts.id))
         .evidence("samples", format!("{} of {}", found.len(), context.samples.len()))

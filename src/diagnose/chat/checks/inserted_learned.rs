@@ -1,23 +1,26 @@
 //! Text that the template puts in front of an answer, an empty thought for one, and that is learned.
 
-use super::{ChatCheck, ChatContext, Facts, Outcome, Verdict, indices, own_ids};
+use super::check::{ChatCheck, indices, own_ids};
+use crate::diagnose::chat::context::{ChatContext, Facts};
+use crate::diagnose::checks::CheckOutcome;
+use crate::diagnose::finding::Verdict;
 use crate::masks::IGNORE_INDEX;
 use crate::masks::anatomy::{MessagePart, TokenPlace};
 
 pub const CHECK: ChatCheck =
-    ChatCheck { id: "MSK041", title: "text that the template inserts is learned", run };
+    ChatCheck { id: "MSK041", title: "text that the template inserts is supervised", run };
 
-fn run(context: &ChatContext<'_>) -> Outcome {
+fn run(context: &ChatContext<'_>) -> CheckOutcome {
     if let Some(skipped) = own_ids(context) {
         return skipped;
     }
     let found = context.that(|facts| first_inserted(facts).is_some());
     let Some((facts, text)) = found.first().and_then(|facts| Some((*facts, first_inserted(facts)?))) else {
-        return Outcome::ok();
+        return CheckOutcome::ok();
     };
     let cause = "the template writes this before the content, not the data, and the prompt does not give it: the model \
                  learns to begin its answers with it";
-    Outcome::found(Verdict::Note, indices(found.iter().copied()), cause.to_string())
+    CheckOutcome::found(Verdict::Note, indices(found.iter().copied()), cause.to_string())
         .evidence("inserted", format!("{text:?}"))
         .evidence("first", facts.id.clone())
 }

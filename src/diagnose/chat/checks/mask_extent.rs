@@ -1,12 +1,15 @@
 //! Masks that are empty, full, or run on to the end of the conversation.
 
-use super::{ChatCheck, ChatContext, Facts, Outcome, Verdict, for_inference, indices, supervised};
+use super::check::{ChatCheck, for_inference, indices};
+use crate::diagnose::chat::context::{ChatContext, Facts, supervised};
+use crate::diagnose::checks::CheckOutcome;
+use crate::diagnose::finding::Verdict;
 use crate::masks::IGNORE_INDEX;
 
 pub const CHECK: ChatCheck =
-    ChatCheck { id: "MSK037", title: "nothing, everything, or all up to the end is learned", run };
+    ChatCheck { id: "MSK037", title: "nothing, everything, or all up to the end is supervised", run };
 
-fn run(context: &ChatContext<'_>) -> Outcome {
+fn run(context: &ChatContext<'_>) -> CheckOutcome {
     if let Some(skipped) = for_inference(context) {
         return skipped;
     }
@@ -14,10 +17,12 @@ fn run(context: &ChatContext<'_>) -> Outcome {
     let full = context.that(|facts| fills(facts) && has_others(facts));
     let spilled = context.that(|facts| runs_on(facts) && !fills(facts));
     let (verdict, cause) = match (empty.is_empty(), full.is_empty(), spilled.is_empty()) {
-        (true, true, true) => return Outcome::ok(),
-        (false, _, _) => (Verdict::Error, "not a single token of these conversations is learned"),
-        (_, false, _) => (Verdict::Warn, "every token is learned, the questions and the system text too"),
-        _ => (Verdict::Warn, "from one answer on everything is learned up to the end, later questions too"),
+        (true, true, true) => return CheckOutcome::ok(),
+        (false, _, _) => (Verdict::Error, "not a single token of these conversations is supervised"),
+        (_, false, _) => (Verdict::Warn, "every token is supervised, the questions and the system text too"),
+        _ => {
+            (Verdict::Warn, "from one answer on everything is supervised up to the end, later questions too")
+        }
     };
     let mut samples = indices([&empty, &full, &spilled].into_iter().flatten().copied());
     if !empty.is_empty() {
@@ -26,10 +31,10 @@ fn run(context: &ChatContext<'_>) -> Outcome {
     let first = [&empty, &full, &spilled].into_iter().flatten().next();
     let note =
         first.and_then(|facts| facts.masked.as_ref().ok()?.notes.first()).map(|note| note.text.clone());
-    let outcome = Outcome::found(verdict, samples, cause.to_string())
-        .evidence("nothing learned", format!("{} of {}", empty.len(), context.samples.len()))
-        .evidence("all learned", full.len().to_string())
-        .evidence("learned up to the end", spilled.len().to_string());
+    let outcome = CheckOutcome::found(verdict, samples, cause.to_string())
+        .evidence("no supervised tokens", format!("{} of {}", empty.len(), context.samples.len()))
+        .evidence("all supervised", full.len().to_string())
+        .evidence("supervised up to the end", spilled.len().to_string());
     let outcome = match note {
         Some(note) => outcome.evidence("the strategy notes", note),
         None => outcome,

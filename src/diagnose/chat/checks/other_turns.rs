@@ -1,11 +1,14 @@
 //! Learned tokens in turns that the model does not write.
 
-use super::{ChatCheck, ChatContext, Outcome, Verdict, indices, own_ids};
+use super::check::{ChatCheck, indices, own_ids};
+use crate::diagnose::chat::context::ChatContext;
+use crate::diagnose::checks::CheckOutcome;
+use crate::diagnose::finding::Verdict;
 
 pub const CHECK: ChatCheck =
-    ChatCheck { id: "MSK042", title: "tokens of user, system or tool turns are learned", run };
+    ChatCheck { id: "MSK042", title: "tokens of user, system or tool turns are supervised", run };
 
-fn run(context: &ChatContext<'_>) -> Outcome {
+fn run(context: &ChatContext<'_>) -> CheckOutcome {
     if let Some(skipped) = own_ids(context) {
         return skipped;
     }
@@ -13,7 +16,7 @@ fn run(context: &ChatContext<'_>) -> Outcome {
         context.that(|facts| facts.overlay.as_ref().is_some_and(|overlay| !overlay.outside.is_empty()));
     let Some((facts, overlay)) = leaks.first().and_then(|facts| Some((*facts, facts.overlay.as_ref()?)))
     else {
-        return Outcome::ok();
+        return CheckOutcome::ok();
     };
     let roles = facts.turns.as_ref().map(|turns| &turns.messages);
     let spots: Vec<String> = overlay
@@ -26,7 +29,7 @@ fn run(context: &ChatContext<'_>) -> Outcome {
         })
         .collect();
     let cause = "the mask reaches into turns that the model reads and never writes";
-    Outcome::found(Verdict::Warn, indices(leaks.iter().copied()), cause.to_string())
+    CheckOutcome::found(Verdict::Warn, indices(leaks.iter().copied()), cause.to_string())
         .evidence("first", format!("{}: {}", facts.id, spots.join(", ")))
         .evidence("samples", format!("{} of {}", leaks.len(), context.samples.len()))
         .other_strategy(context)

@@ -1,16 +1,19 @@
 //! Templates that render history otherwise than the end of a conversation.
 
-use super::{ChatCheck, ChatContext, Facts, Outcome, Verdict, indices};
+use super::check::{ChatCheck, indices};
+use crate::diagnose::chat::context::{ChatContext, Facts};
+use crate::diagnose::checks::CheckOutcome;
+use crate::diagnose::finding::Verdict;
 use crate::masks::anatomy::Divergence;
 
 pub const CHECK: ChatCheck =
     ChatCheck { id: "MSK043", title: "the template renders prefixes otherwise than the whole", run };
 
-fn run(context: &ChatContext<'_>) -> Outcome {
+fn run(context: &ChatContext<'_>) -> CheckOutcome {
     let found = context.that(|facts| divergence(facts).is_some());
     let Some((facts, (message, first))) = found.first().and_then(|facts| Some((*facts, divergence(facts)?)))
     else {
-        return Outcome::ok();
+        return CheckOutcome::ok();
     };
     let subtracts = context.plan.strategy.subtracts_prefixes();
     let wrong = subtracts.then(|| context.that(|facts| divergence(facts).is_some() && is_wrong(facts)));
@@ -34,13 +37,13 @@ fn run(context: &ChatContext<'_>) -> Outcome {
         (false, false) => (
             Verdict::Note,
             format!(
-                "{what}: earlier answers are trained in another form than the model gave them in; this strategy's mask \
+                "{what}: earlier answers are supervised in another form than the model gave them in; this strategy's mask \
                      does not depend on prefixes"
             ),
         ),
     };
     let samples = indices(wrong.filter(|wrong| !wrong.is_empty()).unwrap_or_else(|| found.clone()));
-    let outcome = Outcome::found(verdict, samples, cause)
+    let outcome = CheckOutcome::found(verdict, samples, cause)
         .evidence("first", format!("{}: up to message {message}, character {}", facts.id, first.at))
         .evidence("the prefix has", format!("{:?}", first.alone))
         .evidence("the whole has", format!("{:?}", first.whole));

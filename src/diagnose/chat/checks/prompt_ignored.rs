@@ -1,20 +1,23 @@
 //! Templates that take no notice of `add_generation_prompt`.
 
-use super::{ChatCheck, ChatContext, Outcome, Verdict};
+use super::check::ChatCheck;
+use crate::diagnose::chat::context::ChatContext;
+use crate::diagnose::checks::CheckOutcome;
+use crate::diagnose::finding::Verdict;
 use crate::masks::anatomy::MessagePart;
 
 pub const CHECK: ChatCheck =
     ChatCheck { id: "MSK050", title: "the template ignores add_generation_prompt", run };
 
-fn run(context: &ChatContext<'_>) -> Outcome {
+fn run(context: &ChatContext<'_>) -> CheckOutcome {
     let Some(turns) = context.plain().and_then(|facts| facts.turns.as_ref().ok()) else {
-        return Outcome::skipped("the template does not render two plain rounds");
+        return CheckOutcome::skipped("the template does not render two plain rounds");
     };
     let Some((message, answer)) = turns.messages.iter().enumerate().rfind(|(_, m)| m.is_answer()) else {
-        return Outcome::ok();
+        return CheckOutcome::ok();
     };
     if !answer.prompt.as_ref().is_some_and(|prompt| prompt.ignored) {
-        return Outcome::ok();
+        return CheckOutcome::ok();
     }
     let header: Vec<usize> = turns.tokens_of(message, MessagePart::Inserted).collect();
     let text = match (header.first(), header.last()) {
@@ -27,10 +30,10 @@ fn run(context: &ChatContext<'_>) -> Outcome {
     if text.trim().is_empty() {
         let cause = "add_generation_prompt changes nothing; the answer follows the question directly, so training and \
                      inference agree";
-        return Outcome::found(Verdict::Note, Vec::new(), cause.to_string());
+        return CheckOutcome::found(Verdict::Note, Vec::new(), cause.to_string());
     }
     let cause = "add_generation_prompt changes nothing, but training text has a header before an answer: at inference \
                  the model must write it itself";
-    Outcome::found(Verdict::Warn, Vec::new(), cause.to_string())
+    CheckOutcome::found(Verdict::Warn, Vec::new(), cause.to_string())
         .evidence("missing at inference", format!("{text:?}"))
 }

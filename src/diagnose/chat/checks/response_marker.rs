@@ -1,22 +1,25 @@
 //! Markers that tokenise differently alone than in the conversation, or are not there at all.
 
-use super::{ChatCheck, ChatContext, Facts, Outcome, Verdict, for_inference, indices};
+use super::check::{ChatCheck, for_inference, indices};
+use crate::diagnose::chat::context::{ChatContext, Facts};
+use crate::diagnose::checks::CheckOutcome;
+use crate::diagnose::finding::Verdict;
 
 pub const CHECK: ChatCheck = ChatCheck { id: "MSK045", title: "the response marker is not found", run };
 
-fn run(context: &ChatContext<'_>) -> Outcome {
+fn run(context: &ChatContext<'_>) -> CheckOutcome {
     if let Some(skipped) = for_inference(context) {
         return skipped;
     }
     let plan = &context.plan;
     if !plan.strategy.searches_ids() {
-        return Outcome::skipped("the strategy does not search for markers");
+        return CheckOutcome::skipped("the strategy does not search for markers");
     }
     let found = match plan.method.markers(plan.encoder) {
         Ok(found) => found,
         Err(error) => {
             let cause = format!("no markers can be read off the template: {error}");
-            return Outcome::found(Verdict::Warn, Vec::new(), cause);
+            return CheckOutcome::found(Verdict::Warn, Vec::new(), cause);
         }
     };
     let alone = plan.encoder.ids(&found.response).unwrap_or_default();
@@ -25,10 +28,10 @@ fn run(context: &ChatContext<'_>) -> Outcome {
     let unlearned = |facts: &Facts| {
         facts.has_answer
             && facts.uncut.is_none()
-            && facts.masked.as_ref().is_ok_and(|m| super::supervised(m) == 0)
+            && facts.masked.as_ref().is_ok_and(|m| crate::diagnose::chat::context::supervised(m) == 0)
     };
     let lost = context.that(|facts| in_text(facts) && unlearned(facts));
-    let Some(first) = lost.first() else { return Outcome::ok() };
+    let Some(first) = lost.first() else { return CheckOutcome::ok() };
     let in_context = first.turns.as_ref().ok().and_then(|turns| {
         let at = turns.text.find(&found.response)?;
         let start = turns.text.get(..at)?.chars().count();
@@ -36,7 +39,7 @@ fn run(context: &ChatContext<'_>) -> Outcome {
         turns.encoded.ids.get(tokens).map(<[_]>::to_vec)
     });
     let cause = "the marker stands in the text, but its ids alone are not its ids there: text beside it joins its edges";
-    Outcome::found(Verdict::Error, indices(lost.iter().copied()), cause.to_string())
+    CheckOutcome::found(Verdict::Error, indices(lost.iter().copied()), cause.to_string())
         .evidence("marker", format!("{:?}", found.response))
         .evidence("ids alone", format!("{alone:?}"))
         .evidence("ids in the text", format!("{:?}", in_context.unwrap_or_default()))

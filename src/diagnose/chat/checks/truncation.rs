@@ -1,15 +1,18 @@
 //! Answers that the cap on the length takes away.
 
-use super::{ChatCheck, ChatContext, Facts, Outcome, Verdict, indices, supervised};
-use crate::diagnose::chat::ChatPlan;
-use crate::diagnose::fix::Change;
+use super::check::{ChatCheck, indices};
+use crate::diagnose::change::Change;
+use crate::diagnose::chat::context::ChatPlan;
+use crate::diagnose::chat::context::{ChatContext, Facts, supervised};
+use crate::diagnose::checks::CheckOutcome;
+use crate::diagnose::finding::Verdict;
 use crate::masks::overlay::{AnswerStart, AnswerStop};
 
 pub const CHECK: ChatCheck = ChatCheck { id: "MSK047", title: "truncation removes answers", run };
 
-fn run(context: &ChatContext<'_>) -> Outcome {
+fn run(context: &ChatContext<'_>) -> CheckOutcome {
     let Some(max) = context.plan.max_length else {
-        return Outcome::skipped("nothing is cut: no max_length is set");
+        return CheckOutcome::skipped("nothing is cut: no max_length is set");
     };
     let capped = context.that(|facts| facts.uncut.is_some());
     let emptied = context.that(|facts| {
@@ -19,7 +22,7 @@ fn run(context: &ChatContext<'_>) -> Outcome {
     let cut = context.that(|facts| loses_answer(facts) || loses_tokens(facts));
     let share = format!("{} of {} samples reach {max} tokens", capped.len(), context.samples.len());
     if cut.is_empty() && emptied.is_empty() {
-        return Outcome::ok();
+        return CheckOutcome::ok();
     }
     let longest =
         capped.iter().filter_map(|facts| Some(facts.uncut.as_ref()?.input_ids.len())).max().unwrap_or(max);
@@ -30,16 +33,16 @@ fn run(context: &ChatContext<'_>) -> Outcome {
     let (verdict, cause, samples) = match emptied.is_empty() {
         false => (
             Verdict::Error,
-            "nothing is left to learn because the prompt fills max_length: the markers or tags are not at fault",
+            "no supervised token is left because the prompt fills max_length: the markers or tags are not at fault",
             emptied.clone(),
         ),
         true => {
-            (Verdict::Warn, "an answer or its stop token lies behind max_length and is never learned", cut)
+            (Verdict::Warn, "an answer or its EOS token lies behind max_length and is never supervised", cut)
         }
     };
-    Outcome::found(verdict, indices(samples), cause.to_string())
+    CheckOutcome::found(verdict, indices(samples), cause.to_string())
         .evidence("at the cap", share)
-        .evidence("nothing left to learn", emptied.len().to_string())
+        .evidence("no supervised token left", emptied.len().to_string())
         .with_fix(fix)
 }
 

@@ -1,27 +1,30 @@
 //! Text that the vocabulary cannot express.
 
-use super::{ChatCheck, ChatContext, Facts, Outcome, Verdict, indices};
+use super::check::{ChatCheck, indices};
+use crate::diagnose::chat::context::{ChatContext, Facts};
+use crate::diagnose::checks::CheckOutcome;
+use crate::diagnose::finding::Verdict;
 use crate::tokenizer::TokenId;
 
 pub const CHECK: ChatCheck = ChatCheck { id: "MSK049", title: "the rendered text holds unknown tokens", run };
 
-fn run(context: &ChatContext<'_>) -> Outcome {
+fn run(context: &ChatContext<'_>) -> CheckOutcome {
     let surface = context.plan.method.special_tokens.get("unk_token").and_then(serde_json::Value::as_str);
     let Some((surface, unk)) = surface.and_then(|text| Some((text, context.plan.encoder.token_to_id(text)?)))
     else {
-        return Outcome::skipped("the tokenizer has no unk token");
+        return CheckOutcome::skipped("the tokenizer has no unk token");
     };
     let found = context.that(|facts| first_unknown(facts, unk).is_some());
     let probe = context.plain().and_then(|facts| first_unknown(facts, unk));
     let Some(text) = found.first().and_then(|facts| first_unknown(facts, unk)).or(probe) else {
-        return Outcome::ok();
+        return CheckOutcome::ok();
     };
     if text == surface {
-        return Outcome::ok();
+        return CheckOutcome::ok();
     }
     let cause = "a piece of the rendered text has no token of its own and becomes unk: the model cannot tell it from any \
                  other unknown text";
-    Outcome::found(Verdict::Warn, indices(found.iter().copied()), cause.to_string())
+    CheckOutcome::found(Verdict::Warn, indices(found.iter().copied()), cause.to_string())
         .evidence("unk", context.token(unk))
         .evidence("first text", format!("{text:?}"))
         .evidence("samples", format!("{} of {}", found.len(), context.samples.len()))

@@ -80,10 +80,6 @@ pub enum Name {
 }
 
 impl Name {
-    /// All, by the names that an option takes.
-    pub const NAMES: [&'static str; 7] =
-        ["default", "qwen3", "qwen3.5", "prime-qwen3", "llama-3", "deepseek-v3", "deepseek-r1"];
-
     /// The special tokens that its constructor looks for.
     fn tokens(self) -> &'static [&'static str] {
         match self {

@@ -70,6 +70,7 @@ impl RowPreparer for SwiftTemplate<'_> {
 }
 
 /// Rows in one sequence (`packing`, `padding_free`): positions restart at each.
+#[cfg(feature = "internals")]
 pub fn packed(rows: &[TrainingSequence]) -> TrainingSequence {
     let mut pack = TrainingSequence::default();
     let mut lengths = Vec::new();

@@ -2,6 +2,7 @@
 //!
 //! First tokens of samples keep their labels. A sample that is split goes on in the next pack with its positions, its
 //! first token there being a target of a token that is not there.
+#![cfg_attr(not(feature = "internals"), allow(dead_code))] // compared with the trainer; no command packs yet
 
 use crate::masks::MaskError;
 use crate::masks::trainers::TrainingSequence;

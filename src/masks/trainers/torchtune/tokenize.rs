@@ -56,6 +56,7 @@ const QWEN_SPECIALS: [(&str, u32); 22] = [
 ];
 
 /// The pad id of a class.
+#[cfg(feature = "internals")]
 pub fn pad_id(model: Model) -> TokenId {
     match model {
         Model::Llama3 | Model::Llama3Chatml => 128_004,

@@ -7,7 +7,8 @@ use super::{rule_text, weight_text};
 use crate::app::flow::token_glyphs;
 use crate::app::screens::experts::Routed;
 use crate::app::screens::experts::routed::Layer;
-use crate::app::{App, Area, Fate};
+use crate::app::{App, Area};
+use crate::labels::TokenLabel;
 use crate::report::expert_name;
 use crate::text::{Spaces, glyphs, glyphs_of_bytes, glyphs_width};
 use crate::ui::canvas::Canvas;
@@ -24,7 +25,7 @@ fn cursor(app: &App, routed: &Routed) -> usize {
 pub fn title(app: &App, routed: &Routed) -> String {
     let token = cursor(app, routed);
     let text: String = token_glyphs(&routed.view, token).iter().map(|g| g.text.as_str()).collect();
-    let state = routed.view.token(token).map_or(Fate::Masked, |t| t.fate).words();
+    let state = routed.view.token(token).map_or(TokenLabel::Masked, |t| t.label).words();
     let place = routed.view.section_at(token).map_or(String::new(), |(_, s)| match s.round {
         Some(round) => format!(" · round {} {}", round + 1, s.speaker.name()),
         None => format!(" · {}", s.speaker.name()),

@@ -6,7 +6,8 @@ use super::letter;
 use crate::app::flow::{FlowRow, Item};
 use crate::app::screens::experts::routed::Layer;
 use crate::app::screens::experts::{Routed, all_folds, flow};
-use crate::app::{App, Area, Fate, Panes, Section, Target};
+use crate::app::{App, Area, Panes, Section, Target};
+use crate::labels::TokenLabel;
 use crate::moe::token_route::TokenRoute;
 use crate::text::{GlyphKind, Spaces, glyphs};
 use crate::ui::canvas::Canvas;
@@ -42,8 +43,11 @@ fn title(canvas: &mut Canvas<'_>, area: Area, section: &Section, routed: &Routed
     let name = section.name();
     let rows: usize =
         routed.token_positions.get(section.tokens.clone()).into_iter().flatten().map(|r| r.len()).sum();
-    let supervised =
-        if section.learns > 0 { format!("{} supervised", section.learns) } else { "masked".to_string() };
+    let supervised = if section.supervised > 0 {
+        format!("{} supervised", section.supervised)
+    } else {
+        "masked".to_string()
+    };
     let more = format!(" · {supervised} · {}", routed.count_text(rows));
     canvas.spans(area, &[("─ ", Meaning::Quiet), (&name, Meaning::Strong), (&more, Meaning::Quiet)]);
 }
@@ -57,7 +61,7 @@ fn draw_row(canvas: &mut Canvas<'_>, app: &App, area: Area, row: &FlowRow, route
         canvas.hit(Area { x, width: placed.width.min(area.width), ..area }, Target::Token(index));
         let route = layer.tokens.get(index).copied().flatten();
         let mut style = route_style(canvas, route);
-        if routed.view.token(index).is_some_and(|t| t.fate == Fate::Supervised) {
+        if routed.view.token(index).is_some_and(|t| t.label == TokenLabel::Supervised) {
             style = style.add_modifier(Modifier::UNDERLINED);
         }
         let style = canvas.theme.shade(style, index % 2 == 1);

@@ -1,8 +1,8 @@
 //! The token under the cursor: what it is, where it stands, and why it is masked or supervised.
 
 use crate::app::flow::token_glyphs;
-use crate::app::{App, Area, Fate, Panes, SampleView, Tier, TokenKind, TokenState};
-use crate::labels::{IMAGE_TOKEN_INDEX, Labelled, SegmentKind};
+use crate::app::{App, Area, Panes, SampleView, Tier, TokenKind, TokenState};
+use crate::labels::{IMAGE_TOKEN_INDEX, Labelled, SegmentKind, TokenLabel};
 use crate::text::plain;
 use crate::tokenizer::{Piece, TokenId};
 use crate::ui::canvas::Canvas;
@@ -81,8 +81,8 @@ pub fn bytes_of(view: &SampleView, id: i64) -> String {
 
 fn label_meaning(view: &SampleView, index: usize) -> Meaning {
     match view.token(index) {
-        Some(TokenState { fate: Fate::Supervised, .. }) => Meaning::Supervised,
-        Some(TokenState { fate: Fate::Lost | Fate::Cut, .. }) => Meaning::Bad,
+        Some(TokenState { label: TokenLabel::Supervised, .. }) => Meaning::Supervised,
+        Some(TokenState { label: TokenLabel::Discarded | TokenLabel::Truncated, .. }) => Meaning::Bad,
         _ => Meaning::Text,
     }
 }
@@ -95,14 +95,16 @@ fn label_line(view: &SampleView, index: usize) -> String {
     let Some(token) = view.token(index) else { return String::new() };
     let place = place(view, index);
     let id = token.id;
-    match token.fate {
-        Fate::Supervised => format!("{id} · supervised: the loss sees it · {place}"),
-        Fate::Lost => format!("−100 · would be {id}, but the length check threw it away · {place}"),
-        Fate::Cut => {
-            let kept = view.setup.kept_len();
+    match token.label {
+        TokenLabel::Supervised => format!("{id} · supervised: the loss sees it · {place}"),
+        TokenLabel::Discarded => {
+            format!("−100 · would be {id}, but the length check discarded it · {place}")
+        }
+        TokenLabel::Truncated => {
+            let kept = view.setup.model_max_length();
             format!("{id} · but the collator cuts the sample to model_max_length {kept} · {place}")
         }
-        Fate::Masked => format!("−100 · masked · {place}"),
+        TokenLabel::Masked => format!("−100 · masked · {place}"),
     }
 }
 
@@ -154,7 +156,7 @@ fn why(view: &SampleView, index: usize) -> String {
         SegmentKind::Frame => format!("what the template puts around {}", turn_of(labelled, segment.round)),
         SegmentKind::Content => format!("the text of {}", turn_of(labelled, segment.round)),
         SegmentKind::ImagePrefix => {
-            "the placeholder encoded alone is masked, the rest is learned".to_string()
+            "the placeholder encoded alone is masked, the rest is supervised".to_string()
         }
     };
     match view.code.as_ref().and_then(|code| Some((&code.file, code.line_of_token(index)?))) {
@@ -193,14 +195,14 @@ fn instruction(view: &SampleView, labelled: &Labelled, round: usize, len: usize)
 fn answer(labelled: &Labelled, round: usize) -> String {
     match labelled.rounds.get(round).filter(|r| r.instruction_len > 0) {
         Some(counted) => format!(
-            "[{}, {}) learned = after instruction_len {}, up to cur_len {} + round_len {}",
+            "[{}, {}) supervised = after instruction_len {}, up to cur_len {} + round_len {}",
             counted.start + counted.instruction_len,
             counted.end,
             counted.instruction_len,
             counted.start,
             counted.round_len
         ),
-        None => "all that is not masked is learned".to_string(),
+        None => "all that is not masked is supervised".to_string(),
     }
 }
 
@@ -210,7 +212,7 @@ fn small(canvas: &mut Canvas<'_>, area: Area, view: &SampleView, index: usize) {
     let end = area.x + area.width;
     let limit = area.x + area.width / 3;
     let at = canvas.glyphs(area.x, area.y, limit, &token_glyphs(view, index), style);
-    let label = token.fate.word();
+    let label = token.label.name();
     let rest = Area { x: at, width: end.saturating_sub(at), ..area };
     canvas.spans(
         rest,

@@ -1,8 +1,8 @@
 //! Screen Lengths with a chat template: nothing is counted and compared there, so it lists the turns: how many tokens each
-//! takes, how many of them are the template's, and how many are learned.
+//! takes, how many of them are the template's, and how many are supervised.
 //!
 //! ```text
-//!              tokens  template  learned  place
+//!              tokens  template  supervised  span
 //! 1 user       17      6         0        [0, 17)
 //! 2 assistant  9       5         6        [17, 26)
 //! ```
@@ -20,7 +20,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes, view: &SampleView
     let first = app.screens.lengths.round.saturating_sub(room.saturating_sub(1));
     let shown = labelled.rounds.len().saturating_sub(first).min(room);
     let rows: Vec<Vec<Cell>> = (first..first + shown).filter_map(|turn| row(view, labelled, turn)).collect();
-    let used = table(canvas, area, &["", "tokens", "template", "learned", "place"], &rows);
+    let used = table(canvas, area, &["", "tokens", "template", "supervised", "span"], &rows);
     for n in 0..u16::try_from(shown).unwrap_or(0) {
         let line = area.line(1 + n);
         let turn = first + usize::from(n);
@@ -30,7 +30,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes, view: &SampleView
         }
     }
     let text = format!(
-        "{} turns, {} tokens, {} learned; a chat template compares no lengths, so none can mismatch",
+        "{} turns, {} tokens, {} supervised; a chat template compares no lengths, so none can mismatch",
         labelled.rounds.len(),
         labelled.input_ids.len(),
         labelled.supervised()
@@ -44,17 +44,17 @@ fn row(view: &SampleView, labelled: &Labelled, turn: usize) -> Option<Vec<Cell>>
     let frame = labelled.segments.iter().filter(|s| s.round == Some(turn) && s.kind == SegmentKind::Frame);
     let frame: usize = frame.map(|s| s.tokens.len()).sum();
     let labels = labelled.labels.get(tokens.clone()).unwrap_or_default();
-    let learned = labels.iter().filter(|label| **label != IGNORE_INDEX).count();
+    let supervised = labels.iter().filter(|label| **label != IGNORE_INDEX).count();
     let name = match &round.message {
         Some(message) => format!("{} {}", message.index + 1, message.role),
         None => format!("{}", turn + 1),
     };
-    let look = if learned > 0 { Meaning::Supervised } else { Meaning::Quiet };
+    let look = if supervised > 0 { Meaning::Supervised } else { Meaning::Quiet };
     Some(vec![
         Cell::new(name, Meaning::Strong),
         Cell::new(tokens.len().to_string(), Meaning::Text),
         Cell::new(frame.to_string(), Meaning::Text),
-        Cell::new(learned.to_string(), look),
+        Cell::new(supervised.to_string(), look),
         Cell::new(format!("[{}, {})", tokens.start, tokens.end), Meaning::Text),
     ])
 }

@@ -4,7 +4,7 @@
 //! ```text
 //! hf_generation · generation stops at <|im_end|> (151645)
 //! ✓ message 2  starts where the prompt ends · learns the stop token · 12 tokens
-//! ✗ message 4  2 tokens of the prompt are learned · …
+//! ✗ message 4  2 tokens of the prompt are supervised · …
 //!
 //! inference  …<|im_start|>assistant↵│
 //! training   …<|im_start|>assistant↵│Ten.<|im_end|>↵
@@ -23,12 +23,12 @@ use crate::ui::theme::Meaning;
 pub fn draw(canvas: &mut Canvas<'_>, state: &StrategiesScreen, area: Area, compared: &ComparedStrategies) {
     let Some((index, strip)) = compared.strip(state.strip) else { return };
     let stops: Vec<String> = compared.stops.iter().map(|id| token(compared, *id)).collect();
-    let stops = if stops.is_empty() { "nothing: there is no eos".to_string() } else { stops.join(", ") };
+    let stops = if stops.is_empty() { "none".to_string() } else { stops.join(", ") };
     canvas.spans(
         area.line(0),
         &[
             (strip.strategy.name(), Meaning::Strong),
-            (" · generation stops at ", Meaning::Quiet),
+            (" · EOS tokens ", Meaning::Quiet),
             (&stops, Meaning::Special),
         ],
     );
@@ -90,13 +90,13 @@ fn rows(
 
 fn start_text(start: AnswerStart) -> String {
     match start {
-        AnswerStart::Exact => "learning starts where the prompt ends".to_string(),
-        AnswerStart::Early(n) => format!("{n} tokens of the prompt are learned"),
-        AnswerStart::Late(n) => format!("{n} tokens behind the prompt are not learned"),
-        AnswerStart::Straddles(true) => "the first token joins the header, and is learned".to_string(),
-        AnswerStart::Straddles(false) => "the first token joins the header, and is not learned".to_string(),
-        AnswerStart::Never => "not learned".to_string(),
-        AnswerStart::Cut => "cut away".to_string(),
+        AnswerStart::Exact => "supervision starts where the prompt ends".to_string(),
+        AnswerStart::Early(n) => format!("{n} tokens of the prompt are supervised"),
+        AnswerStart::Late(n) => format!("{n} tokens behind the prompt are masked"),
+        AnswerStart::Straddles(true) => "the first token joins the header, and is supervised".to_string(),
+        AnswerStart::Straddles(false) => "the first token joins the header, and is masked".to_string(),
+        AnswerStart::Never => "masked".to_string(),
+        AnswerStart::Cut => "truncated".to_string(),
     }
 }
 
@@ -109,11 +109,11 @@ fn stop_text(compared: &ComparedStrategies, answer: &Answer) -> String {
         n => format!(" and {n} behind it"),
     };
     match answer.stop {
-        AnswerStop::Supervised(at) => format!("stop token {} is learned{beyond}", named(at)),
-        AnswerStop::Masked(at) => format!("stop token {} is not learned", named(at)),
-        AnswerStop::Other(at) => format!("ends with {}, at which generation goes on", named(at)),
+        AnswerStop::Supervised(at) => format!("EOS token {} is supervised{beyond}", named(at)),
+        AnswerStop::Masked(at) => format!("EOS token {} is masked", named(at)),
+        AnswerStop::Other(at) => format!("ends with {}, which is no EOS token", named(at)),
         AnswerStop::Absent => "no special token ends it".to_string(),
-        AnswerStop::Cut => "its end is cut away".to_string(),
+        AnswerStop::Cut => "its end is truncated".to_string(),
     }
 }
 
@@ -130,13 +130,13 @@ fn full(canvas: &mut Canvas<'_>, area: Area, compared: &ComparedStrategies, stri
         canvas.text(area, "the first message is an answer: there is no prompt for it", Meaning::Quiet);
         return;
     };
-    let name = 11.min(area.width);
+    let name = 12.min(area.width);
     let row = |n: u16| {
         let line = area.line(n);
         Area { x: line.x + name, width: line.width.saturating_sub(name), ..line }
     };
     for (n, (label, meaning)) in
-        [("inference", Meaning::Strong), ("training", Meaning::Strong), ("learned", Meaning::Quiet)]
+        [("inference", Meaning::Strong), ("training", Meaning::Strong), ("supervised", Meaning::Quiet)]
             .into_iter()
             .enumerate()
     {

@@ -1,4 +1,4 @@
-//! What the commands share: from options to a set-up, samples and a format, and the doors to stdout and stderr.
+//! What every command does: load what the options ask for, read the samples, print, and say how it ended.
 
 use std::io::{BufWriter, IsTerminal, Write};
 use std::ops::ControlFlow;
@@ -9,21 +9,27 @@ use crate::cli::{ColorChoice, Format, SharedOptions};
 use crate::data::unread_folders;
 use crate::error::{Error, Result};
 use crate::hub::{Progress, Stage};
+use crate::labels::StatusCounts;
 use crate::report::Paint;
-use crate::setup::{SAMPLE_PREFIX, Setup, load_tokenizer, resolve};
+use crate::setup::{Setup, TemplateChoice, load_tokenizer, resolve};
 use crate::{samples, text};
 
 /// How a command ended, when it could be carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum CommandOutcome {
     /// Nothing to object to.
     Clean,
     /// Done, and something was found (`inspect --check`).
     Found,
 }
 
+/// The outcome of a command that labels samples: anything but a sound sample is a finding.
+pub(super) fn outcome(counts: &StatusCounts) -> CommandOutcome {
+    if counts.all_sound() { CommandOutcome::Clean } else { CommandOutcome::Found }
+}
+
 /// True when nothing was asked for: the screen then opens on the planted mismatch.
-pub fn is_bare(shared: &SharedOptions) -> bool {
+pub(super) fn is_bare(shared: &SharedOptions) -> bool {
     let wishes = [&shared.template, &shared.preprocess, &shared.recipe];
     let tokens = [&shared.unk, &shared.eos, &shared.bos, &shared.pad];
     wishes.iter().chain(&tokens).all(|w| w.is_none())
@@ -33,7 +39,7 @@ pub fn is_bare(shared: &SharedOptions) -> bool {
 }
 
 /// Loads and resolves what the options ask for; says on stderr what was chosen.
-pub fn setup(shared: &SharedOptions) -> Result<Setup> {
+pub(super) fn setup(shared: &SharedOptions) -> Result<Setup> {
     let (request, mut notes) = shared.request()?;
     let base = load_tokenizer(&request, &mut report_progress)?;
     let setup = resolve(&base, &request)?;
@@ -44,7 +50,7 @@ pub fn setup(shared: &SharedOptions) -> Result<Setup> {
 }
 
 /// A line on stderr for each file of a download; the rest of its reports would only scroll by.
-pub fn report_progress(progress: Progress) -> ControlFlow<()> {
+pub(super) fn report_progress(progress: Progress) -> ControlFlow<()> {
     match (progress.stage, progress.note) {
         (Stage::FromCache, Some(note)) => say(&format!("note: {note}; the copy in the cache is used")),
         (Stage::Verifying, _) if !progress.file.is_empty() => {
@@ -56,10 +62,11 @@ pub fn report_progress(progress: Progress) -> ControlFlow<()> {
 }
 
 /// The samples that the options name, or the embedded ones; says on stderr which layout a file has.
-pub fn conversations(shared: &SharedOptions) -> Result<Vec<Sample>> {
+pub(super) fn conversations(shared: &SharedOptions) -> Result<Vec<Sample>> {
     let Some(path) = &shared.data else {
         // A built-in chat template is shown on the built-in messages.
-        let built_in = shared.template.as_ref().is_some_and(|name| name.starts_with(SAMPLE_PREFIX));
+        let template = shared.template.as_deref().map(TemplateChoice::parse);
+        let built_in = template.is_some_and(|template| template.is_built_in());
         return if built_in { samples::messages() } else { samples::conversations() };
     };
     say_unread(std::slice::from_ref(path));
@@ -73,7 +80,7 @@ pub fn conversations(shared: &SharedOptions) -> Result<Vec<Sample>> {
 }
 
 /// Says on stderr which folders inside the given ones hold data that nobody reads.
-pub fn say_unread(paths: &[PathBuf]) {
+pub(super) fn say_unread(paths: &[PathBuf]) {
     for folder in unread_folders(paths) {
         let folder = folder.display();
         say(&format!(
@@ -83,7 +90,7 @@ pub fn say_unread(paths: &[PathBuf]) {
 }
 
 /// The format, checked against those that the command has.
-pub fn format(shared: &SharedOptions, known: &[Format]) -> Result<Format> {
+pub(super) fn format(shared: &SharedOptions, known: &[Format]) -> Result<Format> {
     let format = shared.format.unwrap_or(Format::Text);
     if known.contains(&format) {
         return Ok(format);
@@ -94,7 +101,7 @@ pub fn format(shared: &SharedOptions, known: &[Format]) -> Result<Format> {
 }
 
 /// Whether and how text output is coloured.
-pub fn paint(shared: &SharedOptions) -> Paint {
+pub(super) fn paint(shared: &SharedOptions) -> Paint {
     match shared.color.unwrap_or(ColorChoice::Auto) {
         ColorChoice::Always => Paint::Ansi,
         ColorChoice::Never => Paint::Plain,
@@ -109,17 +116,17 @@ pub fn paint(shared: &SharedOptions) -> Paint {
 }
 
 /// Whether the environment asks for no colours at all (no-color.org).
-pub fn no_color() -> bool {
+pub(super) fn no_color() -> bool {
     std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty())
 }
 
 /// Standard output, buffered; `f` writes, failures become errors that name it.
-pub fn print(f: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<()> {
+pub(super) fn print(f: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<()> {
     let mut out = BufWriter::new(std::io::stdout().lock());
     f(&mut out).and_then(|()| out.flush()).map_err(|e| Error::io("standard output", e))
 }
 
 /// A line on stderr, made safe. A closed stderr is no reason to fail.
-pub fn say(line: &str) {
+pub(super) fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{}", text::plain(line));
 }

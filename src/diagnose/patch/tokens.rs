@@ -1,0 +1,24 @@
+//! The lines that give tokens to roles.
+
+use super::python::{python_added, python_object, python_string};
+use crate::setup::{LlavaSetup, TokenChoice};
+use crate::tokenizer::Role;
+
+/// Tokens that a set-up gives to roles, in the order of assignment.
+pub type TokenLines = [(Role, TokenChoice)];
+
+/// Assignments in the guide's manner: added where the class can, set where its list is closed.
+pub fn tokenizer_lines(setup: &LlavaSetup, tokens: &TokenLines) -> String {
+    let mut lines = String::new();
+    let can_add = setup.tokenizer.facts.can_add_tokens;
+    for (role, choice) in tokens {
+        let attribute = role.attribute();
+        lines += &match choice {
+            TokenChoice::CopyOf(from) => format!("tokenizer.{attribute} = tokenizer.{}\n", from.attribute()),
+            TokenChoice::Surface(text) if can_add => python_added(*role, text) + "\n",
+            TokenChoice::Surface(text) => format!("tokenizer.{attribute} = {}\n", python_string(text)),
+            TokenChoice::Object(text) => format!("tokenizer.{attribute} = {}\n", python_object(text)),
+        };
+    }
+    lines
+}
