@@ -6,13 +6,16 @@ use assert_cmd::Command;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+/// Id, status, and supervised and truncated tokens.
+type Expected = (&'static str, &'static str, Option<(usize, usize)>);
+
 /// Records with the options that they are looked at under, and what becomes of each: id, status, supervised and
 /// truncated tokens (`None` where no labels are made).
 struct Case {
     name: &'static str,
     records: Vec<Value>,
     options: &'static [&'static str],
-    expected: Vec<(&'static str, &'static str, Option<(usize, usize)>)>,
+    expected: Vec<Expected>,
     /// Rules that count rounds: onboarding is for these.
     llava: bool,
 }

@@ -49,7 +49,7 @@ impl Records {
     ///
     /// # Errors
     /// A file that cannot be opened.
-    #[cfg(feature = "internals")]
+    #[cfg_attr(not(feature = "internals"), allow(dead_code))]
     pub fn open(source: &Source) -> Result<Self> {
         Self::counted(source, &ByteCounter::default())
     }

@@ -15,7 +15,7 @@ static WEIGHTS: &[u8] = include_bytes!("../../samples/moe/byte-moe/model.safeten
 static CONFIG: &str = include_str!("../../samples/moe/byte-moe/config.json");
 
 /// Loads an embedded model.
-#[cfg(feature = "internals")]
+#[cfg_attr(not(feature = "internals"), allow(dead_code))]
 pub fn load(name: &str, options: &LoadOptions) -> MoeResult<Model> {
     let (config, checkpoint) = open(name)?;
     Model::load(&config, &checkpoint, options)

@@ -131,7 +131,9 @@ impl Checkout {
     /// The file of a module, the one nearest to the importing file; and whether it is a package.
     pub fn module(&self, name: &str, importer: Option<&str>) -> Option<(&str, bool)> {
         let path = name.replace('.', "/");
-        let mut best: Option<(&str, bool, (usize, std::cmp::Reverse<usize>))> = None;
+        /// Folders shared with the importing file, then the shorter path.
+        type Nearness = (usize, std::cmp::Reverse<usize>);
+        let mut best: Option<(&str, bool, Nearness)> = None;
         for file in &self.files {
             let own = format!("{}/{file}", self.own_name);
             let ends = |suffix: &str| {

@@ -206,7 +206,7 @@ impl RepositoryFunction {
         let made_from = MadeFrom { base: base.clone(), load, setup: setup.cloned() };
         let versions = Versions::new(base.facts.release, options.transformers.as_deref());
         let api = TokenizerApi::new(base.clone(), load, versions.is_at_least(4, 39));
-        let setup_pieces = setup.map(|code| setup_pieces(code)).transpose()?;
+        let setup_pieces = setup.map(setup_pieces).transpose()?;
         let setup_names = setup_names(&entry, &options, &base);
         let start = json!({
             "op": "start",

@@ -135,7 +135,7 @@ impl Cut {
             }
             found
         };
-        if !inner.iter().any(|body| has_lines(body)) {
+        if !inner.iter().any(has_lines) {
             return false;
         }
         for body in inner {

@@ -60,6 +60,7 @@ pub enum SandboxError {
 static EXECUTABLE: OnceLock<PathBuf> = OnceLock::new();
 
 /// Names the binary whose hidden subcommand is the child: needed where this program is not that binary (tests).
+#[cfg_attr(not(feature = "internals"), allow(dead_code))]
 pub fn set_executable(path: impl Into<PathBuf>) {
     let _ = EXECUTABLE.set(path.into());
 }

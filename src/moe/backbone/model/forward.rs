@@ -69,7 +69,7 @@ impl Model {
     /// # Errors
     /// No sequence, an empty one, ids beyond the table, features of the wrong width, a gate that refuses
     /// (see [`crate::moe::gating::gate`]), and what the CPU refuses.
-    #[cfg(feature = "internals")]
+    #[cfg_attr(not(feature = "internals"), allow(dead_code))]
     pub fn forward(&self, sequences: &[Vec<InputRow>], options: &ForwardOptions) -> MoeResult<Forward> {
         self.forward_watched(sequences, options, &mut |_, _| true)
     }

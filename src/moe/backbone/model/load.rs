@@ -22,7 +22,7 @@ impl Model {
     /// # Errors
     /// An unknown `model_type`, keys and tensors that are missing or do not fit (by name), weights that
     /// are not finite, a conversion of a model that is an MoE model already.
-    #[cfg(feature = "internals")]
+    #[cfg_attr(not(feature = "internals"), allow(dead_code))]
     pub fn load(config: &Config, checkpoint: &Checkpoint, options: &LoadOptions) -> MoeResult<Self> {
         Self::load_watched(config, checkpoint, options, &mut |_, _| true)
     }
