@@ -36,6 +36,22 @@ pub fn write(path: &Path, bytes: &[u8], durability: Durability) -> io::Result<()
     }
 }
 
+/// As [`write`] with [`Durability::PowerCut`], the new file locked before it appears under its name; the lock ends with the
+/// returned file. File systems without locks give none.
+///
+/// # Errors
+/// What the file system refuses; the old content is unchanged then.
+pub fn write_locked(path: &Path, bytes: &[u8]) -> io::Result<File> {
+    let mut file = builder().tempfile_in(folder_of(path))?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    // Nobody else knows the file yet, so only a file system without locks fails.
+    let _ = file.as_file().try_lock();
+    let file = file.persist(path)?;
+    sync_folder(path)?;
+    Ok(file)
+}
+
 /// Writes a file that must not exist yet.
 ///
 /// # Errors

@@ -17,14 +17,26 @@ mod strategies;
 
 use std::process::ExitCode;
 
-use shared::{CommandOutcome, is_bare, say};
+use shared::{CommandOutcome, is_bare, is_broken_pipe, say};
 
 use crate::cli::{Arguments, Command};
 use crate::error::{Error, Result, with_causes};
+use crate::guard::{self, Limits};
 use crate::runtime::{RunOptions, run};
 
 /// Parses the process's arguments, does what they ask, and gives the exit status: 0 clean, 1 found, 2 failed.
 pub fn main() -> ExitCode {
+    guard::install_hook();
+    match guard::contain(parse_and_dispatch) {
+        Ok(code) => code,
+        Err(panic) => {
+            say(&format!("error: a bug in maskscope ended this command; please report it: {panic}"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn parse_and_dispatch() -> ExitCode {
     let arguments = match Arguments::from_process() {
         Ok(arguments) => arguments,
         Err(help) if !help.use_stderr() => help.exit(),
@@ -54,6 +66,10 @@ pub fn main() -> ExitCode {
 
 fn dispatch(arguments: &Arguments) -> Result<CommandOutcome> {
     let shared = &arguments.shared;
+    // On the screen a step that takes long can be left with a key.
+    let limits = if arguments.command.is_none() { Limits::Memory } else { Limits::MemoryAndTime };
+    guard::size_worker_stacks();
+    guard::start_watching(limits);
     match &arguments.command {
         None => start_screen(arguments),
         Some(Command::Inspect { check }) => inspect::run(shared, *check),
@@ -95,8 +111,4 @@ fn start_screen(arguments: &Arguments) -> Result<CommandOutcome> {
         image_tokens: arguments.shared.image_tokens,
     };
     run(options).map(|()| CommandOutcome::Clean)
-}
-
-fn is_broken_pipe(error: &Error) -> bool {
-    matches!(error, Error::Io { source, .. } if source.kind() == std::io::ErrorKind::BrokenPipe)
 }

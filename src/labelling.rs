@@ -19,10 +19,16 @@ use std::sync::Arc;
 pub use llava::LlavaLabelling;
 pub use recognized::RepositoryLabelling;
 
-use crate::chat::Sample;
-use crate::labels::Inspection;
+use crate::chat::{PromptLayout, Sample};
+use crate::guard;
+use crate::labels::{Inspection, PythonError};
 use crate::masks::{Method, inspect_preset_labels};
 use crate::tokenizer::Tokenizer;
+
+/// Bytes of text, and turns, of the largest sample that is labelled; the tokenizers library takes some hundred bytes of
+/// memory a byte of text. The longest contexts of today are four million bytes.
+const MOST_TEXT: usize = 5 << 20;
+const MOST_TURNS: usize = 20_000;
 
 /// How a sample gets its labels.
 // One value a set-up, asked for every sample: a box would save no memory and cost an indirection.
@@ -38,8 +44,35 @@ pub enum Labelling {
 }
 
 impl Labelling {
-    /// Labels of one sample.
+    /// Labels of one sample. A sample that takes too long, or makes a library fail, raises.
     pub fn inspect(&self, tokenizer: &Tokenizer, sample: &Sample) -> Inspection {
+        let len = sample.text_len();
+        if len > MOST_TEXT || sample.conversations.len() > MOST_TURNS {
+            let turns = sample.conversations.len();
+            return self.failed(
+                sample,
+                &format!("{turns} turns of {len} bytes (at most {MOST_TURNS} of {MOST_TEXT})"),
+            );
+        }
+        let limit = guard::time_for(len);
+        let _watched = guard::watch(|| format!("sample {}", sample.id), 2 * limit);
+        let done = guard::contain(|| guard::within(limit, || self.inspect_unwatched(tokenizer, sample)));
+        done.unwrap_or_else(|panic| self.failed(sample, &panic.to_string()))
+    }
+
+    fn failed(&self, sample: &Sample, reason: &str) -> Inspection {
+        Inspection {
+            id: sample.id.clone(),
+            has_image: sample.has_image,
+            template: self.template_name().to_string(),
+            preprocess: self.rule_name().to_string(),
+            prompt: None,
+            layout: PromptLayout::default(),
+            result: Err(PythonError::new("RuntimeError", format!("labelling this sample fails: {reason}"))),
+        }
+    }
+
+    fn inspect_unwatched(&self, tokenizer: &Tokenizer, sample: &Sample) -> Inspection {
         match self {
             Self::Llava(llava) => llava.inspect(tokenizer, sample),
             Self::Chat(method) => method

@@ -37,6 +37,7 @@
 //!           │
 //!   text · python · error        safe display · the bits of Python that results depend on · typed errors
 //!   atomic_write                 files that appear whole or not at all
+//!   guard                        panics contained, deadlines, watched steps: for work on files from strangers
 //! ```
 //!
 //! One sample on its way: [`chat::Sample`] → [`labelling::Labelling::inspect`], which is [`labels::inspect`] (turns
@@ -64,6 +65,7 @@
 )]
 
 mod atomic_write;
+mod guard;
 mod scope;
 
 // The modules are private, so that the compiler finds what nothing uses. This program's own tests, benches and fuzz targets

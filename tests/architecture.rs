@@ -17,6 +17,7 @@ const ORDER: &[&str] = &[
     "python",
     "sandbox",
     "text",
+    "guard",
     "tokenizer",
     "moe",
     "data",
@@ -39,11 +40,12 @@ const ORDER: &[&str] = &[
     "commands",
 ];
 
-const MOE_MAY_USE: &[&str] = &["moe", "error", "atomic_write", "tokenizer"];
+const MOE_MAY_USE: &[&str] = &["moe", "error", "atomic_write", "guard", "tokenizer"];
 
 /// Outside names and the only modules that may write them.
 const OWNERS: &[(&str, &[&str])] = &[
     ("tokenizers::", &["tokenizer"]),
+    ("onig_sys::", &["tokenizer"]),
     ("candle_core", &["moe"]),
     ("crossterm::", &["runtime"]),
     ("hf_hub::", &["hub"]),

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::layout::{self, Detection, Layout, Votes};
 use super::sample::Sample;
-use crate::data::{ByteCounter, Record, Records, sources};
+use crate::data::{ByteCounter, Record, RecordError, Records, sources};
 use crate::error::{Error, Result};
 
 /// Records that are parsed at once, between two looks at whether the reading is still wanted, and about how many bytes.
@@ -164,7 +164,12 @@ impl Gathering {
 
 fn row_of(record: &Record) -> Result<Value> {
     let first_line = usize::try_from(record.place.line).unwrap_or(usize::MAX);
-    serde_json::from_slice(&record.bytes).map_err(|e| Error::json_from(&record.place.file, first_line, &e))
+    record.value().map_err(|error| match error {
+        RecordError::Json(error) => Error::json_from(&record.place.file, first_line, &error),
+        RecordError::Refused(message) => {
+            Error::Json { path: PathBuf::from(&record.place.file), line: first_line, message }
+        }
+    })
 }
 
 /// The sample that a row holds, by the rule that it satisfies unless a layout is forced; `index`, `line` and `path`

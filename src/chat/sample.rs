@@ -100,6 +100,18 @@ impl Sample {
         }
     }
 
+    /// Bytes of the turns' texts, or of the text that the record has instead: how much there is to encode.
+    pub fn text_len(&self) -> usize {
+        let turns = self.conversations.iter().map(|turn| turn.value.len());
+        let body = match &self.body {
+            Body::PromptCompletionText { prompt, completion } => prompt.len() + completion.len(),
+            Body::Text(text) => text.len(),
+            Body::Segments(segments) => segments.iter().map(|segment| segment.text.len()).sum(),
+            _ => 0,
+        };
+        turns.sum::<usize>() + body
+    }
+
     /// Gives a turn another text, in the messages too. Parts of a message that are no text stay.
     pub fn set_turn(&mut self, index: usize, text: &str) {
         let Some(turn) = self.conversations.get_mut(index) else { return };

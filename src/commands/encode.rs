@@ -1,37 +1,55 @@
 //! `maskscope encode`: texts on standard input to ids.
 
-use std::io::BufRead;
+use std::io::{BufRead, Read};
 use std::path::PathBuf;
 
 use super::shared::{CommandOutcome, format, print, setup};
 use crate::cli::{Format, SharedOptions};
 use crate::error::{Error, Result};
+use crate::guard;
 use crate::report::{EncodeJson, encoding_text, json};
 use crate::tokenizer::Loader;
+
+/// Bytes of a line, and of everything that is kept until the end of the input.
+const MOST_LINE: u64 = 64 << 20;
+const MOST_KEPT: usize = 64 << 20;
 
 pub fn run(shared: &SharedOptions, add_special_tokens: bool) -> Result<CommandOutcome> {
     let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
     let setup = setup(shared)?;
     let tokenizer = &*setup.tokenizer;
     let mut texts = Vec::new();
-    for (index, line) in std::io::stdin().lock().lines().enumerate() {
-        let line = line.map_err(|e| Error::io("standard input", e))?;
+    let mut kept = 0;
+    let mut input = std::io::stdin().lock();
+    for index in 0.. {
+        let Some(line) = next_line(&mut input, index)? else { break };
         if line.trim().is_empty() {
             continue;
         }
         let path = PathBuf::from("standard input");
         let text =
             json::text_of_line(&line).map_err(|message| Error::Json { path, line: index + 1, message })?;
-        let encoding = tokenizer.encode(&text, add_special_tokens)?;
-        let offsets = match tokenizer.facts.loader {
-            Loader::Fast => Some(tokenizer.char_offsets(&text, add_special_tokens)?),
-            Loader::Slow => None,
-        };
+        let limit = guard::time_for(text.len());
+        let _watched = guard::watch(|| format!("standard input, line {}", index + 1), 2 * limit);
+        let (encoding, offsets) = guard::within(limit, || {
+            let encoding = tokenizer.encode(&text, add_special_tokens)?;
+            let offsets = match tokenizer.facts.loader {
+                Loader::Fast => Some(tokenizer.char_offsets(&text, add_special_tokens)?),
+                Loader::Slow => None,
+            };
+            Ok::<_, Error>((encoding, offsets))
+        })?;
         if form == Format::Jsonl {
             // A line at a time, so that another program can ask and read in turn.
             let record = EncodeJson::new(tokenizer, &text, &encoding, offsets);
             print(|out| writeln!(out, "{}", json::to_line(&record, false)?))?;
         } else {
+            kept += 256 + text.len() + encoding.len() * 64;
+            if kept > MOST_KEPT {
+                let message =
+                    format!("too much for one document behind line {}; --format jsonl has no end", index + 1);
+                return Err(Error::format("standard input", message));
+            }
             texts.push((text, encoding, offsets));
         }
     }
@@ -43,4 +61,17 @@ pub fn run(shared: &SharedOptions, add_special_tokens: bool) -> Result<CommandOu
         _ => Ok(()),
     })?;
     Ok(CommandOutcome::Clean)
+}
+
+/// The next line; `None` at the end of the input.
+fn next_line(input: &mut impl BufRead, index: usize) -> Result<Option<String>> {
+    let mut line = Vec::new();
+    let read =
+        input.take(MOST_LINE).read_until(b'\n', &mut line).map_err(|e| Error::io("standard input", e))?;
+    let broken = |message: String| Error::Json { path: "standard input".into(), line: index + 1, message };
+    if read as u64 == MOST_LINE {
+        return Err(broken(format!("a line of more than {MOST_LINE} bytes")));
+    }
+    let line = String::from_utf8(line).map_err(|e| broken(format!("not UTF-8: {}", e.utf8_error())))?;
+    Ok((read > 0).then_some(line))
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::shared::{CommandOutcome, conversations, format, print, report_progress, say, setup};
 use crate::cli::{
@@ -15,6 +16,7 @@ use crate::cli::{
 };
 use crate::data::is_same_file;
 use crate::error::{Error, Result};
+use crate::guard;
 use crate::labels::Labelled;
 use crate::moe::backbone::{Model, NoiseSource, device_list};
 use crate::moe::checkpoint::Checkpoint;
@@ -125,10 +127,19 @@ fn refuse_to_destroy(shared: &SharedOptions, arguments: &RouteArguments) -> Resu
     Ok(())
 }
 
+/// Signals that end a conversion: Ctrl-C, `kill`, a closed terminal.
+#[cfg(unix)]
+const ENDS: &[i32] = &[SIGINT, SIGTERM, signal_hook::consts::SIGHUP];
+#[cfg(not(unix))]
+const ENDS: &[i32] = &[SIGINT, SIGTERM];
+
+/// Bytes of a file of token ids.
+const MOST_IDS: u64 = 64 << 20;
+
 /// Token ids from `--ids`, or the labelled conversations.
 fn inputs(shared: &SharedOptions, arguments: &RouteArguments) -> Result<Inputs> {
     if let Some(path) = &arguments.ids {
-        let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
+        let bytes = guard::read_plain(path, MOST_IDS)?;
         return Ok(Inputs::Ids(serde_json::from_slice(&bytes).map_err(|e| Error::json(path, &e))?));
     }
     let samples = conversations(shared)?;
@@ -282,10 +293,11 @@ fn run_convert(shared: &SharedOptions, arguments: &ConvertArguments) -> Result<C
     let (config, checkpoint) = (Config::open(folder)?, Checkpoint::open(folder)?);
     let request = conversion(&arguments.conversion, labelled.iter().map(|l| l.input_ids.as_slice()))?;
     let conversion = request.for_model(&config, &checkpoint, &mut watch())?;
-    // Ctrl-C ends the writing between two pieces, and what was written is removed.
+    // Ctrl-C, a closed terminal and `kill` end the writing between two pieces, and what was written is removed.
     let stopped = Arc::new(AtomicBool::new(false));
-    signal_hook::flag::register(signal_hook::consts::SIGINT, stopped.clone())
-        .map_err(|e| Error::io("the signals", e))?;
+    for signal in ENDS {
+        signal_hook::flag::register(*signal, stopped.clone()).map_err(|e| Error::io("the signals", e))?;
+    }
     let mut report = Steps::new("writing");
     let mut watch = |done: usize, all: usize| {
         report.show(|| format!("{} of {} MiB", done >> 20, all >> 20));
@@ -297,6 +309,10 @@ fn run_convert(shared: &SharedOptions, arguments: &ConvertArguments) -> Result<C
         say(&format!(
             "note: {left} was left by a run that was killed (unless one is writing it now): delete it"
         ));
+    }
+    for refused in &written.refused {
+        let refused = refused.display();
+        say(&format!("note: {refused} leads out of the folder or is no regular file: it is not copied"));
     }
     let files = written.files.len();
     say(&format!("wrote {} tensors in {files} files to {}", written.tensors, written.folder.display()));

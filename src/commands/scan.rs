@@ -6,16 +6,18 @@ mod progress;
 mod reading;
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::shared::{CommandOutcome, format, print, say, say_unread, setup};
+use super::shared::{CommandOutcome, format, is_broken_pipe, print, say, say_unread, setup};
 use crate::chat::layout::Layout;
 use crate::cli::{Format, ScanArguments, ScanCommand, SharedOptions};
 use crate::data::{ByteCounter, Source, is_same_file, sources};
 use crate::error::{Error, Result};
+use crate::guard;
 use crate::labelling::{Labelling, RepositoryLabelling};
 use crate::report::{example_mask, json, scan_lines, scan_page};
 use crate::scan::{Batch, Checkpoint, Position, SCHEMA_VERSION, ScanReport, Scanner};
@@ -60,11 +62,16 @@ pub fn run(shared: &SharedOptions, arguments: &ScanArguments) -> Result<CommandO
 }
 
 fn show(report: &ScanReport, form: Format) -> Result<CommandOutcome> {
-    print(|out| match form {
+    let printed = print(|out| match form {
         Format::Text => scan_lines(report).iter().try_for_each(|line| writeln!(out, "{line}")),
         Format::Html => write!(out, "{}", scan_page(report)),
         form => writeln!(out, "{}", json::to_line(report, form == Format::Json)?),
-    })?;
+    });
+    match printed {
+        // Whoever stopped reading gets the exit status all the same: it tells of lost samples.
+        Err(error) if is_broken_pipe(&error) => {}
+        printed => printed?,
+    }
     Ok(if report.lost_samples() + report.bad_records > 0 {
         CommandOutcome::Found
     } else {
@@ -72,11 +79,14 @@ fn show(report: &ScanReport, form: Format) -> Result<CommandOutcome> {
     })
 }
 
+/// Bytes of a report of a part.
+const MOST_REPORT: u64 = 256 << 20;
+
 fn merge(paths: &[PathBuf]) -> Result<ScanReport> {
     let mut whole: Option<ScanReport> = None;
     let mut known: Vec<(&PathBuf, ScanReport)> = Vec::new();
     for path in paths {
-        let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
+        let bytes = guard::read_plain(path, MOST_REPORT)?;
         let report: ScanReport = serde_json::from_slice(&bytes).map_err(|e| Error::json(path, &e))?;
         if let Some((other, _)) = known.iter().find(|(_, other)| *other == report) {
             let (name, other_name) = (path.display(), other.display());
@@ -126,6 +136,8 @@ struct Keeper {
     asked: BTreeMap<String, String>,
     every: Duration,
     last: Instant,
+    /// The state file that is there, locked.
+    lock: Option<File>,
 }
 
 impl Scan {
@@ -144,6 +156,7 @@ impl Scan {
             Some(path) if arguments.resume => Checkpoint::load(path, &asked)?,
             _ => None,
         };
+        let lock = path.as_deref().map(Checkpoint::lock).transpose()?.flatten();
         let outputs = Outputs::open(arguments, earlier.as_ref().map(|e| &e.outputs))?;
         let scanner = Scanner::new(setup, arguments.source_key.clone(), layout).with_mode(arguments.mode()?);
         if let (Some(reason), false) = (scanner.slow_because(), arguments.reference) {
@@ -157,7 +170,7 @@ impl Scan {
             None => (Position::default(), scanner.empty()),
         };
         let every = Duration::try_from_secs_f64(arguments.state_every).unwrap_or(Duration::MAX);
-        let keeper = path.map(|path| Keeper { path, asked, every, last: Instant::now() });
+        let keeper = path.map(|path| Keeper { path, asked, every, last: Instant::now(), lock });
         let meter = ByteCounter::default();
         let total = inputs.iter().map(Input::size).sum();
         let progress = Progress::new(meter.clone(), total, whole.samples);
@@ -206,13 +219,18 @@ impl Scan {
     fn keep(&mut self) -> Result<()> {
         let Some(keeper) = &mut self.keeper else { return Ok(()) };
         let state = Checkpoint {
+            mark: String::new(),
             schema_version: SCHEMA_VERSION,
             asked: keeper.asked.clone(),
             position: self.position,
             outputs: self.outputs.sync()?,
             report: self.whole.clone(),
         };
-        state.save(&keeper.path)?;
+        if keeper.lock.is_none() {
+            // Another scan may have begun to keep its state there.
+            keeper.lock = Checkpoint::lock(&keeper.path)?;
+        }
+        keeper.lock = Some(state.save(&keeper.path)?);
         keeper.last = Instant::now();
         Ok(())
     }
@@ -225,7 +243,9 @@ impl Scan {
         }
         self.outputs.sync()?;
         self.scanner.finish(&mut self.whole, &example_mask);
-        if let (Some(keeper), false) = (&self.keeper, stopped) {
+        if let (Some(keeper), false) = (&self.keeper, stopped)
+            && keeper.lock.is_some()
+        {
             match std::fs::remove_file(&keeper.path) {
                 Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(Error::io(&keeper.path, e)),
                 _ => {}

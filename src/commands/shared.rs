@@ -130,3 +130,8 @@ pub(super) fn print(f: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Re
 pub(super) fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{}", text::plain(line));
 }
+
+/// True where whoever read the output has gone.
+pub(super) fn is_broken_pipe(error: &Error) -> bool {
+    matches!(error, Error::Io { source, .. } if source.kind() == std::io::ErrorKind::BrokenPipe)
+}

@@ -16,6 +16,6 @@ mod sources;
 mod stream;
 
 pub use byte_counter::ByteCounter;
-pub use record::{Record, RecordPosition};
+pub use record::{Record, RecordError, RecordPosition};
 pub use sources::{Source, is_same_file, sources, unread_folders};
 pub use stream::Records;

@@ -5,9 +5,9 @@
 //! their numbers, bytes that are no text a note of their length.
 
 use std::fs::File;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
+use ::parquet::file::metadata::ParquetMetaData;
 use ::parquet::file::reader::{FileReader, SerializedFileReader};
 use ::parquet::record::reader::RowIter;
 use ::parquet::record::{Field, Row};
@@ -16,6 +16,16 @@ use serde_json::{Map, Number, Value};
 use super::byte_counter::ByteCounter;
 use super::record::{Record, RecordPosition};
 use crate::error::{Error, Result};
+use crate::guard;
+
+/// Values of a column that a row may have on average: a row is one conversation, and each value of it takes a kilobyte
+/// while it is read.
+const MOST_VALUES_A_ROW: i64 = 50_000;
+/// A column that is packed this tightly, and is this large unpacked, is no data but a bomb.
+const MOST_PACKED: i64 = 1000;
+const LARGE: i64 = 64 << 20;
+/// Values of each column that are read ahead: an image may take a megabyte.
+const READ_AHEAD: usize = 64;
 
 /// The first four bytes of every Parquet file.
 pub const MAGIC: [u8; 4] = *b"PAR1";
@@ -51,12 +61,15 @@ impl ParquetRows {
         let bytes = file.metadata().map_err(|e| Error::io(path, e))?.len();
         let reader = guarded(path, || SerializedFileReader::new(file))?;
         let count = u64::try_from(reader.metadata().file_metadata().num_rows()).unwrap_or(0);
-        let rows = RowIter::from_file_into(Box::new(reader));
+        refuse_bombs(reader.metadata()).map_err(|message| Error::format(path, message))?;
+        let rows = RowIter::from_file_into(Box::new(reader)).with_batch_size(READ_AHEAD);
         Ok(Self { path: path.to_path_buf(), rows, index: 0, count, bytes, reported: 0, counter })
     }
 
     fn next_record(&mut self) -> Result<Option<Record>> {
         let rows = &mut self.rows;
+        let path = &self.path;
+        let _watched = guard::watch(|| path.display().to_string(), guard::time_for(0));
         let Some(row) = guarded(&self.path, || rows.next().transpose())? else { return Ok(None) };
         let value = guarded(&self.path, || Ok(object(row)))?;
         let file = self.path.display().to_string();
@@ -67,7 +80,7 @@ impl ParquetRows {
         let read = u64::try_from(read).unwrap_or(u64::MAX);
         self.counter.add(read.saturating_sub(self.reported));
         self.reported = read;
-        Ok(Some(Record { place, bytes: value.to_string().into_bytes() }))
+        Ok(Some(Record::new(place, value.to_string().into_bytes())))
     }
 }
 
@@ -81,7 +94,7 @@ impl Iterator for ParquetRows {
 
 /// Runs a step of the Parquet reader, which panics on columns that it has no way to read.
 fn guarded<T>(path: &Path, step: impl FnOnce() -> ::parquet::errors::Result<T>) -> Result<T> {
-    match catch_unwind(AssertUnwindSafe(step)) {
+    match guard::contain(step) {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(Error::format(
             path,
@@ -92,6 +105,25 @@ fn guarded<T>(path: &Path, step: impl FnOnce() -> ::parquet::errors::Result<T>) 
             "a column of this Parquet file is of a kind that is not read; write the file as JSON lines",
         )),
     }
+}
+
+/// Refuses what unpacks to far more than the file has, as its footer tells. A footer that lies is left to the watch on
+/// memory.
+fn refuse_bombs(metadata: &ParquetMetaData) -> std::result::Result<(), String> {
+    for group in metadata.row_groups() {
+        for column in group.columns() {
+            let name = column.column_path().string();
+            let values = column.num_values();
+            if values / group.num_rows().max(1) > MOST_VALUES_A_ROW {
+                return Err(format!("its column {name:?} has {values} values in {} rows", group.num_rows()));
+            }
+            let (packed, unpacked) = (column.compressed_size().max(1), column.uncompressed_size());
+            if unpacked > LARGE && unpacked / packed > MOST_PACKED {
+                return Err(format!("its column {name:?} unpacks from {packed} bytes to {unpacked}"));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn object(row: Row) -> Value {

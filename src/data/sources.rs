@@ -49,6 +49,7 @@ impl Source {
                 counter: counter.clone(),
             })));
         };
+        refuse_devices(path)?;
         let file = File::open(path).map_err(|e| Error::io(path, e))?;
         let mut file = CountingReader { inner: file, counter: counter.clone() };
         let mut head = [0; 4];
@@ -59,6 +60,9 @@ impl Source {
                 0 => break,
                 n => got += n,
             }
+        }
+        if let [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] = head {
+            return Err(Error::format(path, "this file is UTF-16; write it as UTF-8, which JSON is"));
         }
         if head == MAGIC {
             return Ok(Opened::Parquet(ParquetRows::open(path, counter.clone())?));
@@ -72,6 +76,23 @@ impl Source {
             }
             _ => Box::new(whole),
         }))
+    }
+}
+
+/// A pipe is read as it comes; a device may never end, and a folder is none.
+fn refuse_devices(path: &Path) -> Result<()> {
+    let kind = std::fs::metadata(path).map_err(|e| Error::io(path, e))?.file_type();
+    #[cfg(unix)]
+    let is_device = {
+        use std::os::unix::fs::FileTypeExt;
+        kind.is_char_device() || kind.is_block_device()
+    };
+    #[cfg(not(unix))]
+    let is_device = false;
+    // The standard streams are devices where they are a terminal.
+    match is_device && !path.starts_with("/dev/std") && !path.starts_with("/dev/fd") || kind.is_dir() {
+        true => Err(Error::format(path, "this is not a regular file")),
+        false => Ok(()),
     }
 }
 

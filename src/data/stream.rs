@@ -12,9 +12,12 @@ use super::record::{Record, RecordPosition};
 use super::sources::{Opened, Source};
 use crate::error::{Error, Result};
 
-/// A record larger than this is refused: a bracket that never closes would take all memory.
-/// Labelling takes some hundred bytes of memory a byte of text.
+/// Of a record larger than this the beginning is kept, and it counts as none: a bracket that never closes would take all
+/// memory.
 const MAX_RECORD: usize = 64 << 20;
+
+/// A stream is given up behind so many bytes that belong to no record or to one: an endless device, a bomb of blanks.
+const MAX_SKIPPED: u64 = 1 << 30;
 
 /// Bytes that are kept of what is no record.
 const MOST_KEPT: usize = 4096;
@@ -126,10 +129,14 @@ impl Records {
 
     /// Skips what stands between records: blanks, commas, the brackets of the array, a byte order mark.
     fn skip_between(&mut self) -> Result<Option<u8>> {
+        let begin = self.byte;
         loop {
             match self.peek()? {
                 Some(b' ' | b'\n' | b'\r' | b'\t' | b',' | b'[' | b']' | 0xEF | 0xBB | 0xBF) => {
                     self.take()?;
+                    if self.byte - begin > MAX_SKIPPED / 8 {
+                        return Err(self.given_up(self.line, "blanks and brackets without a record"));
+                    }
                 }
                 next => return Ok(next),
             }
@@ -145,10 +152,12 @@ impl Records {
         if self.by_line {
             while let Some(byte) = self.peek()?.filter(|b| *b != b'\n') {
                 self.take()?;
-                bytes.push(byte);
-                self.refuse_huge(&place, bytes.len())?;
+                keep(&mut bytes, &[byte], self.byte - place.byte);
+                self.check_length(&place)?;
             }
-            return Ok(Some(Record { place, bytes: bytes.trim_ascii_end().to_vec() }));
+            let whole = self.byte - place.byte <= MAX_RECORD as u64;
+            let bytes = if whole { bytes.trim_ascii_end().to_vec() } else { bytes };
+            return Ok(Some(self.record(place, bytes)));
         }
         if first != b'{' {
             // No record begins like this. A value of an array ends at its comma or bracket; of anything else the line
@@ -168,19 +177,22 @@ impl Records {
                 if bytes.len() < MOST_KEPT {
                     bytes.push(byte);
                 }
+                if self.byte - place.byte > MAX_RECORD as u64 {
+                    return Err(self.given_up(place.line, "a line that is no JSON and does not end"));
+                }
             }
-            return Ok(Some(Record { place, bytes }));
+            return Ok(Some(Record::new(place, bytes)));
         }
         let mut cutter = Cutter::default();
         while self.peek()?.is_some() {
             let piece = self.buffer.get(self.at..).unwrap_or_default();
             let (used, pause) = cutter.advance(piece);
             let piece = piece.get(..used).unwrap_or_default();
-            bytes.extend_from_slice(piece);
+            keep(&mut bytes, piece, self.byte - place.byte + used as u64);
             self.line += u64::from(piece.ends_with(b"\n"));
             self.at += used;
             self.byte += u64::try_from(used).unwrap_or(u64::MAX);
-            self.refuse_huge(&place, bytes.len())?;
+            self.check_length(&place)?;
             match pause {
                 Pause::End => break,
                 Pause::Line if self.peek()? == Some(b'{') && !stands_alone(&bytes) => break,
@@ -188,17 +200,37 @@ impl Records {
             }
         }
         self.usual = bytes.len();
-        Ok(Some(Record { place, bytes }))
+        Ok(Some(self.record(place, bytes)))
     }
 
-    fn refuse_huge(&self, place: &RecordPosition, len: usize) -> Result<()> {
-        if len <= MAX_RECORD {
-            return Ok(());
+    /// The record that ends here.
+    fn record(&self, place: RecordPosition, bytes: Vec<u8>) -> Record {
+        let len = self.byte - place.byte;
+        let refused = (len > MAX_RECORD as u64)
+            .then(|| format!("a record of {len} bytes ({MAX_RECORD} are the most); is a bracket left open?"));
+        Record { refused, ..Record::new(place, bytes) }
+    }
+
+    fn check_length(&self, place: &RecordPosition) -> Result<()> {
+        match self.byte - place.byte > MAX_SKIPPED {
+            true => Err(self.given_up(place.line, "a record that does not end; is a bracket left open?")),
+            false => Ok(()),
         }
-        let message =
-            format!("a record of more than {MAX_RECORD} bytes begins here; is a bracket left open?");
-        let line = usize::try_from(place.line).unwrap_or(usize::MAX);
-        Err(Error::Json { path: self.name.clone().into(), line, message })
+    }
+
+    fn given_up(&self, line: u64, what: &str) -> Error {
+        let line = usize::try_from(line).unwrap_or(usize::MAX);
+        Error::Json { path: self.name.clone().into(), line, message: format!("given up: {what}") }
+    }
+}
+
+/// Appends a piece of a record that is `len` bytes long with it; of one that is too large the beginning stays.
+fn keep(bytes: &mut Vec<u8>, piece: &[u8], len: u64) {
+    if len <= MAX_RECORD as u64 {
+        bytes.extend_from_slice(piece);
+    } else if bytes.len() > MOST_KEPT {
+        bytes.truncate(MOST_KEPT);
+        bytes.shrink_to_fit();
     }
 }
 

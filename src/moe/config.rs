@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use super::checkpoint::read_small;
+use super::checkpoint::{read_small, refuse_outside};
 use super::error::{MoeError, MoeResult};
 
 /// Largest size a key may hold: far above any model, far below an overflow of two of them.
@@ -26,7 +26,13 @@ pub struct Config {
 impl Config {
     /// Reads `config.json` of a checkpoint folder (or the file itself).
     pub fn open(path: &Path) -> MoeResult<Self> {
-        let path = if path.is_dir() { path.join("config.json") } else { path.to_path_buf() };
+        let path = match path.is_dir() {
+            true => {
+                refuse_outside(path, &path.join("config.json"))?;
+                path.join("config.json")
+            }
+            false => path.to_path_buf(),
+        };
         let text = read_small(&path)?;
         Self::parse(path, &text)
     }

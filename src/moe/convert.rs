@@ -15,7 +15,7 @@ use super::checkpoint::{Checkpoint, TensorSource, write_watched};
 use super::config::Config;
 use super::error::{MoeError, MoeResult};
 use super::seed::Rng;
-use crate::atomic_write;
+use crate::{atomic_write, guard};
 
 /// Bytes of one weight file at most, unless a single tensor is larger; transformers' own default is 5 GB.
 const SHARD_BYTES: usize = 5_000_000_000;
@@ -34,6 +34,8 @@ pub struct Written {
     pub tensors: usize,
     /// Folders that earlier runs to the same target left behind when they were killed (or that others write now).
     pub leftovers: Vec<PathBuf>,
+    /// Files beside the weights that were not copied: links that lead out of the folder, pipes, devices.
+    pub refused: Vec<PathBuf>,
 }
 
 /// Called with (written, all) bytes; its `false` ends the conversion and removes what was written.
@@ -67,18 +69,19 @@ pub fn convert(
     let temporary = temporary(out)?;
     std::fs::create_dir_all(&temporary).map_err(|e| MoeError::io(&temporary, e))?;
     let written = write_weights(&entries, &temporary, watch).and_then(|files| {
-        copy_side_files(dir, &temporary)?;
+        let refused = copy_side_files(dir, &temporary)?;
         let config = converted_config(&config, conversion, upcycling);
         write_json(&temporary.join("config.json"), &config)?;
         atomic_write::rename(&temporary, out).map_err(|e| MoeError::io(out, e))?;
-        Ok(files)
+        Ok((files, refused))
     });
     match written {
-        Ok(files) => Ok(Written {
+        Ok((files, refused)) => Ok(Written {
             folder: out.to_path_buf(),
             files: files.iter().map(|name| out.join(name)).collect(),
             tensors: entries.len(),
             leftovers,
+            refused,
         }),
         Err(error) => {
             // The first error is the one to report.
@@ -191,12 +194,18 @@ fn write_json(path: &Path, value: &Value) -> MoeResult<()> {
     std::fs::write(path, text + "\n").map_err(|e| MoeError::io(path, e))
 }
 
-/// Copies tokenizer and config files: plain files of known kinds, never scripts or weights.
-fn copy_side_files(from: &Path, to: &Path) -> MoeResult<()> {
+/// Copies tokenizer and config files: plain files of known kinds, never scripts or weights. Gives those that are none or
+/// lie elsewhere: a folder from a stranger could have anything of this machine copied by a link.
+fn copy_side_files(from: &Path, to: &Path) -> MoeResult<Vec<PathBuf>> {
     let kinds = ["json", "jinja", "model", "txt", "tiktoken"];
     let entries = std::fs::read_dir(from).map_err(|e| MoeError::io(from, e))?;
+    let mut refused = Vec::new();
     for entry in entries {
         let path = entry.map_err(|e| MoeError::io(from, e))?.path();
+        if guard::check_inside(from, &path).is_err() {
+            refused.push(path);
+            continue;
+        }
         let kind = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
         let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
         let small = std::fs::metadata(&path).is_ok_and(|m| m.is_file() && m.len() <= SIDE_FILE_BYTES);
@@ -204,7 +213,8 @@ fn copy_side_files(from: &Path, to: &Path) -> MoeResult<()> {
             std::fs::copy(&path, to.join(name)).map_err(|e| MoeError::io(&path, e))?;
         }
     }
-    Ok(())
+    refused.sort();
+    Ok(refused)
 }
 
 /// Which tensors the converted checkpoint has.

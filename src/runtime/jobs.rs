@@ -1,7 +1,6 @@
 //! Jobs in threads: the newest of a kind wins, older ones are told to stop.
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
@@ -9,6 +8,7 @@ use std::thread;
 
 use super::events::Incoming;
 use crate::app::{Job, JobContext, JobKind, Msg};
+use crate::guard;
 
 /// Name of every job thread; the panic hook leaves the terminal alone for them.
 pub const THREAD_NAME: &str = "maskscope-job";
@@ -38,14 +38,19 @@ impl Jobs {
             let send = |msg| to.send(Incoming::Msg(msg)).unwrap_or(());
             let cancelled = || flag.load(Ordering::Relaxed);
             let emit = |outcome| send(Msg::Done { kind, ticket, outcome });
-            let done = catch_unwind(AssertUnwindSafe(|| job.run(&JobContext::new(&cancelled, &emit))));
-            if done.is_err() {
-                let error =
-                    format!("a bug in maskscope stopped this job ({kind:?}); please report what you did");
+            let done = guard::contain(|| job.run(&JobContext::new(&cancelled, &emit)));
+            if let Err(panic) = done {
+                let error = format!(
+                    "a bug in maskscope stopped this job ({kind:?}); please report what you did: {panic}"
+                );
                 send(Msg::Broken { kind, ticket, error });
             }
         };
-        thread::Builder::new().name(THREAD_NAME.to_string()).spawn(body).map(|_| ())
+        thread::Builder::new()
+            .name(THREAD_NAME.to_string())
+            .stack_size(guard::STACK_BYTES)
+            .spawn(body)
+            .map(|_| ())
     }
 
     /// Tells the job of a kind that it is no longer wanted.

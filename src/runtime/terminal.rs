@@ -16,6 +16,8 @@ use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::buffer::Buffer;
 
+use crate::guard;
+
 /// Whether the terminal is ours at the moment; the panic hook and the guard both look at it.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
@@ -105,15 +107,16 @@ fn leave() -> io::Result<()> {
     out.flush()
 }
 
-/// A panic of the main thread gives the terminal back before its message is printed. Panics of job threads are
-/// caught by [`super::jobs`] and shown on the screen.
+/// A panic that nobody contains gives the terminal back before its message is printed, and so does the end of a step that
+/// takes too much memory. Panics of job threads are shown on the screen ([`super::jobs`]).
 fn hook_panics() {
+    guard::before_exit(|| drop(leave()));
     let previous = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
-        if std::thread::current().name() == Some(super::jobs::THREAD_NAME) {
-            return;
+        // The main thread is contained too: the terminal is given back as its work is dropped, then the panic is told.
+        if !guard::is_contained() {
+            let _ = leave();
         }
-        let _ = leave();
         previous(info);
     }));
 }

@@ -21,11 +21,15 @@ use crate::chat::{PlainRecord, Sample, sample_of};
 use crate::data::Record;
 use crate::diagnose::{Attribution, CHECKS, RuleHit, Verdict};
 use crate::error::{Error, Result};
+use crate::guard;
 use crate::labels::{IGNORE_INDEX, Inspection, Labelled, StatusKind};
 use crate::setup::Setup;
 
 /// Records that one core takes at a time.
 const PART: usize = 64;
+
+/// Bytes of a record from which on it is labelled in full.
+const LONG_RECORD: usize = 1 << 20;
 
 /// The check for answers that a lone space opens: the one that can concern a sample that was tallied.
 const BARE_SPACE: &str = "MSK032";
@@ -243,6 +247,10 @@ impl Scanner {
         record: &Record,
         learned: &mut Vec<Range<usize>>,
     ) -> Result<Option<RecordResult>> {
+        // Of a long record each word is new, and nothing is won by remembering it.
+        if record.bytes.len() > LONG_RECORD {
+            return Ok(None);
+        }
         let Some(plain) = PlainRecord::read(&record.bytes) else { return Ok(None) };
         let Some(tally) = quick.fast_labeler.tally(scratch, &plain) else { return Ok(None) };
         if is_verified(record.place.index, quick.verify) {
@@ -314,10 +322,16 @@ impl Scanner {
     }
 
     fn analyze(&self, record: &Record) -> std::result::Result<Analyzed, String> {
-        let (sample, source) = self.parse(record)?;
-        let inspection = self.setup.inspect(&sample);
-        let concerns = self.attribution.of(&sample, &inspection);
-        Ok(Analyzed { sample, source, inspection, concerns })
+        let place = || format!("{}, record {}", record.place.file, record.place.index + 1);
+        let _watched = guard::watch(place, 2 * guard::time_for(record.bytes.len()));
+        let analyze = || {
+            let (sample, source) = self.parse(record)?;
+            let inspection = self.setup.inspect(&sample);
+            let concerns = self.attribution.of(&sample, &inspection);
+            Ok(Analyzed { sample, source, inspection, concerns })
+        };
+        guard::contain(analyze)
+            .unwrap_or_else(|panic| Err(format!("this record makes maskscope fail: {panic}")))
     }
 
     fn count(&self, report: &mut ScanReport, record: &Record, analyzed: &Analyzed, status: StatusKind) {
@@ -355,7 +369,7 @@ impl Scanner {
     /// # Errors
     /// Why it is none.
     pub(super) fn parse(&self, record: &Record) -> Parsed {
-        let value: serde_json::Value = serde_json::from_slice(&record.bytes).map_err(|e| e.to_string())?;
+        let value: serde_json::Value = record.value().map_err(|e| e.to_string())?;
         let line = usize::try_from(record.place.line).unwrap_or(usize::MAX);
         let index = usize::try_from(record.place.index).unwrap_or(usize::MAX);
         let file = std::path::Path::new(&record.place.file);

@@ -18,10 +18,8 @@ pub fn slow(tokenizer: &mut Tokenizer, arguments: &mut InitArguments) -> Result<
         for (role, token) in &arguments.assigned_later {
             tokenizer.special.set(*role, Some(token.clone()));
         }
-        for (content, _) in &arguments.added_file {
-            let special = tokenizer.special.contains(content);
-            tokenizer.add_tokens(&[SpecialToken::from_str(content)], special)?;
-        }
+        let contents: Vec<String> = arguments.added_file.iter().map(|(content, _)| content.clone()).collect();
+        tokenizer.add_one_by_one_4_31(&contents)?;
         return tokenizer.add_tokens(&all_special(tokenizer), true);
     }
     for (id, token) in &arguments.added {

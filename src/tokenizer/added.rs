@@ -1,6 +1,6 @@
 //! Adding tokens to a loaded tokenizer, as each class and release does it, and reading them back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use tokenizers::AddedToken;
 
@@ -20,7 +20,10 @@ impl Tokenizer {
         match (&self.engine, self.facts.release) {
             (Engine::Fast(_), _) => self.add_to_fast(tokens, special),
             (Engine::Slow(..), _) if !self.facts.can_add_tokens => self.check_closed_list(tokens),
-            (Engine::Slow(..), Release::V4_31) => self.add_to_slow_4_31(tokens, special),
+            (Engine::Slow(..), Release::V4_31) => {
+                self.add_to_slow_4_31(tokens, special);
+                self.rebuild_splitter()
+            }
             (Engine::Slow(..), _) => self.add_to_slow(tokens, special),
         }
     }
@@ -99,7 +102,7 @@ impl Tokenizer {
 
     /// 4.31: a token gets an id only if it is unknown *and* is not the unk token itself; special tokens are
     /// never split even when they have no id.
-    fn add_to_slow_4_31(&mut self, tokens: &[SpecialToken], special: bool) -> Result<()> {
+    fn add_to_slow_4_31(&mut self, tokens: &[SpecialToken], special: bool) {
         let mut next = TokenId::try_from(self.len()).unwrap_or(TokenId::MAX);
         for token in tokens {
             let is_unk = self.special.get(Role::Unk).is_some_and(|t| t.content == token.content);
@@ -110,6 +113,20 @@ impl Tokenizer {
             }
             if special || is_new {
                 self.never_split.insert(token.content.clone());
+            }
+        }
+    }
+
+    /// The same for ordinary tokens or special ones one by one, as 4.31 does with those of a file: each call begins at
+    /// `len`. What is looked for in texts is made once, behind the last one.
+    pub(super) fn add_one_by_one_4_31(&mut self, contents: &[String]) -> Result<()> {
+        let is_slow = matches!(self.engine, Engine::Slow(..)) && self.facts.can_add_tokens;
+        for content in contents {
+            let special = self.special.contains(content);
+            let token = SpecialToken::from_str(content);
+            match is_slow {
+                true => self.add_to_slow_4_31(&[token], special),
+                false => self.add_tokens(&[token], special)?,
             }
         }
         self.rebuild_splitter()
@@ -124,7 +141,7 @@ impl Tokenizer {
     /// Makes the search for added tokens fit the tables again.
     pub(super) fn rebuild_splitter(&mut self) -> Result<()> {
         let tokens: BTreeMap<String, Neighbours> = match self.facts.release {
-            Release::V4_31 => self.never_split.iter().map(|t| (t.clone(), self.neighbours_4_31(t))).collect(),
+            Release::V4_31 => self.neighbours_4_31(),
             _ => self.added.iter().map(|(_, t)| (t.content.clone(), neighbours(t))).collect(),
         };
         if let Engine::Slow(_, splitter) = &mut self.engine {
@@ -134,12 +151,15 @@ impl Tokenizer {
     }
 
     /// 4.31 strips both sides of a token unless Python holds it as an `AddedToken` among the special ones.
-    fn neighbours_4_31(&self, content: &str) -> Neighbours {
+    fn neighbours_4_31(&self) -> BTreeMap<String, Neighbours> {
         let all = self.special.all();
-        match all.iter().find(|t| t.content == content && !t.plain_str) {
+        let objects: HashMap<&str, &SpecialToken> =
+            all.into_iter().filter(|t| !t.plain_str).map(|t| (t.content.as_str(), t)).collect();
+        let around = |content: &String| match objects.get(content.as_str()) {
             Some(token) => Neighbours { single_word: false, ..neighbours(token) },
             None => Neighbours { lstrip: true, rstrip: true, single_word: false },
-        }
+        };
+        self.never_split.iter().map(|content| (content.clone(), around(content))).collect()
     }
 
     fn add_to_fast(&mut self, tokens: &[SpecialToken], special: bool) -> Result<()> {

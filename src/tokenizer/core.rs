@@ -8,18 +8,19 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::Deserialize;
 use tokenizers::models::{ModelWrapper, TrainerWrapper};
-use tokenizers::pre_tokenizers::metaspace::{Metaspace, PrependScheme};
+use tokenizers::pre_tokenizers::metaspace::PrependScheme;
 use tokenizers::{
     AddedToken, DecoderWrapper, Model, NormalizedString, Normalizer, NormalizerWrapper, OffsetType,
-    PostProcessorWrapper, PreTokenizedString, PreTokenizer, PreTokenizerWrapper, SplitDelimiterBehavior,
-    Token, TokenizerImpl,
+    PostProcessorWrapper, PreTokenizedString, PreTokenizer, PreTokenizerWrapper, Token, TokenizerImpl,
 };
 
 use super::byte_alphabet;
 use super::encoding::{Encoding, TokenId};
+use super::pipeline_steps::{NormalizerStep, WordStep, take_refusal};
 use crate::error::{Error, Result};
+use crate::guard;
 
 /// A `tokenizers` model that several pipelines share.
 #[derive(Debug, Clone)]
@@ -54,6 +55,7 @@ impl Model for SharedModel {
     type Trainer = TrainerWrapper;
 
     fn tokenize(&self, sequence: &str) -> tokenizers::Result<Vec<Token>> {
+        check_word(&self.0, sequence)?;
         self.0.tokenize(sequence)
     }
     fn token_to_id(&self, token: &str) -> Option<u32> {
@@ -76,45 +78,26 @@ impl Model for SharedModel {
     }
 }
 
-/// How a pipeline cuts a text into words.
-#[derive(Debug, Clone)]
-pub enum WordStep {
-    /// As the library does it today.
-    Today(PreTokenizerWrapper),
-    /// `prepend_scheme: first` as the library of transformers 4.37 took it: the first stretch between added tokens gets
-    /// the dummy space. (Today it is the one at the very beginning of the text, if there is one.)
-    FirstStretch(Metaspace),
-}
+/// Longest word that is given to a model which tries every end for every beginning.
+const LONGEST_WORD: usize = 2000;
+/// Words shorter than this are encoded without a look at the clock.
+const SHORT_WORD: usize = 64;
 
-impl PreTokenizer for WordStep {
-    fn pre_tokenize(&self, text: &mut PreTokenizedString) -> tokenizers::Result<()> {
-        let metaspace = match self {
-            Self::Today(step) => return step.pre_tokenize(text),
-            Self::FirstStretch(metaspace) => metaspace,
-        };
-        let space = metaspace.get_replacement();
-        let mut is_first = true;
-        text.split(|_, mut stretch| {
-            stretch.replace(' ', &space.to_string())?;
-            if std::mem::take(&mut is_first) && !stretch.get().starts_with(space) {
-                stretch.prepend(&space.to_string());
-            }
-            stretch.split(space, SplitDelimiterBehavior::MergedWithNext)
-        })
+fn check_word(model: &ModelWrapper, word: &str) -> tokenizers::Result<()> {
+    if word.len() < SHORT_WORD {
+        return Ok(());
     }
-}
-
-impl Serialize for WordStep {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        match self {
-            Self::Today(step) => step.serialize(serializer),
-            Self::FirstStretch(metaspace) => metaspace.serialize(serializer),
-        }
+    if let ModelWrapper::WordPiece(model) = model
+        && word.len() > LONGEST_WORD
+        && word.chars().count() <= model.max_input_chars_per_word
+    {
+        return Err(format!("a word of {} bytes is too long for this WordPiece model", word.len()).into());
     }
+    guard::check().map_err(|e| format!("encoding its words: {e}").into())
 }
 
 /// A tokenization pipeline of the `tokenizers` crate over a shared model.
-pub type Core = TokenizerImpl<SharedModel, NormalizerWrapper, WordStep, PostProcessorWrapper, DecoderWrapper>;
+pub type Core = TokenizerImpl<SharedModel, NormalizerStep, WordStep, PostProcessorWrapper, DecoderWrapper>;
 
 /// An added token with the id that its file gives it.
 #[derive(Debug, Clone, Deserialize)]
@@ -125,18 +108,13 @@ pub struct AddedTokenWithId {
     pub token: AddedToken,
 }
 
-/// The parts of a pipeline before they are put together; also the layout of a `tokenizer.json`.
-#[derive(Debug, Deserialize)]
+/// The parts of a pipeline before they are put together.
+#[derive(Debug)]
 pub struct CoreParts {
-    #[serde(default)]
     pub added_tokens: Vec<AddedTokenWithId>,
-    #[serde(default)]
     pub normalizer: Option<NormalizerWrapper>,
-    #[serde(default)]
     pub pre_tokenizer: Option<PreTokenizerWrapper>,
-    #[serde(default)]
     pub post_processor: Option<PostProcessorWrapper>,
-    #[serde(default)]
     pub decoder: Option<DecoderWrapper>,
     pub model: ModelWrapper,
 }
@@ -158,7 +136,7 @@ impl CoreParts {
     pub fn assemble(self) -> Result<(Core, Vec<AddedTokenWithId>)> {
         let mut core = Core::new(SharedModel(Arc::new(self.model)));
         core.with_normalizer(self.normalizer).map_err(|e| Error::Encode(e.to_string()))?;
-        core.with_pre_tokenizer(self.pre_tokenizer.map(WordStep::Today));
+        core.with_pre_tokenizer(self.pre_tokenizer.map(WordStep::today));
         core.with_post_processor(self.post_processor);
         core.with_decoder(self.decoder);
         Ok((core, self.added_tokens))
@@ -180,12 +158,27 @@ pub fn prefix_first_stretch(core: &mut Core) {
 /// Tokens that the pipeline added by itself have an empty span. A token that is the model's unknown token is
 /// named by the text it stands for.
 pub fn encode_core(core: &Core, text: &str, add_special_tokens: bool) -> Result<Encoding> {
-    let encoded = core.encode(text, add_special_tokens).map_err(|e| Error::Encode(e.to_string()))?;
+    let encoded = in_library(|| core.encode(text, add_special_tokens))?;
     Ok(Encoding {
         ids: encoded.get_ids().to_vec(),
         spans: encoded.get_offsets().iter().map(|(start, end)| *start..*end).collect(),
         ..Encoding::default()
     })
+}
+
+/// Work of the library on a text.
+///
+/// # Errors
+/// Its error, its panic, and what a normalizer refused: the library goes on with the text as it was then.
+pub fn in_library<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> Result<T> {
+    let done = guard::contain(work);
+    if let Some(refusal) = take_refusal() {
+        return Err(Error::Encode(refusal));
+    }
+    match done {
+        Ok(done) => done.map_err(|e| Error::Encode(e.to_string())),
+        Err(panic) => Err(Error::Encode(format!("it makes the tokenizers library fail ({panic})"))),
+    }
 }
 
 /// The bytes of a vocabulary entry, read as the decoder of the pipeline would.
@@ -210,17 +203,18 @@ pub fn token_bytes(core: &Core, token: &str) -> Vec<u8> {
 
 /// The ids of a text in which no added token is looked for.
 pub fn encode_ordinary(core: &Core, text: &str) -> Result<Encoding> {
-    let refused = |error: tokenizers::Error| Error::Encode(error.to_string());
-    let mut normalized = NormalizedString::from(text);
-    if let Some(normalizer) = core.get_normalizer() {
-        normalizer.normalize(&mut normalized).map_err(refused)?;
-    }
-    let mut words = PreTokenizedString::from(normalized);
-    if let Some(step) = core.get_pre_tokenizer() {
-        step.pre_tokenize(&mut words).map_err(refused)?;
-    }
-    words.tokenize(|word| core.get_model().tokenize(word.get())).map_err(refused)?;
-    let encoded = words.into_encoding(None, 0, OffsetType::Byte).map_err(refused)?;
+    let encoded = in_library(|| {
+        let mut normalized = NormalizedString::from(text);
+        if let Some(normalizer) = core.get_normalizer() {
+            normalizer.normalize(&mut normalized)?;
+        }
+        let mut words = PreTokenizedString::from(normalized);
+        if let Some(step) = core.get_pre_tokenizer() {
+            step.pre_tokenize(&mut words)?;
+        }
+        words.tokenize(|word| core.get_model().tokenize(word.get()))?;
+        words.into_encoding(None, 0, OffsetType::Byte)
+    })?;
     Ok(Encoding {
         ids: encoded.get_ids().to_vec(),
         spans: encoded.get_offsets().iter().map(|(start, end)| *start..*end).collect(),
@@ -238,7 +232,9 @@ mod tests {
             "model": {"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0.0], ["</s>", 0.0], ["▁", -1.0], ["b", -1.0], ["▁b", -1.0]]},
             "pre_tokenizer": {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "first", "split": true},
         });
-        let parts: CoreParts = serde_json::from_value(parts).expect("parts");
+        let parts =
+            crate::tokenizer::formats::tokenizer_json::read(parts.to_string().as_bytes(), Path::new("parts"));
+        let parts = parts.expect("parts");
         let (mut core, _) = parts.assemble().expect("a pipeline");
         core.add_special_tokens([AddedToken::from("</s>", true)]).expect("added");
         let ids = |core: &Core, text: &str| encode_core(core, text, false).expect("encodes").ids;

@@ -2,7 +2,7 @@
 
 use tokenizers::NormalizerWrapper;
 
-use super::core::{Core, encode_core, encode_ordinary};
+use super::core::{Core, encode_core, encode_ordinary, in_library};
 use super::encoding::Encoding;
 use super::facts::Side;
 use super::infilling::{FillParts, Infilling};
@@ -19,6 +19,7 @@ impl Tokenizer {
     ///
     /// Spans are byte ranges of `text`.
     pub fn encode(&self, text: &str, add_special_tokens: bool) -> Result<Encoding> {
+        check_length(text)?;
         if let Some((infilling, parts)) = self.fill_parts(text)? {
             return self.encode_infilling(infilling, parts, add_special_tokens);
         }
@@ -38,6 +39,7 @@ impl Tokenizer {
 
     /// The ids of a text in which no added token is looked for (tiktoken's `encode_ordinary`, SentencePiece).
     pub fn encode_ordinary(&self, text: &str) -> Result<Encoding> {
+        check_length(text)?;
         match &self.engine {
             Engine::Fast(core) => encode_ordinary(core, text),
             Engine::Slow(class, _) => {
@@ -52,13 +54,14 @@ impl Tokenizer {
     ///
     /// The library cuts white space off offsets after it has made characters of them, so a fast class is asked again.
     pub fn char_offsets(&self, text: &str, add_special_tokens: bool) -> Result<Vec<(usize, usize)>> {
+        check_length(text)?;
         match &self.engine {
             Engine::Fast(core) => {
                 if let Some((_, parts)) = self.fill_parts(text)? {
                     return self.char_offsets_of_infilling(core, parts, add_special_tokens);
                 }
-                let encoded = core.encode_char_offsets(text, add_special_tokens);
-                Ok(encoded.map_err(|e| Error::Encode(e.to_string()))?.get_offsets().to_vec())
+                let encoded = in_library(|| core.encode_char_offsets(text, add_special_tokens))?;
+                Ok(encoded.get_offsets().to_vec())
             }
             Engine::Slow(..) => Ok(self.encode(text, add_special_tokens)?.char_offsets(text)),
         }
@@ -170,7 +173,7 @@ impl Tokenizer {
         }
         let core = without_dummy_space(core)?;
         let offsets = |text: &str| {
-            let encoded = core.encode_char_offsets(text, false).map_err(|e| Error::Encode(e.to_string()))?;
+            let encoded = in_library(|| core.encode_char_offsets(text, false))?;
             Ok::<_, Error>(encoded.get_offsets().to_vec())
         };
         let nothing = (0, 0);
@@ -180,6 +183,16 @@ impl Tokenizer {
         all.extend(offsets(parts.behind)?);
         all.extend(vec![nothing; 1 + usize::from(add_special_tokens && self.facts.adds_eos)]);
         Ok(all)
+    }
+}
+
+/// Bytes of the longest text that is encoded: the library takes some hundred bytes of memory for each.
+const MOST_BYTES: usize = 16 << 20;
+
+fn check_length(text: &str) -> Result<()> {
+    match text.len() > MOST_BYTES {
+        true => Err(Error::Encode(format!("it has {} bytes ({MOST_BYTES} are the most)", text.len()))),
+        false => Ok(()),
     }
 }
 

@@ -8,9 +8,13 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::guard;
 
 /// No tokenizer file of the hub comes near this; a larger one is refused instead of read into memory.
-const MAX_FILE_BYTES: u64 = 1 << 30;
+const MAX_FILE_BYTES: u64 = 512 << 20;
+
+/// Values of a JSON file that is read as a whole; a tokenizer.json of today has two million.
+const MAX_JSON_VALUES: usize = 8_000_000;
 
 /// The folder of named chat templates, as file names begin there.
 pub const CHAT_TEMPLATES: &str = "additional_chat_templates/";
@@ -20,6 +24,8 @@ pub const CHAT_TEMPLATES: &str = "additional_chat_templates/";
 enum FileSource {
     Embedded(&'static [u8]),
     Disk(PathBuf),
+    /// A file of the folder that is not read, and why.
+    Refused(PathBuf, String),
 }
 
 /// A set of files by their hub names (`tokenizer.json`, `qwen.tiktoken`, …).
@@ -37,17 +43,23 @@ impl FileSet {
         Self { label: label.to_string(), files }
     }
 
-    /// The regular files directly in `dir` (links are followed once, by the system), and those of its
-    /// `additional_chat_templates`.
+    /// The files directly in `dir`, and those of its `additional_chat_templates`. Links that lead out of the folder and
+    /// what is no regular file are known by name, and refused when they are read.
     pub fn folder(dir: &Path) -> Result<Self> {
         let mut files = BTreeMap::new();
-        let mut add = |dir: &Path, prefix: &str| -> Result<()> {
-            for entry in std::fs::read_dir(dir).map_err(|e| Error::io(dir, e))? {
-                let entry = entry.map_err(|e| Error::io(dir, e))?;
+        let mut add = |inner: &Path, prefix: &str| -> Result<()> {
+            for entry in std::fs::read_dir(inner).map_err(|e| Error::io(inner, e))? {
+                let entry = entry.map_err(|e| Error::io(inner, e))?;
                 let path = entry.path();
-                if let (Some(name), true) = (entry.file_name().to_str(), path.is_file()) {
-                    files.insert(format!("{prefix}{name}"), FileSource::Disk(path));
-                }
+                let name = entry.file_name();
+                // A link to nothing is no file.
+                let is_there = path.exists() && !path.is_dir();
+                let (Some(name), true) = (name.to_str(), is_there) else { continue };
+                let source = match guard::check_inside(dir, &path) {
+                    Ok(()) => FileSource::Disk(path),
+                    Err(refusal) => FileSource::Refused(path, refusal.to_string()),
+                };
+                files.insert(format!("{prefix}{name}"), source);
             }
             Ok(())
         };
@@ -81,7 +93,7 @@ impl FileSet {
     /// The path that an error about file `name` should show.
     pub fn path_of(&self, name: &str) -> PathBuf {
         match self.files.get(name) {
-            Some(FileSource::Disk(path)) => path.clone(),
+            Some(FileSource::Disk(path) | FileSource::Refused(path, _)) => path.clone(),
             _ => PathBuf::from(format!("{}/{name}", self.label)),
         }
     }
@@ -106,15 +118,9 @@ impl FileSet {
         match self.files.get(name) {
             None => Ok(None),
             Some(FileSource::Embedded(bytes)) => Ok(Some(Cow::Borrowed(bytes))),
+            Some(FileSource::Refused(path, reason)) => Err(Error::format(path, reason.clone())),
             Some(FileSource::Disk(path)) => {
-                let size = regular_file_size(path)?;
-                if size > MAX_FILE_BYTES {
-                    return Err(Error::format(
-                        path,
-                        format!("{size} bytes is too large for a tokenizer file"),
-                    ));
-                }
-                std::fs::read(path).map(|b| Some(Cow::Owned(b))).map_err(|e| Error::io(path, e))
+                guard::read_plain(path, MAX_FILE_BYTES).map(|b| Some(Cow::Owned(b)))
             }
         }
     }
@@ -124,6 +130,7 @@ impl FileSet {
         match self.files.get(name) {
             None => Ok(None),
             Some(FileSource::Embedded(bytes)) => Ok(Some(Box::new(*bytes))),
+            Some(FileSource::Refused(path, reason)) => Err(Error::format(path, reason.clone())),
             Some(FileSource::Disk(path)) => {
                 regular_file_size(path)?;
                 let file = std::fs::File::open(path).map_err(|e| Error::io(path, e))?;
@@ -159,7 +166,16 @@ impl FileSet {
         match self.read(name)? {
             None => Ok(None),
             Some(bytes) => {
-                serde_json::from_slice(&bytes).map(Some).map_err(|e| Error::json(self.path_of(name), &e))
+                let path = self.path_of(name);
+                if let [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] = *bytes {
+                    return Err(Error::format(path, "this file is UTF-16; write it as UTF-8, which JSON is"));
+                }
+                let values = guard::json_values(&bytes);
+                if values > MAX_JSON_VALUES {
+                    let message = format!("{values} JSON values are too many for a tokenizer file");
+                    return Err(Error::format(path, message));
+                }
+                serde_json::from_slice(&bytes).map(Some).map_err(|e| Error::json(path, &e))
             }
         }
     }

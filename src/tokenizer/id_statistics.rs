@@ -6,6 +6,9 @@ use super::bos_and_eos::IdsAroundText;
 use super::encoding::TokenId;
 use super::loaded::Tokenizer;
 
+/// Ids behind `len` that are looked at one by one.
+const NEAR: TokenId = 1 << 20;
+
 /// Which ids have a token.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct IdStatistics {
@@ -25,19 +28,16 @@ impl Tokenizer {
         let len = TokenId::try_from(self.len()).unwrap_or(TokenId::MAX);
         let added_top = self.added.iter().map(|(id, _)| id).max().unwrap_or(0);
         let mut statistics = IdStatistics::default();
-        let mut hole: Option<TokenId> = None;
-        for id in 0..=len.max(added_top) {
-            match (self.piece(id).is_some(), hole) {
-                (true, Some(start)) => {
-                    statistics.holes.push(start..id);
-                    hole = None;
-                }
-                (false, None) => hole = Some(id),
-                _ => {}
+        // A file may give a token any id: far beyond the vocabulary only those are looked at.
+        let top = len.max(added_top.min(len.saturating_add(NEAR)));
+        let beyond = self.added.iter().map(|(id, _)| id).filter(|id| *id > top);
+        let mut end = 0;
+        for id in (0..=top).chain(beyond).filter(|id| self.piece(*id).is_some()) {
+            if id > end {
+                statistics.holes.push(end..id);
             }
-            if hole.is_none() {
-                statistics.max_id = Some(id);
-            }
+            statistics.max_id = Some(id);
+            end = id.saturating_add(1);
         }
         statistics.beyond_len = self.added.iter().map(|(id, _)| id).filter(|id| *id >= len).collect();
         statistics.around = self.ids_around_text().unwrap_or_default();

@@ -19,6 +19,8 @@ mod id_statistics;
 mod infilling;
 mod load;
 mod loaded;
+mod pattern;
+mod pipeline_steps;
 mod release;
 pub mod slow;
 mod special;

@@ -1,6 +1,6 @@
 //! Special-token roles, added tokens, and their flags, as the Python classes keep them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::Value;
 
@@ -129,13 +129,8 @@ impl SpecialTokens {
 
     /// All of them in Python's order, each content once (`all_special_tokens_extended`).
     pub fn all(&self) -> Vec<&SpecialToken> {
-        let mut seen: Vec<&SpecialToken> = Vec::new();
-        for token in self.roles.values().chain(&self.additional) {
-            if !seen.iter().any(|t| t.content == token.content) {
-                seen.push(token);
-            }
-        }
-        seen
+        let mut seen = HashSet::new();
+        self.roles.values().chain(&self.additional).filter(|token| seen.insert(&token.content)).collect()
     }
 
     /// True when `content` is one of the special tokens.

@@ -7,7 +7,7 @@ use minijinja::{AutoEscape, Environment, Error, Value};
 
 use super::clock::Clock;
 use super::tracker::Tracker;
-use super::{filters, generation, iteration, limits, methods, python, syntax};
+use super::{filters, generation, iteration, limits, methods, python, stored, syntax};
 
 /// An environment as `_cached_compile_jinja_template` of transformers sets it up: `trim_blocks`,
 /// `lstrip_blocks`, no auto-escaping, lenient undefined values.
@@ -19,13 +19,18 @@ pub(super) fn build(clock: Clock) -> Environment<'static> {
     env.set_recursion_limit(limits::MAX_RECURSION);
     env.set_debug(false);
     env.set_unknown_method_callback(methods::call);
-    env.set_formatter(|out, _, value| match value.as_str() {
+    env.set_formatter(|out, state, value| match value.as_str() {
         Some(text) => out.write_str(text).map_err(Error::from),
-        None => out.write_str(&python::str(value)?).map_err(Error::from),
+        None => {
+            let text = python::str(value)?;
+            limits::charge(state, text.len())?;
+            out.write_str(&text).map_err(Error::from)
+        }
     });
     filters::install(&mut env, clock);
     env.add_filter(generation::FILTER, generation::record);
     env.add_filter(iteration::FILTER, iteration::iterable);
+    env.add_filter(stored::FILTER, stored::stored);
     env
 }
 

@@ -1,7 +1,7 @@
 //! Filters, tests and functions in which jinja2 and minijinja differ.
 
 use minijinja::value::{Kwargs, ObjectRepr, Rest, ValueKind, ValueOrKwargs};
-use minijinja::{Environment, Error, Value};
+use minijinja::{Environment, Error, State, Value};
 
 use super::clock::Clock;
 use super::error::raise;
@@ -19,11 +19,15 @@ pub(super) fn install(env: &mut Environment<'static>, clock: Clock) {
         env.remove_test(name);
     }
     env.remove_global("debug");
-    env.add_filter("tojson", |value: Value, args: Rest<Value>, kwargs: Kwargs| {
-        json::tojson(&value, args, kwargs)
+    env.add_filter("tojson", |state: &mut State, value: Value, args: Rest<Value>, kwargs: Kwargs| {
+        let text = json::tojson(&value, args, kwargs)?;
+        limits::charge(state, text.len())?;
+        Ok::<_, Error>(text)
     });
-    env.add_filter("string", |value: Value| -> Result<Value, Error> {
-        Ok(Value::from(python::str(&value)?))
+    env.add_filter("string", |state: &mut State, value: Value| -> Result<Value, Error> {
+        let text = python::str(&value)?;
+        limits::charge(state, text.len())?;
+        Ok(Value::from(text))
     });
     env.add_filter("trim", trim);
     env.add_filter("join", join);
@@ -71,7 +75,7 @@ fn trim(value: Value, chars: Option<Value>) -> Result<Value, Error> {
     }))
 }
 
-fn join(value: Value, args: Rest<Value>, kwargs: Kwargs) -> Result<Value, Error> {
+fn join(state: &mut State, value: Value, args: Rest<Value>, kwargs: Kwargs) -> Result<Value, Error> {
     let argument = |index: usize, name: &str| -> Result<Option<Value>, Error> {
         let given = args.get(index).cloned();
         let value = match given {
@@ -88,6 +92,7 @@ fn join(value: Value, args: Rest<Value>, kwargs: Kwargs) -> Result<Value, Error>
         if index > 0 {
             out.push_str(&separator)?;
         }
+        limits::charge(state, 1)?;
         let item = match &attribute {
             Some(attribute) => item.get_item(attribute)?,
             None => item,

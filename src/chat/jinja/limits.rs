@@ -6,14 +6,21 @@
 /// Fuel of one rendering: an instruction, or 64 bytes of text made or read, costs one. That is 320 MB of
 /// text at most; of 786 real templates none comes near it.
 pub const FUEL: u64 = 5_000_000;
-/// Largest text that a template may produce, in bytes.
-pub const MAX_OUTPUT: usize = 64 << 20;
+/// Largest text that a template may produce, in bytes; no longer one is encoded.
+pub const MAX_OUTPUT: usize = 16 << 20;
 /// Largest string that one filter or method may build, in bytes.
 pub const MAX_STRING: usize = 16 << 20;
 /// Deepest nesting that is printed or serialised.
 pub const MAX_DEPTH: usize = 200;
 /// Deepest recursion of macros. Python's own limit is 1000 frames, several of them a macro call.
 pub const MAX_RECURSION: usize = 200;
+/// Most tokens of one tag. The engine goes down a level for each of `1 + 1 + …`, `not not …` or `x.a.b…`, in parsing, in
+/// compiling and in freeing the tree; the largest tags of real templates have some hundred.
+pub const MAX_TAG_TOKENS: usize = 4000;
+/// Most `elif` of one template: each is a level as well.
+pub const MAX_ELIFS: usize = 1000;
+/// Most items that a list or dict which the template builds may hold, those of its items counted wherever they occur.
+pub const MAX_ITEMS: usize = 100_000;
 /// Largest template source that is read, in bytes.
 pub const MAX_SOURCE: u64 = 1 << 20;
 
@@ -21,6 +28,15 @@ pub const MAX_SOURCE: u64 = 1 << 20;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a value of the template is larger than {} MiB or nested deeper than {MAX_DEPTH}", MAX_STRING >> 20)]
 pub struct TooLarge;
+
+/// Charges the rendering for so many items or bytes that an operation of ours went through; the engine charges for its
+/// own.
+///
+/// # Errors
+/// The fuel is used up.
+pub fn charge(state: &minijinja::State, items: usize) -> Result<(), minijinja::Error> {
+    state.consume_fuel(u64::try_from(items).unwrap_or(u64::MAX) / 8 + 1)
+}
 
 /// A string that refuses to grow beyond [`MAX_STRING`].
 #[derive(Debug, Default)]

@@ -4,14 +4,15 @@ use minijinja::value::{ValueKind, from_args};
 use minijinja::{Error, ErrorKind, State, Value};
 
 use super::error::raise;
+use super::limits::charge;
 use super::string_methods;
 
 /// Dispatch for `value.method(args)`; the engine calls it for every method of a plain value.
-pub(super) fn call(_: &mut State, value: &Value, method: &str, args: &[Value]) -> Result<Value, Error> {
+pub(super) fn call(state: &mut State, value: &Value, method: &str, args: &[Value]) -> Result<Value, Error> {
     let answer = match value.kind() {
-        ValueKind::String => string_methods::call(value, method, args),
+        ValueKind::String => string_methods::call(state, value, method, args),
         ValueKind::Map => dict_method(value, method, args),
-        _ if super::python::is_list(value) => list_method(value, method, args),
+        _ if super::python::is_list(value) => list_method(state, value, method, args),
         ValueKind::None | ValueKind::Bool | ValueKind::Number => Err(Error::from(ErrorKind::UnknownMethod)),
         // Undefined values and objects of the engine: it knows what to say.
         _ => return Err(Error::from(ErrorKind::UnknownMethod)),
@@ -64,21 +65,27 @@ fn dict_method(value: &Value, method: &str, args: &[Value]) -> Result<Value, Err
     }
 }
 
-fn list_method(value: &Value, method: &str, args: &[Value]) -> Result<Value, Error> {
+fn list_method(state: &State, value: &Value, method: &str, args: &[Value]) -> Result<Value, Error> {
     match method {
         "index" => {
             let (wanted,): (Value,) = from_args(args)?;
-            match value.try_iter()?.position(|item| item == wanted) {
-                Some(index) => Ok(Value::from(index)),
-                None => {
-                    let wanted = super::python::repr(&wanted)?;
-                    Err(raise("ValueError", format!("{wanted} is not in list")))
+            for (index, item) in value.try_iter()?.enumerate() {
+                charge(state, 1)?;
+                if item == wanted {
+                    return Ok(Value::from(index));
                 }
             }
+            let wanted = super::python::repr(&wanted)?;
+            Err(raise("ValueError", format!("{wanted} is not in list")))
         }
         "count" => {
             let (wanted,): (Value,) = from_args(args)?;
-            Ok(Value::from(value.try_iter()?.filter(|item| *item == wanted).count()))
+            let mut count = 0;
+            for item in value.try_iter()? {
+                charge(state, 1)?;
+                count += usize::from(item == wanted);
+            }
+            Ok(Value::from(count))
         }
         "copy" => Ok(value.clone()),
         "append" | "clear" | "extend" | "insert" | "pop" | "remove" | "reverse" | "sort" => {

@@ -39,6 +39,7 @@ mod json;
 pub mod limits;
 mod methods;
 mod python;
+mod stored;
 mod string_methods;
 mod syntax;
 #[cfg(test)]
@@ -51,6 +52,7 @@ use std::sync::Arc;
 use minijinja::Environment;
 use serde_json::{Map, Value};
 
+use crate::guard;
 use tracker::Tracker;
 
 pub use clock::Clock;
@@ -115,10 +117,13 @@ impl ChatTemplate {
         }
         // jinja2 reads every kind of line end as one newline.
         let source = &source.replace("\r\n", "\n").replace('\r', "\n");
+        if let Some((line, limit)) = syntax::too_deep(source) {
+            return Err(TemplateError::Limit { template: name.into(), line, limit });
+        }
         let rewritten = generation::rewrite(source);
         let mut env = environment::build(clock);
-        env.add_template_owned(TEMPLATE, iteration::rewrite(rewritten.source))
-            .map_err(|error| error::from_engine(&error, name))?;
+        let compiled = compile(&mut env, engine_source(rewritten.source));
+        compiled.map_err(|panic| failed(name, &panic))?.map_err(|error| error::from_engine(&error, name))?;
         Ok(Self { env, name: name.into(), source: source.clone(), clock, generation_tags: rewritten.tags })
     }
 
@@ -177,6 +182,13 @@ impl ChatTemplate {
     }
 
     fn run(&self, inputs: &Inputs, messages: &[Value]) -> Result<Rendered, TemplateError> {
+        let size = messages.iter().map(|message| message.as_object().map_or(0, Map::len)).sum::<usize>();
+        let _watched = guard::watch(|| self.name.clone(), guard::time_for(size << 10));
+        guard::contain(|| self.run_unwatched(inputs, messages))
+            .unwrap_or_else(|panic| Err(failed(&self.name, &panic)))
+    }
+
+    fn run_unwatched(&self, inputs: &Inputs, messages: &[Value]) -> Result<Rendered, TemplateError> {
         let (variables, tracker) = variables(inputs, messages);
         let bytes = evaluate(&self.env, variables, tracker.clone()).map_err(|error| {
             let exception =
@@ -204,12 +216,12 @@ impl ChatTemplate {
 
     /// Python's exception for the undefined value that a rendering failed on; see [`undefined`].
     fn undefined_exception(&self, inputs: &Inputs, messages: &[Value]) -> Option<PythonException> {
-        let source = undefined::rewrite(&iteration::rewrite(generation::rewrite(&self.source).source))?;
+        let source = undefined::rewrite(&engine_source(generation::rewrite(&self.source).source))?;
         let last = undefined::LastMiss::default();
         let mut env = environment::build(self.clock);
         env.set_debug(true);
         env.set_unknown_method_callback(last.callback());
-        env.add_template_owned(TEMPLATE, source).ok()?;
+        compile(&mut env, source).ok()?.ok()?;
         let (variables, tracker) = variables(inputs, messages);
         let error = evaluate(&env, variables, tracker).err()?;
         if !error::is_about_undefined(&error) {
@@ -217,6 +229,25 @@ impl ChatTemplate {
         }
         last.exception(error::undefined_variable(&error))
     }
+}
+
+/// The source as the engine gets it.
+fn engine_source(source: String) -> String {
+    stored::rewrite(iteration::rewrite(source))
+}
+
+/// Parses and compiles, which goes down a level for each operator of a chain.
+fn compile(
+    env: &mut Environment<'static>,
+    source: String,
+) -> Result<Result<(), minijinja::Error>, guard::Panic> {
+    guard::large_stack(|| env.add_template_owned(TEMPLATE, source))
+}
+
+/// The engine itself failed on a template.
+fn failed(template: &str, panic: &guard::Panic) -> TemplateError {
+    let limit = format!("the engine failed on it ({panic})");
+    TemplateError::Limit { template: template.into(), line: 0, limit }
 }
 
 type Variables = std::collections::BTreeMap<String, minijinja::Value>;

@@ -1,16 +1,18 @@
 //! `str` methods. Positions and lengths are in characters, as in Python.
 
 use minijinja::formatting::FormatStyle;
-use minijinja::{Error, ErrorKind, Value};
+use minijinja::{Error, ErrorKind, State, Value};
 
 use super::call_args::{CallArgs, string_argument};
 use super::error::raise;
-use super::limits::{Bounded, MAX_STRING, TooLarge};
+use super::limits::{Bounded, MAX_STRING, TooLarge, charge};
 use super::python::is_space;
 
 /// `"text".method(args)`.
-pub(super) fn call(value: &Value, method: &str, args: &[Value]) -> Result<Value, Error> {
+pub(super) fn call(state: &State, value: &Value, method: &str, args: &[Value]) -> Result<Value, Error> {
     let text = value.as_str().unwrap_or_default();
+    // Every method goes through its text.
+    charge(state, text.len() / 8)?;
     if method == "format" {
         return format(text, args);
     }
@@ -39,7 +41,7 @@ pub(super) fn call(value: &Value, method: &str, args: &[Value]) -> Result<Value,
         "find" | "rfind" | "index" | "rindex" => find(text, method, &args),
         "count" => Ok(Value::from(count(text, &args.string(0, "sub")?))),
         "partition" | "rpartition" => partition(text, method == "rpartition", &args),
-        "join" => join(text, &args),
+        "join" => join(state, text, &args),
         "upper" => Ok(Value::from(text.to_uppercase())),
         "lower" | "casefold" => Ok(Value::from(text.to_lowercase())),
         "title" => Ok(Value::from(title(text))),
@@ -256,7 +258,7 @@ fn partition(text: &str, from_right: bool, args: &CallArgs) -> Result<Value, Err
     Ok(Value::from(minijinja::value::Tuple::from(parts.map(Value::from).to_vec())))
 }
 
-fn join(separator: &str, args: &CallArgs) -> Result<Value, Error> {
+fn join(state: &State, separator: &str, args: &CallArgs) -> Result<Value, Error> {
     let Some(items) = args.get(0, "iterable")? else {
         return Err(raise("TypeError", "can only join an iterable"));
     };
@@ -265,6 +267,7 @@ fn join(separator: &str, args: &CallArgs) -> Result<Value, Error> {
         if index > 0 {
             out.push_str(separator)?;
         }
+        charge(state, 1)?;
         match item.as_str() {
             Some(text) => out.push_str(text)?,
             None => {

@@ -6,12 +6,38 @@ use minijinja::Error;
 use minijinja::machinery::{Token, tokenize};
 use minijinja::syntax::SyntaxConfig;
 
+use super::limits;
+
 /// Jinja's delimiters with the white space rules of transformers.
 pub(super) fn config() -> SyntaxConfig {
     let mut syntax = SyntaxConfig::builder();
     syntax.trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(false);
     // Building fails for bad delimiters only, and these are the default ones.
     syntax.build().unwrap_or_default()
+}
+
+/// Why a source must not be given to the parser, with the line: see [`limits::MAX_TAG_TOKENS`].
+pub(super) fn too_deep(source: &str) -> Option<(usize, String)> {
+    let (mut in_tag, mut elifs) = (0, 0);
+    let mut opens_block = false;
+    // A source that does not tokenise is parsed up to that place.
+    for (token, span) in tokenize(source, false, config()).map_while(Result::ok) {
+        match token {
+            Token::VariableStart | Token::BlockStart | Token::TemplateData(_) => in_tag = 0,
+            Token::Ident("elif") if opens_block => elifs += 1,
+            _ => {}
+        }
+        in_tag += 1;
+        opens_block = matches!(token, Token::BlockStart);
+        let line = || usize::try_from(span.start_line).unwrap_or(0);
+        if in_tag > limits::MAX_TAG_TOKENS {
+            return Some((line(), format!("a tag of more than {} tokens", limits::MAX_TAG_TOKENS)));
+        }
+        if elifs > limits::MAX_ELIFS {
+            return Some((line(), format!("more than {} times elif", limits::MAX_ELIFS)));
+        }
+    }
+    None
 }
 
 /// The tokens of a source with their bytes; `None` when it does not tokenise.

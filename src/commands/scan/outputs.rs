@@ -1,15 +1,16 @@
 //! The files that a scan sorts records and ids into.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{BufWriter, Seek, SeekFrom, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::cli::ScanArguments;
 use crate::data::Record;
 use crate::error::{Error, Result};
 use crate::labels::StatusKind;
 use crate::scan::Batch;
+use crate::text;
 
 /// Those that were asked for.
 pub struct Outputs {
@@ -29,11 +30,17 @@ impl Output {
         let Some(path) = path else { return Ok(None) };
         let io = |e| Error::io(path, e);
         let Some(lengths) = lengths else {
-            let file = File::create(path).map_err(io)?;
+            // Emptied only when it is ours: another scan may be writing it.
+            let file = OpenOptions::new().write(true).create(true).truncate(false).open(path).map_err(io)?;
+            if file.metadata().map_err(io)?.is_file() {
+                lock(&file, path)?;
+                file.set_len(0).map_err(io)?;
+            }
             return Ok(Some(Self { path: path.clone(), file: BufWriter::new(file) }));
         };
         let length = lengths.get(&name(path)).copied().unwrap_or(0);
         let mut file = OpenOptions::new().write(true).open(path).map_err(io)?;
+        lock(&file, path)?;
         let has = file.metadata().map_err(io)?.len();
         if has < length {
             return Err(Error::Usage(format!(
@@ -61,6 +68,17 @@ impl Output {
     }
 }
 
+/// Keeps other scans from writing the file while it is open.
+fn lock(file: &File, path: &Path) -> Result<()> {
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => {
+            Err(Error::format(path, "another scan that runs now writes this file"))
+        }
+        // A file system without locks is no reason not to write.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
+    }
+}
+
 fn name(path: &std::path::Path) -> String {
     path.display().to_string()
 }
@@ -80,8 +98,8 @@ impl Outputs {
         for (record, found) in records.iter().zip(&batch.statuses) {
             let sound = found.status == Some(StatusKind::Sound);
             if let (Some(output), Some(id), false) = (&mut self.bad_ids, &found.id, sound) {
-                // An id with a line break in it would be two lines.
-                output.line(id.replace(['\n', '\r'], " ").as_bytes())?;
+                // An id with a line break in it would be two lines, and one with an escape would steer a terminal.
+                output.line(text::plain(&id.replace(['\n', '\r'], " ")).as_bytes())?;
             }
             let target = if sound { &mut self.good } else { &mut self.bad };
             if let Some(output) = target {

@@ -18,6 +18,9 @@ pub struct Wanted {
     pub most: usize,
 }
 
+/// Bytes from which on a batch is full: of long records fewer come together.
+const BATCH_BYTES: usize = 64 << 20;
+
 /// Records that come together, and the place behind the last one.
 #[derive(Debug, Default)]
 pub struct Filled {
@@ -55,7 +58,8 @@ impl<'a> Reading<'a> {
     /// An input that cannot be read.
     pub fn fill(&mut self) -> Result<Filled> {
         let mut records = Vec::with_capacity(self.wanted.most.min(1 << 16));
-        while records.len() < self.wanted.most {
+        let mut bytes = 0;
+        while records.len() < self.wanted.most && bytes < BATCH_BYTES {
             let next = if self.stopped.load(Ordering::Relaxed) { None } else { self.next()? };
             let Some(record) = next else {
                 return Ok(Filled { records, position: self.position, last: true });
@@ -65,6 +69,7 @@ impl<'a> Reading<'a> {
             self.position.record += 1;
             self.position.number += 1;
             if mine {
+                bytes += record.bytes.len();
                 records.push(record);
             }
         }

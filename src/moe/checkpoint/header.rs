@@ -12,11 +12,15 @@ use safetensors::tensor::TensorInfo as Entry;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::guard;
 use crate::moe::error::{MoeError, MoeResult};
 
 /// Largest header parsed. The format allows 100 MB; the largest real ones (shards with thousands of
 /// tensors) stay below 1 MB, and JSON takes many times its size in memory.
 const MAX_HEADER: usize = 32 << 20;
+
+/// JSON values of a header; a tensor has ten.
+const MAX_VALUES: usize = 2_000_000;
 
 /// One tensor of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +43,10 @@ pub(super) fn read(path: &Path, file: &[u8]) -> MoeResult<Vec<(String, TensorInf
         .filter(|&n| n <= MAX_HEADER && n <= rest.len())
         .ok_or_else(|| broken(format!("claims a header of {length} bytes, the file has {}", rest.len())))?;
     let (header, data) = rest.split_at_checked(length).unwrap_or_default();
+    let values = guard::json_values(header);
+    if values > MAX_VALUES {
+        return Err(broken(format!("its header has {values} JSON values, more than {MAX_VALUES}")));
+    }
     let json: Value =
         serde_json::from_slice(header).map_err(|e| broken(format!("its header is no JSON: {e}")))?;
     let Value::Object(entries) = json else {

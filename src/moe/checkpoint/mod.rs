@@ -24,6 +24,7 @@ use std::sync::Arc;
 use safetensors::Dtype;
 
 use super::error::{MoeError, MoeResult};
+use crate::guard;
 use generated::Generator;
 
 /// Bytes that a copy holds in memory.
@@ -231,6 +232,9 @@ impl Checkpoint {
 /// Largest config or index that is read: a thousand times the usual.
 const SMALL_FILE: u64 = 64 << 20;
 
+/// JSON values of such a file.
+const SMALL_VALUES: usize = 4_000_000;
+
 /// Reads a config or an index.
 ///
 /// # Errors
@@ -240,7 +244,14 @@ pub(super) fn read_small(path: &Path) -> MoeResult<String> {
     if size > SMALL_FILE {
         return Err(MoeError::checkpoint(path, format!("has {size} bytes, more than {SMALL_FILE}")));
     }
-    std::fs::read_to_string(path).map_err(|e| MoeError::io(path, e))
+    let text = std::fs::read_to_string(path).map_err(|e| MoeError::io(path, e))?;
+    let values = guard::json_values(text.as_bytes());
+    match values > SMALL_VALUES {
+        true => {
+            Err(MoeError::checkpoint(path, format!("has {values} JSON values, more than {SMALL_VALUES}")))
+        }
+        false => Ok(text),
+    }
 }
 
 /// The size of a plain file.
@@ -267,11 +278,12 @@ fn files_of(path: &Path, needed: &dyn Fn(&str) -> bool) -> MoeResult<Vec<PathBuf
     if !path.is_dir() {
         return Ok(vec![path.to_path_buf()]);
     }
+    let inside = |file: PathBuf| refuse_outside(path, &file).map(|()| file);
     let single = path.join("model.safetensors");
     if single.exists() {
-        return Ok(vec![single]);
+        return Ok(vec![inside(single)?]);
     }
-    let index = path.join("model.safetensors.index.json");
+    let index = inside(path.join("model.safetensors.index.json"))?;
     if !index.exists() {
         return Err(MoeError::checkpoint(
             path,
@@ -279,7 +291,12 @@ fn files_of(path: &Path, needed: &dyn Fn(&str) -> bool) -> MoeResult<Vec<PathBuf
              with save_pretrained(safe_serialization=True)",
         ));
     }
-    Ok(shard_names(&index, needed)?.into_iter().map(|name| path.join(name)).collect())
+    shard_names(&index, needed)?.into_iter().map(|name| inside(path.join(name))).collect()
+}
+
+/// Refuses a link that leads out of a checkpoint's folder.
+pub(super) fn refuse_outside(folder: &Path, file: &Path) -> MoeResult<()> {
+    guard::check_inside(folder, file).map_err(|refusal| MoeError::checkpoint(file, refusal.to_string()))
 }
 
 /// The number N of the layer that a tensor belongs to, from `….layers.N.…` or `….h.N.…`.

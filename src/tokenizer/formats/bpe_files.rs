@@ -4,23 +4,24 @@ use std::path::Path;
 
 use tokenizers::models::bpe::{BPE, Merges, Vocab};
 
+use super::merges;
 use crate::error::{Error, Result};
 use crate::tokenizer::files::FileSet;
 
-/// Builds the model. `vocab` is a JSON object token → id; `merges` has one pair a line, best first, after an
+/// Builds the model. `vocab` is a JSON object token → id; `merges_file` has one pair a line, best first, after an
 /// optional `#version` line.
 ///
 /// # Errors
 /// Broken JSON, a line that is no pair, or a merge whose parts or result are not in the vocabulary.
-pub fn read(vocab: (&[u8], &Path), merges: (&[u8], &Path)) -> Result<BPE> {
+pub fn read(vocab: (&[u8], &Path), merges_file: (&[u8], &Path)) -> Result<BPE> {
     let vocabulary: std::collections::HashMap<String, u32> =
         serde_json::from_slice(vocab.0).map_err(|e| Error::json(vocab.1, &e))?;
     let vocabulary: Vocab = vocabulary.into_iter().collect();
-    let pairs = read_merges(merges.0, merges.1)?;
-    BPE::builder()
-        .vocab_and_merges(vocabulary, pairs)
+    let pairs = read_merges(merges_file.0, merges_file.1)?;
+    merges::builder(vocabulary, pairs, None)
+        .map_err(|message| Error::format(merges_file.1, message))?
         .build()
-        .map_err(|e| Error::format(merges.1, format!("these merges do not fit the vocabulary: {e}")))
+        .map_err(|e| Error::format(merges_file.1, format!("these merges do not fit the vocabulary: {e}")))
 }
 
 /// The same from a tokenizer's own files.

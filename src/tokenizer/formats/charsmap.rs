@@ -47,6 +47,9 @@ impl CharsMap {
     pub fn read(blob: &[u8], path: &Path) -> Result<Self> {
         let Some((size, rest)) = blob.split_first_chunk::<4>() else { return Ok(Self::default()) };
         let size = u32::from_le_bytes(*size) as usize;
+        if size % 4 != 0 {
+            return Err(Error::format(path, "the normalisation rules are cut off"));
+        }
         let (trie, replacements) = rest
             .split_at_checked(size)
             .ok_or_else(|| Error::format(path, "the normalisation rules are cut off"))?;
@@ -84,6 +87,11 @@ impl CharsMap {
             }
         }
         true
+    }
+
+    /// The same for rules that are to be given to the library: it looks at the first step whatever there is.
+    pub fn is_usable(&self) -> bool {
+        !self.is_empty() && self.is_sound()
     }
 
     /// The longest prefix of `text` that a rule replaces: its length in bytes, and the replacement.

@@ -13,6 +13,8 @@ use crate::error::{Error, Result};
 
 /// No header comes near this.
 const MAX_HEADER_BYTES: u64 = 256 << 20;
+/// Items of all arrays together; a vocabulary of today has a million.
+const MAX_ITEMS: u64 = 8_000_000;
 /// Arrays of arrays are not used by tokenizers.
 const MAX_DEPTH: u32 = 2;
 
@@ -92,7 +94,7 @@ impl Metadata {
 /// # Errors
 /// Another kind of file, a version that is not known, a header that ends early or is too long.
 pub fn read(reader: impl Read, path: &Path) -> Result<Metadata> {
-    let mut header = Header { reader: reader.take(MAX_HEADER_BYTES), path };
+    let mut header = Header { reader: reader.take(MAX_HEADER_BYTES), path, items: 0 };
     if header.bytes::<4>()? != *b"GGUF" {
         return Err(Error::format(path, "not a GGUF file"));
     }
@@ -117,6 +119,8 @@ pub fn read(reader: impl Read, path: &Path) -> Result<Metadata> {
 struct Header<'p, R> {
     reader: std::io::Take<R>,
     path: &'p Path,
+    /// Items of arrays so far.
+    items: u64,
 }
 
 impl<R: Read> Header<'_, R> {
@@ -178,7 +182,14 @@ impl<R: Read> Header<'_, R> {
                 format!("an array of {count} items does not fit in the header"),
             ));
         }
-        // Every item takes at least a byte of the file, so the file's own length bounds the memory.
+        // An item takes a byte of the file and 32 of memory.
+        self.items = self.items.saturating_add(count);
+        if self.items > MAX_ITEMS {
+            return Err(Error::format(
+                self.path,
+                format!("the arrays of the header have {} items ({MAX_ITEMS} are the most)", self.items),
+            ));
+        }
         let mut items = Vec::new();
         for _ in 0..count {
             items.push(self.value(kind, depth + 1)?);

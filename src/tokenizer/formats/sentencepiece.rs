@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::tokenizer::encoding::TokenId;
 use crate::tokenizer::files::FileSet;
 use crate::tokenizer::formats::charsmap::CharsMap;
+use crate::tokenizer::formats::merges;
 
 /// What a piece is for. Numbers are those of `sentencepiece_model.proto`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, prost::Enumeration)]
@@ -155,7 +156,7 @@ pub enum MergeOrder {
 /// # Errors
 /// Rules that point outside themselves.
 pub fn charsmap_json(rules: &[u8], path: &Path) -> Result<serde_json::Value> {
-    if !CharsMap::read(rules, path)?.is_sound() {
+    if !CharsMap::read(rules, path)?.is_usable() {
         return Err(Error::format(path, "the normalisation rules are broken"));
     }
     let rules = base64::engine::general_purpose::STANDARD.encode(rules);
@@ -163,7 +164,12 @@ pub fn charsmap_json(rules: &[u8], path: &Path) -> Result<serde_json::Value> {
 }
 
 /// Every way to make every piece from two others, as the converters of transformers list them.
-pub fn generate_merges(pieces: &[(String, f32)], order: MergeOrder) -> Merges {
+///
+/// # Errors
+/// More merges than any vocabulary has: pieces of which each holds all shorter ones make a cubic number.
+pub fn generate_merges(pieces: &[(String, f32)], order: MergeOrder, path: &Path) -> Result<Merges> {
+    let broken = |message: String| Error::format(path, message);
+    merges::check_cuts(pieces.iter().map(|(piece, _)| piece.len())).map_err(broken)?;
     let ids: HashMap<&str, usize> = pieces.iter().enumerate().map(|(i, (t, _))| (t.as_str(), i)).collect();
     let mut found: Vec<(usize, f32, &str, &str)> = Vec::new();
     for (at, (piece, score)) in pieces.iter().enumerate() {
@@ -172,12 +178,13 @@ pub fn generate_merges(pieces: &[(String, f32)], order: MergeOrder) -> Merges {
         let mut local: Vec<(&str, &str)> = splits.filter(|pair| known(*pair).is_some()).collect();
         local.sort_by_key(|pair| known(*pair));
         found.extend(local.into_iter().map(|(l, r)| (at, *score, l, r)));
+        merges::check_count(found.len()).map_err(broken)?;
     }
     match order {
         MergeOrder::Score => found.sort_by(|a, b| b.1.total_cmp(&a.1)),
         MergeOrder::Id => found.sort_by_key(|(at, _, l, r)| (*at, l.chars().count(), r.chars().count())),
     }
-    found.into_iter().map(|(_, _, l, r)| (l.to_string(), r.to_string())).collect()
+    Ok(found.into_iter().map(|(_, _, l, r)| (l.to_string(), r.to_string())).collect())
 }
 
 /// A Unigram model over pieces with their scores.
@@ -195,8 +202,8 @@ pub fn build_unigram(
 /// A BPE over pieces and merges, as the converters build it.
 pub fn build_bpe(pieces: &[(String, f32)], order: MergeOrder, path: &Path) -> Result<BPE> {
     let vocabulary: Vocab = pieces.iter().zip(0..).map(|((text, _), id)| (text.clone(), id)).collect();
-    BPE::builder()
-        .vocab_and_merges(vocabulary, generate_merges(pieces, order))
+    merges::builder(vocabulary, generate_merges(pieces, order, path)?, None)
+        .map_err(|message| Error::format(path, message))?
         .fuse_unk(true)
         .byte_fallback(true)
         .build()

@@ -3,6 +3,7 @@
 //! The special tokens take the first `default_num_special_tokens` ids; a rank's id is the rank moved up by that
 //! number. Only the first `default_vocab_size` ids are used, however many ranks the file lists.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use base64::Engine;
@@ -93,13 +94,20 @@ fn special_tokens(file: &File, path: &Path) -> Result<Vec<(String, TokenId)>> {
     if count > file.config.default_vocab_size || count > file.vocab.len().saturating_add(100_000) {
         return Err(Error::format(path, format!("{count} special tokens do not fit in this vocabulary")));
     }
-    let named = |id: usize| match file.special_tokens.is_empty() {
-        true => OLD_SPECIAL_TOKENS.get(id).map(|t| t.to_string()),
-        false => file.special_tokens.get(id).filter(|t| t.rank as usize == id).map(|t| t.token_str.clone()),
+    let mut listed: HashMap<usize, &str> = HashMap::new();
+    // Of two with one rank the first counts, but for one that stands at its own place.
+    for (at, token) in file.special_tokens.iter().enumerate() {
+        let rank = token.rank as usize;
+        if at == rank {
+            listed.insert(rank, &token.token_str);
+        } else {
+            listed.entry(rank).or_insert(&token.token_str);
+        }
+    }
+    let old = |id: usize| OLD_SPECIAL_TOKENS.get(id).copied().filter(|_| listed.is_empty());
+    let name = |id: usize| match listed.get(&id).copied().or(old(id)) {
+        Some(name) => name.to_string(),
+        None => format!("<SPECIAL_{id}>"),
     };
-    let find = |id: usize| {
-        let listed = file.special_tokens.iter().find(|t| t.rank as usize == id).map(|t| t.token_str.clone());
-        named(id).or(listed).unwrap_or_else(|| format!("<SPECIAL_{id}>"))
-    };
-    Ok((0..count).zip(0..).map(|(at, id)| (find(at), id)).collect())
+    Ok((0..count).zip(0..).map(|(at, id)| (name(at), id)).collect())
 }

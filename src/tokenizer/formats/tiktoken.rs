@@ -10,13 +10,14 @@ use std::path::Path;
 use base64::Engine;
 use rayon::prelude::*;
 use tokenizers::SplitDelimiterBehavior;
-use tokenizers::models::bpe::{BPE, Merges, Vocab};
+use tokenizers::models::bpe::{Merges, Vocab};
 use tokenizers::pre_tokenizers::PreTokenizerWrapper;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::pre_tokenizers::sequence::Sequence;
 use tokenizers::pre_tokenizers::split::Split;
 use tokenizers::pre_tokenizers::split::SplitPattern;
 
+use super::merges;
 use crate::error::{Error, Result};
 use crate::tokenizer::byte_alphabet;
 use crate::tokenizer::core::CoreParts;
@@ -143,10 +144,12 @@ pub fn build_with_special(
     pattern: &str,
     path: &Path,
 ) -> Result<CoreParts> {
+    let broken = |message: String| Error::format(path, message);
+    merges::check_cuts(ranks.iter().map(|(token, _)| token.len())).map_err(broken)?;
     let mut vocabulary: Vocab = ranks.iter().map(|(token, id)| (byte_alphabet::encode(token), *id)).collect();
     vocabulary.extend(special.iter().cloned());
-    let model = BPE::builder()
-        .vocab_and_merges(vocabulary, merges(ranks))
+    let model = merges::builder(vocabulary, pairs(ranks), None)
+        .map_err(broken)?
         .ignore_merges(true)
         .build()
         .map_err(|e| Error::format(path, format!("the ranks do not make a BPE: {e}")))?;
@@ -161,7 +164,7 @@ pub fn build_with_special(
 }
 
 /// Every way to make every token from two others, best rank first.
-fn merges(ranks: &Ranks) -> Merges {
+fn pairs(ranks: &Ranks) -> Merges {
     let rank_of: HashMap<&[u8], TokenId> = ranks.iter().map(|(t, r)| (t.as_slice(), *r)).collect();
     let mut splits: Vec<(TokenId, TokenId, TokenId, String, String)> = ranks
         .par_iter()

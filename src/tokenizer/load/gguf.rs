@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use tokenizers::AddedToken;
-use tokenizers::models::bpe::{BPE, Vocab};
+use tokenizers::models::bpe::Vocab;
 use tokenizers::models::unigram::Unigram;
 
 use super::classless_format::ClasslessFormat;
@@ -16,6 +16,7 @@ use crate::tokenizer::core::{AddedTokenWithId, CoreParts};
 use crate::tokenizer::files::FileSet;
 use crate::tokenizer::formats::gguf::{self, Metadata};
 use crate::tokenizer::formats::gguf_split;
+use crate::tokenizer::formats::merges::builder;
 use crate::tokenizer::formats::sentencepiece::{MergeOrder, build_bpe, charsmap_json};
 use crate::tokenizer::formats::word_piece;
 use crate::tokenizer::special::Role;
@@ -133,8 +134,8 @@ fn byte_level(
     let name = metadata.text("pre").unwrap_or("gpt-2");
     let known = gguf_split::split(name);
     let vocabulary: Vocab = tokens.iter().cloned().zip(0..).collect();
-    let bpe = BPE::builder()
-        .vocab_and_merges(vocabulary, pairs(merges, path)?)
+    let bpe = builder(vocabulary, pairs(merges, path)?, None)
+        .map_err(|message| Error::format(path, message))?
         .ignore_merges(known.is_some_and(|s| s.ignore_merges))
         .build()
         .map_err(do_not_fit(path))?;
@@ -157,8 +158,8 @@ fn byte_level(
 /// BPE over the text itself: blanks become `▁`, lines are kept apart, what has no token falls back to bytes.
 fn plain_text(metadata: &Metadata, tokens: &[String], merges: &[String], path: &Path) -> Result<CoreParts> {
     let vocabulary: Vocab = tokens.iter().cloned().zip(0..).collect();
-    let mut bpe = BPE::builder()
-        .vocab_and_merges(vocabulary, pairs(merges, path)?)
+    let mut bpe = builder(vocabulary, pairs(merges, path)?, None)
+        .map_err(|message| Error::format(path, message))?
         .byte_fallback(true)
         .fuse_unk(true)
         .build()

@@ -10,6 +10,8 @@ mod slow;
 mod tekken;
 mod v5;
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::classes::{self, PythonClass};
@@ -18,8 +20,12 @@ use super::formats::tokenizer_json;
 use super::loaded::Tokenizer;
 use super::release::{LoadOptions, Loader, Release};
 use crate::error::{Error, Result};
+use crate::guard;
 use classless_format::ClasslessFormat;
 use named::Named;
+
+/// Time for loading; the largest vocabularies of today take a second.
+const LOADING: Duration = Duration::from_secs(8);
 
 /// Loads a tokenizer from its files; `name` is what messages and screens call it.
 ///
@@ -29,7 +35,13 @@ use named::Named;
 /// # Errors
 /// Broken files, or files that no known class can be built from (the message names what is missing).
 pub fn load(name: &str, files: &FileSet, options: LoadOptions) -> Result<Tokenizer> {
-    let mut tokenizer = load_recognized(&recognize::recognize(files)?, options)?;
+    let _watched = guard::watch(|| files.label().to_string(), LOADING);
+    let loaded =
+        guard::contain(|| guard::within(LOADING, || load_recognized(&recognize::recognize(files)?, options)));
+    let mut tokenizer = loaded.unwrap_or_else(|panic| {
+        let reason = format!("its files make the tokenizers library fail, so one of them is broken: {panic}");
+        Err(Error::format(files.label(), reason))
+    })?;
     tokenizer.name = name.to_string();
     tokenizer.embedding_rows = embedding_rows(files);
     tokenizer.files = files.clone();
