@@ -29,7 +29,7 @@ pub(super) fn too_deep(source: &str) -> Option<(usize, String)> {
         }
         in_tag += 1;
         opens_block = matches!(token, Token::BlockStart);
-        let line = || usize::try_from(span.start_line).unwrap_or(0);
+        let line = || usize::from(span.start_line);
         if in_tag > limits::MAX_TAG_TOKENS {
             return Some((line(), format!("a tag of more than {} tokens", limits::MAX_TAG_TOKENS)));
         }

@@ -47,7 +47,7 @@ impl CharsMap {
     pub fn read(blob: &[u8], path: &Path) -> Result<Self> {
         let Some((size, rest)) = blob.split_first_chunk::<4>() else { return Ok(Self::default()) };
         let size = u32::from_le_bytes(*size) as usize;
-        if size % 4 != 0 {
+        if !size.is_multiple_of(4) {
             return Err(Error::format(path, "the normalisation rules are cut off"));
         }
         let (trie, replacements) = rest
