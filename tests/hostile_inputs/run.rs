@@ -4,11 +4,13 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-/// Address space in KiB and processor time in seconds that a case may take.
+/// Address space in KiB that a case may take.
 const MEMORY: &str = "2097152";
-const SECONDS: &str = "10";
+/// Seconds of processor time, all threads together, after which a case counts as hanging: six times what a release
+/// build may take, as this is a development build on a machine of any speed.
+const SECONDS: &str = "60";
 /// Seconds of the wall clock after which a case counts as hanging, on a machine however busy.
-const WALL_SECONDS: &str = "60";
+const WALL_SECONDS: &str = "240";
 
 /// What came of a case.
 pub struct Ran {
