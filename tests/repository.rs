@@ -206,3 +206,17 @@ fn an_argument_that_is_not_known_is_asked_for() {
     let given = maskscope(folder.path(), &["inspect", "--script-arg", "model_type=phi"]);
     assert!(given.status.success(), "{}", text(&given.stderr));
 }
+
+#[test]
+fn a_named_file_is_meant_where_two_projects_have_its_module() {
+    let folder = tempfile::tempdir().unwrap();
+    let (second, one) = (folder.path().join("second_project"), folder.path().join("one/mini"));
+    repository(&second, " - 1");
+    std::fs::create_dir_all(&one).unwrap();
+    std::fs::write(one.join("__init__.py"), "").unwrap();
+    std::fs::write(one.join("train.py"), "x = 1\n").unwrap();
+    std::fs::write(folder.path().join("data.json"), DATA).unwrap();
+    let function = "second_project/mini/train.py:preprocess_short";
+    let output = maskscope(folder.path(), &["inspect", "--function", function]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+}

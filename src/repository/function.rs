@@ -215,6 +215,7 @@ impl RepositoryFunction {
             "setup": setup_pieces,
             "setup_file": setup.map(|code| &code.file),
             "setup_stars": [entry.module],
+            "entry_file": entry.file,
             "setup_names": setup_names,
             "prepare": entry.prepare,
             "entry": entry.entry,

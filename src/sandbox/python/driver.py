@@ -600,7 +600,8 @@ class _Arguments:
 def _resolve(path):
     """`module:name.name` to the object."""
     module_name, _, names = path.partition(":")
-    value = _import(module_name)
+    # Several projects of one repository may have a module of that name: the one of the entry's own file is meant.
+    value = _import(module_name, _state.get("entry_file"))
     if isinstance(value, Missing):
         refuse(module_name, value._why)
     for name in names.split(".") if names else ():
@@ -635,7 +636,7 @@ def start(request):
         ):
             _take(module, module.__dict__["__builtins__"], answer, piece)
         for star in request.get("setup_stars") or ():
-            module.__dict__["__builtins__"].stars.append(lambda star=star: _import(star))
+            module.__dict__["__builtins__"].stars.append(lambda star=star: _import(star, request.get("entry_file")))
         names = module.__dict__["__builtins__"]
         names.failed["model"] = "is not loaded here"
         module.__dict__["smart_tokenizer_and_embedding_resize"] = _resized
