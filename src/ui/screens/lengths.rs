@@ -216,14 +216,12 @@ fn parts_line(canvas: &mut Canvas<'_>, area: Area, view: &SampleView) {
     canvas.text(Area { x, width: end.saturating_sub(x), ..area }, reason, Meaning::Text);
 }
 
+/// Why the loop over the rounds ended, where that is not the end of the prompt.
 fn stop_text(stop: &LoopEnd) -> String {
     match stop {
-        LoopEnd::End => "all pieces were used".to_string(),
-        LoopEnd::EmptyRound { round } => format!("ended at piece {}, which is empty", round + 1),
-        LoopEnd::Parts { round, parts } => {
-            format!("stopped at round {}: {parts} parts instead of 2", round + 1)
-        }
-        LoopEnd::NoLoop => String::new(),
+        LoopEnd::EmptyRound { round } => format!("; piece {} is empty", round + 1),
+        LoopEnd::Parts { round, parts } => format!("; round {} has {parts} parts instead of 2", round + 1),
+        LoopEnd::End | LoopEnd::NoLoop => String::new(),
     }
 }
 
