@@ -15,6 +15,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::commit::is_commit;
 use super::error::HubError;
 use super::id::HubId;
 use super::metadata::Metadata;
@@ -24,11 +25,6 @@ use crate::atomic_write;
 /// How long another program may hold the lock of a file before we give up.
 const LOCK_PATIENCE: Duration = Duration::from_secs(600);
 const LOCK_POLL: Duration = Duration::from_millis(100);
-
-/// True for the full name of a commit, and so for a plain folder name.
-pub(super) fn is_commit(text: &str) -> bool {
-    matches!(text.len(), 40 | 64) && text.bytes().all(|b| b.is_ascii_hexdigit())
-}
 
 /// The folders of one repository. Nothing is created before something is written.
 #[derive(Debug)]

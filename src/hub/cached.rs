@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::cache::{RepoCache, is_commit};
+use super::cache::RepoCache;
+use super::commit::is_commit;
 use super::id::HubId;
 use super::listing::is_tokenizer_file;
 use super::options::HubOptions;

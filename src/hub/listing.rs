@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::cache::is_commit;
+use super::commit::is_commit;
 use crate::tokenizer::CHAT_TEMPLATES;
 
 /// More wanted files than any model has: a repository that names more is refused.

@@ -36,6 +36,7 @@
 mod cache;
 mod cached;
 mod checksum;
+mod commit;
 mod download;
 mod error;
 mod fetch;

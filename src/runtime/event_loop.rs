@@ -4,10 +4,10 @@ use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
-use super::RunOptions;
 use super::events::{Incoming, read_input, read_signals};
 use super::export::export;
 use super::jobs::Jobs;
+use super::run_options::RunOptions;
 use super::terminal::TakenTerminal;
 use crate::app::{App, Background, Effect, Msg, update};
 use crate::ui::{Depth, Frame, render};

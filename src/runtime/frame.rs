@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 
-use super::RunOptions;
+use super::run_options::RunOptions;
 use crate::app::{App, Effect, Job, JobContext, Key, Load, Msg, Screen, update};
 use crate::error::{Error, Result};
 use crate::ui::{Depth, Frame, render, to_ansi, to_html, to_svg, to_text};

@@ -1,6 +1,6 @@
 //! What each list offers.
 
-use super::{Choice, Entry};
+use super::choice::{Choice, Entry};
 use crate::app::screens::experts::settings::ModelChoice;
 use crate::chat::Template;
 use crate::diagnose::Reserved;
@@ -81,27 +81,6 @@ pub fn recipes() -> Vec<Entry> {
                 .map(|t| Entry::new(format!("{} (sample)", t.name), t.summary, Choice::Messages(t.name))),
         )
         .collect()
-}
-
-/// What a built-in chat template is shown with: a tokenizer that takes its marks as bos and eos, as TRL's
-/// `setup_chat_format` gives them to a base model.
-pub fn messages_request(name: &str, now: &Request) -> Request {
-    let token = |text: &str| TokenChoice::Surface(text.to_string());
-    Request {
-        tokenizer: format!("{SAMPLE_PREFIX}phi-2"),
-        template: TemplateChoice::Sample(name.to_string()),
-        recipe: RecipeChoice::None,
-        overrides: [
-            (Role::Bos, token("<|im_start|>")),
-            (Role::Eos, token("<|im_end|>")),
-            (Role::Pad, token("<|endoftext|>")),
-        ]
-        .into(),
-        // A slow class cannot tell where its tokens are in the text, which most strategies need.
-        load: LoadOptions { loader: Some(Loader::Fast), legacy: None, ..now.load },
-        hub: now.hub.clone(),
-        ..Request::default()
-    }
 }
 
 /// Class family and release.

@@ -1,5 +1,6 @@
 //! A list to choose from, searched as one types: tokenizers, templates, rules, recipes, tokens, acts.
 
+mod choice;
 mod entries;
 mod palette;
 
@@ -9,14 +10,13 @@ use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 use tui_input::Input;
 
-use super::action::Action;
 use super::screens::experts::settings::ModelChoice;
-use crate::setup::{LabelChoice, RecipeChoice, Request, TemplateChoice, TokenChoice};
+use crate::setup::TokenChoice;
 use crate::tokenizer::{LoadOptions, Role, TokenId};
 
+pub use choice::{Choice, Entry, messages_request};
 pub use entries::{
-    loadings, messages_request, models, other_load, others, recipes, rules, special_tokens, strategies,
-    templates, tokenizers,
+    loadings, models, other_load, others, recipes, rules, special_tokens, strategies, templates, tokenizers,
 };
 pub use palette::palette;
 
@@ -45,78 +45,6 @@ pub enum PickKind {
     /// The model of screen Experts.
     Model,
     Palette,
-}
-
-/// What taking an entry does.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Choice {
-    Tokenizer(String),
-    Template(TemplateChoice),
-    Rule(LabelChoice),
-    Recipe(RecipeChoice),
-    Loading(LoadOptions),
-    /// `None` takes the override away.
-    Token(Role, Option<TokenChoice>),
-    /// A built-in chat template with the built-in messages.
-    Messages(&'static str),
-    /// Side B of screen Compare.
-    Other(String, LoadOptions),
-    /// The model of screen Experts.
-    Model(ModelChoice),
-    Act(Action),
-}
-
-impl Choice {
-    /// The request with this choice made; `None` for an act.
-    pub fn apply(&self, request: &Request) -> Option<Request> {
-        let mut request = request.clone();
-        match self {
-            Self::Tokenizer(spec) => {
-                // A token of one vocabulary means nothing in another.
-                let (load, hub) = (request.load, request.hub);
-                request = Request { tokenizer: spec.clone(), load, hub, ..Request::default() };
-            }
-            Self::Template(template) => {
-                // A rule of one kind of template means nothing with the other.
-                let was_chat = request.wants_chat();
-                request.template = template.clone();
-                if was_chat != request.wants_chat() {
-                    request.preprocess = LabelChoice::Auto;
-                }
-            }
-            Self::Rule(labels) => request.preprocess = *labels,
-            Self::Recipe(recipe) => {
-                request.recipe = *recipe;
-                request.template = TemplateChoice::Auto;
-                request.preprocess = LabelChoice::Auto;
-                request.overrides.clear();
-            }
-            Self::Loading(load) => request.load = *load,
-            Self::Token(role, Some(choice)) => {
-                request.overrides.insert(*role, choice.clone());
-            }
-            Self::Token(role, None) => {
-                request.overrides.remove(role);
-            }
-            Self::Messages(name) => return Some(messages_request(name, &request)),
-            Self::Other(..) | Self::Model(_) | Self::Act(_) => return None,
-        }
-        Some(request)
-    }
-}
-
-/// One entry.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    pub label: String,
-    pub detail: String,
-    pub choice: Choice,
-}
-
-impl Entry {
-    fn new(label: impl Into<String>, detail: impl Into<String>, choice: Choice) -> Self {
-        Self { label: label.into(), detail: detail.into(), choice }
-    }
 }
 
 /// An open list.
@@ -294,6 +222,7 @@ impl Picker {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::setup::Request;
     use crate::tokenizer::{Loader, Release};
 
     /// Side B's list for a side A in release 5, with one tokenizer of the cache.

@@ -59,7 +59,7 @@ fn embedding_rows(files: &FileSet) -> Option<usize> {
 }
 
 fn load_recognized(files: &FileSet, options: LoadOptions) -> Result<Tokenizer> {
-    if let Some(format) = classless_format(files, options)? {
+    if let Some(format) = without_class(files, options)? {
         return format.into_tokenizer(options.release);
     }
     let named = Named::in_files(files)?;
@@ -77,7 +77,7 @@ fn load_recognized(files: &FileSet, options: LoadOptions) -> Result<Tokenizer> {
 }
 
 /// Reads a set in a format that comes without a Python class.
-fn classless_format(files: &FileSet, options: LoadOptions) -> Result<Option<ClasslessFormat>> {
+fn without_class(files: &FileSet, options: LoadOptions) -> Result<Option<ClasslessFormat>> {
     let configured = files.has("tokenizer_config.json");
     if files.has("tokenizer.json") {
         Ok(None)

@@ -13,8 +13,10 @@
 //! ```
 
 mod prompt;
+mod tokens;
 
-use crate::app::flow::glyphs_of_id;
+use tokens::{is_special, token_glyphs};
+
 use crate::app::screens::strategies::{ComparedStrategies, StrategiesScreen, StrategiesView};
 use crate::app::{App, Area, Load, Panes};
 use crate::masks::compare::{Cell, Strip, StripEnd};
@@ -99,9 +101,6 @@ struct Window {
     cells: Vec<(usize, u16, Vec<Glyph>)>,
 }
 
-/// Widest that one token is drawn.
-const TOKEN_WIDTH: usize = 20;
-
 impl Window {
     fn around(compared: &ComparedStrategies, cursor: usize, width: u16) -> Self {
         let room = usize::from(width);
@@ -182,22 +181,6 @@ impl Window {
             canvas.text(spot, &mark.repeat(usize::from(spot.width)), meaning);
         });
     }
-}
-
-fn is_special(compared: &ComparedStrategies, token: usize) -> bool {
-    let id = compared.comparison.turns.encoded.ids.get(token);
-    id.is_some_and(|id| compared.setup.tokenizer.is_special(*id))
-}
-
-fn token_glyphs(compared: &ComparedStrategies, token: usize) -> Vec<Glyph> {
-    let Some(id) = compared.comparison.turns.encoded.ids.get(token) else { return Vec::new() };
-    let glyphs = glyphs_of_id(&compared.setup.tokenizer, *id, is_special(compared, token));
-    let mut used = 0;
-    let fits = |glyph: &Glyph| {
-        used += usize::from(glyph.width);
-        used <= TOKEN_WIDTH
-    };
-    glyphs.into_iter().take_while(fits).collect()
 }
 
 fn rows(

@@ -2,7 +2,7 @@
 //!
 //! Every figure counts kept assignments: all k of a position, each once whatever its weight.
 
-use super::rule_text;
+use super::words::rule_text;
 use crate::app::screens::experts::routed::Layer;
 use crate::app::screens::experts::{Routed, subset::Subset};
 use crate::app::{App, Area};

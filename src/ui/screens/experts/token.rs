@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::tokens::mark;
-use super::{rule_text, weight_text};
+use super::words::{rule_text, weight_text};
 use crate::app::flow::token_glyphs;
 use crate::app::screens::experts::Routed;
 use crate::app::screens::experts::routed::Layer;

@@ -2,7 +2,7 @@
 
 use ratatui::style::{Modifier, Style};
 
-use super::letter;
+use super::words::letter;
 use crate::app::flow::{FlowRow, Item};
 use crate::app::screens::experts::routed::Layer;
 use crate::app::screens::experts::{Routed, all_folds, flow};

@@ -188,12 +188,12 @@ fn answer_text(
     let turns = &compared.comparison.turns;
     let first = turns.encoded.offsets.partition_point(|(_, to)| *to <= seam);
     for index in first..turns.places.len() {
-        let glyphs = super::token_glyphs(compared, index);
+        let glyphs = super::tokens::token_glyphs(compared, index);
         let wide = u16::try_from(glyphs_width(&glyphs)).unwrap_or(u16::MAX);
         if x.saturating_add(wide) > end {
             break;
         }
-        let special = super::is_special(compared, index);
+        let special = super::tokens::is_special(compared, index);
         let style = canvas.style(if special { Meaning::Special } else { Meaning::Text });
         if text.height > 0 {
             canvas.glyphs(x, text.y, end, &glyphs, style);

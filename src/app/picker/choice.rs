@@ -1,0 +1,100 @@
+//! What a list offers: entries, and what taking one does to the request.
+
+use crate::app::action::Action;
+use crate::app::screens::experts::settings::ModelChoice;
+use crate::samples::SAMPLE_PREFIX;
+use crate::setup::{LabelChoice, RecipeChoice, Request, TemplateChoice, TokenChoice};
+use crate::tokenizer::{LoadOptions, Loader, Role};
+
+/// What taking an entry does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Choice {
+    Tokenizer(String),
+    Template(TemplateChoice),
+    Rule(LabelChoice),
+    Recipe(RecipeChoice),
+    Loading(LoadOptions),
+    /// `None` takes the override away.
+    Token(Role, Option<TokenChoice>),
+    /// A built-in chat template with the built-in messages.
+    Messages(&'static str),
+    /// Side B of screen Compare.
+    Other(String, LoadOptions),
+    /// The model of screen Experts.
+    Model(ModelChoice),
+    Act(Action),
+}
+
+impl Choice {
+    /// The request with this choice made; `None` for an act.
+    pub fn apply(&self, request: &Request) -> Option<Request> {
+        let mut request = request.clone();
+        match self {
+            Self::Tokenizer(spec) => {
+                // A token of one vocabulary means nothing in another.
+                let (load, hub) = (request.load, request.hub);
+                request = Request { tokenizer: spec.clone(), load, hub, ..Request::default() };
+            }
+            Self::Template(template) => {
+                // A rule of one kind of template means nothing with the other.
+                let was_chat = request.wants_chat();
+                request.template = template.clone();
+                if was_chat != request.wants_chat() {
+                    request.preprocess = LabelChoice::Auto;
+                }
+            }
+            Self::Rule(labels) => request.preprocess = *labels,
+            Self::Recipe(recipe) => {
+                request.recipe = *recipe;
+                request.template = TemplateChoice::Auto;
+                request.preprocess = LabelChoice::Auto;
+                request.overrides.clear();
+            }
+            Self::Loading(load) => request.load = *load,
+            Self::Token(role, Some(choice)) => {
+                request.overrides.insert(*role, choice.clone());
+            }
+            Self::Token(role, None) => {
+                request.overrides.remove(role);
+            }
+            Self::Messages(name) => return Some(messages_request(name, &request)),
+            Self::Other(..) | Self::Model(_) | Self::Act(_) => return None,
+        }
+        Some(request)
+    }
+}
+
+/// One entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    pub label: String,
+    pub detail: String,
+    pub choice: Choice,
+}
+
+impl Entry {
+    pub(super) fn new(label: impl Into<String>, detail: impl Into<String>, choice: Choice) -> Self {
+        Self { label: label.into(), detail: detail.into(), choice }
+    }
+}
+
+/// What a built-in chat template is shown with: a tokenizer that takes its marks as bos and eos, as TRL's
+/// `setup_chat_format` gives them to a base model.
+pub fn messages_request(name: &str, now: &Request) -> Request {
+    let token = |text: &str| TokenChoice::Surface(text.to_string());
+    Request {
+        tokenizer: format!("{SAMPLE_PREFIX}phi-2"),
+        template: TemplateChoice::Sample(name.to_string()),
+        recipe: RecipeChoice::None,
+        overrides: [
+            (Role::Bos, token("<|im_start|>")),
+            (Role::Eos, token("<|im_end|>")),
+            (Role::Pad, token("<|endoftext|>")),
+        ]
+        .into(),
+        // A slow class cannot tell where its tokens are in the text, which most strategies need.
+        load: LoadOptions { loader: Some(Loader::Fast), legacy: None, ..now.load },
+        hub: now.hub.clone(),
+        ..Request::default()
+    }
+}
