@@ -10,6 +10,7 @@ mod moe;
 mod output;
 mod patch;
 mod repository;
+mod rule_numbers;
 mod scan;
 mod shared;
 

@@ -488,3 +488,27 @@ fn what_is_neither_file_nor_folder_is_not_looked_for_on_the_hub() {
     let stderr = failure(&["special", "-t", "/dev/null"]);
     assert!(stderr.contains("neither a file nor a folder"), "{stderr}");
 }
+
+#[test]
+fn numbers_of_ones_own_change_the_count() {
+    let phi = ["inspect", "-t", "sample:phi-2", "--preprocess", "phi", "--check"];
+    let line = |more: &[&str]| {
+        let (_, stdout, stderr) = run(&[&phi, more].concat());
+        stdout.lines().last().unwrap_or(&stderr).to_string()
+    };
+    let sound = line(&[]);
+    // Each number off by one loses every sample whose lengths are compared.
+    for off in [["--start", "1"], ["--round", "0"]] {
+        assert_ne!(line(&off), sound, "{off:?}");
+    }
+    assert_eq!(
+        line(&["--start", "0", "--round", "1", "--instruction", "-1"]),
+        sound,
+        "the rule's own numbers"
+    );
+    assert_ne!(line(&["--sep2", "</s>"]), sound, "another separator");
+    let (code, _, stderr) = run(&["inspect", "-t", "sample:phi-2", "--start", "1"]);
+    assert!(code == 2 && stderr.contains("name one with --preprocess"), "{stderr}");
+    let (code, _, stderr) = run(&["inspect", "--repo", ".", "--version", "v1", "--template", "phi"]);
+    assert!(code == 2 && stderr.contains("leave the one or the other out"), "{stderr}");
+}

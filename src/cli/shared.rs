@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use super::chat::ChatArgs;
 use super::output::{ColorChoice, Format};
 use super::repository::RepositoryArgs;
+use super::rule_numbers::RuleNumberArgs;
 use crate::chat::layout::Layout;
 use crate::error::{Error, Result};
 use crate::hub::{HubOptions, Token};
@@ -34,6 +35,8 @@ pub struct SharedOptions {
     /// Label rule (the preprocess function), or mask strategy of a chat template [default: auto].
     #[arg(long, global = true, value_name = "NAME")]
     pub preprocess: Option<String>,
+    #[command(flatten)]
+    pub numbers: RuleNumberArgs,
     #[command(flatten)]
     pub repository: RepositoryArgs,
     #[command(flatten)]
@@ -220,10 +223,18 @@ impl SharedOptions {
         let split_pattern = self.split_pattern.as_deref().map(|text| &*String::from(text).leak());
         let tokens =
             [(Role::Unk, &self.unk), (Role::Eos, &self.eos), (Role::Bos, &self.bos), (Role::Pad, &self.pad)];
+        let preprocess = self.preprocess.as_deref().map(str::parse).transpose()?.unwrap_or_default();
+        let repository =
+            self.repository.request(self.image_tokens, own(&self.transformers, side).as_deref())?;
+        if repository.is_some() && (self.template.is_some() || self.preprocess.is_some()) {
+            let text = "--template and --preprocess choose what is built in, and --repo labels by the repository's own function: \
+                        leave the one or the other out";
+            return Err(Error::Usage(text.to_string()));
+        }
         let mut request = Request {
             tokenizer: own(&self.tokenizer, side).unwrap_or_else(|| Request::default().tokenizer),
             template: self.template.as_deref().map(TemplateChoice::parse).unwrap_or_default(),
-            preprocess: self.preprocess.as_deref().map(str::parse).transpose()?.unwrap_or_default(),
+            preprocess: self.numbers.applied_to(preprocess)?,
             chat: self.chat.wish()?,
             layout: self.layout,
             recipe: self.recipe.as_deref().map(str::parse).transpose()?.unwrap_or_default(),
@@ -235,10 +246,8 @@ impl SharedOptions {
             hub: self.hub(),
             model_max_length: self.model_max_length,
             mm_use_im_start_end: self.mm_use_im_start_end,
-            sep2: None,
-            repository: self
-                .repository
-                .request(self.image_tokens, own(&self.transformers, side).as_deref())?,
+            sep2: self.numbers.sep2.clone(),
+            repository,
         };
         if self.transformers.is_empty() && request.wants_chat() {
             request.load.release = Release::V5;
