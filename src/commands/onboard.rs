@@ -140,6 +140,9 @@ fn patch_text(out: &mut dyn Write, patch: &Patch) -> std::io::Result<()> {
 /// The diff on standard output; what found no place is said on stderr and makes the exit status 1.
 fn print_diff(root: &Path, patch: &Patch) -> Result<CommandOutcome> {
     let placed = repository_patch(root, patch)?;
+    if placed.diff.is_empty() && placed.missing.is_empty() {
+        say(&format!("{}: this patch is there already", root.display()));
+    }
     // A file gets the bytes as they are; a terminal gets them with what would steer it escaped.
     let shown = std::io::stdout().is_terminal();
     print(|out| match shown {

@@ -33,6 +33,12 @@ pub fn patch(setup: &LlavaSetup, name: &str, tokens: &TokenLines) -> Result<Patc
     if !identifier {
         return Err(Error::Usage(format!("{name:?} cannot be part of a Python function's name")));
     }
+    if name.contains("mmtag") {
+        let text = format!(
+            "{name:?}: LLaVA's code puts tags around images for every version with mmtag in its name"
+        );
+        return Err(Error::Usage(text));
+    }
     let two = setup.labelling.rule.two().filter(|_| has_two_separators(setup));
     let Some(two) = two else {
         let rule = setup.labelling.rule.name();
@@ -46,7 +52,7 @@ pub fn patch(setup: &LlavaSetup, name: &str, tokens: &TokenLines) -> Result<Patc
         },
         function: function::function(name, two, Arithmetic::of(setup, false).map_or(0, |a| a.later)),
         dispatch: format!(
-            "    if conversation_lib.default_conversation.version.startswith({}):\n        \
+            "    if conversation_lib.default_conversation.version == {}:\n        \
              return preprocess_{name}(sources, tokenizer, has_image=has_image)\n",
             python_string(name)
         ),

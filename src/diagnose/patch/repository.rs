@@ -46,7 +46,60 @@ pub fn repository_patch(root: &Path, patch: &Patch) -> Result<RepositoryPatch> {
         return Err(Error::Usage(format!("{}: there is no Python file below this folder", root.display())));
     }
     files.sort();
+    if holds_all(&files, patch) {
+        return Ok(RepositoryPatch::default());
+    }
+    let taken = taken_names(&files, &patch.name);
+    if !taken.is_empty() {
+        return Err(Error::Usage(format!(
+            "--name {}: the repository has this name already ({}); choose another one",
+            patch.name,
+            taken.join(", ")
+        )));
+    }
     Ok(place(&files, patch))
+}
+
+/// True where this very patch was applied before: its function, template and key are there as they would be written.
+fn holds_all(files: &Sources, patch: &Patch) -> bool {
+    let pieces = [&patch.function, &patch.template, &patch.registration];
+    pieces.into_iter().all(|piece| {
+        let wanted: Vec<&str> = piece.trim_end().lines().collect();
+        files.iter().any(|(_, text)| {
+            let lines: Vec<&str> = text.lines().collect();
+            lines.windows(wanted.len()).any(|window| window == wanted)
+        })
+    })
+}
+
+/// Where the repository has a function, a template or a key that a patch of this name would write once more.
+fn taken_names(files: &Sources, name: &str) -> Vec<String> {
+    let function = format!("def preprocess_{name}(");
+    let template = format!("conv_{name}");
+    let mut taken = Vec::new();
+    for (path, text) in files {
+        let lines = lines_of(text);
+        let is_template = |line: &str| {
+            line.strip_prefix(&template).is_some_and(|rest| rest.trim_start().starts_with(['=', ':']))
+        };
+        let in_table = table(&lines).map_or(0..0, |start| {
+            let end = lines.iter().skip(start).position(|line| line.starts_with('}'));
+            start..end.map_or(lines.len(), |end| start + end)
+        });
+        let is_key = |line: &str| {
+            ['"', '\''].iter().any(|quote| {
+                let key = line.trim_start().strip_prefix(*quote).and_then(|rest| rest.strip_prefix(name));
+                key.and_then(|rest| rest.strip_prefix(*quote))
+                    .is_some_and(|rest| rest.trim_start().starts_with(':'))
+            })
+        };
+        for (at, line) in lines.iter().enumerate() {
+            if line.starts_with(&function) || is_template(line) || (in_table.contains(&at) && is_key(line)) {
+                taken.push(format!("{}:{}", path.display(), at + 1));
+            }
+        }
+    }
+    taken
 }
 
 /// Paths from the root, with their texts.
@@ -318,7 +371,7 @@ mod tests {
             name: "mine".into(),
             tokenizer_lines: "tokenizer.add_special_tokens({\"unk_token\": \"<u>\"})\n".into(),
             function: "def preprocess_mine(sources):\n    return sources\n".into(),
-            dispatch: "    if conversation_lib.default_conversation.version.startswith(\"mine\"):\n        return preprocess_mine(sources)\n".into(),
+            dispatch: "    if conversation_lib.default_conversation.version == \"mine\":\n        return preprocess_mine(sources)\n".into(),
             template: "conv_mine = Conversation(\n    version=\"mine\",\n)\n".into(),
             registration: "    \"mine\": conv_mine,\n".into(),
             flags: String::new(),
@@ -361,6 +414,34 @@ mod tests {
         assert!(after.contains(again), "{after}");
         let same = with("tokenizer.pad_token = tokenizer.unk_token\n");
         assert_eq!(same.matches("model_args.version").count(), 1, "{same}");
+    }
+
+    #[test]
+    fn a_name_that_is_taken_is_found_and_a_longer_one_is_not() {
+        let files = |text: &str| vec![(PathBuf::from("c.py"), text.to_string())];
+        let taken = |text: &str| taken_names(&files(text), "mine");
+        assert_eq!(
+            taken("conv_mine = 1\n\nconv_templates = {\n    'mine' : conv_mine,  # ours\n}\n"),
+            ["c.py:1", "c.py:4"]
+        );
+        assert_eq!(taken("def preprocess_mine(sources):\n    pass\n"), ["c.py:1"]);
+        let others = "conv_mine2 = 1\ndef preprocess_mine2(s): pass\nconv_templates = {\n    \"mine2\": conv_mine2,\n}\nx = {\n    \"mine\": 1}\n";
+        assert!(taken(others).is_empty());
+    }
+
+    #[test]
+    fn the_same_patch_twice_changes_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let after =
+            [("a.py", train(TRAIN, &patch(), &mut Vec::new())), ("b.py", conversation(TABLE, &patch()))];
+        for (name, text) in &after {
+            std::fs::write(folder.path().join(name), text).expect("writes");
+        }
+        let again = repository_patch(folder.path(), &patch()).expect("is there already");
+        assert_eq!(again, RepositoryPatch::default());
+        let other = Patch { function: "def preprocess_mine(sources):\n    return None\n".into(), ..patch() };
+        let error = repository_patch(folder.path(), &other).expect_err("the name is taken").to_string();
+        assert!(error.contains("a.py:4") && error.contains("b.py:3"), "{error}");
     }
 
     #[test]
