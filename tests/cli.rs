@@ -229,6 +229,28 @@ fn the_patch_holds_the_function_and_the_right_start() {
 }
 
 #[test]
+fn a_patch_of_a_set_up_that_loses_everything_is_a_finding() {
+    let lost = [
+        "patch",
+        "-t",
+        "sample:phi-2",
+        "--recipe",
+        "none",
+        "--template",
+        "phi",
+        "--pad",
+        "eos",
+        "--name",
+        "mine",
+    ];
+    let (code, stdout, stderr) = run(&lost);
+    assert!(code == 1 && stdout.contains("def preprocess_mine("), "{code} {stderr}");
+    assert!(stderr.contains("labels nothing in plain conversations"), "{stderr}");
+    let (code, _, _) = run(&["patch", "-t", "sample:phi-2", "--name", "mine"]);
+    assert_eq!(code, 0);
+}
+
+#[test]
 fn moe_route_shows_the_samples_experts() {
     let one = "samples/conversations/02-one-round.json";
     let records = records(&stdout(&["moe", "route", "-d", one, "--format", "jsonl"]));

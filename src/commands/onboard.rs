@@ -8,7 +8,8 @@ use super::shared::{CommandOutcome, conversations, format, paint, print, say, se
 use crate::chat::Sample;
 use crate::cli::{Format, PatchArguments, RepositoryArgs, SharedOptions};
 use crate::diagnose::{
-    Patch, Verdict, line_fix, llava_setup, onboard, patch, proposal_tokens, repository_patch, write_patch,
+    Patch, Verdict, line_fix, llava_setup, onboard, patch, pins_are_supervised, proposal_tokens,
+    repository_patch, write_patch,
 };
 use crate::error::Result;
 use crate::report::{Meaning, Paint, StepLine, json, onboarding_lines};
@@ -74,18 +75,25 @@ pub fn run_patch(shared: &SharedOptions, arguments: &PatchArguments) -> Result<C
     }
     let setup = llava_setup(&setup)?;
     let patch = patch(&setup, &arguments.name, &setup.overrides)?;
+    let supervised = pins_are_supervised(&setup);
+    if !supervised {
+        say(
+            "warning: under this set-up the patch labels nothing in plain conversations: `maskscope onboard` proposes another",
+        );
+    }
+    let end = |placed: CommandOutcome| if supervised { placed } else { CommandOutcome::Found };
     if let Some(root) = &arguments.repo {
-        return print_diff(root, &patch);
+        return Ok(end(print_diff(root, &patch)?));
     }
     if let Some(folder) = &arguments.out {
         write_pieces(folder, &patch)?;
-        return Ok(CommandOutcome::Clean);
+        return Ok(end(CommandOutcome::Clean));
     }
     print(|out| match form {
         Format::Text => patch_text(out, &patch),
         form => writeln!(out, "{}", json::to_line(&patch, form == Format::Json)?),
     })?;
-    Ok(CommandOutcome::Clean)
+    Ok(end(CommandOutcome::Clean))
 }
 
 /// `--repo` alone says where the code goes; with `--version` or `--function` it is also whose function labels.

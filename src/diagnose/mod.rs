@@ -65,7 +65,9 @@ pub use linear_fit::LinearFit;
 pub use onboard::{
     Onboarding, TokenProposal, TokenizerKind, kind_of, llava_setup, onboard, proposal_tokens, token_changes,
 };
-pub use patch::{Patch, RepositoryPatch, patch, python_string, repository_patch, write_patch};
+pub use patch::{
+    Patch, RepositoryPatch, patch, pins_are_supervised, python_string, repository_patch, write_patch,
+};
 pub use probe::Probe;
 pub use sarif::sarif;
 pub use search::{Search, counting_fix, fix_search, quick_fix};

@@ -14,6 +14,7 @@ mod tokens;
 
 pub use files::write_patch;
 pub use pieces::Patch;
+pub use pins::pins_are_supervised;
 pub use python::{python_added, python_object, python_string};
 pub use repository::{RepositoryPatch, repository_patch};
 

@@ -21,6 +21,11 @@ fn turns_of(sample: &Sample, setup: &LlavaSetup) -> Vec<Turn> {
     rewritten.and_then(Result::ok).unwrap_or_else(|| sample.conversations.clone())
 }
 
+/// True where the set-up leaves labels in at least one of the pinned conversations.
+pub fn pins_are_supervised(setup: &LlavaSetup) -> bool {
+    pinned().iter().any(|sample| setup.inspect(sample).status().is_sound())
+}
+
 /// The test file. Where it cannot load the tokenizer it says so and is skipped.
 pub fn pytest(setup: &LlavaSetup, name: &str, tokens: &TokenLines) -> String {
     let mut cases = String::new();
@@ -113,6 +118,8 @@ def tokenizer():
 
 @pytest.mark.parametrize("case", CASES_OF_@NAME@)
 def test_labels(tokenizer, case, monkeypatch):
+    supervised = [label for case in CASES_OF_@NAME@ for label in case["labels"] if label != -100]
+    assert supervised, "these pins hold no supervised token: the set-up they were made with loses every sample"
     template = conversation_lib.conv_templates["@NAME@"]
     assert template.sep2 == @SEP2@
     monkeypatch.setattr(conversation_lib, "default_conversation", template)
