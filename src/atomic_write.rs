@@ -36,7 +36,7 @@ pub fn write(path: &Path, bytes: &[u8], durability: Durability) -> io::Result<()
     }
 }
 
-/// As [`write`] with [`Durability::PowerCut`], the new file locked before it appears under its name; the lock ends with the
+/// As [`write()`] with [`Durability::PowerCut`], the new file locked before it appears under its name; the lock ends with the
 /// returned file. File systems without locks give none.
 ///
 /// # Errors
