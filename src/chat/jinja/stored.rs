@@ -47,25 +47,9 @@ fn visit(value: &Value, depth: usize, left: &mut usize) -> Result<(), TooLarge> 
     Ok(())
 }
 
-/// Sends the expressions of `set` tags that build a value through [`FILTER`]. A source that does not tokenise is given back
-/// as it is: compiling it says what is wrong.
+/// Sends the expressions of `set` tags that build a value through [`FILTER`].
 pub(super) fn rewrite(source: String) -> String {
-    let Some(tokens) = syntax::tokens(&source) else { return source };
-    let mut out = String::with_capacity(source.len() + 64);
-    let mut copied = 0;
-    for expression in expressions(&tokens) {
-        let (Some(before), Some(text)) =
-            (source.get(copied..expression.start), source.get(expression.clone()))
-        else {
-            break;
-        };
-        out.push_str(before);
-        out.push_str(&format!("({text})|{FILTER}"));
-        copied = expression.end;
-    }
-    let rest = source.get(copied..).unwrap_or_default().to_string();
-    drop(tokens);
-    out + &rest
+    syntax::through_filter(source, expressions, FILTER)
 }
 
 /// Byte ranges of what `set` tags keep, where it is built there.

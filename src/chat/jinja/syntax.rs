@@ -47,3 +47,27 @@ pub(super) fn tokens(source: &str) -> Option<Vec<(Token<'_>, Range<usize>)>> {
         .map(|item| item.map(|(token, span)| (token, span.start_offset as usize..span.end_offset as usize)));
     with_bytes.collect::<Result<_, Error>>().ok()
 }
+
+/// The source with `(EXPR)|filter` in place of the expressions that `expressions` picks, in their order. A source that does
+/// not tokenise is given back as it is: compiling it says what is wrong.
+pub(super) fn through_filter(
+    source: String,
+    expressions: impl Fn(&[(Token<'_>, Range<usize>)]) -> Vec<Range<usize>>,
+    filter: &str,
+) -> String {
+    let Some(tokens) = tokens(&source) else { return source };
+    let mut out = String::with_capacity(source.len() + 64);
+    let mut copied = 0;
+    for expression in expressions(&tokens) {
+        let (Some(before), Some(text)) =
+            (source.get(copied..expression.start), source.get(expression.clone()))
+        else {
+            break;
+        };
+        out.push_str(before);
+        out.push_str(&format!("({text})|{filter}"));
+        copied = expression.end;
+    }
+    out.push_str(source.get(copied..).unwrap_or_default());
+    out
+}
