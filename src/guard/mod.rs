@@ -25,4 +25,5 @@ pub use json_values::json_values;
 pub use links::check_inside;
 pub use plain_file::read_plain;
 pub use stack::{STACK_BYTES, large_stack, size_worker_stacks};
+pub use usage::sizes;
 pub use watch::{Limits, before_exit, start_watching, time_for, watch};

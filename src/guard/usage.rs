@@ -11,14 +11,21 @@ pub struct Sizes {
     pub own: u64,
 }
 
-const PAGE: u64 = 4096;
+/// Bytes of a page of memory, in which the system counts.
+fn page_size() -> u64 {
+    #[cfg(unix)]
+    return rustix::param::page_size() as u64;
+    #[cfg(not(unix))]
+    4096
+}
 
 /// The sizes now; `None` where the system does not say.
 pub fn sizes() -> Option<Sizes> {
     let text = std::fs::read_to_string("/proc/self/statm").ok()?;
     let mut pages = text.split_whitespace().map(|n| n.parse::<u64>().ok());
     let (mapped, resident, shared) = (pages.next()??, pages.next()??, pages.next()??);
-    Some(Sizes { mapped: mapped * PAGE, own: resident.saturating_sub(shared) * PAGE })
+    let bytes = |pages: u64| pages.saturating_mul(page_size());
+    Some(Sizes { mapped: bytes(mapped), own: bytes(resident.saturating_sub(shared)) })
 }
 
 /// The most address space that the process may have; `None` without a limit.

@@ -7,6 +7,9 @@ use std::io;
 
 /// Bytes of address space that the child may have beyond what it has at its start.
 const MEMORY: u64 = 768 << 20;
+/// Bytes of address space that it is taken to have there where the system does not say.
+#[cfg(unix)]
+const UNKNOWN: u64 = 2 << 30;
 
 /// Takes files, processes and memory beyond [`MEMORY`] away from this process, for good.
 ///
@@ -19,19 +22,12 @@ pub fn apply() -> io::Result<()> {
         let limit = Rlimit { current: Some(value), maximum: Some(value) };
         setrlimit(resource, limit).map_err(io::Error::from)
     };
-    none(Resource::As, address_space().saturating_add(MEMORY))?;
+    let now = crate::guard::sizes().map_or(UNKNOWN, |sizes| sizes.mapped);
+    none(Resource::As, now.saturating_add(MEMORY))?;
     none(Resource::Core, 0)?;
     none(Resource::Fsize, 0)?;
     none(Resource::Nproc, 0)?;
     none(Resource::Nofile, 0)
-}
-
-/// Bytes of address space in use now; a guess where the system does not say.
-#[cfg(unix)]
-fn address_space() -> u64 {
-    let pages = std::fs::read_to_string("/proc/self/statm").ok();
-    let pages = pages.and_then(|text| text.split(' ').next()?.parse::<u64>().ok());
-    pages.map_or(2 << 30, |pages| pages.saturating_mul(rustix::param::page_size() as u64))
 }
 
 #[cfg(not(unix))]
