@@ -49,11 +49,20 @@ impl RepositoryArgs {
         request.setup_code = self.setup_code.clone();
         request.image_tokens = image_tokens;
         request.transformers = transformers.map(String::from);
-        for argument in &self.script_arg {
+        request.script_arguments = self.script_arguments()?;
+        Ok(Some(request))
+    }
+
+    /// Names and values of `--script-arg`.
+    ///
+    /// # Errors
+    /// One without a value.
+    pub fn script_arguments(&self) -> Result<Vec<(String, String)>> {
+        let pair = |argument: &String| {
             let bad = || Error::Usage(format!("--script-arg {argument}: write NAME=VALUE"));
             let (name, value) = argument.split_once('=').ok_or_else(bad)?;
-            request.script_arguments.push((name.to_string(), value.to_string()));
-        }
-        Ok(Some(request))
+            Ok((name.to_string(), value.to_string()))
+        };
+        self.script_arg.iter().map(pair).collect()
     }
 }

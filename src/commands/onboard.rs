@@ -5,16 +5,18 @@ use std::path::Path;
 
 use super::doctor::{LINES_TRIED, recognized};
 use super::shared::{CommandOutcome, conversations, format, paint, print, say, setup};
+use crate::atomic_write::{self, Durability};
 use crate::chat::Sample;
 use crate::cli::{Format, PatchArguments, RepositoryArgs, SharedOptions};
 use crate::diagnose::{
-    Patch, Verdict, line_fix, llava_setup, onboard, patch, pins_are_supervised, proposal_tokens,
-    repository_patch, write_patch,
+    Patch, RepositoryPatchRequest, Verdict, line_fix, llava_setup, onboard, patch, pins_are_supervised,
+    proposal_tokens, repository_patch, write_patch,
 };
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::report::{Meaning, Paint, StepLine, json, onboarding_lines};
-use crate::setup::Setup;
+use crate::setup::{LlavaSetup, Setup, TokenChoice};
 use crate::text;
+use crate::tokenizer::{LoadOptions, Role};
 
 pub fn run_onboard(shared: &SharedOptions, arguments: &PatchArguments) -> Result<CommandOutcome> {
     let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
@@ -27,7 +29,8 @@ pub fn run_onboard(shared: &SharedOptions, arguments: &PatchArguments) -> Result
     if let Some(root) = &arguments.repo {
         // The diff alone goes to standard output, for git.
         steps.iter().for_each(|step| say(&format!("{}{}", if step.heading { "" } else { "   " }, step.text)));
-        return print_diff(root, &patch);
+        let wish = patch_request(shared, root, &onboarding.setup, &tokens, &samples)?;
+        return print_diff(arguments, &patch, &wish);
     }
     print(|out| {
         if form != Format::Text {
@@ -83,7 +86,9 @@ pub fn run_patch(shared: &SharedOptions, arguments: &PatchArguments) -> Result<C
     }
     let end = |placed: CommandOutcome| if supervised { placed } else { CommandOutcome::Found };
     if let Some(root) = &arguments.repo {
-        return Ok(end(print_diff(root, &patch)?));
+        let samples = conversations(shared)?;
+        let wish = patch_request(shared, root, &setup, &setup.overrides, &samples)?;
+        return Ok(end(print_diff(arguments, &patch, &wish)?));
     }
     if let Some(folder) = &arguments.out {
         write_pieces(folder, &patch)?;
@@ -145,23 +150,71 @@ fn patch_text(out: &mut dyn Write, patch: &Patch) -> std::io::Result<()> {
     Ok(())
 }
 
-/// The diff on standard output; what found no place is said on stderr and makes the exit status 1.
-fn print_diff(root: &Path, patch: &Patch) -> Result<CommandOutcome> {
-    let placed = repository_patch(root, patch)?;
+/// What the patch of a repository is made for.
+struct PatchWish<'a> {
+    root: &'a Path,
+    setup: &'a LlavaSetup,
+    tokens: &'a [(Role, TokenChoice)],
+    load: LoadOptions,
+    model_name: String,
+    script_arguments: Vec<(String, String)>,
+    samples: &'a [Sample],
+}
+
+fn patch_request<'a>(
+    shared: &SharedOptions,
+    root: &'a Path,
+    setup: &'a LlavaSetup,
+    tokens: &'a [(Role, TokenChoice)],
+    samples: &'a [Sample],
+) -> Result<PatchWish<'a>> {
+    let (request, _) = shared.request()?;
+    let model_name = shared.repository.model_name.clone().unwrap_or_else(|| request.tokenizer.clone());
+    let script_arguments = shared.repository.script_arguments()?;
+    let samples = samples.get(..LINES_TRIED).unwrap_or(samples);
+    Ok(PatchWish { root, setup, tokens, load: request.load, model_name, script_arguments, samples })
+}
+
+/// The diff on standard output, or in the folder of `--out`; what found no place is said on stderr and makes the exit status 1.
+fn print_diff(arguments: &PatchArguments, patch: &Patch, wish: &PatchWish<'_>) -> Result<CommandOutcome> {
+    let placed = repository_patch(
+        patch,
+        &RepositoryPatchRequest {
+            root: wish.root,
+            setup: wish.setup,
+            tokens: wish.tokens,
+            load: wish.load,
+            model_name: &wish.model_name,
+            script_arguments: &wish.script_arguments,
+            own_function: arguments.own_function,
+            samples: wish.samples,
+        },
+    )?;
     if placed.diff.is_empty() && placed.missing.is_empty() {
-        say(&format!("{}: this patch is there already", root.display()));
+        say(&format!("{}: this patch is there already", wish.root.display()));
     }
-    // A file gets the bytes as they are; a terminal gets them with what would steer it escaped.
-    let shown = std::io::stdout().is_terminal();
-    print(|out| match shown {
-        true => placed.diff.lines().try_for_each(|line| writeln!(out, "{}", text::plain(line))),
-        false => out.write_all(placed.diff.as_bytes()),
-    })?;
+    if let Some(folder) = &arguments.out {
+        write_pieces(folder, patch)?;
+        let path = folder.join(format!("{}.diff", patch.name));
+        atomic_write::write(&path, placed.diff.as_bytes(), Durability::Process)
+            .map_err(|e| Error::io(&path, e))?;
+        say(&format!("wrote {} (for git apply, in {})", path.display(), wish.root.display()));
+    } else {
+        // A file gets the bytes as they are; a terminal gets them with what would steer it escaped.
+        let shown = std::io::stdout().is_terminal();
+        print(|out| match shown {
+            true => placed.diff.lines().try_for_each(|line| writeln!(out, "{}", text::plain(line))),
+            false => out.write_all(placed.diff.as_bytes()),
+        })?;
+    }
+    for note in &placed.notes {
+        say(&format!("note: {}", text::plain(note)));
+    }
     for missing in &placed.missing {
         missing.lines().for_each(|line| say(&text::plain(line)));
     }
-    for line in patch.flags.lines() {
-        say(&text::plain(line));
+    if !placed.diff.is_empty() {
+        patch.flags.lines().for_each(|line| say(&text::plain(line)));
     }
     Ok(if placed.missing.is_empty() { CommandOutcome::Clean } else { CommandOutcome::Found })
 }

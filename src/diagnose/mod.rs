@@ -66,7 +66,8 @@ pub use onboard::{
     Onboarding, TokenProposal, TokenizerKind, kind_of, llava_setup, onboard, proposal_tokens, token_changes,
 };
 pub use patch::{
-    Patch, RepositoryPatch, patch, pins_are_supervised, python_string, repository_patch, write_patch,
+    Patch, RepositoryPatch, RepositoryPatchRequest, patch, pins_are_supervised, python_string,
+    repository_patch, write_patch,
 };
 pub use probe::Probe;
 pub use sarif::sarif;

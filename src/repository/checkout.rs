@@ -86,6 +86,13 @@ impl Checkout {
         Ok(self)
     }
 
+    /// The same with other texts of some files; nothing is written.
+    #[must_use]
+    pub fn with_texts(mut self, texts: BTreeMap<String, String>) -> Self {
+        self.changed.extend(texts);
+        self
+    }
+
     /// The text of one of [`Self::files`].
     ///
     /// # Errors

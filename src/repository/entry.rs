@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::checkout::Checkout;
-use super::reading::{Dispatch, DispatchKind, Reading, Registry};
+use super::reading::{Dispatch, DispatchKind, Import, Reading, Registry};
 use crate::error::{Error, Result};
 
 /// What the user asks of a repository.
@@ -211,23 +211,32 @@ fn rank(checkout: &Checkout, reading: &Reading, dispatch: &Dispatch, version: Op
     (if knows { 0 } else { UNKNOWN_VERSION }) + u8::from(!usual)
 }
 
-/// The registry of the conversation module that a file imports.
-fn registry_of<'a>(checkout: &Checkout, reading: &'a Reading, file: &str) -> Option<&'a Registry> {
-    registry_import(checkout, reading, file).map(|(_, registry)| registry)
+/// The registry of the conversation module that a file imports, and the name under which the file knows that module.
+pub fn library_of<'a>(
+    checkout: &Checkout,
+    reading: &'a Reading,
+    file: &str,
+) -> Option<(&'a str, &'a Registry)> {
+    registry_import(checkout, reading, file).map(|(import, _, registry)| (import.bound.as_str(), registry))
 }
 
+fn registry_of<'a>(checkout: &Checkout, reading: &'a Reading, file: &str) -> Option<&'a Registry> {
+    registry_import(checkout, reading, file).map(|(_, _, registry)| registry)
+}
+
+/// The import, the module's full name, and the registry in it.
 fn registry_import<'a>(
     checkout: &Checkout,
     reading: &'a Reading,
     file: &str,
-) -> Option<(String, &'a Registry)> {
+) -> Option<(&'a Import, String, &'a Registry)> {
     let imports = reading.imports.iter().filter(|import| import.file == file);
     for import in imports {
         let name = absolute(checkout, file, &import.module);
         let found = checkout.module(&name, Some(file)).map(|(found, _)| found);
         let Some(found) = found.or_else(|| checkout.overlay(&name, Some(file))) else { continue };
         if let Some(registry) = reading.registries.iter().find(|r| r.file == found && r.default.is_some()) {
-            return Some((name, registry));
+            return Some((import, name, registry));
         }
     }
     None
@@ -253,7 +262,7 @@ fn prepare(
     file: &str,
     version: Option<&str>,
 ) -> Result<Option<Value>> {
-    let (Some(version), Some((module, registry))) = (version, registry_import(checkout, reading, file))
+    let (Some(version), Some((_, module, registry))) = (version, registry_import(checkout, reading, file))
     else {
         return Ok(None);
     };

@@ -11,7 +11,7 @@ use super::checkout::Checkout;
 use super::entry::Entry;
 use super::line_edit::LineEdit;
 use super::pieces::pieces;
-use super::tokenizer_api::TokenizerApi;
+use super::tokenizer_api::{Loading, TokenizerApi};
 use crate::chat::Sample;
 use crate::error::{Error, Result};
 use crate::python::PythonError;
@@ -307,6 +307,11 @@ impl RepositoryFunction {
     /// The tokenizer as the set-up lines left it.
     pub fn tokenizer(&self) -> Option<Arc<Tokenizer>> {
         self.shared.api.state(self.handle).map(|state| state.tokenizer)
+    }
+
+    /// How the set-up lines loaded the tokenizer; `None` where they took it as given.
+    pub fn last_load(&self) -> Option<Loading> {
+        self.shared.api.last_load()
     }
 
     /// Runs the function on a sample.

@@ -450,7 +450,7 @@ impl File<'_> {
 }
 
 /// The simple statements within one that make or change `tokenizer`.
-fn changes_in<'a>(statement: &'a Stmt, found: &mut Vec<&'a Stmt>) {
+pub fn changes_in<'a>(statement: &'a Stmt, found: &mut Vec<&'a Stmt>) {
     struct Simple<'a, 'b>(&'b mut Vec<&'a Stmt>);
     impl<'a> Visitor<'a> for Simple<'a, '_> {
         fn visit_stmt(&mut self, statement: &'a Stmt) {

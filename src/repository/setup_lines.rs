@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use ruff_python_ast::{Expr, Stmt};
+use ruff_python_ast::{Expr, Stmt, StmtFunctionDef};
 use ruff_text_size::{Ranged, TextRange};
 
 use super::bounded_parse::parse;
@@ -24,7 +24,7 @@ pub fn own_setup(checkout: &Checkout, reading: &Reading, entry: &Entry) -> Optio
 }
 
 /// The script: the entry's own file, else the nearest file with such lines, a `train.py` or `…finetune….py` before others.
-fn script_of(reading: &Reading, entry: &Entry) -> Option<String> {
+pub fn script_of(reading: &Reading, entry: &Entry) -> Option<String> {
     let top = entry.file.split('/').next().unwrap_or_default();
     let files: BTreeSet<&str> =
         reading.items.iter().filter(|i| i.kind == ItemKind::TokenizerLine).map(|i| i.file.as_str()).collect();
@@ -39,10 +39,7 @@ fn script_of(reading: &Reading, entry: &Entry) -> Option<String> {
 /// The text with everything blanked but the tokenizer's lines, their conditions, and plain values that they use.
 pub fn tokenizer_lines(text: &str) -> Option<String> {
     let body = parse(text, "script").ok()?;
-    let function = body.iter().find_map(|statement| match statement {
-        Stmt::FunctionDef(function) if SCRIPTS.contains(&function.name.id.as_str()) => Some(function),
-        _ => None,
-    })?;
+    let function = script_function(&body)?;
     let mut cut = Cut { text: text.as_bytes().to_vec(), needed: BTreeSet::new() };
     collect_names(&function.body, &mut cut.needed);
     if !cut.keep(&function.body) {
@@ -59,6 +56,14 @@ pub fn tokenizer_lines(text: &str) -> Option<String> {
     let newlines = head.iter().filter(|byte| **byte == b'\n').count();
     lines.insert_str(0, &format!("{}if True:\n", "\n".repeat(newlines.saturating_sub(1))));
     Some(lines.trim_end().to_string() + "\n")
+}
+
+/// The function of a script whose body makes the tokenizer.
+pub(super) fn script_function(body: &[Stmt]) -> Option<&StmtFunctionDef> {
+    body.iter().find_map(|statement| match statement {
+        Stmt::FunctionDef(function) if SCRIPTS.contains(&function.name.id.as_str()) => Some(function),
+        _ => None,
+    })
 }
 
 /// Names that the tokenizer's lines read.

@@ -39,8 +39,19 @@ pub struct TokenizerApi {
     templates: Mutex<HashMap<String, Arc<ChatTemplate>>>,
     base: Arc<Tokenizer>,
     options: LoadOptions,
+    /// How the code loaded a tokenizer last.
+    last_load: Mutex<Option<Loading>>,
     /// `LlamaTokenizerFast` has the attribute `legacy`, as later releases than 4.37 give it.
     fast_llama_has_legacy: bool,
+}
+
+/// A call of `from_pretrained` that was run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loading {
+    /// The class; `None` for `AutoTokenizer`.
+    pub class: Option<String>,
+    /// `trust_remote_code=True` was among the arguments.
+    pub trusts_code: bool,
 }
 
 type Answer = Result<Value, PythonError>;
@@ -56,7 +67,13 @@ impl TokenizerApi {
             templates: Mutex::default(),
             base,
             options,
+            last_load: Mutex::default(),
         }
+    }
+
+    /// How the code loaded a tokenizer last; `None` where it has not.
+    pub fn last_load(&self) -> Option<Loading> {
+        self.last_load.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The state of a number.
@@ -153,6 +170,10 @@ impl TokenizerApi {
         let empty = Map::new();
         let arguments = question.get("kwargs").and_then(Value::as_object).unwrap_or(&empty);
         let class = question.get("class").and_then(Value::as_str);
+        *self.last_load.lock().unwrap_or_else(PoisonError::into_inner) = Some(Loading {
+            class: class.map(String::from),
+            trusts_code: arguments.get("trust_remote_code").and_then(Value::as_bool) == Some(true),
+        });
         let fast = match (class, arguments.get("use_fast").and_then(Value::as_bool)) {
             (Some(class), _) => class.ends_with("Fast"),
             (None, wish) => wish.unwrap_or(true),

@@ -10,11 +10,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use maskscope::diagnose::{
-    Patch, conversation, onboard, patch, proposal_tokens, repository_patch, write_patch,
+    Patch, RepositoryPatchRequest, conversation, onboard, patch, proposal_tokens, repository_patch,
+    write_patch,
 };
 use maskscope::samples::conversations;
 use maskscope::setup::{LlavaSetup, RecipeChoice, Request, Setup, TokenChoice, load_tokenizer, resolve};
-use maskscope::tokenizer::Role;
+use maskscope::tokenizer::{LoadOptions, Role};
 use serde_json::{Map, Value, json};
 
 fn python() -> Command {
@@ -100,9 +101,20 @@ fn record(proven: &LlavaSetup, folder: &Path) {
 }
 
 /// Applies the diff and writes the test file; the repository is ready for pytest then.
-fn apply(root: &Path, patch: &Patch) {
-    let placed = repository_patch(root, patch).expect("a diff");
+fn apply(root: &Path, patch: &Patch, proven: &LlavaSetup, tokens: &[(Role, TokenChoice)]) {
+    let request = RepositoryPatchRequest {
+        root,
+        setup: proven,
+        tokens,
+        load: LoadOptions::default(),
+        model_name: "some/model",
+        script_arguments: &[],
+        own_function: false,
+        samples: &[],
+    };
+    let placed = repository_patch(patch, &request).expect("a diff");
     assert_eq!(placed.missing, Vec::<String>::new());
+    assert!(placed.notes.iter().any(|note| note.contains("run in the sandbox")), "{:?}", placed.notes);
     std::fs::write(root.join("mine.diff"), &placed.diff).unwrap();
     let applied =
         Command::new("git").args(["apply", "mine.diff"]).current_dir(root).output().expect("git runs");
@@ -110,14 +122,17 @@ fn apply(root: &Path, patch: &Patch) {
     write_patch(&root.join("written"), patch, false).expect("the pieces");
 }
 
-fn pytest(root: &Path, tokenizer: &Path) -> Output {
+/// The test that comes with the diff.
+const OWN_TEST: &str = "tests/test_labels_of_mine.py";
+
+fn pytest(root: &Path, test: &str, tokenizer: &Path) -> Output {
     let mut command = python();
     match python_can("import pytest") {
         true => command.args(["-m", "pytest", "-q", "-p", "no:cacheprovider"]),
         false => command.arg("small_pytest.py"),
     };
     command
-        .arg("written/test_labels.py")
+        .arg(test)
         .current_dir(root)
         .env("PYTHONPATH", root)
         .env("TOKENIZER", tokenizer)
@@ -131,23 +146,44 @@ fn said(output: &Output) -> String {
 
 /// Three cases pass; one changed label and one missing line of the tokenizer's make the test fail.
 fn proves(name: &str, patch: &Patch, root: &Path, tokenizer: &Path) {
-    let output = pytest(root, tokenizer);
-    assert!(output.status.success() && said(&output).contains("3 passed"), "{name}: {}", said(&output));
-    println!("{name}: {}", said(&output).lines().last().unwrap_or_default());
-    let file = root.join("written/test_labels.py");
-    let right = std::fs::read_to_string(&file).unwrap();
-    let at = right.find("labels=[-100").expect("labels");
-    let mut wrong = right.clone();
-    wrong.replace_range(at.."labels=[-100".len() + at, "labels=[-101");
-    std::fs::write(&file, &wrong).unwrap();
-    let output = pytest(root, tokenizer);
-    assert!(!output.status.success() && said(&output).contains("1 failed"), "{name}: {}", said(&output));
-    if let Some(line) = patch.tokenizer_lines.lines().find(|line| line.contains("pad_token")) {
-        std::fs::write(&file, right.replace(&format!("    {line}\n"), "")).unwrap();
-        let output = pytest(root, tokenizer);
-        assert!(!output.status.success(), "{name}: without {line}: {}", said(&output));
+    for test in ["written/test_labels.py", OWN_TEST] {
+        let output = pytest(root, test, tokenizer);
+        assert!(
+            output.status.success() && said(&output).contains("3 passed"),
+            "{name} {test}: {}",
+            said(&output)
+        );
+        println!("{name} {test}: {}", said(&output).lines().last().unwrap_or_default());
+        let file = root.join(test);
+        let right = std::fs::read_to_string(&file).unwrap();
+        let at = right.find("labels=[-100").expect("labels");
+        let mut wrong = right.clone();
+        wrong.replace_range(at.."labels=[-100".len() + at, "labels=[-101");
+        std::fs::write(&file, &wrong).unwrap();
+        let output = pytest(root, test, tokenizer);
+        assert!(
+            !output.status.success() && said(&output).contains("1 failed"),
+            "{name} {test}: {}",
+            said(&output)
+        );
+        std::fs::write(&file, right).unwrap();
     }
-    std::fs::write(&file, right).unwrap();
+    // The line is in the written test itself, and in the script that the other one reads.
+    let Some(line) = patch.tokenizer_lines.lines().find(|line| line.contains("pad_token")) else { return };
+    for (test, file, indent) in [
+        ("written/test_labels.py", "written/test_labels.py", "    "),
+        (OWN_TEST, "moellava/train/train.py", "        "),
+    ] {
+        let file = root.join(file);
+        let right = std::fs::read_to_string(&file).unwrap();
+        let without =
+            right.replace(&format!("{indent}{line}\n"), &format!("{indent}tokenizer.pad_token = None\n"));
+        assert_ne!(without, right, "{name} {test}: {line}");
+        std::fs::write(&file, without).unwrap();
+        let output = pytest(root, test, tokenizer);
+        assert!(!output.status.success(), "{name} {test}: without {line}: {}", said(&output));
+        std::fs::write(&file, right).unwrap();
+    }
 }
 
 #[test]
@@ -170,7 +206,7 @@ fn the_generated_test_passes_in_a_patched_repository() {
         let patch = patch(&proven, "mine", &tokens).expect("a patch");
         let folder = tempfile::tempdir().unwrap();
         repository(folder.path());
-        apply(folder.path(), &patch);
+        apply(folder.path(), &patch, &proven, &tokens);
         record(&proven, folder.path());
         proves(tokenizer, &patch, folder.path(), folder.path());
     }
@@ -190,7 +226,7 @@ fn the_generated_test_passes_over_the_tokenizers_wheel() {
         let patch = patch(&proven, "mine", &tokens).expect("a patch");
         let folder = tempfile::tempdir().unwrap();
         repository(folder.path());
-        apply(folder.path(), &patch);
+        apply(folder.path(), &patch, &proven, &tokens);
         proves(name, &patch, folder.path(), &model);
     }
 }

@@ -35,6 +35,10 @@ class Table:
         return self.rows[index]
 
 
+def tensor(ids):
+    return Row(ids)
+
+
 def stack(rows, dim):
     assert dim == 0
     return Table(rows)

@@ -14,7 +14,7 @@ def tokenizer_image_token(prompt, tokenizer, return_tensors=None):
     ids = chunks[0][:1] if has_bos else []
     for number, chunk in enumerate(chunks):
         ids += ([IMAGE_TOKEN_INDEX] if number else []) + chunk[int(has_bos):]
-    return torch.Row(ids) if return_tensors == "pt" else ids
+    return torch.tensor(ids) if return_tensors == "pt" else ids
 
 
 def preprocess(sources, tokenizer, has_image=False):
@@ -23,12 +23,14 @@ def preprocess(sources, tokenizer, has_image=False):
     raise ValueError(conversation_lib.default_conversation.version)
 
 
-def train(place, version):
+def train():
     tokenizer = transformers.AutoTokenizer.from_pretrained(
-        place,
+        model_args.model_name_or_path,
         model_max_length=2048,
         padding_side="right",
         use_fast=False,
     )
-    conversation_lib.default_conversation = conversation_lib.conv_templates[version]
+    tokenizer.pad_token = tokenizer.unk_token
+    if model_args.version in conversation_lib.conv_templates:
+        conversation_lib.default_conversation = conversation_lib.conv_templates[model_args.version]
     return tokenizer

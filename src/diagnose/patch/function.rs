@@ -2,10 +2,14 @@
 
 use crate::labels::rules::two::{Offsets, TwoRule};
 
-/// The whole function for a rule's numbers; `later` is added to both lengths of rounds after the first. It uses names that the training script has: `torch`, `copy`,
-/// `conversation_lib`, `tokenizer_image_token`, `IGNORE_INDEX`.
-pub fn function(name: &str, two: TwoRule, later: i64) -> String {
-    let head = HEAD.replace("NAME", name);
+/// The head of the function where no repository says how its heads look.
+pub fn plain_signature(name: &str) -> String {
+    format!("def preprocess_{name}(sources, tokenizer, has_image=False):\n")
+}
+
+/// The whole function for a rule's numbers, under a head of that text; `later` is added to both lengths of rounds after the
+/// first. It uses names that the training script has: `torch`, `conversation_lib`, `tokenizer_image_token`, `IGNORE_INDEX`.
+pub fn function(two: TwoRule, later: i64, signature: &str) -> String {
     let total = if two.adds_sep2_count {
         "        # pad is the closing token, so ne() does not see it\n        \
          total_len += prompt.count(conv.sep2)\n"
@@ -24,7 +28,7 @@ pub fn function(name: &str, two: TwoRule, later: i64) -> String {
     let offsets = |branch: Offsets| (signed(branch.round), signed(branch.instruction));
     let ((image_round, image_mask), (text_round, text_mask)) = (offsets(two.image), offsets(two.text));
     format!(
-        "{head}{total}{ROUNDS}        cur_len = {}\n{LOOP}            if has_image:\n                \
+        "{signature}{HEAD}{total}{ROUNDS}        cur_len = {}\n{LOOP}            if has_image:\n                \
          round_len = len(tokenizer_image_token(text, tokenizer)){image_round}\n                \
          instruction_len = len(tokenizer_image_token(parts[0] + mark, tokenizer)){image_mask}\n            \
          else:\n                round_len = len(tokenizer(text).input_ids){text_round}\n                \
@@ -41,8 +45,7 @@ fn signed(offset: i64) -> String {
     }
 }
 
-const HEAD: &str = r#"def preprocess_NAME(sources, tokenizer, has_image=False):
-    """Ids and labels of conversations: answers and their closing token are supervised."""
+const HEAD: &str = r#"    """Ids and labels of conversations: answers and their closing token are supervised."""
     conv = conversation_lib.default_conversation.copy()
     speakers = {"human": conv.roles[0], "gpt": conv.roles[1]}
     prompts = []

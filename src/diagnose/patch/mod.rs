@@ -6,8 +6,10 @@
 
 mod files;
 mod function;
+mod insertion;
 mod pieces;
 mod pins;
+mod proof;
 mod python;
 mod repository;
 mod tokens;
@@ -16,13 +18,14 @@ pub use files::write_patch;
 pub use pieces::Patch;
 pub use pins::pins_are_supervised;
 pub use python::{python_added, python_object, python_string};
-pub use repository::{RepositoryPatch, repository_patch};
+pub use repository::{RepositoryPatch, RepositoryPatchRequest, repository_patch};
 
 use super::arithmetic::{Arithmetic, has_two_separators};
 use crate::chat::Template;
 use crate::error::{Error, Result};
 use crate::setup::LlavaSetup;
-use tokens::{TokenLines, tokenizer_lines};
+use crate::tokenizer::Role;
+use tokens::{TokenLines, role_line, tokenizer_lines};
 
 /// Writes the patch of a set-up with a two-separator rule. `tokens` are the overrides that lead to it.
 ///
@@ -47,11 +50,12 @@ pub fn patch(setup: &LlavaSetup, name: &str, tokens: &TokenLines) -> Result<Patc
     };
     Ok(Patch {
         name: name.to_string(),
-        tokenizer_lines: match tokenizer_lines(setup, tokens) {
-            none if none.is_empty() => "# nothing: the tokenizer has every token that it needs\n".to_string(),
-            lines => lines,
-        },
-        function: function::function(name, two, Arithmetic::of(setup, false).map_or(0, |a| a.later)),
+        tokenizer_lines: own_lines(setup, tokens),
+        function: function::function(
+            two,
+            Arithmetic::of(setup, false).map_or(0, |a| a.later),
+            &function::plain_signature(name),
+        ),
         dispatch: format!(
             "    if conversation_lib.default_conversation.version == {}:\n        \
              return preprocess_{name}(sources, tokenizer, has_image=has_image)\n",
@@ -64,6 +68,21 @@ pub fn patch(setup: &LlavaSetup, name: &str, tokens: &TokenLines) -> Result<Patc
         ),
         pytest: pins::pytest(setup, name, tokens),
     })
+}
+
+/// The lines for a script in the manner of LLaVA, which sets pad from unk for every version: behind those.
+fn own_lines(setup: &LlavaSetup, tokens: &TokenLines) -> String {
+    let mut lines = tokenizer_lines(setup, tokens);
+    if !tokens.iter().any(|(role, _)| *role == Role::Pad) {
+        lines += &match setup.tokenizer.special.get(Role::Pad) {
+            Some(_) => role_line(&setup.tokenizer, Role::Pad),
+            None => {
+                "# the collator needs a pad token, and this tokenizer has none: see `maskscope onboard`\n"
+                    .to_string()
+            }
+        };
+    }
+    lines
 }
 
 fn template(template: &Template, name: &str) -> String {

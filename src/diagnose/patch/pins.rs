@@ -10,7 +10,7 @@ use crate::setup::LlavaSetup;
 use crate::tokenizer::Loader;
 
 /// The conversations that are pinned: text of one and of three rounds, an image with two.
-fn pinned() -> [Sample; 3] {
+pub fn pinned() -> [Sample; 3] {
     [conversation(1, false), conversation(3, false), conversation(2, true)]
 }
 
@@ -26,38 +26,74 @@ pub fn pins_are_supervised(setup: &LlavaSetup) -> bool {
     pinned().iter().any(|sample| setup.inspect(sample).status().is_sound())
 }
 
-/// The test file. Where it cannot load the tokenizer it says so and is skipped.
-pub fn pytest(setup: &LlavaSetup, name: &str, tokens: &TokenLines) -> String {
+/// Where a repository keeps what its test runs. Files from the root.
+#[derive(Debug, Clone, Copy)]
+pub struct RepositoryTest<'a> {
+    pub entry: &'a str,
+    pub dispatch: &'a str,
+    /// The script that makes the tokenizer; the dispatch's own file without one.
+    pub script: Option<&'a str>,
+    pub library: &'a str,
+    pub registry: &'a str,
+    pub default: &'a str,
+    pub script_arguments: &'a [(String, String)],
+}
+
+/// The test of a patched repository: its own set-up lines and functions are run on the pinned conversations.
+pub fn repository_pytest(setup: &LlavaSetup, name: &str, test: &RepositoryTest<'_>) -> String {
+    let arguments = test.script_arguments.iter().map(|(name, value)| {
+        let is_literal = matches!(value.as_str(), "True" | "False" | "None") || value.parse::<f64>().is_ok();
+        let value = if is_literal { value.clone() } else { python_string(value) };
+        format!("{}: {value}", python_string(name))
+    });
+    let values = [
+        ("CASES", cases(setup)),
+        ("MAX_LENGTH", setup.labelling.options.model_max_length.to_string()),
+        ("NAME", name.to_string()),
+        ("VERSION", python_string(name)),
+        ("ARGUMENTS", format!("{{{}}}", arguments.collect::<Vec<_>>().join(", "))),
+        ("SCRIPT", python_string(test.script.unwrap_or(test.entry))),
+        ("LIBRARY", python_string(test.library)),
+        ("ENTRY", python_string(test.entry)),
+        ("DISPATCH", test.dispatch.to_string()),
+        ("REGISTRY", test.registry.to_string()),
+        ("DEFAULT", test.default.to_string()),
+    ];
+    fill(REPOSITORY_TEST, &values)
+}
+
+/// The pinned conversations with what the set-up makes of them.
+fn cases(setup: &LlavaSetup) -> String {
     let mut cases = String::new();
     for sample in pinned() {
         let Ok(labelled) = setup.inspect(&sample).result else { continue };
-        let turns: Vec<String> = turns_of(&sample, setup)
-            .iter()
-            .map(|t| {
-                format!(
-                    "            {{\"from\": {}, \"value\": {}}},\n",
-                    python_string(&t.from),
-                    python_string(&t.value)
-                )
-            })
-            .collect();
+        let turns = turns_of(&sample, setup);
+        let turns = turns.iter().map(|turn| {
+            let (from, value) = (python_string(&turn.from), python_string(&turn.value));
+            format!("            {{\"from\": {from}, \"value\": {value}}},\n")
+        });
         cases += &format!(
             "    dict(\n        has_image={},\n        length={},\n        turns=[\n{}        ],\n        input_ids={},\n        \
              labels={},\n    ),\n",
             if sample.has_image { "True" } else { "False" },
             labelled.input_ids.len(),
-            turns.concat(),
+            turns.collect::<String>(),
             python_list(&labelled.input_ids),
             python_list(&labelled.labels),
         );
     }
+    cases
+}
+
+/// The test file for a repository that is not named. Where it cannot load the tokenizer it says so and is skipped.
+pub fn pytest(setup: &LlavaSetup, name: &str, tokens: &TokenLines) -> String {
     let set_up =
         tokenizer_lines(setup, tokens).lines().map(|line| format!("    {line}\n")).collect::<String>();
     let template = setup.labelling.template.sep2.as_deref().unwrap_or("");
     let facts = &setup.tokenizer.facts;
     let values = [
         ("SETUP", set_up),
-        ("CASES", cases),
+        ("CASES", cases(setup)),
         ("MAX_LENGTH", setup.labelling.options.model_max_length.to_string()),
         ("SEP2", python_string(template)),
         ("IMAGE_INDEX", IMAGE_TOKEN_INDEX.to_string()),
@@ -90,6 +126,8 @@ fn fill(text: &str, values: &[(&str, String)]) -> String {
 /// Classes with a closed list come as code in the model's repository: whether to run it is for the user to say.
 const REMOTE: &str = ",\n        # this class comes as code in its repository: TRUST_REMOTE_CODE=1 allows it to run\n        \
                       trust_remote_code=os.environ.get(\"TRUST_REMOTE_CODE\") == \"1\",";
+
+const REPOSITORY_TEST: &str = include_str!("repository_test.py");
 
 const TEST: &str = r#""""Pins what preprocess_@NAME@ makes of three conversations (set TOKENIZER to the model's folder or name)."""
 import os

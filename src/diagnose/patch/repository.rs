@@ -1,28 +1,55 @@
-//! A patch as a unified diff against a training repository in the manner of MoE-LLaVA.
-//!
-//! Places are found by what stands in the files, not by their paths:
+//! A patch as a unified diff against a training repository in the manner of LLaVA, computed from what the repository does.
 //!
 //! ```text
-//! def preprocess(             ─► the new function before it, the dispatch before its first choice
-//! tokenizer = ….from_pretrained(   ─► the tokenizer lines behind the last one, for this version only
-//! conv_templates = {          ─► the template before it, its key as the first entry
+//! read: dispatch, registry, script ─► places ─► texts put in ─► run in the sandbox ─► diff
+//!                                       ▲                           │
+//!                                       └── what the script undid ◄─┘
 //! ```
 //!
-//! A place that is not found is named, with what to add by hand. Nothing of the repository is run.
+//! The tokenizer's lines go behind the last line with which the script changes it, so that nothing undoes them; what the script
+//! sets otherwise than the set-up has it is set again there. Where the script loads another class, or none, the patch loads it.
+//! A function of the repository that labels every sample as promised is taken in place of a new one. What cannot be placed, or
+//! does not do in the sandbox what was promised, is named.
 
 use std::path::{Path, PathBuf};
 
-use similar::TextDiff;
-
+use super::function;
+use super::insertion::{Insertions, indented, line_end, unified_diff};
 use super::pieces::Patch;
+use super::pins::{self, RepositoryTest};
+use super::proof::{Call, Compared, compared, is_loaded_alike, other_roles, reached};
+use super::python::python_string;
+use super::tokens::{TokenLines, adds_ids, role_line, tokenizer_lines};
+use crate::chat::Sample;
+use crate::diagnose::arithmetic::Arithmetic;
 use crate::error::{Error, Result};
+use crate::repository::{
+    Checkout, Choice, DispatchKind, DispatchPlace, Entry, Reading, Registry, RepositoryFunction, Script,
+    dispatch_place, find, library_of, read, registry_place, script, script_of,
+};
+use crate::samples;
+use crate::setup::LlavaSetup;
+use crate::tokenizer::{LoadOptions, Loader, Role, load};
 
-/// Python files larger than this hold no training code.
-const MAX_FILE: u64 = 4 << 20;
-/// Folders deeper than this are not searched.
-const MAX_DEPTH: usize = 12;
-/// Most Python files that are read.
-const MAX_FILES: usize = 20_000;
+/// The version of image pre-training, whose tokenizer must be the same.
+const STAGE_1: &str = "plain";
+
+/// What a patch of a repository is made for.
+#[derive(Debug, Clone, Copy)]
+pub struct RepositoryPatchRequest<'a> {
+    pub root: &'a Path,
+    pub setup: &'a LlavaSetup,
+    pub tokens: &'a TokenLines,
+    /// How the set-up's tokenizer was loaded.
+    pub load: LoadOptions,
+    /// The model's name or path, which a condition for stage 1 looks for.
+    pub model_name: &'a str,
+    pub script_arguments: &'a [(String, String)],
+    /// A new function even where one of the repository does the same.
+    pub own_function: bool,
+    /// Samples to compare on, beside the embedded ones.
+    pub samples: &'a [Sample],
+}
 
 /// The diff, and what could not be placed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,426 +58,582 @@ pub struct RepositoryPatch {
     pub diff: String,
     /// Files that it changes.
     pub files: Vec<PathBuf>,
-    /// Pieces without a place, in sentences with the text to add by hand.
+    /// Pieces without a place and promises that are not kept, in sentences. Where there are any, the work is not done.
     pub missing: Vec<String>,
+    /// What was chosen and what was shown.
+    pub notes: Vec<String>,
 }
 
-/// The patch against the Python files below `root`.
+/// How the version's samples are labelled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Labels {
+    /// By a function of the repository.
+    Existing(String),
+    /// By the patch's own.
+    Own,
+}
+
+/// What the lines behind the script's own must do.
+#[derive(Debug, Clone, Default)]
+struct TokenWork {
+    /// The script loads another class, or none.
+    loads: bool,
+    /// Roles that the script leaves otherwise than the set-up has them.
+    roles: Vec<Role>,
+}
+
+/// The patch against the Python files below a folder.
 ///
 /// # Errors
-/// A folder that cannot be read, or one without a single Python file.
-pub fn repository_patch(root: &Path, patch: &Patch) -> Result<RepositoryPatch> {
-    let mut files = Vec::new();
-    python_files(root, root, 0, &mut files)?;
-    if files.is_empty() {
-        return Err(Error::Usage(format!("{}: there is no Python file below this folder", root.display())));
-    }
-    files.sort();
-    if holds_all(&files, patch) {
-        return Ok(RepositoryPatch::default());
-    }
-    let taken = taken_names(&files, &patch.name);
+/// A folder that cannot be read or holds no Python file; a name that the repository has already.
+pub fn repository_patch(patch: &Patch, request: &RepositoryPatchRequest<'_>) -> Result<RepositoryPatch> {
+    let checkout = Checkout::open(request.root)?;
+    let reading = read(&checkout)?;
+    let places = match Places::find(&checkout, &reading) {
+        Ok(places) => places,
+        Err(missing) => return Ok(RepositoryPatch { missing: vec![missing], ..RepositoryPatch::default() }),
+    };
+    let taken = places.taken(&checkout, &reading, patch)?;
     if !taken.is_empty() {
+        if places.holds(&checkout, patch)? {
+            return Ok(RepositoryPatch::default());
+        }
         return Err(Error::Usage(format!(
             "--name {}: the repository has this name already ({}); choose another one",
             patch.name,
             taken.join(", ")
         )));
     }
-    Ok(place(&files, patch))
+    let base = match request.load.legacy {
+        // The wish reaches the script by a line of the patch, or not at all.
+        Some(_) => {
+            let options = LoadOptions { legacy: None, ..request.load };
+            std::sync::Arc::new(load(&request.setup.base.name, &request.setup.base.files, options)?)
+        }
+        None => request.setup.base.clone(),
+    };
+    let call = Call {
+        base,
+        load: LoadOptions { legacy: None, loader: None, ..request.load },
+        model_name: request.model_name.to_string(),
+        script_arguments: request.script_arguments.to_vec(),
+    };
+    Work { checkout: &checkout, reading: &reading, places, patch, request, call }.done()
 }
 
-/// True where this very patch was applied before: its function, template and key are there as they would be written.
-fn holds_all(files: &Sources, patch: &Patch) -> bool {
-    let pieces = [&patch.function, &patch.template, &patch.registration];
-    pieces.into_iter().all(|piece| {
-        let wanted: Vec<&str> = piece.trim_end().lines().collect();
-        files.iter().any(|(_, text)| {
-            let lines: Vec<&str> = text.lines().collect();
-            lines.windows(wanted.len()).any(|window| window == wanted)
-        })
-    })
+/// Where the pieces belong.
+struct Places<'r> {
+    entry: Entry,
+    /// The name under which the dispatch's file knows the conversation module.
+    library: &'r str,
+    registry: &'r Registry,
+    dispatch: DispatchPlace,
+    script: Option<(String, Script)>,
 }
 
-/// Where the repository has a function, a template or a key that a patch of this name would write once more.
-fn taken_names(files: &Sources, name: &str) -> Vec<String> {
-    let function = format!("def preprocess_{name}(");
-    let template = format!("conv_{name}");
-    let mut taken = Vec::new();
-    for (path, text) in files {
-        let lines = lines_of(text);
-        let is_template = |line: &str| {
-            line.strip_prefix(&template).is_some_and(|rest| rest.trim_start().starts_with(['=', ':']))
+impl<'r> Places<'r> {
+    fn find(checkout: &Checkout, reading: &'r Reading) -> std::result::Result<Self, String> {
+        let entry = find(checkout, reading, &Choice::default()).map_err(|error| {
+            format!("{error}. A patch needs the dispatch `def preprocess(sources, tokenizer, has_image=False)` and the table `conv_templates`")
+        })?;
+        let kind = reading.dispatches.iter().find(|d| d.file == entry.file && d.name == entry.name);
+        let (file, line, name) = (&entry.file, entry.line, &entry.name);
+        if kind.is_none_or(|dispatch| dispatch.kind != DispatchKind::Function) {
+            return Err(format!(
+                "{file}:{line}: {name} makes labels in another way than by functions preprocess_NAME(sources, tokenizer, has_image), \
+                 so there is no place for one; bring the backbone in as the classes beside it are"
+            ));
+        }
+        let Some((library, registry)) = library_of(checkout, reading, file) else {
+            return Err(format!(
+                "{file}: no module with a table such as `conv_templates = {{` is imported here"
+            ));
         };
-        let in_table = table(&lines).map_or(0..0, |start| {
-            let end = lines.iter().skip(start).position(|line| line.starts_with('}'));
-            start..end.map_or(lines.len(), |end| start + end)
-        });
-        let is_key = |line: &str| {
-            ['"', '\''].iter().any(|quote| {
-                let key = line.trim_start().strip_prefix(*quote).and_then(|rest| rest.strip_prefix(name));
-                key.and_then(|rest| rest.strip_prefix(*quote))
-                    .is_some_and(|rest| rest.trim_start().starts_with(':'))
-            })
+        let text = checkout.read(file).map_err(|error| error.to_string())?;
+        let dispatch = dispatch_place(&text, name, library)
+            .ok_or_else(|| format!("{file}:{line}: {name}() has no statement to stand before"))?;
+        for needed in ["sources", "tokenizer", "has_image"] {
+            if !dispatch.parameters.iter().any(|(name, _)| name == needed) {
+                return Err(format!(
+                    "{file}:{line}: {name}() has no parameter {needed}, which the patch's function needs"
+                ));
+            }
+        }
+        let script = script_of(reading, &entry)
+            .and_then(|file| Some((file.clone(), script(&checkout.read(&file).ok()?)?)));
+        Ok(Self { library, registry, dispatch, script, entry })
+    }
+
+    /// Where the repository has a function, a template, a key or a version of this name.
+    fn taken(&self, checkout: &Checkout, reading: &Reading, patch: &Patch) -> Result<Vec<String>> {
+        let name = &patch.name;
+        let mut taken = Vec::new();
+        for function in reading.functions.iter().filter(|f| f.name == format!("preprocess_{name}")) {
+            taken.push(format!("{}:{}", function.file, function.line));
+        }
+        for registry in reading.registries.iter().filter(|r| r.name == self.registry.name) {
+            if registry.keys.contains(name) {
+                taken.push(format!("{}:{} {}", registry.file, registry.line, registry.name));
+            }
+        }
+        let text = checkout.read(&self.registry.file)?;
+        let template = format!("conv_{name}");
+        let version = format!("version={}", python_string(name));
+        for (at, line) in text.lines().enumerate() {
+            let starts = line.strip_prefix(&template);
+            let is_template = starts.is_some_and(|rest| rest.trim_start().starts_with(['=', ':']));
+            let code: String = line
+                .chars()
+                .filter(|c| !c.is_whitespace())
+                .map(|c| if c == '\'' { '"' } else { c })
+                .collect();
+            if is_template || code.starts_with(&version) {
+                taken.push(format!("{}:{}", self.registry.file, at + 1));
+            }
+        }
+        Ok(taken)
+    }
+
+    /// True where this patch was applied before: template, key and choice stand there as they would be written.
+    fn holds(&self, checkout: &Checkout, patch: &Patch) -> Result<bool> {
+        let stands = |file: &str, piece: &str| -> Result<bool> {
+            let text = checkout.read(file)?;
+            let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+            let wanted: Vec<&str> = piece.trim_end().lines().collect();
+            Ok(lines.windows(wanted.len()).any(|window| window.iter().zip(&wanted).all(|(a, b)| a == b)))
         };
-        for (at, line) in lines.iter().enumerate() {
-            if line.starts_with(&function) || is_template(line) || (in_table.contains(&at) && is_key(line)) {
-                taken.push(format!("{}:{}", path.display(), at + 1));
+        let choice = format!("{}{}", self.dispatch.indent, self.choice(&patch.name));
+        Ok(stands(&self.registry.file, &patch.template)? && stands(&self.entry.file, &choice)?)
+    }
+
+    fn choice(&self, name: &str) -> String {
+        let default = self.registry.default.as_deref().unwrap_or("default_conversation");
+        format!("if {}.{default}.version == {}:", self.library, python_string(name))
+    }
+}
+
+struct Work<'a> {
+    checkout: &'a Checkout,
+    reading: &'a Reading,
+    places: Places<'a>,
+    patch: &'a Patch,
+    request: &'a RepositoryPatchRequest<'a>,
+    call: Call,
+}
+
+impl Work<'_> {
+    fn done(&self) -> Result<RepositoryPatch> {
+        let mut result = RepositoryPatch::default();
+        let mut work = TokenWork::default();
+        let promised = &self.request.setup.tokenizer;
+        // First with the tokens of the set-up alone: what the script leaves otherwise comes to light by running it.
+        let mut function = self.reach(&Labels::Own, &work)?;
+        if function.as_ref().map_or(true, |f| !is_loaded_alike(f, promised)) && self.can_load() {
+            work.loads = true;
+            function = self.reach(&Labels::Own, &work)?;
+        }
+        match &function {
+            Ok(function) => work.roles = other_roles(function, promised),
+            // Not run: whatever the script sets is set again.
+            Err(_) => work.roles = self.roles_of_the_script(),
+        }
+        if !work.roles.is_empty() {
+            function = self.reach(&Labels::Own, &work)?;
+        }
+        let samples = self.samples();
+        let (labels, proof) = match function {
+            Ok(function) => self.labels(&function, &work, &samples)?,
+            Err(why) => (Labels::Own, Err(why)),
+        };
+        self.said(&labels, &work, &proof, &mut result);
+        self.stage_1(&labels, &work, &mut result)?;
+        if matches!(&proof, Err(why) if !is_unknown(why)) {
+            // What is known to be wrong is not offered.
+            return Ok(result);
+        }
+        self.diff(&labels, &work, &mut result)?;
+        Ok(result)
+    }
+
+    /// The function of the patched repository.
+    fn reach(
+        &self,
+        labels: &Labels,
+        work: &TokenWork,
+    ) -> Result<std::result::Result<RepositoryFunction, String>> {
+        let texts = self.insertions(labels, work)?.texts(self.checkout)?;
+        Ok(reached(self.checkout.clone().with_texts(texts), &self.patch.name, &self.call))
+    }
+
+    /// Who labels, and the comparison of that with what is promised.
+    fn labels(
+        &self,
+        own: &RepositoryFunction,
+        work: &TokenWork,
+        samples: &[Sample],
+    ) -> Result<(Labels, std::result::Result<Compared, String>)> {
+        let setup = self.request.setup;
+        let left = other_roles(own, &setup.tokenizer);
+        if !left.is_empty() {
+            let names: Vec<&str> = left.iter().map(|role| role.attribute()).collect();
+            let why =
+                format!("behind the script's own lines {} is not what the set-up has", names.join(", "));
+            return Ok((Labels::Own, Err(why)));
+        }
+        let proof = compared(own, setup, samples);
+        let candidates =
+            if self.request.own_function || proof.is_err() { Vec::new() } else { self.candidates() };
+        for name in candidates {
+            let labels = Labels::Existing(name);
+            let Ok(function) = self.reach(&labels, work)? else { continue };
+            if compared(&function, setup, samples) == proof {
+                return Ok((labels, proof));
             }
         }
+        Ok((Labels::Own, proof))
     }
-    taken
-}
 
-/// Paths from the root, with their texts.
-type Sources = Vec<(PathBuf, String)>;
-
-fn python_files(root: &Path, folder: &Path, depth: usize, found: &mut Sources) -> Result<()> {
-    let entries = std::fs::read_dir(folder).map_err(|e| Error::io(folder, e))?;
-    for entry in entries.flatten() {
-        let path = entry.path();
-        let name = entry.file_name();
-        // Links are not followed: they may lead out of the repository or around in it.
-        let Ok(kind) = entry.file_type() else { continue };
-        if kind.is_dir() && depth < MAX_DEPTH && !name.to_string_lossy().starts_with('.') {
-            python_files(root, &path, depth + 1, found)?;
-        }
-        let small = entry.metadata().is_ok_and(|m| m.len() <= MAX_FILE);
-        let is_python = kind.is_file() && path.extension().is_some_and(|e| e == "py");
-        if is_python
-            && small
-            && found.len() < MAX_FILES
-            && let (Ok(text), Ok(inner)) = (std::fs::read_to_string(&path), path.strip_prefix(root))
-        {
-            found.push((inner.to_path_buf(), text));
-        }
+    /// Functions of the dispatch's file that could label the version.
+    fn candidates(&self) -> Vec<String> {
+        let takes_all = |parameters: &[String]| {
+            ["sources", "tokenizer", "has_image"].iter().all(|name| parameters.iter().any(|p| p == name))
+        };
+        let functions = self.reading.functions.iter().filter(|f| f.file == self.places.entry.file);
+        functions
+            .filter(|f| f.name.starts_with("preprocess_") && takes_all(&f.parameters))
+            .map(|f| f.name.clone())
+            .collect()
     }
-    Ok(())
-}
 
-/// Puts the pieces where they belong.
-fn place(files: &Sources, patch: &Patch) -> RepositoryPatch {
-    let mut result = RepositoryPatch::default();
-    let holds = |needle: fn(&[&str]) -> Option<usize>| {
-        let mut hits = files.iter().filter(|(_, text)| needle(&lines_of(text)).is_some());
-        hits.next().map(|(path, _)| path.clone())
-    };
-    let (training, templates) = (holds(def_preprocess), holds(table));
-    let mut edited: Vec<(PathBuf, String)> = Vec::new();
-    match training {
-        Some(path) => edit(files, &path, &mut edited, |text| train(text, patch, &mut result.missing)),
-        None => {
-            for piece in [&patch.function, &patch.dispatch, &patch.tokenizer_lines] {
-                let text = format!("no file defines `def preprocess(`; add to the training code:\n{piece}");
-                result.missing.push(text);
+    fn samples(&self) -> Vec<Sample> {
+        let mut all = pins::pinned().to_vec();
+        all.extend(samples::conversations().unwrap_or_default());
+        all.extend(self.request.samples.iter().cloned());
+        all
+    }
+
+    fn can_load(&self) -> bool {
+        self.places.script.as_ref().is_some_and(|(_, script)| !script.loads.is_empty())
+    }
+
+    /// Roles of the set-up that the script sets, where it cannot be run.
+    fn roles_of_the_script(&self) -> Vec<Role> {
+        let Some((_, script)) = &self.places.script else { return Vec::new() };
+        let given = |role: &Role| self.request.tokens.iter().any(|(known, _)| known == role);
+        Role::ALL.into_iter().filter(|role| script.roles.contains(role.attribute()) && !given(role)).collect()
+    }
+
+    /// What was chosen, what was shown, and what is left to do.
+    fn said(
+        &self,
+        labels: &Labels,
+        work: &TokenWork,
+        proof: &std::result::Result<Compared, String>,
+        result: &mut RepositoryPatch,
+    ) {
+        let name = &self.patch.name;
+        if let Labels::Existing(existing) = labels {
+            result.notes.push(format!(
+                "{}: {existing} labels every sample as the set-up does, so {name} is dispatched to it (--own-function writes a function)",
+                self.places.entry.file
+            ));
+        }
+        match proof {
+            Ok(compared) => {
+                let other = match compared.other_prompt {
+                    0 => String::new(),
+                    other => format!("; {other} more have another prompt, since the repository rewrites their placeholders in its own way"),
+                };
+                result.notes.push(format!(
+                    "run in the sandbox with --version {name}: ids and labels of {} samples are those of the set-up{other}",
+                    compared.equal
+                ));
             }
-        }
-    }
-    match templates {
-        Some(path) => edit(files, &path, &mut edited, |text| conversation(text, patch)),
-        None => result.missing.push(format!(
-            "no file has a table `conv_templates = {{`; add beside your templates:\n{}\nand to their table:\n{}",
-            patch.template, patch.registration
-        )),
-    }
-    edited.sort();
-    for (path, after) in edited {
-        let before = files.iter().find(|(known, _)| *known == path).map_or("", |(_, text)| text.as_str());
-        if before == after {
-            continue;
-        }
-        let name = path.to_string_lossy().replace('\\', "/");
-        let diff = TextDiff::from_lines(before, after.as_str());
-        let (old, new) = (format!("a/{name}"), format!("b/{name}"));
-        result.diff.push_str(&diff.unified_diff().context_radius(3).header(&old, &new).to_string());
-        result.files.push(path);
-    }
-    result
-}
-
-fn edit(
-    files: &Sources,
-    path: &Path,
-    edited: &mut Vec<(PathBuf, String)>,
-    change: impl FnOnce(&str) -> String,
-) {
-    // Both places may be in one file: the second change builds on the first.
-    let at = edited.iter().position(|(known, _)| known == path);
-    let before = match at.and_then(|at| edited.get(at)) {
-        Some((_, text)) => text.clone(),
-        None => files.iter().find(|(known, _)| known == path).map_or(String::new(), |(_, text)| text.clone()),
-    };
-    let after = change(&before);
-    match at.and_then(|at| edited.get_mut(at)) {
-        Some((_, text)) => *text = after,
-        None => edited.push((path.to_path_buf(), after)),
-    }
-}
-
-fn lines_of(text: &str) -> Vec<&str> {
-    text.split_inclusive('\n').collect()
-}
-
-fn def_preprocess(lines: &[&str]) -> Option<usize> {
-    lines.iter().position(|line| line.starts_with("def preprocess("))
-}
-
-fn table(lines: &[&str]) -> Option<usize> {
-    let is_table = |line: &&str| {
-        let line: String = line.chars().filter(|c| !c.is_whitespace()).collect();
-        line.starts_with("conv_templates={")
-            || line.starts_with("conv_templates:Dict") && line.ends_with("={")
-    };
-    lines.iter().position(is_table)
-}
-
-/// The last assignment of a loaded tokenizer, and the line behind it: brackets may run over several lines.
-fn tokenizer_loaded(lines: &[&str]) -> Option<(usize, usize)> {
-    let is_load = |line: &&str| {
-        let code = line.trim_start();
-        code.starts_with("tokenizer = ") && code.contains("from_pretrained(")
-    };
-    let start = lines.iter().rposition(is_load)?;
-    let mut open = 0_i64;
-    for (at, line) in lines.iter().enumerate().skip(start) {
-        let code = line.split('#').next().unwrap_or("");
-        for c in code.chars() {
-            match c {
-                '(' | '[' | '{' => open += 1,
-                ')' | ']' | '}' => open -= 1,
-                _ => {}
-            }
-        }
-        if open <= 0 {
-            return Some((start, at + 1));
-        }
-    }
-    None
-}
-
-fn indentation(line: &str) -> &str {
-    line.get(..line.len() - line.trim_start().len()).unwrap_or("")
-}
-
-fn newline(text: &str) -> &'static str {
-    if text.contains("\r\n") { "\r\n" } else { "\n" }
-}
-
-/// A piece with an indentation in front of each line and the file's own line ends.
-fn indented(piece: &str, indent: &str, end: &str) -> String {
-    let line = |line: &str| match line {
-        "" => end.to_string(),
-        line => format!("{indent}{line}{end}"),
-    };
-    piece.lines().map(line).collect()
-}
-
-fn train(text: &str, patch: &Patch, missing: &mut Vec<String>) -> String {
-    let end = newline(text);
-    let lines = lines_of(text);
-    let mut inserts: Vec<(usize, String)> = Vec::new();
-    if let Some(at) = def_preprocess(&lines) {
-        inserts.push((at, format!("{}{end}{end}", indented(patch.function.trim_end(), "", end))));
-        // The first choice on the template's version; without one the first statement behind the docstring.
-        let body = lines.iter().enumerate().skip(at + 1);
-        let inside = body.take_while(|(_, line)| line.starts_with([' ', '\t', '\n', '\r', ')', '#']));
-        let choice =
-            inside.into_iter().find(|(_, line)| line.trim_start().starts_with("if conversation_lib."));
-        match choice {
-            Some((choice, line)) => {
-                let piece = dedented(&patch.dispatch);
-                inserts.push((choice, indented(&piece, indentation(line), end)));
-            }
-            None => missing.push(format!(
-                "preprocess() has no choice `if conversation_lib.…`; add as its first statement:\n{}",
-                patch.dispatch
+            Err(why) if is_unknown(why) => result.missing.push(format!(
+                "the patch could not be run in the sandbox ({why}); once it is applied, compare with `maskscope verify --repo DIR --version {name}`"
+            )),
+            Err(why) => result.missing.push(format!(
+                "no patch: run with --version {name}, the repository does not do what the set-up promises ({why})"
             )),
         }
-    }
-    match tokenizer_loaded(&lines) {
-        Some((start, after)) => {
-            // Behind the innermost block that loads it: one level out where it is loaded in a branch.
-            let deep = lines.get(start).map_or("", |line| indentation(line));
-            let outer = lines.iter().enumerate().skip(after).find(|(_, line)| {
-                !line.trim().is_empty() && indentation(line).len() < deep.len() && !continues(line)
-            });
-            let in_branch = lines.get(..start).is_some_and(|before| in_a_branch(before, deep));
-            let (at, indent) = match outer {
-                Some((at, line)) if in_branch => (at, indentation(line)),
-                _ => (after, deep),
-            };
-            let condition = format!("{indent}if model_args.version == {}:{end}", super::python_string(&patch.name));
-            let inner = format!("{indent}    ");
-            let body = indented(patch.tokenizer_lines.trim_end(), &inner, end);
-            // A block of comments alone is no valid Python; where no token is needed nothing is inserted.
-            if body.lines().any(|line| !line.trim_start().starts_with('#')) {
-                inserts.push((at, format!("{condition}{body}")));
+        if self.needs_lines(work) {
+            match &self.places.script {
+                None => result.missing.push(format!(
+                    "no script makes a tokenizer in train() or main(); add behind the lines that do:\n{}",
+                    self.token_lines(work)
+                )),
+                Some((file, script)) if script.arguments.is_none() => result.missing.push(format!(
+                    "{file}: no argument `version` is read here, so the lines have no condition; add behind the tokenizer's lines:\n{}",
+                    self.token_lines(work)
+                )),
+                Some((file, script)) if adds_ids(self.request.setup) && script.after_model.is_none() => {
+                    result.missing.push(format!(
+                        "{file}: no `model` is made here; where it is, add behind it:\n{}",
+                        RESIZE.join("\n")
+                    ));
+                }
+                Some(_) => {}
             }
-            inserts.extend(pad_again(&lines, after, patch, end));
         }
-        None => missing.push(format!(
-            "no line `tokenizer = ….from_pretrained(` in the training code; add behind the tokenizer's loading:\n{}",
-            patch.tokenizer_lines
-        )),
-    }
-    inserted(&lines, inserts)
-}
-
-/// The training script may set pad itself later on (from unk): behind its last such line, the patch's pad again.
-fn pad_again(lines: &[&str], after: usize, patch: &Patch, end: &str) -> Option<(usize, String)> {
-    let sets_pad = |line: &str| line.trim().starts_with("tokenizer.pad_token =");
-    let at = lines.iter().rposition(|line| sets_pad(line)).filter(|at| *at >= after)?;
-    let line = lines.get(at)?;
-    let ours = patch.tokenizer_lines.lines().rfind(|line| line.contains("pad_token"))?;
-    let code = line.split('#').next().unwrap_or("").trim();
-    if code == ours {
-        return None;
-    }
-    let indent = indentation(line);
-    let condition = format!("{indent}if model_args.version == {}:{end}", super::python_string(&patch.name));
-    Some((at + 1, format!("{condition}{indent}    {ours}{end}")))
-}
-
-/// `else`, `elif` and the like go on with the statement before them.
-fn continues(line: &str) -> bool {
-    ["else", "elif", "except", "finally", ")", "]", "}"]
-        .iter()
-        .any(|word| line.trim_start().starts_with(word))
-}
-
-/// True when the nearest line before that is indented less opens a branch.
-fn in_a_branch(before: &[&str], deep: &str) -> bool {
-    let mut outer = before.iter().rev().filter(|l| !l.trim().is_empty() && indentation(l).len() < deep.len());
-    outer.next().is_some_and(|line| {
-        let code = line.trim_start();
-        ["if ", "else", "elif ", "try", "with "].iter().any(|word| code.starts_with(word))
-    })
-}
-
-fn dedented(piece: &str) -> String {
-    let indent = piece.lines().next().map_or("", indentation);
-    let lines = piece.lines().map(|line| line.strip_prefix(indent).unwrap_or(line));
-    lines.collect::<Vec<_>>().join("\n")
-}
-
-fn conversation(text: &str, patch: &Patch) -> String {
-    let end = newline(text);
-    let lines = lines_of(text);
-    let Some(at) = table(&lines) else { return text.to_string() };
-    let template = format!("{}{end}", indented(patch.template.trim_end(), "", end));
-    let key = indented(patch.registration.trim(), "    ", end);
-    inserted(&lines, vec![(at, template), (at + 1, key)])
-}
-
-/// The lines with texts put before some of them.
-fn inserted(lines: &[&str], mut inserts: Vec<(usize, String)>) -> String {
-    inserts.sort_by_key(|(at, _)| *at);
-    let mut out = String::new();
-    let mut next = inserts.into_iter().peekable();
-    for (at, line) in lines.iter().enumerate() {
-        while let Some((_, text)) = next.next_if(|(place, _)| *place <= at) {
-            out.push_str(&text);
+        for other in self.reading.dispatches.iter().filter(|d| d.kind == DispatchKind::Function) {
+            if other.file != self.places.entry.file && other.name == self.places.entry.name {
+                result.notes.push(format!(
+                    "{}:{} {}() chooses for itself and is left as it is: a script that uses it does not know {name}",
+                    other.file, other.line, other.name
+                ));
+            }
         }
-        out.push_str(line);
-    }
-    for (_, text) in next {
-        if !out.is_empty() && !out.ends_with('\n') {
-            out.push('\n');
-        }
-        out.push_str(&text);
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn patch() -> Patch {
-        Patch {
-            name: "mine".into(),
-            tokenizer_lines: "tokenizer.add_special_tokens({\"unk_token\": \"<u>\"})\n".into(),
-            function: "def preprocess_mine(sources):\n    return sources\n".into(),
-            dispatch: "    if conversation_lib.default_conversation.version == \"mine\":\n        return preprocess_mine(sources)\n".into(),
-            template: "conv_mine = Conversation(\n    version=\"mine\",\n)\n".into(),
-            registration: "    \"mine\": conv_mine,\n".into(),
-            flags: String::new(),
-            pytest: String::new(),
+        if !self.request.setup.tokenizer.facts.can_add_tokens {
+            result.notes.push(format!(
+                "{} comes as code with the model: its script must have it, or trust_remote_code=True runs the model's",
+                self.request.setup.tokenizer.facts.name
+            ));
         }
     }
 
-    const TRAIN: &str = "import conversation as conversation_lib\n\n\ndef preprocess(sources, tokenizer):\n    \"\"\"Choose.\"\"\"\n    if conversation_lib.default_conversation.version == \"plain\":\n        return 1\n\n\ndef train():\n    if fast:\n        tokenizer = A.from_pretrained(\n            name,\n        )\n    else:\n        tokenizer = B.from_pretrained(name)\n\n    model.run(tokenizer)\n";
-    const TABLE: &str = "conv_one = 1\n\nconv_templates = {\n    \"one\": conv_one,\n}\n";
+    /// Stage 1 must find the same tokens.
+    fn stage_1(&self, labels: &Labels, work: &TokenWork, result: &mut RepositoryPatch) -> Result<()> {
+        if !self.has_stage_1() || !result.missing.is_empty() {
+            return Ok(());
+        }
+        let texts = self.insertions(labels, work)?.texts(self.checkout)?;
+        let function = reached(self.checkout.clone().with_texts(texts), STAGE_1, &self.call);
+        match function.map(|f| other_roles(&f, &self.request.setup.tokenizer)) {
+            Ok(left) if left.is_empty() => result.notes.push(format!(
+                "run in the sandbox with --version {STAGE_1} and a model path with {:?} in it: the same tokens",
+                self.needle()
+            )),
+            Ok(left) => {
+                let names: Vec<&str> = left.iter().map(|role| role.attribute()).collect();
+                result.missing.push(format!(
+                    "with --version {STAGE_1} the script leaves {} otherwise than the set-up has it; add for stage 1:\n{}",
+                    names.join(", "),
+                    self.token_lines(work)
+                ));
+            }
+            Err(why) => result.missing.push(format!("--version {STAGE_1} could not be run in the sandbox: {why}")),
+        }
+        Ok(())
+    }
 
-    #[test]
-    fn every_piece_finds_its_place() {
-        let files =
-            vec![(PathBuf::from("a.py"), TRAIN.to_string()), (PathBuf::from("b.py"), TABLE.to_string())];
-        let mut missing = Vec::new();
-        let after = train(TRAIN, &patch(), &mut missing);
-        assert!(missing.is_empty(), "{missing:?}");
-        let at = |needle: &str| after.find(needle).unwrap_or_else(|| panic!("{needle} in {after}"));
-        assert!(at("def preprocess_mine") < at("def preprocess(sources"));
-        assert!(at("return preprocess_mine") < at("== \"plain\""));
-        assert!(
-            at("B.from_pretrained") < at("    if model_args.version == \"mine\":\n        tokenizer.add")
+    fn has_stage_1(&self) -> bool {
+        let has_path = self.places.script.as_ref().is_some_and(|(_, script)| script.path.is_some());
+        has_path && self.places.registry.keys.iter().any(|key| key == STAGE_1)
+    }
+
+    /// What a path of this model has in it: the last part of its name.
+    fn needle(&self) -> String {
+        let name = self.request.model_name.trim_end_matches(['/', '\\']);
+        let mut parts = name.rsplit(['/', '\\', ':']);
+        let last = parts.next().unwrap_or(name);
+        let last =
+            if last.contains('.') && last.ends_with(".json") { parts.next().unwrap_or(last) } else { last };
+        last.to_lowercase()
+    }
+
+    fn needs_lines(&self, work: &TokenWork) -> bool {
+        work.loads || !work.roles.is_empty() || !self.request.tokens.is_empty()
+    }
+
+    /// The lines that give tokens to roles.
+    fn token_lines(&self, work: &TokenWork) -> String {
+        let setup = self.request.setup;
+        let mut lines = tokenizer_lines(setup, self.request.tokens);
+        let given = |role: &Role| self.request.tokens.iter().any(|(known, _)| known == role);
+        lines.extend(
+            work.roles.iter().filter(|role| !given(role)).map(|role| role_line(&setup.tokenizer, *role)),
         );
-        assert!(at("tokenizer.add_special") < at("model.run"));
-        let placed = place(&files, &patch());
-        assert_eq!(placed.files.len(), 2);
-        assert!(placed.diff.contains("+    \"mine\": conv_mine,"), "{}", placed.diff);
+        lines
     }
 
-    #[test]
-    fn a_pad_that_the_script_sets_later_does_not_win() {
-        let later = "    if v0:\n        tokenizer.pad_token = \"x\"\n    else:\n        tokenizer.pad_token = tokenizer.unk_token  # theirs\n        use(tokenizer)\n";
-        let text = format!("{TRAIN}{later}");
-        let with = |lines: &str| {
-            let patch = Patch { tokenizer_lines: lines.into(), ..patch() };
-            train(&text, &patch, &mut Vec::new())
+    fn insertions(&self, labels: &Labels, work: &TokenWork) -> Result<Insertions> {
+        let mut inserts = Insertions::default();
+        self.put_function(labels, &mut inserts)?;
+        self.put_template(&mut inserts)?;
+        self.put_tokens(work, &mut inserts)?;
+        Ok(inserts)
+    }
+
+    fn put_function(&self, labels: &Labels, inserts: &mut Insertions) -> Result<()> {
+        let Places { entry, dispatch, library, .. } = &self.places;
+        let end = line_end(&self.checkout.read(&entry.file)?);
+        let name = match labels {
+            Labels::Existing(name) => name.clone(),
+            Labels::Own => {
+                let setup = self.request.setup;
+                let rule = setup.labelling.rule;
+                let two = rule
+                    .two()
+                    .ok_or_else(|| Error::Usage(format!("{}: no two-separator rule", rule.name())))?;
+                let later = Arithmetic::of(setup, false).map_or(0, |arithmetic| arithmetic.later);
+                let text = function::function(two, later, &signature(dispatch, &self.patch.name));
+                let text = text.replace("conversation_lib.", &format!("{library}."));
+                inserts.put(
+                    &entry.file,
+                    dispatch.function,
+                    format!("{}{end}{end}", indented(&text, "", end)),
+                );
+                format!("preprocess_{}", self.patch.name)
+            }
         };
-        let after = with("tokenizer.pad_token = \"<p>\"\n");
-        let again = "  # theirs\n        if model_args.version == \"mine\":\n            tokenizer.pad_token = \"<p>\"\n        use(";
-        assert!(after.contains(again), "{after}");
-        let same = with("tokenizer.pad_token = tokenizer.unk_token\n");
-        assert_eq!(same.matches("model_args.version").count(), 1, "{same}");
-    }
-
-    #[test]
-    fn a_name_that_is_taken_is_found_and_a_longer_one_is_not() {
-        let files = |text: &str| vec![(PathBuf::from("c.py"), text.to_string())];
-        let taken = |text: &str| taken_names(&files(text), "mine");
-        assert_eq!(
-            taken("conv_mine = 1\n\nconv_templates = {\n    'mine' : conv_mine,  # ours\n}\n"),
-            ["c.py:1", "c.py:4"]
+        let (indent, choice) = (&dispatch.indent, self.places.choice(&self.patch.name));
+        let inner = deeper(indent, indent);
+        let text = format!(
+            "{indent}{choice}{end}{inner}return {name}(sources, tokenizer, has_image=has_image){end}"
         );
-        assert_eq!(taken("def preprocess_mine(sources):\n    pass\n"), ["c.py:1"]);
-        let others = "conv_mine2 = 1\ndef preprocess_mine2(s): pass\nconv_templates = {\n    \"mine2\": conv_mine2,\n}\nx = {\n    \"mine\": 1}\n";
-        assert!(taken(others).is_empty());
+        inserts.put(&entry.file, dispatch.choice, text);
+        Ok(())
     }
 
-    #[test]
-    fn the_same_patch_twice_changes_nothing() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let after =
-            [("a.py", train(TRAIN, &patch(), &mut Vec::new())), ("b.py", conversation(TABLE, &patch()))];
-        for (name, text) in &after {
-            std::fs::write(folder.path().join(name), text).expect("writes");
+    fn put_template(&self, inserts: &mut Insertions) -> Result<()> {
+        let registry = self.places.registry;
+        let text = self.checkout.read(&registry.file)?;
+        let end = line_end(&text);
+        let entry = self.patch.registration.trim().trim_end_matches(',');
+        let Some(place) = registry_place(&text, &registry.name, entry, end) else {
+            return Err(Error::Usage(format!(
+                "{}:{}: {} is no dictionary written out, so an entry has no place in it",
+                registry.file, registry.line, registry.name
+            )));
+        };
+        let template = indented(self.patch.template.trim_end(), "", end);
+        inserts.put(&registry.file, place.before, format!("{template}{end}"));
+        for (at, piece) in place.inserts {
+            inserts.put(&registry.file, at, piece);
         }
-        let again = repository_patch(folder.path(), &patch()).expect("is there already");
-        assert_eq!(again, RepositoryPatch::default());
-        let other = Patch { function: "def preprocess_mine(sources):\n    return None\n".into(), ..patch() };
-        let error = repository_patch(folder.path(), &other).expect_err("the name is taken").to_string();
-        assert!(error.contains("a.py:4") && error.contains("b.py:3"), "{error}");
+        Ok(())
     }
 
-    #[test]
-    fn what_has_no_place_is_named() {
-        let placed = place(&vec![(PathBuf::from("x.py"), "print(1)\n".to_string())], &patch());
-        assert!(placed.diff.is_empty());
-        assert_eq!(placed.missing.len(), 4);
-        let half = TRAIN.replace("tokenizer = ", "tok = ");
-        let placed = place(&vec![(PathBuf::from("x.py"), half)], &patch());
-        assert!(placed.missing.iter().any(|m| m.contains("from_pretrained")));
+    fn put_tokens(&self, work: &TokenWork, inserts: &mut Insertions) -> Result<()> {
+        let Some((file, script)) = &self.places.script else { return Ok(()) };
+        let Some(condition) = self.condition(script).filter(|_| self.needs_lines(work)) else {
+            return Ok(());
+        };
+        let end = line_end(&self.checkout.read(file)?);
+        let inner = deeper(&script.indent, &script.indent);
+        let block =
+            |lines: &str| format!("{}{condition}{end}{}", script.indent, indented(lines, &inner, end));
+        if work.loads
+            && let Some(lines) = self.load_lines(script)
+        {
+            inserts.put(file, script.after_loads, block(&lines));
+        }
+        let mut lines = self.token_lines(work);
+        if !lines.is_empty() {
+            lines.extend(script.copied.iter().map(|copied| format!("{copied}\n")));
+        }
+        let resize = format!("{}\n", RESIZE.join("\n"));
+        let resize_at = script.after_model.filter(|_| adds_ids(self.request.setup));
+        if resize_at == Some(script.after_changes) {
+            lines.push_str(&resize);
+        } else if let Some(at) = resize_at {
+            inserts.put(file, at, block(&resize));
+        }
+        if !lines.is_empty() {
+            inserts.put(file, script.after_changes, block(&lines));
+        }
+        Ok(())
     }
+
+    /// The version, and in stage 1 the model's path.
+    fn condition(&self, script: &Script) -> Option<String> {
+        let arguments = script.arguments.as_ref()?;
+        let version = format!("{arguments}.version == {}", python_string(&self.patch.name));
+        Some(match &script.path {
+            Some(path) if self.has_stage_1() => format!(
+                "if {version} or ({arguments}.version == \"{STAGE_1}\" and {} in {path}.lower()):",
+                python_string(&self.needle())
+            ),
+            _ => format!("if {version}:"),
+        })
+    }
+
+    /// A loading as the script writes it, of the class and in the way of the set-up.
+    fn load_lines(&self, script: &Script) -> Option<String> {
+        let facts = &self.request.setup.tokenizer.facts;
+        let known = script.load_of(&facts.name)?;
+        let import =
+            script.imports.iter().find(|(bound, _)| known.callee == format!("{bound}.from_pretrained"));
+        let fast = if facts.loader == Loader::Fast { "True" } else { "False" };
+        let mut keywords: Vec<(String, String)> = known.keywords.clone();
+        let mut set = |name: &str, value: &str| match keywords.iter_mut().find(|(known, _)| known == name) {
+            Some((_, known)) => *known = value.to_string(),
+            None => keywords.push((name.to_string(), value.to_string())),
+        };
+        set("use_fast", fast);
+        if let Some(legacy) = self.request.load.legacy {
+            set("legacy", if legacy { "True" } else { "False" });
+        }
+        let own_class = known.callee == format!("{}.from_pretrained", facts.name);
+        if !facts.can_add_tokens && !own_class {
+            set("trust_remote_code", "True");
+        }
+        let mut lines = import.map_or(String::new(), |(_, import)| format!("{import}\n"));
+        lines.push_str(&format!("tokenizer = {}(\n", known.callee));
+        known.positional.iter().for_each(|value| lines.push_str(&format!("    {value},\n")));
+        for (name, value) in &keywords {
+            let joint = if name == "**" { "" } else { "=" };
+            lines.push_str(&format!("    {name}{joint}{value},\n"));
+        }
+        lines.push_str(")\n");
+        Some(lines)
+    }
+
+    fn diff(&self, labels: &Labels, work: &TokenWork, result: &mut RepositoryPatch) -> Result<()> {
+        for (file, after) in self.insertions(labels, work)?.texts(self.checkout)? {
+            result.diff.push_str(&unified_diff(&file, Some(&self.checkout.read(&file)?), &after));
+            result.files.push(file.into());
+        }
+        let folder = if self.checkout.root().join("test").is_dir() { "test" } else { "tests" };
+        let file = format!("{folder}/test_labels_of_{}.py", self.patch.name);
+        if self.checkout.root().join(&file).exists() {
+            result.missing.push(format!("{file} is there already, so the test has no place"));
+            return Ok(());
+        }
+        let test = RepositoryTest {
+            entry: &self.places.entry.file,
+            dispatch: &self.places.entry.name,
+            script: self.places.script.as_ref().map(|(file, _)| file.as_str()),
+            library: &self.places.registry.file,
+            registry: &self.places.registry.name,
+            default: self.places.registry.default.as_deref().unwrap_or("default_conversation"),
+            script_arguments: self.request.script_arguments,
+        };
+        let text = pins::repository_pytest(self.request.setup, &self.patch.name, &test);
+        result.diff.push_str(&unified_diff(&file, None, &text));
+        result.files.push(file.into());
+        Ok(())
+    }
+}
+
+/// The rows of the embedding grow where ids need them, and never shrink.
+const RESIZE: [&str; 2] = [
+    "if len(tokenizer) > model.get_input_embeddings().num_embeddings:",
+    "    model.resize_token_embeddings(len(tokenizer))",
+];
+
+/// The sandbox lacks something, or was ended: nothing is known of the patch then.
+fn is_unknown(why: &str) -> bool {
+    ["sandbox", "--script-arg", "--setup-code"].iter().any(|word| why.contains(word))
+}
+
+/// The head of a new function, written as that of the dispatch is.
+fn signature(dispatch: &DispatchPlace, name: &str) -> String {
+    let parameters: Vec<&str> = ["sources", "tokenizer", "has_image"]
+        .iter()
+        .filter_map(|needed| dispatch.parameters.iter().find(|(name, _)| name == needed))
+        .map(|(_, text)| text.as_str())
+        .collect();
+    match &dispatch.returns {
+        Some(returns) => {
+            format!("def preprocess_{name}(\n    {},\n) -> {returns}:\n", parameters.join(",\n    "))
+        }
+        None => format!("def preprocess_{name}({}):\n", parameters.join(", ")),
+    }
+}
+
+/// One level more than `indent`, by the unit of the file.
+fn deeper(indent: &str, unit: &str) -> String {
+    let unit = if unit.contains('\t') { "\t" } else { "    " };
+    format!("{indent}{unit}")
 }

@@ -2,7 +2,7 @@
 
 use super::python::{python_added, python_object, python_string};
 use crate::setup::{LlavaSetup, TokenChoice};
-use crate::tokenizer::Role;
+use crate::tokenizer::{Role, Tokenizer};
 
 /// Tokens that a set-up gives to roles, in the order of assignment.
 pub type TokenLines = [(Role, TokenChoice)];
@@ -21,4 +21,15 @@ pub fn tokenizer_lines(setup: &LlavaSetup, tokens: &TokenLines) -> String {
         };
     }
     lines
+}
+
+/// The token that a tokenizer has in a role, as an assignment: for a role that a script sets otherwise.
+pub fn role_line(tokenizer: &Tokenizer, role: Role) -> String {
+    let token = tokenizer.special.get(role).map_or("None".to_string(), |token| python_string(&token.content));
+    format!("tokenizer.{} = {token}\n", role.attribute())
+}
+
+/// True where the tokens bring ids that the files do not have: the embedding may want more rows.
+pub fn adds_ids(setup: &LlavaSetup) -> bool {
+    setup.tokenizer.len() > setup.base.len()
 }

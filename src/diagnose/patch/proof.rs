@@ -1,0 +1,132 @@
+//! A patched repository is run in the sandbox before it is offered: its own set-up lines, its dispatch and its label function, on
+//! samples, against what the set-up promises.
+
+use std::sync::Arc;
+
+use crate::chat::Sample;
+use crate::labels::Inspection;
+use crate::repository::{
+    self, CallOptions, Checkout, Choice, RepositoryFunction, SetupCode, find, own_setup, read,
+};
+use crate::setup::LlavaSetup;
+use crate::tokenizer::{LoadOptions, Role, Tokenizer};
+
+/// How the script is called.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// The tokenizer's files as the script loads them, without the user's wishes.
+    pub base: Arc<Tokenizer>,
+    pub load: LoadOptions,
+    pub model_name: String,
+    pub script_arguments: Vec<(String, String)>,
+}
+
+/// The function that a version leads to in a changed checkout, its tokenizer made by the repository's own lines.
+///
+/// # Errors
+/// In words: the lines raise, use something that the sandbox does not have, or make no tokenizer.
+pub fn reached(checkout: Checkout, version: &str, call: &Call) -> Result<RepositoryFunction, String> {
+    let read = read(&checkout).map_err(|error| error.to_string())?;
+    let choice = Choice { version: Some(version.to_string()), function: None };
+    let entry = find(&checkout, &read, &choice).map_err(|error| error.to_string())?;
+    // In the script there is no tokenizer before its own lines.
+    let setup = own_setup(&checkout, &read, &entry)
+        .map(|lines| SetupCode { text: format!("tokenizer = None\n{}", lines.text), ..lines });
+    let options = CallOptions {
+        model_name: call.model_name.clone(),
+        script_arguments: call.script_arguments.clone(),
+        ..CallOptions::default()
+    };
+    RepositoryFunction::new(checkout, entry, call.base.clone(), call.load, setup.as_ref(), options)
+        .map_err(|error| error.to_string())
+}
+
+/// Roles whose tokens the lines left otherwise than the set-up has them.
+pub fn other_roles(function: &RepositoryFunction, promised: &Tokenizer) -> Vec<Role> {
+    let Some(tokenizer) = function.tokenizer() else { return Role::ALL.to_vec() };
+    let content =
+        |tokenizer: &Tokenizer, role: Role| tokenizer.special.get(role).map(|token| token.content.clone());
+    Role::ALL.into_iter().filter(|role| content(&tokenizer, *role) != content(promised, *role)).collect()
+}
+
+/// True where the lines loaded the class that the set-up was made with, in its way.
+pub fn is_loaded_alike(function: &RepositoryFunction, promised: &Tokenizer) -> bool {
+    let Some(tokenizer) = function.tokenizer() else { return false };
+    let facts = |tokenizer: &Tokenizer| {
+        (tokenizer.facts.name.clone(), tokenizer.facts.loader, tokenizer.facts.legacy)
+    };
+    let comes_as_code = !promised.facts.can_add_tokens;
+    let can_load = !comes_as_code
+        || function
+            .last_load()
+            .is_some_and(|load| load.trusts_code || load.class.as_ref() == Some(&promised.facts.name));
+    facts(&tokenizer) == facts(promised) && can_load
+}
+
+/// What comparing all samples came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Compared {
+    /// Samples whose ids and labels are equal.
+    pub equal: usize,
+    /// Samples whose placeholders the repository writes in its own way: another prompt, of which nothing is promised.
+    pub other_prompt: usize,
+}
+
+/// Compares samples until one differs.
+///
+/// # Errors
+/// In words: the first sample that differs, and how.
+pub fn compared(
+    function: &RepositoryFunction,
+    setup: &LlavaSetup,
+    samples: &[Sample],
+) -> Result<Compared, String> {
+    let mut found = Compared::default();
+    for sample in samples {
+        let (own, promised) = (repository::inspect(function, sample), setup.inspect(sample));
+        let of_sample = |what: String| format!("sample {}: {what}", sample.id);
+        match difference(&own, &promised) {
+            Difference::None => found.equal += 1,
+            // Placeholders of images are what repositories rewrite; nothing else may change.
+            Difference::Prompt
+                if sample.has_image || sample.conversations.iter().any(|t| t.value.contains('<')) =>
+            {
+                found.other_prompt += 1;
+            }
+            Difference::Prompt => return Err(of_sample("another prompt".to_string())),
+            Difference::Labels(what) => return Err(of_sample(what)),
+        }
+    }
+    Ok(found)
+}
+
+enum Difference {
+    None,
+    Prompt,
+    Labels(String),
+}
+
+fn difference(own: &Inspection, promised: &Inspection) -> Difference {
+    if own.prompt.is_some() && promised.prompt.is_some() && own.prompt != promised.prompt {
+        return Difference::Prompt;
+    }
+    match (&own.result, &promised.result) {
+        (Ok(own), Ok(promised)) if own.input_ids != promised.input_ids => Difference::Labels(format!(
+            "{} ids, and {} are promised",
+            own.input_ids.len(),
+            promised.input_ids.len()
+        )),
+        (Ok(own), Ok(promised)) if own.labels != promised.labels => {
+            let count = |labels: &[i64]| labels.iter().filter(|label| **label >= 0).count();
+            Difference::Labels(format!(
+                "{} supervised tokens, and {} are promised",
+                count(&own.labels),
+                count(&promised.labels)
+            ))
+        }
+        (Ok(_), Ok(_)) => Difference::None,
+        (Err(own), Err(promised)) if own.kind == promised.kind => Difference::None,
+        (Err(own), _) => Difference::Labels(format!("{}: {}", own.kind, own.message)),
+        (Ok(_), Err(promised)) => Difference::Labels(format!("labels, and {} is promised", promised.kind)),
+    }
+}

@@ -1,0 +1,303 @@
+//! What a training script does with its tokenizer, as far as lines that are added to it must know: where it has made and changed
+//! it, which roles it sets, and under which names it keeps its arguments.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ruff_python_ast::visitor::{Visitor, walk_expr, walk_stmt};
+use ruff_python_ast::{Expr, ExprCall, Stmt};
+use ruff_text_size::Ranged;
+
+use super::bounded_parse::parse;
+use super::places::{indentation_at, line_after, source};
+use super::reading::{changes_in, changes_tokenizer};
+use super::setup_lines::script_function;
+
+/// The tokenizer's part of a training script. Places are byte offsets of the text, each the start of a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Script {
+    /// Behind the statement that holds the last loading.
+    pub after_loads: usize,
+    /// Behind the last statement that changes the tokenizer.
+    pub after_changes: usize,
+    /// Behind the last statement that changes the tokenizer or makes `model`; `None` without a `model`.
+    pub after_model: Option<usize>,
+    /// In front of the statements there.
+    pub indent: String,
+    /// The arguments that the version is read from: `model_args`.
+    pub arguments: Option<String>,
+    /// The expression for the model's path: `model_args.model_name_or_path`.
+    pub path: Option<String>,
+    /// Attributes of roles that the script sets (`pad_token`), whatever it sets them to.
+    pub roles: BTreeSet<String>,
+    /// Every loading, in order.
+    pub loads: Vec<LoadCall>,
+    /// Imports inside the function: the name that is bound, and the statement.
+    pub imports: Vec<(String, String)>,
+    /// What the script copies from the tokenizer into the model's configuration, as it stands there.
+    pub copied: Vec<String>,
+}
+
+/// A call of `from_pretrained`, as it stands there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoadCall {
+    /// `transformers.AutoTokenizer.from_pretrained`
+    pub callee: String,
+    pub positional: Vec<String>,
+    pub keywords: Vec<(String, String)>,
+}
+
+/// Reads a script; `None` where it is no Python, or has no function that makes a tokenizer.
+pub fn script(text: &str) -> Option<Script> {
+    let body = parse(text, "script").ok()?;
+    let function = script_function(&body)?;
+    let mut statements: &[Stmt] = &function.body;
+    // A whole script under one `with` or `try`: its body is what counts.
+    while let Some(inner) = only_one_with_changes(statements) {
+        statements = inner;
+    }
+    let mut found = Changes::default();
+    for (at, statement) in statements.iter().enumerate() {
+        let mut changes = Vec::new();
+        changes_in(statement, &mut changes);
+        found.last_change = if changes.is_empty() { found.last_change } else { Some(at) };
+        for change in changes {
+            let loads = load_call(change, text);
+            found.last_load = if loads.is_some() { Some(at) } else { found.last_load };
+            found.loads.extend(loads);
+            roles_of(change, &mut found.roles);
+        }
+        if makes(statement, "model") {
+            found.last_model = Some(at);
+        }
+    }
+    let (last_change, last_load) = (found.last_change?, found.last_load?);
+    let behind = |at: usize| statements.get(at).map(|s| line_after(text, usize::from(s.range().end())));
+    let mut attributes = Attributes { text, read: BTreeMap::new(), imports: Vec::new() };
+    function.body.iter().for_each(|statement| attributes.visit_stmt(statement));
+    let first = statements.first()?;
+    Some(Script {
+        after_loads: behind(last_load)?,
+        after_changes: behind(last_change)?,
+        after_model: found.last_model.and_then(|at| behind(at.max(last_change))),
+        indent: indentation_at(text, usize::from(first.range().start())),
+        arguments: attributes.owner_of("version"),
+        path: attributes.owner_of("model_name_or_path").map(|owner| format!("{owner}.model_name_or_path")),
+        roles: found.roles,
+        loads: found.loads,
+        imports: attributes.imports,
+        copied: copied(statements.get(..=last_change)?, text),
+    })
+}
+
+#[derive(Default)]
+struct Changes {
+    last_change: Option<usize>,
+    last_load: Option<usize>,
+    last_model: Option<usize>,
+    roles: BTreeSet<String>,
+    loads: Vec<LoadCall>,
+}
+
+/// The body of the one statement that holds every change, where it is a `with` or a `try`.
+fn only_one_with_changes(statements: &[Stmt]) -> Option<&[Stmt]> {
+    let has_changes = |statement: &&Stmt| {
+        let mut changes = Vec::new();
+        changes_in(statement, &mut changes);
+        !changes.is_empty()
+    };
+    let mut with = statements.iter().filter(has_changes);
+    match (with.next()?, with.next()) {
+        (Stmt::With(with), None) => Some(&with.body),
+        (Stmt::Try(attempt), None) => Some(&attempt.body),
+        _ => None,
+    }
+}
+
+fn load_call(statement: &Stmt, text: &str) -> Option<LoadCall> {
+    let Stmt::Assign(assign) = statement else { return None };
+    let Expr::Call(call) = &*assign.value else { return None };
+    let Expr::Attribute(method) = &*call.func else { return None };
+    let is_plain = assign.targets.iter().any(|target| target.as_name_expr().is_some());
+    if !is_plain || method.attr.id.as_str() != "from_pretrained" {
+        return None;
+    }
+    let positional = call.arguments.args.iter().map(|argument| source(text, argument).to_string());
+    let keywords = call.arguments.keywords.iter().map(|keyword| {
+        let name = keyword.arg.as_ref().map_or("**".to_string(), |name| name.id.to_string());
+        (name, source(text, &keyword.value).to_string())
+    });
+    Some(LoadCall {
+        callee: source(text, &*call.func).to_string(),
+        positional: positional.collect(),
+        keywords: keywords.collect(),
+    })
+}
+
+/// Roles that a statement gives a token: `tokenizer.pad_token = …`, `add_special_tokens({"unk_token": …})`.
+fn roles_of(statement: &Stmt, roles: &mut BTreeSet<String>) {
+    let mut role = |name: &str| {
+        let name = name.strip_suffix("_id").unwrap_or(name);
+        if name.ends_with("_token") {
+            roles.insert(name.to_string());
+        }
+    };
+    let value = match statement {
+        Stmt::Assign(assign) => {
+            for target in &assign.targets {
+                if let Expr::Attribute(attribute) = target {
+                    role(attribute.attr.id.as_str());
+                }
+            }
+            &assign.value
+        }
+        Stmt::Expr(expression) => &expression.value,
+        _ => return,
+    };
+    if let Expr::Call(call) = &**value {
+        roles_in_call(call, &mut role);
+    }
+}
+
+fn roles_in_call(call: &ExprCall, role: &mut dyn FnMut(&str)) {
+    let arguments = call.arguments.args.iter().chain(call.arguments.keywords.iter().map(|k| &k.value));
+    for argument in arguments {
+        match argument {
+            Expr::Dict(dict) => {
+                for item in &dict.items {
+                    if let Some(Expr::StringLiteral(key)) = &item.key {
+                        role(key.value.to_str());
+                    }
+                }
+            }
+            Expr::Call(inner) => {
+                inner
+                    .arguments
+                    .keywords
+                    .iter()
+                    .filter_map(|k| k.arg.as_ref())
+                    .for_each(|name| role(name.id.as_str()));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// True where a statement, or one inside it, assigns to the name.
+fn makes(statement: &Stmt, name: &str) -> bool {
+    struct Makes<'n>(&'n str, bool);
+    impl<'a> Visitor<'a> for Makes<'_> {
+        fn visit_stmt(&mut self, statement: &'a Stmt) {
+            if let Stmt::Assign(assign) = statement {
+                let named = |target: &Expr| target.as_name_expr().is_some_and(|n| n.id.as_str() == self.0);
+                self.1 |= assign.targets.iter().any(named);
+            }
+            walk_stmt(self, statement);
+        }
+    }
+    let mut makes = Makes(name, false);
+    makes.visit_stmt(statement);
+    makes.1
+}
+
+/// `model.config.… = tokenizer.…` among the statements.
+fn copied(statements: &[Stmt], text: &str) -> Vec<String> {
+    struct Copied<'t>(&'t str, Vec<String>);
+    impl<'a> Visitor<'a> for Copied<'_> {
+        fn visit_stmt(&mut self, statement: &'a Stmt) {
+            if let Stmt::Assign(assign) = statement
+                && !changes_tokenizer(statement)
+                && let Expr::Attribute(value) = &*assign.value
+                && value.value.as_name_expr().is_some_and(|name| name.id.as_str() == "tokenizer")
+                && assign.targets.iter().all(|target| source(self.0, target).starts_with("model."))
+            {
+                self.1.push(source(self.0, statement).to_string());
+            }
+            walk_stmt(self, statement);
+        }
+    }
+    let mut found = Copied(text, Vec::new());
+    statements.iter().for_each(|statement| found.visit_stmt(statement));
+    found.1
+}
+
+/// Which names an attribute is read from, and how often; and what is imported.
+struct Attributes<'t> {
+    text: &'t str,
+    read: BTreeMap<(String, String), usize>,
+    imports: Vec<(String, String)>,
+}
+
+impl Script {
+    /// The loading that another one is written after: that of the class, else the last general one, else the last.
+    pub fn load_of(&self, class: &str) -> Option<&LoadCall> {
+        let ends = |end: &str| self.loads.iter().rev().find(|call| call.callee.ends_with(end));
+        ends(&format!("{class}.from_pretrained"))
+            .or_else(|| ends("AutoTokenizer.from_pretrained"))
+            .or_else(|| self.loads.last())
+    }
+}
+
+impl Attributes<'_> {
+    fn owner_of(&self, attribute: &str) -> Option<String> {
+        let of = self.read.iter().filter(|((_, known), _)| known == attribute);
+        of.max_by_key(|(_, count)| **count).map(|((owner, _), _)| owner.clone())
+    }
+}
+
+impl<'a> Visitor<'a> for Attributes<'_> {
+    fn visit_stmt(&mut self, statement: &'a Stmt) {
+        if let Stmt::ImportFrom(import) = statement {
+            for alias in &import.names {
+                let bound = alias.asname.as_ref().unwrap_or(&alias.name).id.to_string();
+                self.imports.push((bound, source(self.text, statement).to_string()));
+            }
+        }
+        walk_stmt(self, statement);
+    }
+
+    fn visit_expr(&mut self, expression: &'a Expr) {
+        if let Expr::Attribute(attribute) = expression
+            && let Some(owner) = attribute.value.as_name_expr()
+        {
+            let key = (owner.id.to_string(), attribute.attr.id.to_string());
+            *self.read.entry(key).or_default() += 1;
+        }
+        walk_expr(self, expression);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "import transformers\n\ndef train():\n    model = Model()\n    if 'a' in model_args.model_name_or_path:\n        \
+                        tokenizer = Own.from_pretrained(p, use_fast=False)\n    elif (\n        'b' in model_args.model_name_or_path\n    ):\n        \
+                        tokenizer = transformers.AutoTokenizer.from_pretrained(\n            p, padding_side=\"right\"\n        )\n    say(1)\n    \
+                        if model_args.version == 'v0':\n        resize(special_tokens_dict=dict(pad_token='[PAD]'), tokenizer=tokenizer)\n    else:\n        \
+                        tokenizer.unk_token = 'x'\n        model.config.pad_token_id = tokenizer.pad_token_id\n    use(tokenizer)  # here\n";
+
+    #[test]
+    fn places_lie_behind_whole_statements() {
+        let script = script(TEXT).expect("a script");
+        assert!(TEXT[script.after_loads..].starts_with("    say(1)"));
+        assert!(TEXT[script.after_changes..].starts_with("    use(tokenizer)"));
+        assert_eq!(script.after_model, Some(script.after_changes));
+        assert_eq!(script.indent, "    ");
+        assert_eq!(script.arguments.as_deref(), Some("model_args"));
+        assert_eq!(script.path.as_deref(), Some("model_args.model_name_or_path"));
+        assert_eq!(script.roles.iter().map(String::as_str).collect::<Vec<_>>(), ["pad_token", "unk_token"]);
+        let load = script.load_of("Other").expect("a loading");
+        assert_eq!(load.callee, "transformers.AutoTokenizer.from_pretrained");
+        assert_eq!(load.keywords, [("padding_side".to_string(), "\"right\"".to_string())]);
+        assert_eq!(script.copied, ["model.config.pad_token_id = tokenizer.pad_token_id"]);
+    }
+
+    #[test]
+    fn a_script_under_one_with_is_read_inside() {
+        let text = "def main():\n\twith here():\n\t\ttokenizer = A.from_pretrained(p)\n\t\ttokenizer.pad_token = 'x'\n\t\tmodel = M(tokenizer)\n";
+        let script = script(text).expect("a script");
+        assert!(text[script.after_changes..].starts_with("\t\tmodel = "));
+        assert_eq!(script.indent, "\t\t");
+        assert_eq!(script.after_model, Some(text.len()));
+    }
+}
