@@ -52,12 +52,14 @@ def train():
         tokenizer = transformers.AutoTokenizer.from_pretrained(
             model_args.model_name_or_path,
             cache_dir=training_args.cache_dir,
+            model_max_length=training_args.model_max_length,
             use_fast=True,
         )
     else:
         tokenizer = transformers.AutoTokenizer.from_pretrained(
             model_args.model_name_or_path,
             cache_dir=training_args.cache_dir,
+            model_max_length=training_args.model_max_length,
             use_fast=False,
         )
 

@@ -82,6 +82,9 @@ pub fn compared(
     samples: &[Sample],
 ) -> Result<Compared, String> {
     let mut found = Compared::default();
+    // How long a sample may be is the script's to say, and no part of the promise.
+    let mut setup = setup.clone();
+    setup.labelling.options.model_max_length = function.max_length();
     for sample in samples {
         let (own, promised) = (repository::inspect(function, sample), setup.inspect(sample));
         let of_sample = |what: String| format!("sample {}: {what}", sample.id);

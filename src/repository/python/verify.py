@@ -4,6 +4,7 @@ Sent by `maskscope verify`: the request comes as one JSON document on standard i
 replaced by empty ones and named; the label function itself, the templates and the tokenizer are the real ones.
 """
 import ast
+import builtins
 import contextlib
 import copy
 import importlib
@@ -169,6 +170,23 @@ def take_the_tokenizer(transformers):
         owner.from_pretrained = loads(owner.__dict__["from_pretrained"])
 
 
+class Names(dict):
+    """What the lines bind, over the names that they know: a class of tokenizers that a branch imports is any class here."""
+
+    def __init__(self, space):
+        self.space = space
+
+    def __setitem__(self, name, value):
+        self.space[name] = value
+
+    def __missing__(self, name):
+        import transformers
+
+        if name not in self.space and not hasattr(builtins, name) and name.endswith(("Tokenizer", "TokenizerFast")):
+            return transformers.AutoTokenizer
+        raise KeyError(name)
+
+
 def loads_tokenizer(text):
     """The lines make `tokenizer` themselves."""
     return any(
@@ -204,7 +222,7 @@ def main():
             space.setdefault(name, value)
         space["smart_tokenizer_and_embedding_resize"] = resized
         space.setdefault("model", None)
-        exec(compile(request["setup"], "setup", "exec"), space)
+        exec(compile(request["setup"], "setup", "exec"), space, Names(space))
     tokenizer = space["tokenizer"]
     prepare = request["prepare"]
     if prepare:
