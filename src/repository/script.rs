@@ -8,9 +8,10 @@ use ruff_python_ast::{Expr, ExprCall, Stmt};
 use ruff_text_size::Ranged;
 
 use super::bounded_parse::parse;
+use super::lines::Lines;
 use super::places::{indentation_at, line_after, source};
 use super::reading::{changes_in, changes_tokenizer};
-use super::setup_lines::script_function;
+use super::setup_lines::{bodies, script_function};
 
 /// The tokenizer's part of a training script. Places are byte offsets of the text, each the start of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +34,9 @@ pub struct Script {
     pub loads: Vec<LoadCall>,
     /// Imports inside the function: the name that is bound, and the statement.
     pub imports: Vec<(String, String)>,
+    /// Lines, from 1: one that gives the tokenizer tokens, and a later one that loads it again under a condition of its own, so that
+    /// both may run and the tokens are lost: an `if` where `elif` was meant.
+    pub loaded_again: Option<(usize, usize)>,
     /// What the script copies from the tokenizer into the model's configuration, as it stands there.
     pub copied: Vec<String>,
 }
@@ -85,6 +89,7 @@ pub fn script(text: &str) -> Option<Script> {
         roles: found.roles,
         loads: found.loads,
         imports: attributes.imports,
+        loaded_again: loaded_again(&function.body, &Lines::new(text)),
         copied: copied(statements.get(..=last_change)?, text),
     })
 }
@@ -111,6 +116,32 @@ fn only_one_with_changes(statements: &[Stmt]) -> Option<&[Stmt]> {
         (Stmt::Try(attempt), None) => Some(&attempt.body),
         _ => None,
     }
+}
+
+/// A loading behind a statement, not in another branch of it, that gave a role a token.
+fn loaded_again(body: &[Stmt], lines: &Lines) -> Option<(usize, usize)> {
+    let of = |statement: &Stmt, wanted: fn(&Stmt) -> bool| {
+        let mut changes = Vec::new();
+        changes_in(statement, &mut changes);
+        changes.into_iter().find(|change| wanted(change)).map(|change| lines.line(change.range().start()))
+    };
+    let gives = |statement: &Stmt| {
+        let mut roles = BTreeSet::new();
+        roles_of(statement, &mut roles);
+        !roles.is_empty()
+    };
+    let mut given = None;
+    for statement in body {
+        if let (Some(given), Some(load)) = (given, of(statement, is_load)) {
+            return Some((given, load));
+        }
+        given = given.or_else(|| of(statement, gives));
+    }
+    body.iter().flat_map(bodies).find_map(|inner| loaded_again(inner, lines))
+}
+
+fn is_load(statement: &Stmt) -> bool {
+    load_call(statement, "").is_some()
 }
 
 fn load_call(statement: &Stmt, text: &str) -> Option<LoadCall> {
@@ -290,6 +321,15 @@ mod tests {
         assert_eq!(load.callee, "transformers.AutoTokenizer.from_pretrained");
         assert_eq!(load.keywords, [("padding_side".to_string(), "\"right\"".to_string())]);
         assert_eq!(script.copied, ["model.config.pad_token_id = tokenizer.pad_token_id"]);
+    }
+
+    #[test]
+    fn a_loading_that_may_follow_the_tokens_is_named() {
+        let text = "def train():\n    if a:\n        if b:\n            tokenizer = A.from_pretrained(p)\n            tokenizer.unk_token = 'x'\n        \
+                    if c:\n            pass\n        else:\n            tokenizer = B.from_pretrained(p)\n";
+        assert_eq!(script(text).expect("a script").loaded_again, Some((5, 9)));
+        let sound = text.replace("        if c:", "        elif c:");
+        assert_eq!(script(&sound).expect("a script").loaded_again, None);
     }
 
     #[test]

@@ -83,7 +83,7 @@ fn collect_names(body: &[Stmt], names: &mut BTreeSet<String>) {
 }
 
 /// The bodies of a compound statement.
-fn bodies(statement: &Stmt) -> Vec<&[Stmt]> {
+pub(super) fn bodies(statement: &Stmt) -> Vec<&[Stmt]> {
     match statement {
         Stmt::If(branch) => {
             let others = branch.elif_else_clauses.iter().map(|clause| clause.body.as_slice());

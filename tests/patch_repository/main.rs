@@ -155,6 +155,10 @@ fn every_shape_is_patched_and_labels_as_promised() {
     ];
     for (shape, change) in SHAPES {
         for (tokenizer, more) in wishes {
+            // Whether a token is needed matters where the script sets tokens.
+            if tokenizer == "sample:mistral" && !shape.contains("stands") && !shape.contains("pad is kept") {
+                continue;
+            }
             let folder = repository(change);
             let before = labels(folder.path(), "one", tokenizer);
             // Stage 1 of this backbone changes, and must not for any other.
@@ -210,6 +214,26 @@ fn stage_1_finds_the_same_tokens() {
     // What is new has rows, what the script copied is copied again, and the test comes along.
     assert!(text.contains("model.resize_token_embeddings(len(tokenizer))"), "{text}");
     assert!(text.contains("+++ b/tests/test_labels_of_mine.py"), "{text}");
+}
+
+#[test]
+fn another_loader_reaches_the_patch() {
+    let folder = repository(|_, text| text);
+    for (wish, line) in [
+        (["--loader", "fast"], "+            use_fast=True,"),
+        (["--legacy", "false"], "+            legacy=False,"),
+    ] {
+        let mut more = vec!["--recipe", "none", "--pad", "unk"];
+        more.extend(wish);
+        let root = folder.path().display().to_string();
+        let mut arguments = vec!["patch", "--name", "mine", "-t", "sample:mistral", "--repo", &root];
+        arguments.extend(more);
+        let output = maskscope(&arguments);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(text.contains(line), "{wish:?}: {text}\n{}", stderr(&output));
+        // As the script loads it, but for what is asked.
+        assert!(text.contains("+            cache_dir=training_args.cache_dir,"), "{text}");
+    }
 }
 
 #[test]

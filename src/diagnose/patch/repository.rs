@@ -383,6 +383,14 @@ impl Work<'_> {
                 ));
             }
         }
+        if let Some((file, Some((given, load)))) =
+            self.places.script.as_ref().map(|(file, s)| (file, s.loaded_again))
+        {
+            result.notes.push(format!(
+                "{file}:{given} gives the tokenizer tokens, and line {load} may load it again without them: an `if` before it where \
+                 `elif` is meant (the patch's own lines stand behind both)"
+            ));
+        }
         if !self.request.setup.tokenizer.facts.can_add_tokens {
             result.notes.push(format!(
                 "{} comes as code with the model: its script must have it, or trust_remote_code=True runs the model's",
