@@ -178,6 +178,10 @@ fn proves(name: &str, patch: &Patch, root: &Path, tokenizer: &Path) {
         let right = std::fs::read_to_string(&file).unwrap();
         let without =
             right.replace(&format!("{indent}{line}\n"), &format!("{indent}tokenizer.pad_token = None\n"));
+        // The written test sets only what the files do not say.
+        if test != OWN_TEST && without == right {
+            continue;
+        }
         assert_ne!(without, right, "{name} {test}: {line}");
         std::fs::write(&file, without).unwrap();
         let output = pytest(root, test, tokenizer);
@@ -190,6 +194,7 @@ fn proves(name: &str, patch: &Patch, root: &Path, tokenizer: &Path) {
 #[ignore = "needs python3 (MASKSCOPE_PYTHON)"]
 fn the_generated_test_passes_in_a_patched_repository() {
     assert!(python_can("pass"), "there is no python3");
+    maskscope::sandbox::set_executable(env!("CARGO_BIN_EXE_maskscope"));
     for (tokenizer, recipe) in [
         ("sample:phi-2", "phi"),
         ("sample:qwen", "qwen"),
@@ -218,6 +223,7 @@ fn the_generated_test_passes_in_a_patched_repository() {
 fn the_generated_test_passes_over_the_tokenizers_wheel() {
     let root = std::env::var_os("MASKSCOPE_CONFORMANCE").expect("MASKSCOPE_CONFORMANCE names a folder");
     let root = PathBuf::from(root);
+    maskscope::sandbox::set_executable(env!("CARGO_BIN_EXE_maskscope"));
     assert!(python_can("import tokenizers"), "MASKSCOPE_PYTHON has no `tokenizers`");
     // Classes that put bos first themselves (DeepSeek's, Llama 2's) are more than the wheel: recorded ids stand for them.
     for name in ["phi2", "gpt2", "qwen3", "llama3"] {

@@ -24,6 +24,7 @@ def preprocess(sources, tokenizer, has_image=False):
 
 
 def train():
+    model = transformers.AutoModelForCausalLM.from_pretrained(model_args.model_name_or_path)
     tokenizer = transformers.AutoTokenizer.from_pretrained(
         model_args.model_name_or_path,
         model_max_length=2048,

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::chat::Sample;
+use crate::error::Error;
 use crate::labels::Inspection;
 use crate::repository::{
     self, CallOptions, Checkout, Choice, RepositoryFunction, SetupCode, find, own_setup, read,
@@ -21,14 +22,44 @@ pub struct Call {
     pub script_arguments: Vec<(String, String)>,
 }
 
+/// Why a patched repository is not known to do what is promised.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unproven {
+    /// It does something else, in words.
+    Differs(String),
+    /// The sandbox lacks something, or ended the code: nothing is known.
+    NotRun(String),
+}
+
+impl Unproven {
+    /// The reason, in words.
+    pub fn why(&self) -> &str {
+        match self {
+            Self::Differs(why) | Self::NotRun(why) => why,
+        }
+    }
+}
+
+impl From<Error> for Unproven {
+    fn from(error: Error) -> Self {
+        let text = error.to_string();
+        // What the sandbox lacks is raised by name, with what the user can do; all else is the code's own exception.
+        let lacks = ["sandbox", "--script-arg", "--setup-code"].iter().any(|word| text.contains(word));
+        match error {
+            Error::Usage(_) if !lacks => Self::Differs(text),
+            _ => Self::NotRun(text),
+        }
+    }
+}
+
 /// The function that a version leads to in a changed checkout, its tokenizer made by the repository's own lines.
 ///
 /// # Errors
-/// In words: the lines raise, use something that the sandbox does not have, or make no tokenizer.
-pub fn reached(checkout: Checkout, version: &str, call: &Call) -> Result<RepositoryFunction, String> {
-    let read = read(&checkout).map_err(|error| error.to_string())?;
+/// The lines raise, use something that the sandbox does not have, or make no tokenizer.
+pub fn reached(checkout: Checkout, version: &str, call: &Call) -> Result<RepositoryFunction, Unproven> {
+    let read = read(&checkout)?;
     let choice = Choice { version: Some(version.to_string()), function: None };
-    let entry = find(&checkout, &read, &choice).map_err(|error| error.to_string())?;
+    let entry = find(&checkout, &read, &choice)?;
     // In the script there is no tokenizer before its own lines.
     let setup = own_setup(&checkout, &read, &entry)
         .map(|lines| SetupCode { text: format!("tokenizer = None\n{}", lines.text), ..lines });
@@ -37,8 +68,7 @@ pub fn reached(checkout: Checkout, version: &str, call: &Call) -> Result<Reposit
         script_arguments: call.script_arguments.clone(),
         ..CallOptions::default()
     };
-    RepositoryFunction::new(checkout, entry, call.base.clone(), call.load, setup.as_ref(), options)
-        .map_err(|error| error.to_string())
+    Ok(RepositoryFunction::new(checkout, entry, call.base.clone(), call.load, setup.as_ref(), options)?)
 }
 
 /// Roles whose tokens the lines left otherwise than the set-up has them.
@@ -75,19 +105,24 @@ pub struct Compared {
 /// Compares samples until one differs.
 ///
 /// # Errors
-/// In words: the first sample that differs, and how.
+/// The first sample that differs, and how.
 pub fn compared(
     function: &RepositoryFunction,
     setup: &LlavaSetup,
     samples: &[Sample],
-) -> Result<Compared, String> {
+) -> Result<Compared, Unproven> {
     let mut found = Compared::default();
     // How long a sample may be is the script's to say, and no part of the promise.
     let mut setup = setup.clone();
     setup.labelling.options.model_max_length = function.max_length();
     for sample in samples {
         let (own, promised) = (repository::inspect(function, sample), setup.inspect(sample));
-        let of_sample = |what: String| format!("sample {}: {what}", sample.id);
+        let of_sample = |what: String| Unproven::Differs(format!("sample {}: {what}", sample.id));
+        if let Err(error) = &own.result
+            && matches!(error.kind.as_ref(), "SandboxError" | "NotAvailable")
+        {
+            return Err(Unproven::NotRun(format!("sample {}: {}", sample.id, error.message)));
+        }
         match difference(&own, &promised) {
             Difference::None => found.equal += 1,
             // Placeholders of images are what repositories rewrite; nothing else may change.

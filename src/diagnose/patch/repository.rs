@@ -17,7 +17,7 @@ use super::function;
 use super::insertion::{Insertions, indented, line_end, unified_diff};
 use super::pieces::Patch;
 use super::pins::{self, RepositoryTest};
-use super::proof::{Call, Compared, compared, is_loaded_alike, other_roles, reached};
+use super::proof::{Call, Compared, Unproven, compared, is_loaded_alike, other_roles, reached};
 use super::python::python_string;
 use super::tokens::{TokenLines, adds_ids, role_line, tokenizer_lines};
 use crate::chat::Sample;
@@ -247,7 +247,7 @@ impl Work<'_> {
         };
         self.said(&labels, &work, &proof, &mut result);
         self.stage_1(&labels, &work, &mut result)?;
-        if matches!(&proof, Err(why) if !is_unknown(why)) {
+        if matches!(&proof, Err(Unproven::Differs(_))) {
             // What is known to be wrong is not offered.
             return Ok(result);
         }
@@ -260,7 +260,7 @@ impl Work<'_> {
         &self,
         labels: &Labels,
         work: &TokenWork,
-    ) -> Result<std::result::Result<RepositoryFunction, String>> {
+    ) -> Result<std::result::Result<RepositoryFunction, Unproven>> {
         let texts = self.insertions(labels, work)?.texts(self.checkout)?;
         Ok(reached(self.checkout.clone().with_texts(texts), &self.patch.name, &self.call))
     }
@@ -271,14 +271,14 @@ impl Work<'_> {
         own: &RepositoryFunction,
         work: &TokenWork,
         samples: &[Sample],
-    ) -> Result<(Labels, std::result::Result<Compared, String>)> {
+    ) -> Result<(Labels, std::result::Result<Compared, Unproven>)> {
         let setup = self.request.setup;
         let left = other_roles(own, &setup.tokenizer);
         if !left.is_empty() {
             let names: Vec<&str> = left.iter().map(|role| role.attribute()).collect();
             let why =
                 format!("behind the script's own lines {} is not what the set-up has", names.join(", "));
-            return Ok((Labels::Own, Err(why)));
+            return Ok((Labels::Own, Err(Unproven::Differs(why))));
         }
         let proof = compared(own, setup, samples);
         let candidates =
@@ -328,7 +328,7 @@ impl Work<'_> {
         &self,
         labels: &Labels,
         work: &TokenWork,
-        proof: &std::result::Result<Compared, String>,
+        proof: &std::result::Result<Compared, Unproven>,
         result: &mut RepositoryPatch,
     ) {
         let name = &self.patch.name;
@@ -349,10 +349,10 @@ impl Work<'_> {
                     compared.equal
                 ));
             }
-            Err(why) if is_unknown(why) => result.missing.push(format!(
+            Err(Unproven::NotRun(why)) => result.missing.push(format!(
                 "the patch could not be run in the sandbox ({why}); once it is applied, compare with `maskscope verify --repo DIR --version {name}`"
             )),
-            Err(why) => result.missing.push(format!(
+            Err(Unproven::Differs(why)) => result.missing.push(format!(
                 "no patch: run with --version {name}, the repository does not do what the set-up promises ({why})"
             )),
         }
@@ -419,7 +419,7 @@ impl Work<'_> {
                     self.token_lines(work)
                 ));
             }
-            Err(why) => result.missing.push(format!("--version {STAGE_1} could not be run in the sandbox: {why}")),
+            Err(why) => result.missing.push(format!("--version {STAGE_1} could not be run in the sandbox: {}", why.why())),
         }
         Ok(())
     }
@@ -619,11 +619,6 @@ const RESIZE: [&str; 2] = [
     "if len(tokenizer) > model.get_input_embeddings().num_embeddings:",
     "    model.resize_token_embeddings(len(tokenizer))",
 ];
-
-/// The sandbox lacks something, or was ended: nothing is known of the patch then.
-fn is_unknown(why: &str) -> bool {
-    ["sandbox", "--script-arg", "--setup-code"].iter().any(|word| why.contains(word))
-}
 
 /// The head of a new function, written as that of the dispatch is.
 fn signature(dispatch: &DispatchPlace, name: &str) -> String {
