@@ -18,7 +18,9 @@ fn root() -> &'static Path {
 fn files() -> Vec<PathBuf> {
     let mut open: Vec<PathBuf> =
         ["src", "tests", "benches", "docs", "examples"].iter().map(|folder| root().join(folder)).collect();
-    let mut found = vec![root().join("README.md"), root().join("CONTRIBUTING.md")];
+    let mut found: Vec<PathBuf> = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", ".github/SECURITY.md"]
+        .map(|file| root().join(file))
+        .into();
     while let Some(path) = open.pop() {
         if path.is_dir() {
             open.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
