@@ -6,6 +6,8 @@ cd "$(dirname "$0")/.."
 maskscope=${MASKSCOPE:-maskscope}
 out=${1:-docs/pictures}
 mkdir -p "$out"
+# Pictures have colours, whatever the terminal of the caller wants.
+unset NO_COLOR
 
 # The style sheet keeps white space, and a run of blanks without a background shows nothing.
 frame() {
