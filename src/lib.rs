@@ -1,5 +1,5 @@
 //! maskscope shows what a Hugging Face tokenizer really does to a conversation, and which tokens a
-//! fine-tuning run will learn from.
+//! fine-tuning run supervises.
 //!
 //! # Architecture
 //!

@@ -1,18 +1,18 @@
-//! The README's key table is the program's own; `MASKSCOPE_BLESS=1 cargo test --test readme` writes it.
+//! The README stays short: what is longer is a page of `docs/`. Its links, commands and pictures are checked by
+//! `tests/docs.rs` together with those of the pages.
 
-const BEGIN: &str = "<!-- keys: written by tests/readme.rs -->\n";
-const END: &str = "<!-- end of keys -->";
+/// It is to be read in one go: the first screen of a repository, and the page of a package registry.
+const MOST_LINES: usize = 140;
 
 #[test]
-fn the_key_table_is_the_programs_own() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
-    let readme = std::fs::read_to_string(path).expect("the README");
-    let (before, rest) = readme.split_once(BEGIN).expect("the table's beginning");
-    let (table, after) = rest.split_once(END).expect("the table's end");
-    let wanted = maskscope::app::markdown();
-    if std::env::var_os("MASKSCOPE_BLESS").is_some() {
-        std::fs::write(path, format!("{before}{BEGIN}{wanted}{END}{after}")).expect("the README is written");
-    } else {
-        assert_eq!(table, wanted, "run MASKSCOPE_BLESS=1 cargo test --test readme");
+fn the_readme_is_short_and_shows_pictures() {
+    let readme =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).expect("the README");
+    let lines = readme.lines().count();
+    assert!(lines <= MOST_LINES, "{lines} lines: move what is long to a page of docs/");
+    let pictures = readme.matches("](docs/pictures/").count();
+    assert!(pictures > 5, "{pictures} pictures");
+    for command in ["cargo run --release", "cargo test"] {
+        assert!(readme.contains(command), "the README has no `{command}`");
     }
 }

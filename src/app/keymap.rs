@@ -1,5 +1,5 @@
-//! The one table of keys: dispatch, help, footer, palette and the README's table all read it. Each screen's own rows are
-//! in its file.
+//! The one table of keys: dispatch, help, footer, palette and the table of `docs/keys.md` all read it. Each screen's own
+//! rows are in its file.
 
 use super::action::{Action, ExportForm};
 use super::binding::{Binding, Context, bind};
@@ -166,7 +166,7 @@ pub fn hints(context: Context) -> Vec<(String, &'static str)> {
     hints
 }
 
-/// The table of the README, in Markdown.
+/// The table of `docs/keys.md`, in Markdown.
 #[cfg(feature = "internals")]
 pub fn markdown() -> String {
     let mut out = String::from("| where | keys | what |\n| --- | --- | --- |\n");
