@@ -29,7 +29,7 @@ pub fn run_onboard(shared: &SharedOptions, arguments: &PatchArguments) -> Result
     if let Some(root) = &arguments.repo {
         // The diff alone goes to standard output, for git.
         steps.iter().for_each(|step| say(&format!("{}{}", if step.heading { "" } else { "   " }, step.text)));
-        let wish = patch_request(&for_code(shared, arguments), root, &onboarding.setup, &tokens, &samples)?;
+        let wish = patch_request(shared, arguments, root, &onboarding.setup, &tokens, &samples)?;
         return print_diff(arguments, &patch, &wish);
     }
     print(|out| {
@@ -87,7 +87,7 @@ pub fn run_patch(shared: &SharedOptions, arguments: &PatchArguments) -> Result<C
     let end = |placed: CommandOutcome| if supervised { placed } else { CommandOutcome::Found };
     if let Some(root) = &arguments.repo {
         let samples = conversations(shared)?;
-        let wish = patch_request(&for_code(shared, arguments), root, &setup, &setup.overrides, &samples)?;
+        let wish = patch_request(shared, arguments, root, &setup, &setup.overrides, &samples)?;
         return Ok(end(print_diff(arguments, &patch, &wish)?));
     }
     if let Some(folder) = &arguments.out {
@@ -163,12 +163,13 @@ struct PatchWish<'a> {
 
 fn patch_request<'a>(
     shared: &SharedOptions,
+    arguments: &PatchArguments,
     root: &'a Path,
     setup: &'a LlavaSetup,
     tokens: &'a [(Role, TokenChoice)],
     samples: &'a [Sample],
 ) -> Result<PatchWish<'a>> {
-    let (request, _) = shared.request()?;
+    let (request, _) = for_code(shared, arguments).request()?;
     let model_name = shared.repository.model_name.clone().unwrap_or_else(|| request.tokenizer.clone());
     let script_arguments = shared.repository.script_arguments()?;
     let samples = samples.get(..LINES_TRIED).unwrap_or(samples);

@@ -237,6 +237,27 @@ fn another_loader_reaches_the_patch() {
 }
 
 #[test]
+fn arguments_of_the_script_reach_the_sandbox_and_the_test() {
+    // As in a repository whose script asks for the kind of model.
+    let folder = repository(|_, text| {
+        text.replace("\"special\" in model_args.model_name_or_path", "model_args.model_type == \"special\"")
+    });
+    let root = folder.path().display().to_string();
+    let arguments = ["patch", "--name", "mine", "-t", "sample:phi-2", "--recipe", "phi", "--repo", &root];
+    let output = maskscope(&arguments);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(stderr(&output).contains("--script-arg model_type=VALUE"), "{}", stderr(&output));
+    let made = diff(
+        "patch",
+        folder.path(),
+        "sample:phi-2",
+        &["--recipe", "phi", "--script-arg", "model_type=plain"],
+    );
+    let text = String::from_utf8(made).unwrap();
+    assert!(text.contains("+MODEL_ARGUMENTS = {\"model_type\": \"plain\"}"), "{text}");
+}
+
+#[test]
 fn two_patches_live_side_by_side() {
     let folder = repository(|_, text| text);
     apply(folder.path(), &diff("patch", folder.path(), "sample:phi-2", &["--recipe", "phi"]));
