@@ -12,7 +12,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use maskscope::moe::backbone::{ForwardOptions, InputRow, LoadOptions, Model, WantedLogits};
+use maskscope::moe::backbone::{ForwardOptions, InputRow, Model, ModelLoadOptions, WantedLogits};
 use maskscope::moe::checkpoint::{Checkpoint, TensorSource, write_safetensors};
 use maskscope::moe::config::Config;
 use maskscope::moe::positions::Positions;
@@ -31,7 +31,7 @@ const LENGTHS: [usize; 3] = [128, 512, 2048];
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     if let Some(folder) = std::env::var_os("MASKSCOPE_BENCH_CHECKPOINT").map(PathBuf::from) {
         let model =
-            Model::load(&Config::open(&folder)?, &Checkpoint::open(&folder)?, &LoadOptions::default())?;
+            Model::load(&Config::open(&folder)?, &Checkpoint::open(&folder)?, &ModelLoadOptions::default())?;
         forward(&model)?;
         return compare(&model, &folder.join("last_logits.safetensors"));
     }
@@ -46,7 +46,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     );
     let config = Config::parse("config.json", &text)?;
     let start = Instant::now();
-    let model = Model::load(&config, &Checkpoint::open(&file)?, &LoadOptions::default())?;
+    let model = Model::load(&config, &Checkpoint::open(&file)?, &ModelLoadOptions::default())?;
     println!("load {:.0} ms", start.elapsed().as_secs_f64() * 1e3);
     forward(&model)?;
     std::fs::remove_dir_all(&folder)?;
@@ -94,7 +94,7 @@ fn byte_model() -> Result<(), Box<dyn std::error::Error>> {
     let (mut load, mut route) = (Duration::MAX, Duration::MAX);
     for _ in 0..5 {
         let start = Instant::now();
-        let model = sample::load("byte-moe", &LoadOptions::default())?;
+        let model = sample::load("byte-moe", &ModelLoadOptions::default())?;
         load = load.min(start.elapsed());
         let start = Instant::now();
         let positions = Positions::of_bytes(&prompt, prompt.len(), &spans, &[])?;

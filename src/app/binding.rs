@@ -6,7 +6,7 @@ use super::screen::Screen;
 
 /// Where a key has its meaning. Overlays take every key; a screen's keys win over the global ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Context {
+pub enum KeyContext {
     Global,
     On(Screen),
     Picker,
@@ -16,7 +16,7 @@ pub enum Context {
     Help,
 }
 
-impl Context {
+impl KeyContext {
     /// All contexts, in the order of the help.
     pub fn all() -> impl Iterator<Item = Self> {
         let overlays = [Self::Picker, Self::Editor, Self::Template, Self::Path, Self::Help];
@@ -45,7 +45,7 @@ impl Context {
 /// Keys for one action in one context.
 #[derive(Debug, Clone, Copy)]
 pub struct Binding {
-    pub context: Context,
+    pub context: KeyContext,
     /// Key names as [`Key::parse`] reads them; none for an action that only the palette offers.
     pub keys: &'static [&'static str],
     pub action: Action,
@@ -78,7 +78,7 @@ impl Binding {
 
 /// A row of the table.
 pub const fn bind(
-    context: Context,
+    context: KeyContext,
     keys: &'static [&'static str],
     action: Action,
     help: &'static str,

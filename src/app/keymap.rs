@@ -2,7 +2,7 @@
 //! rows are in its file.
 
 use super::action::{Action, ExportForm};
-use super::binding::{Binding, Context, bind};
+use super::binding::{Binding, KeyContext, bind};
 use super::key::Key;
 use super::screen::{Screen, with_screens};
 use super::screens;
@@ -11,7 +11,7 @@ use super::screens;
 #[rustfmt::skip]
 const GLOBAL: &[Binding] = {
     use Action as A;
-    use Context::Global;
+    use KeyContext::Global;
     &[
         bind(Global, &["f"], A::ApplyFix, "apply the suggested fix", Some("fix")),
         bind(Global, &["o"], A::Open(Screen::Special), "special tokens and overrides", Some("overrides")),
@@ -37,7 +37,7 @@ macro_rules! opening {
     ($($name:ident $key:literal $title:literal $file:ident $state:ident,)*) => {
         /// Keys that open the screens.
         const OPENING: &[Binding] = &[
-            $(bind(Context::Global, &[$key], Action::Open(Screen::$name), concat!("screen ", $title), None),)*
+            $(bind(KeyContext::Global, &[$key], Action::Open(Screen::$name), concat!("screen ", $title), None),)*
         ];
 
         /// The keys of each screen.
@@ -50,7 +50,7 @@ with_screens!(opening);
 #[rustfmt::skip]
 const MOVING: &[Binding] = {
     use Action as A;
-    use Context::Global;
+    use KeyContext::Global;
     &[
         bind(Global, &["tab"], A::NextScreen, "next screen", None),
         bind(Global, &["shift-tab"], A::PreviousScreen, "previous screen", None),
@@ -73,7 +73,7 @@ const MOVING: &[Binding] = {
 #[rustfmt::skip]
 const OVERLAYS: &[Binding] = {
     use Action as A;
-    use Context::{Editor, Help, Path, Picker, Template};
+    use KeyContext::{Editor, Help, Path, Picker, Template};
     &[
         bind(Picker, &["enter"], A::Accept, "take the marked entry", Some("take")),
         bind(Picker, &["up", "ctrl-p", "ctrl-k"], A::Up, "entry up", Some("move")),
@@ -140,18 +140,18 @@ pub fn bindings() -> impl Iterator<Item = &'static Binding> {
 }
 
 /// The action of a key in a context.
-pub fn resolve(context: Context, key: Key) -> Option<Action> {
-    let find = |context: Context| {
+pub fn resolve(context: KeyContext, key: Key) -> Option<Action> {
+    let find = |context: KeyContext| {
         let mut here = bindings().filter(|b| b.context == context);
         here.find(|b| b.keys.iter().any(|k| Key::parse(k) == Some(key))).map(|b| b.action)
     };
-    find(context).or_else(|| if context.is_overlay() { None } else { find(Context::Global) })
+    find(context).or_else(|| if context.is_overlay() { None } else { find(KeyContext::Global) })
 }
 
 /// The footer of a context: keys that share a word stand together, the context's own first.
-pub fn hints(context: Context) -> Vec<(String, &'static str)> {
+pub fn hints(context: KeyContext) -> Vec<(String, &'static str)> {
     let taken = |key: &str| bindings().any(|b| b.context == context && b.keys.contains(&key));
-    let global = bindings().filter(|b| b.context == Context::Global && !context.is_overlay());
+    let global = bindings().filter(|b| b.context == KeyContext::Global && !context.is_overlay());
     let global = global.filter(|b| b.keys.first().is_none_or(|key| !taken(key)));
     let mut hints: Vec<(String, &'static str)> = Vec::new();
     for binding in bindings().filter(|b| b.context == context).chain(global) {
@@ -170,7 +170,7 @@ pub fn hints(context: Context) -> Vec<(String, &'static str)> {
 #[cfg(feature = "internals")]
 pub fn markdown() -> String {
     let mut out = String::from("| where | keys | what |\n| --- | --- | --- |\n");
-    for context in Context::all() {
+    for context in KeyContext::all() {
         for binding in bindings().filter(|b| b.context == context) {
             out.push_str(&format!(
                 "| {} | {} | {} |\n",
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn every_key_name_is_a_key_and_none_stands_twice_in_a_context() {
-        for context in Context::all() {
+        for context in KeyContext::all() {
             let mut seen = BTreeSet::new();
             for binding in bindings().filter(|b| b.context == context) {
                 for key in binding.keys {
@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn overlays_and_screens_can_be_left() {
         let esc = Key::parse("esc").expect("key");
-        for context in Context::all() {
+        for context in KeyContext::all() {
             assert_eq!(resolve(context, esc), Some(Action::Back), "{}", context.name());
         }
     }
@@ -214,14 +214,14 @@ mod tests {
     fn a_screen_wins_over_the_global_keys_and_an_overlay_hides_them() {
         let enter = Key::parse("enter").expect("key");
         let quit = Key::parse("q").expect("key");
-        assert_eq!(resolve(Context::On(Screen::Samples), enter), Some(Action::Accept));
-        assert_eq!(resolve(Context::On(Screen::Samples), quit), Some(Action::Quit));
-        assert_eq!(resolve(Context::Picker, quit), None);
+        assert_eq!(resolve(KeyContext::On(Screen::Samples), enter), Some(Action::Accept));
+        assert_eq!(resolve(KeyContext::On(Screen::Samples), quit), Some(Action::Quit));
+        assert_eq!(resolve(KeyContext::Picker, quit), None);
     }
 
     #[test]
     fn hints_group_keys_by_word() {
-        let hints = hints(Context::On(Screen::Labels));
+        let hints = hints(KeyContext::On(Screen::Labels));
         assert_eq!(hints.first(), Some(&("← →".to_string(), "token")));
         assert!(hints.contains(&("n N".to_string(), "sample")));
     }

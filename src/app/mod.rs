@@ -50,7 +50,7 @@ mod update;
 mod view;
 
 pub use action::{Action, ExportForm};
-pub use binding::{Binding, Context};
+pub use binding::{Binding, KeyContext};
 pub use cause::{Cause, cause};
 pub use command::{Command, Notice};
 pub use data::{Data, DataSource, LeftOut};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::action::{Action, ExportForm};
-use super::binding::Context;
+use super::binding::KeyContext;
 use super::command::{Command, Notice};
 use super::job::{Job, JobKind, Outcome};
 use super::key::{Code, Key};
@@ -217,14 +217,14 @@ fn one(app: &mut App, command: Command) -> Vec<Effect> {
 }
 
 /// The context that keys are read in.
-pub fn context(app: &App) -> Context {
+pub fn context(app: &App) -> KeyContext {
     match &app.shell.overlay {
-        Some(Overlay::Picker(_)) => Context::Picker,
-        Some(Overlay::Editor(_)) => Context::Editor,
-        Some(Overlay::Template(_)) => Context::Template,
-        Some(Overlay::Path(_)) => Context::Path,
-        Some(Overlay::Help(_) | Overlay::Sheet(_)) => Context::Help,
-        None => Context::On(app.shell.screen),
+        Some(Overlay::Picker(_)) => KeyContext::Picker,
+        Some(Overlay::Editor(_)) => KeyContext::Editor,
+        Some(Overlay::Template(_)) => KeyContext::Template,
+        Some(Overlay::Path(_)) => KeyContext::Path,
+        Some(Overlay::Help(_) | Overlay::Sheet(_)) => KeyContext::Help,
+        None => KeyContext::On(app.shell.screen),
     }
 }
 

@@ -24,7 +24,7 @@ use crate::moe::config::Config;
 use crate::moe::convert::convert;
 use crate::moe::image::positions_per_image;
 use crate::moe::moe_llava::{MoeMode, MoeRequest};
-use crate::moe::positions::{Content, Patch, Positions};
+use crate::moe::positions::{Content, ImagePatch, Positions};
 use crate::moe::route::{BatchMode, RouteOptions, RouteSample, route};
 use crate::report::{glyph_text, json as json_report, moe_legend, moe_sample_text, token_glyphs};
 use crate::scope::positions;
@@ -278,7 +278,7 @@ fn content_name(content: &Content, token_name: &dyn Fn(TokenId) -> String) -> St
     match content {
         Content::Byte(byte) => glyph_text(&[*byte]),
         Content::Token(id) => token_name(*id),
-        Content::Patch(Patch { image, row, column, .. }) => format!("⟦image {image} {row},{column}⟧"),
+        Content::Patch(ImagePatch { image, row, column, .. }) => format!("⟦image {image} {row},{column}⟧"),
     }
 }
 

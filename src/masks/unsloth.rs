@@ -36,7 +36,7 @@ struct Marker {
 /// # Errors
 /// `ValueError` when a marker tokenises to nothing.
 pub fn label(encoder: &dyn Encoder, input_ids: Vec<TokenId>, options: &Options) -> Result<Masked, MaskError> {
-    let scan = Scan::new(encoder, options)?;
+    let scan = MarkerScan::new(encoder, options)?;
     let mut spans = scan.responses(&input_ids);
     if options.last_response_only {
         spans = spans.last().cloned().into_iter().collect();
@@ -54,7 +54,7 @@ pub fn label(encoder: &dyn Encoder, input_ids: Vec<TokenId>, options: &Options) 
 }
 
 /// Marker ids and boundaries, ready to scan.
-struct Scan {
+struct MarkerScan {
     instruction: Marker,
     response: Marker,
     /// Opener shared by all roles; empty when it is no special token.
@@ -63,7 +63,7 @@ struct Scan {
     eos: Option<TokenId>,
 }
 
-impl Scan {
+impl MarkerScan {
     fn new(encoder: &dyn Encoder, options: &Options) -> Result<Self, MaskError> {
         let mut instruction = marker(encoder, &options.instruction_part)?;
         let mut response = marker(encoder, &options.response_part)?;

@@ -18,7 +18,7 @@
 //! - **Route samples**: [`config::Config::open`], [`checkpoint::Checkpoint::open`],
 //!   [`backbone::Model::load`], then [`route::route`]. For a dense model, put a
 //!   [`backbone::Conversion`] (from [`moe_llava::MoeRequest`] through [`moe_llava::MoeConfig::new`]) into
-//!   [`backbone::LoadOptions`]; a MoE-LLaVA checkpoint and a MoE model of transformers need none.
+//!   [`backbone::ModelLoadOptions`]; a MoE-LLaVA checkpoint and a MoE model of transformers need none.
 //!   `--moe-weights` is [`backbone::Conversion::with_weights`], `--router-init default` is
 //!   [`backbone::Conversion::seeded`], `--router-init kmeans` fills its `gates` from
 //!   [`kmeans::kmeans_gates`]. `--dump` is `dump::Dump::write`.

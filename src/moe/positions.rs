@@ -23,7 +23,7 @@ const MEASURED_EMBEDDINGS: usize = 256;
 
 /// One patch of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patch {
+pub struct ImagePatch {
     /// Counted through the sample.
     pub image: usize,
     /// Number within the image, in reading order.
@@ -37,7 +37,7 @@ pub struct Patch {
 pub enum Content {
     Byte(u8),
     Token(TokenId),
-    Patch(Patch),
+    Patch(ImagePatch),
 }
 
 impl Content {
@@ -50,7 +50,7 @@ impl Content {
     }
 
     /// The patch, for a position of an image.
-    pub fn patch(&self) -> Option<Patch> {
+    pub fn patch(&self) -> Option<ImagePatch> {
         match self {
             Self::Patch(patch) => Some(*patch),
             Self::Byte(_) | Self::Token(_) => None,
@@ -156,7 +156,7 @@ impl Positions {
         }
         let columns = columns(per_image);
         self.all.extend((0..fits).map(|index| {
-            let patch = Patch { image, index, row: index / columns, column: index % columns };
+            let patch = ImagePatch { image, index, row: index / columns, column: index % columns };
             Position { content: Content::Patch(patch), token: Some(token), supervised: false }
         }));
         Ok(())
@@ -219,7 +219,7 @@ mod tests {
         assert_eq!(p.of_token, [0..1, 1..5, 5..6]);
         let token = |id, token, supervised| Position { content: Content::Token(id), token, supervised };
         assert_eq!((p.all[0], p.all[5]), (token(7, Some(0), false), token(8, Some(2), true)));
-        let patch = Patch { image: 0, index: 3, row: 1, column: 1 };
+        let patch = ImagePatch { image: 0, index: 3, row: 1, column: 1 };
         assert_eq!((p.all[4].content, p.all[4].token), (Content::Patch(patch), Some(1)));
         assert_eq!(p.truncated, 0);
     }

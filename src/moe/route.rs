@@ -239,7 +239,7 @@ fn part<T: Clone>(values: &[T], width: usize, real: &std::ops::Range<usize>) -> 
 
 #[cfg(test)]
 mod tests {
-    use super::super::backbone::LoadOptions;
+    use super::super::backbone::ModelLoadOptions;
     use super::super::checkpoint::Checkpoint;
     use super::super::sample;
     use super::*;
@@ -256,7 +256,7 @@ mod tests {
 
     #[test]
     fn rows_have_the_keys_of_the_contract() {
-        let model = sample::load("byte-moe", &LoadOptions::default()).unwrap();
+        let model = sample::load("byte-moe", &ModelLoadOptions::default()).unwrap();
         let (rows, dump) = route(&model, &samples(&model), &RouteOptions::default()).unwrap();
         assert!(dump.is_none());
         let json = serde_json::to_value(&rows[1]).unwrap();
@@ -286,7 +286,7 @@ mod tests {
 
     #[test]
     fn a_padded_batch_gives_the_same_real_rows() {
-        let model = sample::load("byte-moe", &LoadOptions::default()).unwrap();
+        let model = sample::load("byte-moe", &ModelLoadOptions::default()).unwrap();
         let padded = RouteOptions { batch: BatchMode::Padded, dump: true, ..RouteOptions::default() };
         let (rows, dump) = route(&model, &samples(&model), &padded).unwrap();
         let (single, _) = route(&model, &samples(&model), &RouteOptions::default()).unwrap();
@@ -305,7 +305,7 @@ mod tests {
 
     #[test]
     fn bad_samples_are_named() {
-        let model = sample::load("byte-moe", &LoadOptions::default()).unwrap();
+        let model = sample::load("byte-moe", &ModelLoadOptions::default()).unwrap();
         let bad = [sample_of("x", &[65], &model), sample_of("y", &[999], &model)];
         let error = route(&model, &bad, &RouteOptions::default()).unwrap_err().to_string();
         assert!(error.contains("sample 1") && error.contains("999"), "{error}");

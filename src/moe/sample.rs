@@ -3,7 +3,7 @@
 //! It reads the prompt's UTF-8 bytes, so it fits any tokenizer: a token's routing is that of its bytes.
 //! It says nothing about the user's own model, and the screen must say that.
 
-use super::backbone::{LoadOptions, Model};
+use super::backbone::{Model, ModelLoadOptions};
 use super::checkpoint::Checkpoint;
 use super::config::Config;
 use super::error::{MoeError, MoeResult};
@@ -16,7 +16,7 @@ static CONFIG: &str = include_str!("../../samples/moe/byte-moe/config.json");
 
 /// Loads an embedded model.
 #[cfg_attr(not(feature = "internals"), allow(dead_code))]
-pub fn load(name: &str, options: &LoadOptions) -> MoeResult<Model> {
+pub fn load(name: &str, options: &ModelLoadOptions) -> MoeResult<Model> {
     let (config, checkpoint) = open(name)?;
     Model::load(&config, &checkpoint, options)
 }
@@ -44,7 +44,7 @@ mod tests {
             serde_json::from_str(&std::fs::read_to_string(dir.join("golden.json")).unwrap()).unwrap();
         let arrays = Checkpoint::open(&dir.join("golden.safetensors")).unwrap();
         let read = |name: &str| arrays.f32(name, &arrays.info(name).unwrap().shape.clone()).unwrap();
-        let model = load("byte-moe", &LoadOptions::default()).unwrap();
+        let model = load("byte-moe", &ModelLoadOptions::default()).unwrap();
         for (t, text) in texts.as_array().unwrap().iter().enumerate() {
             let rows = text["text"].as_str().unwrap().bytes().map(|b| InputRow::Token(b.into())).collect();
             let options = ForwardOptions { logits: WantedLogits::Last, ..ForwardOptions::default() };
@@ -70,7 +70,7 @@ mod tests {
     fn fewer_layers_read_fewer_tensors() {
         let config = Config::parse("config.json", CONFIG).unwrap();
         let checkpoint = Checkpoint::from_static("byte-moe", WEIGHTS).unwrap();
-        let options = LoadOptions { layers: Some(2), ..LoadOptions::default() };
+        let options = ModelLoadOptions { layers: Some(2), ..ModelLoadOptions::default() };
         let model = Model::load(&config, &checkpoint, &options).unwrap();
         let run = model.forward(&[vec![InputRow::Token(65)]], &ForwardOptions::default()).unwrap();
         assert_eq!(run.routings.len(), 2);
@@ -78,9 +78,9 @@ mod tests {
         assert!(model.forward(&[vec![InputRow::Token(65)]], &logits).is_err());
         assert!(model.forward(&[vec![InputRow::Token(256)]], &ForwardOptions::default()).is_err());
         for layers in [0, 5] {
-            let options = LoadOptions { layers: Some(layers), ..LoadOptions::default() };
+            let options = ModelLoadOptions { layers: Some(layers), ..ModelLoadOptions::default() };
             assert!(Model::load(&config, &checkpoint, &options).is_err());
         }
-        assert!(load("other", &LoadOptions::default()).is_err());
+        assert!(load("other", &ModelLoadOptions::default()).is_err());
     }
 }

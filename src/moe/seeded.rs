@@ -136,7 +136,9 @@ fn qwen(vocab_size: usize) -> Vec<Tensor> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::backbone::{Conversion, ForwardOptions, InputRow, LoadOptions, Model, WantedLogits};
+    use super::super::backbone::{
+        Conversion, ForwardOptions, InputRow, Model, ModelLoadOptions, WantedLogits,
+    };
     use super::super::moe_llava::{MoeConfig, MoeMode, MoeRequest};
     use super::*;
 
@@ -149,11 +151,11 @@ mod tests {
         for name in SEEDED {
             let (config, checkpoint) = seeded(name, 100_000, 7).unwrap();
             let options = ForwardOptions { logits: WantedLogits::None, ..ForwardOptions::default() };
-            let dense = Model::load(&config, &checkpoint, &LoadOptions::default()).unwrap();
+            let dense = Model::load(&config, &checkpoint, &ModelLoadOptions::default()).unwrap();
             let request =
                 MoeRequest { mode: MoeMode::Dense, eval_capacity_factor: 4.0, ..MoeRequest::default() };
             let conversion = Conversion::seeded(MoeConfig::new(&request, 4).unwrap(), 3);
-            let load = LoadOptions { conversion: Some(conversion), ..LoadOptions::default() };
+            let load = ModelLoadOptions { conversion: Some(conversion), ..ModelLoadOptions::default() };
             let moe = Model::load(&config, &checkpoint, &load).unwrap();
             let (a, b) =
                 (dense.forward(&[rows()], &options).unwrap(), moe.forward(&[rows()], &options).unwrap());

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::backbone::{
-    Conversion, ForwardOptions, InputRow, LoadOptions, Model, NoiseSource, for_each_feed_input,
+    Conversion, ForwardOptions, InputRow, Model, ModelLoadOptions, NoiseSource, for_each_feed_input,
 };
 use super::checkpoint::{Checkpoint, TensorSource, write_safetensors};
 use super::config::Config;
@@ -67,7 +67,7 @@ fn write(dir: &Path, config: &Value, tensors: Vec<(String, Vec<usize>, Vec<f32>)
 }
 
 fn load(dir: &Path, conversion: Option<Conversion>) -> MoeResult<Model> {
-    let options = LoadOptions { conversion, ..LoadOptions::default() };
+    let options = ModelLoadOptions { conversion, ..ModelLoadOptions::default() };
     Model::load(&Config::open(dir)?, &Checkpoint::open(dir)?, &options)
 }
 
@@ -339,7 +339,7 @@ fn lying_mixtures_are_errors_that_name_the_key() {
         let mut config: Value = serde_json::from_str(&text).unwrap();
         config[key] = value.clone();
         let config = Config::parse("config.json", &config.to_string()).unwrap();
-        let text = Model::load(&config, &checkpoint, &LoadOptions::default()).unwrap_err().to_string();
+        let text = Model::load(&config, &checkpoint, &ModelLoadOptions::default()).unwrap_err().to_string();
         assert!(text.contains(said), "{key} = {value}: {text}");
     }
 }
@@ -349,7 +349,7 @@ fn layers_that_are_not_asked_for_are_not_read() {
     let dir = tempfile::tempdir().unwrap();
     let first = |name: &str| name.starts_with("model.layers.0.") || name.contains("embed_tokens");
     write(dir.path(), &config(), tensors().into_iter().filter(|(name, ..)| first(name)).collect());
-    let options = LoadOptions { layers: Some(1), ..LoadOptions::default() };
+    let options = ModelLoadOptions { layers: Some(1), ..ModelLoadOptions::default() };
     let (config, checkpoint) = (Config::open(dir.path()).unwrap(), Checkpoint::open(dir.path()).unwrap());
     let model = Model::load(&config, &checkpoint, &options).unwrap();
     assert_eq!((model.loaded_layers(), model.num_layers()), (1, 2));

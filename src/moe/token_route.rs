@@ -43,14 +43,14 @@ pub fn token_route(routing: &LayerRouting, span: &Range<usize>) -> Option<TokenR
 
 #[cfg(test)]
 mod tests {
-    use super::super::backbone::{ForwardOptions, LoadOptions};
+    use super::super::backbone::{ForwardOptions, ModelLoadOptions};
     use super::super::positions::Positions;
     use super::super::{route, sample};
     use super::*;
 
     #[test]
     fn a_token_has_the_routing_of_its_bytes() {
-        let model = sample::load("byte-moe", &LoadOptions::default()).unwrap();
+        let model = sample::load("byte-moe", &ModelLoadOptions::default()).unwrap();
         let spans = [0..4, 4..4, 4..5, 5..7, 5..7];
         let positions = Positions::of_bytes("2024 é", 7, &spans, &[]).unwrap();
         let inputs = positions.input_rows(&model, 0).unwrap();

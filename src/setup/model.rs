@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::Watch;
 use crate::error::{Error, Result};
 use crate::hub::{HubId, HubOptions, Progress, Wanted, fetch};
-use crate::moe::backbone::{Conversion, Device, DeviceChoice, InputRow, LoadOptions, Model, is_dense};
+use crate::moe::backbone::{Conversion, Device, DeviceChoice, InputRow, Model, ModelLoadOptions, is_dense};
 use crate::moe::checkpoint::{Checkpoint, layer_of, shard_names};
 use crate::moe::config::Config;
 use crate::moe::kmeans::kmeans_gates;
@@ -227,7 +227,7 @@ pub fn load_model(request: &ModelRequest, watch: LoadWatch<'_>) -> Result<(Model
             )));
         }
     };
-    let options = LoadOptions { layers: request.layers, device: request.device, conversion };
+    let options = ModelLoadOptions { layers: request.layers, device: request.device, conversion };
     let mut step = |layer, layers| watch(LoadStep::Layer { layer, layers }).is_continue();
     let model = Model::load_watched(&config, &checkpoint, &options, &mut step)?;
     let kind = match (dense, model.moe()) {

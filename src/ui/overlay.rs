@@ -6,7 +6,7 @@ use super::canvas::{Canvas, wrapped};
 use super::theme::Meaning;
 use crate::app::picker::{PickKind, Picker};
 use crate::app::{
-    App, Area, Context, Editor, Load, Overlay, Panes, PathPrompt, PathUse, Sheet, Target, TextBuffer,
+    App, Area, Editor, KeyContext, Load, Overlay, Panes, PathPrompt, PathUse, Sheet, Target, TextBuffer,
     bindings,
 };
 use crate::text::{Glyph, GlyphKind, Spaces, glyphs};
@@ -228,7 +228,7 @@ fn path(canvas: &mut Canvas<'_>, app: &App, prompt: &PathPrompt) {
 fn help(canvas: &mut Canvas<'_>, app: &App, top: usize) {
     let area = window(canvas, app, 84, 60, "help");
     let mut lines: Vec<(String, String)> = Vec::new();
-    for context in Context::all() {
+    for context in KeyContext::all() {
         lines.push((context.name().to_string(), String::new()));
         for binding in bindings().filter(|b| b.context == context) {
             lines.push((format!("  {}", binding.keys_text()), binding.help.to_string()));

@@ -2,7 +2,7 @@
 
 use super::component::{Component, lines, step};
 use crate::app::action::Action;
-use crate::app::binding::{Binding, Context, bind};
+use crate::app::binding::{Binding, KeyContext, bind};
 use crate::app::command::Command;
 use crate::app::geometry::Panes;
 use crate::app::load::Load;
@@ -24,7 +24,7 @@ pub struct CodeScreen {
 
 /// The keys of this screen.
 pub const BINDINGS: &[Binding] = &[bind(
-    Context::On(Screen::Code),
+    KeyContext::On(Screen::Code),
     &["enter"],
     Action::Accept,
     "show the tokens whose labels the line set",

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use super::component::{Component, lines, step};
 use crate::app::action::Action;
-use crate::app::binding::{Binding, Context, bind};
+use crate::app::binding::{Binding, KeyContext, bind};
 use crate::app::command::Command;
 use crate::app::geometry::Panes;
 use crate::app::job::{JobContext, JobKind, Outcome};
@@ -85,7 +85,7 @@ const PREVIOUS_DIFFERENCE: Action = Action::Own(Screen::Compare, "previous diffe
 /// Fold or unfold what is alike.
 const FOLD: Action = Action::Own(Screen::Compare, "fold");
 
-const HERE: Context = Context::On(Screen::Compare);
+const HERE: KeyContext = KeyContext::On(Screen::Compare);
 
 /// The keys of this screen.
 #[rustfmt::skip]

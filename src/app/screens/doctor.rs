@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::component::{Component, lines, step};
 use crate::app::action::Action;
-use crate::app::binding::{Binding, Context, bind};
+use crate::app::binding::{Binding, KeyContext, bind};
 use crate::app::command::Command;
 use crate::app::geometry::Panes;
 use crate::app::job::{JobContext, JobKind, Outcome};
@@ -71,7 +71,7 @@ const APPLY_SEARCH: Action = Action::Own(Screen::Doctor, "apply search");
 const LATER: Action = Action::Own(Screen::Doctor, "later");
 const EARLIER: Action = Action::Own(Screen::Doctor, "earlier");
 
-const HERE: Context = Context::On(Screen::Doctor);
+const HERE: KeyContext = KeyContext::On(Screen::Doctor);
 
 /// The keys of this screen.
 #[rustfmt::skip]

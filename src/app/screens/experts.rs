@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use super::component::{Component, lines, step};
 use crate::app::action::Action;
-use crate::app::binding::{Binding, Context, bind};
+use crate::app::binding::{Binding, KeyContext, bind};
 use crate::app::command::Command;
 use crate::app::flow::{Density, Flow, RowStart, vertical};
 use crate::app::geometry::Panes;
@@ -71,7 +71,7 @@ const NEXT_SUBSET: Action = Action::Own(Screen::Experts, "next subset");
 const PREVIOUS_SUBSET: Action = Action::Own(Screen::Experts, "previous subset");
 const AGAIN: Action = Action::Own(Screen::Experts, "again");
 
-const HERE: Context = Context::On(Screen::Experts);
+const HERE: KeyContext = KeyContext::On(Screen::Experts);
 
 /// The keys of this screen.
 #[rustfmt::skip]

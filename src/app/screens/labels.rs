@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::component::Component;
 use crate::app::action::Action;
-use crate::app::binding::{Binding, Context, bind};
+use crate::app::binding::{Binding, KeyContext, bind};
 use crate::app::command::Command;
 use crate::app::flow::{Density, Flow, RowStart, vertical};
 use crate::app::geometry::{Panes, Tier};
@@ -36,7 +36,7 @@ pub struct LabelsScreen {
 /// Why the token under the cursor is what it is.
 const EXPLAIN: Action = Action::Own(Screen::Labels, "explain");
 
-const HERE: Context = Context::On(Screen::Labels);
+const HERE: KeyContext = KeyContext::On(Screen::Labels);
 
 /// The keys of this screen.
 #[rustfmt::skip]

@@ -2,7 +2,7 @@
 
 use super::component::{Component, lines, step};
 use crate::app::action::Action;
-use crate::app::binding::{Binding, Context, bind};
+use crate::app::binding::{Binding, KeyContext, bind};
 use crate::app::command::Command;
 use crate::app::geometry::Panes;
 use crate::app::screen::Screen;
@@ -18,7 +18,7 @@ pub struct LengthsScreen {
     sample: Option<usize>,
 }
 
-const HERE: Context = Context::On(Screen::Lengths);
+const HERE: KeyContext = KeyContext::On(Screen::Lengths);
 
 /// The keys of this screen.
 #[rustfmt::skip]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::component::{Component, lines};
 use super::doctor::CHECKED;
 use crate::app::action::Action;
-use crate::app::binding::{Binding, Context, bind};
+use crate::app::binding::{Binding, KeyContext, bind};
 use crate::app::command::Command;
 use crate::app::geometry::Panes;
 use crate::app::job::{JobKind, Outcome};
@@ -52,7 +52,7 @@ const ADOPT: Action = Action::Own(Screen::Onboard, "adopt");
 /// Write the patch into a folder.
 const WRITE: Action = Action::Own(Screen::Onboard, "write");
 
-const HERE: Context = Context::On(Screen::Onboard);
+const HERE: KeyContext = KeyContext::On(Screen::Onboard);
 
 /// The keys of this screen.
 #[rustfmt::skip]

@@ -2,7 +2,7 @@
 
 use super::component::{Component, lines};
 use crate::app::action::Action;
-use crate::app::binding::{Binding, Context, bind};
+use crate::app::binding::{Binding, KeyContext, bind};
 use crate::app::command::Command;
 use crate::app::geometry::Panes;
 use crate::app::screen::Screen;
@@ -19,7 +19,7 @@ pub struct PromptScreen {
 
 /// The keys of this screen.
 pub const BINDINGS: &[Binding] =
-    &[bind(Context::On(Screen::Prompt), &["enter"], Action::Accept, "back to the tokens", Some("tokens"))];
+    &[bind(KeyContext::On(Screen::Prompt), &["enter"], Action::Accept, "back to the tokens", Some("tokens"))];
 
 impl Component for PromptScreen {
     fn shows_cause(&self) -> bool {

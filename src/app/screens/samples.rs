@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::component::{Component, lines, step};
 use crate::app::action::Action;
-use crate::app::binding::{Binding, Context, bind};
+use crate::app::binding::{Binding, KeyContext, bind};
 use crate::app::command::Command;
 use crate::app::geometry::Panes;
 use crate::app::screen::Screen;
@@ -23,7 +23,7 @@ pub struct SamplesScreen {
 
 /// The keys of this screen.
 pub const BINDINGS: &[Binding] =
-    &[bind(Context::On(Screen::Samples), &["enter"], Action::Accept, "open the sample", Some("open"))];
+    &[bind(KeyContext::On(Screen::Samples), &["enter"], Action::Accept, "open the sample", Some("open"))];
 
 impl Component for SamplesScreen {
     fn shows_cause(&self) -> bool {

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::component::{Component, lines, step};
 use crate::app::action::Action;
-use crate::app::binding::{Binding, Context, bind};
+use crate::app::binding::{Binding, KeyContext, bind};
 use crate::app::command::Command;
 use crate::app::data::DataSource;
 use crate::app::geometry::Panes;
@@ -59,7 +59,7 @@ const EXAMPLE: Action = Action::Own(Screen::Scan, "example");
 const LATER: Action = Action::Own(Screen::Scan, "later");
 const EARLIER: Action = Action::Own(Screen::Scan, "earlier");
 
-const HERE: Context = Context::On(Screen::Scan);
+const HERE: KeyContext = KeyContext::On(Screen::Scan);
 
 /// The keys of this screen.
 #[rustfmt::skip]

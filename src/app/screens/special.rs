@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::component::{Component, lines, step};
 use crate::app::action::Action;
-use crate::app::binding::{Binding, Context, bind};
+use crate::app::binding::{Binding, KeyContext, bind};
 use crate::app::command::Command;
 use crate::app::geometry::Panes;
 use crate::app::job::{JobKind, Outcome};
@@ -70,7 +70,7 @@ pub struct SpecialScreen {
 /// Take the override of the role under the cursor away.
 const REMOVE: Action = Action::Own(Screen::Special, "remove override");
 
-const HERE: Context = Context::On(Screen::Special);
+const HERE: KeyContext = KeyContext::On(Screen::Special);
 
 /// The keys of this screen.
 #[rustfmt::skip]

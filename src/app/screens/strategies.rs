@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::component::{Component, lines, step};
 use crate::app::action::Action;
-use crate::app::binding::{Binding, Context, bind};
+use crate::app::binding::{Binding, KeyContext, bind};
 use crate::app::command::Command;
 use crate::app::geometry::Panes;
 use crate::app::job::{JobContext, JobKind, Outcome};
@@ -113,7 +113,7 @@ const TAKE: Action = Action::Own(Screen::Strategies, "take");
 /// Strips, or the prompt over the training text.
 const VIEW: Action = Action::Own(Screen::Strategies, "view");
 
-const HERE: Context = Context::On(Screen::Strategies);
+const HERE: KeyContext = KeyContext::On(Screen::Strategies);
 
 /// The keys of this screen.
 #[rustfmt::skip]

@@ -14,7 +14,7 @@ use crate::tokenizer::{LoadOptions, Role, Tokenizer};
 
 /// How the script is called.
 #[derive(Debug, Clone)]
-pub struct Call {
+pub struct ScriptCall {
     /// The tokenizer's files as the script loads them, without the user's wishes.
     pub base: Arc<Tokenizer>,
     pub load: LoadOptions,
@@ -56,7 +56,7 @@ impl From<Error> for Unproven {
 ///
 /// # Errors
 /// The lines raise, use something that the sandbox does not have, or make no tokenizer.
-pub fn reached(checkout: Checkout, version: &str, call: &Call) -> Result<RepositoryFunction, Unproven> {
+pub fn reached(checkout: Checkout, version: &str, call: &ScriptCall) -> Result<RepositoryFunction, Unproven> {
     let read = read(&checkout)?;
     let choice = Choice { version: Some(version.to_string()), function: None };
     let entry = find(&checkout, &read, &choice)?;
@@ -95,7 +95,7 @@ pub fn is_loaded_alike(function: &RepositoryFunction, promised: &Tokenizer) -> b
 
 /// What comparing all samples came to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Compared {
+pub struct Agreement {
     /// Samples whose ids and labels are equal.
     pub equal: usize,
     /// Samples whose placeholders the repository writes in its own way: another prompt, of which nothing is promised.
@@ -110,8 +110,8 @@ pub fn compared(
     function: &RepositoryFunction,
     setup: &LlavaSetup,
     samples: &[Sample],
-) -> Result<Compared, Unproven> {
-    let mut found = Compared::default();
+) -> Result<Agreement, Unproven> {
+    let mut found = Agreement::default();
     // How long a sample may be is the script's to say, and no part of the promise.
     let mut setup = setup.clone();
     setup.labelling.options.model_max_length = function.max_length();

@@ -17,7 +17,7 @@ use super::function;
 use super::insertion::{Insertions, indented, line_end, unified_diff};
 use super::pieces::Patch;
 use super::pins::{self, RepositoryTest};
-use super::proof::{Call, Compared, Unproven, compared, is_loaded_alike, other_roles, reached};
+use super::proof::{Agreement, ScriptCall, Unproven, compared, is_loaded_alike, other_roles, reached};
 use super::python::python_string;
 use super::tokens::{TokenLines, adds_ids, role_line, tokenizer_lines};
 use crate::chat::Sample;
@@ -112,7 +112,7 @@ pub fn repository_patch(patch: &Patch, request: &RepositoryPatchRequest<'_>) -> 
         }
         None => request.setup.base.clone(),
     };
-    let call = Call {
+    let call = ScriptCall {
         base,
         load: LoadOptions { legacy: None, loader: None, ..request.load },
         model_name: request.model_name.to_string(),
@@ -218,7 +218,7 @@ struct Work<'a> {
     places: Places<'a>,
     patch: &'a Patch,
     request: &'a RepositoryPatchRequest<'a>,
-    call: Call,
+    call: ScriptCall,
 }
 
 impl Work<'_> {
@@ -271,7 +271,7 @@ impl Work<'_> {
         own: &RepositoryFunction,
         work: &TokenWork,
         samples: &[Sample],
-    ) -> Result<(Labels, std::result::Result<Compared, Unproven>)> {
+    ) -> Result<(Labels, std::result::Result<Agreement, Unproven>)> {
         let setup = self.request.setup;
         let left = other_roles(own, &setup.tokenizer);
         if !left.is_empty() {
@@ -328,7 +328,7 @@ impl Work<'_> {
         &self,
         labels: &Labels,
         work: &TokenWork,
-        proof: &std::result::Result<Compared, Unproven>,
+        proof: &std::result::Result<Agreement, Unproven>,
         result: &mut RepositoryPatch,
     ) {
         let name = &self.patch.name;

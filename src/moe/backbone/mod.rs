@@ -39,7 +39,7 @@ pub use device::{Device, DeviceChoice, DeviceState, device_list};
 pub(super) use family::Upcycling;
 pub use forward_context::{LayerRouting, NoiseSource};
 pub use layers::Gates;
-pub use model::{Forward, ForwardOptions, InputRow, LoadOptions, Model, WantedLogits};
+pub use model::{Forward, ForwardOptions, InputRow, Model, ModelLoadOptions, WantedLogits};
 pub use registry::is_dense;
 pub(super) use registry::upcycling;
 pub use source::Conversion;

@@ -22,7 +22,7 @@ use crate::moe::error::MoeResult;
 use crate::moe::moe_llava::MoeConfig;
 
 pub use forward::{Forward, ForwardOptions, InputRow, WantedLogits};
-pub use load_options::LoadOptions;
+pub use load_options::ModelLoadOptions;
 
 /// A model in memory: the layers that were asked for, nothing else.
 pub struct Model {
@@ -41,7 +41,7 @@ pub struct Model {
     kept_head: OnceLock<Linear>,
     weight_bytes: Cell<usize>,
     /// What it was loaded with, for loading it again elsewhere.
-    options: LoadOptions,
+    options: ModelLoadOptions,
     /// Gates other than those of the checkpoint, see [`Model::regate`].
     gates: Option<Gates>,
     /// The same model on the CPU, once the device failed in a forward.

@@ -6,7 +6,7 @@ use candle_core::Tensor;
 
 use super::device::{Device, DeviceChoice};
 use super::forward_context::{ForwardContext, NoiseSource};
-use super::model::{InputRow, LoadOptions, Model};
+use super::model::{InputRow, Model, ModelLoadOptions};
 use crate::moe::checkpoint::Checkpoint;
 use crate::moe::config::Config;
 use crate::moe::error::MoeResult;
@@ -25,7 +25,7 @@ pub fn for_each_feed_input(
     layers: usize,
     visit: &mut dyn FnMut(usize, Vec<f32>) -> MoeResult<()>,
 ) -> MoeResult<()> {
-    let options = LoadOptions { device: DeviceChoice::Cpu, ..LoadOptions::default() };
+    let options = ModelLoadOptions { device: DeviceChoice::Cpu, ..ModelLoadOptions::default() };
     let model = Model::without_layers(Device::cpu(None), config, checkpoint, &options)?;
     let mut streams: Vec<Tensor> = sequences
         .iter()

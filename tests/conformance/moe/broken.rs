@@ -4,7 +4,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use maskscope::moe::MoeResult;
-use maskscope::moe::backbone::{ForwardOptions, InputRow, LoadOptions, Model, WantedLogits};
+use maskscope::moe::backbone::{ForwardOptions, InputRow, Model, ModelLoadOptions, WantedLogits};
 use maskscope::moe::checkpoint::Checkpoint;
 use maskscope::moe::config::Config;
 use serde_json::{Value, json};
@@ -45,7 +45,7 @@ fn odd_configs_never_panic() {
 
 fn outcome(config: &Value, checkpoint: &Checkpoint) -> MoeResult<()> {
     let config = Config::parse("config.json", &config.to_string())?;
-    let model = Model::load(&config, checkpoint, &LoadOptions::default())?;
+    let model = Model::load(&config, checkpoint, &ModelLoadOptions::default())?;
     let options = ForwardOptions { logits: WantedLogits::Last, ..ForwardOptions::default() };
     model.forward(&[[1u32, 2, 3, 5, 8].map(InputRow::Token).to_vec()], &options).map(drop)
 }

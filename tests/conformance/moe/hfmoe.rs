@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use maskscope::moe::backbone::{Forward, ForwardOptions, InputRow, LoadOptions, Model, WantedLogits};
+use maskscope::moe::backbone::{Forward, ForwardOptions, InputRow, Model, ModelLoadOptions, WantedLogits};
 use maskscope::moe::checkpoint::Checkpoint;
 use maskscope::moe::config::Config;
 use maskscope::moe::gating::Logits;
@@ -26,7 +26,7 @@ fn check(dir: &Path) -> Vec<String> {
     let arrays = Arrays::open(&dir.join("golden.safetensors"));
     let config = Config::open(dir).unwrap();
     let checkpoint = Checkpoint::open(dir).unwrap();
-    let model = match Model::load(&config, &checkpoint, &LoadOptions::default()) {
+    let model = match Model::load(&config, &checkpoint, &ModelLoadOptions::default()) {
         Ok(model) => model,
         Err(e) => return vec![e.to_string()],
     };

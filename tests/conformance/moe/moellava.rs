@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use maskscope::moe::backbone::{
-    Conversion, Forward, ForwardOptions, InputRow, LoadOptions, Model, NoiseSource, WantedLogits,
+    Conversion, Forward, ForwardOptions, InputRow, Model, ModelLoadOptions, NoiseSource, WantedLogits,
 };
 use maskscope::moe::checkpoint::Checkpoint;
 use maskscope::moe::config::Config;
@@ -74,7 +74,7 @@ impl Golden {
 
     fn dense(&self, config: &Path) -> Vec<String> {
         let run = || {
-            let model = Model::load(&Config::open(config)?, &self.checkpoint, &LoadOptions::default())?;
+            let model = Model::load(&Config::open(config)?, &self.checkpoint, &ModelLoadOptions::default())?;
             let options =
                 ForwardOptions { logits: WantedLogits::All, layer_hidden: true, ..ForwardOptions::default() };
             self.sequences.iter().map(|s| model.forward(std::slice::from_ref(s), &options)).collect()
@@ -113,7 +113,8 @@ impl Golden {
     }
 
     fn case(&self, case: &Value) -> Vec<String> {
-        let options = LoadOptions { conversion: Some(self.conversion(case)), ..LoadOptions::default() };
+        let options =
+            ModelLoadOptions { conversion: Some(self.conversion(case)), ..ModelLoadOptions::default() };
         let model = match Model::load(&self.config, &self.checkpoint, &options) {
             Ok(model) => model,
             Err(e) => return vec![e.to_string()],
@@ -263,7 +264,7 @@ impl Golden {
             return vec![e.to_string()];
         }
         let (config, checkpoint) = (Config::open(&out).unwrap(), Checkpoint::open(&out).unwrap());
-        let mut problems = match Model::load(&config, &checkpoint, &LoadOptions::default()) {
+        let mut problems = match Model::load(&config, &checkpoint, &ModelLoadOptions::default()) {
             Ok(model) => self.compare(case, &model),
             Err(e) => vec![e.to_string()],
         };
@@ -297,12 +298,13 @@ impl Golden {
                 && c["batch"] == "single"
         });
         let checkpoint = Checkpoint::open(&dir.join("model.safetensors")).unwrap();
-        match (Model::load(&config, &checkpoint, &LoadOptions::default()), case) {
+        match (Model::load(&config, &checkpoint, &ModelLoadOptions::default()), case) {
             (Ok(model), Some(case)) => self.compare(case, &model),
             // No case with these settings: it must equal the conversion with the golden parts.
             (Ok(model), None) => {
                 let conversion = Conversion::with_weights(moe, self.parts.clone(), 0);
-                let options = LoadOptions { conversion: Some(conversion), ..LoadOptions::default() };
+                let options =
+                    ModelLoadOptions { conversion: Some(conversion), ..ModelLoadOptions::default() };
                 let converted = Model::load(&self.config, &self.checkpoint, &options).unwrap();
                 let run = |m: &Model| m.forward(&self.sequences[2..], &ForwardOptions::default()).unwrap();
                 let (saved, converted) = (run(&model), run(&converted));

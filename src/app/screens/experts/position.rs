@@ -3,7 +3,7 @@
 use crate::app::turns::Speaker;
 use crate::app::view::SampleView;
 use crate::labels::TokenLabel;
-use crate::moe::positions::{Patch, Position};
+use crate::moe::positions::{ImagePatch, Position};
 
 /// What a position of the forward is to the label view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub struct PositionInfo {
     pub lost: bool,
     pub speaker: Option<Speaker>,
     pub round: Option<usize>,
-    pub patch: Option<Patch>,
+    pub patch: Option<ImagePatch>,
 }
 
 impl PositionInfo {

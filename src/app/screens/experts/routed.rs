@@ -11,7 +11,7 @@ use super::subset::Subset;
 use crate::app::view::SampleView;
 use crate::moe::backbone::LayerRouting;
 use crate::moe::gating::{Logits, softmax_rows};
-use crate::moe::positions::{Patch, Positions};
+use crate::moe::positions::{ImagePatch, Positions};
 use crate::moe::route::RoutedCall;
 use crate::moe::statistics::layer_balance;
 use crate::moe::token_route::{TokenRoute, token_route};
@@ -91,7 +91,7 @@ impl Routed {
     }
 
     /// The patches of image `image` with their positions, in reading order.
-    pub fn image_positions(&self, image: usize) -> Vec<(usize, Patch)> {
+    pub fn image_positions(&self, image: usize) -> Vec<(usize, ImagePatch)> {
         let patches =
             self.positions.iter().enumerate().filter_map(|(at, position)| Some((at, position.patch?)));
         patches.filter(|(_, p)| p.image == image).collect()

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::sync::OnceLock;
 
 use super::Model;
-use super::load_options::LoadOptions;
+use super::load_options::ModelLoadOptions;
 use crate::moe::backbone::block::Block;
 use crate::moe::backbone::device::Device;
 use crate::moe::backbone::family::Family;
@@ -23,7 +23,7 @@ impl Model {
     /// An unknown `model_type`, keys and tensors that are missing or do not fit (by name), weights that
     /// are not finite, a conversion of a model that is an MoE model already.
     #[cfg_attr(not(feature = "internals"), allow(dead_code))]
-    pub fn load(config: &Config, checkpoint: &Checkpoint, options: &LoadOptions) -> MoeResult<Self> {
+    pub fn load(config: &Config, checkpoint: &Checkpoint, options: &ModelLoadOptions) -> MoeResult<Self> {
         Self::load_watched(config, checkpoint, options, &mut |_, _| true)
     }
 
@@ -32,7 +32,7 @@ impl Model {
     pub fn load_watched(
         config: &Config,
         checkpoint: &Checkpoint,
-        options: &LoadOptions,
+        options: &ModelLoadOptions,
         watch: &mut dyn FnMut(usize, usize) -> bool,
     ) -> MoeResult<Self> {
         let device = Device::open(options.device);
@@ -49,7 +49,7 @@ impl Model {
         device: Device,
         config: &Config,
         checkpoint: &Checkpoint,
-        options: &LoadOptions,
+        options: &ModelLoadOptions,
         watch: &mut dyn FnMut(usize, usize) -> bool,
     ) -> MoeResult<Self> {
         let mut this = Self::without_layers(device, config, checkpoint, options)?;
@@ -82,7 +82,7 @@ impl Model {
         device: Device,
         config: &Config,
         checkpoint: &Checkpoint,
-        options: &LoadOptions,
+        options: &ModelLoadOptions,
     ) -> MoeResult<Self> {
         let family = family(config)?;
         let config = config.with_defaults(family.defaults)?;
@@ -141,7 +141,7 @@ impl Model {
     }
 }
 
-fn upcycled(config: &Config, family: &Family, options: &LoadOptions) -> MoeResult<Upcycled> {
+fn upcycled(config: &Config, family: &Family, options: &ModelLoadOptions) -> MoeResult<Upcycled> {
     let saved = MoeConfig::read(config)?;
     match (&options.conversion, saved) {
         (None, None) => Ok(Upcycled::No),

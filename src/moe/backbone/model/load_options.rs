@@ -5,7 +5,7 @@ use crate::moe::backbone::source::Conversion;
 
 /// What to load.
 #[derive(Debug, Clone, Default)]
-pub struct LoadOptions {
+pub struct ModelLoadOptions {
     /// Only the layers `0..k` (and neither the final norm nor the head, unless k is all of them).
     pub layers: Option<usize>,
     pub device: DeviceChoice,

@@ -12,7 +12,8 @@ use crate::moe::seeded::{SEEDED, seeded};
 fn a_device_that_fails_in_the_forward_is_given_up_for_the_cpu_with_the_reason() {
     let (config, checkpoint) = seeded("phi", 100, 1).unwrap();
     let moe = MoeConfig::new(&Default::default(), 4).unwrap();
-    let options = LoadOptions { conversion: Some(Conversion::seeded(moe, 1)), ..LoadOptions::default() };
+    let options =
+        ModelLoadOptions { conversion: Some(Conversion::seeded(moe, 1)), ..ModelLoadOptions::default() };
     let rows = [(0..9).map(InputRow::Token).collect::<Vec<_>>()];
     let mut model =
         Model::load_on(Device::failing(), &config, &checkpoint, &options, &mut |_, _| true).unwrap();
@@ -37,7 +38,7 @@ fn a_device_that_fails_in_the_forward_is_given_up_for_the_cpu_with_the_reason() 
 #[test]
 fn a_watch_sees_every_layer_and_can_end_the_run() {
     let (config, checkpoint) = seeded("llama", 100, 1).unwrap();
-    let model = Model::load(&config, &checkpoint, &LoadOptions::default()).unwrap();
+    let model = Model::load(&config, &checkpoint, &ModelLoadOptions::default()).unwrap();
     let rows = [vec![InputRow::Token(1)]];
     let mut seen = Vec::new();
     let mut all = |done, of| {
@@ -66,7 +67,7 @@ fn the_paths_of_other_devices_give_what_the_kernels_give() {
     for (name, (config, checkpoint), conversion) in models {
         let run = |on_device: bool| {
             DEVICE_PATHS.set(on_device);
-            let load = LoadOptions { conversion: conversion.clone(), ..LoadOptions::default() };
+            let load = ModelLoadOptions { conversion: conversion.clone(), ..ModelLoadOptions::default() };
             let model = Model::load(&config, &checkpoint, &load).unwrap();
             let options = ForwardOptions { logits: WantedLogits::Last, ..ForwardOptions::default() };
             let forward = model.forward(&sequences, &options).unwrap();
