@@ -391,10 +391,14 @@ impl Work<'_> {
                  `elif` is meant (the patch's own lines stand behind both)"
             ));
         }
-        if !self.request.setup.tokenizer.facts.can_add_tokens {
+        let facts = &self.request.setup.tokenizer.facts;
+        let own = format!("{}.from_pretrained", facts.name);
+        let has_class = |script: &Script| script.load_of(&facts.name).is_some_and(|call| call.callee == own);
+        if !facts.can_add_tokens && !self.places.script.as_ref().is_some_and(|(_, script)| has_class(script))
+        {
             result.notes.push(format!(
-                "{} comes as code with the model: its script must have it, or trust_remote_code=True runs the model's",
-                self.request.setup.tokenizer.facts.name
+                "{} comes as code with the model, and the script has no class of that name: trust_remote_code=True runs the model's",
+                facts.name
             ));
         }
     }

@@ -77,7 +77,9 @@ class File:
                 continue
             value = self._place(node, alias.name)
             if value is None:
-                value = getattr(importlib.import_module(node.module), alias.name)
+                module = importlib.import_module(node.module)
+                found = hasattr(module, alias.name)
+                value = getattr(module, alias.name) if found else importlib.import_module(f"{node.module}.{alias.name}")
             into[alias.asname or alias.name] = value
 
     def _place(self, node, name):
@@ -164,7 +166,7 @@ def tokenizer_of(version):
     script._space["smart_tokenizer_and_embedding_resize"] = lambda special_tokens_dict, tokenizer, model: (
         tokenizer.add_special_tokens(special_tokens_dict)
     )
-    exec(compile(ast.Module(lines, []), str(script._path), "exec"), script._space)
+    exec(compile(ast.fix_missing_locations(ast.Module(lines, [])), str(script._path), "exec"), script._space)
     return script._space["tokenizer"]
 
 
