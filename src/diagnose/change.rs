@@ -1,5 +1,6 @@
 //! One change of a set-up or of the data, and what a LLaVA set-up is after it.
 
+use super::data_fix::DataFix;
 use crate::chat::Template;
 use crate::error::{Error, Result};
 use crate::labels::rules::two::TwoRule;
@@ -27,6 +28,8 @@ pub enum Change {
     MaxLength(usize),
     /// These samples are taken out of the data.
     Drop(Vec<usize>),
+    /// Every record of the data is changed.
+    Data(DataFix),
 }
 
 impl Change {
@@ -53,7 +56,7 @@ impl Change {
             Self::Numbers(two) => setup.labelling.rule = RuleChoice::Custom(*two),
             Self::MaxLength(length) => setup.labelling.options.model_max_length = *length,
             // Strategies are tried by the chat checks themselves.
-            Self::Strategy(_) | Self::Drop(_) => {}
+            Self::Strategy(_) | Self::Drop(_) | Self::Data(_) => {}
         }
         Ok(setup)
     }
@@ -61,6 +64,14 @@ impl Change {
     /// A token's role: lines behind those that make the tokenizer, whatever labels.
     pub fn is_of_the_tokenizer(&self) -> bool {
         matches!(self, Self::Token(..))
+    }
+
+    /// The change of the data that it is, if it is one.
+    pub fn of_data(&self) -> Option<&DataFix> {
+        match self {
+            Self::Data(fix) => Some(fix),
+            _ => None,
+        }
     }
 
     /// In a few words.
@@ -78,6 +89,7 @@ impl Change {
                 two.start, two.text.round, two.text.instruction
             ),
             Self::MaxLength(length) => format!("model_max_length {length}"),
+            Self::Data(fix) => fix.summary().into_owned(),
             Self::Drop(samples) => match samples.len() {
                 1 => "leave out 1 sample".to_string(),
                 n => format!("leave out {n} samples"),

@@ -25,6 +25,7 @@ pub fn code(change: &Change, is_new: &dyn Fn(&str) -> bool, version: &str) -> St
             format!("# the trainer's strategy, or maskscope --preprocess {}", strategy.name())
         }
         Change::MaxLength(length) => format!("# the scripts: --model_max_length {length}"),
+        Change::Data(fix) => fix.code(),
         Change::Drop(samples) => {
             let indices: Vec<String> = samples.iter().map(usize::to_string).collect();
             format!(

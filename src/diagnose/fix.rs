@@ -71,6 +71,7 @@ impl Fix {
                 Change::Numbers(two) => request.preprocess = LabelChoice::Rule(RuleChoice::Custom(*two)),
                 Change::MaxLength(length) => request.model_max_length = Some(*length),
                 Change::Drop(samples) => dropped.extend(samples),
+                Change::Data(_) => {}
             }
         }
         (request, dropped)

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{RowError, rows};
 use crate::chat::sample::plain_role;
-use crate::chat::{Body, Conversation, Sample, Turn};
+use crate::chat::{Body, Conversation, MediaFiles, Sample, Turn};
 
 /// Reads one row.
 pub(super) fn read(row: &Value, id: String) -> Result<Sample, RowError> {
@@ -30,7 +30,8 @@ pub(super) fn read(row: &Value, id: String) -> Result<Sample, RowError> {
     let has_image = row.get("image").is_some() || row.get("video").is_some();
     let has_only_video = row.get("video").is_some() && row.get("image").is_none();
     let body = body(row, turns)?;
-    Ok(Sample { id, conversations, has_image, has_only_video, media, body })
+    let files = MediaFiles::of_row(row, &[]);
+    Ok(Sample { id, conversations, has_image, has_only_video, media, files, body })
 }
 
 /// Messages where the row says more than who speaks and what.

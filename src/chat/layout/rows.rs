@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::RowError;
 use crate::chat::conversation::role;
-use crate::chat::{Body, Conversation, Sample, TextSegment};
+use crate::chat::{Body, Conversation, MediaFiles, Sample, TextSegment};
 
 /// The list under `conversations` or `conversation`.
 pub(super) fn conversations(row: &Value) -> Option<&Value> {
@@ -80,6 +80,8 @@ pub(super) fn sample(row: &Value, id: String, messages: Vec<Value>) -> Result<Sa
     let mut sample =
         Sample::of_messages(id, Conversation { messages, tools: tools(row)?, kwargs: kwargs(row)? });
     sample.media = sample.conversations.iter().map(|turn| turn.value.matches("<image>").count()).sum();
+    let own = sample.conversation().map(|conversation| MediaFiles::of_row(row, &conversation.messages));
+    sample.files = own.unwrap_or_default();
     let named = ["image", "images", "video", "videos"].iter().filter_map(|key| row.get(*key));
     sample.has_image = sample.media > 0 || named.into_iter().any(|value| !value.is_null());
     Ok(sample)
