@@ -101,6 +101,10 @@ impl Session {
     /// Applies a fix of the doctor in memory: a change of the request, and samples that are left out.
     pub fn adopt_fix(&mut self, fix: &Fix, before: Option<(usize, usize)>) -> Vec<Command> {
         let Some(setup) = self.shown().map(|view| view.setup.clone()) else { return Vec::new() };
+        if fix.changes.is_empty() {
+            let text = format!("{}: that is a change of the template's own text", fix.summary);
+            return vec![Command::say(text)];
+        }
         let of_code = |change: &Change| {
             !matches!(change, Change::Token(..) | Change::MaxLength(_) | Change::Drop(_) | Change::Data(_))
         };

@@ -17,5 +17,7 @@ pub use llava::{
 pub use media::{MediaFiles, MediaKind};
 pub use plain_record::{PlainRecord, PlainTurn};
 pub use prompt::{Prompt, PromptLayout, Speaker, TurnLayout};
-pub use reader::{ReadProgress, SampleFile, parse_samples, read_samples, read_sound_samples, sample_of};
+pub use reader::{
+    ReadProgress, SampleFile, parse_samples, peek_layout, read_samples, read_sound_samples, sample_of,
+};
 pub use sample::{Body, Sample, TextSegment, Turn};

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::shared::{CommandOutcome, conversations, format, outcome, paint, print, setup};
+use super::shared::{CommandOutcome, conversations, format, outcome, paint, print, setup_for_data};
 use crate::chat::Sample;
 use crate::cli::{Format, SharedOptions};
 use crate::error::Result;
@@ -13,7 +13,7 @@ use crate::setup::Setup;
 pub fn run(shared: &SharedOptions, check: bool) -> Result<CommandOutcome> {
     let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl, Format::Html, Format::Svg])?;
     let samples = conversations(shared)?;
-    let setup = setup(shared)?;
+    let setup = setup_for_data(shared, shared.data.as_deref())?;
     let inspections: Vec<Inspection> = samples.par_iter().map(|s| setup.inspect(s)).collect();
     let counts = StatusCounts::of(&inspections);
     print(|out| {

@@ -22,6 +22,8 @@ pub enum Change {
     Rule(Rule),
     /// Another mask strategy.
     Strategy(Strategy),
+    /// Other texts that open a question and an answer, for strategies that search for them.
+    Markers { instruction: Option<String>, response: String },
     /// A function with these numbers.
     Numbers(TwoRule),
     /// Longer samples are let through.
@@ -56,7 +58,7 @@ impl Change {
             Self::Numbers(two) => setup.labelling.rule = RuleChoice::Custom(*two),
             Self::MaxLength(length) => setup.labelling.options.model_max_length = *length,
             // Strategies are tried by the chat checks themselves.
-            Self::Strategy(_) | Self::Drop(_) | Self::Data(_) => {}
+            Self::Strategy(_) | Self::Markers { .. } | Self::Drop(_) | Self::Data(_) => {}
         }
         Ok(setup)
     }
@@ -84,6 +86,7 @@ impl Change {
             Self::Sep2(text) => format!("sep2 = {text}"),
             Self::Rule(rule) => format!("rule {}", rule.name()),
             Self::Strategy(strategy) => format!("strategy {}", strategy.name()),
+            Self::Markers { response, .. } => format!("marker {response:?}"),
             Self::Numbers(two) => format!(
                 "a rule that starts at {} with round {:+} and instruction {:+}",
                 two.start, two.text.round, two.text.instruction

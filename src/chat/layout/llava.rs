@@ -56,7 +56,7 @@ fn message(turn: &Value) -> Value {
         match (key.as_str(), value.as_str()) {
             ("from", Some(from)) => message.insert("role".into(), plain_role(from).into()),
             ("value", _) => message.insert("content".into(), value.clone()),
-            _ => message.insert(key.clone(), rows::without_nulls(value)),
+            _ => message.insert(key.clone(), value.clone()),
         };
     }
     Value::Object(message)

@@ -108,13 +108,17 @@ impl Account {
     pub fn of(conversation: &Conversation, prompt: &str, layout: &PromptLayout) -> Self {
         let last_user = conversation.messages.iter().rposition(|message| role(message) == "user");
         let regions = regions(conversation.messages.len(), prompt, layout);
-        let mut account = Accounting { ledger: Ledger::new(prompt), entries: Vec::new(), last_user };
+        let mut account =
+            Accounting { ledger: Ledger::new(prompt), entries: Vec::new(), last_user, pending: Vec::new() };
         let messages = || conversation.messages.iter().zip(&regions).enumerate();
         // Contents first: what else is looked for must not be found in them.
         messages().for_each(|(index, (message, region))| account.content(index, message, region));
+        account.settle(&regions);
         messages().for_each(|(index, (message, region))| account.rest(index, message, region));
+        account.settle(&regions);
         account.tools(conversation.tools.as_deref().unwrap_or_default());
         account.documents(&conversation.kwargs);
+        account.settle(&regions);
         let mut entries = account.entries;
         entries.sort_by_key(|entry| entry.message.unwrap_or(usize::MAX));
         Self { entries }
@@ -157,6 +161,14 @@ struct Accounting<'t> {
     ledger: Ledger<'t>,
     entries: Vec<Entry>,
     last_user: Option<usize>,
+    pending: Vec<Pending>,
+}
+
+/// A text that its own turn does not have as it is.
+struct Pending {
+    entry: usize,
+    text: String,
+    region: Range<usize>,
 }
 
 impl Accounting<'_> {
@@ -165,6 +177,7 @@ impl Accounting<'_> {
         self.entries.push(Entry { message, path, kind, chars, fate, in_history });
     }
 
+    /// A text that its own turn has is found at once; all others are looked for when every part has had its turn.
     fn text(
         &mut self,
         message: Option<usize>,
@@ -176,8 +189,32 @@ impl Accounting<'_> {
         if text.trim().is_empty() {
             return;
         }
-        let fate = self.ledger.text(text, region);
+        let fate = match self.ledger.claim(text.trim(), region) {
+            Some(found) => Fate::Found(found),
+            None => {
+                let (entry, text, region) = (self.entries.len(), text.to_string(), region.clone());
+                self.pending.push(Pending { entry, text, region });
+                Fate::Lost
+            }
+        };
         self.push(message, path, kind, text.chars().count(), fate);
+    }
+
+    /// Looks for what was not in its own turn: in other spellings, line by line, and in the turn behind, which a
+    /// template may have merged it into.
+    fn settle(&mut self, regions: &[Range<usize>]) {
+        for Pending { entry, text, region } in std::mem::take(&mut self.pending) {
+            let message = self.entries.get(entry).and_then(|entry| entry.message);
+            let next = message.and_then(|index| regions.get(index + 1));
+            let wide = region.start..next.map_or(region.end, |next| next.end.max(region.end));
+            let fate = match self.ledger.text(&text, &region) {
+                Fate::Lost => self.ledger.text(&text, &wide),
+                fate => fate,
+            };
+            if let Some(entry) = self.entries.get_mut(entry) {
+                entry.fate = fate;
+            }
+        }
     }
 
     fn content(&mut self, index: usize, message: &Value, region: &Range<usize>) {

@@ -55,6 +55,17 @@ fn a_text_that_stands_twice_in_the_record_stands_twice_in_the_prompt() {
 }
 
 #[test]
+fn a_short_text_may_be_merged_into_the_turn_behind_and_a_lost_one_takes_nobody_elses_place() {
+    let merged = json!([{"role": "system", "content": "  Be terse.  "}, {"role": "user", "content": "Why?"}]);
+    assert_eq!(account(merged, "<s><s>  Be terse.  Why?"), []);
+    let thinks = |thought: &str, said: &str| json!({"role": "assistant", "reasoning_content": thought, "content": said});
+    let again = json!([thinks("The user wants one word.", "Paris."), {"role": "user", "content": "Really?"},
+        thinks("The user wants one word. Again.", "Yes.")]);
+    let found = account(again, "<s>Paris.<s>Really?<s><think>The user wants one word. Again.</think>Yes.");
+    assert_eq!(found, [lost("messages[0].reasoning_content")]);
+}
+
+#[test]
 fn a_call_is_found_in_every_form_and_lost_as_one() {
     let call = |arguments: Value| {
         json!([{"role": "assistant", "content": "I will ask for the weather in Oslo.",

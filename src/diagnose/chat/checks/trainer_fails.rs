@@ -64,12 +64,38 @@ fn by_error<'f>(failed: &[&'f Facts]) -> Vec<(String, Vec<&'f Facts>)> {
     for facts in failed {
         let Err(error) = &facts.masked else { continue };
         let text = error.to_string();
-        match kinds.iter_mut().find(|(known, _)| *known == text) {
+        match kinds.iter_mut().find(|(known, _)| shape(known) == shape(&text)) {
             Some((_, samples)) => samples.push(facts),
             None => kinds.push((text, vec![facts])),
         }
     }
     kinds
+}
+
+/// Longer quotes are of the sample, shorter ones name types and keys.
+const QUOTED: usize = 24;
+
+/// An error without numbers and what it quotes of its sample.
+fn shape(error: &str) -> String {
+    let mut shape = String::new();
+    let mut quoted: Option<(char, String)> = None;
+    let mut before = ' ';
+    for c in error.chars().filter(|c| !c.is_ascii_digit()) {
+        match &mut quoted {
+            Some((open, text)) if c == *open && before != '\\' => {
+                if text.chars().count() <= QUOTED && !text.contains(' ') {
+                    shape.push_str(text);
+                }
+                quoted = None;
+            }
+            Some((_, text)) => text.push(c),
+            // An apostrophe stands behind a letter.
+            None if matches!(c, '\'' | '"') && !before.is_alphanumeric() => quoted = Some((c, String::new())),
+            None => shape.push(c),
+        }
+        before = c;
+    }
+    shape
 }
 
 /// `strings in a, b; objects in c`, where calls of tools are among what is refused.
