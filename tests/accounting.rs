@@ -38,7 +38,7 @@ impl Scene {
 
     fn run(&self, arguments: &[&str]) -> String {
         let mut command = Command::cargo_bin("maskscope").expect("the binary");
-        let setup = ["-t", "sample:mistral", "--template", "t.jinja", "--preprocess", "unsloth"];
+        let setup = ["-t", "sample:phi-2", "--template", "t.jinja", "--preprocess", "unsloth"];
         let output =
             command.current_dir(self.folder.path()).args(arguments).args(setup).output().expect("runs");
         assert!(output.status.code() < Some(2), "{}", String::from_utf8_lossy(&output.stderr));

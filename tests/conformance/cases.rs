@@ -27,6 +27,24 @@ const ANSWERS: &[Answer] = &[
         never: &[],
     },
     Answer {
+        case: "02-tokenizersbackend-saved-by-v5",
+        says: &[
+            "4.x refuses this folder (ValueError: Tokenizer class TokenizersBackend does not exist or is not currently imported.)",
+            "4.57 refuses this folder (AttributeError: 'list' object has no attribute 'keys'",
+            "set tokenizer_class to PreTrainedTokenizerFast",
+            "rename it to additional_special_tokens",
+        ],
+        never: &[],
+    },
+    Answer {
+        case: "03-added-tokens-non-consecutive",
+        says: &[
+            "Non-consecutive added token '<unk>' found. Should have index 32000 but has index 0",
+            "Non-consecutive added token '<|im_start|>' found. Should have index 32000 but has index 32005",
+        ],
+        never: &[],
+    },
+    Answer {
         case: "07-fields-template-ignores",
         says: &[
             "message 1: reasoning_content (37 characters) is not in the rendered text",
@@ -87,8 +105,6 @@ const ANSWERS: &[Answer] = &[
 
 /// Cases whose right answer is not given yet, with what is missing.
 const OWED: &[(&str, &str)] = &[
-    ("02-tokenizersbackend-saved-by-v5", "which releases refuse a folder is not told"),
-    ("03-added-tokens-non-consecutive", "4.31's refusal of ids that are not consecutive is not told"),
     ("15-lf-sharegpt-order", "LLaMA-Factory's tool formats are not reproduced"),
     ("28-kimi-tiktoken-model", "tiktoken.model of a class that comes as code is not read"),
 ];

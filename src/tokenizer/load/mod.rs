@@ -18,6 +18,7 @@ use super::classes::{self, PythonClass};
 use super::files::FileSet;
 use super::formats::tokenizer_json;
 use super::loaded::Tokenizer;
+use super::refusals;
 use super::release::{LoadOptions, Loader, Release};
 use crate::error::{Error, Result};
 use crate::guard;
@@ -68,6 +69,7 @@ fn load_recognized(files: &FileSet, options: LoadOptions) -> Result<Tokenizer> {
     let mut tokenizer = load_class(&name, class, files, options)?;
     tokenizer.notes.extend(too_new_for(&name, class, files, options.release)?);
     tokenizer.notes.extend(named.note(&tokenizer));
+    tokenizer.notes.extend(refusals::of_configuration(files)?);
     if classes::find(&name).is_none() {
         tokenizer.notes.push(format!(
             "class {name} is not known here and its code is not run: what tokenizer.json says is taken as it is"
