@@ -1,7 +1,8 @@
 //! Rows of a Parquet file as records: what a row holds, as JSON.
 //!
-//! Parquet has a column for every key that any row has; what a row lacks reads as null. Null columns of the row are left
-//! out again; nulls further in stay, as the training code gets them so and a template may print them. Lists of structs, structs and maps become arrays and objects, dates and times
+//! Parquet has a column for every key that any row has; what a row lacks reads as null. Null columns of a row and null
+//! keys of a message are left out again, as transformers does; nulls further in stay, as a template prints them.
+//! Lists of structs, structs and maps become arrays and objects, dates and times
 //! their numbers, bytes that are no text a note of their length.
 
 use std::fs::File;
@@ -127,8 +128,23 @@ fn refuse_bombs(metadata: &ParquetMetaData) -> std::result::Result<(), String> {
 }
 
 fn object(row: Row) -> Value {
-    let fields = row.into_columns().into_iter().filter_map(|(key, field)| Some((key, value(&field)?)));
+    let column = |field: &Field| match field {
+        Field::ListInternal(list) => Some(list.elements().iter().map(message).collect()),
+        field => value(field),
+    };
+    let fields = row.into_columns().into_iter().filter_map(|(key, field)| Some((key, column(&field)?)));
     Value::Object(fields.collect())
+}
+
+/// An element of a column that is a list: a message has the keys that are not null.
+fn message(field: &Field) -> Value {
+    match field {
+        Field::Group(row) => {
+            let fields = row.get_column_iter().filter_map(|(key, field)| Some((key.clone(), value(field)?)));
+            Value::Object(fields.collect())
+        }
+        field => inner(field),
+    }
 }
 
 /// `None` for what the row does not have.

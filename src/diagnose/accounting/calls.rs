@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use super::chars_of;
 use super::fate::Fate;
 use super::ledger::{Ledger, leaves};
+use super::spelling::chars_of;
 
 /// What became of a call's name and arguments, each with its path and its characters.
 pub fn fates(

@@ -30,6 +30,7 @@ pub use record::{FoundPart, RecordAccount, Weight, lost_of, pattern};
 use crate::chat::{Conversation, PromptLayout, role};
 use crate::labels::{IGNORE_INDEX, Labelled};
 use ledger::Ledger;
+use spelling::chars_of;
 
 /// Keys of a message that name things and say nothing: no trainer wants them in a text.
 const NAMES: [&str; 9] =
@@ -343,13 +344,6 @@ fn says_nothing(value: &Value) -> bool {
         Value::String(text) => text.trim().is_empty(),
         Value::Array(items) => items.is_empty(),
         Value::Object(map) => map.is_empty(),
-    }
-}
-
-fn chars_of(value: &Value) -> usize {
-    match value {
-        Value::String(text) => text.chars().count(),
-        other => other.to_string().chars().count(),
     }
 }
 

@@ -46,3 +46,11 @@ fn html_escaped(text: &str) -> String {
         .trim()
         .to_string()
 }
+
+/// Characters of a value as a record has it.
+pub fn chars_of(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.chars().count(),
+        other => other.to_string().chars().count(),
+    }
+}

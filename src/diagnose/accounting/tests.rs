@@ -1,3 +1,5 @@
+//! Accounts of small records under prompts that were written by hand.
+
 use serde_json::{Value, json};
 
 use super::*;
