@@ -1,6 +1,7 @@
 //! From a set of files to a [`Tokenizer`]: choose the class, read the format, apply what the class does on loading.
 
 mod classless_format;
+mod code_class;
 mod fast;
 mod gguf;
 mod named;
@@ -83,7 +84,9 @@ fn without_class(files: &FileSet, options: LoadOptions) -> Result<Option<Classle
     let configured = files.has("tokenizer_config.json");
     if files.has("tokenizer.json") {
         Ok(None)
-    } else if let Some(name) = files.find_suffix(".tiktoken").filter(|_| configured) {
+    } else if let Some(name) =
+        files.find_suffix(".tiktoken").or(files.find_suffix("tiktoken.model")).filter(|_| configured)
+    {
         rank_file::read_configured(files, name, options.split_pattern)
     } else if configured {
         Ok(None)
