@@ -15,9 +15,10 @@ mod shared;
 mod special;
 mod strategies;
 
+use std::ops::ControlFlow;
 use std::process::ExitCode;
 
-use shared::{CommandOutcome, is_bare, is_broken_pipe, say};
+use shared::{CommandOutcome, is_bare, is_broken_pipe, opened, say};
 
 use crate::cli::{Arguments, Command};
 use crate::error::{Error, Result, with_causes};
@@ -100,7 +101,10 @@ fn start_screen(arguments: &Arguments) -> Result<CommandOutcome> {
             "--format needs a command, such as `maskscope inspect --format jsonl`".into(),
         ));
     }
-    let (request, _) = arguments.shared.request()?;
+    // Without a terminal to show a download on, only what is here can tell of a chat template.
+    let data = arguments.shared.data.as_deref();
+    let (request, _) = opened(&arguments.shared, data, &mut |_| ControlFlow::Break(()))
+        .or_else(|_| arguments.shared.request())?;
     let options = RunOptions {
         first_run: is_bare(&arguments.shared),
         request,

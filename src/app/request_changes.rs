@@ -9,7 +9,7 @@ use super::job::JobKind;
 use super::load::Load;
 use super::session::{Session, Step};
 use crate::chat::Sample;
-use crate::diagnose::{Change, Fix};
+use crate::diagnose::{Change, DataFix, Fix};
 use crate::setup::Request;
 
 impl Session {
@@ -101,17 +101,26 @@ impl Session {
     /// Applies a fix of the doctor in memory: a change of the request, and samples that are left out.
     pub fn adopt_fix(&mut self, fix: &Fix, before: Option<(usize, usize)>) -> Vec<Command> {
         let Some(setup) = self.shown().map(|view| view.setup.clone()) else { return Vec::new() };
-        let of_code =
-            |change: &Change| !matches!(change, Change::Token(..) | Change::MaxLength(_) | Change::Drop(_));
+        if fix.changes.is_empty() {
+            let text = format!("{}: that is a change of the template's own text", fix.summary);
+            return vec![Command::say(text)];
+        }
+        let of_code = |change: &Change| {
+            !matches!(change, Change::Token(..) | Change::MaxLength(_) | Change::Drop(_) | Change::Data(_))
+        };
         if setup.repository().is_some() && fix.changes.iter().any(of_code) {
             let text = "this changes the repository's code: f tries its own lines changed, where that helps";
             return vec![Command::say(text)];
         }
         let (request, dropped) = fix.request(&self.request, &setup);
         let mut commands = vec![Command::say(format!("{} applied; u undoes it", fix.summary))];
-        let left = self.samples.ready().filter(|_| !dropped.is_empty()).map(|samples| {
+        let of_data: Vec<&DataFix> = fix.changes.iter().filter_map(Change::of_data).collect();
+        let changes_data = !dropped.is_empty() || !of_data.is_empty();
+        let left = self.samples.ready().filter(|_| changes_data).map(|samples| {
             let kept = samples.iter().enumerate().filter(|(i, _)| !dropped.contains(i));
-            kept.map(|(_, sample)| sample.clone()).collect::<Vec<Sample>>()
+            let changed =
+                |sample: &Sample| of_data.iter().fold(sample.clone(), |now, fix| fix.apply_to(&now));
+            kept.map(|(_, sample)| changed(sample)).collect::<Vec<Sample>>()
         });
         match left {
             None => commands.extend(self.change(request)),

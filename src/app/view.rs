@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::turns::{PromptTurn, Speaker, prompt_turns};
 use crate::chat::Sample;
-use crate::diagnose::{PairedRound, align_tokens, causes_of, tokens_before};
+use crate::diagnose::{PairedRound, RecordAccount, align_tokens, causes_of, tokens_before};
 use crate::labels::{IGNORE_INDEX, IMAGE_TOKEN_INDEX, Inspection, Labelled, LoopEnd, TokenLabel};
 use crate::repository::{Listing, listing};
 use crate::setup::Setup;
@@ -84,6 +84,8 @@ pub struct SampleView {
     pub parts_at: Option<usize>,
     /// The checks of the doctor that explain why the sample is lost or raises; empty for a kept one.
     pub causes: Vec<&'static str>,
+    /// What of the record the text does not have, a line each.
+    pub not_carried: Vec<String>,
     /// Ids that equal pad, inside the prompt.
     pub pads: Vec<usize>,
     /// Long masked stretches, each inside one section, in order.
@@ -118,6 +120,9 @@ impl SampleView {
             real_start: 0,
             parts_at: None,
             causes: causes_of(&setup, sample, &inspection),
+            not_carried: RecordAccount::of(&setup, sample, &inspection)
+                .map(|account| account.lines())
+                .unwrap_or_default(),
             pads: Vec::new(),
             folds: Vec::new(),
             code: None,

@@ -4,6 +4,7 @@ mod conversation;
 pub mod jinja;
 pub mod layout;
 mod llava;
+mod media;
 mod plain_record;
 mod prompt;
 mod reader;
@@ -13,7 +14,10 @@ pub use conversation::{Conversation, content, role};
 pub use llava::{
     LlavaMessage, SeparatorStyle, Template, build_messages, caption_prompt, speaker_header, speaker_prompt,
 };
+pub use media::{MediaFiles, MediaKind};
 pub use plain_record::{PlainRecord, PlainTurn};
 pub use prompt::{Prompt, PromptLayout, Speaker, TurnLayout};
-pub use reader::{ReadProgress, SampleFile, parse_samples, read_samples, read_sound_samples, sample_of};
+pub use reader::{
+    ReadProgress, SampleFile, parse_samples, peek_layout, read_samples, read_sound_samples, sample_of,
+};
 pub use sample::{Body, Sample, TextSegment, Turn};

@@ -94,6 +94,26 @@ fn next_batch(records: &mut Records) -> Result<Vec<Record>> {
     Ok(batch)
 }
 
+/// The layout of a data file by its first records, or the one that is forced; `None` for standard input, which can be read
+/// once only, and where no rule fits.
+///
+/// # Errors
+/// What cannot be read.
+pub fn peek_layout(path: &Path, layout: Option<Layout>) -> Result<Option<Layout>> {
+    if layout.is_some() || path == Path::new("-") {
+        return Ok(layout);
+    }
+    let mut votes = Votes::default();
+    if let Some(source) = sources(&[path.to_path_buf()])?.first() {
+        let mut records = Records::counted(source, &ByteCounter::default())?;
+        // A record that cannot be read is reported when all are.
+        for record in next_batch(&mut records).unwrap_or_default() {
+            votes.count(row_of(&record).ok().and_then(|row| Layout::of_row(&row)));
+        }
+    }
+    Ok(votes.winner().map(|found| found.layout))
+}
+
 /// Reads the bytes of a data file; `path` only names it in errors.
 ///
 /// # Errors

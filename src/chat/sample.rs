@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use serde_json::{Map, Value, json};
 
 use super::conversation::{Conversation, content, role};
+use super::media::MediaFiles;
 
 /// One turn: who speaks (`human` or `gpt` in good data) and what.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +68,8 @@ pub struct Sample {
     pub has_only_video: bool,
     /// How many image files and videos the record names, where it says so.
     pub media: usize,
+    /// The files that its columns name; [`Self::media`] counts as LLaVA's code does.
+    pub files: MediaFiles,
     pub body: Body,
 }
 

@@ -61,6 +61,7 @@ impl ChatArgs {
             })?,
         };
         Ok(ChatOptions {
+            by_data: false,
             name: self.chat_template.clone(),
             rendering: Rendering {
                 add_generation_prompt: self.add_generation_prompt,

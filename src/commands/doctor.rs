@@ -4,7 +4,7 @@ use std::io::Write;
 
 use rayon::prelude::*;
 
-use super::shared::{CommandOutcome, conversations, format, paint, print, say, setup};
+use super::shared::{CommandOutcome, conversations, format, paint, print, say, setup_for_data};
 use crate::chat::Sample;
 use crate::cli::{DoctorArguments, Format, SharedOptions};
 use crate::diagnose::{AlternativeLoad, LineFix, diagnose_with, fix_search, line_fix, sarif};
@@ -25,7 +25,7 @@ pub fn run(shared: &SharedOptions, arguments: &DoctorArguments) -> Result<Comman
     };
     let form = format(shared, forms)?;
     let samples = conversations(shared)?;
-    let setup = setup(shared)?;
+    let setup = setup_for_data(shared, shared.data.as_deref())?;
     if arguments.fix_search {
         let text = "--fix-search is for rules that count; with a chat template each finding names the strategy that mends it";
         recognized(&setup)?;

@@ -1,6 +1,6 @@
 //! `maskscope frame`: one frame of the screen after given keys, printed.
 
-use super::shared::{CommandOutcome, format, is_bare, no_color, print};
+use super::shared::{CommandOutcome, format, is_bare, no_color, opened, print, report_progress};
 use crate::app::Screen;
 use crate::cli::{ColorChoice, Format, FrameArguments, SharedOptions};
 use crate::error::{Error, Result};
@@ -17,7 +17,7 @@ pub fn run(shared: &SharedOptions, arguments: &FrameArguments) -> Result<Command
     })?;
     let options = RunOptions {
         first_run: is_bare(shared),
-        request: shared.request()?.0,
+        request: opened(shared, shared.data.as_deref(), &mut report_progress)?.0,
         data: shared.data.clone(),
         no_mouse: true,
         tour: false,

@@ -2,27 +2,30 @@
 
 use rayon::prelude::*;
 
-use super::shared::{CommandOutcome, conversations, format, outcome, paint, print, setup};
+use super::shared::{CommandOutcome, conversations, format, outcome, paint, print, setup_for_data};
+use crate::chat::Sample;
 use crate::cli::{Format, SharedOptions};
 use crate::error::Result;
 use crate::labels::{Inspection, StatusCounts};
 use crate::report::{SampleJson, json, sample_text, samples_page, samples_picture, summary_line};
+use crate::setup::Setup;
 
 pub fn run(shared: &SharedOptions, check: bool) -> Result<CommandOutcome> {
     let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl, Format::Html, Format::Svg])?;
     let samples = conversations(shared)?;
-    let setup = setup(shared)?;
+    let setup = setup_for_data(shared, shared.data.as_deref())?;
     let inspections: Vec<Inspection> = samples.par_iter().map(|s| setup.inspect(s)).collect();
     let counts = StatusCounts::of(&inspections);
     print(|out| {
         match form {
             Format::Json => {
-                let all: Vec<SampleJson> = inspections.iter().map(SampleJson::from).collect();
+                let all: Vec<SampleJson> =
+                    samples.iter().zip(&inspections).map(|pair| row(&setup, pair)).collect();
                 writeln!(out, "{}", json::to_line(&all, true)?)?;
             }
             Format::Jsonl => {
-                for inspection in &inspections {
-                    writeln!(out, "{}", json::to_line(&SampleJson::from(inspection), false)?)?;
+                for pair in samples.iter().zip(&inspections) {
+                    writeln!(out, "{}", json::to_line(&row(&setup, pair), false)?)?;
                 }
             }
             Format::Html => write!(out, "{}", samples_page(&setup, &inspections))?,
@@ -37,4 +40,8 @@ pub fn run(shared: &SharedOptions, check: bool) -> Result<CommandOutcome> {
         Ok(())
     })?;
     Ok(if check { outcome(&counts) } else { CommandOutcome::Clean })
+}
+
+fn row<'i>(setup: &Setup, (sample, inspection): (&Sample, &'i Inspection)) -> SampleJson<'i> {
+    SampleJson::from(inspection).with_account(setup, sample, inspection)
 }

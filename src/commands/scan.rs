@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::shared::{CommandOutcome, format, is_broken_pipe, print, say, say_unread, setup};
+use super::shared::{CommandOutcome, format, is_broken_pipe, print, say, say_unread, setup_for_data};
 use crate::chat::layout::Layout;
 use crate::cli::{Format, ScanArguments, ScanCommand, SharedOptions};
 use crate::data::{ByteCounter, Source, is_same_file, sources};
@@ -41,7 +41,7 @@ pub fn run(shared: &SharedOptions, arguments: &ScanArguments) -> Result<CommandO
         [] => vec![Input::Embedded],
         paths => sources(paths)?.into_iter().map(Input::Source).collect(),
     };
-    let setup = Arc::new(setup(shared)?);
+    let setup = Arc::new(setup_for_data(shared, paths.first().map(PathBuf::as_path))?);
     let stopped = Arc::new(AtomicBool::new(false));
     // Ctrl-C ends the reading; the report of what was read is printed all the same. A second one does not wait for a
     // pipe that gives nothing.

@@ -2,16 +2,17 @@
 
 use std::io::{BufWriter, IsTerminal, Write};
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::chat::{Sample, read_samples};
-use crate::cli::{ColorChoice, Format, SharedOptions};
+use crate::chat::jinja::TemplateSet;
+use crate::chat::{Sample, peek_layout, read_samples};
+use crate::cli::{ColorChoice, Format, RequestWithNotes, SharedOptions};
 use crate::data::unread_folders;
 use crate::error::{Error, Result};
 use crate::hub::{Progress, Stage};
 use crate::labels::StatusCounts;
 use crate::report::Paint;
-use crate::setup::{Setup, TemplateChoice, load_tokenizer, resolve};
+use crate::setup::{CHAT, Setup, TemplateChoice, Watch, files_for, load_tokenizer, resolve};
 use crate::{samples, text};
 
 /// How a command ended, when it could be carried out.
@@ -47,6 +48,52 @@ pub(super) fn setup(shared: &SharedOptions) -> Result<Setup> {
     notes.extend(setup.notes.iter().cloned());
     notes.iter().for_each(|note| say(&format!("note: {note}")));
     Ok(setup)
+}
+
+/// The same for a command that labels data: where nothing was asked for, the rows decide ([`opened`]).
+pub(super) fn setup_for_data(shared: &SharedOptions, data: Option<&Path>) -> Result<Setup> {
+    let (request, mut notes) = opened(shared, data, &mut report_progress)?;
+    let base = load_tokenizer(&request, &mut report_progress)?;
+    let setup = resolve(&base, &request)?;
+    notes.extend(base.notes.iter().cloned());
+    notes.extend(setup.notes.iter().cloned());
+    notes.iter().for_each(|note| say(&format!("note: {note}")));
+    Ok(setup)
+}
+
+/// The request of the options; where neither template, rule, recipe nor tokens were asked for, rows of messages open with
+/// the tokenizer's own chat template.
+pub(super) fn opened(
+    shared: &SharedOptions,
+    data: Option<&Path>,
+    watch: Watch<'_>,
+) -> Result<RequestWithNotes> {
+    let (request, mut notes) = shared.request()?;
+    let Some(path) = data.filter(|_| request.asks_for_nothing()) else { return Ok((request, notes)) };
+    let Some(layout) = peek_layout(path, shared.layout)? else { return Ok((request, notes)) };
+    let files = files_for(&request.tokenizer, &request.hub, watch)?;
+    // A folder whose template cannot be read says so when it is loaded.
+    let has_template = TemplateSet::discover(&files).is_ok_and(|set| !set.is_empty());
+    let rows = layout.name();
+    if !has_template {
+        if layout.is_of_messages() {
+            notes.push(format!(
+                "the rows are {rows}, and this tokenizer brings no chat template: a LLaVA template reads their texts and \
+                 nothing else; --template FILE.jinja takes another"
+            ));
+        }
+        return Ok((request, notes));
+    }
+    if !layout.is_of_messages() {
+        return Ok((request, notes));
+    }
+    let chat = SharedOptions { template: Some(CHAT.to_string()), ..shared.clone() };
+    let (mut request, mut notes) = chat.request()?;
+    request.chat.by_data = true;
+    notes.push(format!(
+        "template chat chosen: the rows are {rows}, and this tokenizer brings its own template"
+    ));
+    Ok((request, notes))
 }
 
 /// A line on stderr for each file of a download; the rest of its reports would only scroll by.

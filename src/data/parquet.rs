@@ -1,7 +1,8 @@
 //! Rows of a Parquet file as records: what a row holds, as JSON.
 //!
-//! Parquet has a column for every key that any row has; what a row lacks reads as null. Such nulls are left out again, as
-//! the training code sees a key or does not. Lists of structs, structs and maps become arrays and objects, dates and times
+//! Parquet has a column for every key that any row has; what a row lacks reads as null. Null columns of a row and null
+//! keys of a message are left out again, as transformers does; nulls further in stay, as a template prints them.
+//! Lists of structs, structs and maps become arrays and objects, dates and times
 //! their numbers, bytes that are no text a note of their length.
 
 use std::fs::File;
@@ -127,8 +128,23 @@ fn refuse_bombs(metadata: &ParquetMetaData) -> std::result::Result<(), String> {
 }
 
 fn object(row: Row) -> Value {
-    let fields = row.into_columns().into_iter().filter_map(|(key, field)| Some((key, value(&field)?)));
+    let column = |field: &Field| match field {
+        Field::ListInternal(list) => Some(list.elements().iter().map(message).collect()),
+        field => value(field),
+    };
+    let fields = row.into_columns().into_iter().filter_map(|(key, field)| Some((key, column(&field)?)));
     Value::Object(fields.collect())
+}
+
+/// An element of a column that is a list: a message has the keys that are not null.
+fn message(field: &Field) -> Value {
+    match field {
+        Field::Group(row) => {
+            let fields = row.get_column_iter().filter_map(|(key, field)| Some((key.clone(), value(field)?)));
+            Value::Object(fields.collect())
+        }
+        field => inner(field),
+    }
 }
 
 /// `None` for what the row does not have.
@@ -157,21 +173,27 @@ fn value(field: &Field) -> Option<Value> {
             Ok(text) => text.to_string(),
             Err(_) => format!("<{} bytes>", bytes.data().len()),
         })),
-        Field::Group(row) => Some(object(row.clone())),
-        Field::ListInternal(list) => {
-            Some(list.elements().iter().map(|field| value(field).unwrap_or(Value::Null)).collect())
+        Field::Group(row) => {
+            let fields = row.get_column_iter().map(|(key, field)| (key.clone(), inner(field)));
+            Some(Value::Object(fields.collect()))
         }
+        Field::ListInternal(list) => Some(list.elements().iter().map(inner).collect()),
         Field::MapInternal(map) => {
-            let entries = map.entries().iter().filter_map(|(key, field)| {
+            let entries = map.entries().iter().map(|(key, field)| {
                 let key = match key {
                     Field::Str(text) => text.clone(),
                     key => key.to_string(),
                 };
-                Some((key, value(field)?))
+                (key, inner(field))
             });
             Some(Value::Object(entries.collect::<Map<String, Value>>()))
         }
     }
+}
+
+/// A value further in, where null is a value too.
+fn inner(field: &Field) -> Value {
+    value(field).unwrap_or(Value::Null)
 }
 
 #[cfg(test)]

@@ -44,7 +44,10 @@ impl Attribution {
     /// The checks that hit a sample, by id. `inspection` is its label under the set-up.
     pub fn of(&self, sample: &Sample, inspection: &Inspection) -> Vec<RuleHit> {
         let findings: Vec<Finding> = match self {
-            Self::Chat(setup) => chat::diagnose_setup(setup, std::slice::from_ref(sample)).findings,
+            Self::Chat(setup) => {
+                chat::diagnose_setup(setup, std::slice::from_ref(sample), std::slice::from_ref(inspection))
+                    .findings
+            }
             Self::Llava(measurements) => {
                 let context = Context::of_one(measurements, sample, inspection);
                 CHECKS.iter().map(|check| check.run(&context)).collect()

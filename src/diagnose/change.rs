@@ -1,5 +1,6 @@
 //! One change of a set-up or of the data, and what a LLaVA set-up is after it.
 
+use super::data_fix::DataFix;
 use crate::chat::Template;
 use crate::error::{Error, Result};
 use crate::labels::rules::two::TwoRule;
@@ -21,12 +22,16 @@ pub enum Change {
     Rule(Rule),
     /// Another mask strategy.
     Strategy(Strategy),
+    /// Other texts that open a question and an answer, for strategies that search for them.
+    Markers { instruction: Option<String>, response: String },
     /// A function with these numbers.
     Numbers(TwoRule),
     /// Longer samples are let through.
     MaxLength(usize),
     /// These samples are taken out of the data.
     Drop(Vec<usize>),
+    /// Every record of the data is changed.
+    Data(DataFix),
 }
 
 impl Change {
@@ -53,7 +58,7 @@ impl Change {
             Self::Numbers(two) => setup.labelling.rule = RuleChoice::Custom(*two),
             Self::MaxLength(length) => setup.labelling.options.model_max_length = *length,
             // Strategies are tried by the chat checks themselves.
-            Self::Strategy(_) | Self::Drop(_) => {}
+            Self::Strategy(_) | Self::Markers { .. } | Self::Drop(_) | Self::Data(_) => {}
         }
         Ok(setup)
     }
@@ -61,6 +66,14 @@ impl Change {
     /// A token's role: lines behind those that make the tokenizer, whatever labels.
     pub fn is_of_the_tokenizer(&self) -> bool {
         matches!(self, Self::Token(..))
+    }
+
+    /// The change of the data that it is, if it is one.
+    pub fn of_data(&self) -> Option<&DataFix> {
+        match self {
+            Self::Data(fix) => Some(fix),
+            _ => None,
+        }
     }
 
     /// In a few words.
@@ -73,11 +86,13 @@ impl Change {
             Self::Sep2(text) => format!("sep2 = {text}"),
             Self::Rule(rule) => format!("rule {}", rule.name()),
             Self::Strategy(strategy) => format!("strategy {}", strategy.name()),
+            Self::Markers { response, .. } => format!("marker {response:?}"),
             Self::Numbers(two) => format!(
                 "a rule that starts at {} with round {:+} and instruction {:+}",
                 two.start, two.text.round, two.text.instruction
             ),
             Self::MaxLength(length) => format!("model_max_length {length}"),
+            Self::Data(fix) => fix.summary().into_owned(),
             Self::Drop(samples) => match samples.len() {
                 1 => "leave out 1 sample".to_string(),
                 n => format!("leave out {n} samples"),

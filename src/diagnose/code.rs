@@ -24,7 +24,13 @@ pub fn code(change: &Change, is_new: &dyn Fn(&str) -> bool, version: &str) -> St
         Change::Strategy(strategy) => {
             format!("# the trainer's strategy, or maskscope --preprocess {}", strategy.name())
         }
+        Change::Markers { instruction, response } => {
+            let option = |key: &str, text: &str| format!("{key}={}", python_string(text));
+            let parts = instruction.iter().map(|text| option("instruction_part", text));
+            parts.chain([option("response_part", response)]).collect::<Vec<_>>().join(", ")
+        }
         Change::MaxLength(length) => format!("# the scripts: --model_max_length {length}"),
+        Change::Data(fix) => fix.code(),
         Change::Drop(samples) => {
             let indices: Vec<String> = samples.iter().map(usize::to_string).collect();
             format!(

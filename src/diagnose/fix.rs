@@ -68,9 +68,14 @@ impl Fix {
                 Change::Sep2(text) => request.sep2 = Some(text.clone()),
                 Change::Rule(rule) => request.preprocess = LabelChoice::Rule((*rule).into()),
                 Change::Strategy(strategy) => request.preprocess = LabelChoice::Strategy(*strategy),
+                Change::Markers { instruction, response } => {
+                    request.chat.settings.instruction_part = instruction.clone();
+                    request.chat.settings.response_part = Some(response.clone());
+                }
                 Change::Numbers(two) => request.preprocess = LabelChoice::Rule(RuleChoice::Custom(*two)),
                 Change::MaxLength(length) => request.model_max_length = Some(*length),
                 Change::Drop(samples) => dropped.extend(samples),
+                Change::Data(_) => {}
             }
         }
         (request, dropped)

@@ -11,6 +11,7 @@
 //! Everything here is plain data and pure functions of a [`Setup`] and samples. Texts in findings come from
 //! the data as they are; whoever shows them makes them safe.
 
+mod accounting;
 mod alignment;
 mod alternative_load;
 mod arithmetic;
@@ -24,6 +25,7 @@ mod compare;
 mod content;
 mod context;
 mod data_delta_fit;
+mod data_fix;
 mod delta_fit;
 mod delta_terms;
 mod effect;
@@ -41,6 +43,9 @@ mod special;
 mod tokens;
 mod what_if;
 
+pub use accounting::{
+    Account, Entry, Fate, FoundPart, IgnoredFlag, MediaAccount, PartKind, RecordAccount, Weight,
+};
 pub use alignment::{
     Difference, DifferenceKind, Pair, PairedRound, RoundAlignment, Token, align, align_tokens, alignment_line,
 };
@@ -54,6 +59,7 @@ pub use checks::{CHECKS, Check};
 pub use compare::{CompareTotals, Differs, SetupComparison, Stretch, StretchSide, share_vocabulary};
 pub use context::causes_of;
 pub use data_delta_fit::{DataDeltaFit, Differences};
+pub use data_fix::DataFix;
 pub use delta_fit::{DeltaFit, DeltaFits, MAX_ROUNDS, conversation, conversations};
 pub use delta_terms::DeltaTerms;
 pub use effect::Effect;
@@ -95,9 +101,10 @@ pub fn diagnose_with(
 ) -> DoctorReport {
     match setup.to_llava() {
         Some(llava) => diagnose_llava(llava, samples, inspections, alternative_loads),
-        None => {
-            DoctorReport { by_state: StatusCounts::of(inspections), ..chat::diagnose_setup(setup, samples) }
-        }
+        None => DoctorReport {
+            by_state: StatusCounts::of(inspections),
+            ..chat::diagnose_setup(setup, samples, inspections)
+        },
     }
 }
 

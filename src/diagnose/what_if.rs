@@ -67,7 +67,7 @@ pub fn what_if_from(
     before: impl Fn(usize) -> Option<LabelVerdict> + Sync,
 ) -> Result<Effect> {
     let (changed, kept) = fix.apply(setup, samples)?;
-    let only_data = fix.changes.iter().all(|change| matches!(change, Change::Drop(_)));
+    let only_data = fix.changes.iter().all(|change| matches!(change, Change::Drop(_) | Change::Data(_)));
     let parts: Vec<Effect> = indices
         .par_iter()
         .filter_map(|index| {

@@ -5,13 +5,15 @@ use std::sync::OnceLock;
 use serde_json::{Map, Value};
 
 use super::encoder::Encoder;
+use super::layout::{by_content, of_template};
 use super::llamafactory::{SlotTemplate, TEMPLATES, slot_template};
 use super::markers::{self, Markers};
 use super::strategy_input::StrategyInput;
+use super::template_reads::TemplateReads;
 use super::trainers::Trainer;
-use super::{Chat, EncodedText, MaskError, Masked, Settings, Strategy, trainer_path};
-use crate::chat::Conversation;
+use super::{Call, Chat, EncodedText, MaskError, Masked, Settings, Strategy, trainer_path};
 use crate::chat::jinja::{ChatTemplate, ContinueFinalMessage, Inputs, PythonException, Rendered};
+use crate::chat::{Conversation, PromptLayout};
 use crate::tokenizer::{Role, Tokenizer};
 
 /// The templates that a model may need: transformers takes another one for samples with tools, where there is one.
@@ -66,6 +68,8 @@ pub struct Method {
     markers: OnceLock<Markers>,
     /// LLaMA-Factory's template that fits, looked for once.
     slots: OnceLock<SlotTemplate>,
+    /// What the template reads, looked for once.
+    reads: OnceLock<TemplateReads>,
 }
 
 impl Method {
@@ -80,6 +84,7 @@ impl Method {
             special_tokens: special_tokens_map(tokenizer),
             markers: OnceLock::new(),
             slots: OnceLock::new(),
+            reads: OnceLock::new(),
         }
     }
 
@@ -154,6 +159,32 @@ impl Method {
         }
         let found = markers::detect(&self.chat(encoder, &Conversation::default())?)?;
         Ok(self.markers.get_or_init(|| found).clone())
+    }
+
+    /// What the template reads of messages: some small renderings, the first time.
+    pub fn reads(&self, encoder: &dyn Encoder) -> &TemplateReads {
+        let render = |sample: &Conversation| self.chat(encoder, sample).ok()?.text(Call::whole(sample)).ok();
+        self.reads.get_or_init(|| TemplateReads::measure(&render))
+    }
+
+    /// The text of a strategy's labels, and where its turns lie: the text that was encoded, else what the ids spell.
+    pub fn text_of_labels(
+        &self,
+        encoder: &dyn Encoder,
+        conversation: &Conversation,
+        masked: &Masked,
+    ) -> (String, PromptLayout) {
+        match &masked.source {
+            Some(source) => {
+                let layout = of_template(self.chat(encoder, conversation).ok(), conversation, source);
+                (source.text.clone(), layout)
+            }
+            None => {
+                let text = encoder.decode(&masked.input_ids).unwrap_or_default();
+                let layout = by_content(conversation, &text);
+                (text, layout)
+            }
+        }
     }
 
     /// LLaMA-Factory's own template that writes turns as the chat template does.

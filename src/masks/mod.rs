@@ -42,6 +42,7 @@ mod preset_labels;
 mod settings;
 mod strategy;
 mod strategy_input;
+mod template_reads;
 #[cfg(test)]
 mod tests;
 mod trainer_path;
@@ -57,6 +58,7 @@ pub use method::{Method, Rendering, Templates};
 pub use preset_labels::inspect_preset_labels;
 pub use settings::{KEYS, Settings};
 pub use strategy::{Origin, Strategy};
+pub use template_reads::TemplateReads;
 
 use self::encoder::{Encoded, Encoder};
 use crate::chat::Conversation;

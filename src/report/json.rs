@@ -3,7 +3,8 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::diagnose::{Reserved, TokenReport, token_report};
+use crate::chat::Sample;
+use crate::diagnose::{FoundPart, RecordAccount, Reserved, TokenReport, token_report};
 use crate::labels::{Inspection, Labelled, Note, StatusKind};
 use crate::setup::{OverrideEffect, Setup};
 use crate::tokenizer::{Encoding, Piece, Role, SpecialToken, TokenId, Tokenizer};
@@ -63,6 +64,37 @@ pub struct SampleJson<'a> {
     /// Only of mask strategies.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<NoteJson<'a>>,
+    /// Where the parts of the record are; only of chat templates.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<PartJson>,
+    /// What of the record is not in the text, or not as it is meant; only of chat templates.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_carried: Vec<String>,
+}
+
+/// A part of the record in the text.
+#[derive(Debug, Serialize)]
+pub struct PartJson {
+    pub path: String,
+    pub tokens: [usize; 2],
+    pub supervised: usize,
+}
+
+impl SampleJson<'_> {
+    /// The same with what became of each part of the record.
+    pub fn with_account(self, setup: &Setup, sample: &Sample, inspection: &Inspection) -> Self {
+        let part = |part: FoundPart| PartJson {
+            path: part.path,
+            tokens: [part.tokens.start, part.tokens.end],
+            supervised: part.supervised,
+        };
+        let account = RecordAccount::of(setup, sample, inspection);
+        Self {
+            parts: RecordAccount::found(setup, sample, inspection).into_iter().map(part).collect(),
+            not_carried: account.map(|account| account.lines()).unwrap_or_default(),
+            ..self
+        }
+    }
 }
 
 impl<'a> From<&'a Inspection> for SampleJson<'a> {
@@ -81,6 +113,8 @@ impl<'a> From<&'a Inspection> for SampleJson<'a> {
         let notes = labelled.into_iter().flat_map(|l| &l.notes);
         Self {
             notes: notes.map(NoteJson::from).collect(),
+            parts: Vec::new(),
+            not_carried: Vec::new(),
             id: &inspection.id,
             template: &inspection.template,
             preprocess: &inspection.preprocess,

@@ -8,7 +8,7 @@ use super::mask::status_text;
 use super::paint::Meaning;
 use super::paint::Paint;
 use crate::chat::Sample;
-use crate::diagnose::{PairedRound, align_tokens, alignment_line};
+use crate::diagnose::{PairedRound, RecordAccount, align_tokens, alignment_line};
 use crate::labels::{
     IMAGE_TOKEN_INDEX, Inspection, Labelled, LoopEnd, Segment, SegmentKind, StatusCounts, StatusKind,
     TokenLabel,
@@ -75,7 +75,15 @@ pub fn sample_text(
             )?;
         }
     }
-    if sample.has_image && labelled.input_ids.iter().all(|id| *id != IMAGE_TOKEN_INDEX) {
+    if let Some(account) = RecordAccount::of(setup, sample, inspection) {
+        for line in account.lines() {
+            writeln!(
+                out,
+                "  {}",
+                paint.paint(&text::plain(&format!("not carried: {line}")), Meaning::Bad, false)
+            )?;
+        }
+    } else if sample.has_image && labelled.input_ids.iter().all(|id| *id != IMAGE_TOKEN_INDEX) {
         writeln!(out, "  note: the record names an image, and no turn has a placeholder for it")?;
     }
     writeln!(out)

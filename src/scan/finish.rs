@@ -91,7 +91,7 @@ fn proposals(setup: &LlavaSetup) -> Vec<Fix> {
     let found = diagnose_llava(setup.clone(), &samples, &inspections, &[]).findings;
     let mut fixes: Vec<Fix> = Vec::new();
     for fix in searched.chain(found.into_iter().filter_map(|finding| finding.fix)) {
-        let of_data = fix.changes.iter().any(|change| matches!(change, Change::Drop(_)));
+        let of_data = fix.changes.iter().any(|change| matches!(change, Change::Drop(_) | Change::Data(_)));
         let known = fixes.iter().any(|known| known.summary == fix.summary);
         if !(of_data || known || fix.changes.is_empty()) && fixes.len() < MOST_FIXES {
             fixes.push(fix);

@@ -1,10 +1,10 @@
 //! Chat templates and mask strategies in a [`Request`]: which template, which strategy, and why.
 
 use super::choice::{CHAT, LabelChoice, TemplateChoice};
-use super::request::Request;
+use super::request::{ChatOptions, Request};
 use crate::chat::jinja::{ChatTemplate, Choice, TemplateSet};
 use crate::error::{Error, Result};
-use crate::masks::{Method, Rendering, Strategy, Templates};
+use crate::masks::{Method, Strategy, Templates};
 use crate::samples::{CHAT_TEMPLATES, SampleTemplate};
 use crate::tokenizer::Tokenizer;
 
@@ -29,7 +29,7 @@ pub(super) fn method(tokenizer: &Tokenizer, request: &Request, notes: &mut Vec<S
     let templates = templates(tokenizer, request, needs_template, notes)?;
     let strategy = match named {
         Some(strategy) => strategy,
-        None => choose(tokenizer, &templates, &options.rendering, notes),
+        None => choose(tokenizer, &templates, options, notes),
     };
     let renders =
         options.rendering.add_generation_prompt || options.rendering.continue_final_message.field().is_some();
@@ -53,23 +53,30 @@ pub(super) fn method(tokenizer: &Tokenizer, request: &Request, notes: &mut Vec<S
 fn choose(
     tokenizer: &Tokenizer,
     templates: &Templates,
-    rendering: &Rendering,
+    options: &ChatOptions,
     notes: &mut Vec<String>,
 ) -> Strategy {
+    let rendering = &options.rendering;
     let tagged = templates.plain.as_ref().is_ok_and(ChatTemplate::has_generation_tags);
-    let (strategy, why) =
-        if rendering.add_generation_prompt || rendering.continue_final_message.field().is_some() {
-            (Strategy::Render, "a generation prompt or an open last message is for inference")
-        } else if tokenizer.is_slow() {
-            (Strategy::OiLegacyMaskLabels, "a slow class cannot tell where its tokens are in the text")
-        } else if tagged {
-            (Strategy::HfGeneration, "the template has {% generation %} tags")
-        } else {
-            (
-                Strategy::OiPrefix,
-                "the template has no {% generation %} tag, so answers are found by prefix difference",
-            )
-        };
+    let (strategy, why) = if rendering.add_generation_prompt
+        || rendering.continue_final_message.field().is_some()
+    {
+        (Strategy::Render, "a generation prompt or an open last message is for inference")
+    } else if tokenizer.is_slow() {
+        (Strategy::OiLegacyMaskLabels, "a slow class cannot tell where its tokens are in the text")
+    } else if tagged {
+        (Strategy::HfGeneration, "the template has {% generation %} tags")
+    } else if options.by_data {
+        (
+            Strategy::AxolotlTurn,
+            "axolotl reads such rows with the tokenizer's own template, and finds each answer by its text",
+        )
+    } else {
+        (
+            Strategy::OiPrefix,
+            "the template has no {% generation %} tag, so answers are found by prefix difference",
+        )
+    };
     notes.push(format!("strategy {} chosen: {why}", strategy.name()));
     strategy
 }

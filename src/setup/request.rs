@@ -20,6 +20,8 @@ pub struct ChatOptions {
     /// What `strftime_now` takes for now.
     pub clock: Clock,
     pub settings: Settings,
+    /// The rows of the data asked for a chat template, and nobody for a strategy.
+    pub by_data: bool,
 }
 
 /// Everything that decides how samples are labelled, as the user put it.
@@ -68,6 +70,16 @@ impl Default for Request {
 }
 
 impl Request {
+    /// True where template, labels, recipe and tokens are all left to be chosen.
+    pub fn asks_for_nothing(&self) -> bool {
+        self.template == TemplateChoice::Auto
+            && self.preprocess == LabelChoice::Auto
+            && self.recipe == RecipeChoice::Auto
+            && self.overrides.is_empty()
+            && self.sep2.is_none()
+            && self.repository.is_none()
+    }
+
     /// True when this is for a chat template or a strategy, and not for LLaVA's templates and rules.
     pub fn wants_chat(&self) -> bool {
         wants_chat(&self.template, self.preprocess)

@@ -21,6 +21,7 @@ mod load;
 mod loaded;
 mod pattern;
 mod pipeline_steps;
+mod refusals;
 mod release;
 pub mod slow;
 mod special;

@@ -7,6 +7,7 @@
 //! matches nothing.
 
 mod added_tokens;
+mod cases;
 mod chat;
 mod collator;
 mod doctor;

@@ -63,6 +63,17 @@ impl LabelsScreen {
         }
     }
 
+    /// Rows of the body that tokens take; the rest names what the text does not have.
+    pub fn token_rows(panes: &Panes, view: &SampleView) -> u16 {
+        panes.body.height.saturating_sub(Self::lost_rows(panes, view))
+    }
+
+    /// Rows of the body for lost parts: one each, as long as most of the body is left for tokens.
+    pub fn lost_rows(panes: &Panes, view: &SampleView) -> u16 {
+        let wanted = u16::try_from(view.not_carried.len()).unwrap_or(u16::MAX);
+        wanted.min(panes.body.height / 3)
+    }
+
     fn toggle_fold(&mut self, session: &Session) -> Vec<Command> {
         let fold = session.shown().and_then(|view| view.folds.iter().find(|f| f.contains(&session.token)));
         let Some(fold) = fold else { return Vec::new() };
@@ -76,7 +87,7 @@ impl LabelsScreen {
     fn moved(&self, session: &Session, panes: &Panes, view: &SampleView, action: Action) -> Option<usize> {
         let flow = self.flow(panes, view);
         let at = session.token;
-        let page = panes.body.height.max(2) - 1;
+        let page = Self::token_rows(panes, view).max(2) - 1;
         let onto = |token: usize| flow.fold_at(token).map_or(token, |f| f.start);
         let mut starts = view.sections.iter().map(|s| s.tokens.start);
         Some(match action {
@@ -140,7 +151,10 @@ impl Component for LabelsScreen {
 
     fn settle(&mut self, session: &Session, panes: &Panes) {
         let Some(view) = session.shown() else { return };
-        self.top = self.flow(panes, view).settle(self.top, session.token, panes.body.height);
+        self.top = {
+            let rows = Self::token_rows(panes, view);
+            self.flow(panes, view).settle(self.top, session.token, rows)
+        };
     }
 }
 

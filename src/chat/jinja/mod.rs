@@ -67,6 +67,11 @@ pub(crate) fn string_repr(text: &str) -> String {
     python::string_repr(text).unwrap_or_else(|_| format!("{text:?}"))
 }
 
+/// A value as `{{ value }}` prints it; `None` for one that is too large to print.
+pub(crate) fn value_repr(value: &Value) -> Option<String> {
+    python::repr(&input::template_value(value)).ok()
+}
+
 /// What one rendering gets.
 #[derive(Debug, Clone, Default)]
 pub struct Inputs<'a> {
@@ -145,6 +150,32 @@ impl ChatTemplate {
     /// True when the template marks what the model generates.
     pub fn has_generation_tags(&self) -> bool {
         self.generation_tags > 0
+    }
+
+    /// Variables that the template reads and that no call of `apply_chat_template` gives: its options, by name.
+    pub fn options(&self) -> Vec<String> {
+        const GIVEN: [&str; 8] = [
+            "messages",
+            "tools",
+            "documents",
+            "add_generation_prompt",
+            "raise_exception",
+            "strftime_now",
+            "namespace",
+            "range",
+        ];
+        let Ok(template) = self.env.get_template(TEMPLATE) else { return Vec::new() };
+        let mut names: Vec<String> = template
+            .undeclared_variables(false)
+            .into_iter()
+            .filter(|name| {
+                !(GIVEN.contains(&name.as_str()) || name.ends_with("_token") || name.starts_with('_'))
+            })
+            .filter(|name| !self.env.globals().any(|(global, _)| global == name))
+            .collect();
+        names.sort_unstable();
+        names.truncate(MOST_OPTIONS);
+        names
     }
 
     /// Renders a conversation.
@@ -279,6 +310,9 @@ fn evaluate(
     env.get_template(TEMPLATE)?.render_captured_to(minijinja::Value::from(variables), &mut sink)?;
     Ok(sink.bytes)
 }
+
+/// Options of a template that are looked at.
+const MOST_OPTIONS: usize = 8;
 
 /// The engine's name of the one template in each environment.
 const TEMPLATE: &str = "chat_template";

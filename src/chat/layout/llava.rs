@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{RowError, rows};
 use crate::chat::sample::plain_role;
-use crate::chat::{Body, Conversation, Sample, Turn};
+use crate::chat::{Body, Conversation, MediaFiles, Sample, Turn};
 
 /// Reads one row.
 pub(super) fn read(row: &Value, id: String) -> Result<Sample, RowError> {
@@ -30,7 +30,8 @@ pub(super) fn read(row: &Value, id: String) -> Result<Sample, RowError> {
     let has_image = row.get("image").is_some() || row.get("video").is_some();
     let has_only_video = row.get("video").is_some() && row.get("image").is_none();
     let body = body(row, turns)?;
-    Ok(Sample { id, conversations, has_image, has_only_video, media, body })
+    let files = MediaFiles::of_row(row, &[]);
+    Ok(Sample { id, conversations, has_image, has_only_video, media, files, body })
 }
 
 /// Messages where the row says more than who speaks and what.
@@ -55,7 +56,7 @@ fn message(turn: &Value) -> Value {
         match (key.as_str(), value.as_str()) {
             ("from", Some(from)) => message.insert("role".into(), plain_role(from).into()),
             ("value", _) => message.insert("content".into(), value.clone()),
-            _ => message.insert(key.clone(), rows::without_nulls(value)),
+            _ => message.insert(key.clone(), value.clone()),
         };
     }
     Value::Object(message)

@@ -1,7 +1,7 @@
 //! File layouts of conversation data: which one a file has, and its rows as one kind of value.
 //!
 //! Detection goes by the keys of the rows and reports the rule it used ([`Votes`]); reading is [`read`]. Nulls that
-//! Parquet fills in for missing keys are dropped. JSON rows only: opening files is the caller's work.
+//! Parquet fills in for missing keys of a message are dropped. JSON rows only: opening files is the caller's work.
 
 mod llava;
 mod row_error;
@@ -77,6 +77,14 @@ impl Layout {
     /// The layout of a row: the first whose rule it satisfies.
     pub fn of_row(row: &Value) -> Option<Self> {
         Self::ALL.into_iter().find(|layout| layout.fits(row))
+    }
+
+    /// True for rows that chat templates are made for: messages with roles, or pairs of a prompt and its answers.
+    pub fn is_of_messages(self) -> bool {
+        matches!(
+            self,
+            Self::OpenAi | Self::ConversationsWithRoles | Self::PromptCompletion | Self::Preference
+        )
     }
 
     /// The name shown to the user.

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::RowError;
 use crate::chat::conversation::role;
-use crate::chat::{Body, Conversation, Sample, TextSegment};
+use crate::chat::{Body, Conversation, MediaFiles, Sample, TextSegment};
 
 /// The list under `conversations` or `conversation`.
 pub(super) fn conversations(row: &Value) -> Option<&Value> {
@@ -27,14 +27,14 @@ pub(super) fn mentions_image(row: &Value) -> bool {
     turns.filter_map(|turn| turn.get("value")?.as_str()).any(|text| text.contains("<image>"))
 }
 
-/// Nulls gone, inside parts too: Parquet fills them in for keys that other rows have.
-pub(super) fn without_nulls(value: &Value) -> Value {
-    match value {
+/// A message without its keys that are null, as transformers drops them. Nulls further in stay: a template prints them,
+/// and a null among the arguments of a tool is learned.
+pub(super) fn without_own_nulls(message: &Value) -> Value {
+    match message {
         Value::Object(map) => {
-            let kept = map.iter().filter(|(_, v)| !v.is_null());
-            Value::Object(kept.map(|(key, v)| (key.clone(), without_nulls(v))).collect())
+            let kept = map.iter().filter(|(_, value)| !value.is_null());
+            Value::Object(kept.map(|(key, value)| (key.clone(), value.clone())).collect())
         }
-        Value::Array(items) => Value::Array(items.iter().map(without_nulls).collect()),
         other => other.clone(),
     }
 }
@@ -55,7 +55,7 @@ pub(super) fn tools(row: &Value) -> Result<Option<Vec<Value>>, RowError> {
     let bad = |why: String| RowError::new("tools", format!("is no list of JSON schemas ({why})"));
     match row.get("tools") {
         None | Some(Value::Null) => Ok(None),
-        Some(Value::Array(tools)) => Ok(Some(tools.iter().map(without_nulls).collect())),
+        Some(Value::Array(tools)) => Ok(Some(tools.clone())),
         Some(Value::String(text)) if text.trim().is_empty() => Ok(None),
         Some(Value::String(text)) => {
             serde_json::from_str(text).map(Some).map_err(|error| bad(error.to_string()))
@@ -80,6 +80,8 @@ pub(super) fn sample(row: &Value, id: String, messages: Vec<Value>) -> Result<Sa
     let mut sample =
         Sample::of_messages(id, Conversation { messages, tools: tools(row)?, kwargs: kwargs(row)? });
     sample.media = sample.conversations.iter().map(|turn| turn.value.matches("<image>").count()).sum();
+    let own = sample.conversation().map(|conversation| MediaFiles::of_row(row, &conversation.messages));
+    sample.files = own.unwrap_or_default();
     let named = ["image", "images", "video", "videos"].iter().filter_map(|key| row.get(*key));
     sample.has_image = sample.media > 0 || named.into_iter().any(|value| !value.is_null());
     Ok(sample)
@@ -117,13 +119,7 @@ pub(super) fn open_ai(row: &Value, key: &str, id: String) -> Result<Sample, RowE
         if message.get("role").and_then(Value::as_str).is_none() {
             return Err(RowError::new(at(".role"), "is not a string"));
         }
-        // Arguments of tool calls may hold nulls that are meant.
-        let calls = message.get("tool_calls").filter(|calls| !calls.is_null()).cloned();
-        let mut message = without_nulls(message);
-        if let (Some(calls), Some(slot)) = (calls, message.get_mut("tool_calls")) {
-            *slot = calls;
-        }
-        messages.push(message);
+        messages.push(without_own_nulls(message));
     }
     if messages.is_empty() {
         return Err(RowError::new(key, "is empty"));
@@ -155,7 +151,7 @@ pub(super) fn prompt_completion(row: &Value, id: String) -> Result<Sample, RowEr
     let side = |key: &str, role: &str| -> Result<Vec<Value>, RowError> {
         match row.get(key) {
             Some(Value::String(text)) => Ok(vec![json!({"role": role, "content": text})]),
-            Some(Value::Array(messages)) => Ok(messages.iter().map(without_nulls).collect()),
+            Some(Value::Array(messages)) => Ok(messages.iter().map(without_own_nulls).collect()),
             _ => Err(RowError::new(key, "is neither text nor a list of messages")),
         }
     };
@@ -182,7 +178,7 @@ pub(super) fn preference(row: &Value) -> Result<Body, RowError> {
             None | Some(Value::Null) => continue,
             Some(value @ (Value::String(_) | Value::Bool(_))) => columns.insert(key.into(), value.clone()),
             Some(Value::Array(messages)) => {
-                columns.insert(key.into(), messages.iter().map(without_nulls).collect())
+                columns.insert(key.into(), messages.iter().map(without_own_nulls).collect())
             }
             Some(_) => return Err(RowError::new(key, "is neither text nor a list of messages")),
         };
@@ -199,8 +195,8 @@ pub(super) fn preference(row: &Value) -> Result<Body, RowError> {
             }
             _ => return Err(RowError::new("rejected_response", "is neither text nor a list of messages")),
         };
-        columns.insert("chosen".into(), chosen.iter().map(without_nulls).collect());
-        columns.insert("rejected".into(), rejected.iter().map(without_nulls).collect());
+        columns.insert("chosen".into(), chosen.iter().map(without_own_nulls).collect());
+        columns.insert("rejected".into(), rejected.iter().map(without_own_nulls).collect());
     }
     if let Some(tools) = tools(row)? {
         columns.insert("tools".into(), Value::Array(tools));

@@ -5,16 +5,19 @@ use std::sync::OnceLock;
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
-use crate::chat::Conversation;
 use crate::chat::jinja::ChatTemplate;
+use crate::chat::{Conversation, Sample};
+use crate::diagnose::accounting::RecordAccount;
 use crate::diagnose::change::Change;
 use crate::diagnose::effect::Effect;
 use crate::diagnose::fix::Fix;
+use crate::labels::Inspection;
 use crate::masks::anatomy::Anatomy;
 use crate::masks::compare::attempt;
 use crate::masks::encoder::Encoder;
 use crate::masks::overlay::{Answer, Overlay};
 use crate::masks::{MaskError, Masked, Method, Settings, Strategy};
+use crate::setup::Setup;
 use crate::tokenizer::TokenId;
 
 /// Conversations that are rendered: each costs two renderings a message.
@@ -53,7 +56,7 @@ impl std::fmt::Debug for ChatPlan<'_> {
 }
 
 impl ChatPlan<'_> {
-    fn label(&self, sample: &Conversation) -> Result<Masked, MaskError> {
+    pub(super) fn label(&self, sample: &Conversation) -> Result<Masked, MaskError> {
         let settings = Settings { max_length: self.max_length, ..self.method.settings.clone() };
         attempt(self.method, self.strategy, &settings, self.encoder, sample)
     }
@@ -94,6 +97,45 @@ pub struct Facts {
     pub uncut: Option<Masked>,
 }
 
+/// A record of which something did not come through.
+#[derive(Debug)]
+pub struct AccountedRecord {
+    /// Index in the data.
+    pub index: usize,
+    pub id: String,
+    pub conversation: Conversation,
+    pub account: RecordAccount,
+}
+
+/// What of the records came through.
+#[derive(Debug)]
+pub struct Accounts {
+    /// Records that were looked at.
+    pub looked: usize,
+    /// Those with something to say, in order.
+    pub records: Vec<AccountedRecord>,
+}
+
+impl Accounts {
+    /// The accounts of all samples of a set-up.
+    pub fn of(setup: &Setup, samples: &[Sample], inspections: &[Inspection]) -> Self {
+        let accounts: Vec<Option<RecordAccount>> = samples
+            .par_iter()
+            .zip(inspections)
+            .map(|(sample, inspection)| RecordAccount::of(setup, sample, inspection))
+            .collect();
+        let looked = accounts.iter().flatten().count();
+        let all = samples.iter().zip(accounts).enumerate();
+        let records = all.filter_map(|(index, (sample, account))| {
+            let account = account.filter(|account| !account.is_clean())?;
+            let conversation = sample.conversation()?.into_owned();
+            let conversation = setup.chat()?.with_kwargs(conversation);
+            Some(AccountedRecord { index, id: sample.id.clone(), conversation, account })
+        });
+        Self { looked, records: records.collect() }
+    }
+}
+
 /// What a plan makes of samples, by their indices.
 type Effects = Vec<(usize, Effect)>;
 
@@ -107,6 +149,8 @@ pub struct ChatContext<'a> {
     /// Conversations made on the spot: two rounds, one for each of [`ANSWER_HEADS`].
     pub probes: Vec<(&'static str, Facts)>,
     given_samples: Vec<Conversation>,
+    /// What of the records came through; `None` where their labels were not given.
+    pub accounts: Option<Accounts>,
     /// What each other strategy makes of the samples; found out on first use.
     tried: OnceLock<Vec<(Strategy, Effects)>>,
 }
@@ -119,7 +163,26 @@ impl<'a> ChatContext<'a> {
         let probes =
             ANSWER_HEADS.par_iter().map(|(name, head)| (*name, facts_of_head(&plan, head))).collect();
         let given_samples = first.iter().map(|s| s.sample.clone()).collect();
-        Self { plan, samples: facts, given: samples.len(), probes, given_samples, tried: OnceLock::new() }
+        Self {
+            plan,
+            samples: facts,
+            given: samples.len(),
+            probes,
+            given_samples,
+            accounts: None,
+            tried: OnceLock::new(),
+        }
+    }
+
+    /// The same with the accounts of the records.
+    pub fn with_accounts(self, accounts: Accounts) -> Self {
+        Self { accounts: Some(accounts), ..self }
+    }
+
+    /// A conversation that was rendered, by its index in the data.
+    pub fn conversation(&self, index: usize) -> Option<&Conversation> {
+        let at = self.samples.iter().position(|facts| facts.index == index)?;
+        self.given_samples.get(at)
     }
 
     /// The samples for which something holds.

@@ -11,6 +11,7 @@
 
 mod checks;
 mod context;
+mod remedy;
 
 pub use checks::{CHAT_CHECKS, ChatCheck};
 pub use context::{ChatPlan, ChatSample};
@@ -18,11 +19,13 @@ pub use context::{ChatPlan, ChatSample};
 use super::delta_fit::DeltaFits;
 use super::finding::DoctorReport;
 use crate::chat::Sample;
+use crate::labels::Inspection;
 use crate::setup::{Setup, stop_tokens};
-use context::ChatContext;
+use context::{Accounts, ChatContext};
 
-/// Every chat check on the samples of a set-up that are conversations; an empty report for a LLaVA template.
-pub fn diagnose_setup(setup: &Setup, samples: &[Sample]) -> DoctorReport {
+/// Every chat check on the samples of a set-up that are conversations, with their labels; an empty report for a LLaVA
+/// template.
+pub fn diagnose_setup(setup: &Setup, samples: &[Sample], inspections: &[Inspection]) -> DoctorReport {
     let Some(method) = setup.chat() else { return DoctorReport::default() };
     let stops = stop_tokens(&setup.tokenizer);
     let plan = ChatPlan {
@@ -37,18 +40,22 @@ pub fn diagnose_setup(setup: &Setup, samples: &[Sample]) -> DoctorReport {
         let sample_of = method.with_kwargs(sample.conversation()?.into_owned());
         Some(ChatSample { index, id: sample.id.clone(), sample: sample_of })
     });
-    diagnose_chat(&plan, &conversations.collect::<Vec<_>>())
+    let context = ChatContext::new(plan, &conversations.collect::<Vec<_>>());
+    report(&context.with_accounts(Accounts::of(setup, samples, inspections)))
 }
 
 /// Every chat check on some conversations.
 pub fn diagnose_chat(plan: &ChatPlan<'_>, samples: &[ChatSample]) -> DoctorReport {
-    let context = ChatContext::new(*plan, samples);
-    let findings = CHAT_CHECKS.iter().map(|check| check.run(&context)).collect();
+    report(&ChatContext::new(*plan, samples))
+}
+
+fn report(context: &ChatContext<'_>) -> DoctorReport {
+    let findings = CHAT_CHECKS.iter().map(|check| check.run(context)).collect();
     DoctorReport {
         findings,
         delta_fits: DeltaFits::default(),
         by_state: Default::default(),
-        not_checked: not_checked(&context),
+        not_checked: not_checked(context),
     }
 }
 
@@ -57,7 +64,7 @@ fn not_checked(context: &ChatContext<'_>) -> Vec<String> {
     let mut list = vec![
         "the trainer's own set-up: the strategy stands for its release named in the list of strategies"
             .to_string(),
-        "images: a placeholder counts as the one token that the template writes".to_string(),
+        "images: the files are not opened, and a placeholder counts as what the template writes".to_string(),
     ];
     if !context.plan.knows_generation_config {
         list.push(

@@ -1,6 +1,7 @@
 //! From a set of files to a [`Tokenizer`]: choose the class, read the format, apply what the class does on loading.
 
 mod classless_format;
+mod code_class;
 mod fast;
 mod gguf;
 mod named;
@@ -18,6 +19,7 @@ use super::classes::{self, PythonClass};
 use super::files::FileSet;
 use super::formats::tokenizer_json;
 use super::loaded::Tokenizer;
+use super::refusals;
 use super::release::{LoadOptions, Loader, Release};
 use crate::error::{Error, Result};
 use crate::guard;
@@ -68,6 +70,7 @@ fn load_recognized(files: &FileSet, options: LoadOptions) -> Result<Tokenizer> {
     let mut tokenizer = load_class(&name, class, files, options)?;
     tokenizer.notes.extend(too_new_for(&name, class, files, options.release)?);
     tokenizer.notes.extend(named.note(&tokenizer));
+    tokenizer.notes.extend(refusals::of_configuration(files)?);
     if classes::find(&name).is_none() {
         tokenizer.notes.push(format!(
             "class {name} is not known here and its code is not run: what tokenizer.json says is taken as it is"
@@ -81,7 +84,9 @@ fn without_class(files: &FileSet, options: LoadOptions) -> Result<Option<Classle
     let configured = files.has("tokenizer_config.json");
     if files.has("tokenizer.json") {
         Ok(None)
-    } else if let Some(name) = files.find_suffix(".tiktoken").filter(|_| configured) {
+    } else if let Some(name) =
+        files.find_suffix(".tiktoken").or(files.find_suffix("tiktoken.model")).filter(|_| configured)
+    {
         rank_file::read_configured(files, name, options.split_pattern)
     } else if configured {
         Ok(None)

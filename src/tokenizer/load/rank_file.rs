@@ -3,6 +3,7 @@
 use tokenizers::AddedToken;
 
 use super::classless_format::ClasslessFormat;
+use super::code_class;
 use crate::error::Result;
 use crate::tokenizer::classes;
 use crate::tokenizer::core::AddedTokenWithId;
@@ -16,6 +17,9 @@ pub fn read_configured(files: &FileSet, name: &str, asked: Option<&str>) -> Resu
     let class = config.get("tokenizer_class").and_then(|c| c.as_str());
     if class.is_some_and(|name| classes::find(name).is_some()) {
         return Ok(None);
+    }
+    if let Some(declared) = code_class::read(files, name, &config, asked)? {
+        return Ok(Some(declared));
     }
     let mut found = read(files, name, asked)?;
     if let (Some(class), Some(ClasslessFormat { note: Some(note), .. })) = (class, &mut found) {

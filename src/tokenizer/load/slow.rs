@@ -6,6 +6,7 @@ use crate::tokenizer::config::InitArguments;
 use crate::tokenizer::files::FileSet;
 use crate::tokenizer::infilling::Infilling;
 use crate::tokenizer::loaded::{Engine, Tokenizer};
+use crate::tokenizer::refusals::of_added_tokens_4_31;
 use crate::tokenizer::release::{LoadOptions, Loader, Release};
 use crate::tokenizer::slow::split::Splitter;
 
@@ -30,6 +31,10 @@ pub fn load(
     let facts = class.facts(Loader::Slow, &input);
     let mut tokenizer = Tokenizer::new(facts, arguments.special.clone(), engine);
     tokenizer.infilling = class.fills.then(|| Infilling::named(&arguments, release)).flatten();
+    if release == Release::V4_31 {
+        let refusal = of_added_tokens_4_31(&arguments.added_file, tokenizer.len(), None);
+        tokenizer.notes.extend(refusal);
+    }
     (class.add_on_loading)(&mut tokenizer, &mut arguments)?;
     Ok(tokenizer)
 }

@@ -16,9 +16,10 @@ mod inspector;
 use ratatui::style::{Modifier, Style};
 
 use crate::app::flow::{Density, Item, Placed};
+use crate::app::screens::labels::LabelsScreen;
 use crate::app::{App, Area, Panes, SampleView, Section, Target, TokenKind, TokenState};
 use crate::labels::TokenLabel;
-use crate::text::{Glyph, GlyphKind, Spaces, glyphs};
+use crate::text::{self, Glyph, GlyphKind, Spaces, glyphs};
 use crate::ui::canvas::Canvas;
 use crate::ui::missing;
 use crate::ui::theme::Meaning;
@@ -30,14 +31,28 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
         return missing::raised(canvas, panes, view);
     }
     tokens(canvas, app, panes, view);
+    lost(canvas, panes, view);
     inspector::draw(canvas, app, panes, view);
+}
+
+/// What of the record the text does not have: a line each, the last one for all that have no room.
+fn lost(canvas: &mut Canvas<'_>, panes: &Panes, view: &SampleView) {
+    let rows = usize::from(LabelsScreen::lost_rows(panes, view));
+    let left = view.not_carried.len().saturating_sub(rows);
+    for (row, line) in view.not_carried.iter().take(rows).enumerate() {
+        let y = panes.body.y + LabelsScreen::token_rows(panes, view) + u16::try_from(row).unwrap_or(u16::MAX);
+        let more = if left > 0 && row + 1 == rows { format!(" (and {left} more)") } else { String::new() };
+        let line = text::plain(&format!("✗ not carried: {line}{more}"));
+        canvas.text(Area::new(panes.body.x, y, panes.body.width, 1), &line, Meaning::Bad);
+    }
 }
 
 fn tokens(canvas: &mut Canvas<'_>, app: &App, panes: &Panes, view: &SampleView) {
     let flow = app.screens.labels.flow(panes, view);
-    let rows = flow.window(app.screens.labels.top, panes.body.height);
+    let height = LabelsScreen::token_rows(panes, view);
+    let rows = flow.window(app.screens.labels.top, height);
     let mut y = panes.body.y;
-    let bottom = panes.body.y + panes.body.height;
+    let bottom = panes.body.y + height;
     let mut named: Option<(usize, u16)> = None;
     for row in &rows {
         let Some(section) = view.sections.get(row.section) else { continue };

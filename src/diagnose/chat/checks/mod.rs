@@ -8,8 +8,11 @@ mod generation_prompt;
 mod generation_tag;
 mod generation_tag_place;
 mod header_learned;
+mod ignored_flags;
 mod inserted_learned;
+mod lost_parts;
 mod mask_extent;
+mod media_places;
 mod other_turns;
 mod prefix;
 mod prompt_ignored;
@@ -44,4 +47,7 @@ pub const CHAT_CHECKS: &[ChatCheck] = &[
     generation_prompt::CHECK,
     trainer_fails::CHECK,
     answer_parts::CHECK,
+    lost_parts::CHECK,
+    media_places::CHECK,
+    ignored_flags::CHECK,
 ];
