@@ -34,6 +34,10 @@ impl Default for Limits {
     }
 }
 
+/// Loadings of the tokenizer whose time is not the code's: large vocabularies take seconds on a busy machine, and scripts load
+/// once or twice.
+const FREE_LOADS: usize = 2;
+
 /// Why a request has no result.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SandboxError {
@@ -116,9 +120,9 @@ impl Sandbox {
     /// # Errors
     /// Any [`SandboxError`]; the child is ended then, and of no more use.
     pub fn request(&mut self, request: &Value, host: &mut dyn Host) -> Result<Value, SandboxError> {
-        let end = Instant::now() + self.limits.time;
+        let mut end = Instant::now() + self.limits.time;
         self.send(request)?;
-        let mut asked = 0;
+        let (mut asked, mut loads) = (0, 0);
         loop {
             let message = self.receive(end)?;
             match message {
@@ -131,7 +135,12 @@ impl Sandbox {
                         self.end();
                         return Err(SandboxError::Questions(self.limits.questions));
                     }
+                    let began = Instant::now();
                     let answer = host.answer(&question);
+                    if question.get("ask").and_then(Value::as_str) == Some("load") && loads < FREE_LOADS {
+                        loads += 1;
+                        end += began.elapsed();
+                    }
                     self.send(&answer)?;
                 }
             }
