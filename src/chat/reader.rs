@@ -244,7 +244,9 @@ mod tests {
         let array = parse(&format!("[{one},\n{two}]")).expect("array");
         assert_eq!(array, parse(&format!("{one}\n\n{two}\n")).expect("lines"));
         assert_eq!(array[0].id, "a");
-        assert_eq!(array[1], Sample { id: "1".into(), has_image: true, media: 2, ..Sample::default() });
+        let files = crate::chat::MediaFiles { images: Some(2), ..Default::default() };
+        let expected = Sample { id: "1".into(), has_image: true, media: 2, files, ..Sample::default() };
+        assert_eq!(array[1], expected);
     }
 
     #[test]

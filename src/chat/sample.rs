@@ -157,7 +157,17 @@ pub(super) fn plain_role(from: &str) -> &str {
 }
 
 fn message_of(turn: &Turn) -> Value {
-    json!({"role": plain_role(&turn.from), "content": turn.value})
+    let mut message = json!({"role": plain_role(&turn.from), "content": turn.value});
+    if let Some(message) = message.as_object_mut().filter(|_| is_call(&turn.from)) {
+        message.insert("from".into(), turn.from.clone().into());
+    }
+    message
+}
+
+/// True for ShareGPT's name of a turn that is a call in JSON: a message keeps it, for trainers that write calls in a
+/// format of their own.
+pub(super) fn is_call(from: &str) -> bool {
+    from == "function_call"
 }
 
 /// Messages as LLaVA's code would want them: its names for the two speakers, an `<image>` for a picture.

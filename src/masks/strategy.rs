@@ -263,7 +263,7 @@ impl Strategy {
             Self::AxolotlTurn => contents(given, sample, EndTokens::Turn),
             Self::AxolotlLast => contents(given, sample, EndTokens::Last),
             Self::AxolotlAll => contents(given, sample, EndTokens::All),
-            Self::LlamaFactory => turn_pairs(given, messages),
+            Self::LlamaFactory => turn_pairs(given, sample),
             Self::Trainer(trainer) => trainer_path::label(trainer, given, &trainer_path::row_of(sample)),
             Self::LlavaNextQwen => llava_next::qwen(encoder, messages),
             Self::LlavaNextLlama3 => llava_next::llama3(encoder, messages),
@@ -361,7 +361,8 @@ fn contents(given: &StrategyInput, sample: &Conversation, when: EndTokens) -> Re
     axolotl::label(&(given.chat)()?, sample, &options)
 }
 
-fn turn_pairs(given: &StrategyInput, messages: &[Value]) -> Result<Masked, MaskError> {
+fn turn_pairs(given: &StrategyInput, sample: &Conversation) -> Result<Masked, MaskError> {
+    let tools = sample.tools.as_deref().unwrap_or_default();
     let settings = given.settings;
     let mut template = match &settings.template {
         Some(name) => SlotTemplate::by_name(name)?,
@@ -375,7 +376,7 @@ fn turn_pairs(given: &StrategyInput, messages: &[Value]) -> Result<Masked, MaskE
         cutoff_len: settings.max_length.unwrap_or(defaults.cutoff_len),
         enable_thinking: settings.enable_thinking.unwrap_or(defaults.enable_thinking),
     };
-    let mut masked = llamafactory::label(given.encoder, &template, messages, &options)?;
+    let mut masked = llamafactory::label(given.encoder, &template, &sample.messages, tools, &options)?;
     if settings.template.is_none() {
         let name = template.name;
         masked

@@ -246,7 +246,7 @@ fn llamafactory_encodes_turn_by_turn() {
     let messages = two_rounds().messages;
     let template = llamafactory::SlotTemplate::by_name("chatml").unwrap();
     let of = |template: &llamafactory::SlotTemplate, options: llamafactory::Options| {
-        llamafactory::label(&PLAIN, template, &messages, &options).unwrap()
+        llamafactory::label(&PLAIN, template, &messages, &[], &options).unwrap()
     };
     let masked = of(&template, llamafactory::Options::default());
     assert_eq!(PLAIN.supervised(&masked), "one<|im_end|>\n·two<|im_end|>\n");
@@ -266,7 +266,7 @@ fn llamafactory_encodes_turn_by_turn() {
     assert_eq!(masked.labels.last(), Some(&1));
     assert!(llamafactory::SlotTemplate::by_name("none such").is_err());
     let odd = &messages[..4];
-    let dropped = llamafactory::label(&PLAIN, &template, odd, &llamafactory::Options::default());
+    let dropped = llamafactory::label(&PLAIN, &template, odd, &[], &llamafactory::Options::default());
     assert!(matches!(dropped, Err(MaskError::Dropped(_))));
 }
 

@@ -81,6 +81,19 @@ const ANSWERS: &[Answer] = &[
     },
     Answer { case: "13-parquet-null-arguments", says: &["null"], never: &[] },
     Answer {
+        case: "15-lf-sharegpt-order",
+        says: &[
+            "Be|·brief|.↵↵",
+            "#|·Tools|↵↵|You|·may|·call",
+            "<think>|↵↵|</think>|↵↵|<tool_call>|↵",
+            r#"{"|name|":|·"|weather|",|·"|arguments|":|·{"|city|":|·"|Os|lo|"}}↵"#,
+            "</tool_call>|⟨<|im_end|>⟩|↵",
+            "role \"assistant\": the turns do not alternate (1",
+            "3 messages do not make prompt and answer pairs (3)",
+        ],
+        never: &[],
+    },
+    Answer {
         case: "28-kimi-tiktoken-model",
         says: &[
             "20002,",

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value};
 
 use super::{RowError, rows};
-use crate::chat::sample::plain_role;
+use crate::chat::sample::{is_call, plain_role};
 use crate::chat::{Body, Conversation, MediaFiles, Sample, Turn};
 
 /// Reads one row.
@@ -54,7 +54,12 @@ fn message(turn: &Value) -> Value {
     let mut message = Map::new();
     for (key, value) in turn.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()) {
         match (key.as_str(), value.as_str()) {
-            ("from", Some(from)) => message.insert("role".into(), plain_role(from).into()),
+            ("from", Some(from)) => {
+                if is_call(from) {
+                    message.insert("from".into(), from.into());
+                }
+                message.insert("role".into(), plain_role(from).into())
+            }
             ("value", _) => message.insert("content".into(), value.clone()),
             _ => message.insert(key.clone(), value.clone()),
         };

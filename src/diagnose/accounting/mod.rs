@@ -33,8 +33,8 @@ use ledger::Ledger;
 use spelling::chars_of;
 
 /// Keys of a message that name things and say nothing: no trainer wants them in a text.
-const NAMES: [&str; 9] =
-    ["role", "id", "tool_call_id", "type", "uuid", "created_at", "timestamp", "index", "call_id"];
+const NAMES: [&str; 10] =
+    ["role", "from", "id", "tool_call_id", "type", "uuid", "created_at", "timestamp", "index", "call_id"];
 
 /// Keys that say whether a message is learned; strategies read them, templates do not.
 pub const FLAGS: [&str; 8] =

@@ -20,7 +20,7 @@ pub fn slot_template(chat: &Chat) -> Result<SlotTemplate, MaskError> {
     let ids = chat.ids(&chat.text(call)?)?;
     let options = Options { cutoff_len: usize::MAX >> 1, enable_thinking: Some(false), ..Options::default() };
     let shared = |template: &SlotTemplate| {
-        let own = label(chat.encoder, template, &messages, &options).ok()?.input_ids;
+        let own = label(chat.encoder, template, &messages, &[], &options).ok()?.input_ids;
         let front = own.iter().zip(&ids).take_while(|(a, b)| a == b).count();
         let back = own.iter().rev().zip(ids.iter().rev()).take_while(|(a, b)| a == b).count();
         Some(if own == ids { usize::MAX } else { (front + back).min(ids.len()) })

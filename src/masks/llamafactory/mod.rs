@@ -6,11 +6,13 @@
 
 mod choice;
 mod template;
+mod tools;
 
 use serde_json::Value;
 
 pub use choice::slot_template;
 pub use template::{Fusion, SlotTemplate, TEMPLATES};
+pub use tools::ToolFormat;
 
 use super::encoder::Encoder;
 use super::{IGNORE_INDEX, MaskError, Masked, content, role};
@@ -46,6 +48,7 @@ pub fn label(
     encoder: &dyn Encoder,
     template: &SlotTemplate,
     messages: &[Value],
+    tools: &[Value],
     options: &Options,
 ) -> Result<Masked, MaskError> {
     if options.train_on_prompt && template.efficient_eos {
@@ -57,7 +60,7 @@ pub fn label(
         Some(token) => encoder.token_to_id(token),
         None => encoder.eos_id(),
     };
-    let mut pairs = encode_pairs(encoder, template, system, turns, options)?;
+    let mut pairs = encode_pairs(encoder, template, (system, tools), turns, options)?;
     if options.mask_history {
         pairs.reverse();
     }
@@ -78,6 +81,13 @@ pub fn label(
         pieces.reverse();
     }
     let mut masked = Masked::default();
+    let calls = turns.iter().any(tools::is_function);
+    if template.tool_format.is_none() && (calls || !tools.is_empty()) {
+        masked.note(
+            0..0,
+            "LLaMA-Factory writes tools and calls in a format of this template's that is not reproduced here",
+        );
+    }
     for piece in pieces {
         masked.input_ids.extend(piece.input_ids);
         masked.labels.extend(piece.labels);
@@ -163,12 +173,14 @@ fn split_system(messages: &[Value]) -> Result<(Option<&str>, &[Value]), MaskErro
 fn encode_pairs(
     encoder: &dyn Encoder,
     template: &SlotTemplate,
-    system: Option<&str>,
+    (system, tools): (Option<&str>, &[Value]),
     turns: &[Value],
     options: &Options,
 ) -> Result<Vec<Pair>, MaskError> {
     let texts = contents(template, turns, options)?;
     let system = system.filter(|s| !s.is_empty()).unwrap_or(template.default_system);
+    let tool_text = template.tool_format.map_or(String::new(), |format| format.tools(tools));
+    let system = &format!("{system}{tool_text}");
     let mut encoded = Vec::with_capacity(turns.len());
     for (index, (message, text)) in turns.iter().zip(&texts).enumerate() {
         let mut ids = Vec::new();
@@ -182,7 +194,11 @@ fn encode_pairs(
                 }
             }
         }
+        if let (true, Some(format)) = (tools::is_function(message), template.tool_format) {
+            text = format.calls(&text, template.thought_words)?;
+        }
         let slots = match role(message) {
+            "function" if template.tool_format.is_some() => template.assistant,
             "assistant" => template.assistant,
             "tool" | "observation" => template.observation,
             "user" => template.user,
@@ -210,7 +226,8 @@ fn encode_pairs(
 fn contents(template: &SlotTemplate, turns: &[Value], options: &Options) -> Result<Vec<String>, MaskError> {
     let mut texts = Vec::with_capacity(turns.len());
     for (index, message) in turns.iter().enumerate() {
-        let Some(text) = content(message) else {
+        let calls = tools::calls_as_json(message).filter(|_| template.tool_format.is_some());
+        let Some(text) = calls.as_deref().or(content(message)) else {
             return Err(MaskError::python(
                 "RuntimeError",
                 format!("Expected a string, got the content of message {index}"),

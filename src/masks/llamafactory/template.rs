@@ -1,5 +1,6 @@
 //! Slot templates: the text around each kind of turn, as data.
 
+use super::tools::ToolFormat;
 use crate::masks::MaskError;
 use crate::masks::encoder::Encoder;
 use crate::tokenizer::TokenId;
@@ -42,6 +43,8 @@ pub struct SlotTemplate {
     /// Adds and removes thoughts (`ReasoningTemplate`).
     pub reasoning: bool,
     pub thought_words: [&'static str; 2],
+    /// How tools and calls are written; `None` where that is not reproduced.
+    pub tool_format: Option<ToolFormat>,
 }
 
 const CONTENT: &str = "{{content}}";
@@ -61,6 +64,7 @@ const PLAIN: SlotTemplate = SlotTemplate {
     efficient_eos: false,
     reasoning: false,
     thought_words: THOUGHT_WORDS,
+    tool_format: None,
 };
 
 const CHATML: SlotTemplate = SlotTemplate {
@@ -79,6 +83,7 @@ const QWEN: SlotTemplate = SlotTemplate {
         "<|im_start|>user\n<tool_response>\n{{content}}\n</tool_response><|im_end|>\n<|im_start|>assistant\n",
     )],
     default_system: "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.",
+    tool_format: Some(ToolFormat::Qwen),
     ..CHATML
 };
 
@@ -157,7 +162,7 @@ pub const TEMPLATES: &[SlotTemplate] = &[
     SlotTemplate { name: "qwen3_nothink", default_system: "", ..QWEN },
     GEMMA,
     SlotTemplate { name: "qwen3_vl", default_system: "", reasoning: true, ..QWEN },
-    SlotTemplate { name: "qwen3_5", default_system: "", reasoning: true, ..QWEN },
+    SlotTemplate { name: "qwen3_5", default_system: "", reasoning: true, tool_format: None, ..QWEN },
     SlotTemplate { name: "qwen2_vl", default_system: "You are a helpful assistant.", ..QWEN },
     SlotTemplate { name: "gemma3", ..GEMMA },
     SlotTemplate { name: "gemma2", replaced_eos: None, efficient_eos: true, ..GEMMA },

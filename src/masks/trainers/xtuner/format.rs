@@ -23,7 +23,7 @@ pub struct Format {
 }
 
 /// What Qwen's formats say of tools.
-const QWEN_TOOLS: &str = "\n\n# Tools\n\nYou may call one or more functions to assist with the user query.\n\nYou are \
+pub const QWEN_TOOLS: &str = "\n\n# Tools\n\nYou may call one or more functions to assist with the user query.\n\nYou are \
     provided with function signatures within <tools></tools> XML tags:\n<tools>{tool_text}\n</tools>\n\nFor each function \
     call, return a json object with function name and arguments within <tool_call></tool_call> XML \
     tags:\n<tool_call>\n{\"name\": <function-name>, \"arguments\": <args-json-object>}\n</tool_call>";
