@@ -130,6 +130,9 @@ fn calls_tools_and_names_are_counted_over_the_data() {
     assert!(evidence.contains("in 2 of 3 records") && evidence.contains("tools[]"), "{evidence}");
     let scan = scene.run(&["scan", "rows.jsonl"]);
     assert!(scan.contains("MSK054 warn          2"), "{scan}");
+    // The screen asks the same doctor.
+    let screen = scene.run(&["frame", "-d", "rows.jsonl", "--screen", "doctor", "--size", "120x40"]);
+    assert!(screen.contains("! MSK054"), "{screen}");
     assert_eq!(
         Scene::new(FULL, &rows).finding("MSK054")["verdict"],
         "note",

@@ -236,9 +236,7 @@ fn report(
 ) -> Option<DoctorReport> {
     let samples = samples.get(..CHECKED).unwrap_or(samples);
     let mut inspections: Vec<Inspection> = Vec::with_capacity(samples.len());
-    // The chat checks label the samples by themselves.
-    let labelled = if setup.chat().is_none() { samples } else { &[] };
-    for batch in labelled.chunks(BATCH) {
+    for batch in samples.chunks(BATCH) {
         if job.is_cancelled() {
             return None;
         }
