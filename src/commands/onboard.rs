@@ -170,7 +170,10 @@ fn patch_request<'a>(
     samples: &'a [Sample],
 ) -> Result<PatchWish<'a>> {
     let (request, _) = for_code(shared, arguments).request()?;
-    let model_name = shared.repository.model_name.clone().unwrap_or_else(|| request.tokenizer.clone());
+    // A folder goes by its name, also where it was called "." on the command line.
+    let folder = Path::new(&request.tokenizer).canonicalize().ok().map(|path| path.display().to_string());
+    let model_name =
+        shared.repository.model_name.clone().or(folder).unwrap_or_else(|| request.tokenizer.clone());
     let script_arguments = shared.repository.script_arguments()?;
     let samples = samples.get(..LINES_TRIED).unwrap_or(samples);
     Ok(PatchWish { root, setup, tokens, load: request.load, model_name, script_arguments, samples })

@@ -413,7 +413,7 @@ impl Work<'_> {
         match function.map(|f| other_roles(&f, &self.request.setup.tokenizer)) {
             Ok(left) if left.is_empty() => result.notes.push(format!(
                 "run in the sandbox with --version {STAGE_1} and a model path with {:?} in it: the same tokens",
-                self.needle()
+                self.needle().unwrap_or_default()
             )),
             Ok(left) => {
                 let names: Vec<&str> = left.iter().map(|role| role.attribute()).collect();
@@ -430,17 +430,17 @@ impl Work<'_> {
 
     fn has_stage_1(&self) -> bool {
         let has_path = self.places.script.as_ref().is_some_and(|(_, script)| script.path.is_some());
-        has_path && self.places.registry.keys.iter().any(|key| key == STAGE_1)
+        has_path && self.needle().is_some() && self.places.registry.keys.iter().any(|key| key == STAGE_1)
     }
 
-    /// What a path of this model has in it: the last part of its name.
-    fn needle(&self) -> String {
-        let name = self.request.model_name.trim_end_matches(['/', '\\']);
+    /// What a path of this model has in it: the last part of its name. `None` where that says nothing, as "." does.
+    fn needle(&self) -> Option<String> {
+        let name = self.request.model_name.split('@').next().unwrap_or_default();
+        let name = name.trim_end_matches(['/', '\\']);
         let mut parts = name.rsplit(['/', '\\', ':']);
         let last = parts.next().unwrap_or(name);
-        let last =
-            if last.contains('.') && last.ends_with(".json") { parts.next().unwrap_or(last) } else { last };
-        last.to_lowercase()
+        let last = if last.ends_with(".json") { parts.next().unwrap_or(last) } else { last };
+        last.chars().any(char::is_alphanumeric).then(|| last.to_lowercase())
     }
 
     fn needs_lines(&self, work: &TokenWork) -> bool {
@@ -551,10 +551,10 @@ impl Work<'_> {
     fn condition(&self, script: &Script) -> Option<String> {
         let arguments = script.arguments.as_ref()?;
         let version = format!("{arguments}.version == {}", python_string(&self.patch.name));
-        Some(match &script.path {
-            Some(path) if self.has_stage_1() => format!(
+        Some(match (&script.path, self.needle()) {
+            (Some(path), Some(needle)) if self.has_stage_1() => format!(
                 "if {version} or ({arguments}.version == \"{STAGE_1}\" and {} in {path}.lower()):",
-                python_string(&self.needle())
+                python_string(&needle)
             ),
             _ => format!("if {version}:"),
         })
