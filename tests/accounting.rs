@@ -322,35 +322,3 @@ fn rows_of_messages_open_with_the_tokenizers_own_template() {
     let (_, err) = run("sample:phi-2", "rows.jsonl");
     assert!(err.contains("brings no chat template"), "{err}");
 }
-
-/// Prints what the account costs beside the labelling it is of; asserts nothing but that there is something to measure.
-#[test]
-#[ignore = "needs MASKSCOPE_ROWS: a file of messages rows, such as golden/bench/make.py messages 2000 writes"]
-fn what_the_account_costs() {
-    use maskscope::diagnose::RecordAccount;
-    use maskscope::setup::{Request, TemplateChoice, load_tokenizer, resolve};
-    let rows = std::env::var_os("MASKSCOPE_ROWS").expect("MASKSCOPE_ROWS names a file");
-    let tokenizer = std::env::var("MASKSCOPE_TOKENIZER")
-        .expect("MASKSCOPE_TOKENIZER names a folder with a chat template");
-    let samples = maskscope::chat::read_samples(std::path::Path::new(&rows), None).expect("rows").samples;
-    let mut request = Request { tokenizer, template: TemplateChoice::parse("chat"), ..Request::default() };
-    request.preprocess = "axolotl_turn".parse().expect("a strategy");
-    request.load.release = maskscope::tokenizer::Release::V5;
-    let base = load_tokenizer(&request, &mut |_| std::ops::ControlFlow::Continue(())).expect("loads");
-    let setup = resolve(&base, &request).expect("resolves");
-    let clock = std::time::Instant::now();
-    let inspections: Vec<_> = samples.iter().map(|sample| setup.inspect(sample)).collect();
-    let labelling = clock.elapsed();
-    let clock = std::time::Instant::now();
-    let clean = samples.iter().zip(&inspections).filter(|(sample, inspection)| {
-        RecordAccount::of(&setup, sample, inspection).is_some_and(|account| account.is_clean())
-    });
-    let clean = clean.count();
-    let accounting = clock.elapsed();
-    println!(
-        "{} samples, {clean} with nothing to say: labelling {labelling:?}, account {accounting:?} ({:.1} %)",
-        samples.len(),
-        100.0 * accounting.as_secs_f64() / labelling.as_secs_f64()
-    );
-    assert!(!samples.is_empty());
-}
