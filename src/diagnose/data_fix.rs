@@ -87,11 +87,11 @@ impl DataFix {
                 value.is_object().then(|| Value::from(python_json(value)))
             }),
             Self::JoinParts => each_content(&mut changed.messages, |content| {
-                let parts = content.as_array()?;
-                let texts = parts
-                    .iter()
-                    .filter_map(|part| part.get("text").and_then(Value::as_str).or(part.as_str()));
-                Some(Value::from(texts.collect::<String>()))
+                // Only where every part is a text: what has none would be gone.
+                let text = |part: &Value| {
+                    part.get("text").and_then(Value::as_str).or(part.as_str()).map(String::from)
+                };
+                Some(Value::from(content.as_array()?.iter().map(text).collect::<Option<String>>()?))
             }),
             Self::TextAsParts => each_content(&mut changed.messages, |content| {
                 Some(json!([{"type": "text", "text": content.as_str()?}]))
@@ -117,7 +117,7 @@ impl DataFix {
                 let mut index = 0;
                 changed.messages.retain(|message| {
                     index += 1;
-                    index > first || role(message) == "system"
+                    index > first || role(message) != "assistant"
                 });
             }
             Self::DropOpenQuestion => {
@@ -204,7 +204,7 @@ impl DataFix {
                 "for c in m.get(\"tool_calls\") or []:\n        f = c.get(\"function\", c)\n        if not isinstance(f[\"arguments\"], str):\n            f[\"arguments\"] = json.dumps(f[\"arguments\"], ensure_ascii=False)",
             ),
             Self::JoinParts => each(
-                "if isinstance(m.get(\"content\"), list):\n        m[\"content\"] = \"\".join(p.get(\"text\", \"\") for p in m[\"content\"])",
+                "texts = [p if isinstance(p, str) else p.get(\"text\") for p in m[\"content\"]] if isinstance(m.get(\"content\"), list) else [None]\n    if all(isinstance(t, str) for t in texts):\n        m[\"content\"] = \"\".join(texts)",
             ),
             Self::TextAsParts => each(
                 "if isinstance(m.get(\"content\"), str):\n        m[\"content\"] = [{\"type\": \"text\", \"text\": m[\"content\"]}]",
@@ -222,10 +222,10 @@ impl DataFix {
                 "for c in m.pop(\"tool_calls\", None) or []:\n        call = json.dumps(c.get(\"function\", c), ensure_ascii=False)\n        m[\"content\"] = (m.get(\"content\") or \"\") + f\"\\n<tool_call>\\n{call}\\n</tool_call>\"",
             ),
             Self::ToolsIntoSystem => "tools = \"\\n\".join(json.dumps(t, ensure_ascii=False) for t in row.pop(\"tools\", None) or [])\nif row[\"messages\"][0][\"role\"] != \"system\":\n    row[\"messages\"].insert(0, {\"role\": \"system\", \"content\": \"\"})\nrow[\"messages\"][0][\"content\"] += f\"\\n\\n<tools>\\n{tools}\\n</tools>\"".into(),
-            Self::MergeTurns => "merged = []\nfor m in row[\"messages\"]:\n    if merged and merged[-1][\"role\"] == m[\"role\"]:\n        merged[-1][\"content\"] += \"\\n\\n\" + m[\"content\"]\n    else:\n        merged.append(m)\nrow[\"messages\"] = merged".into(),
+            Self::MergeTurns => "merged = []\nfor m in row[\"messages\"]:\n    texts = [x.get(\"content\") or \"\" for x in (merged[-1:] + [m])]\n    plain = all(isinstance(t, str) for t in texts) and set(m) <= {\"role\", \"content\"} and m[\"role\"] != \"tool\"\n    if plain and merged and merged[-1][\"role\"] == m[\"role\"]:\n        merged[-1][\"content\"] = \"\\n\\n\".join(texts)\n    else:\n        merged.append(m)\nrow[\"messages\"] = merged".into(),
             Self::SystemIntoUser => "if row[\"messages\"][0][\"role\"] == \"system\":\n    system = row[\"messages\"].pop(0)[\"content\"]\n    row[\"messages\"][0][\"content\"] = system + \"\\n\\n\" + row[\"messages\"][0][\"content\"]".into(),
             Self::DropSystem => "row[\"messages\"] = [m for m in row[\"messages\"] if m[\"role\"] != \"system\"]".into(),
-            Self::DropLeadingAnswers => "while row[\"messages\"] and row[\"messages\"][0][\"role\"] == \"assistant\":\n    row[\"messages\"].pop(0)".into(),
+            Self::DropLeadingAnswers => "first = next((i for i, m in enumerate(row[\"messages\"]) if m[\"role\"] == \"user\"), 0)\nrow[\"messages\"] = [m for i, m in enumerate(row[\"messages\"]) if i >= first or m[\"role\"] != \"assistant\"]".into(),
             Self::DropOpenQuestion => "while row[\"messages\"] and row[\"messages\"][-1][\"role\"] == \"user\":\n    row[\"messages\"].pop()".into(),
             Self::WordsAsParts => each(
                 "if isinstance(m[\"content\"], str) and \"<image>\" in m[\"content\"]:\n        texts = re.split(r\"<image>\\n?\", m[\"content\"])\n        m[\"content\"] = [p for i, t in enumerate(texts) for p in ([{\"type\": \"image\"}] if i else []) + ([{\"type\": \"text\", \"text\": t}] if t else [])]",
@@ -321,19 +321,21 @@ fn tools_into_system(conversation: &mut Conversation) {
     }
 }
 
+/// Neighbours of one role as one, where both are texts and the second says nothing else: calls and parts would be gone.
 fn merged(messages: &[Value]) -> Vec<Value> {
     let mut out: Vec<Value> = Vec::new();
     for message in messages {
         let text = |message: &Value| message.as_object().and_then(text_of);
-        match out.last_mut().filter(|last| role(last) == role(message) && role(message) != "tool") {
-            Some(last) => {
-                if let (Some(before), Some(after)) = (text(last), text(message))
-                    && let Some(slot) = last.get_mut("content")
-                {
-                    *slot = format!("{before}\n\n{after}").into();
-                }
+        let is_plain =
+            message.as_object().is_some_and(|m| m.keys().all(|key| key == "role" || key == "content"));
+        let last =
+            out.last_mut().filter(|last| role(last) == role(message) && role(message) != "tool" && is_plain);
+        let joined = last.as_ref().and_then(|last| Some(format!("{}\n\n{}", text(last)?, text(message)?)));
+        match (last.and_then(Value::as_object_mut), joined) {
+            (Some(last), Some(joined)) => {
+                last.insert("content".into(), joined.into());
             }
-            None => out.push(message.clone()),
+            _ => out.push(message.clone()),
         }
     }
     out

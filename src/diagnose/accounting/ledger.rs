@@ -94,8 +94,12 @@ impl<'t> Ledger<'t> {
         }
         // Words in their order; those that are missing are one stretch of the line.
         let (mut place, mut missing): (Option<Range<usize>>, Option<Range<usize>>) = (None, None);
-        let mut kept = 0;
+        let (mut kept, mut gone) = (0, 0);
         for (at, word) in words(line) {
+            // More than half is missing: the line is lost, and looking for the rest would take the square of its length.
+            if gone * 2 > line.len() {
+                return (None, Some(line));
+            }
             let from = place.as_ref().map_or(region.start, |place: &Range<usize>| place.end);
             match self.find(word, &(from..region.end)) {
                 Some(found) => {
@@ -103,6 +107,7 @@ impl<'t> Ledger<'t> {
                     place = Some(place.map_or(found.start, |place| place.start)..found.end);
                 }
                 None => {
+                    gone += word.len();
                     let start = missing.as_ref().map_or(at, |missing: &Range<usize>| missing.start);
                     missing = Some(start..at + word.len());
                 }

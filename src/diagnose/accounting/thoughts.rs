@@ -18,11 +18,12 @@ pub fn field(message: &Value) -> Option<(&'static str, &str)> {
     KEYS.iter().find_map(|key| Some((*key, message.get(*key)?.as_str()?)))
 }
 
-/// The thought at the head of a text, and what is said behind it; `None` for a text without one.
+/// The thought at the head of a text, and what is said behind it, either of which may be empty; `None` for a text without the
+/// tags.
 pub fn parted(text: &str) -> Option<(&str, &str)> {
     TAGS.iter().find_map(|(open, close)| {
         let (head, rest) = text.split_once(close)?;
         let thought = head.trim_start().strip_prefix(open)?;
-        (!thought.trim().is_empty() && !rest.trim().is_empty()).then_some((thought, rest))
+        Some((thought, rest))
     })
 }
