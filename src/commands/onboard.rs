@@ -1,7 +1,7 @@
 //! `maskscope onboard` and `maskscope patch`: from an unknown tokenizer to code for the training repository.
 
 use std::io::{IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::doctor::{LINES_TRIED, recognized};
 use super::shared::{CommandOutcome, conversations, format, paint, print, say, setup};
@@ -170,8 +170,11 @@ fn patch_request<'a>(
     samples: &'a [Sample],
 ) -> Result<PatchWish<'a>> {
     let (request, _) = for_code(shared, arguments).request()?;
-    // A folder goes by its name, also where it was called "." on the command line.
-    let folder = Path::new(&request.tokenizer).canonicalize().ok().map(|path| path.display().to_string());
+    // A folder goes by its name, also where it was called "." on the command line; a file by that of its folder.
+    let path = std::path::absolute(&request.tokenizer).ok().filter(|path| path.exists());
+    let folder =
+        path.and_then(|path| if path.is_file() { path.parent().map(Path::to_path_buf) } else { Some(path) });
+    let folder = folder.map(|path| path.components().collect::<PathBuf>().display().to_string());
     let model_name =
         shared.repository.model_name.clone().or(folder).unwrap_or_else(|| request.tokenizer.clone());
     let script_arguments = shared.repository.script_arguments()?;

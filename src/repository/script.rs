@@ -269,9 +269,12 @@ impl Script {
 }
 
 impl Attributes<'_> {
+    /// The name it is read from most; of `torch.version` and `model_args.version` the one that has a model's path.
     fn owner_of(&self, attribute: &str) -> Option<String> {
+        let has_path =
+            |owner: &str| self.read.contains_key(&(owner.to_string(), "model_name_or_path".to_string()));
         let of = self.read.iter().filter(|((_, known), _)| known == attribute);
-        of.max_by_key(|(_, count)| **count).map(|((owner, _), _)| owner.clone())
+        of.max_by_key(|((owner, _), count)| (has_path(owner), **count)).map(|((owner, _), _)| owner.clone())
     }
 }
 

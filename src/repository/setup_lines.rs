@@ -11,7 +11,7 @@ use super::bounded_parse::parse;
 use super::checkout::Checkout;
 use super::entry::Entry;
 use super::function::SetupCode;
-use super::reading::{ItemKind, Reading, changes_tokenizer, names_in};
+use super::reading::{ItemKind, Reading, changes_in, changes_tokenizer, names_in};
 
 /// Functions whose body is searched.
 const SCRIPTS: [&str; 2] = ["train", "main"];
@@ -60,10 +60,18 @@ pub fn tokenizer_lines(text: &str) -> Option<String> {
 
 /// The function of a script whose body makes the tokenizer.
 pub(super) fn script_function(body: &[Stmt]) -> Option<&StmtFunctionDef> {
-    body.iter().find_map(|statement| match statement {
+    let mut scripts = body.iter().filter_map(|statement| match statement {
         Stmt::FunctionDef(function) if SCRIPTS.contains(&function.name.id.as_str()) => Some(function),
         _ => None,
-    })
+    });
+    let makes = |function: &&StmtFunctionDef| {
+        let mut changes = Vec::new();
+        function.body.iter().for_each(|statement| changes_in(statement, &mut changes));
+        !changes.is_empty()
+    };
+    // `main` may only call `train`.
+    let first = scripts.clone().next();
+    scripts.find(makes).or(first)
 }
 
 /// Names that the tokenizer's lines read.

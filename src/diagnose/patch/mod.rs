@@ -27,6 +27,9 @@ use crate::setup::LlavaSetup;
 use crate::tokenizer::Role;
 use tokens::{TokenLines, role_line, tokenizer_lines};
 
+/// Letters of a name.
+const LONGEST_NAME: usize = 64;
+
 /// Writes the patch of a set-up with a two-separator rule. `tokens` are the overrides that lead to it.
 ///
 /// # Errors
@@ -36,6 +39,11 @@ pub fn patch(setup: &LlavaSetup, name: &str, tokens: &TokenLines) -> Result<Patc
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     if !identifier {
         return Err(Error::Usage(format!("{name:?} cannot be part of a Python function's name")));
+    }
+    if name.len() > LONGEST_NAME {
+        return Err(Error::Usage(format!(
+            "--name: at most {LONGEST_NAME} letters, since files are named after it"
+        )));
     }
     if name.contains("mmtag") {
         let text = format!(

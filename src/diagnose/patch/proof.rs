@@ -71,6 +71,29 @@ pub fn reached(checkout: Checkout, version: &str, call: &ScriptCall) -> Result<R
     Ok(RepositoryFunction::new(checkout, entry, call.base.clone(), call.load, setup.as_ref(), options)?)
 }
 
+/// Labels of one sample, or the exception's kind.
+type SampleLabels = Result<Vec<i64>, String>;
+
+/// What a version makes of samples with the tokenizer as it is loaded; `None` where it cannot be run.
+pub fn labels_of(
+    checkout: Checkout,
+    version: &str,
+    call: &ScriptCall,
+    samples: &[Sample],
+) -> Option<Vec<SampleLabels>> {
+    let read = read(&checkout).ok()?;
+    let choice = Choice { version: Some(version.to_string()), function: None };
+    let entry = find(&checkout, &read, &choice).ok()?;
+    let options = CallOptions { script_arguments: call.script_arguments.clone(), ..CallOptions::default() };
+    let function =
+        RepositoryFunction::new(checkout, entry, call.base.clone(), call.load, None, options).ok()?;
+    let labels = |sample| match repository::inspect(&function, sample).result {
+        Ok(labelled) => Ok(labelled.labels),
+        Err(error) => Err(error.kind.to_string()),
+    };
+    Some(samples.iter().map(labels).collect())
+}
+
 /// Roles whose tokens the lines left otherwise than the set-up has them.
 pub fn other_roles(function: &RepositoryFunction, promised: &Tokenizer) -> Vec<Role> {
     let Some(tokenizer) = function.tokenizer() else { return Role::ALL.to_vec() };

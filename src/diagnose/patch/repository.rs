@@ -17,7 +17,9 @@ use super::function;
 use super::insertion::{Insertions, indented, line_end, unified_diff};
 use super::pieces::Patch;
 use super::pins::{self, RepositoryTest};
-use super::proof::{Agreement, ScriptCall, Unproven, compared, is_loaded_alike, other_roles, reached};
+use super::proof::{
+    Agreement, ScriptCall, Unproven, compared, is_loaded_alike, labels_of, other_roles, reached,
+};
 use super::python::python_string;
 use super::tokens::{TokenLines, adds_ids, role_line, tokenizer_lines};
 use crate::chat::Sample;
@@ -94,10 +96,10 @@ pub fn repository_patch(patch: &Patch, request: &RepositoryPatchRequest<'_>) -> 
         Err(missing) => return Ok(RepositoryPatch { missing: vec![missing], ..RepositoryPatch::default() }),
     };
     let taken = places.taken(&checkout, &reading, patch)?;
+    if !taken.is_empty() && places.holds(&checkout, patch, &tokenizer_lines(request.setup, request.tokens))? {
+        return Ok(RepositoryPatch::default());
+    }
     if !taken.is_empty() {
-        if places.holds(&checkout, patch)? {
-            return Ok(RepositoryPatch::default());
-        }
         return Err(Error::Usage(format!(
             "--name {}: the repository has this name already ({}); choose another one",
             patch.name,
@@ -194,8 +196,8 @@ impl<'r> Places<'r> {
         Ok(taken)
     }
 
-    /// True where this patch was applied before: template, key and choice stand there as they would be written.
-    fn holds(&self, checkout: &Checkout, patch: &Patch) -> Result<bool> {
+    /// True where this patch was applied before: template, choice and the tokenizer's lines stand there as they would be written.
+    fn holds(&self, checkout: &Checkout, patch: &Patch, tokens: &str) -> Result<bool> {
         let stands = |file: &str, piece: &str| -> Result<bool> {
             let text = checkout.read(file)?;
             let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
@@ -203,7 +205,12 @@ impl<'r> Places<'r> {
             Ok(lines.windows(wanted.len()).any(|window| window.iter().zip(&wanted).all(|(a, b)| a == b)))
         };
         let choice = format!("{}{}", self.dispatch.indent, self.choice(&patch.name));
-        Ok(stands(&self.registry.file, &patch.template)? && stands(&self.entry.file, &choice)?)
+        let block =
+            self.script.as_ref().filter(|_| !tokens.is_empty()).map(|(file, script)| {
+                (file, indented(tokens, &deeper(&script.indent, &script.indent), "\n"))
+            });
+        let has_tokens = block.map_or(Ok(true), |(file, block)| stands(file, &block))?;
+        Ok(has_tokens && stands(&self.registry.file, &patch.template)? && stands(&self.entry.file, &choice)?)
     }
 
     fn choice(&self, name: &str) -> String {
@@ -251,8 +258,27 @@ impl Work<'_> {
             // What is known to be wrong is not offered.
             return Ok(result);
         }
+        if let Some(version) = self.changed_version(&labels, &work)? {
+            result.missing.push(format!(
+                "no patch: with it --version {version} labels otherwise than before, since a name of the patch is one of the \
+                 repository's; choose another --name"
+            ));
+            return Ok(result);
+        }
         self.diff(&labels, &work, &mut result)?;
         Ok(result)
+    }
+
+    /// The first other version whose labels of the pinned conversations the patch changes. The tokenizer is left as it is loaded:
+    /// the patch's own lines for it have a condition.
+    fn changed_version(&self, labels: &Labels, work: &TokenWork) -> Result<Option<String>> {
+        let patched = self.checkout.clone().with_texts(self.insertions(labels, work)?.texts(self.checkout)?);
+        let pinned = pins::pinned();
+        let changes = |version: &&String| {
+            labels_of(self.checkout.clone(), version, &self.call, &pinned)
+                != labels_of(patched.clone(), version, &self.call, &pinned)
+        };
+        Ok(self.places.registry.keys.iter().find(changes).cloned())
     }
 
     /// The function of the patched repository.
@@ -408,6 +434,14 @@ impl Work<'_> {
         if !self.has_stage_1() || !result.missing.is_empty() {
             return Ok(());
         }
+        if self.needle().is_none() && self.needs_lines(work) {
+            result.missing.push(format!(
+                "the model has no name that its path would have in it, so stage 1 gets no tokens: give --model-name, or add for --version \
+                 {STAGE_1}:\n{}",
+                self.token_lines(work)
+            ));
+            return Ok(());
+        }
         let texts = self.insertions(labels, work)?.texts(self.checkout)?;
         let function = reached(self.checkout.clone().with_texts(texts), STAGE_1, &self.call);
         match function.map(|f| other_roles(&f, &self.request.setup.tokenizer)) {
@@ -430,7 +464,7 @@ impl Work<'_> {
 
     fn has_stage_1(&self) -> bool {
         let has_path = self.places.script.as_ref().is_some_and(|(_, script)| script.path.is_some());
-        has_path && self.needle().is_some() && self.places.registry.keys.iter().any(|key| key == STAGE_1)
+        has_path && self.places.registry.keys.iter().any(|key| key == STAGE_1)
     }
 
     /// What a path of this model has in it: the last part of its name. `None` where that says nothing, as "." does.
@@ -439,7 +473,11 @@ impl Work<'_> {
         let name = name.trim_end_matches(['/', '\\']);
         let mut parts = name.rsplit(['/', '\\', ':']);
         let last = parts.next().unwrap_or(name);
-        let last = if last.ends_with(".json") { parts.next().unwrap_or(last) } else { last };
+        // The cache of the hub: models--ORG--NAME/snapshots/COMMIT.
+        let last = match (parts.next(), parts.next().and_then(|repo| repo.strip_prefix("models--"))) {
+            (Some("snapshots"), Some(repo)) => repo.rsplit("--").next().unwrap_or(last),
+            _ => last,
+        };
         last.chars().any(char::is_alphanumeric).then(|| last.to_lowercase())
     }
 

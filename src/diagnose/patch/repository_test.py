@@ -28,7 +28,7 @@ class File:
     _known = {}
 
     def __init__(self, path):
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         vars(self).update(_path=path, _tree=ast.parse(text, str(path)))
         vars(self).update(_space={"__name__": path.stem, "__builtins__": builtins})
 
@@ -148,8 +148,8 @@ def tokenizer_of(version):
     pytest.importorskip("torch")
     pytest.importorskip("transformers")
     script = File(ROOT / @SCRIPT@)
-    body = next(n.body for n in script._tree.body if isinstance(n, ast.FunctionDef) and n.name in ("train", "main"))
-    lines = lines_of_the_tokenizer(body)
+    bodies = [n.body for n in script._tree.body if isinstance(n, ast.FunctionDef) and n.name in ("train", "main")]
+    lines = next(lines for lines in map(lines_of_the_tokenizer, bodies) if lines)
     for node in [n for part in lines for n in ast.walk(part) if isinstance(n, ast.ImportFrom)]:
         try:
             script._bring(node)
