@@ -312,6 +312,47 @@ fn names_that_are_taken_are_refused() {
 }
 
 #[test]
+fn a_name_that_would_change_another_version_is_refused() {
+    // The version is the last of the values, so that no line says `version=`.
+    let folder = repository(|_, text| {
+        text.replace("\"</s>\", \"one\")", "\"</s>\", \"one\")\nconv_h = Conversation(\"Hi.\", (\"USER\", \"ASSISTANT\"), (), 0, SeparatorStyle.TWO, \" \", \"</s>\", \"held\")")
+            .replace("    \"plain\":", "    \"h\": conv_h,\n    \"plain\":")
+    });
+    let root = folder.path().display().to_string();
+    let output =
+        maskscope(&["patch", "--name", "held", "-t", "sample:phi-2", "--recipe", "phi", "--repo", &root]);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(
+        output.stdout.is_empty() && stderr(&output).contains("--version h labels otherwise"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn a_patch_of_other_tokens_is_not_taken_for_this_one() {
+    let folder = repository(|_, text| text);
+    apply(folder.path(), &diff("patch", folder.path(), "sample:phi-2", &["--recipe", "phi"]));
+    let root = folder.path().display().to_string();
+    let wish = [
+        "patch",
+        "--name",
+        "mine",
+        "-t",
+        "sample:phi-2",
+        "--recipe",
+        "phi",
+        "--unk",
+        "<|other|>",
+        "--repo",
+        &root,
+    ];
+    let output = maskscope(&wish);
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert!(stderr(&output).contains("has this name already"), "{}", stderr(&output));
+}
+
+#[test]
 fn what_has_no_place_is_said_and_the_exit_status_is_1() {
     let shapes: [(&str, fn(&str, String) -> String, &str); 4] = [
         ("no dispatch", |path, text| if path == SCRIPT { "x = 1\n".into() } else { text }, "no dispatch"),
