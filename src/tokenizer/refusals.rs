@@ -34,12 +34,15 @@ pub fn of_configuration(files: &FileSet) -> Result<Vec<String>> {
     Ok(notes)
 }
 
+/// The id that files give a token.
+pub type KnownId<'a> = &'a dyn Fn(&str) -> Option<u32>;
+
 /// What 4.31 says of ids in added_tokens.json: `length` is that of the vocabulary before them, and `known` gives a
 /// token's id where the files come with a tokenizer.json (`None` where they do not).
 pub fn of_added_tokens_4_31(
     added: &[(String, u32)],
     length: usize,
-    known: Option<&dyn Fn(&str) -> Option<u32>>,
+    known: Option<KnownId<'_>>,
 ) -> Option<String> {
     let mut sorted: Vec<&(String, u32)> = added.iter().collect();
     sorted.sort_by_key(|(_, id)| *id);

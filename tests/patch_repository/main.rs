@@ -93,6 +93,7 @@ fn supervised(rows: &[Row]) -> usize {
     rows.iter().map(|row| count(&row.labels)).sum()
 }
 
+/// A name, and what makes the shape of a file's path and text.
 type Shape = (&'static str, fn(&str, String) -> String);
 
 const SHAPES: [Shape; 12] = [
@@ -354,17 +355,19 @@ fn a_patch_of_other_tokens_is_not_taken_for_this_one() {
 
 #[test]
 fn what_has_no_place_is_said_and_the_exit_status_is_1() {
-    let shapes: [(&str, fn(&str, String) -> String, &str); 4] = [
-        ("no dispatch", |path, text| if path == SCRIPT { "x = 1\n".into() } else { text }, "no dispatch"),
-        ("no table", |path, text| if path == LIBRARY { "x = 1\n".into() } else { text }, "conv_templates"),
-        ("no script", |_, text| text.replace("def train():", "def other():"), "no script makes a tokenizer"),
+    let shapes: [(Shape, &str); 4] = [
+        (("no dispatch", |path, text| if path == SCRIPT { "x = 1\n".into() } else { text }), "no dispatch"),
+        (("no table", |path, text| if path == LIBRARY { "x = 1\n".into() } else { text }), "conv_templates"),
         (
-            "no version",
-            |_, text| text.replace("model_args.version", "model_args.kind"),
+            ("no script", |_, text| text.replace("def train():", "def other():")),
+            "no script makes a tokenizer",
+        ),
+        (
+            ("no version", |_, text| text.replace("model_args.version", "model_args.kind")),
             "no argument `version`",
         ),
     ];
-    for (shape, change, said) in shapes {
+    for ((shape, change), said) in shapes {
         let folder = repository(change);
         let root = folder.path().display().to_string();
         let output =

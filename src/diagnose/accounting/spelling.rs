@@ -7,7 +7,7 @@ use crate::chat::jinja::value_repr;
 /// A text as it may stand in the prompt where it does not stand as it is.
 pub fn spellings(text: &str) -> impl Iterator<Item = String> {
     let json = inner(&serde_json::to_string(text).unwrap_or_default());
-    let ascii = json.chars().any(|c| !c.is_ascii()).then(|| ascii_escaped(&json));
+    let ascii = (!json.is_ascii()).then(|| ascii_escaped(&json));
     let html = text.contains(['&', '<', '>', '"', '\'']).then(|| html_escaped(text));
     let python = value_repr(&Value::from(text)).map(|repr| inner(&repr));
     let trimmed = text.trim().to_string();

@@ -3,7 +3,6 @@
 use tokenizers::Model;
 
 use crate::error::{Error, Result};
-use crate::tokenizer::TokenId;
 use crate::tokenizer::add_on_loading;
 use crate::tokenizer::bos_and_eos::{measure_bos_and_eos, remake_post_processor};
 use crate::tokenizer::classes::{self, ClassInput, PythonClass};
@@ -13,7 +12,7 @@ use crate::tokenizer::files::FileSet;
 use crate::tokenizer::formats::tokenizer_json;
 use crate::tokenizer::infilling::Infilling;
 use crate::tokenizer::loaded::{Engine, Tokenizer};
-use crate::tokenizer::refusals::of_added_tokens_4_31;
+use crate::tokenizer::refusals::{KnownId, of_added_tokens_4_31};
 use crate::tokenizer::release::{LoadOptions, Loader, Release};
 
 /// Loads the fast class over `tokenizer.json`, or over what the converter makes of the slow class's files.
@@ -39,8 +38,7 @@ pub fn load(name: &str, class: &PythonClass, files: &FileSet, options: LoadOptio
     tokenizer.read_added_from_core();
     if release == Release::V4_31 {
         let known = |token: &str| tokenizer.token_to_id(token);
-        let known: Option<&dyn Fn(&str) -> Option<TokenId>> =
-            if files.has("tokenizer.json") { Some(&known) } else { None };
+        let known: Option<KnownId<'_>> = if files.has("tokenizer.json") { Some(&known) } else { None };
         let refusal = of_added_tokens_4_31(&arguments.added_file, tokenizer.len(), known);
         tokenizer.notes.extend(refusal);
     }
