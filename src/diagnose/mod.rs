@@ -54,7 +54,7 @@ pub use arithmetic::Arithmetic;
 pub use attribution::{Attribution, RuleHit};
 pub use cause::id;
 pub use change::Change;
-pub use chat::{CHAT_CHECKS, ChatCheck, ChatPlan, ChatSample, diagnose_chat};
+pub use chat::{CHAT_CHECKS, ChatCheck, ChatPlan, ChatSample};
 pub use checks::{CHECKS, Check};
 pub use compare::{CompareTotals, Differs, SetupComparison, Stretch, StretchSide, share_vocabulary};
 pub use context::causes_of;

@@ -48,11 +48,6 @@ pub fn diagnose_setup(setup: &Setup, samples: &[Sample], inspections: &[Inspecti
     report(&context.with_accounts(Accounts::of(setup, samples, inspections)))
 }
 
-/// Every chat check on some conversations.
-pub fn diagnose_chat(plan: &ChatPlan<'_>, samples: &[ChatSample]) -> DoctorReport {
-    report(&ChatContext::new(*plan, samples))
-}
-
 fn report(context: &ChatContext<'_>) -> DoctorReport {
     let findings = CHAT_CHECKS.iter().map(|check| check.run(context)).collect();
     DoctorReport {
