@@ -18,6 +18,14 @@ pub fn role(message: &Value) -> &str {
     message.get("role").and_then(Value::as_str).unwrap_or_default()
 }
 
+/// Names a message's reasoning goes by; the first is the one that templates read.
+pub const REASONING_KEYS: [&str; 3] = ["reasoning_content", "thinking", "reasoning"];
+
+/// The reasoning of a message with its key: the first of [`REASONING_KEYS`] that has a text.
+pub fn reasoning(message: &Value) -> Option<(&'static str, &str)> {
+    REASONING_KEYS.iter().find_map(|key| Some((*key, message.get(*key)?.as_str()?)))
+}
+
 /// `message["content"]` where it is text.
 pub fn content(message: &Value) -> Option<&str> {
     message.get("content").and_then(Value::as_str)

@@ -10,7 +10,7 @@ mod prompt;
 mod reader;
 mod sample;
 
-pub use conversation::{Conversation, content, role};
+pub use conversation::{Conversation, REASONING_KEYS, content, reasoning, role};
 pub use llava::{
     LlavaMessage, SeparatorStyle, Template, build_messages, caption_prompt, speaker_header, speaker_prompt,
 };

@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::report::{Meaning, Paint, StepLine, json, onboarding_lines};
 use crate::setup::{LlavaSetup, Setup, TokenChoice};
 use crate::text;
-use crate::tokenizer::{LoadOptions, Role};
+use crate::tokenizer::Role;
 
 pub fn run_onboard(shared: &SharedOptions, arguments: &PatchArguments) -> Result<CommandOutcome> {
     let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
@@ -151,16 +151,6 @@ fn patch_text(out: &mut dyn Write, patch: &Patch) -> std::io::Result<()> {
 }
 
 /// What the patch of a repository is made for.
-struct PatchWish<'a> {
-    root: &'a Path,
-    setup: &'a LlavaSetup,
-    tokens: &'a [(Role, TokenChoice)],
-    load: LoadOptions,
-    model_name: String,
-    script_arguments: Vec<(String, String)>,
-    samples: &'a [Sample],
-}
-
 fn patch_request<'a>(
     shared: &SharedOptions,
     arguments: &PatchArguments,
@@ -168,7 +158,7 @@ fn patch_request<'a>(
     setup: &'a LlavaSetup,
     tokens: &'a [(Role, TokenChoice)],
     samples: &'a [Sample],
-) -> Result<PatchWish<'a>> {
+) -> Result<RepositoryPatchRequest<'a>> {
     let (request, _) = for_code(shared, arguments).request()?;
     // A folder goes by its name, also where it was called "." on the command line; a file by that of its folder.
     let path = std::path::absolute(&request.tokenizer).ok().filter(|path| path.exists());
@@ -177,26 +167,25 @@ fn patch_request<'a>(
     let folder = folder.map(|path| path.components().collect::<PathBuf>().display().to_string());
     let model_name =
         shared.repository.model_name.clone().or(folder).unwrap_or_else(|| request.tokenizer.clone());
-    let script_arguments = shared.repository.script_arguments()?;
-    let samples = samples.get(..LINES_TRIED).unwrap_or(samples);
-    Ok(PatchWish { root, setup, tokens, load: request.load, model_name, script_arguments, samples })
+    Ok(RepositoryPatchRequest {
+        root,
+        setup,
+        tokens,
+        load: request.load,
+        model_name,
+        script_arguments: shared.repository.script_arguments()?,
+        own_function: arguments.own_function,
+        samples: samples.get(..LINES_TRIED).unwrap_or(samples),
+    })
 }
 
 /// The diff on standard output, or in the folder of `--out`; what found no place is said on stderr and makes the exit status 1.
-fn print_diff(arguments: &PatchArguments, patch: &Patch, wish: &PatchWish<'_>) -> Result<CommandOutcome> {
-    let placed = repository_patch(
-        patch,
-        &RepositoryPatchRequest {
-            root: wish.root,
-            setup: wish.setup,
-            tokens: wish.tokens,
-            load: wish.load,
-            model_name: &wish.model_name,
-            script_arguments: &wish.script_arguments,
-            own_function: arguments.own_function,
-            samples: wish.samples,
-        },
-    )?;
+fn print_diff(
+    arguments: &PatchArguments,
+    patch: &Patch,
+    wish: &RepositoryPatchRequest<'_>,
+) -> Result<CommandOutcome> {
+    let placed = repository_patch(patch, wish)?;
     if placed.diff.is_empty() && placed.missing.is_empty() {
         say(&format!("{}: this patch is there already", wish.root.display()));
     }

@@ -41,18 +41,15 @@ pub(super) fn is_bare(shared: &SharedOptions) -> bool {
 
 /// Loads and resolves what the options ask for; says on stderr what was chosen.
 pub(super) fn setup(shared: &SharedOptions) -> Result<Setup> {
-    let (request, mut notes) = shared.request()?;
-    let base = load_tokenizer(&request, &mut report_progress)?;
-    let setup = resolve(&base, &request)?;
-    notes.extend(base.notes.iter().cloned());
-    notes.extend(setup.notes.iter().cloned());
-    notes.iter().for_each(|note| say(&format!("note: {note}")));
-    Ok(setup)
+    setup_of(shared.request()?)
 }
 
 /// The same for a command that labels data: where nothing was asked for, the rows decide ([`opened`]).
 pub(super) fn setup_for_data(shared: &SharedOptions, data: Option<&Path>) -> Result<Setup> {
-    let (request, mut notes) = opened(shared, data, &mut report_progress)?;
+    setup_of(opened(shared, data, &mut report_progress)?)
+}
+
+fn setup_of((request, mut notes): RequestWithNotes) -> Result<Setup> {
     let base = load_tokenizer(&request, &mut report_progress)?;
     let setup = resolve(&base, &request)?;
     notes.extend(base.notes.iter().cloned());
@@ -70,21 +67,17 @@ pub(super) fn opened(
 ) -> Result<RequestWithNotes> {
     let (request, mut notes) = shared.request()?;
     let Some(path) = data.filter(|_| request.asks_for_nothing()) else { return Ok((request, notes)) };
-    let Some(layout) = peek_layout(path, shared.layout)? else { return Ok((request, notes)) };
+    let layout = peek_layout(path, shared.layout)?.filter(|layout| layout.is_of_messages());
+    let Some(layout) = layout else { return Ok((request, notes)) };
     let files = files_for(&request.tokenizer, &request.hub, watch)?;
     // A folder whose template cannot be read says so when it is loaded.
     let has_template = TemplateSet::discover(&files).is_ok_and(|set| !set.is_empty());
     let rows = layout.name();
     if !has_template {
-        if layout.is_of_messages() {
-            notes.push(format!(
-                "the rows are {rows}, and this tokenizer brings no chat template: a LLaVA template reads their texts and \
-                 nothing else; --template FILE.jinja takes another"
-            ));
-        }
-        return Ok((request, notes));
-    }
-    if !layout.is_of_messages() {
+        notes.push(format!(
+            "the rows are {rows}, and this tokenizer brings no chat template: a LLaVA template reads their texts and \
+             nothing else; --template FILE.jinja takes another"
+        ));
         return Ok((request, notes));
     }
     let chat = SharedOptions { template: Some(CHAT.to_string()), ..shared.clone() };

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value, json};
 
-use crate::chat::{Body, Conversation, MediaKind, Sample, role};
+use crate::chat::{Body, Conversation, MediaKind, REASONING_KEYS, Sample, reasoning, role};
 
 /// A change of every record of a data set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -285,13 +285,10 @@ fn text_of(message: &Map<String, Value>) -> Option<String> {
 }
 
 fn thought_into_content(message: &mut Value) {
+    let Some(thought) = reasoning(message).map(|(_, thought)| thought.to_string()) else { return };
     let Some(message) = message.as_object_mut() else { return };
     let Some(text) = text_of(message) else { return };
-    let keys = ["reasoning_content", "thinking", "reasoning"];
-    let Some(thought) = keys.iter().find_map(|key| Some(message.get(*key)?.as_str()?.to_string())) else {
-        return;
-    };
-    keys.iter().for_each(|key| {
+    REASONING_KEYS.iter().for_each(|key| {
         message.shift_remove(*key);
     });
     message.insert("content".into(), format!("<think>\n{thought}\n</think>\n\n{text}").into());

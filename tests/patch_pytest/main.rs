@@ -107,8 +107,8 @@ fn apply(root: &Path, patch: &Patch, proven: &LlavaSetup, tokens: &[(Role, Token
         setup: proven,
         tokens,
         load: LoadOptions::default(),
-        model_name: "some/model",
-        script_arguments: &[],
+        model_name: "some/model".to_string(),
+        script_arguments: Vec::new(),
         own_function: false,
         samples: &[],
     };

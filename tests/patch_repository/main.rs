@@ -31,6 +31,15 @@ fn maskscope(arguments: &[&str]) -> Output {
     Command::cargo_bin("maskscope").unwrap().args(arguments).output().unwrap()
 }
 
+/// `patch` for phi-2 with its recipe.
+fn patch(root: &Path, name: &str, more: &[&str]) -> Output {
+    let root = root.display().to_string();
+    let mut arguments =
+        vec!["patch", "--name", name, "-t", "sample:phi-2", "--recipe", "phi", "--repo", &root];
+    arguments.extend(more);
+    maskscope(&arguments)
+}
+
 fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
@@ -243,9 +252,7 @@ fn arguments_of_the_script_reach_the_sandbox_and_the_test() {
     let folder = repository(|_, text| {
         text.replace("\"special\" in model_args.model_name_or_path", "model_args.model_type == \"special\"")
     });
-    let root = folder.path().display().to_string();
-    let arguments = ["patch", "--name", "mine", "-t", "sample:phi-2", "--recipe", "phi", "--repo", &root];
-    let output = maskscope(&arguments);
+    let output = patch(folder.path(), "mine", &[]);
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
     assert!(stderr(&output).contains("--script-arg model_type=VALUE"), "{}", stderr(&output));
     let made = diff(
@@ -263,9 +270,7 @@ fn two_patches_live_side_by_side() {
     let folder = repository(|_, text| text);
     apply(folder.path(), &diff("patch", folder.path(), "sample:phi-2", &["--recipe", "phi"]));
     let first = labels(folder.path(), "mine", "sample:phi-2");
-    let root = folder.path().display().to_string();
-    let arguments = ["patch", "--name", "mine2", "-t", "sample:phi-2", "--recipe", "phi", "--repo", &root];
-    let output = maskscope(&arguments);
+    let output = patch(folder.path(), "mine2", &[]);
     assert!(output.status.success(), "{}", stderr(&output));
     // The first patch's function does the same: no second one is written.
     assert!(stderr(&output).contains("preprocess_mine labels every sample"), "{}", stderr(&output));
@@ -278,20 +283,7 @@ fn two_patches_live_side_by_side() {
 fn an_own_function_is_written_where_it_is_asked_for() {
     let folder = repository(|_, text| text);
     apply(folder.path(), &diff("patch", folder.path(), "sample:phi-2", &["--recipe", "phi"]));
-    let root = folder.path().display().to_string();
-    let wish = [
-        "patch",
-        "--name",
-        "mine2",
-        "-t",
-        "sample:phi-2",
-        "--recipe",
-        "phi",
-        "--own-function",
-        "--repo",
-        &root,
-    ];
-    let output = maskscope(&wish);
+    let output = patch(folder.path(), "mine2", &["--own-function"]);
     let text = String::from_utf8(output.stdout.clone()).unwrap();
     assert!(output.status.success() && text.contains("+def preprocess_mine2(\n"), "{}", stderr(&output));
     // As its neighbour: the annotations of the dispatch.
@@ -303,10 +295,8 @@ fn names_that_are_taken_are_refused() {
     let folder = repository(|_, text| {
         text.replace("\"one\")\nconv_plain", "\"one\")\nconv_x = Conversation(\n    \"\", (\"U\", \"A\"), (), 0,\n    version='held',\n)\nconv_plain")
     });
-    let root = folder.path().display().to_string();
     for name in ["one", "plain", "held", "x"] {
-        let output =
-            maskscope(&["patch", "--name", name, "-t", "sample:phi-2", "--recipe", "phi", "--repo", &root]);
+        let output = patch(folder.path(), name, &[]);
         assert_eq!(output.status.code(), Some(2), "{name}: {}", stderr(&output));
         assert!(stderr(&output).contains("has this name already"), "{name}: {}", stderr(&output));
     }
@@ -319,9 +309,7 @@ fn a_name_that_would_change_another_version_is_refused() {
         text.replace("\"</s>\", \"one\")", "\"</s>\", \"one\")\nconv_h = Conversation(\"Hi.\", (\"USER\", \"ASSISTANT\"), (), 0, SeparatorStyle.TWO, \" \", \"</s>\", \"held\")")
             .replace("    \"plain\":", "    \"h\": conv_h,\n    \"plain\":")
     });
-    let root = folder.path().display().to_string();
-    let output =
-        maskscope(&["patch", "--name", "held", "-t", "sample:phi-2", "--recipe", "phi", "--repo", &root]);
+    let output = patch(folder.path(), "held", &[]);
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
     assert!(
         output.stdout.is_empty() && stderr(&output).contains("--version h labels otherwise"),
@@ -334,21 +322,7 @@ fn a_name_that_would_change_another_version_is_refused() {
 fn a_patch_of_other_tokens_is_not_taken_for_this_one() {
     let folder = repository(|_, text| text);
     apply(folder.path(), &diff("patch", folder.path(), "sample:phi-2", &["--recipe", "phi"]));
-    let root = folder.path().display().to_string();
-    let wish = [
-        "patch",
-        "--name",
-        "mine",
-        "-t",
-        "sample:phi-2",
-        "--recipe",
-        "phi",
-        "--unk",
-        "<|other|>",
-        "--repo",
-        &root,
-    ];
-    let output = maskscope(&wish);
+    let output = patch(folder.path(), "mine", &["--unk", "<|other|>"]);
     assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
     assert!(stderr(&output).contains("has this name already"), "{}", stderr(&output));
 }
@@ -369,9 +343,7 @@ fn what_has_no_place_is_said_and_the_exit_status_is_1() {
     ];
     for ((shape, change), said) in shapes {
         let folder = repository(change);
-        let root = folder.path().display().to_string();
-        let output =
-            maskscope(&["patch", "--name", "mine", "-t", "sample:phi-2", "--recipe", "phi", "--repo", &root]);
+        let output = patch(folder.path(), "mine", &[]);
         assert_eq!(output.status.code(), Some(1), "{shape}: {}", stderr(&output));
         assert!(stderr(&output).contains(said), "{shape}: {}", stderr(&output));
     }

@@ -3,10 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::error::PythonException;
+use crate::chat::conversation::REASONING_KEYS;
 use crate::python::type_name;
 
-/// Names a message's reasoning goes by; the first is the one that templates read.
-const REASONING_FIELDS: [&str; 3] = ["reasoning_content", "thinking", "reasoning"];
 /// Marks where the final message ends in the rendered text; the space shows whether the template strips.
 const CONTINUE_TAG: &str = "CONTINUE_FINAL_MESSAGE_TAG ";
 
@@ -56,7 +55,7 @@ fn normalise_message(message: &Value) -> Result<Value, PythonException> {
     };
     let fields: Map<String, Value> =
         fields.iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.clone(), v.clone())).collect();
-    let Some(reasoning) = REASONING_FIELDS.iter().find_map(|name| fields.get(*name)).cloned() else {
+    let Some(reasoning) = REASONING_KEYS.iter().find_map(|name| fields.get(*name)).cloned() else {
         return Ok(Value::Object(fields));
     };
     let mut aliased = Map::with_capacity(fields.len() + 2);
@@ -127,8 +126,8 @@ impl Continuation {
                 "continue_final_message is set but the final message has no \"{field}\" to continue!"
             )));
         };
-        let fields: Vec<&str> = if REASONING_FIELDS.contains(&field) {
-            REASONING_FIELDS.into_iter().filter(|name| last.get(*name) == Some(&content)).collect()
+        let fields: Vec<&str> = if REASONING_KEYS.contains(&field) {
+            REASONING_KEYS.into_iter().filter(|name| last.get(*name) == Some(&content)).collect()
         } else {
             vec![field]
         };

@@ -109,8 +109,9 @@ impl MediaAccount {
             return Some(counts + &why);
         }
         if *learned > 0 {
+            let article = if self.kind == MediaKind::Video { "a" } else { "an" };
             return Some(format!(
-                "{learned} tokens that stand for an {name} are supervised: the model learns to write them"
+                "{learned} tokens that stand for {article} {name} are supervised: the model learns to write them"
             ));
         }
         (*cut > 0).then(|| format!("{cut} of {counts} lie behind max_length"))

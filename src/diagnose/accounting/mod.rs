@@ -27,7 +27,7 @@ pub use flags::IgnoredFlag;
 pub use media::MediaAccount;
 pub use record::{FoundPart, RecordAccount, Weight, lost_of, pattern};
 
-use crate::chat::{Conversation, PromptLayout, role};
+use crate::chat::{Conversation, PromptLayout, REASONING_KEYS, reasoning, role};
 use crate::labels::{IGNORE_INDEX, Labelled};
 use ledger::Ledger;
 use spelling::chars_of;
@@ -275,7 +275,7 @@ impl Accounting<'_> {
 
     fn rest(&mut self, index: usize, message: &Value, region: &Range<usize>) {
         let fields = message.as_object();
-        if let Some((key, text)) = thoughts::field(message) {
+        if let Some((key, text)) = reasoning(message) {
             self.text(Some(index), key.to_string(), PartKind::Thought, text, region);
         }
         match message.get("tool_calls") {
@@ -296,7 +296,7 @@ impl Accounting<'_> {
             if known.contains(&key)
                 || NAMES.contains(&key)
                 || FLAGS.contains(&key)
-                || thoughts::KEYS.contains(&key)
+                || REASONING_KEYS.contains(&key)
                 || says_nothing(value)
             {
                 continue;

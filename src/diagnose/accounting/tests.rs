@@ -37,7 +37,7 @@ fn lost(path: &str) -> (String, Fate) {
 fn a_thought_that_a_template_never_reads_is_lost() {
     let prompt = "<s>user\nIs 91 prime?<s>assistant\nNo.";
     let question = json!({"role": "user", "content": "Is 91 prime?"});
-    for key in thoughts::KEYS {
+    for key in REASONING_KEYS {
         let answer =
             json!({"role": "assistant", key: "91 is 7 times 13, so it is composite.", "content": "No."});
         assert_eq!(account(json!([question, answer]), prompt), [lost(&format!("messages[1].{key}"))]);

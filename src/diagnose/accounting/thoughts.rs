@@ -1,9 +1,4 @@
-//! Reasoning in a message: its field, and the thought that stands in the content.
-
-use serde_json::Value;
-
-/// Names of a message's reasoning.
-pub const KEYS: [&str; 3] = ["reasoning_content", "thinking", "reasoning"];
+//! The thought that stands in the content of a message.
 
 /// Tags that templates part a thought from an answer at.
 const TAGS: [(&str, &str); 4] = [
@@ -12,11 +7,6 @@ const TAGS: [(&str, &str); 4] = [
     ("<thought>", "</thought>"),
     ("<reasoning>", "</reasoning>"),
 ];
-
-/// The reasoning of a message with its key: the first of [`KEYS`], as transformers takes it for the others.
-pub fn field(message: &Value) -> Option<(&'static str, &str)> {
-    KEYS.iter().find_map(|key| Some((*key, message.get(*key)?.as_str()?)))
-}
 
 /// The thought at the head of a text, and what is said behind it, either of which may be empty; `None` for a text without the
 /// tags.

@@ -7,7 +7,7 @@ use crate::chat::Sample;
 use crate::error::Error;
 use crate::labels::Inspection;
 use crate::repository::{
-    self, CallOptions, Checkout, Choice, RepositoryFunction, SetupCode, find, own_setup, read,
+    self, CallOptions, Checkout, Choice, Entry, Reading, RepositoryFunction, SetupCode, find, own_setup, read,
 };
 use crate::setup::LlavaSetup;
 use crate::tokenizer::{LoadOptions, Role, Tokenizer};
@@ -20,6 +20,22 @@ pub struct ScriptCall {
     pub load: LoadOptions,
     pub model_name: String,
     pub script_arguments: Vec<(String, String)>,
+}
+
+impl ScriptCall {
+    fn function(
+        &self,
+        checkout: Checkout,
+        entry: Entry,
+        setup: Option<&SetupCode>,
+    ) -> Result<RepositoryFunction, Error> {
+        let options = CallOptions {
+            model_name: self.model_name.clone(),
+            script_arguments: self.script_arguments.clone(),
+            ..CallOptions::default()
+        };
+        RepositoryFunction::new(checkout, entry, self.base.clone(), self.load, setup, options)
+    }
 }
 
 /// Why a patched repository is not known to do what is promised.
@@ -57,18 +73,16 @@ impl From<Error> for Unproven {
 /// # Errors
 /// The lines raise, use something that the sandbox does not have, or make no tokenizer.
 pub fn reached(checkout: Checkout, version: &str, call: &ScriptCall) -> Result<RepositoryFunction, Unproven> {
-    let read = read(&checkout)?;
-    let choice = Choice { version: Some(version.to_string()), function: None };
-    let entry = find(&checkout, &read, &choice)?;
+    let reading = read(&checkout)?;
+    let entry = entry_of(&checkout, &reading, version)?;
     // In the script there is no tokenizer before its own lines.
-    let setup = own_setup(&checkout, &read, &entry)
+    let setup = own_setup(&checkout, &reading, &entry)
         .map(|lines| SetupCode { text: format!("tokenizer = None\n{}", lines.text), ..lines });
-    let options = CallOptions {
-        model_name: call.model_name.clone(),
-        script_arguments: call.script_arguments.clone(),
-        ..CallOptions::default()
-    };
-    Ok(RepositoryFunction::new(checkout, entry, call.base.clone(), call.load, setup.as_ref(), options)?)
+    Ok(call.function(checkout, entry, setup.as_ref())?)
+}
+
+fn entry_of(checkout: &Checkout, reading: &Reading, version: &str) -> Result<Entry, Error> {
+    find(checkout, reading, &Choice { version: Some(version.to_string()), function: None })
 }
 
 /// Labels of one sample, or the exception's kind.
@@ -76,17 +90,14 @@ type SampleLabels = Result<Vec<i64>, String>;
 
 /// What a version makes of samples with the tokenizer as it is loaded; `None` where it cannot be run.
 pub fn labels_of(
-    checkout: Checkout,
+    checkout: &Checkout,
+    reading: &Reading,
     version: &str,
     call: &ScriptCall,
     samples: &[Sample],
 ) -> Option<Vec<SampleLabels>> {
-    let read = read(&checkout).ok()?;
-    let choice = Choice { version: Some(version.to_string()), function: None };
-    let entry = find(&checkout, &read, &choice).ok()?;
-    let options = CallOptions { script_arguments: call.script_arguments.clone(), ..CallOptions::default() };
-    let function =
-        RepositoryFunction::new(checkout, entry, call.base.clone(), call.load, None, options).ok()?;
+    let entry = entry_of(checkout, reading, version).ok()?;
+    let function = call.function(checkout.clone(), entry, None).ok()?;
     let labels = |sample| match repository::inspect(&function, sample).result {
         Ok(labelled) => Ok(labelled.labels),
         Err(error) => Err(error.kind.to_string()),

@@ -11,6 +11,7 @@
 //! A function of the repository that labels every sample as promised is taken in place of a new one. What cannot be placed, or
 //! does not do in the sandbox what was promised, is named.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::function;
@@ -37,7 +38,7 @@ use crate::tokenizer::{LoadOptions, Loader, Role, load};
 const STAGE_1: &str = "plain";
 
 /// What a patch of a repository is made for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct RepositoryPatchRequest<'a> {
     pub root: &'a Path,
     pub setup: &'a LlavaSetup,
@@ -45,8 +46,8 @@ pub struct RepositoryPatchRequest<'a> {
     /// How the set-up's tokenizer was loaded.
     pub load: LoadOptions,
     /// The model's name or path, which a condition for stage 1 looks for.
-    pub model_name: &'a str,
-    pub script_arguments: &'a [(String, String)],
+    pub model_name: String,
+    pub script_arguments: Vec<(String, String)>,
     /// A new function even where one of the repository does the same.
     pub own_function: bool,
     /// Samples to compare on, beside the embedded ones.
@@ -96,10 +97,10 @@ pub fn repository_patch(patch: &Patch, request: &RepositoryPatchRequest<'_>) -> 
         Err(missing) => return Ok(RepositoryPatch { missing: vec![missing], ..RepositoryPatch::default() }),
     };
     let taken = places.taken(&checkout, &reading, patch)?;
-    if !taken.is_empty() && places.holds(&checkout, patch, &tokenizer_lines(request.setup, request.tokens))? {
-        return Ok(RepositoryPatch::default());
-    }
     if !taken.is_empty() {
+        if places.holds(&checkout, patch, &tokenizer_lines(request.setup, request.tokens))? {
+            return Ok(RepositoryPatch::default());
+        }
         return Err(Error::Usage(format!(
             "--name {}: the repository has this name already ({}); choose another one",
             patch.name,
@@ -117,8 +118,8 @@ pub fn repository_patch(patch: &Patch, request: &RepositoryPatchRequest<'_>) -> 
     let call = ScriptCall {
         base,
         load: LoadOptions { legacy: None, loader: None, ..request.load },
-        model_name: request.model_name.to_string(),
-        script_arguments: request.script_arguments.to_vec(),
+        model_name: request.model_name.clone(),
+        script_arguments: request.script_arguments.clone(),
     };
     Work { checkout: &checkout, reading: &reading, places, patch, request, call }.done()
 }
@@ -253,30 +254,31 @@ impl Work<'_> {
             Err(why) => (Labels::Own, Err(why)),
         };
         self.said(&labels, &work, &proof, &mut result);
-        self.stage_1(&labels, &work, &mut result)?;
+        let texts = self.insertions(&labels, &work)?.texts(self.checkout)?;
+        let patched = self.checkout.clone().with_texts(texts.clone());
+        self.stage_1(&patched, &work, &mut result);
         if matches!(&proof, Err(Unproven::Differs(_))) {
             // What is known to be wrong is not offered.
             return Ok(result);
         }
-        if let Some(version) = self.changed_version(&labels, &work)? {
+        if let Some(version) = self.changed_version(&patched)? {
             result.missing.push(format!(
                 "no patch: with it --version {version} labels otherwise than before, since a name of the patch is one of the \
                  repository's; choose another --name"
             ));
             return Ok(result);
         }
-        self.diff(&labels, &work, &mut result)?;
+        self.diff(&texts, &mut result)?;
         Ok(result)
     }
 
     /// The first other version whose labels of the pinned conversations the patch changes. The tokenizer is left as it is loaded:
     /// the patch's own lines for it have a condition.
-    fn changed_version(&self, labels: &Labels, work: &TokenWork) -> Result<Option<String>> {
-        let patched = self.checkout.clone().with_texts(self.insertions(labels, work)?.texts(self.checkout)?);
-        let pinned = pins::pinned();
+    fn changed_version(&self, patched: &Checkout) -> Result<Option<String>> {
+        let (pinned, reading) = (pins::pinned(), read(patched)?);
         let changes = |version: &&String| {
-            labels_of(self.checkout.clone(), version, &self.call, &pinned)
-                != labels_of(patched.clone(), version, &self.call, &pinned)
+            labels_of(self.checkout, self.reading, version, &self.call, &pinned)
+                != labels_of(patched, &reading, version, &self.call, &pinned)
         };
         Ok(self.places.registry.keys.iter().find(changes).cloned())
     }
@@ -430,9 +432,9 @@ impl Work<'_> {
     }
 
     /// Stage 1 must find the same tokens.
-    fn stage_1(&self, labels: &Labels, work: &TokenWork, result: &mut RepositoryPatch) -> Result<()> {
+    fn stage_1(&self, patched: &Checkout, work: &TokenWork, result: &mut RepositoryPatch) {
         if !self.has_stage_1() || !result.missing.is_empty() {
-            return Ok(());
+            return;
         }
         if self.needle().is_none() && self.needs_lines(work) {
             result.missing.push(format!(
@@ -440,10 +442,9 @@ impl Work<'_> {
                  {STAGE_1}:\n{}",
                 self.token_lines(work)
             ));
-            return Ok(());
+            return;
         }
-        let texts = self.insertions(labels, work)?.texts(self.checkout)?;
-        let function = reached(self.checkout.clone().with_texts(texts), STAGE_1, &self.call);
+        let function = reached(patched.clone(), STAGE_1, &self.call);
         match function.map(|f| other_roles(&f, &self.request.setup.tokenizer)) {
             Ok(left) if left.is_empty() => result.notes.push(format!(
                 "run in the sandbox with --version {STAGE_1} and a model path with {:?} in it: the same tokens",
@@ -459,7 +460,6 @@ impl Work<'_> {
             }
             Err(why) => result.missing.push(format!("--version {STAGE_1} could not be run in the sandbox: {}", why.why())),
         }
-        Ok(())
     }
 
     fn has_stage_1(&self) -> bool {
@@ -629,9 +629,9 @@ impl Work<'_> {
         Some(lines)
     }
 
-    fn diff(&self, labels: &Labels, work: &TokenWork, result: &mut RepositoryPatch) -> Result<()> {
-        for (file, after) in self.insertions(labels, work)?.texts(self.checkout)? {
-            result.diff.push_str(&unified_diff(&file, Some(&self.checkout.read(&file)?), &after));
+    fn diff(&self, texts: &BTreeMap<String, String>, result: &mut RepositoryPatch) -> Result<()> {
+        for (file, after) in texts {
+            result.diff.push_str(&unified_diff(file, Some(&self.checkout.read(file)?), after));
             result.files.push(file.into());
         }
         let folder = if self.checkout.root().join("test").is_dir() { "test" } else { "tests" };
@@ -647,7 +647,7 @@ impl Work<'_> {
             library: &self.places.registry.file,
             registry: &self.places.registry.name,
             default: self.places.registry.default.as_deref().unwrap_or("default_conversation"),
-            script_arguments: self.request.script_arguments,
+            script_arguments: &self.request.script_arguments,
         };
         let text = pins::repository_pytest(self.request.setup, &self.patch.name, &test);
         result.diff.push_str(&unified_diff(&file, None, &text));

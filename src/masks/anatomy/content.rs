@@ -5,6 +5,7 @@ use std::ops::Range;
 use serde_json::Value;
 
 use crate::chat::jinja::is_space;
+use crate::chat::reasoning;
 
 /// Tags that templates cut an answer's thought at.
 const THOUGHT_END: &str = "</think>";
@@ -24,8 +25,7 @@ pub(super) fn find_content(message: &Value, block: &str) -> Option<Range<usize>>
 /// The byte at which a message's thought begins, its opening tag included, where the block has it before the content.
 fn with_thought(message: &Value, block: &str, content: usize) -> usize {
     let head = block.get(..content).unwrap_or_default();
-    let thought =
-        ["reasoning_content", "thinking", "reasoning"].iter().find_map(|key| message.get(key)?.as_str());
+    let thought = reasoning(message).map(|(_, text)| text);
     let Some(at) =
         thought.map(|text| text.trim_matches(is_space)).filter(|t| !t.is_empty()).and_then(|t| head.rfind(t))
     else {
