@@ -14,7 +14,7 @@ pub enum DataFix {
     ParseArguments,
     /// Tool arguments that are objects become strings of JSON.
     DumpArguments,
-    /// A content that is a list becomes the text of its parts.
+    /// A content that is a list becomes the text of its parts, media as their words; a part that is neither stays.
     JoinParts,
     /// A content that is a text becomes a list of one part.
     TextAsParts,
@@ -87,11 +87,7 @@ impl DataFix {
                 value.is_object().then(|| Value::from(python_json(value)))
             }),
             Self::JoinParts => each_content(&mut changed.messages, |content| {
-                // Only where every part is a text: what has none would be gone.
-                let text = |part: &Value| {
-                    part.get("text").and_then(Value::as_str).or(part.as_str()).map(String::from)
-                };
-                Some(Value::from(content.as_array()?.iter().map(text).collect::<Option<String>>()?))
+                Some(Value::from(content.as_array()?.iter().map(part_as_text).collect::<Option<String>>()?))
             }),
             Self::TextAsParts => each_content(&mut changed.messages, |content| {
                 Some(json!([{"type": "text", "text": content.as_str()?}]))
@@ -153,7 +149,7 @@ impl DataFix {
         Cow::Borrowed(match self {
             Self::ParseArguments => "json.loads the tool arguments",
             Self::DumpArguments => "json.dumps the tool arguments",
-            Self::JoinParts => "join the text parts of each content",
+            Self::JoinParts => "join the parts of each content to one text",
             Self::TextAsParts => "make each content a list of one text part",
             Self::EmptyContent => "an empty text for content that is null",
             Self::Variable(name, value) => {
@@ -203,9 +199,13 @@ impl DataFix {
             Self::DumpArguments => each(
                 "for c in m.get(\"tool_calls\") or []:\n        f = c.get(\"function\", c)\n        if not isinstance(f[\"arguments\"], str):\n            f[\"arguments\"] = json.dumps(f[\"arguments\"], ensure_ascii=False)",
             ),
-            Self::JoinParts => each(
-                "texts = [p if isinstance(p, str) else p.get(\"text\") for p in m[\"content\"]] if isinstance(m.get(\"content\"), list) else [None]\n    if all(isinstance(t, str) for t in texts):\n        m[\"content\"] = \"\".join(texts)",
-            ),
+            Self::JoinParts => {
+                let words = MediaKind::PART_TYPES.map(|(kind, name)| format!("\"{name}\": \"{}\"", kind.word()));
+                each(&format!(
+                    "words = {{{}}}\n    parts = m.get(\"content\") if isinstance(m.get(\"content\"), list) else [{{}}]\n    texts = [p if isinstance(p, str) else words.get(p.get(\"type\"), p.get(\"text\")) for p in parts]\n    if all(isinstance(t, str) for t in texts):\n        m[\"content\"] = \"\".join(texts)",
+                    words.join(", ")
+                ))
+            }
             Self::TextAsParts => each(
                 "if isinstance(m.get(\"content\"), str):\n        m[\"content\"] = [{\"type\": \"text\", \"text\": m[\"content\"]}]",
             ),
@@ -261,6 +261,13 @@ fn each_content(messages: &mut [Value], change: impl Fn(&Value) -> Option<Value>
             *slot = changed;
         }
     }
+}
+
+/// What a part says in a text; `None` for one that would be gone there.
+fn part_as_text(part: &Value) -> Option<String> {
+    let medium = MediaKind::ALL.into_iter().find(|kind| kind.part_type(part).is_some());
+    let text = part.as_str().or_else(|| part.get("text")?.as_str());
+    medium.map(MediaKind::word).or(text).map(String::from)
 }
 
 fn each_arguments(messages: &mut [Value], change: impl Fn(&Value) -> Option<Value>) {
@@ -415,6 +422,18 @@ mod tests {
         let short = json!([{"role": "system", "content": "s"}, {"role": "user", "content": "a"}]);
         let expected = json!([{"role": "user", "content": "s\n\na"}]);
         assert_eq!(changed(&DataFix::SystemIntoUser, short), Some(expected));
+    }
+
+    #[test]
+    fn parts_become_one_text_or_stay() {
+        let turns = |parts: Value| json!([{"role": "user", "content": parts}]);
+        let media = turns(
+            json!([{"type": "image_url", "image_url": {"url": "a.png"}}, {"type": "text", "text": "What?"}]),
+        );
+        assert_eq!(changed(&DataFix::JoinParts, media).unwrap()[0]["content"], "<image>What?");
+        let call =
+            turns(json!([{"type": "text", "text": "a"}, {"type": "tool_use", "name": "f", "input": {}}]));
+        assert_eq!(changed(&DataFix::JoinParts, call), None, "the call would be gone");
     }
 
     #[test]
