@@ -211,7 +211,7 @@ fn one(app: &mut App, command: Command) -> Vec<Effect> {
         }
         Command::Chosen(Choice::Model(model)) => screens.experts.choose(session, model),
         Command::Chosen(_) => Vec::new(),
-        Command::Folder(folder) => screens.onboard.write(folder),
+        Command::Folder(folder) => screens.onboard.write(session, folder),
     };
     carry_out(app, commands)
 }

@@ -1,18 +1,17 @@
 //! `maskscope onboard` and `maskscope patch`: from an unknown tokenizer to code for the training repository.
 
 use std::io::{IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::doctor::{LINES_TRIED, recognized};
 use super::shared::{CommandOutcome, conversations, format, paint, print, say, setup};
-use crate::atomic_write::{self, Durability};
 use crate::chat::Sample;
 use crate::cli::{Format, PatchArguments, RepositoryArgs, SharedOptions};
 use crate::diagnose::{
     Patch, RepositoryPatchRequest, Verdict, line_fix, llava_setup, onboard, patch, pins_are_supervised,
-    proposal_tokens, repository_patch, write_patch,
+    proposal_tokens, repository_patch, write_diff, write_patch,
 };
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::report::{Meaning, Paint, StepLine, json, onboarding_lines};
 use crate::setup::{LlavaSetup, Setup, TokenChoice};
 use crate::text;
@@ -160,22 +159,12 @@ fn patch_request<'a>(
     samples: &'a [Sample],
 ) -> Result<RepositoryPatchRequest<'a>> {
     let (request, _) = for_code(shared, arguments).request()?;
-    // A folder goes by its name, also where it was called "." on the command line; a file by that of its folder.
-    let path = std::path::absolute(&request.tokenizer).ok().filter(|path| path.exists());
-    let folder =
-        path.and_then(|path| if path.is_file() { path.parent().map(Path::to_path_buf) } else { Some(path) });
-    let folder = folder.map(|path| path.components().collect::<PathBuf>().display().to_string());
-    let model_name =
-        shared.repository.model_name.clone().or(folder).unwrap_or_else(|| request.tokenizer.clone());
+    let own = &shared.repository;
+    let wish = RepositoryPatchRequest::new(root, &request, setup, tokens, samples, own.model_name.clone());
     Ok(RepositoryPatchRequest {
-        root,
-        setup,
-        tokens,
-        load: request.load,
-        model_name,
-        script_arguments: shared.repository.script_arguments()?,
+        script_arguments: own.script_arguments()?,
         own_function: arguments.own_function,
-        samples: samples.get(..LINES_TRIED).unwrap_or(samples),
+        ..wish
     })
 }
 
@@ -191,9 +180,7 @@ fn print_diff(
     }
     if let Some(folder) = &arguments.out {
         write_pieces(folder, patch)?;
-        let path = folder.join(format!("{}.diff", patch.name));
-        atomic_write::write(&path, placed.diff.as_bytes(), Durability::Process)
-            .map_err(|e| Error::io(&path, e))?;
+        let path = write_diff(folder, patch, &placed)?;
         say(&format!("wrote {} (for git apply, in {})", path.display(), wish.root.display()));
     } else {
         // A file gets the bytes as they are; a terminal gets them with what would steer it escaped.

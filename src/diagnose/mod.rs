@@ -73,7 +73,7 @@ pub use onboard::{
 };
 pub use patch::{
     Patch, RepositoryPatch, RepositoryPatchRequest, patch, pins_are_supervised, python_string,
-    repository_patch, write_patch,
+    repository_patch, write_diff, write_patch,
 };
 pub use probe::Probe;
 pub use sarif::sarif;

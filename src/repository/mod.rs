@@ -7,6 +7,7 @@
 //! ```
 
 mod bounded_parse;
+mod changes;
 mod checkout;
 mod entry;
 mod function;
@@ -23,6 +24,7 @@ mod spans;
 mod tokenizer_api;
 mod verify;
 
+pub use changes::{Argument, function_sets_roles};
 pub use checkout::Checkout;
 pub use entry::{Choice, Entry, find, library_of};
 pub use function::{CallOptions, Event, FunctionRun, Raised, RepositoryFunction, SetupCode, TemplateTexts};

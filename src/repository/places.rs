@@ -37,7 +37,9 @@ pub fn dispatch_place(text: &str, function: &str, library: &str) -> Option<Dispa
         Stmt::FunctionDef(found) if found.name.id.as_str() == function => Some(found),
         _ => None,
     })?;
-    let chooses = |statement: &&Stmt| matches!(statement, Stmt::If(branch) if names_in(&branch.test).iter().any(|name| name == library));
+    // `import pkg.conversation` binds `pkg`.
+    let bound = library.split('.').next().unwrap_or(library);
+    let chooses = |statement: &&Stmt| matches!(statement, Stmt::If(branch) if names_in(&branch.test).iter().any(|name| name == bound));
     let is_docstring =
         |statement: &Stmt| matches!(statement, Stmt::Expr(e) if e.value.is_string_literal_expr());
     let first = found.body.iter().find(|statement| !is_docstring(statement));

@@ -2,11 +2,12 @@
 //!
 //! Nothing is imported or run for this.
 
-use ruff_python_ast::visitor::{Visitor, walk_expr, walk_stmt};
+use ruff_python_ast::visitor::{Visitor, walk_expr};
 use ruff_python_ast::{Expr, Stmt, StmtClassDef, StmtFunctionDef};
 use ruff_text_size::Ranged;
 
 use super::bounded_parse::parse;
+use super::changes::changes_in;
 use super::checkout::Checkout;
 use super::lines::Lines;
 use crate::error::Result;
@@ -446,50 +447,6 @@ impl File<'_> {
             let line = self.line(statement);
             self.reading.item(ItemKind::TokenizerLine, "tokenizer", self.file, line, self.source(statement));
         }
-    }
-}
-
-/// The simple statements within one that make or change `tokenizer`.
-pub fn changes_in<'a>(statement: &'a Stmt, found: &mut Vec<&'a Stmt>) {
-    struct Simple<'a, 'b>(&'b mut Vec<&'a Stmt>);
-    impl<'a> Visitor<'a> for Simple<'a, '_> {
-        fn visit_stmt(&mut self, statement: &'a Stmt) {
-            if changes_tokenizer(statement) {
-                self.0.push(statement);
-            } else {
-                walk_stmt(self, statement);
-            }
-        }
-    }
-    Simple(found).visit_stmt(statement);
-}
-
-/// True for `tokenizer = …`, `tokenizer.x = …`, `tokenizer.add…(…)` and calls that resize for new tokens.
-pub fn changes_tokenizer(statement: &Stmt) -> bool {
-    let is_tokenizer =
-        |expression: &Expr| expression.as_name_expr().is_some_and(|n| n.id.as_str() == "tokenizer");
-    let changes = |call: &Expr| {
-        let Expr::Call(call) = call else { return false };
-        match &*call.func {
-            Expr::Attribute(method) => {
-                is_tokenizer(&method.value) && method.attr.id.as_str().starts_with("add")
-            }
-            Expr::Name(function) => {
-                let takes = call.arguments.keywords.iter().any(|k| is_tokenizer(&k.value));
-                takes && function.id.as_str().contains("resize")
-            }
-            _ => false,
-        }
-    };
-    match statement {
-        Stmt::Assign(assign) => {
-            assign.targets.iter().any(|target| match target {
-                Expr::Attribute(attribute) => is_tokenizer(&attribute.value),
-                other => is_tokenizer(other),
-            }) || changes(&assign.value)
-        }
-        Stmt::Expr(expression) => changes(&expression.value),
-        _ => false,
     }
 }
 

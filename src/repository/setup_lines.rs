@@ -8,10 +8,11 @@ use ruff_python_ast::{Expr, Stmt, StmtFunctionDef};
 use ruff_text_size::{Ranged, TextRange};
 
 use super::bounded_parse::parse;
+use super::changes::{bodies, changes_in, changes_tokenizer, names_in_head, value_of};
 use super::checkout::Checkout;
 use super::entry::Entry;
 use super::function::SetupCode;
-use super::reading::{ItemKind, Reading, changes_in, changes_tokenizer, names_in};
+use super::reading::{ItemKind, Reading, names_in};
 
 /// Functions whose body is searched.
 const SCRIPTS: [&str; 2] = ["train", "main"];
@@ -74,33 +75,23 @@ pub(super) fn script_function(body: &[Stmt]) -> Option<&StmtFunctionDef> {
     scripts.find(makes).or(first)
 }
 
-/// Names that the tokenizer's lines read.
-fn collect_names(body: &[Stmt], names: &mut BTreeSet<String>) {
+/// Names that the tokenizer's lines and their conditions read; true where a body has such a line.
+fn collect_names(body: &[Stmt], names: &mut BTreeSet<String>) -> bool {
+    let mut any = false;
     for statement in body {
         if changes_tokenizer(statement) {
-            match statement {
-                Stmt::Assign(assign) => names.extend(names_in(&assign.value)),
-                Stmt::Expr(expression) => names.extend(names_in(&expression.value)),
-                _ => {}
-            }
+            names.extend(value_of(statement).map(names_in).unwrap_or_default());
+            any = true;
+            continue;
         }
-        for inner in bodies(statement) {
-            collect_names(inner, names);
+        let has_lines =
+            bodies(statement).into_iter().fold(false, |any, inner| collect_names(inner, names) | any);
+        if has_lines {
+            names.extend(names_in_head(statement));
         }
+        any |= has_lines;
     }
-}
-
-/// The bodies of a compound statement.
-pub(super) fn bodies(statement: &Stmt) -> Vec<&[Stmt]> {
-    match statement {
-        Stmt::If(branch) => {
-            let others = branch.elif_else_clauses.iter().map(|clause| clause.body.as_slice());
-            std::iter::once(branch.body.as_slice()).chain(others).collect()
-        }
-        Stmt::With(with) => vec![with.body.as_slice()],
-        Stmt::Try(attempt) => vec![attempt.body.as_slice()],
-        _ => Vec::new(),
-    }
+    any
 }
 
 struct Cut {
@@ -127,9 +118,11 @@ impl Cut {
         if !kept {
             body.iter().for_each(|statement| self.blank_range(statement.range()));
             if let Some(first) = body.first() {
-                let at = usize::from(first.range().start());
-                if let Some(place) = self.text.get_mut(at..at + 4) {
-                    place.copy_from_slice(b"pass");
+                let (start, end) = (usize::from(first.range().start()), usize::from(first.range().end()));
+                // `f()` is too short for a `pass`, and a line end must stay where it is.
+                let nothing: &[u8] = if end - start < 4 { b"0" } else { b"pass" };
+                if let Some(place) = self.text.get_mut(start..start + nothing.len()) {
+                    place.copy_from_slice(nothing);
                 }
             }
         }

@@ -51,8 +51,19 @@ fn brought_in(tokenizer: &str) -> (LlavaSetup, Vec<(Role, TokenChoice)>) {
     (found.setup, tokens)
 }
 
+/// Another form of the same script: the templates by their dotted name, a role set in a loop over a list of the function's own.
+fn dotted(text: &str) -> String {
+    text.replace("from moellava import conversation as conversation_lib", "import moellava.conversation")
+        .replace("conversation_lib.", "moellava.conversation.")
+        .replace("def train():\n", "def train():\n    roles = [\"pad_token\"]\n")
+        .replace(
+            "    tokenizer.pad_token = tokenizer.unk_token\n",
+            "    for role in roles:\n        setattr(tokenizer, role, tokenizer.unk_token)\n",
+        )
+}
+
 /// A repository without the patch, with the stand-ins beside it.
-fn repository(root: &Path) {
+fn repository(root: &Path, script: impl Fn(&str) -> String) {
     let package = root.join("moellava");
     std::fs::create_dir_all(package.join("train")).unwrap();
     for (path, text) in [
@@ -64,6 +75,7 @@ fn repository(root: &Path) {
         ("moellava/train/__init__.py", ""),
         ("moellava/train/train.py", include_str!("train.py")),
     ] {
+        let text = if path.ends_with("/train.py") { script(text) } else { text.to_string() };
         std::fs::write(root.join(path), text).unwrap();
     }
 }
@@ -209,11 +221,13 @@ fn the_generated_test_passes_in_a_patched_repository() {
             }
         };
         let patch = patch(&proven, "mine", &tokens).expect("a patch");
-        let folder = tempfile::tempdir().unwrap();
-        repository(folder.path());
-        apply(folder.path(), &patch, &proven, &tokens);
-        record(&proven, folder.path());
-        proves(tokenizer, &patch, folder.path(), folder.path());
+        for script in [str::to_string, dotted] {
+            let folder = tempfile::tempdir().unwrap();
+            repository(folder.path(), script);
+            apply(folder.path(), &patch, &proven, &tokens);
+            record(&proven, folder.path());
+            proves(tokenizer, &patch, folder.path(), folder.path());
+        }
     }
 }
 
@@ -231,7 +245,7 @@ fn the_generated_test_passes_over_the_tokenizers_wheel() {
         let (proven, tokens) = brought_in(&model.display().to_string());
         let patch = patch(&proven, "mine", &tokens).expect("a patch");
         let folder = tempfile::tempdir().unwrap();
-        repository(folder.path());
+        repository(folder.path(), str::to_string);
         apply(folder.path(), &patch, &proven, &tokens);
         proves(name, &patch, folder.path(), &model);
     }

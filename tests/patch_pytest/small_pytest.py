@@ -52,7 +52,7 @@ def main(path):
     sys.modules["pytest"] = types.SimpleNamespace(
         skip=skip, importorskip=importorskip, fixture=fixture, mark=types.SimpleNamespace(parametrize=parametrize)
     )
-    space = {"__name__": "generated"}
+    space = {"__name__": "generated", "__file__": path}
     counts = {"passed": 0, "failed": 0, "skipped": 0}
     try:
         with open(path, encoding="utf-8") as file:

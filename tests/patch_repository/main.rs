@@ -105,7 +105,7 @@ fn supervised(rows: &[Row]) -> usize {
 /// A name, and what makes the shape of a file's path and text.
 type Shape = (&'static str, fn(&str, String) -> String);
 
-const SHAPES: [Shape; 12] = [
+const SHAPES: [Shape; 15] = [
     ("as it stands", |_, text| text),
     ("elif over several lines, and no branch for this model", |_, text| {
         text.replace("    if \"special\" in", "    if \"other\" in model_args.model_name_or_path:\n        tokenizer = transformers.AutoTokenizer.from_pretrained(model_args.model_name_or_path)\n    elif \"special\" in")
@@ -148,6 +148,14 @@ const SHAPES: [Shape; 12] = [
     ("pad is kept where there is an unk", |_, text| {
         text.replace("        tokenizer.pad_token = tokenizer.unk_token\n", "        if tokenizer.unk_token is not None:\n            tokenizer.pad_token = tokenizer.unk_token\n")
     }),
+    ("roles set in a loop, through setattr and with an annotation", |_, text| {
+        text.replace("        tokenizer.pad_token = tokenizer.unk_token\n", "        roles = [\"pad_token\"]\n        for role in roles:\n            setattr(tokenizer, role, tokenizer.unk_token)\n        tokenizer.padding_side: str = \"right\"\n")
+    }),
+    ("the templates imported by a dotted name", |_, text| {
+        text.replace("from pkg import conversation as conversation_lib", "import pkg.conversation")
+            .replace("conversation_lib.", "pkg.conversation.")
+    }),
+    ("a lone carriage return", |_, text| text.replace("import torch\n", "# one\r# line\nimport torch\n")),
     ("the model is made behind the tokenizer", |_, text| {
         let model =
             "    model = transformers.AutoModelForCausalLM.from_pretrained(model_args.model_name_or_path)\n";
@@ -280,6 +288,15 @@ fn two_patches_live_side_by_side() {
 }
 
 #[test]
+fn a_second_patch_with_other_tokens_cannot_share_stage_1() {
+    let folder = repository(|_, text| text);
+    apply(folder.path(), &diff("patch", folder.path(), "sample:phi-2", &["--recipe", "phi"]));
+    let output = patch(folder.path(), "mine2", &["--unk", "<|other|>"]);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(stderr(&output).contains("has another id than with --version mine2"), "{}", stderr(&output));
+}
+
+#[test]
 fn an_own_function_is_written_where_it_is_asked_for() {
     let folder = repository(|_, text| text);
     apply(folder.path(), &diff("patch", folder.path(), "sample:phi-2", &["--recipe", "phi"]));
@@ -329,7 +346,29 @@ fn a_patch_of_other_tokens_is_not_taken_for_this_one() {
 
 #[test]
 fn what_has_no_place_is_said_and_the_exit_status_is_1() {
-    let shapes: [(Shape, &str); 4] = [
+    let shapes: [(Shape, &str); 6] = [
+        (
+            ("a list of versions", |_, text| {
+                text.replace(
+                    "def train():\n",
+                    "def train():\n    assert model_args.version in (\"one\", \"plain\")\n",
+                )
+            }),
+            "the versions are listed here (one, plain): add mine",
+        ),
+        (
+            ("a function that is handed the tokenizer", |_, text| {
+                text.replace(
+                    "    model.config.pad_token_id",
+                    "    finish(tokenizer)\n    model.config.pad_token_id",
+                )
+                .replace(
+                    "def train():",
+                    "def finish(tok):\n    tok.pad_token = tok.unk_token\n\n\ndef train():",
+                )
+            }),
+            "finish() is handed the tokenizer and changes it",
+        ),
         (("no dispatch", |path, text| if path == SCRIPT { "x = 1\n".into() } else { text }), "no dispatch"),
         (("no table", |path, text| if path == LIBRARY { "x = 1\n".into() } else { text }), "conv_templates"),
         (

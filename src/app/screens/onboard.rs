@@ -15,14 +15,18 @@ use crate::app::overlay::{Overlay, PathPrompt, PathUse};
 use crate::app::screen::Screen;
 use crate::app::session::Session;
 use crate::chat::Sample;
-use crate::diagnose::{Onboarding, Patch, llava_setup, onboard, patch, proposal_tokens, write_patch};
+use crate::diagnose::{
+    Onboarding, Patch, RepositoryPatchRequest, llava_setup, onboard, patch, proposal_tokens,
+    repository_patch, write_diff, write_patch,
+};
 use crate::error::{Result, with_causes};
-use crate::setup::Setup;
+use crate::setup::{Request, Setup, TokenChoice};
+use crate::tokenizer::Role;
 
 /// What the screen knows.
 #[derive(Debug, Default)]
 pub struct OnboardScreen {
-    pub result: Load<Box<Onboarded>>,
+    pub result: Load<Arc<Onboarded>>,
     /// What it was worked out for.
     made_for: Option<(Arc<Setup>, Arc<Vec<Sample>>)>,
     /// First line shown.
@@ -34,12 +38,14 @@ pub struct OnboardScreen {
 pub struct Onboarded {
     pub onboarding: Onboarding,
     pub patch: Patch,
+    /// What the proposal gives to roles.
+    pub tokens: Vec<(Role, TokenChoice)>,
 }
 
 /// What came of a job.
 #[derive(Debug)]
 enum OnboardOutcome {
-    Onboarded(std::result::Result<Box<Onboarded>, String>),
+    Onboarded(std::result::Result<Arc<Onboarded>, String>),
     /// What was written, or why not.
     Written(std::result::Result<String, String>),
 }
@@ -62,26 +68,58 @@ pub const BINDINGS: &[Binding] = &[
 ];
 
 impl OnboardScreen {
-    /// A folder was named: writes the patch there.
-    pub fn write(&self, folder: String) -> Vec<Command> {
-        let Some(patch) = self.result.ready().map(|onboarded| onboarded.patch.clone()) else {
+    /// A folder was named: writes the patch there, with a repository at hand also as a diff against it.
+    pub fn write(&self, session: &Session, folder: String) -> Vec<Command> {
+        let (Some(onboarded), Some(samples)) = (self.result.ready(), session.samples.ready().cloned()) else {
             return Vec::new();
         };
+        let (onboarded, request) = (onboarded.clone(), session.request.clone());
         vec![Command::start(JobKind::Screen(Screen::Onboard), move |job| {
-            let written = write_patch(Path::new(&folder), &patch, false);
-            let written = written.map(|files| format!("wrote {} files to {folder}", files.len()));
+            let written = written(Path::new(&folder), &onboarded, &request, &samples);
             job.emit(OnboardOutcome::Written(written.map_err(|e| with_causes(&e))));
         })]
     }
 }
 
+/// Writes the pieces and the diff; a sentence about both.
+fn written(folder: &Path, onboarded: &Onboarded, request: &Request, samples: &[Sample]) -> Result<String> {
+    let files = write_patch(folder, &onboarded.patch, false)?.len();
+    let place = folder.display();
+    let Some(repository) = &request.repository else {
+        return Ok(format!("wrote {files} files to {place}; with --repo DIR also a diff"));
+    };
+    let (setup, tokens) = (&onboarded.onboarding.setup, &onboarded.tokens);
+    let wish = RepositoryPatchRequest {
+        script_arguments: repository.script_arguments.clone(),
+        ..RepositoryPatchRequest::new(
+            &repository.repo,
+            request,
+            setup,
+            tokens,
+            samples,
+            repository.model_name.clone(),
+        )
+    };
+    let placed = repository_patch(&onboarded.patch, &wish)?;
+    let Some(first) = placed.missing.first() else {
+        let path = write_diff(folder, &onboarded.patch, &placed)?;
+        return Ok(format!("wrote {files} files and {}, for git apply", path.display()));
+    };
+    let first = first.lines().next().unwrap_or_default();
+    if placed.diff.is_empty() {
+        return Ok(format!("wrote {files} files to {place}, and no diff: {first}"));
+    }
+    let path = write_diff(folder, &onboarded.patch, &placed)?;
+    Ok(format!("wrote {files} files and {}; left to do: {first}", path.display()))
+}
+
 /// The proposal for a set-up, proven on as many samples as the doctor looks at, and its patch.
-fn onboarded(setup: &Setup, samples: &[Sample]) -> Result<Box<Onboarded>> {
+fn onboarded(setup: &Setup, samples: &[Sample]) -> Result<Arc<Onboarded>> {
     let setup = llava_setup(setup)?;
     let onboarding = onboard(&setup, samples.get(..CHECKED).unwrap_or(samples))?;
     let tokens = proposal_tokens(&setup, &onboarding);
     let patch = patch(&onboarding.setup, NAME, &tokens)?;
-    Ok(Box::new(Onboarded { onboarding, patch }))
+    Ok(Arc::new(Onboarded { onboarding, patch, tokens }))
 }
 
 impl Component for OnboardScreen {

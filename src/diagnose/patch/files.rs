@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::pieces::Patch;
+use super::work::RepositoryPatch;
 use crate::atomic_write::{self, Durability};
 use crate::error::{Error, Result};
 
@@ -24,4 +25,15 @@ pub fn write_patch(folder: &Path, patch: &Patch, overwrite: bool) -> Result<Vec<
         written.push((path, place));
     }
     Ok(written)
+}
+
+/// Writes the diff beside the pieces, under the patch's name.
+///
+/// # Errors
+/// What the file system refuses.
+pub fn write_diff(folder: &Path, patch: &Patch, placed: &RepositoryPatch) -> Result<PathBuf> {
+    let path = folder.join(format!("{}.diff", patch.name));
+    atomic_write::write(&path, placed.diff.as_bytes(), Durability::Process)
+        .map_err(|e| Error::io(&path, e))?;
+    Ok(path)
 }

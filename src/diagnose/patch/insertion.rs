@@ -65,10 +65,19 @@ pub fn indented(lines: &str, indent: &str, line_end: &str) -> String {
     lines.lines().map(line).collect()
 }
 
+/// One level more than `indent`, by the unit of the file.
+pub fn deeper(indent: &str, unit: &str) -> String {
+    let unit = if unit.contains('\t') { "\t" } else { "    " };
+    format!("{indent}{unit}")
+}
+
 /// A file's change for `git apply` and `patch -p1`; `before` is `None` for a new file.
 pub fn unified_diff(file: &str, before: Option<&str>, after: &str) -> String {
     let old = before.map_or("/dev/null".to_string(), |_| format!("a/{file}"));
-    let diff = TextDiff::from_lines(before.unwrap_or_default(), after);
+    // Lines as git has them: a lone carriage return ends none.
+    let old_lines: Vec<&str> = before.unwrap_or_default().split_inclusive('\n').collect();
+    let new_lines: Vec<&str> = after.split_inclusive('\n').collect();
+    let diff = TextDiff::configure().newline_terminated(true).diff_slices(&old_lines, &new_lines);
     diff.unified_diff().context_radius(3).header(&old, &format!("b/{file}")).to_string()
 }
 
@@ -82,6 +91,12 @@ mod tests {
         assert_eq!(inserted("a\nb\n", &inserts), "A\na\nX\nY\nb\n");
         assert_eq!(inserted("a\r\nb", &[(4, "X\r\n".to_string())]), "a\r\nb\r\nX\r\n");
         assert_eq!(indented("x\n\ny", "\t", "\r\n"), "\tx\r\n\r\n\ty\r\n");
+    }
+
+    #[test]
+    fn a_lone_carriage_return_ends_no_line() {
+        let diff = unified_diff("t.py", Some("a\rb\nc"), "a\rb\nX\nc");
+        assert!(diff.ends_with("@@ -1,2 +1,3 @@\n a\rb\n+X\n c\n\\ No newline at end of file\n"), "{diff:?}");
     }
 
     #[test]

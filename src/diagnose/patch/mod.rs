@@ -7,18 +7,26 @@
 mod files;
 mod function;
 mod insertion;
+mod notes;
 mod pieces;
 mod pins;
+mod places;
 mod proof;
 mod python;
 mod repository;
+mod request;
+mod stage_1;
+mod texts;
 mod tokens;
+mod work;
 
-pub use files::write_patch;
+pub use files::{write_diff, write_patch};
 pub use pieces::Patch;
 pub use pins::pins_are_supervised;
 pub use python::{python_added, python_object, python_string};
-pub use repository::{RepositoryPatch, RepositoryPatchRequest, repository_patch};
+pub use repository::repository_patch;
+pub use request::RepositoryPatchRequest;
+pub use work::RepositoryPatch;
 
 use super::arithmetic::{Arithmetic, has_two_separators};
 use crate::chat::Template;

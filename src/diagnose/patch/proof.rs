@@ -19,6 +19,7 @@ pub struct ScriptCall {
     pub base: Arc<Tokenizer>,
     pub load: LoadOptions,
     pub model_name: String,
+    pub mm_use_im_start_end: bool,
     pub script_arguments: Vec<(String, String)>,
 }
 
@@ -31,6 +32,7 @@ impl ScriptCall {
     ) -> Result<RepositoryFunction, Error> {
         let options = CallOptions {
             model_name: self.model_name.clone(),
+            mm_use_im_start_end: self.mm_use_im_start_end,
             script_arguments: self.script_arguments.clone(),
             ..CallOptions::default()
         };
@@ -113,6 +115,12 @@ pub fn other_roles(function: &RepositoryFunction, promised: &Tokenizer) -> Vec<R
     Role::ALL.into_iter().filter(|role| content(&tokenizer, *role) != content(promised, *role)).collect()
 }
 
+/// Roles whose token is the promised one and has another id.
+pub fn other_ids(function: &RepositoryFunction, promised: &Tokenizer) -> Vec<Role> {
+    let Some(tokenizer) = function.tokenizer() else { return Vec::new() };
+    Role::ALL.into_iter().filter(|role| tokenizer.role_id(*role) != promised.role_id(*role)).collect()
+}
+
 /// True where the lines loaded the class that the set-up was made with, in its way.
 pub fn is_loaded_alike(function: &RepositoryFunction, promised: &Tokenizer) -> bool {
     let Some(tokenizer) = function.tokenizer() else { return false };
@@ -183,11 +191,16 @@ fn difference(own: &Inspection, promised: &Inspection) -> Difference {
         return Difference::Prompt;
     }
     match (&own.result, &promised.result) {
-        (Ok(own), Ok(promised)) if own.input_ids != promised.input_ids => Difference::Labels(format!(
-            "{} ids, and {} are promised",
-            own.input_ids.len(),
-            promised.input_ids.len()
-        )),
+        (Ok(own), Ok(promised)) if own.input_ids != promised.input_ids => {
+            let at =
+                own.input_ids.iter().zip(&promised.input_ids).take_while(|(own, promised)| own == promised);
+            Difference::Labels(format!(
+                "{} ids, and {} are promised; the first other one is number {}",
+                own.input_ids.len(),
+                promised.input_ids.len(),
+                at.count() + 1
+            ))
+        }
         (Ok(own), Ok(promised)) if own.labels != promised.labels => {
             let count = |labels: &[i64]| labels.iter().filter(|label| **label >= 0).count();
             Difference::Labels(format!(

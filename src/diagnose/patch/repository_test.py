@@ -72,8 +72,7 @@ class File:
         into = self._space
         for alias in node.names:
             if isinstance(node, ast.Import):
-                module = importlib.import_module(alias.name)
-                into[alias.asname or alias.name.split(".")[0]] = module if alias.asname else sys.modules[alias.name.split(".")[0]]
+                self._bring_module(alias)
                 continue
             value = self._place(node, alias.name)
             if value is None:
@@ -82,19 +81,44 @@ class File:
                 value = getattr(module, alias.name) if found else importlib.import_module(f"{node.module}.{alias.name}")
             into[alias.asname or alias.name] = value
 
+    def _bring_module(self, alias):
+        """`import a.b.c` binds a, with b and c below it; `import a.b.c as d` binds the last one."""
+        parts = alias.name.split(".")
+        found = self._file_below(list(self._path.parents), parts)
+        if found is None:
+            module = importlib.import_module(alias.name)
+            self._space[alias.asname or parts[0]] = module if alias.asname else sys.modules[parts[0]]
+            return
+        if not alias.asname:
+            known = self._space.get(parts[0])
+            top = known if isinstance(known, types.SimpleNamespace) else types.SimpleNamespace()
+            inner = top
+            for part in parts[1:-1]:
+                vars(inner).setdefault(part, types.SimpleNamespace())
+                inner = getattr(inner, part)
+            if parts[1:]:
+                setattr(inner, parts[-1], found)
+                found = top
+        self._space[alias.asname or parts[0]] = found
+
+    @staticmethod
+    def _file_below(roots, parts):
+        for root in roots:
+            inner = root.joinpath(*parts)
+            for path in (inner.with_suffix(".py"), inner / "__init__.py"):
+                if parts and path.is_file() and path.is_relative_to(ROOT):
+                    return File._at(path)
+        return None
+
     def _place(self, node, name):
         """A file of the repository, or a name in one; None for a library."""
         parts = (node.module or "").split(".") if node.module else []
         roots = [self._path.parents[node.level - 1]] if node.level else list(self._path.parents)
-        for root in roots:
-            for path in (root.joinpath(*parts, name + ".py"), root.joinpath(*parts, name, "__init__.py")):
-                if path.is_file() and path.is_relative_to(ROOT):
-                    return File._at(path)
-            inner = root.joinpath(*parts)
-            for path in (inner.with_suffix(".py"), inner / "__init__.py"):
-                if parts and path.is_file() and path.is_relative_to(ROOT):
-                    return getattr(File._at(path), name)
-        return None
+        found = self._file_below(roots, [*parts, name])
+        if found is None and parts:
+            module = self._file_below(roots, parts)
+            found = None if module is None else getattr(module, name)
+        return found
 
 
 def bound(node):
@@ -110,34 +134,67 @@ def is_tokenizer(node):
     return isinstance(node, ast.Name) and node.id == "tokenizer"
 
 
+def is_changed(target):
+    if isinstance(target, (ast.Tuple, ast.List)):
+        return any(is_changed(element) for element in target.elts)
+    return is_tokenizer(target) or isinstance(target, ast.Attribute) and is_tokenizer(target.value)
+
+
 def changes_tokenizer(node):
-    if not isinstance(node, (ast.Assign, ast.Expr)):
+    if not isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr)):
         return False
-    for target in getattr(node, "targets", []):
-        if is_tokenizer(target) or isinstance(target, ast.Attribute) and is_tokenizer(target.value):
-            return True
+    if any(is_changed(target) for target in getattr(node, "targets", [getattr(node, "target", None)])):
+        return True
     function = getattr(node.value, "func", None)
     if isinstance(function, ast.Attribute):
         return is_tokenizer(function.value) and function.attr.startswith("add")
+    if isinstance(function, ast.Name) and function.id == "setattr":
+        return any(is_tokenizer(argument) for argument in node.value.args[:1])
     return isinstance(function, ast.Name) and "resize" in function.id
 
 
-def lines_of_the_tokenizer(body):
-    """The statements that make and change the tokenizer, with their conditions and the imports beside them."""
-    kept, imports = [], []
+def names_read(nodes):
+    return {n.id for part in nodes for n in ast.walk(part) if isinstance(n, ast.Name)}
+
+
+def names_needed(function):
+    """Names that the tokenizer's lines and their conditions read."""
+    has_changes = [n for n in ast.walk(function) if any(map(changes_tokenizer, ast.walk(n)))]
+    heads = [getattr(n, part) for n in has_changes for part in ("test", "iter", "subject") if hasattr(n, part)]
+    return names_read([n for n in has_changes if changes_tokenizer(n)] + heads)
+
+
+def bodies(node):
+    """The lists of statements that run where they stand."""
+    if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+        return []
+    inner = [getattr(node, part, []) for part in ("body", "orelse", "finalbody")]
+    inner += [part.body for part in [*getattr(node, "handlers", []), *getattr(node, "cases", [])]]
+    return [body for body in inner if isinstance(body, list)]
+
+
+def lines_of_the_tokenizer(body, needed=frozenset()):
+    """The statements that make and change the tokenizer, with what is around them, plain values that they use, and imports."""
+    kept, imports, has_changes = [], [], False
     for node in body:
+        is_plain = isinstance(node, ast.Assign) and not any(isinstance(n, (ast.Call, ast.Lambda)) for n in ast.walk(node.value))
         if changes_tokenizer(node):
             kept.append(node)
+            has_changes = True
         elif isinstance(node, ast.ImportFrom):
             imports.append(node)
-        elif isinstance(node, ast.If):
-            node.body, node.orelse = lines_of_the_tokenizer(node.body), lines_of_the_tokenizer(node.orelse)
-            if node.body or node.orelse:
-                node.body = node.body or [ast.Pass()]
-                kept.append(node)
-        elif isinstance(node, (ast.With, ast.Try)):
-            kept += lines_of_the_tokenizer(node.body)
-    return imports + kept if kept else []
+        elif is_plain and needed & names_read(node.targets):
+            kept.append(node)
+        else:
+            found = [lines_of_the_tokenizer(inner, needed) for inner in bodies(node)]
+            if not any(found):
+                continue
+            for inner, lines in zip(bodies(node), found):
+                inner[:] = lines or ([ast.Pass()] if inner else [])
+            # What a `with` opens has to do with the run, not with the tokenizer.
+            kept += node.body if isinstance(node, ast.With) else [node]
+            has_changes = True
+    return imports + kept if has_changes else []
 
 
 def tokenizer_of(version):
@@ -148,8 +205,8 @@ def tokenizer_of(version):
     pytest.importorskip("torch")
     pytest.importorskip("transformers")
     script = File(ROOT / @SCRIPT@)
-    bodies = [n.body for n in script._tree.body if isinstance(n, ast.FunctionDef) and n.name in ("train", "main")]
-    lines = next(lines for lines in map(lines_of_the_tokenizer, bodies) if lines)
+    functions = [n for n in script._tree.body if isinstance(n, ast.FunctionDef) and n.name in ("train", "main")]
+    lines = next(lines for lines in (lines_of_the_tokenizer(f.body, names_needed(f)) for f in functions) if lines)
     for node in [n for part in lines for n in ast.walk(part) if isinstance(n, ast.ImportFrom)]:
         try:
             script._bring(node)
@@ -159,7 +216,7 @@ def tokenizer_of(version):
     arguments = types.SimpleNamespace(
         version=version, model_name_or_path=place, cache_dir=None, model_max_length=@MAX_LENGTH@, **MODEL_ARGUMENTS
     )
-    script._take(sorted({n.id for part in lines for n in ast.walk(part) if isinstance(n, ast.Name)} - {"tokenizer"}))
+    script._take(sorted(names_read(lines) - {"tokenizer"}))
     for name in ("model_args", "training_args", "data_args"):
         script._space[name] = arguments
     script._space["model"] = mock.MagicMock()
@@ -171,13 +228,13 @@ def tokenizer_of(version):
 
 
 def strip_imports(body):
+    had_some = bool(body)
     body[:] = [node for node in body if not isinstance(node, ast.ImportFrom)]
     for node in body:
-        for part in ("body", "orelse"):
-            if getattr(node, part, None):
-                strip_imports(getattr(node, part))
-                if part == "body" and not node.body:
-                    node.body = [ast.Pass()]
+        for inner in bodies(node):
+            strip_imports(inner)
+    if had_some and not body:
+        body.append(ast.Pass())
 
 
 @pytest.mark.parametrize("case", CASES_OF_@NAME@)

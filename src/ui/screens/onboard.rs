@@ -37,7 +37,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
 
 /// All lines: (heading, text, meaning).
 fn steps(app: &App, onboarded: &Onboarded) -> Vec<(bool, String, Meaning)> {
-    let Onboarded { onboarding, patch } = onboarded;
+    let Onboarded { onboarding, patch, tokens: _ } = onboarded;
     let samples = app.session.samples.ready().map(|s| s.as_slice()).unwrap_or_default();
     let lines = onboarding_lines(onboarding, patch, samples).into_iter();
     let mut lines: Vec<(bool, String, Meaning)> = lines
