@@ -3,7 +3,7 @@
 //! A check on many samples may report on those it finds lost and leave out others that merely have the fault; on one
 //! sample there is no such choice. So counts of parts of a data set add up to the counts of the whole.
 
-use super::chat;
+use super::chat::ChatMeasurements;
 use super::checks::CHECKS;
 use super::context::{Context, SetupMeasurements};
 use super::finding::{Finding, Verdict};
@@ -24,7 +24,7 @@ pub struct RuleHit {
 #[derive(Debug)]
 pub enum Attribution {
     Llava(Box<SetupMeasurements>),
-    Chat(Box<Setup>),
+    Chat(Box<ChatMeasurements>),
 }
 
 impl Attribution {
@@ -32,7 +32,7 @@ impl Attribution {
     pub fn new(setup: &Setup) -> Self {
         match setup.to_llava() {
             Some(llava) => Self::Llava(Box::new(SetupMeasurements::new(llava))),
-            None => Self::Chat(Box::new(setup.clone())),
+            None => Self::Chat(Box::new(ChatMeasurements::new(setup.clone()))),
         }
     }
 
@@ -44,10 +44,7 @@ impl Attribution {
     /// The checks that hit a sample, by id. `inspection` is its label under the set-up.
     pub fn of(&self, sample: &Sample, inspection: &Inspection) -> Vec<RuleHit> {
         let findings: Vec<Finding> = match self {
-            Self::Chat(setup) => {
-                chat::diagnose_setup(setup, std::slice::from_ref(sample), std::slice::from_ref(inspection))
-                    .findings
-            }
+            Self::Chat(measurements) => measurements.findings(sample, inspection),
             Self::Llava(measurements) => {
                 let context = Context::of_one(measurements, sample, inspection);
                 CHECKS.iter().map(|check| check.run(&context)).collect()

@@ -41,6 +41,7 @@ pub type LlavaSetup = Setup<LlavaLabelling>;
 impl<L> Setup<L> {
     /// The same with another tokenizer.
     pub fn with_tokenizer(mut self, tokenizer: Tokenizer) -> Self {
+        tokenizer.remember_words();
         self.tokenizer = Arc::new(tokenizer);
         self
     }
@@ -166,6 +167,7 @@ pub fn resolve(base: &Arc<Tokenizer>, request: &Request) -> Result<Setup> {
         true => Labelling::Chat(Arc::new(chat::method(&tokenizer, request, &mut notes)?)),
         false => Labelling::Llava(llava(&tokenizer, recipe, request, &mut notes)?),
     };
+    tokenizer.remember_words();
     let tokenizer = Arc::new(tokenizer);
     Ok(Setup { tokenizer, base: base.clone(), labelling, recipe, overrides, effects, notes })
 }

@@ -19,6 +19,14 @@ impl Tokenizer {
     ///
     /// Spans are byte ranges of `text`.
     pub fn encode(&self, text: &str, add_special_tokens: bool) -> Result<Encoding> {
+        match self.remembered.encode(self, text, add_special_tokens) {
+            Some(encoding) => Ok(encoding),
+            None => self.encode_whole(text, add_special_tokens),
+        }
+    }
+
+    /// The same without what is remembered: the class's own way.
+    pub(super) fn encode_whole(&self, text: &str, add_special_tokens: bool) -> Result<Encoding> {
         check_length(text)?;
         if let Some((infilling, parts)) = self.fill_parts(text)? {
             return self.encode_infilling(infilling, parts, add_special_tokens);
@@ -128,7 +136,7 @@ impl Tokenizer {
         add_special_tokens: bool,
     ) -> Result<Encoding> {
         if parts.behind.is_empty() {
-            return self.encode(parts.before, add_special_tokens);
+            return self.encode_whole(parts.before, add_special_tokens);
         }
         let (before, behind) = match &self.engine {
             Engine::Fast(core) => {

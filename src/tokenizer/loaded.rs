@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokenizers::{Model, PostProcessorWrapper};
 
 use super::byte_alphabet;
+use super::cached_ids::RememberedWords;
 use super::core::{Core, token_bytes};
 use super::encoding::{Encoding, Piece, TokenId};
 use super::facts::ClassFacts;
@@ -45,6 +46,8 @@ pub struct Tokenizer {
     pub(super) never_split: std::collections::BTreeSet<String>,
     /// CodeLlama's tokens for filling a gap; `None` in every other class.
     pub(super) infilling: Option<Infilling>,
+    /// Encodings of words, once it is set up.
+    pub(super) remembered: RememberedWords,
 }
 
 impl Tokenizer {
@@ -61,7 +64,13 @@ impl Tokenizer {
             embedding_rows: None,
             never_split: std::collections::BTreeSet::new(),
             infilling: None,
+            remembered: RememberedWords::default(),
         }
+    }
+
+    /// Says that this tokenizer changes no more, so that [`Self::encode`] may remember words.
+    pub fn remember_words(&self) {
+        self.remembered.want();
     }
 
     /// What encodes and decodes.

@@ -55,7 +55,10 @@ fn brought_in(tokenizer: &str) -> (LlavaSetup, Vec<(Role, TokenChoice)>) {
 fn dotted(text: &str) -> String {
     text.replace("from moellava import conversation as conversation_lib", "import moellava.conversation")
         .replace("conversation_lib.", "moellava.conversation.")
-        .replace("def train():\n", "def train():\n    roles = [\"pad_token\"]\n")
+        .replace(
+            "def train():\n",
+            "def train():\n    roles = [\"pad_token\"]\n    training_args.enabled = model_args.enabled\n",
+        )
         .replace(
             "    tokenizer.pad_token = tokenizer.unk_token\n",
             "    for role in roles:\n        setattr(tokenizer, role, tokenizer.unk_token)\n",

@@ -1,6 +1,6 @@
 //! What every chat check works on, measured once: turns, labels and overlay of each conversation.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use rayon::prelude::*;
 use serde_json::{Value, json};
@@ -136,6 +136,14 @@ impl Accounts {
     }
 }
 
+/// Conversations made on the spot: two rounds, one for each of [`ANSWER_HEADS`].
+pub type Probes = Vec<(&'static str, Facts)>;
+
+/// The probes of a plan, which depend on no sample.
+pub fn probes(plan: &ChatPlan<'_>) -> Probes {
+    ANSWER_HEADS.par_iter().map(|(name, head)| (*name, facts_of_head(plan, head))).collect()
+}
+
 /// What a plan makes of samples, by their indices.
 type Effects = Vec<(usize, Effect)>;
 
@@ -146,8 +154,9 @@ pub struct ChatContext<'a> {
     pub samples: Vec<Facts>,
     /// How many conversations were given.
     pub given: usize,
-    /// Conversations made on the spot: two rounds, one for each of [`ANSWER_HEADS`].
-    pub probes: Vec<(&'static str, Facts)>,
+    pub probes: Arc<Probes>,
+    /// Fixes are tried: where only the verdict is asked for, none is.
+    pub tries_fixes: bool,
     given_samples: Vec<Conversation>,
     /// What of the records came through; `None` where their labels were not given.
     pub accounts: Option<Accounts>,
@@ -160,17 +169,39 @@ impl<'a> ChatContext<'a> {
     pub fn new(plan: ChatPlan<'a>, samples: &[ChatSample]) -> Self {
         let first = samples.get(..MOST).unwrap_or(samples);
         let facts = first.par_iter().map(|s| facts(&plan, s.index, &s.id, &s.sample)).collect();
-        let probes =
-            ANSWER_HEADS.par_iter().map(|(name, head)| (*name, facts_of_head(&plan, head))).collect();
         let given_samples = first.iter().map(|s| s.sample.clone()).collect();
         Self {
-            plan,
             samples: facts,
             given: samples.len(),
-            probes,
+            probes: Arc::new(probes(&plan)),
+            tries_fixes: true,
             given_samples,
             accounts: None,
             tried: OnceLock::new(),
+            plan,
+        }
+    }
+
+    /// At most one sample, whose labels may be known, with the probes of its set-up. No fix is tried: the verdict alone is asked
+    /// for.
+    pub fn for_verdict(
+        plan: ChatPlan<'a>,
+        sample: Option<ChatSample>,
+        known: Option<Masked>,
+        probes: Arc<Probes>,
+    ) -> Self {
+        let labels = |sample: &Conversation| known.map_or_else(|| plan.label(sample), Ok);
+        let facts =
+            sample.as_ref().map(|s| facts_of_labels(&plan, s.index, &s.id, &s.sample, labels(&s.sample)));
+        Self {
+            samples: facts.into_iter().collect(),
+            given: usize::from(sample.is_some()),
+            probes,
+            tries_fixes: false,
+            given_samples: sample.into_iter().map(|s| s.sample).collect(),
+            accounts: None,
+            tried: OnceLock::new(),
+            plan,
         }
     }
 
@@ -228,6 +259,9 @@ impl<'a> ChatContext<'a> {
     /// The first other strategy that makes most samples right, and some of `samples` (indices in the data) that are
     /// not; `None` where none is better than the present one.
     pub fn better_strategy(&self, samples: &[usize]) -> Option<Fix> {
+        if !self.tries_fixes {
+            return None;
+        }
         let tried = self.tried.get_or_init(|| {
             let own = self.plan.strategy;
             let others = Strategy::ALL.into_iter().filter(|s| *s != own && s.last_only() == own.last_only());
@@ -256,6 +290,9 @@ impl<'a> ChatContext<'a> {
 
     /// A change of the plan, kept where it repairs more than it breaks.
     pub fn tried(&self, plan: ChatPlan<'_>, change: Change, code: String) -> Option<Fix> {
+        if !self.tries_fixes {
+            return None;
+        }
         let effect = total(&self.effects(plan));
         let fix = Fix { code, effect: Some(effect.clone()), ..Fix::new(vec![change]) };
         (effect.repaired > effect.broken).then_some(fix)
@@ -302,8 +339,17 @@ pub fn supervised(masked: &Masked) -> usize {
 }
 
 fn facts(plan: &ChatPlan<'_>, index: usize, id: &str, sample: &Conversation) -> Facts {
+    facts_of_labels(plan, index, id, sample, plan.label(sample))
+}
+
+fn facts_of_labels(
+    plan: &ChatPlan<'_>,
+    index: usize,
+    id: &str,
+    sample: &Conversation,
+    masked: Result<Masked, MaskError>,
+) -> Facts {
     let turns = plan.method.chat(plan.encoder, sample).and_then(|chat| Anatomy::measure(&chat, sample));
-    let masked = plan.label(sample);
     let overlay = match (&turns, &masked) {
         (Ok(turns), Ok(masked)) => Overlay::new(turns, masked, plan.stops),
         _ => None,

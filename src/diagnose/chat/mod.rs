@@ -16,36 +16,92 @@ mod remedy;
 pub use checks::{CHAT_CHECKS, ChatCheck};
 pub use context::{ChatPlan, ChatSample};
 
+use std::sync::Arc;
+
 use super::delta_fit::DeltaFits;
-use super::finding::DoctorReport;
-use crate::chat::Sample;
+use super::finding::{DoctorReport, Finding};
+use crate::chat::{Body, Sample};
 use crate::labels::Inspection;
-use crate::setup::{Setup, stop_tokens};
-use context::{Accounts, ChatContext};
+use crate::masks::{Masked, Method};
+use crate::setup::{Setup, StopTokens, stop_tokens};
+use crate::tokenizer::TokenId;
+use context::{Accounts, ChatContext, Probes, probes};
 
 /// Every chat check on the samples of a set-up that are conversations, with their labels; an empty report for a LLaVA
 /// template.
 pub fn diagnose_setup(setup: &Setup, samples: &[Sample], inspections: &[Inspection]) -> DoctorReport {
     let Some(method) = setup.chat() else { return DoctorReport::default() };
     let stops = stop_tokens(&setup.tokenizer);
-    let plan = ChatPlan {
+    let conversations =
+        samples.iter().enumerate().filter_map(|(index, sample)| chat_sample(method, index, sample));
+    let context = ChatContext::new(plan_of(setup, method, &stops), &conversations.collect::<Vec<_>>());
+    // Without every label there is no account, and no check may say that all is well.
+    if inspections.len() < samples.len() {
+        return report(&context);
+    }
+    report(&context.with_accounts(Accounts::of(setup, samples, inspections)))
+}
+
+fn plan_of<'a>(setup: &'a Setup, method: &'a Method, stops: &'a StopTokens) -> ChatPlan<'a> {
+    ChatPlan {
         method,
         encoder: &*setup.tokenizer,
         strategy: method.strategy,
         max_length: method.settings.max_length,
         stops: &stops.ids,
         knows_generation_config: stops.configured,
-    };
-    let conversations = samples.iter().enumerate().filter_map(|(index, sample)| {
-        let sample_of = method.with_kwargs(sample.conversation()?.into_owned());
-        Some(ChatSample { index, id: sample.id.clone(), sample: sample_of })
-    });
-    let context = ChatContext::new(plan, &conversations.collect::<Vec<_>>());
-    // Without every label there is no account, and no check may say that all is well.
-    if inspections.len() < samples.len() {
-        return report(&context);
     }
-    report(&context.with_accounts(Accounts::of(setup, samples, inspections)))
+}
+
+fn chat_sample(method: &Method, index: usize, sample: &Sample) -> Option<ChatSample> {
+    let conversation = method.with_kwargs(sample.conversation()?.into_owned());
+    Some(ChatSample { index, id: sample.id.clone(), sample: conversation })
+}
+
+/// A set-up with a chat template, measured once, under which samples are looked at one by one.
+#[derive(Debug)]
+pub struct ChatMeasurements {
+    setup: Setup,
+    stops: StopTokens,
+    probes: Arc<Probes>,
+}
+
+impl ChatMeasurements {
+    /// Measures what depends on no sample.
+    pub fn new(setup: Setup) -> Self {
+        let stops = stop_tokens(&setup.tokenizer);
+        let probes = setup.chat().map(|method| probes(&plan_of(&setup, method, &stops))).unwrap_or_default();
+        Self { stops, probes: Arc::new(probes), setup }
+    }
+
+    /// The findings of one sample, without fixes; `inspection` is its label under the set-up.
+    pub fn findings(&self, sample: &Sample, inspection: &Inspection) -> Vec<Finding> {
+        let Some(method) = self.setup.chat() else { return Vec::new() };
+        let accounts =
+            Accounts::of(&self.setup, std::slice::from_ref(sample), std::slice::from_ref(inspection));
+        let plan = plan_of(&self.setup, method, &self.stops);
+        let known = known_labels(method, sample, inspection);
+        let context =
+            ChatContext::for_verdict(plan, chat_sample(method, 0, sample), known, self.probes.clone());
+        let context = context.with_accounts(accounts);
+        CHAT_CHECKS.iter().map(|check| check.run(&context)).collect()
+    }
+}
+
+/// The labels of an inspection, where they are those that the strategy gives the conversation: a record that brings labels of its
+/// own, a pair of prompt and completion and the row of a trainer's own path are labelled in another way.
+fn known_labels(method: &Method, sample: &Sample, inspection: &Inspection) -> Option<Masked> {
+    let is_plain = matches!(sample.body, Body::Messages(_))
+        && method.strategy.trainer().is_none()
+        && inspection.preprocess == method.strategy.name();
+    let labelled = inspection.result.as_ref().ok().filter(|_| is_plain)?;
+    let ids: Option<Vec<TokenId>> = labelled.input_ids.iter().map(|id| TokenId::try_from(*id).ok()).collect();
+    Some(Masked {
+        input_ids: ids?,
+        labels: labelled.labels.clone(),
+        notes: labelled.notes.clone(),
+        source: None,
+    })
 }
 
 fn report(context: &ChatContext<'_>) -> DoctorReport {

@@ -35,6 +35,9 @@ pub struct Remedy {
 impl Remedy {
     /// The best that was found for some conversations; `None` where nothing repairs any.
     pub fn search(context: &ChatContext<'_>, ill: &[&Conversation], candidates: &[DataFix]) -> Option<Self> {
+        if !context.tries_fixes {
+            return None;
+        }
         let plan = &context.plan;
         let ill: Vec<&Conversation> = ill.iter().take(TRIED).copied().collect();
         let before: Vec<Faults> = ill.par_iter().map(|one| faults(plan, one)).collect();

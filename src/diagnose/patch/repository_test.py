@@ -183,7 +183,7 @@ def lines_of_the_tokenizer(body, needed=frozenset()):
             has_changes = True
         elif isinstance(node, ast.ImportFrom):
             imports.append(node)
-        elif is_plain and needed & names_read(node.targets):
+        elif is_plain and any(isinstance(target, ast.Name) and target.id in needed for target in node.targets):
             kept.append(node)
         else:
             found = [lines_of_the_tokenizer(inner, needed) for inner in bodies(node)]

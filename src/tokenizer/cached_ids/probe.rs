@@ -1,8 +1,11 @@
 //! The check of a cached encoder before it is used: texts that are cut in unexpected ways, and every added token between
 //! words. With one difference it is not used.
 
+use super::cutting::{Cutting, Uncertain};
 use super::encoder::CachedEncoder;
 use super::word_cache::WordCache;
+use crate::tokenizer::encoding::Encoding;
+use crate::tokenizer::loaded::Tokenizer;
 
 /// Texts with what is cut in unexpected ways: runs of white space, digits, marks, scripts without spaces, emoji.
 const TEXTS: &[&str] = &[
@@ -51,8 +54,8 @@ pub(super) fn check(encoder: &CachedEncoder) -> Result<(), String> {
         // Two texts with a split point between them.
         compare(encoder, &mut words, &format!("x{text}. {text}"))?;
     }
-    let step = encoder.added.len().div_ceil(MOST).max(1);
-    for token in encoder.added.iter().step_by(step) {
+    let step = encoder.cutting.added.len().div_ceil(MOST).max(1);
+    for token in encoder.cutting.added.iter().step_by(step) {
         let token = &token.content;
         compare(encoder, &mut words, &format!("a{token}b {token} c,{token}\n {token}"))?;
         if encoder.cuts_at(token).is_some() {
@@ -67,8 +70,9 @@ fn compare(encoder: &CachedEncoder, words: &mut WordCache, text: &str) -> Result
     if encoder.encode(words, text, false, &mut ids).is_err() {
         return Ok(());
     }
-    let own =
-        |special: bool| encoder.tokenizer.encode(text, special).map(|e| e.ids).map_err(|e| e.to_string());
+    let own = |special: bool| {
+        encoder.tokenizer.encode_whole(text, special).map(|e| e.ids).map_err(|e| e.to_string())
+    };
     if ids != own(false)? {
         return Err(format!("cutting {text:?} into words gives other ids"));
     }
@@ -88,9 +92,36 @@ fn compare_cut(encoder: &CachedEncoder, words: &mut WordCache, token: &str) -> R
             encoder.encode(words, right, false, &mut ids)
         });
         let text = format!("{left}{token}{right}");
-        let own = encoder.tokenizer.encode(&text, false).map_err(|e| e.to_string())?;
+        let own = encoder.tokenizer.encode_whole(&text, false).map_err(|e| e.to_string())?;
         if cut.is_ok() && ids != own.ids {
             return Err(format!("{text:?} is not cut at {token:?} alone"));
+        }
+    }
+    Ok(())
+}
+
+/// Compares encodings that are put together from parts with the tokenizer's own: ids, spans and tokens around them.
+///
+/// # Errors
+/// The text that differs.
+pub(super) fn check_encodings(
+    tokenizer: &Tokenizer,
+    cutting: &Cutting,
+    encode: &dyn Fn(&str, bool) -> Result<Encoding, Uncertain>,
+) -> Result<(), String> {
+    let step = cutting.added.len().div_ceil(MOST).max(1);
+    let with_added = cutting.added.iter().step_by(step).map(|added| {
+        let token = &added.content;
+        format!("a{token}b {token} c,{token}\n {token}x\u{e9} y{token}")
+    });
+    let pairs = TEXTS.iter().flat_map(|text| [(*text).to_string(), format!("x{text}. {text}")]);
+    for text in pairs.chain(with_added) {
+        for add_special_tokens in [false, true] {
+            let Ok(found) = encode(&text, add_special_tokens) else { continue };
+            let own = tokenizer.encode_whole(&text, add_special_tokens).map_err(|e| e.to_string())?;
+            if found != own {
+                return Err(format!("cutting {text:?} into parts gives another encoding"));
+            }
         }
     }
     Ok(())

@@ -1,0 +1,188 @@
+//! Encodings of words that were met before: behind [`Tokenizer::encode`], so that label rules, mask strategies and checks pay for
+//! each word once.
+//!
+//! A tokenizer is asked for this when it is set up and changes no more; a copy of it, which an override may change, begins
+//! anew. The cutting is tried on many texts, ids and spans, before it is used, and a text of which it is not sure is encoded as
+//! a whole. Each thread remembers for itself: nothing is waited for.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+use super::cutting::{Cutting, Uncertain};
+use super::probe;
+use crate::tokenizer::encoding::Encoding;
+use crate::tokenizer::loaded::Tokenizer;
+use crate::tokenizer::split_points::Family;
+
+/// Long texts that are encoded as a whole before the cutting is tried: whoever looks at a few samples does not wait for it.
+const WARM: usize = 128;
+/// Bytes of the texts that are cut: of a shorter one nothing is won, and of a longer one each word may be new.
+const CUT: std::ops::Range<usize> = 32..1 << 20;
+/// Bytes of the longest part that is remembered.
+const LONGEST: usize = 128;
+/// Parts that a thread remembers of a tokenizer; all are forgotten when there are more.
+const MOST: usize = 1 << 15;
+/// Tokenizers that a thread remembers parts of.
+const TOKENIZERS: usize = 4;
+
+/// What a tokenizer remembers.
+#[derive(Debug, Default)]
+pub struct RememberedWords {
+    is_wanted: AtomicBool,
+    asked: AtomicUsize,
+    /// Texts that were not sure, more than sure ones: the cutting is given up when there are many.
+    unsure: AtomicUsize,
+    cutting: OnceLock<Option<Numbered>>,
+}
+
+/// A cutting with a number that no other one has in this process.
+#[derive(Debug)]
+struct Numbered {
+    number: u64,
+    cutting: Cutting,
+}
+
+/// A copy may be changed, so it remembers nothing.
+impl Clone for RememberedWords {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+type Parts = HashMap<Box<str>, Encoding>;
+
+thread_local! {
+    /// The parts of the tokenizers used last, the newest at the end.
+    static KNOWN: RefCell<Vec<(u64, Parts)>> = const { RefCell::new(Vec::new()) };
+}
+
+impl RememberedWords {
+    /// The tokenizer changes no more: words may be remembered.
+    pub fn want(&self) {
+        self.is_wanted.store(true, Ordering::Relaxed);
+    }
+
+    /// The encoding of a text put together from its parts; `None` where the tokenizer must be asked for the whole.
+    pub fn encode(&self, tokenizer: &Tokenizer, text: &str, add_special_tokens: bool) -> Option<Encoding> {
+        if !CUT.contains(&text.len()) || !self.is_wanted.load(Ordering::Relaxed) {
+            return None;
+        }
+        let known = self.known(tokenizer)?;
+        let found = known.encode(tokenizer, text, add_special_tokens);
+        match &found {
+            Ok(_) => {
+                self.unsure.fetch_sub(usize::from(self.unsure.load(Ordering::Relaxed) > 0), Ordering::Relaxed)
+            }
+            Err(Uncertain) => self.unsure.fetch_add(1, Ordering::Relaxed),
+        };
+        found.ok()
+    }
+
+    fn known(&self, tokenizer: &Tokenizer) -> Option<&Numbered> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        if self.asked.load(Ordering::Relaxed) < WARM {
+            self.asked.fetch_add(1, Ordering::Relaxed);
+            return None;
+        }
+        if self.unsure.load(Ordering::Relaxed) > WARM {
+            return None;
+        }
+        let made = || {
+            let cutting = Cutting::of(tokenizer).ok()?;
+            let made = Numbered { number: NEXT.fetch_add(1, Ordering::Relaxed), cutting };
+            let encode = |text: &str, special: bool| made.encode(tokenizer, text, special);
+            probe::check_encodings(tokenizer, &made.cutting, &encode).ok()?;
+            Some(made)
+        };
+        self.cutting.get_or_init(made).as_ref()
+    }
+}
+
+impl Numbered {
+    fn encode(
+        &self,
+        tokenizer: &Tokenizer,
+        text: &str,
+        add_special_tokens: bool,
+    ) -> Result<Encoding, Uncertain> {
+        KNOWN.with(|known| {
+            // The tokenizer's own encoding never comes back to here; if it did, it would go on with the whole text.
+            let mut known = known.try_borrow_mut().map_err(|_| Uncertain)?;
+            let at = known.iter().position(|(number, _)| *number == self.number);
+            let at = at.unwrap_or_else(|| {
+                if known.len() >= TOKENIZERS {
+                    known.remove(0);
+                }
+                known.push((self.number, Parts::new()));
+                known.len() - 1
+            });
+            let (_, parts) = known.get_mut(at).ok_or(Uncertain)?;
+            self.encode_parts(parts, tokenizer, text, add_special_tokens)
+        })
+    }
+
+    fn encode_parts(
+        &self,
+        parts: &mut Parts,
+        tokenizer: &Tokenizer,
+        text: &str,
+        add_special_tokens: bool,
+    ) -> Result<Encoding, Uncertain> {
+        let Cutting { split_points, around, space, .. } = &self.cutting;
+        let mut all = Encoding::default();
+        all.ids.reserve(text.len() / 3);
+        all.spans.reserve(text.len() / 3);
+        if add_special_tokens {
+            around.before.iter().for_each(|id| all.push(*id, 0..0));
+        }
+        let dummy = split_points.family == Family::DummySpace;
+        let mut at = 0;
+        while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
+            let len = split_points.part(rest.as_bytes());
+            let part = rest.get(..len).ok_or(Uncertain)?;
+            // The space in front stands for the one that the class would put there.
+            let opens = dummy && at > 0;
+            let word = if opens { part.strip_prefix(' ').ok_or(Uncertain)? } else { part };
+            if word.is_empty() {
+                all.push(*space, at..at + len);
+            } else {
+                if !parts.contains_key(word) {
+                    let found = self.cutting.ask(tokenizer, word)?;
+                    if !found.surfaces.is_empty() {
+                        return Err(Uncertain);
+                    }
+                    if parts.len() >= MOST {
+                        parts.clear();
+                    }
+                    if word.len() <= LONGEST {
+                        parts.insert(word.into(), found);
+                    } else {
+                        append(&mut all, &found, at, opens);
+                        at += len;
+                        continue;
+                    }
+                }
+                append(&mut all, parts.get(word).ok_or(Uncertain)?, at, opens);
+            }
+            at += len;
+        }
+        if add_special_tokens {
+            let end = if tokenizer.is_slow() { text.len() } else { 0 };
+            around.behind.iter().for_each(|id| all.push(*id, end..end));
+        }
+        Ok(all)
+    }
+}
+
+/// Appends a part that begins at byte `at`; where it `opens` with a space of the text, that is the first token's.
+fn append(all: &mut Encoding, part: &Encoding, at: usize, opens: bool) {
+    let shift = at + usize::from(opens);
+    let first = all.spans.len();
+    all.ids.extend_from_slice(&part.ids);
+    all.spans.extend(part.spans.iter().map(|span| span.start + shift..span.end + shift));
+    if let Some(span) = all.spans.get_mut(first).filter(|_| opens) {
+        span.start = at;
+    }
+}
