@@ -71,6 +71,8 @@ pub enum Action {
     DeleteForward,
     DeleteWord,
     ClearLine,
+    /// Tab: goes on with a path as far as one can.
+    Complete,
     /// What only one screen knows, by the name that its file gives it.
     Own(Screen, &'static str),
 }

@@ -28,6 +28,8 @@ pub enum JobKind {
     Vocabulary,
     /// Tokenizers in the cache and recent ones, or templates.
     Known,
+    /// The names that go on with a typed path.
+    Paths,
     /// The template in the editor.
     Template,
     /// The work of a screen.

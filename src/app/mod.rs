@@ -31,6 +31,7 @@ mod keymap;
 mod load;
 mod overlay;
 mod overlays;
+mod path_completion;
 pub mod picker;
 mod recent;
 mod request_changes;

@@ -33,12 +33,14 @@ pub enum PathUse {
 pub struct PathPrompt {
     pub input: Input,
     pub used_for: PathUse,
+    /// Names that go on with what is typed, after a completion.
+    pub names: Vec<String>,
 }
 
 impl PathPrompt {
     /// An empty input.
     pub fn new(used_for: PathUse) -> Self {
-        Self { input: Input::default(), used_for }
+        Self { input: Input::default(), used_for, names: Vec::new() }
     }
 }
 

@@ -11,6 +11,7 @@ use super::fix::Preview;
 use super::job::{JobKind, Outcome};
 use super::load::Load;
 use super::overlay::{Editor, Overlay, PathPrompt, PathUse, Sheet, TemplateProblem};
+use super::path_completion::{self, Completion, entries, expanded};
 use super::picker::{self, Choice, KnownEntry, PickKind, Picker, Vocabulary};
 use super::recent;
 use super::screen::Screen;
@@ -55,6 +56,7 @@ fn edit_line(shell: &mut Shell, session: &Session, change: impl FnOnce(&mut Inpu
         }
         Some(Overlay::Path(prompt)) => {
             change(&mut prompt.input);
+            prompt.names.clear();
             Vec::new()
         }
         _ => Vec::new(),
@@ -96,6 +98,7 @@ pub fn handle(shell: &mut Shell, session: &Session, action: Action) -> Vec<Comma
         Action::Last => InputRequest::GoToEnd,
         Action::Back => return close(shell),
         Action::Accept => return accept(shell, session),
+        Action::Complete => return complete(shell),
         Action::Up => return move_mark(shell, session, -1),
         Action::Down => return move_mark(shell, session, 1),
         Action::PageUp => return move_mark(shell, session, -8),
@@ -184,14 +187,43 @@ fn accept(shell: &mut Shell, session: &Session) -> Vec<Command> {
             None => Vec::new(),
         },
         Some(Overlay::Editor(_)) => vec![Command::KeepDraft],
-        Some(Overlay::Path(PathPrompt { input, used_for })) if !input.value().is_empty() => match used_for {
-            PathUse::Data if input.value() == "-" => {
-                vec![Command::complain("- would read the keys: start maskscope with -d - behind a pipe")]
+        Some(Overlay::Path(PathPrompt { input, used_for, .. })) if !input.value().is_empty() => {
+            match used_for {
+                PathUse::Data if input.value() == "-" => {
+                    vec![Command::complain("- would read the keys: start maskscope with -d - behind a pipe")]
+                }
+                PathUse::Data => vec![Command::Read(DataSource::File(expanded(input.value()).into()))],
+                PathUse::Patch => vec![Command::Folder(expanded(input.value()))],
             }
-            PathUse::Data => vec![Command::Read(DataSource::File(input.value().into()))],
-            PathUse::Patch => vec![Command::Folder(input.value().to_string())],
-        },
+        }
         _ => Vec::new(),
+    }
+}
+
+/// Looks for names that go on with a typed path; a list of tokens or acts has no paths.
+fn complete(shell: &Shell) -> Vec<Command> {
+    let typed = match &shell.overlay {
+        Some(Overlay::Path(prompt)) => prompt.input.value(),
+        Some(Overlay::Picker(picker)) if picker.takes_paths() => picker.query.value(),
+        _ => return Vec::new(),
+    };
+    let typed = typed.to_string();
+    vec![Command::start(JobKind::Paths, move |job| job.emit(path_completion::complete(&typed, entries)))]
+}
+
+/// Goes on with a path, unless something else was typed since.
+fn completed(shell: &mut Shell, found: Completion) {
+    let Completion { before, after, names } = found;
+    match &mut shell.overlay {
+        Some(Overlay::Path(prompt)) if prompt.input.value() == before => {
+            prompt.input = Input::new(after);
+            prompt.names = names;
+        }
+        Some(Overlay::Picker(picker)) if picker.query.value() == before => {
+            picker.query = Input::new(after);
+            picker.filter();
+        }
+        _ => {}
     }
 }
 
@@ -264,6 +296,11 @@ pub fn done(shell: &mut Shell, kind: JobKind, outcome: Outcome) -> Vec<Command> 
         (JobKind::Known, Some(Overlay::Picker(picker))) => {
             if let Ok(known) = outcome.downcast::<Vec<KnownEntry>>() {
                 picker.add_known(&known);
+            }
+        }
+        (JobKind::Paths, _) => {
+            if let Ok(found) = outcome.downcast::<Completion>() {
+                completed(shell, *found);
             }
         }
         (JobKind::Template, Some(Overlay::Template(editor))) => {

@@ -92,6 +92,8 @@ pub struct Session {
     pub before_fix: Option<(usize, usize)>,
     /// All tokens of a vocabulary, by the name of the tokenizer.
     pub vocabulary: Option<(String, Vocabulary)>,
+    /// The request of a first run before it was broken on purpose.
+    given: Option<Request>,
 }
 
 /// The request of a first run: pad = unk without a recipe. Phi-2 has no unk of its own, so that pad equals eos and
@@ -105,8 +107,10 @@ fn first_request(given: Request) -> Request {
 impl Session {
     /// Nothing is loaded yet.
     pub fn new(request: Request, source: DataSource, first_run: bool) -> Self {
+        let given = first_run.then(|| request.clone());
         let request = if first_run { first_request(request) } else { request };
         Self {
+            given,
             good_request: request.clone(),
             request,
             history: Vec::new(),
@@ -135,6 +139,16 @@ impl Session {
     pub fn data(&self) -> Option<(DataSource, Data)> {
         let samples = self.samples.ready()?.clone();
         Some((self.source.clone(), Data { samples, left_out: self.left_out.clone() }))
+    }
+
+    /// Opens other data. What the first run breaks on purpose is no wish of the user's: it does not go with it.
+    pub fn open(&mut self, source: DataSource) -> Vec<Command> {
+        match self.given.take() {
+            Some(given) if self.request == first_request(given.clone()) => {
+                vec![Command::ChangeWithData(Box::new(given), source)]
+            }
+            _ => vec![self.load_samples(source)],
+        }
     }
 
     /// Shows this data from its first sample; whatever was being read is forgotten.

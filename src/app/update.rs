@@ -132,7 +132,10 @@ fn commands(app: &mut App, msg: Msg) -> Vec<Command> {
 
 /// Whether the outcomes of a job are for what lies over the screen.
 fn is_of_overlay(kind: JobKind) -> bool {
-    matches!(kind, JobKind::Preview | JobKind::Vocabulary | JobKind::Known | JobKind::Template)
+    matches!(
+        kind,
+        JobKind::Preview | JobKind::Vocabulary | JobKind::Known | JobKind::Template | JobKind::Paths
+    )
 }
 
 /// Does what was asked for, and what follows from it.
@@ -197,7 +200,7 @@ fn one(app: &mut App, command: Command) -> Vec<Effect> {
         Command::AdoptFix(fix, before) => session.adopt_fix(&fix, before),
         Command::ApplySuggestedFix => session.apply_suggested_fix(),
         Command::Undo => session.undo(),
-        Command::Read(source) => vec![session.load_samples(source)],
+        Command::Read(source) => session.open(source),
         Command::ListVocabulary => {
             session.base.ready().cloned().map(overlays::list_vocabulary).into_iter().collect()
         }

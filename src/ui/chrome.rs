@@ -171,11 +171,27 @@ fn frame_meaning(app: &App) -> Meaning {
     }
 }
 
+/// How the names of tokenizer files end.
+const FILE_KINDS: [&str; 5] = ["json", "model", "tiktoken", "gguf", "gz"];
+
 /// What the header calls a tokenizer: a path by its last folder, since what else the line says matters more.
 fn short_name(tokenizer: &str) -> &str {
     let name = tokenizer.strip_prefix(SAMPLE_PREFIX).unwrap_or(tokenizer);
     let is_hub_id = name.split('/').count() <= 2 && !name.starts_with(['/', '.', '~']);
-    if is_hub_id { name } else { name.trim_end_matches('/').rsplit('/').next().unwrap_or(name) }
+    if is_hub_id {
+        return name;
+    }
+    // A file says nothing without its folder: `llama3/tokenizer.json`.
+    let path = name.trim_end_matches('/');
+    let is_file = |last: &str| last.rsplit_once('.').is_some_and(|(_, kind)| FILE_KINDS.contains(&kind));
+    match path.rsplit_once('/') {
+        Some((folder, last)) if is_file(last) => {
+            let from = folder.rsplit_once('/').map_or(0, |(above, _)| above.len() + 1);
+            path.get(from..).unwrap_or(last)
+        }
+        Some((_, last)) => last,
+        None => path,
+    }
 }
 
 /// The state of the sample, readable from across the room.

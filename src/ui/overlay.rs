@@ -221,7 +221,11 @@ fn path(canvas: &mut Canvas<'_>, app: &App, prompt: &PathPrompt) {
     };
     let area = window(canvas, app, 80, 4, title);
     text_line(canvas, area.line(0), &prompt.input);
-    canvas.text(area.line(1), "a path, absolute or from here", Meaning::Quiet);
+    let below = match prompt.names.is_empty() {
+        true => "a path, absolute or from here; ~ is your home folder, tab completes".to_string(),
+        false => prompt.names.join("  "),
+    };
+    canvas.text(area.line(1), &below, Meaning::Quiet);
 }
 
 /// The help is the table of keys.

@@ -10,6 +10,7 @@ use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 use tui_input::Input;
 
+use super::path_completion::expanded;
 use super::screens::experts::settings::ModelChoice;
 use crate::setup::TokenChoice;
 use crate::tokenizer::{LoadOptions, Role, TokenId};
@@ -161,6 +162,11 @@ impl Picker {
         self.matching = scored.into_iter().map(|(_, _, index)| index).collect();
     }
 
+    /// True where a path may be typed.
+    pub fn takes_paths(&self) -> bool {
+        matches!(self.kind, PickKind::Tokenizer | PickKind::Template | PickKind::Other(_) | PickKind::Model)
+    }
+
     fn typed_entry(&self, query: &str) -> Option<Entry> {
         let known = self.entries.iter().any(|e| e.label == query);
         if query.is_empty() || known {
@@ -172,15 +178,16 @@ impl Picker {
                 Some(Entry::new(query, "a new token, as typed", choice))
             }
             PickKind::Template if query.ends_with(".jinja") => {
-                Some(Entry::new(query, "a file with a chat template", Choice::Template(query.into())))
+                let choice = Choice::Template(expanded(query).as_str().into());
+                Some(Entry::new(query, "a file with a chat template", choice))
             }
             PickKind::Template => None,
             PickKind::Model => {
-                let choice = Choice::Model(ModelChoice::typed(query));
+                let choice = Choice::Model(ModelChoice::typed(&expanded(query)));
                 Some(Entry::new(query, "load this folder or hub id", choice))
             }
             _ => {
-                let choice = self.load_choice(query)?;
+                let choice = self.load_choice(&expanded(query))?;
                 Some(Entry::new(query, "load this path or hub id", choice))
             }
         }
