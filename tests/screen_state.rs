@@ -1,7 +1,7 @@
 //! What the screens know and do, without drawing: side B of Compare, the proposal of Onboard, the rounds of Lengths.
 
 use maskscope::app::screens::compare::CompareRow;
-use maskscope::app::{App, DataSource, Effect, JobKind, Key, Load, Msg, Screen, Target, update};
+use maskscope::app::{App, DataSource, Effect, JobKind, Key, Load, Msg, Overlay, Screen, Target, update};
 use maskscope::runtime::{feed, run_now};
 use maskscope::setup::Request;
 use maskscope::tokenizer::Loader;
@@ -27,6 +27,34 @@ fn begin(app: &mut App, key: &str) -> Vec<Effect> {
 
 fn notice(app: &App) -> (&str, bool) {
     app.shell.notice.as_ref().map_or(("", false), |notice| (notice.text.as_str(), notice.is_error))
+}
+
+#[test]
+fn a_path_is_completed_and_the_demos_fault_stays_in_the_demo() {
+    let mut app = first_run();
+    assert!(!app.session.request.overrides.is_empty(), "the demo is broken on purpose");
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/samples/conversations/01-three-rounds.json")).expect("samples");
+    for name in ["first_one.json", "first_two.json"] {
+        std::fs::write(folder.path().join(name), &text).expect("written");
+    }
+    press(&mut app, "O");
+    feed(&mut app, Msg::Paste(format!("{}/fi", folder.path().display())));
+    press(&mut app, "tab");
+    let typed = |app: &App| match &app.shell.overlay {
+        Some(Overlay::Path(prompt)) => (prompt.input.value().to_string(), prompt.names.len()),
+        _ => panic!("a path is asked for"),
+    };
+    assert_eq!(typed(&app), (format!("{}/first_", folder.path().display()), 2));
+    press(&mut app, "o tab");
+    assert_eq!(typed(&app), (format!("{}/first_one.json", folder.path().display()), 0));
+    press(&mut app, "enter");
+    assert!(app.session.request.overrides.is_empty());
+    // As a user finds it who starts with his data.
+    let mut own = App::new(Request::default(), DataSource::File(folder.path().join("first_one.json")), false);
+    feed(&mut own, Msg::Resize(120, 40));
+    feed(&mut own, Msg::Start);
+    assert_eq!(app.session.counts(), own.session.counts());
 }
 
 #[test]
