@@ -34,7 +34,9 @@ fn a_path_is_completed_and_the_demos_fault_stays_in_the_demo() {
     let mut app = first_run();
     assert!(!app.session.request.overrides.is_empty(), "the demo is broken on purpose");
     let folder = tempfile::tempdir().expect("a folder");
-    let text = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/samples/conversations/01-three-rounds.json")).expect("samples");
+    let text =
+        std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/samples/conversations/01-three-rounds.json"))
+            .expect("samples");
     for name in ["first_one.json", "first_two.json"] {
         std::fs::write(folder.path().join(name), &text).expect("written");
     }

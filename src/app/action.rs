@@ -45,6 +45,7 @@ pub enum Action {
     EditTemplate,
     ApplyFix,
     Undo,
+    Redo,
     /// The next stop of the tour.
     Tour,
     /// The next way to show the same things.

@@ -55,6 +55,7 @@ pub enum Command {
     AdoptFix(Box<Fix>, Option<(usize, usize)>),
     ApplySuggestedFix,
     Undo,
+    Redo,
     Read(DataSource),
     /// The lines of the open sheet.
     SheetLines(Load<Vec<String>>),

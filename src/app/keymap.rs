@@ -20,6 +20,7 @@ const GLOBAL: &[Binding] = {
         bind(Global, &["t"], A::PickTokenizer, "choose a tokenizer", Some("tokenizer")),
         bind(Global, &["r"], A::PickRecipe, "choose a recipe: template, rule and overrides in one", Some("recipe")),
         bind(Global, &["u"], A::Undo, "undo the last change of the set-up", Some("undo")),
+        bind(Global, &["ctrl-r"], A::Redo, "do again what was undone", None),
         bind(Global, &["c"], A::PickTemplate, "choose a conversation template", Some("template")),
         bind(Global, &["R"], A::PickRule, "choose a label rule", Some("rule")),
         bind(Global, &["e"], A::Edit, "edit the turn under the cursor", Some("edit")),

@@ -65,7 +65,7 @@ pub use keymap::{bindings, hints, resolve};
 pub use load::Load;
 pub use overlay::{Editor, Overlay, PathPrompt, PathUse, Sheet, TemplateEditor, TemplateProblem};
 pub use screen::Screen;
-pub use session::{Session, SessionOutcome, Step, Survey};
+pub use session::{HistoryStep, Session, SessionOutcome, Survey};
 pub use shell::{Background, Shell};
 pub use state::App;
 pub use target::Target;

@@ -7,10 +7,11 @@ use super::data::DataSource;
 use super::fix::SuggestedFix;
 use super::job::JobKind;
 use super::load::Load;
-use super::session::{Session, Step};
+use super::session::{HistoryStep, Session};
 use crate::chat::Sample;
 use crate::diagnose::{Change, DataFix, Fix};
 use crate::setup::Request;
+use crate::tokenizer::Role;
 
 impl Session {
     /// A request that cannot be carried out: says why, and goes back to the last one that could.
@@ -61,7 +62,7 @@ impl Session {
         if request == self.request {
             return Vec::new();
         }
-        self.history.push(Step { request: self.request.clone(), data: None });
+        self.keep_step(HistoryStep { request: self.request.clone(), data: None });
         self.adopt(request)
     }
 
@@ -70,7 +71,7 @@ impl Session {
         if request == self.request && source == self.source {
             return Vec::new();
         }
-        self.history.push(Step { request: self.request.clone(), data: self.data() });
+        self.keep_step(HistoryStep { request: self.request.clone(), data: self.data() });
         let mut commands = self.adopt(request);
         commands.push(self.load_samples(source));
         commands
@@ -125,7 +126,7 @@ impl Session {
         match left {
             None => commands.extend(self.change(request)),
             Some(kept) => {
-                self.history.push(Step { request: self.request.clone(), data: self.data() });
+                self.keep_step(HistoryStep { request: self.request.clone(), data: self.data() });
                 self.samples = Load::Ready(Arc::new(kept));
                 (self.current, self.draft) = (0, None);
                 commands.extend(self.adopt(request));
@@ -135,21 +136,66 @@ impl Session {
         commands
     }
 
-    /// Goes back to the request, and the data, before the last change.
+    /// Goes back to the request, and the data, before the last change, and says what that undid.
     pub fn undo(&mut self) -> Vec<Command> {
-        match self.history.pop() {
-            Some(Step { request, data: None }) => self.adopt(request),
-            Some(Step { request, data: Some(data) }) => {
-                self.set_data(data);
-                (self.current, self.draft) = (0, None);
-                let mut commands = vec![Command::Abandon(JobKind::Samples)];
-                commands.extend(self.adopt(request));
-                commands
-            }
-            None => {
-                self.before_fix = None;
-                vec![Command::say("nothing to undo")]
-            }
+        let Some(step) = self.history.pop() else {
+            self.before_fix = None;
+            return vec![Command::say("nothing to undo")];
+        };
+        let (left, commands) = self.go_to(step, "undone");
+        self.undone.push(left);
+        commands
+    }
+
+    /// Takes back the last undo.
+    pub fn redo(&mut self) -> Vec<Command> {
+        let Some(step) = self.undone.pop() else { return vec![Command::say("nothing to do again")] };
+        let (left, commands) = self.go_to(step, "done again");
+        self.history.push(left);
+        commands
+    }
+
+    /// Goes to a step; gives the present one, to come back to.
+    fn go_to(&mut self, step: HistoryStep, word: &str) -> (HistoryStep, Vec<Command>) {
+        let HistoryStep { request, data } = step;
+        let changed = changed_parts(&self.request, &request, data.is_some());
+        let left =
+            HistoryStep { request: self.request.clone(), data: data.as_ref().and_then(|_| self.data()) };
+        let mut commands = Vec::new();
+        if let Some(data) = data {
+            self.set_data(data);
+            (self.current, self.draft) = (0, None);
+            commands.push(Command::Abandon(JobKind::Samples));
         }
+        commands.extend(self.adopt(request));
+        commands.push(Command::say(format!("{word}: {changed}")));
+        (left, commands)
+    }
+
+    /// Remembers a state to go back to.
+    fn keep_step(&mut self, step: HistoryStep) {
+        self.undone.clear();
+        self.history.push(step);
+    }
+}
+
+/// What differs between two set-ups, in the words of the header.
+fn changed_parts(from: &Request, to: &Request, data: bool) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    let mut part = |name: &'static str, differs: bool| parts.extend(differs.then_some(name));
+    part("tokenizer", from.tokenizer != to.tokenizer);
+    part("class or release", from.load != to.load);
+    part("template", from.template != to.template);
+    part("rule", from.preprocess != to.preprocess);
+    part("recipe", from.recipe != to.recipe);
+    for role in Role::ALL {
+        part(role.name(), from.overrides.get(&role) != to.overrides.get(&role));
+    }
+    part("settings of the chat template", from.chat != to.chat);
+    part("lines of the repository", from.repository != to.repository);
+    part("data", data);
+    match parts.as_slice() {
+        [] => "a setting".to_string(),
+        parts => parts.join(", "),
     }
 }

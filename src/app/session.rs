@@ -21,7 +21,7 @@ use crate::tokenizer::{Role, Tokenizer};
 
 /// What undo goes back to.
 #[derive(Debug, Clone)]
-pub struct Step {
+pub struct HistoryStep {
     pub request: Request,
     /// The data before, where the step changed that too.
     pub data: Option<(DataSource, Data)>,
@@ -62,7 +62,9 @@ pub struct Session {
     /// The last request that worked, to fall back on.
     pub good_request: Request,
     /// Older requests, newest last.
-    pub history: Vec<Step>,
+    pub history: Vec<HistoryStep>,
+    /// What was undone, to do again.
+    pub undone: Vec<HistoryStep>,
     pub base: Load<Arc<Tokenizer>>,
     /// How far the tokenizer's download is.
     pub progress: Option<Box<Progress>>,
@@ -114,6 +116,7 @@ impl Session {
             good_request: request.clone(),
             request,
             history: Vec::new(),
+            undone: Vec::new(),
             base: Load::Idle,
             progress: None,
             remembers: false,

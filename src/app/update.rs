@@ -200,6 +200,7 @@ fn one(app: &mut App, command: Command) -> Vec<Effect> {
         Command::AdoptFix(fix, before) => session.adopt_fix(&fix, before),
         Command::ApplySuggestedFix => session.apply_suggested_fix(),
         Command::Undo => session.undo(),
+        Command::Redo => session.redo(),
         Command::Read(source) => session.open(source),
         Command::ListVocabulary => {
             session.base.ready().cloned().map(overlays::list_vocabulary).into_iter().collect()
@@ -291,6 +292,7 @@ fn everywhere(app: &mut App, action: Action) -> Vec<Command> {
         Action::EditTemplate => return template_editor::open(session),
         Action::ApplyFix => return vec![Command::ApplySuggestedFix],
         Action::Undo => return vec![Command::Undo],
+        Action::Redo => return vec![Command::Redo],
         Action::Tour => return tour::go_on(shell, session),
         Action::Back if session.base.is_loading() => return session.stop_loading(),
         Action::Back if session.samples.is_loading() => return session.stop_reading(),

@@ -232,7 +232,10 @@ fn path(canvas: &mut Canvas<'_>, app: &App, prompt: &PathPrompt) {
 fn help(canvas: &mut Canvas<'_>, app: &App, top: usize) {
     let area = window(canvas, app, 84, 60, "help");
     let mut lines: Vec<(String, String)> = Vec::new();
-    for context in KeyContext::all() {
+    // The keys of the screen below come first.
+    let here = KeyContext::On(app.shell.screen);
+    let others = KeyContext::all().filter(|context| *context != here);
+    for context in std::iter::once(here).chain(others) {
         lines.push((context.name().to_string(), String::new()));
         for binding in bindings().filter(|b| b.context == context) {
             lines.push((format!("  {}", binding.keys_text()), binding.help.to_string()));

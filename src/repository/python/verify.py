@@ -41,6 +41,13 @@ class Stub(types.ModuleType):
     def __getattr__(self, name):
         if name.startswith("__"):
             raise AttributeError(name)
+        if self.__path__:
+            # `from package import module`: the files around a broken __init__ are there.
+            try:
+                return importlib.import_module(f"{self.__name__}.{name}")
+            except ModuleNotFoundError as error:
+                if error.name != f"{self.__name__}.{name}":
+                    raise
         return type(name, (), {"__init__": lambda self, *a, **k: None})
 
 
