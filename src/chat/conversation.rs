@@ -21,9 +21,10 @@ pub fn role(message: &Value) -> &str {
 /// Names a message's reasoning goes by; the first is the one that templates read.
 pub const REASONING_KEYS: [&str; 3] = ["reasoning_content", "thinking", "reasoning"];
 
-/// The reasoning of a message with its key: the first of [`REASONING_KEYS`] that has a text.
+/// The reasoning of a message with its key: the first of [`REASONING_KEYS`] that has a text, an empty one being none.
 pub fn reasoning(message: &Value) -> Option<(&'static str, &str)> {
-    REASONING_KEYS.iter().find_map(|key| Some((*key, message.get(*key)?.as_str()?)))
+    let text = |key: &str| message.get(key)?.as_str().filter(|text| !text.trim().is_empty());
+    REASONING_KEYS.iter().find_map(|key| Some((*key, text(key)?)))
 }
 
 /// `message["content"]` where it is text.

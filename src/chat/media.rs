@@ -42,6 +42,15 @@ impl MediaKind {
         }
     }
 
+    /// Tokens that stand for one in the texts of models that see or hear, each once for a file.
+    pub fn tokens(self) -> &'static [&'static str] {
+        match self {
+            Self::Image => &["<|image_pad|>", "<image_soft_token>", "<|image|>", "[IMG]", "<IMG_CONTEXT>"],
+            Self::Video => &["<|video_pad|>", "<|video|>"],
+            Self::Audio => &["<|audio_pad|>", "<|AUDIO|>", "<audio_soft_token>"],
+        }
+    }
+
     /// The columns, and keys of a message, that name files.
     fn columns(self) -> [&'static str; 2] {
         match self {

@@ -5,6 +5,7 @@ pub mod jinja;
 pub mod layout;
 mod llava;
 mod media;
+mod other_readers;
 mod plain_record;
 mod prompt;
 mod reader;
@@ -20,4 +21,4 @@ pub use prompt::{Prompt, PromptLayout, Speaker, TurnLayout};
 pub use reader::{
     ReadProgress, SampleFile, parse_samples, peek_layout, read_samples, read_sound_samples, sample_of,
 };
-pub use sample::{Body, Sample, TextSegment, Turn};
+pub use sample::{Body, Columns, SHAREGPT_ROLES, Sample, TextSegment, Turn};

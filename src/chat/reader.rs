@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use serde_json::Value;
 
 use super::layout::{self, Detection, Layout, Votes};
+use super::other_readers::{ColumnTypes, FileShape, without_trailing_commas};
 use super::sample::Sample;
 use crate::data::{ByteCounter, Record, RecordError, Records, sources};
 use crate::error::{Error, Result};
@@ -26,6 +27,8 @@ pub struct SampleFile {
     pub left_out: usize,
     /// Why the first of them is none.
     pub first_problem: Option<Error>,
+    /// What other readers refuse of the files, in sentences.
+    pub notes: Vec<String>,
 }
 
 /// How far the reading of a file is.
@@ -69,6 +72,7 @@ fn read(
     let total = sources.iter().map(|source| source.size()).sum();
     for source in sources {
         let mut records = Records::counted(&source, &meter)?;
+        gathering.shape = FileShape::default();
         loop {
             let batch = next_batch(&mut records)?;
             if batch.is_empty() {
@@ -80,6 +84,9 @@ fn read(
                 return Err(Error::Cancelled);
             }
         }
+        gathering.shape.quirks = records.quirks();
+        let notes = gathering.shape.notes(&source.name());
+        gathering.file.notes.extend(notes);
     }
     gathering.finish(path)
 }
@@ -126,6 +133,14 @@ pub fn parse_samples(bytes: &[u8], path: &Path) -> Result<Vec<Sample>> {
     Ok(gathering.finish(path)?.samples)
 }
 
+/// What one record came to.
+struct ReadRow {
+    layout: Option<Layout>,
+    sample: Result<Sample>,
+    has_commas: bool,
+    types: ColumnTypes,
+}
+
 /// Samples as they come in.
 struct Gathering {
     /// The layout that is forced.
@@ -135,27 +150,51 @@ struct Gathering {
     file: SampleFile,
     votes: Votes,
     records: usize,
+    /// Of the file that is being read.
+    shape: FileShape,
 }
 
 impl Gathering {
     fn new(layout: Option<Layout>, strict: bool) -> Self {
-        Self { layout, strict, file: SampleFile::default(), votes: Votes::default(), records: 0 }
+        Self {
+            layout,
+            strict,
+            file: SampleFile::default(),
+            votes: Votes::default(),
+            records: 0,
+            shape: FileShape::default(),
+        }
     }
 
     fn take(&mut self, batch: &[Record]) -> Result<()> {
         let (forced, first) = (self.layout, self.records);
-        let one = |(n, record): (usize, &Record)| -> (Option<Layout>, Result<Sample>) {
-            let row = match row_of(record) {
-                Ok(row) => row,
-                Err(e) => return (None, Err(e)),
+        let one = |(n, record): (usize, &Record)| -> ReadRow {
+            let strict = row_of(record);
+            let lenient = strict.as_ref().err().and_then(|_| without_trailing_commas(record));
+            let has_commas = lenient.is_some();
+            let row = match (strict, lenient) {
+                (Ok(row), _) | (Err(_), Some(row)) => row,
+                (Err(e), None) => {
+                    return ReadRow {
+                        layout: None,
+                        sample: Err(e),
+                        has_commas,
+                        types: ColumnTypes::default(),
+                    };
+                }
             };
             let line = usize::try_from(record.place.line).unwrap_or(usize::MAX);
             let layout = forced.or_else(|| Layout::of_row(&row));
-            (layout, sample_of(&row, layout, first + n, line, Path::new(&record.place.file)))
+            let sample = sample_of(&row, layout, first + n, line, Path::new(&record.place.file));
+            ReadRow { layout, sample, has_commas, types: ColumnTypes::of_row(&row) }
         };
-        let read: Vec<(Option<Layout>, Result<Sample>)> = batch.par_iter().enumerate().map(one).collect();
+        let read: Vec<ReadRow> = batch.par_iter().enumerate().map(one).collect();
         self.records += batch.len();
-        for (layout, sample) in read {
+        self.shape.records += batch.len();
+        self.shape.over_lines += batch.iter().filter(|record| record.bytes.contains(&b'\n')).count();
+        for ReadRow { layout, sample, has_commas, types } in read {
+            self.shape.with_trailing_commas += usize::from(has_commas);
+            self.shape.types.join(types);
             self.votes.count(layout);
             match sample {
                 Ok(sample) => self.file.samples.push(sample),

@@ -55,6 +55,25 @@ pub enum Body {
     Preference(Map<String, Value>),
 }
 
+/// The columns that a record's conversation stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Columns {
+    /// A list of `{from, value}` under this key.
+    Turns(&'static str),
+    /// A list of `{role, content}` under this key.
+    Messages(&'static str),
+    /// Lists of messages under `prompt` and `completion`.
+    PromptCompletion,
+    /// One question and one answer, `system` and `history` beside them.
+    Pair { question: &'static str, input: Option<&'static str>, answer: &'static str },
+}
+
+impl Default for Columns {
+    fn default() -> Self {
+        Self::Turns("conversations")
+    }
+}
+
 /// A record of a data set.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sample {
@@ -70,6 +89,10 @@ pub struct Sample {
     pub media: usize,
     /// The files that its columns name; [`Self::media`] counts as LLaVA's code does.
     pub files: MediaFiles,
+    /// Where the file has the conversation.
+    pub columns: Columns,
+    /// Columns of the record that say something and that nothing reads.
+    pub unread: Vec<(&'static str, Value)>,
     pub body: Body,
 }
 
@@ -82,7 +105,8 @@ impl Sample {
     /// A sample of messages; LLaVA's turns are made from them.
     pub fn of_messages(id: impl Into<String>, conversation: Conversation) -> Self {
         let conversations = turns_of(&conversation.messages);
-        Self { id: id.into(), conversations, body: Body::Messages(conversation), ..Self::default() }
+        let columns = Columns::Messages("messages");
+        Self { id: id.into(), conversations, columns, body: Body::Messages(conversation), ..Self::default() }
     }
 
     /// The messages of a conversation; `None` for a record that is none.
@@ -148,13 +172,21 @@ fn set_text(message: &mut Map<String, Value>, text: &str) {
 
 /// ShareGPT's name of a role in the field's own words; a name that trainers do not know stays.
 pub(super) fn plain_role(from: &str) -> &str {
-    match from {
-        "human" | "user" => "user",
-        "gpt" | "assistant" | "bing" | "chatgpt" | "bard" | "model" | "function_call" => "assistant",
-        "tool" | "observation" | "function_response" => "tool",
-        other => other,
-    }
+    SHAREGPT_ROLES.iter().find(|(name, _)| *name == from).map_or(from, |(_, role)| role)
 }
+
+/// ShareGPT's names of roles and the field's own.
+pub const SHAREGPT_ROLES: [(&str, &str); 9] = [
+    ("human", "user"),
+    ("gpt", "assistant"),
+    ("bing", "assistant"),
+    ("chatgpt", "assistant"),
+    ("bard", "assistant"),
+    ("model", "assistant"),
+    ("function_call", "assistant"),
+    ("observation", "tool"),
+    ("function_response", "tool"),
+];
 
 fn message_of(turn: &Turn) -> Value {
     let mut message = json!({"role": plain_role(&turn.from), "content": turn.value});

@@ -61,7 +61,8 @@ impl ChatArgs {
             })?,
         };
         Ok(ChatOptions {
-            by_data: false,
+            release: None,
+            by_data: None,
             name: self.chat_template.clone(),
             rendering: Rendering {
                 add_generation_prompt: self.add_generation_prompt,

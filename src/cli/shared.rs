@@ -62,7 +62,7 @@ pub struct SharedOptions {
     /// Joining of text after special tokens, Llama family.
     #[arg(long, global = true, value_name = "BOOL", action = clap::ArgAction::Append)]
     pub legacy: Vec<bool>,
-    /// Release of transformers to reproduce: 4.31, 4.37 or 5 [default: 4.37].
+    /// Release of transformers to reproduce: 4.31, 4.37, 4.57 or 5 [default: 4.37; 5 with a chat template].
     #[arg(long, global = true, value_name = "RELEASE")]
     pub transformers: Vec<String>,
     /// How a tiktoken rank file of no known class cuts texts: a regular expression [default: `pat_str` or
@@ -204,7 +204,7 @@ impl SharedOptions {
                 let (release, measured) = Release::parse(text).ok_or_else(|| Error::UnknownName {
                     kind: "transformers release",
                     name: text.to_string(),
-                    known: ["4.31", "4.37", "5"].map(String::from).to_vec(),
+                    known: Release::ALL.map(|release| release.name().to_string()).to_vec(),
                 })?;
                 if !measured {
                     notes.push(format!(
@@ -249,6 +249,7 @@ impl SharedOptions {
             sep2: self.numbers.sep2.clone(),
             repository,
         };
+        request.chat.release = (!self.transformers.is_empty()).then_some(release);
         if self.transformers.is_empty() && request.wants_chat() {
             request.load.release = Release::V5;
             notes.push(format!("transformers {} is assumed, as for chat templates", Release::V5.name()));

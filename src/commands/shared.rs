@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use crate::chat::jinja::TemplateSet;
+use crate::chat::layout::Layout;
 use crate::chat::{Sample, peek_layout, read_samples};
 use crate::cli::{ColorChoice, Format, RequestWithNotes, SharedOptions};
 use crate::data::unread_folders;
@@ -14,6 +15,9 @@ use crate::labels::StatusCounts;
 use crate::report::Paint;
 use crate::setup::{CHAT, Setup, TemplateChoice, Watch, files_for, load_tokenizer, resolve};
 use crate::{samples, text};
+
+/// The strategy that labels preference rows where nothing else was asked for.
+const TRL_DPO: &str = "trl_dpo";
 
 /// How a command ended, when it could be carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,8 +62,8 @@ fn setup_of((request, mut notes): RequestWithNotes) -> Result<Setup> {
     Ok(setup)
 }
 
-/// The request of the options; where neither template, rule, recipe nor tokens were asked for, rows of messages open with
-/// the tokenizer's own chat template.
+/// The request of the options; where neither template, rule, recipe nor tokens were asked for, rows that are not LLaVA's own
+/// open with the tokenizer's chat template, if it has one.
 pub(super) fn opened(
     shared: &SharedOptions,
     data: Option<&Path>,
@@ -67,22 +71,37 @@ pub(super) fn opened(
 ) -> Result<RequestWithNotes> {
     let (request, mut notes) = shared.request()?;
     let Some(path) = data.filter(|_| request.asks_for_nothing()) else { return Ok((request, notes)) };
-    let layout = peek_layout(path, shared.layout)?.filter(|layout| layout.is_of_messages());
+    let layout = peek_layout(path, shared.layout)?.filter(|layout| layout.is_for_chat());
     let Some(layout) = layout else { return Ok((request, notes)) };
     let files = files_for(&request.tokenizer, &request.hub, watch)?;
     // A folder whose template cannot be read says so when it is loaded.
     let has_template = TemplateSet::discover(&files).is_ok_and(|set| !set.is_empty());
     let rows = layout.name();
-    if !has_template {
+    if !has_template && layout.is_of_messages() && layout != Layout::Preference {
+        let pairs = match layout {
+            Layout::PromptCompletion => " (pairs of plain text need none)",
+            _ => "",
+        };
         notes.push(format!(
-            "the rows are {rows}, and this tokenizer brings no chat template: a LLaVA template reads their texts and \
+            "the rows are {rows}, and this tokenizer brings no chat template{pairs}: a LLaVA template reads their texts and \
              nothing else; --template FILE.jinja takes another"
         ));
+    }
+    if !has_template && layout == Layout::Preference {
+        // Rows of plain text need no template; those of messages raise as they do in the trainer.
+        let trainer = SharedOptions { preprocess: Some(TRL_DPO.to_string()), ..shared.clone() };
+        let (request, mut notes) = trainer.request()?;
+        notes.push(format!(
+            "strategy {TRL_DPO} chosen: the rows are {rows}, which are no rows for supervised training"
+        ));
+        return Ok((request, notes));
+    }
+    if !has_template {
         return Ok((request, notes));
     }
     let chat = SharedOptions { template: Some(CHAT.to_string()), ..shared.clone() };
     let (mut request, mut notes) = chat.request()?;
-    request.chat.by_data = true;
+    request.chat.by_data = Some(layout);
     notes.push(format!(
         "template chat chosen: the rows are {rows}, and this tokenizer brings its own template"
     ));
@@ -116,6 +135,7 @@ pub(super) fn conversations(shared: &SharedOptions) -> Result<Vec<Sample>> {
         let name = found.layout.name();
         say(&format!("note: layout {name}: {} ({rows} of {of} records)", found.rule));
     }
+    file.notes.iter().for_each(|note| say(&format!("note: {note}")));
     Ok(file.samples)
 }
 

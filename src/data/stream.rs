@@ -39,6 +39,18 @@ pub struct Records {
     by_line: bool,
     /// Rows of a Parquet file in place of bytes.
     rows: Option<Box<ParquetRows>>,
+    quirks: Quirks,
+}
+
+/// How a source differs from what every reader takes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Quirks {
+    /// It begins with a byte order mark.
+    pub bom: bool,
+    /// It is an array of records.
+    pub array: bool,
+    /// A comma stands before the bracket that closes the array.
+    pub trailing_comma: bool,
 }
 
 impl std::fmt::Debug for Records {
@@ -91,7 +103,13 @@ impl Records {
             usual: 0,
             by_line: false,
             rows: None,
+            quirks: Quirks::default(),
         }
+    }
+
+    /// How the source differs from what every reader takes, as far as it was read.
+    pub fn quirks(&self) -> Quirks {
+        self.quirks
     }
 
     /// The next byte without taking it; `None` at the end.
@@ -130,9 +148,14 @@ impl Records {
     /// Skips what stands between records: blanks, commas, the brackets of the array, a byte order mark.
     fn skip_between(&mut self) -> Result<Option<u8>> {
         let begin = self.byte;
+        let mut comma = false;
         loop {
             match self.peek()? {
-                Some(b' ' | b'\n' | b'\r' | b'\t' | b',' | b'[' | b']' | 0xEF | 0xBB | 0xBF) => {
+                Some(byte @ (b' ' | b'\n' | b'\r' | b'\t' | b',' | b'[' | b']' | 0xEF | 0xBB | 0xBF)) => {
+                    self.quirks.bom |= byte == 0xEF && self.byte == 0;
+                    self.quirks.array |= byte == b'[' && self.index == 0;
+                    self.quirks.trailing_comma |= byte == b']' && comma;
+                    comma = byte == b',' || (comma && byte.is_ascii_whitespace());
                     self.take()?;
                     if self.byte - begin > MAX_SKIPPED / 8 {
                         return Err(self.given_up(self.line, "blanks and brackets without a record"));

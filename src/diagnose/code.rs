@@ -4,7 +4,9 @@
 //! stages. All of it is Python, flags are in comments; `maskscope patch` writes the same as a whole function.
 
 use super::change::Change;
+use super::data_fix::program;
 use super::patch::{python_added, python_object, python_string};
+use crate::chat::Columns;
 use crate::labels::Rule;
 use crate::labels::rules::two::{Offsets, TwoRule};
 use crate::setup::TokenChoice;
@@ -30,7 +32,7 @@ pub fn code(change: &Change, is_new: &dyn Fn(&str) -> bool, version: &str) -> St
             parts.chain([option("response_part", response)]).collect::<Vec<_>>().join(", ")
         }
         Change::MaxLength(length) => format!("# the scripts: --model_max_length {length}"),
-        Change::Data(fix) => fix.code(),
+        Change::Data(fix) => program(std::slice::from_ref(fix), Columns::Messages("messages")),
         Change::Drop(samples) => {
             let indices: Vec<String> = samples.iter().map(usize::to_string).collect();
             format!(

@@ -55,9 +55,21 @@ impl Anatomy {
     /// # Errors
     /// Where the whole cannot be rendered or encoded; prefixes that raise are [`PrefixState::Raises`].
     pub fn measure(chat: &Chat, sample: &Conversation) -> Result<Self, MaskError> {
+        Self::measure_within(chat, sample, usize::MAX)
+    }
+
+    /// The same for a conversation whose prefixes are no more than so many bytes.
+    ///
+    /// # Errors
+    /// As [`Self::measure`], and where they are more.
+    pub fn measure_within(chat: &Chat, sample: &Conversation, most: usize) -> Result<Self, MaskError> {
         let call = Call::whole(sample);
         let mut rendered = chat.render(call)?;
         affordable(2 * sample.messages.len(), rendered.text.len())?;
+        let bytes = (2 * sample.messages.len()).saturating_mul(rendered.text.len());
+        if bytes > most {
+            return Err(MaskError::Unfit(format!("its prefixes are {bytes} bytes of text")));
+        }
         let encoded = chat.encode(&rendered.text)?;
         let generation = std::mem::take(&mut rendered.spans);
         let (ids, source) = EncodedText::new(rendered, encoded);

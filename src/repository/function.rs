@@ -35,12 +35,15 @@ impl Versions {
         let (own, mut tokenizers) = match release {
             Release::V4_31 => ("4.31.0", "0.13.3"),
             Release::V4_37 => ("4.37.2", "0.15.1"),
+            Release::V4_57 => ("4.57.6", "0.22.1"),
             Release::V5 => ("5.0.0", "0.22.1"),
         };
         let transformers = given.filter(|text| text.contains('.')).unwrap_or(own).to_string();
         let versions = Self { transformers, tokenizers };
-        if release == Release::V4_37 && versions.is_at_least(4, 40) {
-            tokenizers = if versions.is_at_least(4, 45) { "0.20.3" } else { "0.19.1" };
+        if matches!(release, Release::V4_37 | Release::V4_57) && versions.is_at_least(4, 40) {
+            let since = [((4, 56), "0.22.1"), ((4, 45), "0.20.3")];
+            let found = since.iter().find(|((major, minor), _)| versions.is_at_least(*major, *minor));
+            tokenizers = found.map_or("0.19.1", |(_, version)| version);
         }
         Self { tokenizers, ..versions }
     }

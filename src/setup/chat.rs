@@ -3,10 +3,12 @@
 use super::choice::{CHAT, LabelChoice, TemplateChoice};
 use super::request::{ChatOptions, Request};
 use crate::chat::jinja::{ChatTemplate, Choice, TemplateSet};
+use crate::chat::layout::Layout;
 use crate::error::{Error, Result};
+use crate::masks::trainers::Trainer;
 use crate::masks::{Method, Strategy, Templates};
 use crate::samples::{CHAT_TEMPLATES, SampleTemplate};
-use crate::tokenizer::Tokenizer;
+use crate::tokenizer::{Release, Tokenizer};
 
 /// The method that a request asks for.
 ///
@@ -25,7 +27,9 @@ pub(super) fn method(tokenizer: &Tokenizer, request: &Request, notes: &mut Vec<S
             )));
         }
     };
-    let needs_template = named.is_none_or(Strategy::needs_template);
+    // Trainers of preferences take plain text too; rows of messages raise where there is no template.
+    let takes_text = |strategy: Strategy| strategy.trainer().is_some_and(Trainer::takes_preferences_alone);
+    let needs_template = named.is_none_or(|strategy| strategy.needs_template() && !takes_text(strategy));
     let templates = templates(tokenizer, request, needs_template, notes)?;
     let strategy = match named {
         Some(strategy) => strategy,
@@ -49,6 +53,10 @@ pub(super) fn method(tokenizer: &Tokenizer, request: &Request, notes: &mut Vec<S
     Ok(method)
 }
 
+/// Such rows are labelled by a preference trainer whatever the strategy.
+const PREFERENCES: &str = "the rows are for preference training: they are labelled as TRL's DPO (pairs) or KTO (a label) does, \
+                           both sides; --preprocess names another trainer that takes them";
+
 /// The strategy where none was named, and why.
 fn choose(
     tokenizer: &Tokenizer,
@@ -66,7 +74,11 @@ fn choose(
         (Strategy::OiLegacyMaskLabels, "a slow class cannot tell where its tokens are in the text")
     } else if tagged {
         (Strategy::HfGeneration, "the template has {% generation %} tags")
-    } else if options.by_data {
+    } else if let Some(layout) = options.by_data {
+        if layout == Layout::Preference {
+            notes.push(PREFERENCES.to_string());
+            return Strategy::AxolotlTurn;
+        }
         (
             Strategy::AxolotlTurn,
             "axolotl reads such rows with the tokenizer's own template, and finds each answer by its text",
@@ -89,7 +101,8 @@ fn templates(
 ) -> Result<Templates> {
     let clock = request.chat.clock;
     let compile = |name: &str, source: &str| -> Result<ChatTemplate> {
-        ChatTemplate::new(name, source, clock).map_err(|e| Error::Usage(e.to_string()))
+        let template = ChatTemplate::new(name, source, clock).map_err(|e| Error::Usage(e.to_string()))?;
+        Ok(template.of_release(request.chat.release.unwrap_or(Release::V5)))
     };
     let name = match &request.template {
         TemplateChoice::Text(source) => return Ok(Templates::one(compile("edited template", source)?)),

@@ -9,7 +9,7 @@ use crate::chat::jinja::Clock;
 use crate::chat::layout::Layout;
 use crate::hub::HubOptions;
 use crate::masks::{Rendering, Settings};
-use crate::tokenizer::{LoadOptions, Role};
+use crate::tokenizer::{LoadOptions, Release, Role};
 
 /// What a user asks for beyond the names of template and strategy.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,8 +20,10 @@ pub struct ChatOptions {
     /// What `strftime_now` takes for now.
     pub clock: Clock,
     pub settings: Settings,
-    /// The rows of the data asked for a chat template, and nobody for a strategy.
-    pub by_data: bool,
+    /// The release of transformers that was asked for; without one templates are rendered as by 5.
+    pub release: Option<Release>,
+    /// Rows of this layout asked for a chat template, and nobody for a strategy.
+    pub by_data: Option<Layout>,
 }
 
 /// Everything that decides how samples are labelled, as the user put it.

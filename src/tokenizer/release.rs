@@ -25,6 +25,8 @@ pub enum Release {
     /// 4.37: the release that MoE-LLaVA pins.
     #[default]
     V4_37,
+    /// 4.57: the last of 4.x. Tokenizers behave as in 4.37 as far as they were recorded; chat templates do not.
+    V4_57,
     /// 5.x: one class a model, rebuilt over the `tokenizers` library.
     V5,
 }
@@ -39,6 +41,9 @@ impl Release {
             (4, Some(31)) => Some((Self::V4_31, true)),
             (4, Some(minor)) if minor < 34 => Some((Self::V4_31, false)),
             (4, Some(37)) => Some((Self::V4_37, true)),
+            (4, Some(57)) => Some((Self::V4_57, true)),
+            // The generation tag and tools of templates came with 4.42.
+            (4, Some(minor)) if minor >= 42 => Some((Self::V4_57, false)),
             (4, _) => Some((Self::V4_37, false)),
             (5, None | Some(23)) => Some((Self::V5, true)),
             (5, _) => Some((Self::V5, false)),
@@ -46,11 +51,15 @@ impl Release {
         }
     }
 
+    /// All of them, in order.
+    pub const ALL: [Self; 4] = [Self::V4_31, Self::V4_37, Self::V4_57, Self::V5];
+
     /// As the command line writes it.
     pub fn name(self) -> &'static str {
         match self {
             Self::V4_31 => "4.31",
             Self::V4_37 => "4.37",
+            Self::V4_57 => "4.57",
             Self::V5 => "5",
         }
     }

@@ -7,6 +7,7 @@ mod command;
 mod files;
 mod real_templates;
 pub mod records;
+mod releases;
 mod setups;
 mod strategies;
 pub mod tokenizer;

@@ -86,7 +86,7 @@ pub fn recipes() -> Vec<Entry> {
 /// Class family and release.
 pub fn loadings(now: LoadOptions) -> Vec<Entry> {
     let mut entries = Vec::new();
-    for release in [Release::V4_37, Release::V4_31, Release::V5] {
+    for release in [Release::V4_37, Release::V4_31, Release::V4_57, Release::V5] {
         for loader in [None, Some(Loader::Slow), Some(Loader::Fast)] {
             let class = loader
                 .map_or("default class", |l| if l == Loader::Slow { "slow class" } else { "fast class" });

@@ -29,13 +29,19 @@ pub(super) struct Rewritten {
     pub source: String,
     /// Number of `{% generation %}` tags.
     pub tags: usize,
+    /// The first tag that jinja2 has from an extension only, and its line.
+    pub of_extension: Option<(&'static str, usize)>,
 }
+
+/// Tags of the extensions that transformers loads from 4.38 (loop controls) and 4.42 (generation) on.
+const OF_EXTENSIONS: [&str; 3] = ["generation", "break", "continue"];
 
 /// Rewrites the tags outside comments, raw blocks and strings; everything else is kept byte for byte.
 pub(super) fn rewrite(source: &str) -> Rewritten {
     let mut out = String::with_capacity(source.len() + 64);
     let mut rest = source;
     let mut tags = 0;
+    let mut of_extension = None;
     while let Some(at) = find_opening(rest) {
         let (before, tail) = rest.split_at(at);
         out.push_str(before);
@@ -48,6 +54,12 @@ pub(super) fn rewrite(source: &str) -> Rewritten {
         };
         let (piece, after) = tail.split_at(len);
         rest = after;
+        let name = Tag::parse(piece).and_then(|tag| OF_EXTENSIONS.into_iter().find(|name| *name == tag.name));
+        if let (None, Some(name)) = (of_extension, name) {
+            let before = source.len() - rest.len() - piece.len();
+            let line = source.get(..before).unwrap_or_default().matches('\n').count() + 1;
+            of_extension = Some((name, line));
+        }
         match Tag::parse(piece) {
             Some(Tag { name: "generation", begin, end }) => {
                 tags += 1;
@@ -69,7 +81,7 @@ pub(super) fn rewrite(source: &str) -> Rewritten {
         }
     }
     out.push_str(rest);
-    Rewritten { source: out, tags }
+    Rewritten { source: out, tags, of_extension }
 }
 
 fn find_opening(text: &str) -> Option<usize> {
@@ -139,7 +151,7 @@ mod tests {
     #[test]
     fn rewrites_only_tags() {
         let kept = "{# {% generation %} #}{% raw +%}{% generation %}{%- endraw %}{{ '{% generation %}' }}";
-        assert_eq!(rewrite(kept), Rewritten { source: kept.into(), tags: 0 });
+        assert_eq!(rewrite(kept), Rewritten { source: kept.into(), tags: 0, of_extension: None });
         let rewritten = rewrite("a{%- generation +%}b{% endgeneration -%}c");
         assert_eq!(
             rewritten.source,

@@ -32,6 +32,23 @@ impl ContinueFinalMessage {
     }
 }
 
+/// What one rendering gets.
+#[derive(Debug, Clone, Default)]
+pub struct Inputs<'a> {
+    /// Dicts with `role`, `content` and whatever else the template reads.
+    pub messages: &'a [Value],
+    /// JSON schemas of tools. `Some(&[])` is not `None` to a template.
+    pub tools: Option<&'a [Value]>,
+    /// Dicts with `title` and `text`.
+    pub documents: Option<&'a [Value]>,
+    /// `special_tokens_map`: `bos_token`, `eos_token`, …, only those that are set.
+    pub special_tokens: Option<&'a Map<String, Value>>,
+    /// Further variables; they win over special tokens of the same name.
+    pub kwargs: Option<&'a Map<String, Value>>,
+    pub add_generation_prompt: bool,
+    pub continue_final_message: ContinueFinalMessage,
+}
+
 fn value_error(message: impl Into<String>) -> PythonException {
     PythonException::new("ValueError", message)
 }

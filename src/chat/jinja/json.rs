@@ -40,6 +40,24 @@ pub fn tojson(value: &Value, positional: Rest<Value>, kwargs: Kwargs) -> Result<
     Ok(writer.out.into_string())
 }
 
+/// jinja2's own filter: `json.dumps(value, sort_keys=True)` with what HTML gives a meaning escaped.
+pub fn html_safe(value: &Value, positional: Rest<Value>, kwargs: Kwargs) -> Result<String, Error> {
+    let indent = match positional.first() {
+        Some(indent) => Some(indent.clone()),
+        None => kwargs.get::<Option<Value>>("indent")?,
+    };
+    kwargs.assert_all_used()?;
+    let mut style = Style { ensure_ascii: true, sort_keys: true, ..Style::default() };
+    if let Some(indent) = indent.filter(|indent| !indent.is_none()) {
+        style.indent = Some(" ".repeat(indent.as_i64().unwrap_or(0).clamp(0, 1000) as usize));
+        style.item_separator = ",".into();
+    }
+    let mut writer = Writer { out: Bounded::new(), style };
+    writer.value(value, 0)?;
+    let text = writer.out.into_string();
+    Ok(text.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026").replace('\'', "\\u0027"))
+}
+
 fn style(positional: &[Value], kwargs: &Kwargs) -> Result<Style, Error> {
     let argument = |index: usize, name: &str| -> Result<Option<Value>, Error> {
         let value = match positional.get(index) {

@@ -1,4 +1,4 @@
-//! Jinja chat templates as transformers 5.23 finds and renders them.
+//! Jinja chat templates as transformers 5.23 finds and renders them, or an earlier release ([`release`]).
 //!
 //! ```text
 //! TemplateSet::discover(folder) ── choose(name, tools) ──> source
@@ -39,6 +39,7 @@ mod json;
 pub mod limits;
 mod methods;
 mod python;
+mod release;
 mod stored;
 mod string_methods;
 mod syntax;
@@ -53,12 +54,13 @@ use minijinja::Environment;
 use serde_json::{Map, Value};
 
 use crate::guard;
+use crate::tokenizer::Release;
 use tracker::Tracker;
 
 pub use clock::Clock;
 pub use discovery::{Choice, TemplateSet, TemplateSource};
 pub use error::{PythonException, TemplateError};
-pub use input::ContinueFinalMessage;
+pub use input::{ContinueFinalMessage, Inputs};
 pub(crate) use python::is_space;
 pub use tracker::Span;
 
@@ -70,23 +72,6 @@ pub(crate) fn string_repr(text: &str) -> String {
 /// A value as `{{ value }}` prints it; `None` for one that is too large to print.
 pub(crate) fn value_repr(value: &Value) -> Option<String> {
     python::repr(&input::template_value(value)).ok()
-}
-
-/// What one rendering gets.
-#[derive(Debug, Clone, Default)]
-pub struct Inputs<'a> {
-    /// Dicts with `role`, `content` and whatever else the template reads.
-    pub messages: &'a [Value],
-    /// JSON schemas of tools. `Some(&[])` is not `None` to a template.
-    pub tools: Option<&'a [Value]>,
-    /// Dicts with `title` and `text`.
-    pub documents: Option<&'a [Value]>,
-    /// `special_tokens_map`: `bos_token`, `eos_token`, …, only those that are set.
-    pub special_tokens: Option<&'a Map<String, Value>>,
-    /// Further variables; they win over special tokens of the same name.
-    pub kwargs: Option<&'a Map<String, Value>>,
-    pub add_generation_prompt: bool,
-    pub continue_final_message: ContinueFinalMessage,
 }
 
 /// A rendered conversation.
@@ -108,6 +93,8 @@ pub struct ChatTemplate {
     source: String,
     clock: Clock,
     generation_tags: usize,
+    of_extension: Option<(&'static str, usize)>,
+    release: Release,
 }
 
 impl ChatTemplate {
@@ -129,7 +116,36 @@ impl ChatTemplate {
         let mut env = environment::build(clock);
         let compiled = compile(&mut env, engine_source(rewritten.source));
         compiled.map_err(|panic| failed(name, &panic))?.map_err(|error| error::from_engine(&error, name))?;
-        Ok(Self { env, name: name.into(), source: source.clone(), clock, generation_tags: rewritten.tags })
+        Ok(Self {
+            env,
+            name: name.into(),
+            source: source.clone(),
+            clock,
+            generation_tags: rewritten.tags,
+            of_extension: rewritten.of_extension,
+            release: Release::V5,
+        })
+    }
+
+    /// The same as another release of transformers renders it.
+    pub fn of_release(mut self, release: Release) -> Self {
+        if release <= Release::V4_37 {
+            release::without_later_parts(&mut self.env);
+        }
+        Self { release, ..self }
+    }
+
+    /// The release of transformers that is reproduced.
+    pub fn release(&self) -> Release {
+        self.release
+    }
+
+    /// What this release raises before it renders anything.
+    fn refusal(&self) -> Option<TemplateError> {
+        release::refusal(self.release, self.of_extension).map(|(line, exception)| match line {
+            Some(line) => TemplateError::Syntax { template: self.name.clone(), line, exception },
+            None => TemplateError::Inputs(exception),
+        })
     }
 
     /// The source, line ends as newlines.
@@ -184,7 +200,15 @@ impl ChatTemplate {
     /// [`TemplateError::Inputs`] where transformers refuses the inputs, [`TemplateError::Raised`] where
     /// the template raises, [`TemplateError::Limit`] where it does not end within its means.
     pub fn render(&self, inputs: &Inputs) -> Result<Rendered, TemplateError> {
-        let mut messages = input::normalise(inputs.messages).map_err(TemplateError::Inputs)?;
+        if let Some(refusal) = self.refusal() {
+            return Err(refusal);
+        }
+        let inputs = &release::inputs(self.release, inputs);
+        let mut messages = match self.release {
+            Release::V5 => input::normalise(inputs.messages),
+            release => release::messages(release, inputs.messages),
+        }
+        .map_err(TemplateError::Inputs)?;
         input::check_lists(inputs.tools, inputs.documents).map_err(TemplateError::Inputs)?;
         let continuation = match inputs.continue_final_message.field() {
             None => None,
@@ -220,7 +244,7 @@ impl ChatTemplate {
     }
 
     fn run_unwatched(&self, inputs: &Inputs, messages: &[Value]) -> Result<Rendered, TemplateError> {
-        let (variables, tracker) = variables(inputs, messages);
+        let (variables, tracker) = variables(self.release, inputs, messages);
         let bytes = evaluate(&self.env, variables, tracker.clone()).map_err(|error| {
             let exception =
                 error::is_about_undefined(&error).then(|| self.undefined_exception(inputs, messages));
@@ -250,10 +274,13 @@ impl ChatTemplate {
         let source = undefined::rewrite(&engine_source(generation::rewrite(&self.source).source))?;
         let last = undefined::LastMiss::default();
         let mut env = environment::build(self.clock);
+        if self.release <= Release::V4_37 {
+            release::without_later_parts(&mut env);
+        }
         env.set_debug(true);
         env.set_unknown_method_callback(last.callback());
         compile(&mut env, source).ok()?.ok()?;
-        let (variables, tracker) = variables(inputs, messages);
+        let (variables, tracker) = variables(self.release, inputs, messages);
         let error = evaluate(&env, variables, tracker).err()?;
         if !error::is_about_undefined(&error) {
             return None;
@@ -284,14 +311,16 @@ fn failed(template: &str, panic: &guard::Panic) -> TemplateError {
 type Variables = std::collections::BTreeMap<String, minijinja::Value>;
 
 /// Everything the template can name, later entries winning, and what watches the rendering.
-fn variables(inputs: &Inputs, messages: &[Value]) -> (Variables, Arc<Tracker>) {
+fn variables(release: Release, inputs: &Inputs, messages: &[Value]) -> (Variables, Arc<Tracker>) {
     let mut variables = Variables::new();
     let mut set = |name: &str, value: minijinja::Value| variables.insert(name.to_string(), value);
     let messages = input::list_value(Some(messages));
     let tracker = Arc::new(Tracker::new(&messages));
     set("messages", messages);
-    set("tools", input::list_value(inputs.tools));
-    set("documents", input::list_value(inputs.documents));
+    if release > Release::V4_37 {
+        set("tools", input::list_value(inputs.tools));
+        set("documents", input::list_value(inputs.documents));
+    }
     set("add_generation_prompt", minijinja::Value::from(inputs.add_generation_prompt));
     for (name, value) in inputs.special_tokens.into_iter().chain(inputs.kwargs).flatten() {
         set(name, input::template_value(value));

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{RowError, rows};
 use crate::chat::sample::{is_call, plain_role};
-use crate::chat::{Body, Conversation, MediaFiles, Sample, Turn};
+use crate::chat::{Body, Columns, Conversation, MediaFiles, Sample, Turn};
 
 /// Reads one row.
 pub(super) fn read(row: &Value, id: String) -> Result<Sample, RowError> {
@@ -31,7 +31,9 @@ pub(super) fn read(row: &Value, id: String) -> Result<Sample, RowError> {
     let has_only_video = row.get("video").is_some() && row.get("image").is_none();
     let body = body(row, turns)?;
     let files = MediaFiles::of_row(row, &[]);
-    Ok(Sample { id, conversations, has_image, has_only_video, media, files, body })
+    let columns = Columns::Turns(rows::conversations_key(row));
+    let unread = rows::unread(row, conversations.first().map(|turn| turn.from.as_str()));
+    Ok(Sample { id, conversations, has_image, has_only_video, media, files, columns, unread, body })
 }
 
 /// Messages where the row says more than who speaks and what.

@@ -28,6 +28,8 @@ pub enum Layout {
     ConversationsWithRoles,
     /// `instruction` and `output`.
     Alpaca,
+    /// `query` and `response`.
+    QueryResponse,
     /// `prompt` and `completion`.
     PromptCompletion,
     /// `chosen` and `rejected`, or `completion` and a `label`: not for supervised training.
@@ -40,7 +42,7 @@ pub enum Layout {
 
 impl Layout {
     /// All, in order.
-    pub const ALL: [Layout; 10] = [
+    pub const ALL: [Layout; 11] = [
         Layout::Pretokenised,
         Layout::Preference,
         Layout::OpenAi,
@@ -48,6 +50,7 @@ impl Layout {
         Layout::ShareGpt,
         Layout::ConversationsWithRoles,
         Layout::Alpaca,
+        Layout::QueryResponse,
         Layout::PromptCompletion,
         Layout::Segments,
         Layout::RawText,
@@ -62,6 +65,7 @@ impl Layout {
             Self::Llava => "llava",
             Self::ConversationsWithRoles => "conversations",
             Self::Alpaca => "alpaca",
+            Self::QueryResponse => "query-response",
             Self::PromptCompletion => "prompt-completion",
             Self::Preference => "preference",
             Self::Segments => "segments",
@@ -87,6 +91,12 @@ impl Layout {
         )
     }
 
+    /// True for rows that a trainer takes with the tokenizer's own chat template where it has one: all but LLaVA's, which
+    /// bring images in LLaVA's form, and those that bring labels.
+    pub fn is_for_chat(self) -> bool {
+        !matches!(self, Self::Llava | Self::Pretokenised | Self::Segments)
+    }
+
     /// The name shown to the user.
     pub fn name(self) -> &'static str {
         match self {
@@ -96,6 +106,7 @@ impl Layout {
             Self::Llava => "LLaVA",
             Self::ConversationsWithRoles => "conversations with roles",
             Self::Alpaca => "Alpaca",
+            Self::QueryResponse => "query and response",
             Self::PromptCompletion => "prompt and completion",
             Self::Preference => "preference pairs",
             Self::Segments => "axolotl segments",
@@ -112,6 +123,7 @@ impl Layout {
             Self::Llava => "`conversations` is a list of {from, value}, with `image` or `<image>`",
             Self::ConversationsWithRoles => "`conversations` is a list of {role, content}",
             Self::Alpaca => "has `instruction` and `output`",
+            Self::QueryResponse => "has `query` and `response`",
             Self::PromptCompletion => "has `prompt` and `completion`",
             Self::Preference => {
                 "has `chosen` and `rejected`, or `messages` and a rejected answer, or `completion` and a `label` (KTO)"
@@ -134,6 +146,7 @@ impl Layout {
             }
             Self::ConversationsWithRoles => has_keys(rows::first(rows::conversations(row)), "role"),
             Self::Alpaca => has("instruction") && row.get("output").is_some(),
+            Self::QueryResponse => has("query") && has("response"),
             Self::PromptCompletion => has("prompt") && has("completion"),
             Self::Preference => {
                 let flag = |key: &str| row.get(key).is_some_and(Value::is_boolean);
@@ -204,6 +217,7 @@ pub fn read(layout: Layout, row: &Value, id: String) -> Result<Sample, RowError>
         Layout::OpenAi => return rows::open_ai(row, "messages", id),
         Layout::ConversationsWithRoles => return rows::open_ai(row, rows::conversations_key(row), id),
         Layout::Alpaca => return rows::alpaca(row, id),
+        Layout::QueryResponse => return rows::query_response(row, id),
         Layout::PromptCompletion => return rows::prompt_completion(row, id),
         Layout::Preference => rows::preference(row)?,
         Layout::Pretokenised => rows::pretokenised(row)?,

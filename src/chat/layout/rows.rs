@@ -4,16 +4,38 @@ use serde_json::{Map, Value, json};
 
 use super::RowError;
 use crate::chat::conversation::role;
-use crate::chat::{Body, Conversation, MediaFiles, Sample, TextSegment};
+use crate::chat::{Body, Columns, Conversation, MediaFiles, Sample, TextSegment};
 
-/// The list under `conversations` or `conversation`.
+/// Names of the column of turns.
+const CONVERSATIONS: [&str; 5] = ["conversations", "conversation", "dialog", "dialogue", "dialogs"];
+
+/// The list under the first of the names of a column of turns.
 pub(super) fn conversations(row: &Value) -> Option<&Value> {
-    row.get("conversations").or_else(|| row.get("conversation"))
+    CONVERSATIONS.iter().find_map(|key| row.get(*key))
 }
 
 /// The key that [`conversations`] reads.
 pub(super) fn conversations_key(row: &Value) -> &'static str {
-    if row.get("conversations").is_some() { "conversations" } else { "conversation" }
+    let key = CONVERSATIONS.into_iter().find(|key| row.get(*key).is_some());
+    key.unwrap_or("conversations")
+}
+
+/// Columns that say something to the model, and that are read by nothing here or in a trainer: a system text beside one
+/// that the messages have, functions in OpenAI's old form. `first` is the role of the first message.
+pub(super) fn unread(row: &Value, first: Option<&str>) -> Vec<(&'static str, Value)> {
+    let says = |key: &'static str| {
+        let value = row.get(key)?;
+        let is_empty = match value {
+            Value::Null | Value::Bool(_) | Value::Number(_) => true,
+            Value::String(text) => text.trim().is_empty(),
+            Value::Array(items) => items.is_empty(),
+            Value::Object(map) => map.is_empty(),
+        };
+        (!is_empty).then(|| (key, value.clone()))
+    };
+    let system = says("system").filter(|(_, text)| first == Some("system") || !text.is_string());
+    let others = ["system_prompt", "functions", "tool_list", "available_tools"].map(says);
+    [system].into_iter().chain(others).flatten().collect()
 }
 
 /// The first element of a list.
@@ -76,9 +98,11 @@ pub(super) fn with_system(row: &Value, mut messages: Vec<Value>) -> Vec<Value> {
 
 /// A sample of messages, with the row's tools and template variables; a system text of the row goes in front.
 pub(super) fn sample(row: &Value, id: String, messages: Vec<Value>) -> Result<Sample, RowError> {
+    let unread = unread(row, messages.first().map(role));
     let messages = with_system(row, messages);
     let mut sample =
         Sample::of_messages(id, Conversation { messages, tools: tools(row)?, kwargs: kwargs(row)? });
+    sample.unread = unread;
     sample.media = sample.conversations.iter().map(|turn| turn.value.matches("<image>").count()).sum();
     let own = sample.conversation().map(|conversation| MediaFiles::of_row(row, &conversation.messages));
     sample.files = own.unwrap_or_default();
@@ -109,7 +133,7 @@ pub(super) fn kwargs(row: &Value) -> Result<Map<String, Value>, RowError> {
 
 /// `{role, content}` messages under `key`. Tool arguments stay as they are: a template that wants them as an
 /// object says so.
-pub(super) fn open_ai(row: &Value, key: &str, id: String) -> Result<Sample, RowError> {
+pub(super) fn open_ai(row: &Value, key: &'static str, id: String) -> Result<Sample, RowError> {
     let mut messages = Vec::new();
     for (index, message) in list(row, key)?.iter().enumerate() {
         let at = |field: &str| format!("{key}[{index}]{field}");
@@ -119,16 +143,32 @@ pub(super) fn open_ai(row: &Value, key: &str, id: String) -> Result<Sample, RowE
         if message.get("role").and_then(Value::as_str).is_none() {
             return Err(RowError::new(at(".role"), "is not a string"));
         }
-        messages.push(without_own_nulls(message));
+        // Its nulls stay: transformers 4.x gives them to the template, and 5 drops them there.
+        messages.push(message.clone());
     }
     if messages.is_empty() {
         return Err(RowError::new(key, "is empty"));
     }
-    sample(row, id, messages)
+    Ok(Sample { columns: Columns::Messages(key), ..sample(row, id, messages)? })
 }
 
 /// `instruction`, `input`, `output`, `system`, `history` of `[question, answer]`.
 pub(super) fn alpaca(row: &Value, id: String) -> Result<Sample, RowError> {
+    pair(row, id, "instruction", Some("input"), "output")
+}
+
+/// `query`, `response`, `system`, `history` of `[question, answer]`, as ms-swift takes them.
+pub(super) fn query_response(row: &Value, id: String) -> Result<Sample, RowError> {
+    pair(row, id, "query", None, "response")
+}
+
+fn pair(
+    row: &Value,
+    id: String,
+    question: &'static str,
+    input: Option<&'static str>,
+    answer: &'static str,
+) -> Result<Sample, RowError> {
     let mut messages = Vec::new();
     for (index, pair) in row.get("history").and_then(Value::as_array).into_iter().flatten().enumerate() {
         let side = |side: usize| {
@@ -139,12 +179,13 @@ pub(super) fn alpaca(row: &Value, id: String) -> Result<Sample, RowError> {
         messages.push(json!({"role": "user", "content": side(0)?}));
         messages.push(json!({"role": "assistant", "content": side(1)?}));
     }
-    let instruction = text(row, "instruction")?;
-    let input = row.get("input").and_then(Value::as_str).unwrap_or_default();
-    let question: Vec<&str> = [instruction, input].into_iter().filter(|part| !part.is_empty()).collect();
-    messages.push(json!({"role": "user", "content": question.join("\n")}));
-    messages.push(json!({"role": "assistant", "content": text(row, "output")?}));
-    sample(row, id, messages)
+    let asked = text(row, question)?;
+    let more = input.and_then(|input| row.get(input)?.as_str()).unwrap_or_default();
+    let asked: Vec<&str> = [asked, more].into_iter().filter(|part| !part.is_empty()).collect();
+    messages.push(json!({"role": "user", "content": asked.join("\n")}));
+    messages.push(json!({"role": "assistant", "content": text(row, answer)?}));
+    let columns = Columns::Pair { question, input, answer };
+    Ok(Sample { columns, ..sample(row, id, messages)? })
 }
 
 pub(super) fn prompt_completion(row: &Value, id: String) -> Result<Sample, RowError> {
@@ -164,6 +205,7 @@ pub(super) fn prompt_completion(row: &Value, id: String) -> Result<Sample, RowEr
     let (prompt, completion) = (side("prompt", "user")?, side("completion", "assistant")?);
     let count = prompt.len();
     let mut sample = sample(row, id, [prompt, completion].concat())?;
+    sample.columns = Columns::PromptCompletion;
     if let Body::Messages(conversation) = std::mem::take(&mut sample.body) {
         sample.body = Body::PromptCompletion { conversation, prompt: count };
     }

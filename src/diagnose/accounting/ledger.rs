@@ -1,11 +1,13 @@
 //! The prompt with what parts have claimed of it: each stretch accounts for one part.
 
-use std::collections::BTreeMap;
+use std::cell::{Cell, OnceCell};
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use serde_json::Value;
 
 use super::fate::Fate;
+use super::grams::Grams;
 use super::spelling::spellings;
 use crate::chat::jinja::value_repr;
 
@@ -14,17 +16,33 @@ const TELLING: usize = 16;
 /// Characters of a Python value that are shown.
 const SHOWN: usize = 60;
 
+/// A prompt that was walked through so many times is indexed, which takes about as long as that.
+const WALKS: usize = 64;
+/// Of so many claims those of one text are not looked through again.
+const MANY_CLAIMS: usize = 64;
+
 /// A prompt and the stretches of it that are spoken for.
 #[derive(Debug)]
 pub struct Ledger<'t> {
     prompt: &'t str,
     /// Ends by starts; no two overlap.
     claims: BTreeMap<usize, usize>,
+    /// For a text: where a region begins, and up to where in it every place of the text is spoken for.
+    taken: HashMap<String, (usize, usize)>,
+    /// Bytes that searches went through.
+    walked: Cell<usize>,
+    grams: OnceCell<Option<Grams>>,
 }
 
 impl<'t> Ledger<'t> {
     pub fn new(prompt: &'t str) -> Self {
-        Self { prompt, claims: BTreeMap::new() }
+        Self {
+            prompt,
+            claims: BTreeMap::new(),
+            taken: HashMap::new(),
+            walked: Cell::new(0),
+            grams: OnceCell::new(),
+        }
     }
 
     pub fn everywhere(&self) -> Range<usize> {
@@ -35,7 +53,7 @@ impl<'t> Ledger<'t> {
     pub fn find(&self, text: &str, region: &Range<usize>) -> Option<Range<usize>> {
         let mut from = region.start;
         loop {
-            let at = from + self.prompt.get(from..region.end)?.find(text)?;
+            let at = self.next(text, from, region.end)?;
             let end = at + text.len();
             match self.claims.range(..end).next_back().filter(|(_, claimed)| **claimed > at) {
                 None => return Some(at..end),
@@ -44,11 +62,43 @@ impl<'t> Ledger<'t> {
         }
     }
 
+    /// The first place of a text between two bytes, whoever has it.
+    fn next(&self, text: &str, from: usize, end: usize) -> Option<usize> {
+        if self.walked.get() > WALKS * self.prompt.len() + (1 << 16) {
+            let grams = self.grams.get_or_init(|| Grams::new(self.prompt)).as_ref();
+            if let Some(found) = grams.and_then(|grams| grams.find(self.prompt, text, from)) {
+                return found.filter(|at| at + text.len() <= end);
+            }
+        }
+        let found = self.prompt.get(from..end)?.find(text);
+        self.walked.set(self.walked.get() + found.unwrap_or(end - from));
+        found.map(|at| from + at)
+    }
+
     /// The same, and the place is taken.
     pub fn claim(&mut self, text: &str, region: &Range<usize>) -> Option<Range<usize>> {
-        let found = self.find(text, region).filter(|found| !found.is_empty())?;
+        let taken = self.taken.get(text).filter(|(start, _)| *start == region.start);
+        let from = taken.map_or(region.start, |(_, end)| *end);
+        let found = self.find(text, &(from..region.end)).filter(|found| !found.is_empty())?;
         self.claims.insert(found.start, found.end);
+        if self.claims.len() > MANY_CLAIMS {
+            self.taken.insert(text.to_string(), (region.start, found.end));
+        }
         Some(found)
+    }
+
+    /// How often a word stands in a region and is nobody's, letters beside it making another word of it.
+    pub fn words(&self, word: &str, region: &Range<usize>) -> usize {
+        let mut count = 0;
+        let mut from = region.start;
+        while let Some(found) = self.find(word, &(from..region.end)) {
+            let before = self.prompt.get(..found.start).and_then(|text| text.chars().next_back());
+            let behind = self.prompt.get(found.end..).and_then(|text| text.chars().next());
+            let joins = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+            count += usize::from(!joins(before) && !joins(behind));
+            from = found.end;
+        }
+        count
     }
 
     /// A text as it is, without white space around it, or in another spelling; in its turn, else anywhere.

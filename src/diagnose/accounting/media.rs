@@ -8,6 +8,30 @@ use crate::chat::{Conversation, MediaFiles, MediaKind};
 use crate::labels::{IGNORE_INDEX, Inspection};
 use crate::masks::TemplateReads;
 
+/// What stands for media in a text.
+pub struct Places<'a> {
+    pub reads: &'a TemplateReads,
+    /// True for a text that is a token.
+    pub known: &'a dyn Fn(&str) -> bool,
+}
+
+impl std::fmt::Debug for Places<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Places").field("reads", &self.reads).finish_non_exhaustive()
+    }
+}
+
+impl Places<'_> {
+    /// The texts of a template's places, else the tokens of this vocabulary that models of images take for one.
+    fn of(&self, kind: MediaKind) -> Vec<&str> {
+        let own = self.reads.places_of(kind);
+        match own.is_empty() {
+            true => kind.tokens().iter().copied().filter(|token| (self.known)(token)).collect(),
+            false => own,
+        }
+    }
+}
+
 /// One kind of media in one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MediaAccount {
@@ -26,6 +50,8 @@ pub struct MediaAccount {
     pub learned: usize,
     /// Places behind the last token.
     pub cut: usize,
+    /// The last token lies within a place.
+    pub cut_through: bool,
 }
 
 impl MediaAccount {
@@ -33,12 +59,12 @@ impl MediaAccount {
     pub fn of(
         conversation: &Conversation,
         files: &MediaFiles,
-        reads: &TemplateReads,
+        places: &Places<'_>,
         inspection: &Inspection,
     ) -> Vec<Self> {
         let kinds = MediaKind::ALL.into_iter();
         kinds
-            .filter_map(|kind| Self::of_kind(kind, conversation, files.of(kind), reads, inspection))
+            .filter_map(|kind| Self::of_kind(kind, conversation, files.of(kind), places, inspection))
             .collect()
     }
 
@@ -46,7 +72,7 @@ impl MediaAccount {
         kind: MediaKind,
         conversation: &Conversation,
         files: Option<usize>,
-        reads: &TemplateReads,
+        stands_for: &Places<'_>,
         inspection: &Inspection,
     ) -> Option<Self> {
         let contents = || conversation.messages.iter().filter_map(|message| message.get("content"));
@@ -55,12 +81,13 @@ impl MediaAccount {
         let texts = contents().filter_map(Value::as_str);
         let texts = texts.chain(parts().filter_map(|part| part.get("text")?.as_str()));
         let word_count: usize = texts.map(|text| text.matches(kind.word()).count()).sum();
-        if types.is_empty() && files.is_none() && word_count == 0 {
-            return None;
-        }
         let prompt = inspection.prompt.as_deref()?;
         let labelled = inspection.result.as_ref().ok()?;
-        let marks = reads.places_of(kind);
+        let marks = stands_for.of(kind);
+        let typed = || marks.iter().any(|mark| prompt.contains(mark));
+        if types.is_empty() && files.is_none() && word_count == 0 && !typed() {
+            return None;
+        }
         let places: Vec<Range<usize>> = marks
             .iter()
             .flat_map(|mark| prompt.match_indices(mark).map(|(at, mark)| at..at + mark.len()))
@@ -74,13 +101,14 @@ impl MediaAccount {
             true => 0,
             false => labelled.spans.iter().zip(&labelled.labels).filter(is_learned).count(),
         };
-        let dropped = types.iter().filter(|part_type| !reads.takes(part_type));
+        let dropped = types.iter().filter(|part_type| !stands_for.reads.takes(part_type));
         Some(Self {
             kind,
             files,
             parts: types.len(),
             dropped: dropped.map(ToString::to_string).collect(),
             cut: places.iter().filter(|place| place.end > end).count(),
+            cut_through: places.iter().any(|place| (place.start + 1..place.end).contains(&end)),
             learned,
             words: if marks.contains(&kind.word()) { 0 } else { word_count },
             places: places.len(),
@@ -94,7 +122,7 @@ impl MediaAccount {
 
     /// What is wrong, in a sentence; `None` where every file has its place.
     pub fn problem(&self) -> Option<String> {
-        let Self { places, words, learned, cut, .. } = self;
+        let Self { places, words, learned, cut, cut_through, .. } = self;
         let (name, wanted) = (self.kind.name(), self.wanted());
         let counts = format!("{places} places for {wanted} {name} files");
         if *places != wanted {
@@ -114,6 +142,7 @@ impl MediaAccount {
                 "{learned} tokens that stand for {article} {name} are supervised: the model learns to write them"
             ));
         }
-        (*cut > 0).then(|| format!("{cut} of {counts} lie behind max_length"))
+        let through = if *cut_through { ", and the cut goes through one of them" } else { "" };
+        (*cut > 0).then(|| format!("{cut} of {counts} lie behind max_length{through}"))
     }
 }

@@ -10,11 +10,14 @@
 //! a text that stands twice in a record has to stand twice in the prompt. Only a search in texts: nothing is rendered.
 
 mod calls;
+mod entry;
 mod fate;
 mod flags;
+mod grams;
 mod ledger;
 mod media;
 mod record;
+mod sides;
 mod spelling;
 mod thoughts;
 
@@ -22,81 +25,47 @@ use std::ops::Range;
 
 use serde_json::{Map, Value};
 
+pub use entry::Entry;
 pub use fate::{Fate, PartKind};
 pub use flags::IgnoredFlag;
 pub use media::MediaAccount;
-pub use record::{FoundPart, RecordAccount, Weight, lost_of, pattern};
+pub use record::{FoundPart, RecordAccount, Weight, lost_of, pattern, texts_taken_out};
+pub use sides::SideProblem;
 
-use crate::chat::{Conversation, PromptLayout, REASONING_KEYS, reasoning, role};
-use crate::labels::{IGNORE_INDEX, Labelled};
+use crate::chat::{Conversation, MediaKind, PromptLayout, REASONING_KEYS, role};
 use ledger::Ledger;
 use spelling::chars_of;
+use thoughts::Stretch;
 
 /// Keys of a message that name things and say nothing: no trainer wants them in a text.
 const NAMES: [&str; 10] =
     ["role", "from", "id", "tool_call_id", "type", "uuid", "created_at", "timestamp", "index", "call_id"];
 
 /// Keys that say whether a message is learned; strategies read them, templates do not.
-pub const FLAGS: [&str; 8] =
-    ["train", "training", "trainable", "loss", "loss_mask", "loss_scale", "weight", "masked"];
+pub const FLAGS: [&str; 18] = [
+    "train",
+    "training",
+    "trainable",
+    "is_trainable",
+    "do_train",
+    "should_train",
+    "learn",
+    "supervised",
+    "loss",
+    "loss_mask",
+    "loss_scale",
+    "loss_weight",
+    "token_weight",
+    "weight",
+    "masked",
+    "is_masked",
+    "ignore",
+    "no_loss",
+];
 
 /// Other keys under which a message says something that the model should learn or read.
 const SAYING: [&str; 7] =
     ["function_call", "reasoning_details", "thought", "thoughts", "rationale", "refusal", "analysis"];
-
-/// One part of a record.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// Index of the message; `None` for what belongs to the whole record.
-    pub message: Option<usize>,
-    /// Where the record has it: `content[1].text`, `tool_calls[0].function.arguments.city`, `tools[0]`.
-    pub path: String,
-    pub kind: PartKind,
-    /// Characters of the part.
-    pub chars: usize,
-    pub fate: Fate,
-    /// It lies in the history: a later message is a user's.
-    pub in_history: bool,
-}
-
-impl Entry {
-    /// The path with its message, as a record is written.
-    pub fn full_path(&self) -> String {
-        match self.message {
-            Some(message) => format!("messages[{message}].{}", self.path),
-            None => self.path.clone(),
-        }
-    }
-
-    /// `message 1: reasoning_content (37 characters) is not in the rendered text`.
-    pub fn sentence(&self) -> String {
-        let place = self.message.map_or(String::new(), |message| format!("message {message}: "));
-        let Self { path, chars, .. } = self;
-        match &self.fate {
-            Fate::Found(_) => format!("{place}{path} is in the rendered text"),
-            Fate::Lost => format!("{place}{path} ({chars} characters) is not in the rendered text"),
-            Fate::Partly(lost) => {
-                let count = lost.chars().count();
-                format!("{place}{path}: {count} of {chars} characters are not in the rendered text: {lost:?}")
-            }
-            Fate::AsPython(text) => {
-                format!("{place}{path} is printed as a Python value: {text}")
-            }
-            Fate::EscapedTwice => {
-                format!("{place}{path} is a string of JSON that the template encodes as JSON once more")
-            }
-        }
-    }
-
-    /// Tokens that carry the part, and how many of them are supervised; `None` for a part that is not found.
-    pub fn tokens(&self, labelled: &Labelled) -> Option<(Range<usize>, usize)> {
-        let Fate::Found(bytes) = &self.fate else { return None };
-        let start = labelled.spans.partition_point(|span| span.end <= bytes.start);
-        let end = labelled.spans.partition_point(|span| span.start < bytes.end).max(start);
-        let labels = labelled.labels.get(start..end)?;
-        Some((start..end, labels.iter().filter(|label| **label != IGNORE_INDEX).count()))
-    }
-}
 
 /// All parts of a record.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -123,6 +92,18 @@ impl Account {
         let mut entries = account.entries;
         entries.sort_by_key(|entry| entry.message.unwrap_or(usize::MAX));
         Self { entries }
+    }
+
+    /// Columns of a record that nothing reads, where the text does not say the same.
+    pub fn of_columns(unread: &[(&'static str, Value)], prompt: &str) -> Vec<Entry> {
+        let mut ledger = Ledger::new(prompt);
+        let everywhere = ledger.everywhere();
+        let entry = |(key, value): &(&'static str, Value)| {
+            let fate = ledger.value(value, &everywhere);
+            let (path, chars) = (key.to_string(), chars_of(value));
+            Entry { message: None, path, kind: PartKind::Saying, chars, fate, in_history: false }
+        };
+        unread.iter().map(entry).filter(|entry| !entry.fate.is_found()).collect()
     }
 
     /// The parts that are not in the text as they are in the record.
@@ -220,8 +201,8 @@ impl Accounting<'_> {
 
     fn content(&mut self, index: usize, message: &Value, region: &Range<usize>) {
         match message.get("content") {
-            Some(Value::String(text)) => self.said(index, "content".to_string(), text, region),
-            Some(list @ Value::Array(parts)) => self.parts(index, list, parts, region),
+            Some(Value::String(text)) => self.said(index, message, "content".to_string(), text, region),
+            Some(list @ Value::Array(parts)) => self.parts(index, message, (list, parts), region),
             Some(object @ Value::Object(_)) => {
                 let fate = self.ledger.value(object, region);
                 self.push(Some(index), "content".into(), PartKind::Content, chars_of(object), fate);
@@ -230,7 +211,13 @@ impl Accounting<'_> {
         }
     }
 
-    fn parts(&mut self, index: usize, list: &Value, parts: &[Value], region: &Range<usize>) {
+    fn parts(
+        &mut self,
+        index: usize,
+        message: &Value,
+        (list, parts): (&Value, &[Value]),
+        region: &Range<usize>,
+    ) {
         if let Some(printed) = self.ledger.as_python(list, region) {
             let fate = Fate::AsPython(printed);
             return self.push(Some(index), "content".into(), PartKind::Content, chars_of(list), fate);
@@ -238,23 +225,57 @@ impl Accounting<'_> {
         for (at, part) in parts.iter().enumerate() {
             let path = format!("content[{at}]");
             match (part, part.get("text"), part.get("thinking").or_else(|| part.get("reasoning"))) {
-                (Value::String(text), ..) => self.said(index, path, text, region),
-                (_, Some(Value::String(text)), _) => self.said(index, path + ".text", text, region),
+                (Value::String(text), ..) => self.said(index, message, path, text, region),
+                (_, Some(Value::String(text)), _) => self.said(index, message, path + ".text", text, region),
                 (_, _, Some(Value::String(text))) => {
                     self.text(Some(index), path + ".thinking", PartKind::Thought, text, region);
                 }
-                _ => {}
+                _ if MediaKind::ALL.iter().any(|kind| kind.part_type(part).is_some()) => {}
+                _ => self.other_part(index, &path, part, region),
             }
         }
     }
 
-    /// What a message says, a thought in it apart: templates cut that off.
-    fn said(&mut self, index: usize, path: String, text: &str, region: &Range<usize>) {
-        let Some((thought, rest)) = thoughts::parted(text) else {
+    /// A part that is neither text nor thought nor medium: a call of a tool, its result, a file.
+    fn other_part(&mut self, index: usize, path: &str, part: &Value, region: &Range<usize>) {
+        let part_type = part.get("type").and_then(Value::as_str).unwrap_or_default();
+        let kind = if part_type.contains("tool") { PartKind::Call } else { PartKind::Content };
+        let fields: Map<String, Value> = part
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter(|(key, value)| {
+                !says_nothing(value) && (key.as_str() == "name" || !NAMES.contains(&key.as_str()))
+            })
+            .filter(|(key, _)| !["tool_use_id", "cache_control", "citations"].contains(&key.as_str()))
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect();
+        if !fields.is_empty() {
+            let fields = Value::Object(fields);
+            let fate = self.ledger.value(&fields, region);
+            let path = if part_type.is_empty() { path.to_string() } else { format!("{path} ({part_type})") };
+            self.push(Some(index), path, kind, chars_of(&fields), fate);
+        }
+    }
+
+    /// What a message says, the thoughts in it apart: templates cut those off.
+    fn said(&mut self, index: usize, message: &Value, path: String, text: &str, region: &Range<usize>) {
+        let is_answer = !matches!(role(message), "user" | "system" | "tool" | "developer" | "function");
+        let Some(stretches) = thoughts::parted(text, is_answer) else {
             return self.text(Some(index), path, PartKind::Content, text, region);
         };
-        self.text(Some(index), path.clone(), PartKind::Content, rest, region);
-        self.text(Some(index), format!("{path}, the thought in it"), PartKind::Thought, thought, region);
+        let last = stretches.iter().rposition(|stretch| matches!(stretch, Stretch::Said(_)));
+        let mut order: Vec<(usize, Stretch<'_>)> = stretches.into_iter().enumerate().collect();
+        // A short answer may stand in a long thought: the long one is found first.
+        order.sort_by_key(|(_, stretch)| std::cmp::Reverse(stretch.text().len()));
+        for (at, stretch) in order {
+            let (path, kind) = match stretch {
+                Stretch::Thought(_) => (format!("{path}, the thought in it"), PartKind::Thought),
+                Stretch::Said(_) if Some(at) == last => (path.clone(), PartKind::Content),
+                Stretch::Said(_) => (format!("{path}, before the thought"), PartKind::Content),
+            };
+            self.text(Some(index), path, kind, stretch.text(), region);
+        }
     }
 
     /// A null that a template prints; looked for last, as tool arguments may say `None` too.
@@ -268,16 +289,26 @@ impl Accounting<'_> {
             }
             _ => return,
         };
-        if self.ledger.claim("None", region).is_some() {
+        // What else of the message is a null, or says the word.
+        let others = message.as_object().into_iter().flatten().filter(|(key, _)| *key != "content");
+        let mut expected = 0;
+        for (_, value) in others {
+            ledger::leaves(value, &mut |leaf| {
+                expected += match leaf {
+                    Value::Null => 1,
+                    Value::String(text) => text.matches("None").count() + text.matches("null").count(),
+                    _ => 0,
+                };
+            });
+        }
+        if self.ledger.words("None", region) > expected {
             self.push(Some(index), path, PartKind::Content, 0, Fate::AsPython("None".into()));
         }
     }
 
     fn rest(&mut self, index: usize, message: &Value, region: &Range<usize>) {
         let fields = message.as_object();
-        if let Some((key, text)) = reasoning(message) {
-            self.text(Some(index), key.to_string(), PartKind::Thought, text, region);
-        }
+        self.thoughts(index, message, region);
         match message.get("tool_calls") {
             Some(Value::Array(calls)) => {
                 for (at, call) in calls.iter().enumerate() {
@@ -310,6 +341,27 @@ impl Accounting<'_> {
             self.push(Some(index), key.to_string(), kind, chars_of(value), fate);
         }
         self.none(index, message, region);
+    }
+
+    /// The reasoning of a message, under each of its names; a copy under a second name is none of its own.
+    fn thoughts(&mut self, index: usize, message: &Value, region: &Range<usize>) {
+        let mut seen: Vec<&Value> = Vec::new();
+        for key in REASONING_KEYS {
+            let Some(value) = message.get(key).filter(|value| !says_nothing(value)) else { continue };
+            if seen.contains(&value) {
+                continue;
+            }
+            seen.push(value);
+            match value {
+                Value::String(text) => {
+                    self.text(Some(index), key.to_string(), PartKind::Thought, text, region);
+                }
+                value => {
+                    let fate = self.ledger.value(&thoughts::said_in(value), region);
+                    self.push(Some(index), key.to_string(), PartKind::Thought, chars_of(value), fate);
+                }
+            }
+        }
     }
 
     fn tools(&mut self, tools: &[Value]) {

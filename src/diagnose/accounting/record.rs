@@ -3,13 +3,17 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use serde_json::Value;
+
 use super::flags::IgnoredFlag;
-use super::media::MediaAccount;
-use super::{Account, Entry, Fate, PartKind};
-use crate::chat::{Conversation, MediaKind, Sample};
+use super::ledger::Ledger;
+use super::media::{MediaAccount, Places};
+use super::sides::{self, SideProblem};
+use super::{Account, Entry, Fate, NAMES, PartKind};
+use crate::chat::{Conversation, MediaKind, PromptLayout, Sample};
 use crate::labels::Inspection;
 use crate::masks::{Method, TemplateReads};
-use crate::setup::Setup;
+use crate::setup::{Setup, stop_tokens};
 
 /// How much a lost part matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,12 +33,14 @@ pub struct FoundPart {
 }
 
 /// What of a record did not come through.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct RecordAccount {
     /// Lost parts, with their weight.
     pub lost: Vec<(Entry, Weight)>,
     pub media: Vec<MediaAccount>,
     pub flags: Vec<IgnoredFlag>,
+    /// What is wrong with the sides of a preference row.
+    pub sides: Vec<SideProblem>,
 }
 
 impl RecordAccount {
@@ -43,7 +49,9 @@ impl RecordAccount {
     pub fn of(setup: &Setup, sample: &Sample, inspection: &Inspection) -> Option<Self> {
         let method = setup.chat()?;
         let labelled = inspection.result.as_ref().ok()?;
-        let conversation = conversation(method, sample)?;
+        let Some(conversation) = conversation(method, sample) else {
+            return Self::of_sides(setup, sample, inspection);
+        };
         let prompt = inspection.prompt.as_deref()?;
         // Ids that a trainer cut spell a part of the text only; the check of max_length reports that.
         let spelled_to_the_cut = method.settings.max_length.is_some_and(|max| {
@@ -53,13 +61,17 @@ impl RecordAccount {
             return None;
         }
         let account = Account::of(&conversation, prompt, &inspection.layout);
-        let lost: Vec<Entry> = account.lost().cloned().collect();
+        let unread = Account::of_columns(&sample.unread, prompt);
+        let lost: Vec<Entry> = account.lost().cloned().chain(unread).collect();
         // The template is asked only where something is to be said.
-        let has_media = has_media(&conversation, sample);
+        let has_media = has_media(&conversation, sample, prompt);
         let reads = (has_media || lost.iter().any(|entry| entry.kind == PartKind::Thought))
             .then(|| method.reads(&*setup.tokenizer));
         let media = match reads.filter(|_| has_media && method.strategy.needs_template()) {
-            Some(reads) => MediaAccount::of(&conversation, &sample.files, reads, inspection),
+            Some(reads) => {
+                let known = |token: &str| setup.tokenizer.token_to_id(token).is_some();
+                MediaAccount::of(&conversation, &sample.files, &Places { reads, known: &known }, inspection)
+            }
             None => Vec::new(),
         };
         let weighed = lost.into_iter().filter(|entry| !is_of_media(entry)).map(|entry| {
@@ -69,7 +81,34 @@ impl RecordAccount {
         Some(Self {
             lost: weighed.collect(),
             media: media.into_iter().filter(|media| media.problem().is_some()).collect(),
-            flags: IgnoredFlag::of(&conversation, inspection),
+            flags: IgnoredFlag::of(&conversation, inspection, method.strategy),
+            sides: Vec::new(),
+        })
+    }
+
+    /// The account of a preference row, whose sides stand one behind the other; `None` for other records.
+    fn of_sides(setup: &Setup, sample: &Sample, inspection: &Inspection) -> Option<Self> {
+        let conversation = sides::conversation(sample)?;
+        let labelled = inspection.result.as_ref().ok()?;
+        let max_length = setup.chat()?.settings.max_length;
+        let is_cut = max_length.is_some_and(|max| labelled.input_ids.len() >= max);
+        let stops = stop_tokens(&setup.tokenizer);
+        let prompt = inspection.prompt.as_deref()?;
+        let account = match is_cut {
+            // What is not there any more was cut.
+            true => Account::default(),
+            false => Account::of(&conversation, prompt, &PromptLayout::default()),
+        };
+        let lost = account.lost().filter(|entry| !is_of_media(entry)).map(|entry| {
+            // The side behind is no history of this one.
+            let entry = Entry { in_history: false, ..entry.clone() };
+            let weight = weight(&entry, None);
+            (entry, weight)
+        });
+        Some(Self {
+            lost: lost.collect(),
+            sides: sides::problems(sample, labelled, &stops.ids, is_cut),
+            ..Self::default()
         })
     }
 
@@ -90,14 +129,15 @@ impl RecordAccount {
 
     /// Everything came through.
     pub fn is_clean(&self) -> bool {
-        self.lost.is_empty() && self.media.is_empty() && self.flags.is_empty()
+        self.lost.is_empty() && self.media.is_empty() && self.flags.is_empty() && self.sides.is_empty()
     }
 
     /// One line for each part that did not come through.
     pub fn lines(&self) -> Vec<String> {
         let lost = self.lost.iter().map(|(entry, _)| entry.sentence());
         let media = self.media.iter().filter_map(MediaAccount::problem);
-        lost.chain(media).chain(self.flags.iter().map(IgnoredFlag::sentence)).collect()
+        let sides = self.sides.iter().map(SideProblem::sentence);
+        lost.chain(media).chain(self.flags.iter().map(IgnoredFlag::sentence)).chain(sides).collect()
     }
 }
 
@@ -107,7 +147,7 @@ pub fn lost_of(
     reads: &TemplateReads,
     conversation: &Conversation,
     prompt: &str,
-    layout: &crate::chat::PromptLayout,
+    layout: &PromptLayout,
 ) -> Vec<(Entry, Weight)> {
     let account = Account::of(conversation, prompt, layout);
     let reads = method.strategy.needs_template().then_some(reads);
@@ -119,6 +159,57 @@ pub fn lost_of(
     .collect()
 }
 
+/// Texts of a conversation that it has no more after a change, which is a loss too: a system text that was left out is in
+/// no prompt.
+pub fn texts_taken_out(before: &Conversation, after: &Conversation) -> usize {
+    let kept: Vec<String> = texts_of(after).into_iter().map(|(_, text)| text).collect();
+    let kept = kept.join("\n");
+    let mut ledger = Ledger::new(&kept);
+    let everywhere = ledger.everywhere();
+    let mut wanted = texts_of(before);
+    // A short text may stand in a long one.
+    wanted.sort_by_key(|(_, text)| std::cmp::Reverse(text.len()));
+    let gone = |(value, _): &&(Value, String)| !ledger.value(value, &everywhere).is_found();
+    wanted.iter().filter(gone).count()
+}
+
+/// Everything that messages and tools say, tool arguments that are JSON opened, media left out.
+fn texts_of(conversation: &Conversation) -> Vec<(Value, String)> {
+    let mut texts = Vec::new();
+    let mut say = |value: &Value| {
+        let opened = value.as_str().and_then(|text| serde_json::from_str::<Value>(text).ok());
+        let opened = opened.filter(|opened| opened.is_object() || opened.is_array());
+        texts_in(opened.as_ref().unwrap_or(value), &mut texts);
+    };
+    for message in &conversation.messages {
+        let is_medium = |part: &&Value| MediaKind::ALL.iter().any(|kind| kind.part_type(part).is_some());
+        for (key, value) in message.as_object().into_iter().flatten() {
+            match (key.as_str(), value) {
+                (key, _) if NAMES.contains(&key) => {}
+                ("content", Value::Array(parts)) => {
+                    let said = parts.iter().filter(|part| !is_medium(part));
+                    said.for_each(|part| say(part.get("text").unwrap_or(part)));
+                }
+                (_, value) => say(value),
+            }
+        }
+    }
+    conversation.tools.iter().flatten().for_each(&mut say);
+    texts
+}
+
+fn texts_in(value: &Value, texts: &mut Vec<(Value, String)>) {
+    match value {
+        Value::String(text) if !text.trim().is_empty() => texts.push((value.clone(), text.clone())),
+        Value::Array(items) => items.iter().for_each(|item| texts_in(item, texts)),
+        Value::Object(map) => {
+            let said = map.iter().filter(|(key, _)| !NAMES.contains(&key.as_str()));
+            said.for_each(|(_, value)| texts_in(value, texts));
+        }
+        _ => {}
+    }
+}
+
 /// The conversation as the trainer gets it.
 fn conversation<'s>(method: &Method, sample: &'s Sample) -> Option<Cow<'s, Conversation>> {
     let conversation = sample.conversation()?;
@@ -128,9 +219,10 @@ fn conversation<'s>(method: &Method, sample: &'s Sample) -> Option<Cow<'s, Conve
     })
 }
 
-fn has_media(conversation: &Conversation, sample: &Sample) -> bool {
+fn has_media(conversation: &Conversation, sample: &Sample, prompt: &str) -> bool {
     let files = &sample.files;
     let named = MediaKind::ALL.iter().any(|kind| files.of(*kind).is_some());
+    let typed = || MediaKind::ALL.iter().any(|kind| kind.tokens().iter().any(|token| prompt.contains(token)));
     named
         || sample.media > 0
         || conversation
@@ -139,6 +231,7 @@ fn has_media(conversation: &Conversation, sample: &Sample) -> bool {
             .filter_map(|message| message.get("content")?.as_array())
             .flatten()
             .any(|part| MediaKind::ALL.iter().any(|kind| kind.part_type(part).is_some()))
+        || typed()
 }
 
 /// A word for an image that a template or a trainer puts something else in the place of: [`MediaAccount`] counts those.

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use crate::chat::jinja::ChatTemplate;
-use crate::chat::{Conversation, Sample};
+use crate::chat::{Columns, Conversation, Sample};
 use crate::diagnose::accounting::RecordAccount;
 use crate::diagnose::change::Change;
 use crate::diagnose::effect::Effect;
@@ -22,6 +22,8 @@ use crate::tokenizer::TokenId;
 
 /// Conversations that are rendered: each costs two renderings a message.
 const MOST: usize = 400;
+/// Bytes that the prefixes of one conversation may come to: a row of thousands of messages would take minutes.
+const MOST_RENDERED: usize = 256 << 20;
 /// Conversations that another strategy is tried on.
 const TRIED: usize = 48;
 
@@ -114,6 +116,8 @@ pub struct Accounts {
     pub looked: usize,
     /// Those with something to say, in order.
     pub records: Vec<AccountedRecord>,
+    /// Records that are no conversation and that raise: index, id, and the error.
+    pub refused: Vec<(usize, String, String)>,
 }
 
 impl Accounts {
@@ -128,11 +132,17 @@ impl Accounts {
         let all = samples.iter().zip(accounts).enumerate();
         let records = all.filter_map(|(index, (sample, account))| {
             let account = account.filter(|account| !account.is_clean())?;
-            let conversation = sample.conversation()?.into_owned();
+            // A preference row is none, and no change of messages is tried on it.
+            let conversation = sample.conversation().unwrap_or_default().into_owned();
             let conversation = setup.chat()?.with_kwargs(conversation);
             Some(AccountedRecord { index, id: sample.id.clone(), conversation, account })
         });
-        Self { looked, records: records.collect() }
+        let raising =
+            samples.iter().zip(inspections).enumerate().filter_map(|(index, (sample, inspection))| {
+                let error = inspection.result.as_ref().err().filter(|_| sample.conversation().is_none())?;
+                Some((index, sample.id.clone(), error.to_string()))
+            });
+        Self { looked, records: records.collect(), refused: raising.collect() }
     }
 }
 
@@ -160,6 +170,8 @@ pub struct ChatContext<'a> {
     given_samples: Vec<Conversation>,
     /// What of the records came through; `None` where their labels were not given.
     pub accounts: Option<Accounts>,
+    /// Where the data has its conversations, which the code of a fix goes by.
+    pub columns: Columns,
     /// What each other strategy makes of the samples; found out on first use.
     tried: OnceLock<Vec<(Strategy, Effects)>>,
 }
@@ -177,6 +189,7 @@ impl<'a> ChatContext<'a> {
             tries_fixes: true,
             given_samples,
             accounts: None,
+            columns: Columns::Messages("messages"),
             tried: OnceLock::new(),
             plan,
         }
@@ -200,6 +213,7 @@ impl<'a> ChatContext<'a> {
             tries_fixes: false,
             given_samples: sample.into_iter().map(|s| s.sample).collect(),
             accounts: None,
+            columns: Columns::Messages("messages"),
             tried: OnceLock::new(),
             plan,
         }
@@ -208,6 +222,11 @@ impl<'a> ChatContext<'a> {
     /// The same with the accounts of the records.
     pub fn with_accounts(self, accounts: Accounts) -> Self {
         Self { accounts: Some(accounts), ..self }
+    }
+
+    /// The same for data with other columns.
+    pub fn with_columns(self, columns: Columns) -> Self {
+        Self { columns, ..self }
     }
 
     /// A conversation that was rendered, by its index in the data.
@@ -349,7 +368,8 @@ fn facts_of_labels(
     sample: &Conversation,
     masked: Result<Masked, MaskError>,
 ) -> Facts {
-    let turns = plan.method.chat(plan.encoder, sample).and_then(|chat| Anatomy::measure(&chat, sample));
+    let chat = plan.method.chat(plan.encoder, sample);
+    let turns = chat.and_then(|chat| Anatomy::measure_within(&chat, sample, MOST_RENDERED));
     let overlay = match (&turns, &masked) {
         (Ok(turns), Ok(masked)) => Overlay::new(turns, masked, plan.stops),
         _ => None,

@@ -22,7 +22,7 @@ use super::delta_fit::DeltaFits;
 use super::finding::{DoctorReport, Finding};
 use crate::chat::{Body, Sample};
 use crate::labels::Inspection;
-use crate::masks::{Masked, Method};
+use crate::masks::{MaskError, Masked, Method};
 use crate::setup::{Setup, StopTokens, stop_tokens};
 use crate::tokenizer::TokenId;
 use context::{Accounts, ChatContext, Probes, probes};
@@ -34,7 +34,9 @@ pub fn diagnose_setup(setup: &Setup, samples: &[Sample], inspections: &[Inspecti
     let stops = stop_tokens(&setup.tokenizer);
     let conversations =
         samples.iter().enumerate().filter_map(|(index, sample)| chat_sample(method, index, sample));
+    let columns = samples.iter().find(|sample| sample.conversation().is_some()).map(|sample| sample.columns);
     let context = ChatContext::new(plan_of(setup, method, &stops), &conversations.collect::<Vec<_>>());
+    let context = context.with_columns(columns.unwrap_or_default());
     // Without every label there is no account, and no check may say that all is well.
     if inspections.len() < samples.len() {
         return report(&context);
@@ -130,6 +132,10 @@ fn not_checked(context: &ChatContext<'_>) -> Vec<String> {
     if context.samples.len() < context.given {
         let (looked, given) = (context.samples.len(), context.given);
         list.push(format!("{} of {given} samples: only the first {looked} were rendered", given - looked));
+    }
+    let unmeasured = context.that(|facts| matches!(facts.turns, Err(MaskError::Unfit(_)))).len();
+    if unmeasured > 0 {
+        list.push(format!("{unmeasured} samples: where their turns begin is not measured, as they cannot be rendered up to each"));
     }
     if context.samples.is_empty() {
         list.push("data: there are no conversations, only those made on the spot".to_string());

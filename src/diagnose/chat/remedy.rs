@@ -1,13 +1,15 @@
 //! Changes of the data tried on conversations that are refused or lose parts: one after the other, as long as each
 //! leaves less wrong than before.
 
+use std::collections::BTreeMap;
+
 use rayon::prelude::*;
 
 use super::context::{ChatContext, ChatPlan, supervised};
-use crate::chat::Conversation;
-use crate::diagnose::accounting::{Weight, lost_of};
+use crate::chat::{Columns, Conversation, role};
+use crate::diagnose::accounting::{Weight, lost_of, texts_taken_out};
 use crate::diagnose::change::Change;
-use crate::diagnose::data_fix::DataFix;
+use crate::diagnose::data_fix::{DataFix, USUAL_ROLES, program};
 use crate::diagnose::effect::Effect;
 use crate::diagnose::fix::Fix;
 
@@ -15,13 +17,47 @@ use crate::diagnose::fix::Fix;
 const TRIED: usize = 32;
 /// Changes that are put together.
 const MOST_CHANGES: usize = 4;
-/// What one refused conversation weighs against a lost part.
-const REFUSED: usize = 1000;
-
-/// What is wrong with a conversation under a plan: parts that are lost, or all of it.
+/// What is to be repaired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Aim {
+    /// That the conversation is refused; what is lost besides is another finding's.
+    Refusal,
+    /// That parts of it are lost.
+    Losses,
+}
+
+/// What is wrong with a conversation under a plan.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Faults {
-    count: usize,
+    refused: usize,
+    /// Parts that its text does not have.
+    lost: usize,
+    /// Texts that a change took out of it.
+    taken_out: usize,
+}
+
+impl Faults {
+    /// How much of it is to be repaired.
+    fn of(self, aim: Aim) -> usize {
+        match aim {
+            Aim::Refusal => self.refused,
+            Aim::Losses => self.refused + self.lost + self.taken_out,
+        }
+    }
+
+    fn total(all: &[Verdict]) -> Self {
+        all.iter().fold(Self::default(), |sum, one| Self {
+            refused: sum.refused + one.faults.refused,
+            lost: sum.lost + one.faults.lost,
+            taken_out: sum.taken_out + one.faults.taken_out,
+        })
+    }
+}
+
+/// What a plan makes of a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Verdict {
+    faults: Faults,
     supervised: usize,
 }
 
@@ -30,28 +66,34 @@ struct Faults {
 pub struct Remedy {
     pub changes: Vec<DataFix>,
     pub effect: Effect,
+    columns: Columns,
 }
 
 impl Remedy {
     /// The best that was found for some conversations; `None` where nothing repairs any.
-    pub fn search(context: &ChatContext<'_>, ill: &[&Conversation], candidates: &[DataFix]) -> Option<Self> {
+    pub fn search(
+        context: &ChatContext<'_>,
+        ill: &[&Conversation],
+        candidates: &[DataFix],
+        aim: Aim,
+    ) -> Option<Self> {
         if !context.tries_fixes {
             return None;
         }
         let plan = &context.plan;
         let ill: Vec<&Conversation> = ill.iter().take(TRIED).copied().collect();
-        let before: Vec<Faults> = ill.par_iter().map(|one| faults(plan, one)).collect();
+        let before: Vec<Verdict> = ill.par_iter().map(|one| verdict(plan, one, one)).collect();
         let mut changes: Vec<DataFix> = Vec::new();
         let mut now = before.clone();
-        while changes.len() < MOST_CHANGES && total(&now) > 0 {
+        while changes.len() < MOST_CHANGES && Faults::total(&now).of(aim) > 0 {
             let unused: Vec<&DataFix> = candidates.iter().filter(|fix| !changes.contains(fix)).collect();
             let singles = unused.iter().map(|fix| vec![(*fix).clone()]);
-            let best = best_of(plan, &ill, &changes, singles, &now).or_else(|| {
+            let best = best_of(plan, &ill, &changes, singles, &now, aim).or_else(|| {
                 // A record may have two faults, and no change alone shows.
                 let pairs = unused.iter().enumerate().flat_map(|(at, first)| {
                     unused.iter().skip(at + 1).map(|second| vec![(*first).clone(), (*second).clone()])
                 });
-                best_of(plan, &ill, &changes, pairs, &now)
+                best_of(plan, &ill, &changes, pairs, &now, aim)
             });
             let Some((more, after)) = best else { break };
             changes.extend(more);
@@ -59,42 +101,50 @@ impl Remedy {
         }
         let mut effect = Effect { tried: ill.len(), ..Effect::default() };
         for (before, after) in before.iter().zip(&now) {
-            effect.repaired += usize::from(before.count > 0 && after.count == 0);
-            effect.broken += usize::from(before.count == 0 && after.count > 0);
-            effect.remaining += usize::from(after.count > 0);
+            let (was, is) = (before.faults.of(aim), after.faults.of(aim));
+            effect.repaired += usize::from(was > 0 && is == 0);
+            effect.broken += usize::from(was == 0 && is > 0);
+            effect.remaining += usize::from(is > 0);
             effect.supervised_before += before.supervised;
             effect.supervised_after += after.supervised;
         }
-        (effect.repaired > effect.broken).then_some(Self { changes, effect })
+        let columns = context.columns;
+        (effect.repaired > effect.broken).then_some(Self { changes, effect, columns })
     }
 
     /// As a finding has it.
     pub fn fix(self) -> Fix {
-        let code: Vec<String> = self.changes.iter().map(DataFix::code).collect();
+        let code = program(&self.changes, self.columns);
         let changes = self.changes.into_iter().map(Change::Data).collect();
-        Fix { code: code.join("\n"), effect: Some(self.effect), ..Fix::new(changes) }
+        Fix { code, effect: Some(self.effect), ..Fix::new(changes) }
     }
 }
 
-type Tried = (Vec<DataFix>, Vec<Faults>);
+type Tried = (Vec<DataFix>, Vec<Verdict>);
 
-/// The changes that leave the least wrong, the first of equals.
+/// The changes that leave the least wrong, the first of equals: of those that repair as much, the ones that take out least.
 fn best_of(
     plan: &ChatPlan<'_>,
     ill: &[&Conversation],
     made: &[DataFix],
     candidates: impl Iterator<Item = Vec<DataFix>>,
-    now: &[Faults],
+    now: &[Verdict],
+    aim: Aim,
 ) -> Option<Tried> {
+    // What is lost besides a refusal says nothing about its cause.
+    let rank = |verdicts: &[Verdict]| {
+        let faults = Faults::total(verdicts);
+        (faults.of(aim), faults.taken_out)
+    };
     let mut best: Option<Tried> = None;
     for more in candidates {
         let all: Vec<DataFix> = made.iter().chain(&more).cloned().collect();
         if !ill.iter().any(|one| changed(one, &all) != changed(one, made)) {
             continue;
         }
-        let after: Vec<Faults> = ill.par_iter().map(|one| faults(plan, &changed(one, &all))).collect();
-        let least = best.as_ref().map_or(total(now), |(_, faults)| total(faults));
-        if total(&after) < least {
+        let after: Vec<Verdict> = ill.par_iter().map(|one| verdict(plan, one, &changed(one, &all))).collect();
+        let repairs = rank(&after).0 < rank(now).0;
+        if repairs && best.as_ref().is_none_or(|(_, best)| rank(&after) < rank(best)) {
             best = Some((more, after));
         }
     }
@@ -105,17 +155,17 @@ fn changed(conversation: &Conversation, changes: &[DataFix]) -> Conversation {
     changes.iter().fold(conversation.clone(), |now, fix| fix.apply(&now).unwrap_or(now))
 }
 
-fn total(faults: &[Faults]) -> usize {
-    faults.iter().map(|faults| faults.count).sum()
-}
-
-fn faults(plan: &ChatPlan<'_>, conversation: &Conversation) -> Faults {
-    let Ok(masked) = plan.label(conversation) else { return Faults { count: REFUSED, supervised: 0 } };
-    let (text, layout) = plan.method.text_of_labels(plan.encoder, conversation, &masked);
+/// What a plan makes of a conversation after some changes.
+fn verdict(plan: &ChatPlan<'_>, before: &Conversation, after: &Conversation) -> Verdict {
+    let Ok(masked) = plan.label(after) else {
+        return Verdict { faults: Faults { refused: 1, ..Faults::default() }, supervised: 0 };
+    };
+    let (text, layout) = plan.method.text_of_labels(plan.encoder, after, &masked);
     let reads = plan.method.reads(plan.encoder);
-    let lost = lost_of(plan.method, reads, conversation, &text, &layout);
-    let count = lost.iter().filter(|(_, weight)| *weight == Weight::Heavy).count();
-    Faults { count, supervised: supervised(&masked) }
+    let lost = lost_of(plan.method, reads, after, &text, &layout);
+    let lost = lost.iter().filter(|(_, weight)| *weight == Weight::Heavy).count();
+    let taken_out = if before == after { 0 } else { texts_taken_out(before, after) };
+    Verdict { faults: Faults { refused: 0, lost, taken_out }, supervised: supervised(&masked) }
 }
 
 /// Variables of the template that a change can give, both ways.
@@ -125,4 +175,20 @@ pub fn variables(plan: &ChatPlan<'_>) -> Vec<DataFix> {
         .into_iter()
         .flat_map(|name| [true, false].map(|value| DataFix::Variable(name.clone(), value)))
         .collect()
+}
+
+/// `developer (3 messages)`: the roles of some conversations that are not the four that every template knows; `None`
+/// where there are no others.
+pub fn other_roles<'c>(conversations: impl Iterator<Item = &'c Conversation>) -> Option<String> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for message in conversations.flat_map(|conversation| &conversation.messages) {
+        if !USUAL_ROLES.contains(&role(message)) {
+            *counts.entry(role(message)).or_default() += 1;
+        }
+    }
+    let texts = counts
+        .iter()
+        .map(|(role, count)| format!("{role:?} ({count} message{})", if *count == 1 { "" } else { "s" }));
+    let texts: Vec<String> = texts.collect();
+    (!texts.is_empty()).then(|| texts.join(", "))
 }

@@ -91,7 +91,8 @@ fn convert(input: &ClassInput<'_>) -> Result<CoreParts> {
     let mut normalizers: Vec<Value> = model.charsmap_normalizer(&path)?.into_iter().collect();
     normalizers.extend(fewer_spaces(input.release));
     parts.normalizer = part(sequence("normalizers", normalizers))?;
-    let is_first = input.arguments.flag("legacy") == Some(false) && input.release == Release::V4_37;
+    let is_first = input.arguments.flag("legacy") == Some(false)
+        && matches!(input.release, Release::V4_37 | Release::V4_57);
     let space = metaspace(if is_first { "first" } else { "always" }, true);
     parts.pre_tokenizer = part(space.clone())?;
     parts.decoder = part(space)?;

@@ -23,7 +23,7 @@ pub fn load(name: &str, class: &PythonClass, files: &FileSet, options: LoadOptio
     let mut parts = parts(class, &input)?;
     (class.change_fast)(&mut parts, &arguments, release)?;
     let (mut core, mut added) = parts.assemble()?;
-    if release == Release::V4_37 {
+    if matches!(release, Release::V4_37 | Release::V4_57) {
         prefix_first_stretch(&mut core);
     }
     if release == Release::V4_31 {

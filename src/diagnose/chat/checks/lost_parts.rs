@@ -6,7 +6,7 @@ use super::check::ChatCheck;
 use crate::chat::Conversation;
 use crate::diagnose::accounting::{Entry, Weight, pattern};
 use crate::diagnose::chat::context::{AccountedRecord, ChatContext};
-use crate::diagnose::chat::remedy::{Remedy, variables};
+use crate::diagnose::chat::remedy::{Aim, Remedy, other_roles, variables};
 use crate::diagnose::checks::CheckOutcome;
 use crate::diagnose::data_fix::DataFix;
 use crate::diagnose::finding::Verdict;
@@ -23,46 +23,51 @@ fn run(context: &ChatContext<'_>) -> CheckOutcome {
     };
     let heavy = lists(&accounts.records, Weight::Heavy);
     let light = lists(&accounts.records, Weight::Light);
-    let (verdict, lists, cause) = match (heavy.is_empty(), light.is_empty()) {
+    let (verdict, main, cause) = match (heavy.is_empty(), light.is_empty()) {
         (true, true) => return CheckOutcome::ok(),
         (false, _) => {
             let cause = "what the record has there is neither read nor learned: the template, or the trainer, does not \
                          write it, and nothing says so";
-            (Verdict::Warn, heavy, cause)
+            (Verdict::Warn, &heavy, cause)
         }
         (true, false) => {
             let cause = "names, further keys and thoughts of earlier answers: templates leave them out as a rule, and \
                          what is trained on lacks them";
-            (Verdict::Note, light, cause)
+            (Verdict::Note, &light, cause)
         }
     };
     let mut samples: Vec<usize> =
-        lists.values().flat_map(|found| found.iter().map(|(r, _)| r.index)).collect();
+        main.values().flat_map(|found| found.iter().map(|(r, _)| r.index)).collect();
     samples.sort_unstable();
     samples.dedup();
     let ill: Vec<&Conversation> =
         accounts.records.iter().filter(|r| samples.contains(&r.index)).map(|r| &r.conversation).collect();
+    let roles = other_roles(ill.iter().copied());
     let mut outcome = CheckOutcome::found(verdict, samples, cause.to_string());
+    outcome = listed(outcome, main, accounts.looked, "");
+    if verdict == Verdict::Note {
+        return outcome;
+    }
+    outcome = listed(outcome, &light, accounts.looked, "left out as a rule: ");
+    if let Some(roles) = roles {
+        outcome = outcome.evidence("roles that few templates know", roles);
+    }
+    let candidates: Vec<DataFix> = variables(&context.plan).into_iter().chain(DataFix::FOR_LOST).collect();
+    outcome.with_fix(Remedy::search(context, &ill, &candidates, Aim::Losses).map(Remedy::fix))
+}
+
+/// One line of evidence for each kind of part.
+fn listed(mut outcome: CheckOutcome, lists: &Lists<'_>, looked: usize, before: &str) -> CheckOutcome {
     for (pattern, found) in lists.iter().take(LISTED) {
         let Some((record, entry)) = found.first() else { continue };
         let mut records: Vec<usize> = found.iter().map(|(record, _)| record.index).collect();
         records.dedup();
         outcome = outcome.evidence(
-            pattern,
-            format!(
-                "in {} of {} records; first: {}, {}",
-                records.len(),
-                accounts.looked,
-                record.id,
-                entry.sentence()
-            ),
+            &format!("{before}{pattern}"),
+            format!("in {} of {} records; first: {}, {}", records.len(), looked, record.id, entry.sentence()),
         );
     }
-    if verdict == Verdict::Note {
-        return outcome;
-    }
-    let candidates: Vec<DataFix> = variables(&context.plan).into_iter().chain(DataFix::FOR_LOST).collect();
-    outcome.with_fix(Remedy::search(context, &ill, &candidates).map(Remedy::fix))
+    outcome
 }
 
 type Lists<'a> = BTreeMap<String, Vec<(&'a AccountedRecord, &'a Entry)>>;

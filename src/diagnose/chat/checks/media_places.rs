@@ -5,7 +5,7 @@ use crate::diagnose::accounting::MediaAccount;
 use crate::diagnose::change::Change;
 use crate::diagnose::chat::context::{AccountedRecord, ChatContext};
 use crate::diagnose::checks::CheckOutcome;
-use crate::diagnose::data_fix::DataFix;
+use crate::diagnose::data_fix::{DataFix, program};
 use crate::diagnose::effect::Effect;
 use crate::diagnose::finding::Verdict;
 use crate::diagnose::fix::Fix;
@@ -53,6 +53,9 @@ fn run(context: &ChatContext<'_>) -> CheckOutcome {
 
 /// A change of the data where it gives places to as many as there are files.
 fn tried(context: &ChatContext<'_>, found: &[&AccountedRecord], fix: DataFix) -> Option<Fix> {
+    if !context.tries_fixes {
+        return None;
+    }
     let plan = &context.plan;
     let reads = plan.method.reads(plan.encoder);
     let mut effect = Effect { tried: found.len(), ..Effect::default() };
@@ -68,7 +71,7 @@ fn tried(context: &ChatContext<'_>, found: &[&AccountedRecord], fix: DataFix) ->
     }
     effect.remaining = effect.tried - effect.repaired;
     (effect.repaired > 0).then(|| Fix {
-        code: fix.code(),
+        code: program(std::slice::from_ref(&fix), context.columns),
         effect: Some(effect),
         ..Fix::new(vec![Change::Data(fix.clone())])
     })

@@ -14,9 +14,11 @@ mod lost_parts;
 mod mask_extent;
 mod media_places;
 mod other_turns;
+mod preference_sides;
 mod prefix;
 mod prompt_ignored;
 mod prompt_length;
+mod release_text;
 mod response_marker;
 mod stop_learned;
 mod terminator;
@@ -50,4 +52,6 @@ pub const CHAT_CHECKS: &[ChatCheck] = &[
     lost_parts::CHECK,
     media_places::CHECK,
     ignored_flags::CHECK,
+    preference_sides::CHECK,
+    release_text::CHECK,
 ];

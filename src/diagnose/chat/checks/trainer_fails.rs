@@ -3,7 +3,7 @@
 use super::check::{ChatCheck, indices};
 use crate::chat::Conversation;
 use crate::diagnose::chat::context::{ChatContext, Facts};
-use crate::diagnose::chat::remedy::Remedy;
+use crate::diagnose::chat::remedy::{Aim, Remedy, other_roles};
 use crate::diagnose::checks::CheckOutcome;
 use crate::diagnose::data_fix::DataFix;
 use crate::diagnose::finding::Verdict;
@@ -18,7 +18,7 @@ const LISTED: usize = 8;
 fn run(context: &ChatContext<'_>) -> CheckOutcome {
     let failed = context.that(|facts| facts.masked.is_err());
     let Some(error) = failed.first().and_then(|facts| facts.masked.as_ref().err()) else {
-        return CheckOutcome::ok();
+        return other_rows(context);
     };
     let what = match error {
         MaskError::Unfit(_) => "the strategy cannot be used with this vocabulary or template",
@@ -30,7 +30,7 @@ fn run(context: &ChatContext<'_>) -> CheckOutcome {
         failed.iter().filter_map(|facts| context.conversation(facts.index)).collect();
     let remedy = match error {
         MaskError::Unfit(_) => None,
-        _ => Remedy::search(context, &ill, &DataFix::FOR_REFUSED),
+        _ => Remedy::search(context, &ill, &DataFix::FOR_REFUSED, Aim::Refusal),
     };
     let cause = match &remedy {
         Some(remedy) => {
@@ -51,11 +51,41 @@ fn run(context: &ChatContext<'_>) -> CheckOutcome {
     if let Some(forms) = argument_forms(context) {
         outcome = outcome.evidence("tool arguments", forms);
     }
+    if let Some(roles) = other_roles(ill.iter().copied()) {
+        outcome = outcome.evidence("roles that few templates know", roles);
+    }
     let outcome = outcome.evidence("samples", format!("{} of {}", failed.len(), context.samples.len()));
     match remedy {
         Some(remedy) => outcome.with_fix(Some(remedy.fix())),
         None => outcome.other_strategy(context),
     }
+}
+
+/// Rows that are no conversation, those of preference trainers for one.
+fn other_rows(context: &ChatContext<'_>) -> CheckOutcome {
+    let refused = context.accounts.as_ref().map(|accounts| accounts.refused.as_slice()).unwrap_or_default();
+    if refused.is_empty() {
+        return CheckOutcome::ok();
+    }
+    let mut kinds: Vec<(String, Vec<&str>)> = Vec::new();
+    for (_, id, error) in refused {
+        match kinds.iter_mut().find(|(known, _)| shape(known) == shape(error)) {
+            Some((_, ids)) => ids.push(id),
+            None => kinds.push((error.clone(), vec![id])),
+        }
+    }
+    let cause = "the trainer raises on these rows, or leaves them out";
+    let samples = refused.iter().map(|(index, ..)| *index).collect();
+    let mut outcome = CheckOutcome::found(Verdict::Error, samples, cause.to_string());
+    for (error, ids) in kinds.iter().take(LISTED) {
+        let names: Vec<&str> = ids.iter().take(LISTED).copied().collect();
+        let more = if ids.len() > names.len() { ", …" } else { "" };
+        outcome = outcome.evidence(
+            &format!("{} sample{}", ids.len(), if ids.len() == 1 { "" } else { "s" }),
+            format!("{error} ({}{more})", names.join(", ")),
+        );
+    }
+    outcome
 }
 
 /// The different errors with their samples, in the order in which they come.

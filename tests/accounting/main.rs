@@ -1,78 +1,35 @@
 //! Every part of a record is found in the text that is trained on, or named as lost: inspect, doctor and scan, on an
 //! embedded tokenizer with small templates of our own.
 
+mod parts;
+mod preferences;
+mod readers;
+mod refused;
+mod releases;
+mod scene;
+
 use assert_cmd::Command;
+use scene::{Scene, row, turn};
 use serde_json::{Value, json};
 
 /// Reads role and content, nothing else.
-const PLAIN: &str = "{% for m in messages %}{{ '<|im_start|>' + m.role + '\\n' + (m.content or '') + '<|im_end|>\\n' }}{% endfor %}\
+pub const PLAIN: &str = "{% for m in messages %}{{ '<|im_start|>' + m.role + '\\n' + (m.content or '') + '<|im_end|>\\n' }}{% endfor %}\
     {% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
 /// Reads thoughts of the last answer, calls, tools, and parts of type text and image.
-const FULL: &str = "{% for t in tools or [] %}{{ t | tojson + '\\n' }}{% endfor %}{% for m in messages %}{{ '<|im_start|>' + m.role + '\\n' }}\
+pub const FULL: &str = "{% for t in tools or [] %}{{ t | tojson + '\\n' }}{% endfor %}{% for m in messages %}{{ '<|im_start|>' + m.role + '\\n' }}\
     {% if m.reasoning_content and (loop.last or keep) %}{{ '<think>' + m.reasoning_content + '</think>' }}{% endif %}\
     {% if m.content is string %}{{ m.content }}{% else %}{% for p in m.content or [] %}{% if p.type == 'image' %}{{ '<img>' }}{% else %}{{ p.text }}{% endif %}{% endfor %}{% endif %}\
     {% for c in m.tool_calls or [] %}{{ '<call>' }}{{ c.function | tojson }}{{ '</call>' }}{% endfor %}{{ '<|im_end|>\\n' }}{% endfor %}\
     {% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
 /// Prints whatever content is.
-const LOOSE: &str = "{% for m in messages %}{{ '<|im_start|>' }}{{ m['role'] }}{{ '\\n' }}{{ m['content'] }}{{ '<|im_end|>\\n' }}{% endfor %}\
+pub const LOOSE: &str = "{% for m in messages %}{{ '<|im_start|>' }}{{ m['role'] }}{{ '\\n' }}{{ m['content'] }}{{ '<|im_end|>\\n' }}{% endfor %}\
     {% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
 /// Puts texts together.
-const STRICT: &str = "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\\n' + m['content'] + '<|im_end|>\\n' }}{% endfor %}\
+pub const STRICT: &str = "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\\n' + m['content'] + '<|im_end|>\\n' }}{% endfor %}\
     {% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
 /// Wants users and answers by turns, and no system text.
-const ALTERNATES: &str = "{% for m in messages %}{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('roles must alternate') }}{% endif %}\
+pub const ALTERNATES: &str = "{% for m in messages %}{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('roles must alternate') }}{% endif %}\
     {{ '<|im_start|>' + m.role + '\\n' + m.content + '<|im_end|>\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
-
-struct Scene {
-    folder: tempfile::TempDir,
-}
-
-impl Scene {
-    fn new(template: &str, rows: &[Value]) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let rows: Vec<String> = rows.iter().map(Value::to_string).collect();
-        std::fs::write(folder.path().join("t.jinja"), template).expect("written");
-        std::fs::write(folder.path().join("rows.jsonl"), rows.join("\n") + "\n").expect("written");
-        Self { folder }
-    }
-
-    fn run(&self, arguments: &[&str]) -> String {
-        let mut command = Command::cargo_bin("maskscope").expect("the binary");
-        let setup = ["-t", "sample:phi-2", "--template", "t.jinja", "--preprocess", "unsloth"];
-        let output =
-            command.current_dir(self.folder.path()).args(arguments).args(setup).output().expect("runs");
-        assert!(output.status.code() < Some(2), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).expect("UTF-8")
-    }
-
-    /// Of each sample, what the text does not have.
-    fn not_carried(&self) -> Vec<Vec<String>> {
-        let lines = self.run(&["inspect", "-d", "rows.jsonl", "--format", "jsonl"]);
-        let texts = |line: &str| {
-            let row: Value = serde_json::from_str(line).expect("JSON");
-            let list = row.get("not_carried").and_then(Value::as_array).cloned().unwrap_or_default();
-            list.iter().map(|text| text.as_str().expect("a text").to_string()).collect()
-        };
-        lines.lines().map(texts).collect()
-    }
-
-    /// A finding of the doctor.
-    fn finding(&self, id: &str) -> Value {
-        let report: Value =
-            serde_json::from_str(&self.run(&["doctor", "-d", "rows.jsonl", "--format", "json"]))
-                .expect("JSON");
-        let findings = report["findings"].as_array().expect("findings");
-        findings.iter().find(|finding| finding["id"] == id).expect("the check").clone()
-    }
-}
-
-fn turn(role: &str, content: Value) -> Value {
-    json!({"role": role, "content": content})
-}
-
-fn row(messages: Value) -> Value {
-    json!({"messages": messages})
-}
 
 #[test]
 fn reasoning_under_every_name_is_lost_or_found() {
@@ -293,7 +250,7 @@ fn rows_of_messages_open_with_the_tokenizers_own_template() {
     let scene =
         Scene::new(PLAIN, &[row(json!([turn("user", json!("Hi")), turn("assistant", json!("Hello."))]))]);
     let folder = scene.folder.path();
-    let turns = json!([{"id": "a", "conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello."}]}]);
+    let turns = json!([{"id": "a", "image": "a.jpg", "conversations": [{"from": "human", "value": "<image>\nHi"}, {"from": "gpt", "value": "Hello."}]}]);
     std::fs::write(folder.join("llava.json"), turns.to_string()).expect("written");
     let own = folder.join("own");
     std::fs::create_dir(&own).expect("made");
@@ -321,4 +278,27 @@ fn rows_of_messages_open_with_the_tokenizers_own_template() {
     assert!(!out.contains("template chat"), "LLaVA's rows keep LLaVA's template: {out}");
     let (_, err) = run("sample:phi-2", "rows.jsonl");
     assert!(err.contains("brings no chat template"), "{err}");
+    // Rows without images that chat trainers take too, whatever their layout.
+    for (name, row) in [
+        (
+            "sharegpt",
+            json!({"conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello."}]}),
+        ),
+        ("alpaca", json!({"instruction": "Hi", "output": "Hello."})),
+        ("swift", json!({"query": "Hi", "response": "Hello.", "history": [["a", "b"]]})),
+        (
+            "dialog",
+            json!({"dialog": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}]}),
+        ),
+    ] {
+        std::fs::write(folder.join("other.jsonl"), row.to_string()).expect("written");
+        let (out, err) = run("own", "other.jsonl");
+        assert!(out.contains("template chat") && err.contains("template chat chosen"), "{name}: {out}{err}");
+        let (out, err) = run("sample:phi-2", "other.jsonl");
+        assert!(!out.contains("template chat") && !err.contains("chosen: the rows"), "{name}: {out}{err}");
+    }
+    let pair = json!({"prompt": "Hi", "chosen": "Hello.", "rejected": "Go away."});
+    std::fs::write(folder.join("pairs.jsonl"), pair.to_string()).expect("written");
+    let (_, err) = run("own", "pairs.jsonl");
+    assert!(err.contains("TRL's DPO") && !err.contains("axolotl"), "{err}");
 }
