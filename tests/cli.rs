@@ -82,7 +82,7 @@ fn requests_that_cannot_be_carried_out_exit_with_two_and_say_what_to_do() {
     assert!(failure(&["inspect", "--preprocess", "nope"]).contains("doc_qwen_phi"));
     assert!(failure(&["inspect", "--recipe", "nope"]).contains("stablelm"));
     assert!(failure(&["inspect", "-t", "sample:nope"]).contains("mistral"));
-    assert!(failure(&["inspect", "--transformers", "3.0"]).contains("4.31, 4.37, 5"));
+    assert!(failure(&["inspect", "--transformers", "3.0"]).contains("4.31, 4.37, 4.57, 5"));
     assert!(failure(&["inspect", "-d", "no/such/file.json"]).contains("no/such/file.json"));
     assert!(failure(&["frame", "--size", "9999x1"]).contains("WIDTHxHEIGHT"));
     assert!(failure(&["keys", "--format", "ansi"]).contains("has no format ansi"));

@@ -12,6 +12,8 @@ use crate::data::{Quirks, Record};
 
 /// Levels of a record whose types are compared.
 const DEPTH: usize = 8;
+/// Columns that are kept: rows whose keys are ids have no columns.
+const MOST_COLUMNS: usize = 4096;
 /// Columns that are named.
 const NAMED: usize = 4;
 
@@ -45,27 +47,34 @@ impl ColumnTypes {
 
     fn take(&mut self, path: &str, value: &Value, depth: usize) {
         if depth > 0 {
-            *self.found.entry(path.to_string()).or_default() |= type_bit(value);
+            self.add(path, type_bit(value));
         }
         if depth >= DEPTH {
             return;
         }
         match value {
             Value::Array(items) => {
-                items.iter().for_each(|item| self.take(&format!("{path}/[]"), item, depth + 1))
+                let path = format!("{path}/[]");
+                items.iter().for_each(|item| self.take(&path, item, depth + 1));
             }
             Value::Object(map) => {
-                map.iter().for_each(|(key, value)| self.take(&format!("{path}/{key}"), value, depth + 1))
+                map.iter().for_each(|(key, value)| self.take(&format!("{path}/{key}"), value, depth + 1));
             }
             _ => {}
         }
     }
 
+    fn add(&mut self, path: &str, types: u8) {
+        if let Some(found) = self.found.get_mut(path) {
+            *found |= types;
+        } else if self.found.len() < MOST_COLUMNS {
+            self.found.insert(path.to_string(), types);
+        }
+    }
+
     /// With the columns of other rows.
     pub fn join(&mut self, other: Self) {
-        for (path, types) in other.found {
-            *self.found.entry(path).or_default() |= types;
-        }
+        other.found.iter().for_each(|(path, types)| self.add(path, *types));
     }
 
     /// A sentence on the columns that have several types.
@@ -81,7 +90,7 @@ impl ColumnTypes {
         let first = names.get(..NAMED.min(names.len()))?.join("; ");
         (!names.is_empty()).then(|| {
             format!(
-                "columns of more than one type ({first}{}): datasets 2.19 refuses the file (ArrowInvalid: JSON parse error: \
+                "has columns of more than one type ({first}{}): datasets 2.19 refuses the file (ArrowInvalid: JSON parse error: \
                  Column(…) changed from …), 5.2 reads it",
                 if names.len() > NAMED { "; …" } else { "" }
             )
