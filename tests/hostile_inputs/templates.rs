@@ -10,6 +10,28 @@ fn render(name: &str, template: &str) -> Ran {
     run(name, dir.path(), &["inspect", "--template", "t.jinja", "-d", "m.jsonl", "--format", "jsonl"], b"")
 }
 
+/// Each of the statements runs on the first of two samples: that one is an error of its own, and the one behind it is labelled.
+fn cost_their_sample_only(statements: &[String]) {
+    let wrong: Vec<String> =
+        statements.iter().filter_map(|statements| more_than_its_sample(statements)).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+fn more_than_its_sample(statements: &str) -> Option<String> {
+    let template = format!(
+        "{{% for m in messages %}}{{{{ m.content }}}}{{% endfor %}}\
+         {{% if messages[0].content == 'bad' %}}{statements}{{% endif %}}"
+    );
+    let samples = format!("{}\n{MESSAGES}\n", MESSAGES.replace("hi", "bad"));
+    let dir = folder(&[("t.jinja", template.into()), ("m.jsonl", samples.into())]);
+    let arguments = ["inspect", "--template", "t.jinja", "-d", "m.jsonl", "--format", "jsonl"];
+    let ran = run(statements, dir.path(), &arguments, b"");
+    let lines: Vec<&str> = ran.stdout.lines().collect();
+    let is_counted = lines.first().is_some_and(|line| line.contains("t.jinja, line"));
+    let goes_on = lines.get(1).is_some_and(|line| line.contains("\"error\":null"));
+    (!is_counted || !goes_on).then(|| format!("{statements}:\n{}{}", ran.stdout, ran.stderr))
+}
+
 /// The template is refused before or while it runs, by name, whether the run ends or its sample is counted.
 fn refused(name: &str, template: &str) {
     let ran = render(name, template);
@@ -113,6 +135,97 @@ fn work_inside_one_operation() {
     let recursive = "{% macro m(a, b, n) %}{% if n > 0 %}{{ m([a, a], [b, b], n - 1) }}{% else %}{{ a == b }}{% endif %}\
         {% endmacro %}{{ m([1], [1], 60) }}";
     refused("doubled by a macro", recursive);
+}
+
+#[test]
+fn work_inside_one_operation_costs_its_sample_only() {
+    // Doubled by `with`, which is bound without being built by a `set`.
+    let doubled = |end: &str| {
+        let with = "{% with x=[x, x], y=[y, y] %}".repeat(60);
+        format!("{{% set x = [1] %}}{{% set y = [1] %}}{with}{end}{}", "{% endwith %}".repeat(60))
+    };
+    let mut all: Vec<String> = [
+        "{{ x == y }}",
+        "{{ 1 if x != y }}",
+        "{{ x < y <= x }}",
+        "{{ x in [y] }}",
+        "{{ x not in (y, 1) }}",
+        "{{ [y].index(x) }}",
+        "{{ [y].count(x) }}",
+        "{{ [x, y] | sort | length }}",
+        "{{ [x, y] | unique | list | length }}",
+        "{{ [x, y] | max | length }}",
+        "{{ [x, y] | min | length }}",
+        "{{ [{'a': x}, {'a': y}] | groupby('a') | length }}",
+        "{{ {'a': x, 'b': y} | dictsort(by='value') | length }}",
+        "{{ x is eq(y) }}",
+        "{{ x is in([y]) }}",
+        "{{ [x] | select('eq', y) | list | length }}",
+        "{{ [{'a': x}] | selectattr('a', 'lt', y) | list | length }}",
+        "{{ {x: 1}[y] }}",
+        "{{ {'a': 1}[y] }}",
+        "{{ {'a': 1}.get(y) }}",
+        "{{ x }}",
+        "{{ x | tojson }}",
+        "{{ x | string | length }}",
+        "{{ x ~ 'a' }}",
+        "{{ [x] | join | length }}",
+        "{{ x | pprint }}",
+        "{{ x | title | length }}",
+        "{{ x | upper | length }}",
+        "{{ x | capitalize | length }}",
+        "{{ x | escape | length }}",
+        "{{ x | indent | length }}",
+        "{{ x | replace('a', 'b') | length }}",
+        "{{ x | urlencode | length }}",
+        "{{ '%s' | format(x) | length }}",
+        "{{ '{}'.format(x) | length }}",
+        "{{ 'a' in x ~ '' }}",
+        "{{ raise_exception(x) }}",
+        "{{ [[x]] | map('join') | list }}",
+        "{{ ([x] | map('default', 1)) == y }}",
+        "{{ y == ([x] | map('default', 1)) }}",
+        "{{ [x].index(y) }}",
+        "{{ x in 'abc' }}",
+        "{{ 'a' if [x, 1] == [y, 1] }}",
+    ]
+    .map(doubled)
+    .to_vec();
+    // Each operation is short, and none of them is paid for by what it makes.
+    let repeated = |statement: &str| {
+        format!(
+            "{{% set a = 'x' * 8000000 %}}{{% set b = a ~ 'y' %}}{{% set a = a ~ 'z' %}}\
+             {{% set l = range(50000) | list %}}{{% set k = range(50000) | list %}}\
+             {{% for i in range(100000) %}}{statement}{{% endfor %}}"
+        )
+    };
+    all.extend(
+        [
+            "{% if a == b %}{% endif %}",
+            "{% if a < b %}{% endif %}",
+            "{% if a.count('q') %}{% endif %}",
+            "{% if a.find('q') %}{% endif %}",
+            "{% if a.startswith(b) %}{% endif %}",
+            "{% if a.isalpha() %}{% endif %}",
+            "{% if 'q' in a %}{% endif %}",
+            "{% if a | length == 1 %}{% endif %}",
+            "{% if [a] == [b] %}{% endif %}",
+            "{% if {'a': a} == {'a': b} %}{% endif %}",
+            "{% if [[l]] == [[k]] %}{% endif %}",
+            "{% if [[l]].index([k]) %}{% endif %}",
+            "{% if a is eq(b) %}{% endif %}",
+            "{% if {'a': 1}[a] %}{% endif %}",
+            "{% if a.split('q')[0] == 'a' %}{% endif %}",
+            "{% if a | wordcount == 0 %}{% endif %}",
+            "{% if a[-1] == 'q' %}{% endif %}",
+            "{% if a is lower %}{% endif %}",
+        ]
+        .map(repeated),
+    );
+    let multiplied = "{% set s = 'x' * 4000000 %}{% set t = s ~ 'z' %}{% set s = s ~ 'y' %}{{ [s] * 90000 == [t] * 90000 }}\
+        {% set s = [s] * 90000 %}{% set t = [t] * 90000 %}{{ s == t }}{{ s < t }}{{ 1 // 0 }}";
+    all.push(multiplied.to_string());
+    cost_their_sample_only(&all);
 }
 
 #[test]

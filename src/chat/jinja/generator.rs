@@ -35,6 +35,12 @@ fn generator(items: Vec<Value>) -> Value {
     Value::from_object(Generator(Mutex::new(items)))
 }
 
+/// What a generator has left, without using it up; `None` for any other value.
+pub(super) fn items(value: &Value) -> Option<Vec<Value>> {
+    let generator = value.downcast_object_ref::<Generator>()?;
+    Some(generator.0.lock().map(|items| items.clone()).unwrap_or_default())
+}
+
 type Name<'a> = Cow<'a, str>;
 type Args = Rest<ValueOrKwargs>;
 

@@ -21,6 +21,8 @@ pub const MAX_TAG_TOKENS: usize = 4000;
 pub const MAX_ELIFS: usize = 1000;
 /// Most items that a list or dict which the template builds may hold, those of its items counted wherever they occur.
 pub const MAX_ITEMS: usize = 100_000;
+/// Most items of one value that is compared, those of its items counted wherever they occur; a conversation has fewer.
+pub const MAX_COMPARED: usize = 1_000_000;
 /// Largest template source that is read, in bytes.
 pub const MAX_SOURCE: u64 = 1 << 20;
 

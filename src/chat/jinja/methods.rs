@@ -3,6 +3,7 @@
 use minijinja::value::{ValueKind, from_args};
 use minijinja::{Error, ErrorKind, State, Value};
 
+use super::compared;
 use super::error::raise;
 use super::limits::charge;
 use super::string_methods;
@@ -11,7 +12,7 @@ use super::string_methods;
 pub(super) fn call(state: &mut State, value: &Value, method: &str, args: &[Value]) -> Result<Value, Error> {
     let answer = match value.kind() {
         ValueKind::String => string_methods::call(state, value, method, args),
-        ValueKind::Map => dict_method(value, method, args),
+        ValueKind::Map => dict_method(state, value, method, args),
         _ if super::python::is_list(value) => list_method(state, value, method, args),
         ValueKind::None | ValueKind::Bool | ValueKind::Number => Err(Error::from(ErrorKind::UnknownMethod)),
         // Undefined values and objects of the engine: it knows what to say.
@@ -40,11 +41,12 @@ fn unsafe_call(kind: &str, method: &str) -> Error {
     raise("SecurityError", message)
 }
 
-fn dict_method(value: &Value, method: &str, args: &[Value]) -> Result<Value, Error> {
+fn dict_method(state: &State, value: &Value, method: &str, args: &[Value]) -> Result<Value, Error> {
     let keys = || -> Result<Vec<Value>, Error> { Ok(value.try_iter()?.collect()) };
     match method {
         "get" => {
             let (key, default): (Value, Option<Value>) = from_args(args)?;
+            compared::pay(state, &key)?;
             let found = value.get_item(&key).unwrap_or_default();
             Ok(if found.is_undefined() { default.unwrap_or(Value::from(())) } else { found })
         }
@@ -69,6 +71,7 @@ fn list_method(state: &State, value: &Value, method: &str, args: &[Value]) -> Re
     match method {
         "index" => {
             let (wanted,): (Value,) = from_args(args)?;
+            compared::pay(state, value)?;
             for (index, item) in value.try_iter()?.enumerate() {
                 charge(state, 1)?;
                 if item == wanted {
@@ -80,6 +83,7 @@ fn list_method(state: &State, value: &Value, method: &str, args: &[Value]) -> Re
         }
         "count" => {
             let (wanted,): (Value,) = from_args(args)?;
+            compared::pay(state, value)?;
             let mut count = 0;
             for item in value.try_iter()? {
                 charge(state, 1)?;

@@ -26,6 +26,7 @@
 
 mod call_args;
 mod clock;
+mod compared;
 mod discovery;
 mod environment;
 mod error;
@@ -291,7 +292,7 @@ impl ChatTemplate {
 
 /// The source as the engine gets it.
 fn engine_source(source: String) -> String {
-    stored::rewrite(iteration::rewrite(source))
+    stored::rewrite(iteration::rewrite(compared::rewrite(source)))
 }
 
 /// Parses and compiles, which goes down a level for each operator of a chain.

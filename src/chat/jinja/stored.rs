@@ -13,38 +13,81 @@ use minijinja::value::ValueKind;
 use minijinja::{Error, State, Value};
 
 use super::limits::{MAX_DEPTH, MAX_ITEMS, TooLarge, charge};
-use super::syntax;
+use super::{generator, syntax};
 
 /// Name of the filter that the expressions go through.
 pub(super) const FILTER: &str = "_maskscope_stored";
 
 /// The filter: the value itself, unless it is too large or too deep.
 pub(super) fn stored(state: &mut State, value: Value) -> Result<Value, Error> {
-    let mut left = MAX_ITEMS;
-    visit(&value, 0, &mut left)?;
-    charge(state, MAX_ITEMS - left)?;
+    let size = Size::of(&value, MAX_ITEMS)?;
+    charge(state, size.values)?;
     Ok(value)
 }
 
-fn visit(value: &Value, depth: usize, left: &mut usize) -> Result<(), TooLarge> {
-    *left = left.checked_sub(1).ok_or(TooLarge)?;
-    let is_map = value.kind() == ValueKind::Map;
-    // A generator has no length, and looking at it would use it up.
-    let holds_values =
-        is_map || (matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable) && value.len().is_some());
-    if !holds_values {
-        return Ok(());
+/// What a value holds, its items and theirs counted wherever they occur.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Size {
+    pub values: usize,
+    /// Bytes of its texts.
+    pub bytes: usize,
+}
+
+impl Size {
+    /// Counts up to `most` values.
+    ///
+    /// # Errors
+    /// There are more, or they are nested too deep.
+    pub fn of(value: &Value, most: usize) -> Result<Self, TooLarge> {
+        let mut size = Self::default();
+        size.add(value, 0, most)?;
+        Ok(size)
     }
-    if depth > MAX_DEPTH {
-        return Err(TooLarge);
-    }
-    for item in value.try_iter().into_iter().flatten() {
-        match is_map {
-            true => visit(&value.get_item(&item).unwrap_or_default(), depth + 1, left)?,
-            false => visit(&item, depth + 1, left)?,
+
+    fn add(&mut self, value: &Value, depth: usize, most: usize) -> Result<(), TooLarge> {
+        self.values += 1;
+        if self.values > most {
+            return Err(TooLarge);
         }
+        if let Some(text) = value.as_str() {
+            self.bytes = self.bytes.saturating_add(text.len());
+            return Ok(());
+        }
+        if let Some(items) = generator::items(value) {
+            return self.add_items(items.iter(), depth, most);
+        }
+        let is_map = value.kind() == ValueKind::Map;
+        // Looking at any other iterator would use it up.
+        let holds_values =
+            is_map || (matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable) && value.len().is_some());
+        if !holds_values {
+            return Ok(());
+        }
+        for item in value.try_iter().into_iter().flatten() {
+            match (is_map, item.as_str()) {
+                (false, _) => self.add_items([&item], depth, most)?,
+                (true, key) => {
+                    self.bytes = self.bytes.saturating_add(key.map_or(0, str::len));
+                    let key = key.is_none().then_some(&item);
+                    let held = value.get_item(&item).unwrap_or_default();
+                    self.add_items(key.into_iter().chain([&held]), depth, most)?;
+                }
+            }
+        }
+        Ok(())
     }
-    Ok(())
+
+    fn add_items<'v>(
+        &mut self,
+        items: impl IntoIterator<Item = &'v Value>,
+        depth: usize,
+        most: usize,
+    ) -> Result<(), TooLarge> {
+        if depth > MAX_DEPTH {
+            return Err(TooLarge);
+        }
+        items.into_iter().try_for_each(|item| self.add(item, depth + 1, most))
+    }
 }
 
 /// Sends the expressions of `set` tags that build a value through [`FILTER`].
@@ -79,21 +122,10 @@ fn expressions(tokens: &[(Token, Range<usize>)]) -> Vec<Range<usize>> {
 
 /// True where a list, dict or tuple is written: a bracket that does not follow a value.
 fn builds_value(expression: &[(Token, Range<usize>)]) -> bool {
-    const WORDS: [&str; 7] = ["and", "or", "not", "in", "is", "if", "else"];
     let mut before: Option<&Token> = None;
     let mut depth = 0_usize;
     for (token, _) in expression {
-        let follows_value = match before {
-            Some(Token::Ident(word)) => !WORDS.contains(word),
-            Some(
-                Token::Str(_)
-                | Token::String(_)
-                | Token::BracketClose
-                | Token::ParenClose
-                | Token::BraceClose,
-            ) => true,
-            _ => false,
-        };
+        let follows_value = syntax::ends_value(before);
         match token {
             Token::BraceOpen | Token::Plus | Token::Mul => return true,
             Token::BracketOpen if !follows_value => return true,

@@ -48,26 +48,59 @@ pub(super) fn tokens(source: &str) -> Option<Vec<(Token<'_>, Range<usize>)>> {
     with_bytes.collect::<Result<_, Error>>().ok()
 }
 
-/// The source with `(EXPR)|filter` in place of the expressions that `expressions` picks, in their order. A source that does
-/// not tokenise is given back as it is: compiling it says what is wrong.
+/// True for the last token of a value: a bracket behind it is a subscript or a call.
+pub(super) fn ends_value(token: Option<&Token>) -> bool {
+    const WORDS: [&str; 7] = ["and", "or", "not", "in", "is", "if", "else"];
+    match token {
+        Some(Token::Ident(word)) => !WORDS.contains(word),
+        Some(
+            Token::Str(_) | Token::String(_) | Token::BracketClose | Token::ParenClose | Token::BraceClose,
+        ) => true,
+        _ => false,
+    }
+}
+
+/// The source with `(EXPR)|filter` in place of the expressions that `expressions` picks. A source that does not tokenise is
+/// given back as it is: compiling it says what is wrong.
 pub(super) fn through_filter(
     source: String,
     expressions: impl Fn(&[(Token<'_>, Range<usize>)]) -> Vec<Range<usize>>,
-    filter: &str,
+    filter: &'static str,
 ) -> String {
     let Some(tokens) = tokens(&source) else { return source };
-    let mut out = String::with_capacity(source.len() + 64);
-    let mut copied = 0;
-    for expression in expressions(&tokens) {
-        let (Some(before), Some(text)) =
-            (source.get(copied..expression.start), source.get(expression.clone()))
-        else {
-            break;
-        };
-        out.push_str(before);
-        out.push_str(&format!("({text})|{filter}"));
-        copied = expression.end;
+    let expressions = expressions(&tokens).into_iter().map(|range| (range, filter)).collect();
+    through_filters(source, expressions)
+}
+
+/// The source with `(EXPR)|filter` in place of the expressions, which may lie inside one another.
+pub(super) fn through_filters(source: String, mut expressions: Vec<(Range<usize>, &str)>) -> String {
+    if expressions.is_empty() {
+        return source;
     }
-    out.push_str(source.get(copied..).unwrap_or_default());
+    let mut begins: Vec<usize> = expressions.iter().map(|(range, _)| range.start).collect();
+    begins.sort_unstable();
+    // Of two that end together, the inner one begins later.
+    expressions.sort_by_key(|(range, _)| (range.end, std::cmp::Reverse(range.start)));
+    let mut out = String::with_capacity(source.len() + 32 * expressions.len());
+    let mut copied = 0;
+    let mut copy = |out: &mut String, to: usize| {
+        out.push_str(source.get(copied..to).unwrap_or_default());
+        copied = to;
+    };
+    let (mut begins, mut ends) = (begins.into_iter().peekable(), expressions.into_iter().peekable());
+    while let Some((range, filter)) = ends.peek() {
+        match begins.next_if(|begin| *begin < range.end) {
+            Some(begin) => {
+                copy(&mut out, begin);
+                out.push('(');
+            }
+            None => {
+                copy(&mut out, range.end);
+                out.push_str(&format!(")|{filter}"));
+                ends.next();
+            }
+        }
+    }
+    copy(&mut out, source.len());
     out
 }
