@@ -351,8 +351,15 @@ fn a_first_run_says_what_is_wrong_and_one_key_repairs_it() {
     press(&mut app, "f");
     let after = text(&mut app, (80, 24));
     assert!(after.contains("✓ cur_len"), "{after}");
+    app.shell.notice = None;
+    let after = text(&mut app, (80, 24));
     press(&mut app, "u");
+    let said = app.shell.notice.take().expect("undo says what it undid");
+    assert!(said.text.starts_with("undone: ") && said.text.contains("recipe"), "{}", said.text);
     assert_eq!(text(&mut app, (80, 24)), before);
+    press(&mut app, "ctrl-r");
+    app.shell.notice = None;
+    assert_eq!(text(&mut app, (80, 24)), after);
 }
 
 #[test]
