@@ -219,6 +219,37 @@ fn every_shape_is_patched_and_labels_as_promised() {
 }
 
 #[test]
+fn label_functions_and_script_in_two_files() {
+    let folder = repository(|_, text| text);
+    let (functions, script) = TRAIN.split_once("def train():").unwrap();
+    let head = "import transformers\n\nfrom pkg import conversation as conversation_lib\nfrom pkg.data import preprocess\n\n\ndef train():";
+    std::fs::write(folder.path().join("pkg/data.py"), functions).unwrap();
+    std::fs::write(folder.path().join(SCRIPT), format!("{head}{script}")).unwrap();
+    let before = labels(folder.path(), "one", "sample:phi-2");
+    let made = diff("patch", folder.path(), "sample:phi-2", &["--recipe", "phi"]);
+    let text = String::from_utf8_lossy(&made).into_owned();
+    for file in ["pkg/data.py", SCRIPT, LIBRARY] {
+        assert!(text.contains(&format!("+++ b/{file}\n")), "{file}: {text}");
+    }
+    apply(folder.path(), &made);
+    assert!(supervised(&labels(folder.path(), "mine", "sample:phi-2")) > 0);
+    assert_eq!(labels(folder.path(), "one", "sample:phi-2"), before);
+}
+
+#[test]
+fn a_path_of_windows_gives_its_last_part() {
+    let folder = repository(|_, text| text);
+    let made = diff(
+        "patch",
+        folder.path(),
+        "sample:phi-2",
+        &["--recipe", "phi", "--model-name", "C:\\models\\My Phi\\"],
+    );
+    let text = String::from_utf8(made).unwrap();
+    assert!(text.contains("\"my phi\" in model_args.model_name_or_path.lower()"), "{text}");
+}
+
+#[test]
 fn stage_1_finds_the_same_tokens() {
     let folder = repository(|_, text| text);
     let made = diff("patch", folder.path(), "sample:phi-2", &["--recipe", "phi"]);
