@@ -101,6 +101,10 @@ impl Terminal {
         }
     }
 
+    fn modes(&self) -> u64 {
+        modes(&*self.master)
+    }
+
     fn left_the_alternate_screen(&self) -> bool {
         !self.parser.lock().expect("parser").screen().alternate_screen()
     }
@@ -201,6 +205,62 @@ fn a_termination_signal_gives_the_terminal_back() {
     signal(&terminal, "TERM");
     terminal.exit();
     terminal.wait_for("the ordinary screen", |_| terminal.left_the_alternate_screen());
+}
+
+#[test]
+fn signals_that_end_it_leave_the_terminal_as_it_was() {
+    for name in ["TERM", "HUP", "INT"] {
+        let mut terminal = Terminal::start(&[], &[]);
+        terminal.wait("1 Labels");
+        assert_ne!(terminal.modes(), modes_of_a_new_one(), "{name}: it was raw before");
+        signal(&terminal, name);
+        terminal.exit();
+        terminal.wait_for("the ordinary screen", |_| terminal.left_the_alternate_screen());
+        assert_eq!(terminal.modes(), modes_of_a_new_one(), "{name}: lines are edited and shown again");
+        let parser = terminal.parser.lock().expect("parser");
+        let screen = parser.screen();
+        assert!(!screen.hide_cursor() && !screen.bracketed_paste(), "{name}");
+        assert_eq!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None, "{name}");
+    }
+}
+
+#[test]
+fn a_terminal_that_closes_ends_it() {
+    let folder = tempfile::tempdir().expect("folder");
+    let pty = native_pty_system().openpty(size(120, 40)).expect("pty");
+    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_maskscope"));
+    command.cwd(folder.path());
+    command.env("TERM", "xterm-256color");
+    let mut child = pty.slave.spawn_command(command).expect("spawn");
+    drop(pty.slave);
+    let (mut reader, mut seen) =
+        (pty.master.try_clone_reader().expect("reader"), vt100::Parser::new(cells(40), cells(120), 0));
+    let mut buffer = [0; 4096];
+    while !seen.screen().contents().contains("1 Labels") {
+        let n = reader.read(&mut buffer).expect("read");
+        assert_ne!(n, 0, "it ended early");
+        seen.process(&buffer[..n]);
+    }
+    // The last handle of this side: what the terminal's window does when it is closed.
+    drop((reader, pty.master));
+    let end = Instant::now() + PATIENCE;
+    while child.try_wait().expect("wait").is_none() {
+        assert!(Instant::now() < end, "it goes on without a terminal");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let left: Vec<_> =
+        std::fs::read_dir(folder.path()).expect("folder").flatten().map(|e| e.file_name()).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+/// Whether a terminal edits lines, shows what is typed and makes signals of keys, as bits.
+fn modes_of_a_new_one() -> u64 {
+    modes(&*native_pty_system().openpty(size(120, 40)).expect("pty").master)
+}
+
+fn modes(master: &dyn MasterPty) -> u64 {
+    let termios = master.get_termios().expect("the modes of a terminal");
+    u64::from(termios.local_flags.bits()) << 32 | u64::from(termios.input_flags.bits())
 }
 
 #[test]
