@@ -13,6 +13,7 @@ use minijinja::value::{Kwargs, ValueKind};
 use minijinja::{Environment, Error, State, Value, filters};
 
 use super::limits::{MAX_COMPARED, MAX_DEPTH, charge};
+use super::printed;
 use super::stored::Size;
 use super::syntax;
 
@@ -94,7 +95,7 @@ pub(super) fn install(env: &mut Environment<'static>) {
         filters::dictsort(&value, kwargs)
     });
     env.add_filter("pprint", |state: &mut State, value: Value| {
-        pay(state, &value)?;
+        printed::pay(state, &value)?;
         Ok::<_, Error>(filters::pprint(&value))
     });
     for (names, compare) in TESTS {
@@ -155,6 +156,13 @@ impl Operators<'_, '_> {
                 }
                 [self.wrapped(left, FILTER), self.wrapped(self.right(at), SEARCHED)]
             }
+            Some(Token::Tilde) => {
+                let left = self.left(at);
+                let is_first =
+                    left.as_ref().is_some_and(|left| !matches!(self.before(left.start), Some(Token::Tilde)));
+                let left = if is_first { self.wrapped(left, printed::FILTER) } else { None };
+                [left, self.wrapped(self.right(at), printed::FILTER)]
+            }
             Some(Token::BracketOpen) if syntax::ends_value(self.before(at)) => {
                 let key = self.right(at);
                 let is_whole = key.as_ref().is_some_and(|key| {
@@ -200,6 +208,7 @@ impl Operators<'_, '_> {
 
     /// Tokens of the operand behind the one at `at`.
     fn right(&self, at: usize) -> Option<Range<usize>> {
+        let is_text = matches!(self.token(at), Some(Token::Tilde));
         let mut depth = 0_usize;
         let start = at + 1;
         let mut end = start;
@@ -210,6 +219,7 @@ impl Operators<'_, '_> {
                 Token::BracketOpen | Token::ParenOpen | Token::BraceOpen => depth += 1,
                 Token::BracketClose | Token::ParenClose | Token::BraceClose if depth > 0 => depth -= 1,
                 _ if depth == 0 && self.is_border(end) => break,
+                token if depth == 0 && is_text && is_sum(token) => break,
                 Token::BlockEnd | Token::VariableEnd => return None,
                 _ => {}
             }
@@ -220,6 +230,7 @@ impl Operators<'_, '_> {
 
     /// Tokens of the operand before `in` or `not in`.
     fn left(&self, at: usize) -> Option<Range<usize>> {
+        let is_text = matches!(self.token(at), Some(Token::Tilde));
         let mut depth = 0_usize;
         let end = if matches!(self.before(at), Some(Token::Ident("not"))) { at.checked_sub(1)? } else { at };
         let mut start = end;
@@ -233,6 +244,7 @@ impl Operators<'_, '_> {
                     break;
                 }
                 _ if depth == 0 && self.is_border(next) => break,
+                token if depth == 0 && is_text && is_sum(token) => break,
                 _ => {}
             }
             start = next;
@@ -286,6 +298,11 @@ impl Operators<'_, '_> {
     }
 }
 
+/// Operators of the level of `~`, or below it.
+fn is_sum(token: &Token) -> bool {
+    matches!(token, Token::Plus | Token::Minus | Token::Tilde)
+}
+
 fn is_comparison(token: &Token) -> bool {
     matches!(token, Token::Eq | Token::Ne | Token::Lt | Token::Lte | Token::Gt | Token::Gte)
 }
@@ -307,7 +324,7 @@ mod tests {
         ] {
             assert_eq!(rewrite(plain.to_string()), plain);
         }
-        let (f, s) = (FILTER, SEARCHED);
+        let (f, s, p) = (FILTER, SEARCHED, printed::FILTER);
         for (before, after) in [
             ("{% if a == b and c %}", format!("{{% if a == (b)|{f} and c %}}")),
             ("{{ f(a != b.c[0]|d, e) }}", format!("{{{{ f(a != (b.c[0]|d)|{f}, e) }}}}")),
@@ -318,6 +335,11 @@ mod tests {
             ("{{ {a: b, c.d: 1} }}", format!("{{{{ {{(a)|{f}: b, (c.d)|{f}: 1}} }}}}")),
             ("{{ a[b - 1].c }}", format!("{{{{ a[(b - 1)|{f}].c }}}}")),
             ("{{ a == b is none }}", format!("{{{{ a == (b)|{f} is none }}}}")),
+            (
+                "{{ a ~ '-' ~ b.c[0] + d ~ e }}",
+                format!("{{{{ (a)|{p} ~ '-' ~ (b.c[0])|{p} + (d)|{p} ~ (e)|{p} }}}}"),
+            ),
+            ("{% set a = (b ~ c | d) %}", format!("{{% set a = ((b)|{p} ~ (c | d)|{p}) %}}")),
             ("{{ a == 'x' * 9 }}", format!("{{{{ a == ('x' * 9)|{f} }}}}")),
         ] {
             assert_eq!(rewrite(before.to_string()), after, "{before}");

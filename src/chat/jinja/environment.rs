@@ -7,7 +7,7 @@ use minijinja::{AutoEscape, Environment, Error, Value};
 
 use super::clock::Clock;
 use super::tracker::Tracker;
-use super::{compared, filters, generation, iteration, limits, methods, python, stored, syntax};
+use super::{compared, filters, generation, iteration, limits, methods, printed, python, stored, syntax};
 
 /// An environment as `_cached_compile_jinja_template` of transformers sets it up: `trim_blocks`,
 /// `lstrip_blocks`, no auto-escaping, lenient undefined values.
@@ -29,6 +29,7 @@ pub(super) fn build(clock: Clock) -> Environment<'static> {
     });
     filters::install(&mut env, clock);
     compared::install(&mut env);
+    printed::install(&mut env);
     env.add_filter(generation::FILTER, generation::record);
     env.add_filter(iteration::FILTER, iteration::iterable);
     env.add_filter(stored::FILTER, stored::stored);

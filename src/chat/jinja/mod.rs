@@ -39,6 +39,7 @@ mod iteration;
 mod json;
 pub mod limits;
 mod methods;
+mod printed;
 mod python;
 mod release;
 mod stored;

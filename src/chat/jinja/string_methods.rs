@@ -14,6 +14,7 @@ pub(super) fn call(state: &State, value: &Value, method: &str, args: &[Value]) -
     // Every method goes through its text.
     charge(state, text.len() / 8)?;
     if method == "format" {
+        args.iter().try_for_each(|value| super::printed::pay(state, value))?;
         return format(text, args);
     }
     let args = CallArgs::new(args)?;
@@ -217,7 +218,7 @@ fn slice(text: &str, start: Option<i64>, end: Option<i64>) -> &str {
     text.get(byte(start)..byte(end)).unwrap_or("")
 }
 
-fn replace(text: &str, args: &CallArgs) -> Result<Value, Error> {
+pub(super) fn replace(text: &str, args: &CallArgs) -> Result<Value, Error> {
     let (old, new) = (args.string(0, "old")?, args.string(1, "new")?);
     let count = args.integer(2, "count")?.and_then(|n| usize::try_from(n).ok()).unwrap_or(usize::MAX);
     let hits = if old.is_empty() { text.chars().count() + 1 } else { text.matches(&old).count() };
