@@ -127,6 +127,43 @@ fn damaged_parquet_files_say_so_in_one_sentence() {
 }
 
 #[test]
+fn parquet_footers_that_lie() {
+    let whole = parquet_texts(&[SOUND.as_bytes().to_vec(), SOUND.as_bytes().to_vec()]);
+    let trailer = whole.len() - 8;
+    let footer = u32::from_le_bytes(whole[trailer..trailer + 4].try_into().expect("four bytes")) as usize;
+    let size = whole.len() as u32;
+    for len in [0, 1, footer as u32 - 1, footer as u32 + 1, size - 8, size, i32::MAX as u32, u32::MAX] {
+        let mut bytes = whole.clone();
+        bytes[trailer..trailer + 4].copy_from_slice(&len.to_le_bytes());
+        scan(&format!("a footer of {len} bytes"), "d.parquet", bytes).refused(&["d.parquet"]);
+    }
+    // Numbers of rows, values and bytes, offsets and kinds: each is a byte or a few, and any of them may lie.
+    for at in (trailer - footer..trailer).step_by(7) {
+        for lie in [0x00, 0x7F, 0xFF] {
+            let mut bytes = whole.clone();
+            bytes[at] = lie;
+            let ran = scan(&format!("byte {at} is {lie}"), "d.parquet", bytes);
+            assert!(
+                ran.code == Some(0) || ran.stdout.contains("samples") || ran.stderr.contains("d.parquet")
+            );
+        }
+    }
+    // A number of rows, in as many bytes as it takes, before the names of the columns' data.
+    let cut = whole[..trailer - footer].len();
+    for end in [cut, cut / 2, 12, 8, 4] {
+        let bytes = [&whole[..end], &whole[trailer - footer..]].concat();
+        scan("data that is not there", "d.parquet", bytes);
+    }
+}
+
+#[test]
+fn a_large_cell_behind_sound_ones() {
+    let sound = SOUND.as_bytes().to_vec();
+    let cells = [sound.clone(), vec![b'['; 70 << 20], vec![0; 63 << 20], sound];
+    scan("cells of 70 MB", "d.parquet", parquet_texts(&cells)).refused(&["d.parquet"]);
+}
+
+#[test]
 fn other_encodings_are_named() {
     let wide = |bytes: fn(u16) -> [u8; 2], mark: [u8; 2]| -> Vec<u8> {
         mark.into_iter().chain(SOUND.encode_utf16().flat_map(bytes)).collect()

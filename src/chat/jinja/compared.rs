@@ -41,7 +41,8 @@ fn pay_times(state: &State, value: &Value, times: usize) -> Result<(), Error> {
         return Ok(());
     }
     let size = Size::of(value, MAX_COMPARED)?;
-    charge(state, (size.values + size.bytes / 8).saturating_mul(times))
+    // A visit to a value takes as long as the work that half a unit of fuel pays for.
+    charge(state, (4 * size.values + size.bytes / 8).saturating_mul(times))
 }
 
 /// Charges for comparing the items of the value with one another.
