@@ -9,6 +9,7 @@
 mod checkpoints;
 mod files;
 mod formats;
+mod fuzz_seeds;
 mod hunt;
 mod records;
 mod run;
