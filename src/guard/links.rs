@@ -23,10 +23,11 @@ pub fn check_inside(folder: &Path, file: &Path) -> Result<(), Refusal> {
     if kind.is_dir() {
         return Ok(());
     }
-    if !kind.is_symlink() {
-        return if kind.is_file() { Ok(()) } else { Err(Refusal::NotPlain) };
+    if !kind.is_symlink() && !kind.is_file() {
+        return Err(Refusal::NotPlain);
     }
-    // What cannot be followed is said by whoever opens it.
+    // A plain file leads out too where a folder on its way is a link. What cannot be followed is said
+    // by whoever opens it.
     let (Ok(folder), Ok(target)) = (folder.canonicalize(), file.canonicalize()) else { return Ok(()) };
     let inside = target.starts_with(&folder) || blobs(&folder).is_some_and(|blobs| target.starts_with(blobs));
     match (inside, target.is_file()) {
@@ -69,5 +70,34 @@ mod tests {
         assert!(matches!(check("env.json"), Err(Refusal::LeadsOut(path)) if path.ends_with("secret")));
         symlink("/dev/zero", blobs.join("zero")).expect("a link");
         assert!(check_inside(&blobs, &blobs.join("zero")).is_err());
+    }
+
+    #[test]
+    fn a_plain_file_behind_a_folder_that_is_a_link_leads_out() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (model, private) = (dir.path().join("model"), dir.path().join("private"));
+        for folder in [&model.join("own"), &private] {
+            std::fs::create_dir_all(folder).expect("made");
+            std::fs::write(folder.join("a.jinja"), "s").expect("written");
+        }
+        symlink("../private", model.join("additional_chat_templates")).expect("a link");
+        symlink("own", model.join("again")).expect("a link");
+        symlink("model", dir.path().join("by_link")).expect("a link");
+        let check = |name: &str| check_inside(&model, &model.join(name));
+        for name in ["own/a.jinja", "again/a.jinja"] {
+            assert_eq!(check(name), Ok(()), "{name}");
+        }
+        for name in ["additional_chat_templates/a.jinja", "../private/a.jinja"] {
+            assert!(
+                matches!(check(name), Err(Refusal::LeadsOut(path)) if path.ends_with("private/a.jinja")),
+                "{name}"
+            );
+        }
+        let by_link = dir.path().join("by_link");
+        assert_eq!(
+            check_inside(&by_link, &by_link.join("own/a.jinja")),
+            Ok(()),
+            "the user's own way to the folder"
+        );
     }
 }
