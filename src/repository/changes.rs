@@ -5,7 +5,7 @@ use ruff_python_ast::{Expr, ExprCall, Stmt, StmtFunctionDef};
 
 use super::bounded_parse::parse;
 use super::checkout::Checkout;
-use super::reading::names_in;
+use super::names::names_in;
 
 /// The name that scripts give it.
 const TOKENIZER: &str = "tokenizer";

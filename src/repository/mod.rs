@@ -15,6 +15,7 @@ mod inspection;
 mod line_edit;
 mod lines;
 mod listing;
+mod names;
 mod pieces;
 mod places;
 mod reading;

@@ -4,7 +4,7 @@ use ruff_python_ast::{Expr, ExprDict, Stmt};
 use ruff_text_size::Ranged;
 
 use super::bounded_parse::parse;
-use super::reading::names_in;
+use super::names::names_in;
 
 /// The places of a dispatch `preprocess(sources, tokenizer, …)`; offsets are byte offsets, each the start of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,7 +2,6 @@
 //!
 //! Nothing is imported or run for this.
 
-use ruff_python_ast::visitor::{Visitor, walk_expr};
 use ruff_python_ast::{Expr, Stmt, StmtClassDef, StmtFunctionDef};
 use ruff_text_size::Ranged;
 
@@ -458,20 +457,4 @@ fn parameters(function: &StmtFunctionDef) -> Vec<String> {
 
 fn literal(expression: &Expr) -> Option<String> {
     expression.as_string_literal_expr().map(|text| text.value.to_str().to_string())
-}
-
-/// Names that an expression reads.
-pub fn names_in(expression: &Expr) -> Vec<String> {
-    struct Names(Vec<String>);
-    impl<'a> Visitor<'a> for Names {
-        fn visit_expr(&mut self, expression: &'a Expr) {
-            if let Expr::Name(name) = expression {
-                self.0.push(name.id.to_string());
-            }
-            walk_expr(self, expression);
-        }
-    }
-    let mut names = Names(Vec::new());
-    names.visit_expr(expression);
-    names.0
 }

@@ -12,7 +12,8 @@ use super::changes::{bodies, changes_in, changes_tokenizer, names_in_head, value
 use super::checkout::Checkout;
 use super::entry::Entry;
 use super::function::SetupCode;
-use super::reading::{ItemKind, Reading, names_in};
+use super::names::names_in;
+use super::reading::{ItemKind, Reading};
 
 /// Functions whose body is searched.
 const SCRIPTS: [&str; 2] = ["train", "main"];
