@@ -12,38 +12,15 @@ use minijinja::machinery::Token;
 use minijinja::value::{Kwargs, ValueKind};
 use minijinja::{Environment, Error, State, Value, filters};
 
-use super::limits::{MAX_COMPARED, MAX_DEPTH, charge};
+use super::limits::{MAX_COMPARED, MAX_DEPTH};
+use super::paid::{pay, pay_times, pay_to_print};
 use super::printed;
-use super::stored::Size;
 use super::syntax;
 
 /// Name of the filter that a side of a comparison goes through, and a key.
 const FILTER: &str = "_maskscope_compared";
 /// Name of the filter for what `in` searches: a dict is not walked through.
 const SEARCHED: &str = "_maskscope_searched";
-
-/// Charges for one comparison with the value.
-///
-/// # Errors
-/// The value is too large or too deep, or the fuel is used up.
-pub(super) fn pay(state: &State, value: &Value) -> Result<(), Error> {
-    pay_times(state, value, 1)
-}
-
-fn pay_times(state: &State, value: &Value, times: usize) -> Result<(), Error> {
-    if let Some(text) = value.as_str() {
-        return match text.len() {
-            0..=64 => Ok(()),
-            len => charge(state, (len / 8).saturating_mul(times)),
-        };
-    }
-    if !matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable | ValueKind::Map) {
-        return Ok(());
-    }
-    let size = Size::of(value, MAX_COMPARED)?;
-    // A visit to a value takes as long as the work that half a unit of fuel pays for.
-    charge(state, (4 * size.values + size.bytes / 8).saturating_mul(times))
-}
 
 /// Charges for comparing the items of the value with one another.
 fn pay_for_order(state: &State, value: &Value) -> Result<(), Error> {
@@ -96,7 +73,7 @@ pub(super) fn install(env: &mut Environment<'static>) {
         filters::dictsort(&value, kwargs)
     });
     env.add_filter("pprint", |state: &mut State, value: Value| {
-        printed::pay(state, &value)?;
+        pay_to_print(state, &value)?;
         Ok::<_, Error>(filters::pprint(&value))
     });
     for (names, compare) in TESTS {

@@ -3,9 +3,9 @@
 use minijinja::value::{ValueKind, from_args};
 use minijinja::{Error, ErrorKind, State, Value};
 
-use super::compared;
 use super::error::raise;
 use super::limits::charge;
+use super::paid;
 use super::string_methods;
 
 /// Dispatch for `value.method(args)`; the engine calls it for every method of a plain value.
@@ -46,7 +46,7 @@ fn dict_method(state: &State, value: &Value, method: &str, args: &[Value]) -> Re
     match method {
         "get" => {
             let (key, default): (Value, Option<Value>) = from_args(args)?;
-            compared::pay(state, &key)?;
+            paid::pay(state, &key)?;
             let found = value.get_item(&key).unwrap_or_default();
             Ok(if found.is_undefined() { default.unwrap_or(Value::from(())) } else { found })
         }
@@ -71,7 +71,7 @@ fn list_method(state: &State, value: &Value, method: &str, args: &[Value]) -> Re
     match method {
         "index" => {
             let (wanted,): (Value,) = from_args(args)?;
-            compared::pay(state, value)?;
+            paid::pay(state, value)?;
             for (index, item) in value.try_iter()?.enumerate() {
                 charge(state, 1)?;
                 if item == wanted {
@@ -83,7 +83,7 @@ fn list_method(state: &State, value: &Value, method: &str, args: &[Value]) -> Re
         }
         "count" => {
             let (wanted,): (Value,) = from_args(args)?;
-            compared::pay(state, value)?;
+            paid::pay(state, value)?;
             let mut count = 0;
             for item in value.try_iter()? {
                 charge(state, 1)?;

@@ -39,6 +39,7 @@ mod iteration;
 mod json;
 pub mod limits;
 mod methods;
+mod paid;
 mod printed;
 mod python;
 mod release;

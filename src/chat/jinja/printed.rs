@@ -7,27 +7,15 @@ use minijinja::value::{Kwargs, Rest};
 use minijinja::{Environment, Error, State, Value, filters, tests};
 
 use super::call_args::CallArgs;
-use super::compared;
-use super::limits::{MAX_COMPARED, MAX_STRING, TooLarge};
-use super::stored::Size;
+use super::limits::{MAX_STRING, TooLarge};
+use super::paid::{pay, pay_to_print};
 use super::{python, string_methods};
 
 /// Name of the filter for what `~` makes a text of.
 pub(super) const FILTER: &str = "_maskscope_printed";
 
-/// Charges for what becomes a text inside the engine, which prints a value as often as it occurs.
-///
-/// # Errors
-/// The text would be too long, or the fuel is used up.
-pub(super) fn pay(state: &State, value: &Value) -> Result<(), Error> {
-    if value.as_str().is_none() && Size::of(value, MAX_COMPARED)?.bytes > MAX_STRING {
-        return Err(TooLarge.into());
-    }
-    compared::pay(state, value)
-}
-
 fn printed(state: &mut State, value: Value) -> Result<Value, Error> {
-    pay(state, &value)?;
+    pay_to_print(state, &value)?;
     Ok(value)
 }
 
@@ -46,14 +34,14 @@ pub(super) fn install(env: &mut Environment<'static>) {
             if kwargs.args().next().is_some() {
                 args.push(Value::from(kwargs));
             }
-            args.iter().try_for_each(|value| pay(state, value))?;
+            args.iter().try_for_each(|value| pay_to_print(state, value))?;
             filter.call(state, &args)
         });
     }
     let replace = Value::from_function(filters::replace);
     env.add_filter("replace", move |state: &mut State, args: Rest<Value>, kwargs: Kwargs| {
         let args = in_order(&args, &kwargs, ["s", "old", "new", "count"])?;
-        args.iter().try_for_each(|value| pay(state, value))?;
+        args.iter().try_for_each(|value| pay_to_print(state, value))?;
         match args.split_first() {
             // The engine's own takes no count.
             Some((text, [old, new, count])) if !count.is_none() => {
@@ -67,7 +55,7 @@ pub(super) fn install(env: &mut Environment<'static>) {
     let indent = Value::from_function(filters::indent);
     env.add_filter("indent", move |state: &mut State, args: Rest<Value>, kwargs: Kwargs| {
         let args = in_order(&args, &kwargs, ["s", "width", "first", "blank"])?;
-        args.iter().try_for_each(|value| pay(state, value))?;
+        args.iter().try_for_each(|value| pay_to_print(state, value))?;
         let [text, width] = [0, 1].map(|at| args.get(at).cloned().unwrap_or_default());
         let lines = text.as_str().map_or(0, |text| text.matches('\n').count() + 1);
         let width = width.as_str().map(str::len).or_else(|| width.as_usize()).unwrap_or(4);
@@ -79,7 +67,7 @@ pub(super) fn install(env: &mut Environment<'static>) {
     });
     for (name, test) in [("lower", tests::is_lower as fn(&Value) -> bool), ("upper", tests::is_upper)] {
         env.add_test(name, move |state: &State, value: Value| {
-            compared::pay(state, &value)?;
+            pay(state, &value)?;
             Ok::<_, Error>(test(&value))
         });
     }

@@ -14,7 +14,7 @@ pub(super) fn call(state: &State, value: &Value, method: &str, args: &[Value]) -
     // Every method goes through its text.
     charge(state, text.len() / 8)?;
     if method == "format" {
-        args.iter().try_for_each(|value| super::printed::pay(state, value))?;
+        args.iter().try_for_each(|value| super::paid::pay_to_print(state, value))?;
         return format(text, args);
     }
     let args = CallArgs::new(args)?;

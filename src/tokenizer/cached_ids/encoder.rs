@@ -60,12 +60,12 @@ impl CachedEncoder {
 
     /// Ids that the class puts before every text.
     pub fn before(&self) -> &[TokenId] {
-        &self.cutting.around.before
+        &self.cutting.before
     }
 
     /// Ids that the class puts behind every text.
     pub fn behind(&self) -> &[TokenId] {
-        &self.cutting.around.behind
+        &self.cutting.behind
     }
 
     /// The id of a space that nothing follows.

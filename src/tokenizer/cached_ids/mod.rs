@@ -10,6 +10,7 @@
 
 mod cutting;
 mod encoder;
+mod part_encoder;
 mod probe;
 mod remembered;
 mod word_cache;

@@ -1,4 +1,4 @@
-//! Encodings of words that were met before: behind [`Tokenizer::encode`], so that label rules, mask strategies and checks pay for
+//! Encodings of words that were met before: behind `Tokenizer::encode`, so that label rules, mask strategies and checks pay for
 //! each word once.
 //!
 //! A tokenizer is asked for this when it is set up and changes no more; a copy of it, which an override may change, begins
@@ -11,9 +11,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use super::cutting::{Cutting, Uncertain};
-use super::probe;
 use crate::tokenizer::encoding::Encoding;
-use crate::tokenizer::loaded::Tokenizer;
 use crate::tokenizer::split_points::Family;
 
 /// Long texts that are encoded as a whole before the cutting is tried: whoever looks at a few samples does not wait for it.
@@ -44,6 +42,24 @@ struct Numbered {
     cutting: Cutting,
 }
 
+/// The tokenizer behind remembered words.
+pub trait PartEncoder {
+    /// How its texts are cut; `None` where that is not known.
+    fn cutting(&self) -> Option<Cutting>;
+
+    /// A part as a text of its own.
+    ///
+    /// # Errors
+    /// [`Uncertain`] for one that may be encoded otherwise among others.
+    fn encode_part(&self, cutting: &Cutting, part: &str) -> Result<Encoding, Uncertain>;
+
+    /// True where what `encode` puts together is what the tokenizer gives.
+    fn agrees(&self, cutting: &Cutting, encode: &dyn Fn(&str, bool) -> Result<Encoding, Uncertain>) -> bool;
+
+    /// True where the tokens behind a text lie at its end; at its beginning in the fast classes, as the library has it.
+    fn ends_at_text(&self) -> bool;
+}
+
 /// A copy may be changed, so it remembers nothing.
 impl Clone for RememberedWords {
     fn clone(&self) -> Self {
@@ -65,22 +81,27 @@ impl RememberedWords {
     }
 
     /// The encoding of a text put together from its parts; `None` where the tokenizer must be asked for the whole.
-    pub fn encode(&self, tokenizer: &Tokenizer, text: &str, add_special_tokens: bool) -> Option<Encoding> {
+    pub fn encode(
+        &self,
+        tokenizer: &dyn PartEncoder,
+        text: &str,
+        add_special_tokens: bool,
+    ) -> Option<Encoding> {
         if !CUT.contains(&text.len()) || !self.is_wanted.load(Ordering::Relaxed) {
             return None;
         }
         let known = self.known(tokenizer)?;
         let found = known.encode(tokenizer, text, add_special_tokens);
-        match &found {
-            Ok(_) => {
-                self.unsure.fetch_sub(usize::from(self.unsure.load(Ordering::Relaxed) > 0), Ordering::Relaxed)
-            }
-            Err(Uncertain) => self.unsure.fetch_add(1, Ordering::Relaxed),
+        let counted = |unsure: usize| match &found {
+            Ok(_) => unsure.checked_sub(1),
+            Err(Uncertain) => unsure.checked_add(1),
         };
+        // Nothing to take away is no failure.
+        let _ = self.unsure.fetch_update(Ordering::Relaxed, Ordering::Relaxed, counted);
         found.ok()
     }
 
-    fn known(&self, tokenizer: &Tokenizer) -> Option<&Numbered> {
+    fn known(&self, tokenizer: &dyn PartEncoder) -> Option<&Numbered> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         if self.asked.load(Ordering::Relaxed) < WARM {
             self.asked.fetch_add(1, Ordering::Relaxed);
@@ -90,11 +111,10 @@ impl RememberedWords {
             return None;
         }
         let made = || {
-            let cutting = Cutting::of(tokenizer).ok()?;
-            let made = Numbered { number: NEXT.fetch_add(1, Ordering::Relaxed), cutting };
+            let made =
+                Numbered { number: NEXT.fetch_add(1, Ordering::Relaxed), cutting: tokenizer.cutting()? };
             let encode = |text: &str, special: bool| made.encode(tokenizer, text, special);
-            probe::check_encodings(tokenizer, &made.cutting, &encode).ok()?;
-            Some(made)
+            tokenizer.agrees(&made.cutting, &encode).then_some(made)
         };
         self.cutting.get_or_init(made).as_ref()
     }
@@ -103,7 +123,7 @@ impl RememberedWords {
 impl Numbered {
     fn encode(
         &self,
-        tokenizer: &Tokenizer,
+        tokenizer: &dyn PartEncoder,
         text: &str,
         add_special_tokens: bool,
     ) -> Result<Encoding, Uncertain> {
@@ -126,16 +146,16 @@ impl Numbered {
     fn encode_parts(
         &self,
         parts: &mut Parts,
-        tokenizer: &Tokenizer,
+        tokenizer: &dyn PartEncoder,
         text: &str,
         add_special_tokens: bool,
     ) -> Result<Encoding, Uncertain> {
-        let Cutting { split_points, around, space, .. } = &self.cutting;
+        let Cutting { split_points, before, behind, space, .. } = &self.cutting;
         let mut all = Encoding::default();
         all.ids.reserve(text.len() / 3);
         all.spans.reserve(text.len() / 3);
         if add_special_tokens {
-            around.before.iter().for_each(|id| all.push(*id, 0..0));
+            before.iter().for_each(|id| all.push(*id, 0..0));
         }
         let dummy = split_points.family == Family::DummySpace;
         let mut at = 0;
@@ -149,7 +169,7 @@ impl Numbered {
                 all.push(*space, at..at + len);
             } else {
                 if !parts.contains_key(word) {
-                    let found = self.cutting.ask(tokenizer, word)?;
+                    let found = tokenizer.encode_part(&self.cutting, word)?;
                     if !found.surfaces.is_empty() {
                         return Err(Uncertain);
                     }
@@ -169,8 +189,8 @@ impl Numbered {
             at += len;
         }
         if add_special_tokens {
-            let end = if tokenizer.is_slow() { text.len() } else { 0 };
-            around.behind.iter().for_each(|id| all.push(*id, end..end));
+            let end = if tokenizer.ends_at_text() { text.len() } else { 0 };
+            behind.iter().for_each(|id| all.push(*id, end..end));
         }
         Ok(all)
     }
