@@ -51,7 +51,7 @@ mod tests;
 mod tracker;
 mod undefined;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use minijinja::Environment;
 use serde_json::{Map, Value};
@@ -98,6 +98,8 @@ pub struct ChatTemplate {
     generation_tags: usize,
     of_extension: Option<(&'static str, usize)>,
     release: Release,
+    /// The same of the other side of the change from 4 to 5, compiled when it is first asked for.
+    other_side: OnceLock<Option<Box<ChatTemplate>>>,
 }
 
 impl ChatTemplate {
@@ -127,6 +129,7 @@ impl ChatTemplate {
             generation_tags: rewritten.tags,
             of_extension: rewritten.of_extension,
             release: Release::V5,
+            other_side: OnceLock::new(),
         })
     }
 
@@ -135,7 +138,17 @@ impl ChatTemplate {
         if release <= Release::V4_37 {
             release::without_later_parts(&mut self.env);
         }
-        Self { release, ..self }
+        Self { release, other_side: OnceLock::new(), ..self }
+    }
+
+    /// The same by the last release of transformers 4 where this is 5, and by 5 where this is 4.
+    pub fn of_other_side(&self) -> Option<&Self> {
+        let other = if self.release == Release::V5 { Release::V4_57 } else { Release::V5 };
+        let compiled = || {
+            let template = Self::new(&self.name, &self.source, self.clock).ok()?;
+            Some(Box::new(template.of_release(other)))
+        };
+        self.other_side.get_or_init(compiled).as_deref()
     }
 
     /// The release of transformers that is reproduced.

@@ -19,13 +19,8 @@ fn run(context: &ChatContext<'_>) -> CheckOutcome {
         return CheckOutcome::skipped("there is no chat template");
     };
     let own = template.release();
-    let other = if own == Release::V5 { Release::V4_57 } else { Release::V5 };
+    let other = template.of_other_side().map_or(own, ChatTemplate::release);
     let templates = &context.plan.method.templates;
-    let as_other = |template: &ChatTemplate| {
-        Some(ChatTemplate::new(template.name(), template.source(), template.clock()).ok()?.of_release(other))
-    };
-    let (plain, tool_use) =
-        (templates.plain.as_ref().ok().and_then(as_other), templates.tool_use.as_ref().and_then(as_other));
     let text_of = |template: Option<&ChatTemplate>, conversation: &Conversation| {
         let inputs = Inputs {
             messages: &conversation.messages,
@@ -44,10 +39,7 @@ fn run(context: &ChatContext<'_>) -> CheckOutcome {
         let conversation =
             context.conversation(facts.index).filter(|c| own == Release::V4_37 || may_differ(c))?;
         let here = templates.for_sample(conversation).ok();
-        let there = match conversation.tools.is_some() {
-            true => tool_use.as_ref().or(plain.as_ref()),
-            false => plain.as_ref(),
-        };
+        let there = here.and_then(ChatTemplate::of_other_side);
         Some((text_of(here, conversation)?, text_of(there, conversation)?))
     };
     let found: Vec<(&Facts, Texts)> = context
