@@ -167,24 +167,20 @@ impl Numbered {
             let word = if opens { part.strip_prefix(' ').ok_or(Uncertain)? } else { part };
             if word.is_empty() {
                 all.push(*space, at..at + len);
+            } else if let Some(found) = parts.get(word) {
+                append(&mut all, found, at, opens);
             } else {
-                if !parts.contains_key(word) {
-                    let found = tokenizer.encode_part(&self.cutting, word)?;
-                    if !found.surfaces.is_empty() {
-                        return Err(Uncertain);
-                    }
+                let found = tokenizer.encode_part(&self.cutting, word)?;
+                if !found.surfaces.is_empty() {
+                    return Err(Uncertain);
+                }
+                append(&mut all, &found, at, opens);
+                if word.len() <= LONGEST {
                     if parts.len() >= MOST {
                         parts.clear();
                     }
-                    if word.len() <= LONGEST {
-                        parts.insert(word.into(), found);
-                    } else {
-                        append(&mut all, &found, at, opens);
-                        at += len;
-                        continue;
-                    }
+                    parts.insert(word.into(), found);
                 }
-                append(&mut all, parts.get(word).ok_or(Uncertain)?, at, opens);
             }
             at += len;
         }
