@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use maskscope::data::{Records, Source};
+use maskscope::data::{RecordSource, Records};
 use maskscope::scan::{ScanMode, Scanner};
 use maskscope::setup::{Request, load_tokenizer, resolve};
 use maskscope::tokenizer::{LoadOptions, Loader};
@@ -71,7 +71,7 @@ fn report(what: &str, file: &str, scanner: &Scanner, most: u64) -> maskscope::Re
     let (begun, cpu) = (Instant::now(), cpu_seconds());
     let mut whole = scanner.empty();
     while whole.samples < most {
-        let records = Records::open(&Source::File(PathBuf::from(file)))?;
+        let records = Records::open(&RecordSource::File(PathBuf::from(file)))?;
         let left = usize::try_from(most - whole.samples).unwrap_or(0);
         whole.merge(scanner.scan_all(records.take(left), BATCH)?)?;
     }

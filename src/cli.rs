@@ -1,4 +1,4 @@
-//! The command line: arguments in, a [`Command`] out. No work is done here.
+//! The command line: arguments in, a [`CliCommand`] out. No work is done here.
 //!
 //! One file a command with arguments of its own; what all commands share is in [`SharedOptions`].
 
@@ -24,7 +24,7 @@ pub use moe::{
     BatchArgument, ConversionArguments, ConvertArguments, MoeCommand, NoiseArgument, RouteArguments,
     RouterInit,
 };
-pub use output::{ColorChoice, Format};
+pub use output::{ColorChoice, OutputFormat};
 pub use patch::PatchArguments;
 pub use repository::RepositoryArgs;
 pub use scan::{ScanArguments, ScanCommand};
@@ -45,7 +45,7 @@ pub struct Arguments {
     #[arg(long)]
     pub tour: bool,
     #[command(subcommand)]
-    pub command: Option<Command>,
+    pub command: Option<CliCommand>,
 }
 
 impl Arguments {
@@ -60,7 +60,7 @@ impl Arguments {
 
 /// What to do.
 #[derive(Debug, Clone, Subcommand)]
-pub enum Command {
+pub enum CliCommand {
     /// Labels of every sample: tokens per round, lengths, warnings, errors.
     Inspect {
         /// Exit with status 1 when a sample mismatches or raises.

@@ -20,7 +20,7 @@ use std::process::ExitCode;
 
 use shared::{CommandOutcome, is_bare, is_broken_pipe, opened, say};
 
-use crate::cli::{Arguments, Command};
+use crate::cli::{Arguments, CliCommand};
 use crate::error::{Error, Result, with_causes};
 use crate::guard::{self, Limits};
 use crate::runtime::{RunOptions, run};
@@ -47,7 +47,7 @@ fn parse_and_dispatch() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    if matches!(arguments.command, Some(Command::Sandbox)) {
+    if matches!(arguments.command, Some(CliCommand::Sandbox)) {
         return crate::sandbox::child_main();
     }
     if arguments.shared.repository.version.as_deref() == Some("") {
@@ -73,25 +73,25 @@ fn dispatch(arguments: &Arguments) -> Result<CommandOutcome> {
     guard::start_watching(limits);
     match &arguments.command {
         None => start_screen(arguments),
-        Some(Command::Inspect { check }) => inspect::run(shared, *check),
-        Some(Command::Encode { add_special_tokens }) => encode::run(shared, *add_special_tokens),
-        Some(Command::Doctor(arguments)) => doctor::run(shared, arguments),
-        Some(Command::Onboard(arguments)) => onboard::run_onboard(shared, arguments),
-        Some(Command::Patch(arguments)) => onboard::run_patch(shared, arguments),
-        Some(Command::Scan(arguments)) => scan::run(shared, arguments),
-        Some(Command::Compare) => compare::run(shared),
-        Some(Command::Special) => special::run(shared),
-        Some(Command::Strategies { sample }) => strategies::run(shared, sample.as_deref()),
-        Some(Command::Images(arguments)) => images::run(shared, arguments),
-        Some(Command::Templates) => lists::templates(shared),
-        Some(Command::Samples) => lists::samples(shared),
-        Some(Command::Keys) => lists::keys(shared),
-        Some(Command::Repo { dir }) => repository::run(shared, dir.as_deref()),
-        Some(Command::Trace { sample }) => repository::run_trace(shared, sample.as_deref()),
-        Some(Command::Verify { python }) => repository::run_verify(shared, python),
-        Some(Command::Sandbox) => Ok(CommandOutcome::Clean),
-        Some(Command::Moe(command)) => moe::run(shared, command),
-        Some(Command::Frame(frame)) => frame::run(shared, frame),
+        Some(CliCommand::Inspect { check }) => inspect::run(shared, *check),
+        Some(CliCommand::Encode { add_special_tokens }) => encode::run(shared, *add_special_tokens),
+        Some(CliCommand::Doctor(arguments)) => doctor::run(shared, arguments),
+        Some(CliCommand::Onboard(arguments)) => onboard::run_onboard(shared, arguments),
+        Some(CliCommand::Patch(arguments)) => onboard::run_patch(shared, arguments),
+        Some(CliCommand::Scan(arguments)) => scan::run(shared, arguments),
+        Some(CliCommand::Compare) => compare::run(shared),
+        Some(CliCommand::Special) => special::run(shared),
+        Some(CliCommand::Strategies { sample }) => strategies::run(shared, sample.as_deref()),
+        Some(CliCommand::Images(arguments)) => images::run(shared, arguments),
+        Some(CliCommand::Templates) => lists::templates(shared),
+        Some(CliCommand::Samples) => lists::samples(shared),
+        Some(CliCommand::Keys) => lists::keys(shared),
+        Some(CliCommand::Repo { dir }) => repository::run(shared, dir.as_deref()),
+        Some(CliCommand::Trace { sample }) => repository::run_trace(shared, sample.as_deref()),
+        Some(CliCommand::Verify { python }) => repository::run_verify(shared, python),
+        Some(CliCommand::Sandbox) => Ok(CommandOutcome::Clean),
+        Some(CliCommand::Moe(command)) => moe::run(shared, command),
+        Some(CliCommand::Frame(frame)) => frame::run(shared, frame),
     }
 }
 

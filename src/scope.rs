@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::labels::{Inspection, Labelled};
 use crate::moe::backbone::DeviceChoice;
 use crate::moe::image::positions_per_image;
-use crate::moe::positions::{Content, Positions};
+use crate::moe::positions::{Positions, RowContent};
 use crate::moe::route::{RouteOptions, RouteRow, RouteSample, route};
 use crate::setup::{
     ConversionRequest, LabelChoice, ModelRequest, ModelSource, RecipeChoice, Request, Setup, TemplateChoice,
@@ -151,10 +151,10 @@ impl Scope {
         };
         let (model, _) = load_model(&request, &mut |_| ControlFlow::Continue(()))?;
         let per_image = positions_per_image(None, model.config());
-        let name = |content: &Content| match content {
-            Content::Token(id) => self.setup.tokenizer.decode(&[*id], false).unwrap_or_default(),
-            Content::Byte(byte) => char::from(*byte).to_string(),
-            Content::Patch(_) => "<image>".to_string(),
+        let name = |content: &RowContent| match content {
+            RowContent::Token(id) => self.setup.tokenizer.decode(&[*id], false).unwrap_or_default(),
+            RowContent::Byte(byte) => char::from(*byte).to_string(),
+            RowContent::Patch(_) => "<image>".to_string(),
         };
         let positions = positions(&self.setup, &source, (&prompt, &labelled), per_image)?;
         let sample = RouteSample::new(inspection.id.into(), &positions, &name, &model, 0)?;

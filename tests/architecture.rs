@@ -149,6 +149,24 @@ fn every_source_file_says_what_it_is_for() {
     assert!(silent.is_empty(), "files without a //! at the top: {silent:?}");
 }
 
+/// A type that other files use has a name of its own: a reader who meets it need not ask which one is meant.
+#[test]
+fn a_shared_type_name_stands_once() {
+    let mut places: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+    for (path, _, code) in modules() {
+        for line in code.lines().map(str::trim_start).filter(|line| line.starts_with("pub")) {
+            let mut words = line.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|w| !w.is_empty());
+            let mut kinds = words.by_ref().skip_while(|w| matches!(*w, "pub" | "crate" | "super" | "in"));
+            if kinds.next().is_some_and(|w| matches!(w, "struct" | "enum" | "trait" | "type" | "union")) {
+                places.entry(words.next().unwrap_or_default().to_string()).or_default().push(path.clone());
+            }
+        }
+    }
+    assert!(places.len() > 500, "the test found the types");
+    places.retain(|_, files| files.len() > 1);
+    assert!(places.is_empty(), "names of several types: {places:#?}");
+}
+
 #[test]
 fn no_import_circle_between_files() {
     let graph = imports::graph(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));

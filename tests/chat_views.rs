@@ -11,7 +11,7 @@ use maskscope::labels::Inspection;
 use maskscope::masks::Strategy;
 use maskscope::masks::anatomy::MessagePart;
 use maskscope::masks::compare::{StrategyComparison, StripEnd};
-use maskscope::masks::overlay::{AnswerStart, AnswerStop, Overlay};
+use maskscope::masks::overlay::{AnswerStart, AnswerStop, LabelOverlay};
 use maskscope::samples;
 use maskscope::setup::{Request, Setup, load_tokenizer, resolve, stop_tokens};
 use maskscope::tokenizer::Tokenizer;
@@ -49,14 +49,14 @@ fn finding(template: &str, strategy: &str, sample_id: &str, id: &str) -> Finding
     report(&setup(template, strategy), &[sample(sample_id)]).finding(id).unwrap().clone()
 }
 
-fn compare(setup: &Setup, sample: &Sample) -> (StrategyComparison, Vec<Option<Overlay>>) {
+fn compare(setup: &Setup, sample: &Sample) -> (StrategyComparison, Vec<Option<LabelOverlay>>) {
     let method = setup.chat().unwrap();
     let stops = stop_tokens(&setup.tokenizer).ids;
     let mut overlays = Vec::new();
     let conversation = sample.conversation().unwrap().into_owned();
     let comparison =
         StrategyComparison::new(method, &*setup.tokenizer, &conversation, &mut |turns, masked| {
-            overlays.push(masked.and_then(|masked| Overlay::new(turns, masked, &stops)));
+            overlays.push(masked.and_then(|masked| LabelOverlay::new(turns, masked, &stops)));
             true
         });
     (comparison.unwrap().unwrap(), overlays)

@@ -8,7 +8,9 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use fake_hub::{COMMIT, FakeHub, content, etag, names};
-use maskscope::hub::{HubError, HubId, HubOptions, Progress, Stage, Token, Wanted, cached_models, fetch};
+use maskscope::hub::{
+    AccessToken, DownloadProgress, HubError, HubId, HubOptions, Stage, WantedFiles, cached_models, fetch,
+};
 
 /// Far more than any fetch here needs: whoever takes longer hangs.
 const HANGS: Duration = Duration::from_secs(120);
@@ -26,7 +28,7 @@ struct Scene {
 /// What a fetch came to, and its reports.
 struct Outcome {
     result: Result<PathBuf, HubError>,
-    reports: Vec<Progress>,
+    reports: Vec<DownloadProgress>,
 }
 
 impl Outcome {
@@ -105,14 +107,14 @@ fn run(id: &str, options: &HubOptions, stop_at: Option<Stage>) -> Outcome {
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
         let mut reports = Vec::new();
-        let mut progress = |progress: Progress| {
+        let mut progress = |progress: DownloadProgress| {
             let stop = Some(progress.stage) == stop_at
                 && (progress.bytes > 0 || progress.stage != Stage::Downloading);
             reports.push(progress);
             if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
         let takes = |file: &str| file != "README.md";
-        let result = fetch(&id, &options, Wanted::Matching(&takes), &mut progress);
+        let result = fetch(&id, &options, WantedFiles::Matching(&takes), &mut progress);
         let _ = sender.send(Outcome { result, reports });
     });
     receiver.recv_timeout(HANGS).expect("the fetch hangs")
@@ -152,7 +154,7 @@ fn only_tokenizer_files_by_default_and_the_cache_lists_them() {
     let scene = Scene::new();
     let id = HubId::parse("acme/ok@v1/x").unwrap();
     let folder =
-        fetch(&id, &scene.options(), Wanted::tokenizer(), &mut |_| ControlFlow::Continue(())).unwrap();
+        fetch(&id, &scene.options(), WantedFiles::tokenizer(), &mut |_| ControlFlow::Continue(())).unwrap();
     assert_eq!(files_in(&folder).len(), 2);
     let models = cached_models(&scene.options());
     assert_eq!(models.len(), 1);
@@ -174,7 +176,7 @@ fn servers_that_differ_but_are_sound() {
 #[test]
 fn the_token_goes_to_the_hub_and_nowhere_else() {
     let scene = Scene::new();
-    let options = scene.options().token(Token::new("good"));
+    let options = scene.options().token(AccessToken::new("good"));
     run("acme/redir", &options, None).folder();
     let requests = scene.hub.requests();
     assert!(requests.iter().any(|r| r.at_storage));
@@ -188,10 +190,10 @@ fn the_token_goes_to_the_hub_and_nowhere_else() {
 fn each_refusal_has_its_message_and_next_step() {
     let scene = Scene::new();
     let none = scene.options();
-    let unknown = scene.options().token(Token::new("unknown"));
-    let bad = scene.options().token(Token::new("bad"));
-    let good = scene.options().token(Token::new("good"));
-    let broken = scene.options().token(Token::new("go od"));
+    let unknown = scene.options().token(AccessToken::new("unknown"));
+    let bad = scene.options().token(AccessToken::new("bad"));
+    let good = scene.options().token(AccessToken::new("good"));
+    let broken = scene.options().token(AccessToken::new("go od"));
     let cases: &[(&str, &HubOptions, &[&str])] = &[
         ("acme/gated", &none, &["acme/gated is gated", "accept its terms", "HF_TOKEN", "/acme/gated"]),
         ("acme/gated", &bad, &["acme/gated is gated", "no access", "ask for it at"]),
@@ -232,14 +234,14 @@ fn each_refusal_has_its_message_and_next_step() {
 fn a_file_asked_for_by_name_must_be_there() {
     let scene = Scene::new();
     let fetch = |names: &[&str]| {
-        fetch(&HubId::parse("acme/ok").unwrap(), &scene.options(), Wanted::Named(names), &mut |_| {
+        fetch(&HubId::parse("acme/ok").unwrap(), &scene.options(), WantedFiles::Named(names), &mut |_| {
             ControlFlow::Continue(())
         })
     };
     let message = fetch(&["config.json", "vocab.json"]).unwrap_err().to_string();
     assert!(message.contains("no file \"vocab.json\"") && message.contains("tokenizer.json"), "{message}");
     assert!(fetch(&["config.json"]).unwrap().join("config.json").is_file());
-    let nothing = Wanted::Matching(&|_| false);
+    let nothing = WantedFiles::Matching(&|_| false);
     let id = HubId::parse("acme/ok").unwrap();
     let error = maskscope::hub::fetch(&id, &scene.options(), nothing, &mut |_| ControlFlow::Continue(()));
     assert!(matches!(error, Err(HubError::NothingWanted { .. })));

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use maskscope::chat::{Sample, Turn};
-use maskscope::repository::{CallOptions, Checkout, Choice, RepositoryFunction, find, read};
+use maskscope::repository::{CallOptions, Checkout, FunctionChoice, RepositoryFunction, find, read};
 use maskscope::samples::SampleTokenizer;
-use maskscope::sandbox::Limits;
+use maskscope::sandbox::SandboxLimits;
 use maskscope::tokenizer::{LoadOptions, Tokenizer, load};
 
 /// What a function may come to.
@@ -286,9 +286,9 @@ fn write(dir: &Path, text: &str) {
 fn function(dir: &Path, name: &str, tokenizer: &Arc<Tokenizer>) -> maskscope::Result<RepositoryFunction> {
     let checkout = Checkout::open(dir)?;
     let reading = read(&checkout)?;
-    let choice = Choice { version: None, function: Some(format!("evil.py:{name}")) };
+    let choice = FunctionChoice { version: None, function: Some(format!("evil.py:{name}")) };
     let entry = find(&checkout, &reading, &choice)?;
-    let limits = Limits { time: Duration::from_secs(4), ..Limits::default() };
+    let limits = SandboxLimits { time: Duration::from_secs(4), ..SandboxLimits::default() };
     RepositoryFunction::with_limits(
         checkout,
         entry,

@@ -6,7 +6,7 @@ use super::data::DataSource;
 use super::job::{JobContext, JobKind, Work};
 use super::load::Load;
 use super::overlay::Overlay;
-use super::picker::{Choice, Vocabulary};
+use super::picker::{PickerChoice, Vocabulary};
 use super::screen::Screen;
 use crate::chat::Sample;
 use crate::diagnose::Fix;
@@ -21,7 +21,7 @@ pub struct Notice {
 
 /// Something to be done.
 #[derive(Debug)]
-pub enum Command {
+pub enum AppCommand {
     /// Start a job; the older one of its kind ends.
     Start(JobKind, Work),
     /// Tell a job that it is no longer wanted; an outcome that is on its way is still taken.
@@ -64,7 +64,7 @@ pub enum Command {
     /// The tokens of the vocabulary.
     KeepVocabulary(Vocabulary),
     /// An entry for a screen was chosen from a list.
-    Chosen(Choice),
+    Chosen(PickerChoice),
     /// A folder was named for the patch.
     Folder(String),
     Export(ExportForm),
@@ -72,7 +72,7 @@ pub enum Command {
     Quit,
 }
 
-impl Command {
+impl AppCommand {
     /// A job with this body.
     pub fn start(kind: JobKind, body: impl FnOnce(&JobContext<'_>) + Send + 'static) -> Self {
         Self::Start(kind, Work::new(body))

@@ -70,13 +70,13 @@ pub struct RowStart {
 
 /// What stands at one spot of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Item {
+pub enum FlowItem {
     Token(usize),
     /// A folded stretch.
     Fold(Range<usize>),
 }
 
-impl Item {
+impl FlowItem {
     /// The token that the cursor stands on when it is on this item.
     pub fn cursor(&self) -> usize {
         match self {
@@ -89,7 +89,7 @@ impl Item {
 /// An item with its cells.
 #[derive(Debug, Clone)]
 pub struct Placed {
-    pub item: Item,
+    pub item: FlowItem,
     pub x: u16,
     pub width: u16,
     pub glyphs: Vec<Glyph>,
@@ -112,8 +112,8 @@ pub struct FlowRow {
 impl FlowRow {
     fn holds(&self, token: usize) -> bool {
         self.items.iter().flatten().any(|p| match &p.item {
-            Item::Token(index) => *index == token,
-            Item::Fold(tokens) => tokens.contains(&token),
+            FlowItem::Token(index) => *index == token,
+            FlowItem::Fold(tokens) => tokens.contains(&token),
         })
     }
 }
@@ -159,8 +159,8 @@ impl Flow<'_> {
                 break;
             }
             let (item, after) = match self.fold_at(at) {
-                Some(fold) => (Item::Fold(at..fold.end), fold.end),
-                None => (Item::Token(at), at + 1),
+                Some(fold) => (FlowItem::Fold(at..fold.end), fold.end),
+                None => (FlowItem::Token(at), at + 1),
             };
             let mut glyphs: Vec<Glyph> = self.item_glyphs(&item).into_iter().skip(skip).collect();
             let width = self.cells(&item, &glyphs);
@@ -292,24 +292,24 @@ impl Flow<'_> {
         RowStart { token, rank: 1 }
     }
 
-    fn cells(&self, item: &Item, glyphs: &[Glyph]) -> u16 {
+    fn cells(&self, item: &FlowItem, glyphs: &[Glyph]) -> u16 {
         let own = glyphs_width(glyphs);
         let cells = match (self.density, item) {
-            (Density::Interlinear, Item::Token(index)) => {
+            (Density::Interlinear, FlowItem::Token(index)) => {
                 let id = self.view.token(*index).map_or(0, |t| digits(t.id));
                 own.max(id) + 1
             }
-            (Density::Interlinear, Item::Fold(_)) => own + 1,
+            (Density::Interlinear, FlowItem::Fold(_)) => own + 1,
             _ => own,
         };
         u16::try_from(cells).unwrap_or(u16::MAX)
     }
 
-    fn item_glyphs(&self, item: &Item) -> Vec<Glyph> {
+    fn item_glyphs(&self, item: &FlowItem) -> Vec<Glyph> {
         self.touched.set(self.touched.get() + 1);
         match item {
-            Item::Fold(tokens) => glyphs(&format!(" ⋯ {} masked ⋯ ", tokens.len()), Spaces::Blank),
-            Item::Token(index) => token_glyphs(self.view, *index),
+            FlowItem::Fold(tokens) => glyphs(&format!(" ⋯ {} masked ⋯ ", tokens.len()), Spaces::Blank),
+            FlowItem::Token(index) => token_glyphs(self.view, *index),
         }
     }
 }

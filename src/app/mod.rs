@@ -5,7 +5,7 @@
 //! Msg ─► update(&mut App, Msg) ─► Vec<Effect>       effects are values; the runtime carries them out
 //!          │
 //!          ├ keymap     the one table of keys: Key ─► Action
-//!          ├ screens    one file a screen: handle(&mut self, &Session, …, Action) ─► Vec<Command>
+//!          ├ screens    one file a screen: handle(&mut self, &Session, …, Action) ─► Vec<AppCommand>
 //!          ├ overlays   the same for lists, editors, paths, sheets
 //!          ├ session    what is loaded and set, and how the set-up changes
 //!          └ shell      which screen, what lies over it, size, message line
@@ -53,7 +53,7 @@ mod view;
 pub use action::{Action, ExportForm};
 pub use binding::{Binding, KeyContext};
 pub use cause::{Cause, cause};
-pub use command::{Command, Notice};
+pub use command::{AppCommand, Notice};
 pub use data::{Data, DataSource, LeftOut};
 pub use fix::{Preview, ResolvedRequest, SuggestedFix};
 pub use geometry::{Area, MIN_SIZE, Panes, Tier, panes};

@@ -5,19 +5,19 @@ use std::sync::Arc;
 use tui_input::{Input, InputRequest};
 
 use super::action::Action;
-use super::command::Command;
+use super::command::AppCommand;
 use super::data::DataSource;
 use super::fix::Preview;
 use super::job::{JobKind, Outcome};
 use super::load::Load;
 use super::overlay::{Editor, Overlay, PathPrompt, PathUse, Sheet, TemplateProblem};
 use super::path_completion::{self, Completion, entries, expanded};
-use super::picker::{self, Choice, KnownEntry, PickKind, Picker, Vocabulary};
+use super::picker::{self, KnownEntry, PickKind, Picker, PickerChoice, Vocabulary};
 use super::recent;
 use super::screen::Screen;
 use super::session::Session;
 use super::shell::Shell;
-use super::template_editor::{self, Rendered};
+use super::template_editor::{self, PreviewResult};
 use super::text_buffer::TextBuffer;
 use crate::chat::jinja::TemplateSet;
 use crate::hub::cached_models;
@@ -25,7 +25,7 @@ use crate::setup::CHAT;
 use crate::tokenizer::Tokenizer;
 
 /// Text for the open input, if there is one: a character that was typed, or all that was pasted, as one change.
-pub fn typed(shell: &mut Shell, session: &Session, text: &str) -> Vec<Command> {
+pub fn typed(shell: &mut Shell, session: &Session, text: &str) -> Vec<AppCommand> {
     match &mut shell.overlay {
         Some(Overlay::Template(editor)) => template_editor::typed(editor, session, text),
         Some(Overlay::Editor(editor)) => edit_turn(editor, session, |buffer| buffer.insert(text)),
@@ -47,7 +47,7 @@ fn splice(input: &mut Input, text: &str) {
 }
 
 /// Changes the open input of one line.
-fn edit_line(shell: &mut Shell, session: &Session, change: impl FnOnce(&mut Input)) -> Vec<Command> {
+fn edit_line(shell: &mut Shell, session: &Session, change: impl FnOnce(&mut Input)) -> Vec<AppCommand> {
     match &mut shell.overlay {
         Some(Overlay::Picker(picker)) => {
             change(&mut picker.query);
@@ -64,7 +64,11 @@ fn edit_line(shell: &mut Shell, session: &Session, change: impl FnOnce(&mut Inpu
 }
 
 /// Changes the turn in the editor and shows the sample with it.
-fn edit_turn(editor: &mut Editor, session: &Session, change: impl FnOnce(&mut TextBuffer)) -> Vec<Command> {
+fn edit_turn(
+    editor: &mut Editor,
+    session: &Session,
+    change: impl FnOnce(&mut TextBuffer),
+) -> Vec<AppCommand> {
     let Some(mut sample) = session.sample().cloned() else { return Vec::new() };
     let before = editor.buffer.text();
     change(&mut editor.buffer);
@@ -73,11 +77,11 @@ fn edit_turn(editor: &mut Editor, session: &Session, change: impl FnOnce(&mut Te
         return Vec::new();
     }
     sample.set_turn(editor.turn, &text);
-    vec![Command::Draft(Some(Box::new(sample)))]
+    vec![AppCommand::Draft(Some(Box::new(sample)))]
 }
 
 /// An action while something lies over the screen.
-pub fn handle(shell: &mut Shell, session: &Session, action: Action) -> Vec<Command> {
+pub fn handle(shell: &mut Shell, session: &Session, action: Action) -> Vec<AppCommand> {
     match &mut shell.overlay {
         Some(Overlay::Template(editor)) => return template_editor::handle(editor, session, action),
         Some(Overlay::Editor(editor)) => {
@@ -126,7 +130,7 @@ fn turn_change(action: Action) -> Option<fn(&mut TextBuffer)> {
     })
 }
 
-fn move_mark(shell: &mut Shell, session: &Session, by: isize) -> Vec<Command> {
+fn move_mark(shell: &mut Shell, session: &Session, by: isize) -> Vec<AppCommand> {
     match &mut shell.overlay {
         Some(Overlay::Picker(picker)) => {
             picker.step(by);
@@ -141,7 +145,7 @@ fn move_mark(shell: &mut Shell, session: &Session, by: isize) -> Vec<Command> {
 }
 
 /// A click on an entry of the open list: marks it, and takes the marked one.
-pub fn click(shell: &mut Shell, session: &Session, entry: usize) -> Vec<Command> {
+pub fn click(shell: &mut Shell, session: &Session, entry: usize) -> Vec<AppCommand> {
     let Some(Overlay::Picker(picker)) = &mut shell.overlay else { return Vec::new() };
     if picker.cursor == entry {
         return accept(shell, session);
@@ -151,7 +155,7 @@ pub fn click(shell: &mut Shell, session: &Session, entry: usize) -> Vec<Command>
 }
 
 /// Tries the marked entry without taking it.
-pub fn preview(shell: &mut Shell, session: &Session) -> Vec<Command> {
+pub fn preview(shell: &mut Shell, session: &Session) -> Vec<AppCommand> {
     let Some(Overlay::Picker(picker)) = &shell.overlay else { return Vec::new() };
     let reloads = matches!(
         picker.kind,
@@ -160,40 +164,42 @@ pub fn preview(shell: &mut Shell, session: &Session) -> Vec<Command> {
     let request = picker.chosen().filter(|_| !reloads).and_then(|e| e.choice.apply(&session.request));
     let (Some(request), Some(mut wanted)) = (request, session.resolved()) else {
         shell.preview = Load::Idle;
-        return vec![Command::Cancel(JobKind::Preview)];
+        return vec![AppCommand::Cancel(JobKind::Preview)];
     };
     let (Some(sample), Some(samples)) = (session.sample().cloned(), session.samples.ready().cloned()) else {
         return Vec::new();
     };
     wanted.request = request;
     shell.preview = Load::Loading;
-    vec![Command::start(JobKind::Preview, move |job| job.emit(Preview::of(&wanted, &sample, &samples)))]
+    vec![AppCommand::start(JobKind::Preview, move |job| job.emit(Preview::of(&wanted, &sample, &samples)))]
 }
 
 /// Esc: nothing changes.
-fn close(shell: &mut Shell) -> Vec<Command> {
+fn close(shell: &mut Shell) -> Vec<AppCommand> {
     shell.preview = Load::Idle;
     match shell.overlay.take() {
-        Some(Overlay::Editor(_)) => vec![Command::Draft(None)],
-        _ => vec![Command::Cancel(JobKind::Preview)],
+        Some(Overlay::Editor(_)) => vec![AppCommand::Draft(None)],
+        _ => vec![AppCommand::Cancel(JobKind::Preview)],
     }
 }
 
-fn accept(shell: &mut Shell, session: &Session) -> Vec<Command> {
+fn accept(shell: &mut Shell, session: &Session) -> Vec<AppCommand> {
     shell.preview = Load::Idle;
     match shell.overlay.take() {
         Some(Overlay::Picker(picker)) => match picker.chosen() {
             Some(entry) => choose(session, &entry.choice),
             None => Vec::new(),
         },
-        Some(Overlay::Editor(_)) => vec![Command::KeepDraft],
+        Some(Overlay::Editor(_)) => vec![AppCommand::KeepDraft],
         Some(Overlay::Path(PathPrompt { input, used_for, .. })) if !input.value().is_empty() => {
             match used_for {
                 PathUse::Data if input.value() == "-" => {
-                    vec![Command::complain("- would read the keys: start maskscope with -d - behind a pipe")]
+                    vec![AppCommand::complain(
+                        "- would read the keys: start maskscope with -d - behind a pipe",
+                    )]
                 }
-                PathUse::Data => vec![Command::Read(DataSource::File(expanded(input.value()).into()))],
-                PathUse::Patch => vec![Command::Folder(expanded(input.value()))],
+                PathUse::Data => vec![AppCommand::Read(DataSource::File(expanded(input.value()).into()))],
+                PathUse::Patch => vec![AppCommand::Folder(expanded(input.value()))],
             }
         }
         _ => Vec::new(),
@@ -201,14 +207,14 @@ fn accept(shell: &mut Shell, session: &Session) -> Vec<Command> {
 }
 
 /// Looks for names that go on with a typed path; a list of tokens or acts has no paths.
-fn complete(shell: &Shell) -> Vec<Command> {
+fn complete(shell: &Shell) -> Vec<AppCommand> {
     let typed = match &shell.overlay {
         Some(Overlay::Path(prompt)) => prompt.input.value(),
         Some(Overlay::Picker(picker)) if picker.takes_paths() => picker.query.value(),
         _ => return Vec::new(),
     };
     let typed = typed.to_string();
-    vec![Command::start(JobKind::Paths, move |job| job.emit(path_completion::complete(&typed, entries)))]
+    vec![AppCommand::start(JobKind::Paths, move |job| job.emit(path_completion::complete(&typed, entries)))]
 }
 
 /// Goes on with a path, unless something else was typed since.
@@ -228,25 +234,25 @@ fn completed(shell: &mut Shell, found: Completion) {
 }
 
 /// Takes an entry of a list.
-fn choose(session: &Session, choice: &Choice) -> Vec<Command> {
+fn choose(session: &Session, choice: &PickerChoice) -> Vec<AppCommand> {
     let command = match choice {
-        Choice::Act(action) => Command::Act(*action),
-        Choice::Messages(name) => {
+        PickerChoice::Act(action) => AppCommand::Act(*action),
+        PickerChoice::Messages(name) => {
             let request = picker::messages_request(name, &session.request);
-            Command::ChangeWithData(Box::new(request), DataSource::EmbeddedMessages)
+            AppCommand::ChangeWithData(Box::new(request), DataSource::EmbeddedMessages)
         }
         choice => match choice.apply(&session.request) {
-            Some(request) => Command::Change(Box::new(request)),
-            None => Command::Chosen(choice.clone()),
+            Some(request) => AppCommand::Change(Box::new(request)),
+            None => AppCommand::Chosen(choice.clone()),
         },
     };
     vec![command]
 }
 
 /// Lists recent and cached tokenizers for the open list.
-pub fn list_tokenizers(session: &Session) -> Command {
+pub fn list_tokenizers(session: &Session) -> AppCommand {
     let hub = session.request.hub.clone();
-    Command::start(JobKind::Known, move |job| {
+    AppCommand::start(JobKind::Known, move |job| {
         let recent = recent::recent().into_iter();
         let mut known: Vec<KnownEntry> =
             recent.map(|spec| KnownEntry { spec, detail: "loaded lately".to_string() }).collect();
@@ -262,8 +268,8 @@ pub fn list_tokenizers(session: &Session) -> Command {
 }
 
 /// Lists the tokenizer's own chat templates, then template files of the current folder, for the open list.
-pub fn list_templates(base: Arc<Tokenizer>) -> Command {
-    Command::start(JobKind::Known, move |job| {
+pub fn list_templates(base: Arc<Tokenizer>) -> AppCommand {
+    AppCommand::start(JobKind::Known, move |job| {
         let set = TemplateSet::discover(&base.files).unwrap_or_default();
         let own = set.names().map(|name| {
             let spec = if name == "default" { CHAT.to_string() } else { format!("{CHAT}:{name}") };
@@ -281,12 +287,12 @@ pub fn list_templates(base: Arc<Tokenizer>) -> Command {
 }
 
 /// Lists all tokens for the open list.
-pub fn list_vocabulary(base: Arc<Tokenizer>) -> Command {
-    Command::start(JobKind::Vocabulary, move |job| job.emit::<Vocabulary>(Arc::new(base.vocabulary())))
+pub fn list_vocabulary(base: Arc<Tokenizer>) -> AppCommand {
+    AppCommand::start(JobKind::Vocabulary, move |job| job.emit::<Vocabulary>(Arc::new(base.vocabulary())))
 }
 
 /// Takes what came of a job of an overlay.
-pub fn done(shell: &mut Shell, kind: JobKind, outcome: Outcome) -> Vec<Command> {
+pub fn done(shell: &mut Shell, kind: JobKind, outcome: Outcome) -> Vec<AppCommand> {
     match (kind, &mut shell.overlay) {
         (JobKind::Preview, _) => {
             if let Ok(preview) = outcome.downcast::<Result<Preview, String>>() {
@@ -304,7 +310,7 @@ pub fn done(shell: &mut Shell, kind: JobKind, outcome: Outcome) -> Vec<Command> 
             }
         }
         (JobKind::Template, Some(Overlay::Template(editor))) => {
-            if let Ok(result) = outcome.downcast::<Rendered>() {
+            if let Ok(result) = outcome.downcast::<PreviewResult>() {
                 template_editor::done(editor, *result);
             }
         }
@@ -313,7 +319,7 @@ pub fn done(shell: &mut Shell, kind: JobKind, outcome: Outcome) -> Vec<Command> 
             if let Some(Overlay::Picker(picker)) = overlay {
                 picker.add_vocabulary(&tokens);
             }
-            return vec![Command::KeepVocabulary(*tokens)];
+            return vec![AppCommand::KeepVocabulary(*tokens)];
         }
         _ => {}
     }
@@ -333,16 +339,16 @@ pub fn broken(shell: &mut Shell, kind: JobKind, message: String) {
 }
 
 /// Opens the editor on the turn under the cursor.
-pub fn edit(session: &Session) -> Vec<Command> {
+pub fn edit(session: &Session) -> Vec<AppCommand> {
     let under_cursor = session.shown().and_then(|v| v.section_at(session.token)).and_then(|(_, s)| s.turn);
     let turn = under_cursor.unwrap_or(0);
     let Some(original) = session.sample().cloned() else { return Vec::new() };
     let Some(text) = original.conversations.get(turn).map(|t| t.value.clone()) else { return Vec::new() };
     let editor = Editor { buffer: TextBuffer::new(&text).at_end(), turn, original };
-    vec![Command::Open(Screen::Labels), Command::Over(Overlay::Editor(Box::new(editor)))]
+    vec![AppCommand::Open(Screen::Labels), AppCommand::Over(Overlay::Editor(Box::new(editor)))]
 }
 
 /// Opens a list.
-pub fn list(picker: Picker) -> Command {
-    Command::Over(Overlay::Picker(Box::new(picker)))
+pub fn list(picker: Picker) -> AppCommand {
+    AppCommand::Over(Overlay::Picker(Box::new(picker)))
 }

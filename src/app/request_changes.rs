@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::command::Command;
+use super::command::AppCommand;
 use super::data::DataSource;
 use super::fix::SuggestedFix;
 use super::job::JobKind;
@@ -15,8 +15,8 @@ use crate::tokenizer::Role;
 
 impl Session {
     /// A request that cannot be carried out: says why, and goes back to the last one that could.
-    pub fn refuse(&mut self, error: String) -> Vec<Command> {
-        let mut commands = vec![Command::complain(error)];
+    pub fn refuse(&mut self, error: String) -> Vec<AppCommand> {
+        let mut commands = vec![AppCommand::complain(error)];
         if self.request == self.good_request {
             return commands;
         }
@@ -34,31 +34,31 @@ impl Session {
     }
 
     /// Ends the loading of a tokenizer and goes back to the one before it.
-    pub fn stop_loading(&mut self) -> Vec<Command> {
+    pub fn stop_loading(&mut self) -> Vec<AppCommand> {
         (self.base, self.progress) = (Load::Failed("cancelled".to_string()), None);
         let error = format!("loading {} was cancelled", self.request.tokenizer);
-        let mut commands = vec![Command::Abandon(JobKind::Tokenizer)];
+        let mut commands = vec![AppCommand::Abandon(JobKind::Tokenizer)];
         commands.extend(self.refuse(error));
         commands
     }
 
     /// Ends the reading of a file and goes back to the data before it.
-    pub fn stop_reading(&mut self) -> Vec<Command> {
+    pub fn stop_reading(&mut self) -> Vec<AppCommand> {
         let error = format!("reading {} was cancelled", self.source.name());
-        vec![Command::Abandon(JobKind::Samples), self.no_samples(error)]
+        vec![AppCommand::Abandon(JobKind::Samples), self.no_samples(error)]
     }
 
     /// Data that could not be read: says why; the data before stays, as the tokenizer does.
-    pub fn no_samples(&mut self, error: String) -> Command {
+    pub fn no_samples(&mut self, error: String) -> AppCommand {
         (self.samples, self.reading) = (Load::Failed(error.clone()), None);
         if let Some(former) = self.former.take() {
             self.set_data(former);
         }
-        Command::complain(error)
+        AppCommand::complain(error)
     }
 
     /// Changes the set-up, and remembers the old one.
-    pub fn change(&mut self, request: Request) -> Vec<Command> {
+    pub fn change(&mut self, request: Request) -> Vec<AppCommand> {
         if request == self.request {
             return Vec::new();
         }
@@ -67,7 +67,7 @@ impl Session {
     }
 
     /// Changes the set-up and the data with it; undo brings back both.
-    pub fn change_with_data(&mut self, request: Request, source: DataSource) -> Vec<Command> {
+    pub fn change_with_data(&mut self, request: Request, source: DataSource) -> Vec<AppCommand> {
         if request == self.request && source == self.source {
             return Vec::new();
         }
@@ -77,7 +77,7 @@ impl Session {
         commands
     }
 
-    fn adopt(&mut self, request: Request) -> Vec<Command> {
+    fn adopt(&mut self, request: Request) -> Vec<AppCommand> {
         let loaded = self.base.ready().is_some();
         let same_tokenizer = request.tokenizer == self.request.tokenizer && request.load == self.request.load;
         self.request = request;
@@ -86,35 +86,35 @@ impl Session {
     }
 
     /// Makes the suggested change.
-    pub fn apply_suggested_fix(&mut self) -> Vec<Command> {
+    pub fn apply_suggested_fix(&mut self) -> Vec<AppCommand> {
         match &self.fix {
             Load::Ready(Some(SuggestedFix { request, label, .. })) => {
-                let said = Command::say(format!("{label} applied; u undoes it"));
+                let said = AppCommand::say(format!("{label} applied; u undoes it"));
                 let request = request.clone();
                 [vec![said], self.change(request)].into_iter().flatten().collect()
             }
-            Load::Loading => vec![Command::say("still trying set-ups that could help")],
-            _ if self.cause.is_none() => vec![Command::say("nothing to fix: this sample is sound")],
-            _ => vec![Command::say("no change of the set-up repairs this sample: the data needs a look")],
+            Load::Loading => vec![AppCommand::say("still trying set-ups that could help")],
+            _ if self.cause.is_none() => vec![AppCommand::say("nothing to fix: this sample is sound")],
+            _ => vec![AppCommand::say("no change of the set-up repairs this sample: the data needs a look")],
         }
     }
 
     /// Applies a fix of the doctor in memory: a change of the request, and samples that are left out.
-    pub fn adopt_fix(&mut self, fix: &Fix, before: Option<(usize, usize)>) -> Vec<Command> {
+    pub fn adopt_fix(&mut self, fix: &Fix, before: Option<(usize, usize)>) -> Vec<AppCommand> {
         let Some(setup) = self.shown().map(|view| view.setup.clone()) else { return Vec::new() };
         if fix.changes.is_empty() {
             let text = format!("{}: that is a change of the template's own text", fix.summary);
-            return vec![Command::say(text)];
+            return vec![AppCommand::say(text)];
         }
         let of_code = |change: &Change| {
             !matches!(change, Change::Token(..) | Change::MaxLength(_) | Change::Drop(_) | Change::Data(_))
         };
         if setup.repository().is_some() && fix.changes.iter().any(of_code) {
             let text = "this changes the repository's code: f tries its own lines changed, where that helps";
-            return vec![Command::say(text)];
+            return vec![AppCommand::say(text)];
         }
         let (request, dropped) = fix.request(&self.request, &setup);
-        let mut commands = vec![Command::say(format!("{} applied; u undoes it", fix.summary))];
+        let mut commands = vec![AppCommand::say(format!("{} applied; u undoes it", fix.summary))];
         let of_data: Vec<&DataFix> = fix.changes.iter().filter_map(Change::of_data).collect();
         let changes_data = !dropped.is_empty() || !of_data.is_empty();
         let left = self.samples.ready().filter(|_| changes_data).map(|samples| {
@@ -137,10 +137,10 @@ impl Session {
     }
 
     /// Goes back to the request, and the data, before the last change, and says what that undid.
-    pub fn undo(&mut self) -> Vec<Command> {
+    pub fn undo(&mut self) -> Vec<AppCommand> {
         let Some(step) = self.history.pop() else {
             self.before_fix = None;
-            return vec![Command::say("nothing to undo")];
+            return vec![AppCommand::say("nothing to undo")];
         };
         let (left, commands) = self.go_to(step, "undone");
         self.undone.push(left);
@@ -148,15 +148,15 @@ impl Session {
     }
 
     /// Takes back the last undo.
-    pub fn redo(&mut self) -> Vec<Command> {
-        let Some(step) = self.undone.pop() else { return vec![Command::say("nothing to do again")] };
+    pub fn redo(&mut self) -> Vec<AppCommand> {
+        let Some(step) = self.undone.pop() else { return vec![AppCommand::say("nothing to do again")] };
         let (left, commands) = self.go_to(step, "done again");
         self.history.push(left);
         commands
     }
 
     /// Goes to a step; gives the present one, to come back to.
-    fn go_to(&mut self, step: HistoryStep, word: &str) -> (HistoryStep, Vec<Command>) {
+    fn go_to(&mut self, step: HistoryStep, word: &str) -> (HistoryStep, Vec<AppCommand>) {
         let HistoryStep { request, data } = step;
         let changed = changed_parts(&self.request, &request, data.is_some());
         let left =
@@ -165,10 +165,10 @@ impl Session {
         if let Some(data) = data {
             self.set_data(data);
             (self.current, self.draft) = (0, None);
-            commands.push(Command::Abandon(JobKind::Samples));
+            commands.push(AppCommand::Abandon(JobKind::Samples));
         }
         commands.extend(self.adopt(request));
-        commands.push(Command::say(format!("{word}: {changed}")));
+        commands.push(AppCommand::say(format!("{word}: {changed}")));
         (left, commands)
     }
 

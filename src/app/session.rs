@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::cause::{Cause, cause};
-use super::command::Command;
+use super::command::AppCommand;
 use super::data::{Data, DataSource, LeftOut};
 use super::fix::{ResolvedRequest, SuggestedFix};
 use super::job::JobKind;
@@ -14,7 +14,7 @@ use super::recent;
 use super::view::SampleView;
 use crate::chat::{ReadProgress, Sample};
 use crate::error::with_causes;
-use crate::hub::Progress;
+use crate::hub::DownloadProgress;
 use crate::labels::{IGNORE_INDEX, SampleStatus, StatusCounts};
 use crate::setup::{RecipeChoice, Request, TokenChoice, load_tokenizer, resolve};
 use crate::tokenizer::{Role, Tokenizer};
@@ -40,7 +40,7 @@ pub struct Survey {
 #[derive(Debug)]
 pub enum SessionOutcome {
     /// How far a download is; the tokenizer follows.
-    Progress(Box<Progress>),
+    Progress(Box<DownloadProgress>),
     Tokenizer(Result<Arc<Tokenizer>, String>),
     /// How far the reading of the samples is; they follow.
     Reading(ReadProgress),
@@ -67,7 +67,7 @@ pub struct Session {
     pub undone: Vec<HistoryStep>,
     pub base: Load<Arc<Tokenizer>>,
     /// How far the tokenizer's download is.
-    pub progress: Option<Box<Progress>>,
+    pub progress: Option<Box<DownloadProgress>>,
     /// Note what was loaded, for the next time; not for a single frame.
     pub remembers: bool,
     pub source: DataSource,
@@ -145,10 +145,10 @@ impl Session {
     }
 
     /// Opens other data. What the first run breaks on purpose is no wish of the user's: it does not go with it.
-    pub fn open(&mut self, source: DataSource) -> Vec<Command> {
+    pub fn open(&mut self, source: DataSource) -> Vec<AppCommand> {
         match self.given.take() {
             Some(given) if self.request == first_request(given.clone()) => {
-                vec![Command::ChangeWithData(Box::new(given), source)]
+                vec![AppCommand::ChangeWithData(Box::new(given), source)]
             }
             _ => vec![self.load_samples(source)],
         }
@@ -191,10 +191,10 @@ impl Session {
     }
 
     /// Loads the tokenizer of the request.
-    pub fn load_tokenizer(&mut self) -> Command {
+    pub fn load_tokenizer(&mut self) -> AppCommand {
         self.base = Load::Loading;
         let request = self.request.clone();
-        Command::start(JobKind::Tokenizer, move |job| {
+        AppCommand::start(JobKind::Tokenizer, move |job| {
             // A cancelled job ends its download at the next report.
             let loaded = load_tokenizer(&request, &mut |progress| {
                 job.emit(SessionOutcome::Progress(Box::new(progress)));
@@ -205,25 +205,25 @@ impl Session {
     }
 
     /// Reads data in place of what is there.
-    pub fn load_samples(&mut self, source: DataSource) -> Command {
+    pub fn load_samples(&mut self, source: DataSource) -> AppCommand {
         // A file that is read in place of one that was still being read keeps what was there before both.
         self.former = self.data().or(self.former.take());
         (self.samples, self.left_out, self.source) = (Load::Loading, None, source.clone());
         self.before_fix = None;
         let layout = self.request.layout;
-        Command::start(JobKind::Samples, move |job| {
+        AppCommand::start(JobKind::Samples, move |job| {
             let read = source.read(layout, job, |progress| job.emit(SessionOutcome::Reading(progress)));
             job.emit(SessionOutcome::Samples(read.map_err(|e| with_causes(&e))));
         })
     }
 
     /// Inspects the sample on screen again; the other samples follow when that is there.
-    pub fn inspect(&self) -> Vec<Command> {
+    pub fn inspect(&self) -> Vec<AppCommand> {
         let (Some(wanted), Some(sample)) = (self.resolved(), self.sample().cloned()) else {
             return Vec::new();
         };
         let index = self.current;
-        vec![Command::start(JobKind::Inspect, move |job| {
+        vec![AppCommand::start(JobKind::Inspect, move |job| {
             let view = resolve(&wanted.base, &wanted.request)
                 .map(|setup| Arc::new(SampleView::new(Arc::new(setup), index, &sample)));
             job.emit(SessionOutcome::Inspected(view.map_err(|e| with_causes(&e))));
@@ -231,13 +231,13 @@ impl Session {
     }
 
     /// Notes the tokenizer as loaded lately.
-    pub fn remember(&self) -> Command {
+    pub fn remember(&self) -> AppCommand {
         let name = self.request.tokenizer.clone();
-        Command::start(JobKind::Remember, move |_| recent::remember(&name))
+        AppCommand::start(JobKind::Remember, move |_| recent::remember(&name))
     }
 
     /// Shows another sample.
-    pub fn go_to_sample(&mut self, index: usize) -> Vec<Command> {
+    pub fn go_to_sample(&mut self, index: usize) -> Vec<AppCommand> {
         // While a file is read there is nowhere to go.
         let Some(samples) = self.samples.ready() else { return Vec::new() };
         let index = index.min(samples.len().saturating_sub(1));
@@ -269,14 +269,14 @@ impl Session {
     }
 
     /// Shows the sample with edits; `None` takes them back.
-    pub fn set_draft(&mut self, draft: Option<Sample>) -> Vec<Command> {
+    pub fn set_draft(&mut self, draft: Option<Sample>) -> Vec<AppCommand> {
         let before = std::mem::replace(&mut self.draft, draft);
         let edited = before.is_some_and(|before| self.sample() != Some(&before));
         if self.draft.is_some() || edited { self.inspect() } else { Vec::new() }
     }
 
     /// The edits become part of the data.
-    pub fn keep_draft(&mut self) -> Vec<Command> {
+    pub fn keep_draft(&mut self) -> Vec<AppCommand> {
         let (Load::Ready(samples), Some(draft)) = (&mut self.samples, self.draft.take()) else {
             return Vec::new();
         };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::command::Command;
+use super::command::AppCommand;
 use super::fix::find_fix;
 use super::job::{JobContext, JobKind, Outcome};
 use super::load::Load;
@@ -19,7 +19,7 @@ const BATCH: usize = 64;
 
 impl Session {
     /// Takes what came of a job.
-    pub fn done(&mut self, outcome: Outcome) -> Vec<Command> {
+    pub fn done(&mut self, outcome: Outcome) -> Vec<AppCommand> {
         let Ok(outcome) = outcome.downcast::<SessionOutcome>() else { return Vec::new() };
         match *outcome {
             SessionOutcome::Progress(progress) => self.progress = Some(progress),
@@ -41,8 +41,8 @@ impl Session {
                 self.set_data((self.source.clone(), data));
                 (self.current, self.draft, self.view) = (0, None, Load::Idle);
                 self.survey.is_stale = true;
-                let left_out = self.left_out.as_ref().map(|some| Command::complain(some.line()));
-                let mut commands: Vec<Command> = left_out.into_iter().collect();
+                let left_out = self.left_out.as_ref().map(|some| AppCommand::complain(some.line()));
+                let mut commands: Vec<AppCommand> = left_out.into_iter().collect();
                 commands.extend(self.inspect());
                 return commands;
             }
@@ -60,7 +60,7 @@ impl Session {
     }
 
     /// A job ended by a bug of ours.
-    pub fn broken(&mut self, kind: JobKind, error: String) -> Vec<Command> {
+    pub fn broken(&mut self, kind: JobKind, error: String) -> Vec<AppCommand> {
         let outcome = match kind {
             JobKind::Tokenizer => SessionOutcome::Tokenizer(Err(error)),
             JobKind::Samples => SessionOutcome::Samples(Err(error)),
@@ -72,7 +72,7 @@ impl Session {
         self.done(Box::new(outcome))
     }
 
-    fn inspected(&mut self, view: Arc<SampleView>) -> Vec<Command> {
+    fn inspected(&mut self, view: Arc<SampleView>) -> Vec<AppCommand> {
         self.good_request = self.request.clone();
         let setup = view.setup.clone();
         self.show(view);
@@ -84,7 +84,7 @@ impl Session {
                 (self.resolved(), self.sample().cloned(), samples.clone())
         {
             self.fix = Load::Loading;
-            commands.push(Command::start(JobKind::Fix, move |job| {
+            commands.push(AppCommand::start(JobKind::Fix, move |job| {
                 let found = find_fix(&wanted, &sample, &samples, &|| job.is_cancelled());
                 job.emit(SessionOutcome::Fix(found.map(Box::new)));
             }));
@@ -93,7 +93,7 @@ impl Session {
             self.survey.states.clear();
             self.survey.is_done = false;
             if let Some(samples) = samples {
-                commands.push(Command::start(JobKind::Survey, move |job| survey(&setup, &samples, job)));
+                commands.push(AppCommand::start(JobKind::Survey, move |job| survey(&setup, &samples, job)));
             }
         }
         commands

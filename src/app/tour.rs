@@ -2,7 +2,7 @@
 //!
 //! One key goes on; every other key works as always, so that a visitor can look around at each stop.
 
-use super::command::Command;
+use super::command::AppCommand;
 use super::load::Load;
 use super::screen::Screen;
 use super::session::Session;
@@ -45,22 +45,22 @@ const STOPS: [TourStop; 4] = [
 const CURE: usize = 2;
 
 /// The next stop; the first where no tour is on, none behind the last.
-pub fn go_on(shell: &mut Shell, session: &Session) -> Vec<Command> {
+pub fn go_on(shell: &mut Shell, session: &Session) -> Vec<AppCommand> {
     let mut next = shell.tour.map_or(0, |at| at + 1);
     if next == CURE && session.cause.is_none() {
         next += 1;
     }
     if next == CURE && session.fix.is_loading() {
-        return vec![Command::say("still trying set-ups that could help")];
+        return vec![AppCommand::say("still trying set-ups that could help")];
     }
     let Some(stop) = STOPS.get(next) else {
         shell.tour = None;
-        return vec![Command::say("the end of the tour; ? lists every key")];
+        return vec![AppCommand::say("the end of the tour; ? lists every key")];
     };
     (shell.tour, shell.screen) = (Some(next), stop.screen);
     match &session.fix {
         // What it says is in the line of the stop.
-        Load::Ready(Some(fix)) if next == CURE => vec![Command::Change(Box::new(fix.request.clone()))],
+        Load::Ready(Some(fix)) if next == CURE => vec![AppCommand::Change(Box::new(fix.request.clone()))],
         _ => Vec::new(),
     }
 }

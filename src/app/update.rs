@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use super::action::{Action, ExportForm};
 use super::binding::KeyContext;
-use super::command::{Command, Notice};
+use super::command::{AppCommand, Notice};
 use super::job::{Job, JobKind, Outcome};
 use super::key::{Code, Key};
 use super::keymap::resolve;
 use super::overlay::{Overlay, PathPrompt, PathUse};
 use super::overlays;
-use super::picker::{self, Choice, PickKind, Picker};
+use super::picker::{self, PickKind, Picker, PickerChoice};
 use super::screen::Screen;
 use super::shell::Background;
 use super::state::App;
@@ -85,7 +85,7 @@ fn seen(app: &App) -> (Screen, Option<*const SampleView>, Option<*const Vec<Samp
     (app.shell.screen, view.map(Arc::as_ptr), samples.map(Arc::as_ptr), session.current)
 }
 
-fn commands(app: &mut App, msg: Msg) -> Vec<Command> {
+fn commands(app: &mut App, msg: Msg) -> Vec<AppCommand> {
     let App { session, shell, screens, tickets } = app;
     match msg {
         Msg::Start => {
@@ -98,14 +98,14 @@ fn commands(app: &mut App, msg: Msg) -> Vec<Command> {
         Msg::Click(target) => click(app, target),
         Msg::Wheel(lines) => {
             let action = if lines > 0 { Action::Down } else { Action::Up };
-            (0..lines.unsigned_abs()).map(|_| Command::Act(action)).collect()
+            (0..lines.unsigned_abs()).map(|_| AppCommand::Act(action)).collect()
         }
         Msg::Resize(width, height) => {
             shell.size = (width, height);
             Vec::new()
         }
-        Msg::Exported(Ok(file)) => vec![Command::say(format!("written: {file}"))],
-        Msg::Exported(Err(error)) => vec![Command::complain(error)],
+        Msg::Exported(Ok(file)) => vec![AppCommand::say(format!("written: {file}"))],
+        Msg::Exported(Err(error)) => vec![AppCommand::complain(error)],
         Msg::Done { kind, ticket, .. } | Msg::Broken { kind, ticket, .. }
             if !tickets.is_newest(kind, ticket) =>
         {
@@ -139,83 +139,83 @@ fn is_of_overlay(kind: JobKind) -> bool {
 }
 
 /// Does what was asked for, and what follows from it.
-fn carry_out(app: &mut App, commands: Vec<Command>) -> Vec<Effect> {
+fn carry_out(app: &mut App, commands: Vec<AppCommand>) -> Vec<Effect> {
     commands.into_iter().flat_map(|command| one(app, command)).collect()
 }
 
-fn one(app: &mut App, command: Command) -> Vec<Effect> {
+fn one(app: &mut App, command: AppCommand) -> Vec<Effect> {
     let App { session, shell, screens, tickets } = app;
     let commands = match command {
-        Command::Start(kind, work) => return vec![Effect::Start(Box::new(tickets.job(kind, work)))],
-        Command::Cancel(kind) => return vec![Effect::Cancel(kind)],
-        Command::Abandon(kind) => {
+        AppCommand::Start(kind, work) => return vec![Effect::Start(Box::new(tickets.job(kind, work)))],
+        AppCommand::Cancel(kind) => return vec![Effect::Cancel(kind)],
+        AppCommand::Abandon(kind) => {
             tickets.abandon(kind);
             return vec![Effect::Cancel(kind)];
         }
-        Command::Export(form) => return vec![Effect::Export(form)],
-        Command::Suspend => return vec![Effect::Suspend],
-        Command::Quit => {
+        AppCommand::Export(form) => return vec![Effect::Export(form)],
+        AppCommand::Suspend => return vec![Effect::Suspend],
+        AppCommand::Quit => {
             shell.quit = true;
             return vec![Effect::Quit];
         }
-        Command::Act(action) => return act(app, action),
-        Command::Say(notice) => {
+        AppCommand::Act(action) => return act(app, action),
+        AppCommand::Say(notice) => {
             shell.notice = Some(notice);
             Vec::new()
         }
-        Command::Open(screen) => {
+        AppCommand::Open(screen) => {
             shell.screen = screen;
             Vec::new()
         }
-        Command::Over(overlay) => {
+        AppCommand::Over(overlay) => {
             shell.overlay = Some(overlay);
             overlays::preview(shell, session)
         }
-        Command::Close => {
+        AppCommand::Close => {
             shell.overlay = None;
             Vec::new()
         }
-        Command::SheetLines(lines) => {
+        AppCommand::SheetLines(lines) => {
             if let Some(Overlay::Sheet(sheet)) = &mut shell.overlay {
                 sheet.lines = lines;
             }
             Vec::new()
         }
-        Command::Token(token) => {
+        AppCommand::Token(token) => {
             session.token = token;
             Vec::new()
         }
-        Command::Sample(index) => session.go_to_sample(index),
-        Command::Divergence(index) => {
+        AppCommand::Sample(index) => session.go_to_sample(index),
+        AppCommand::Divergence(index) => {
             (shell.screen, session.seeks_divergence) = (Screen::Labels, true);
             if index == session.current {
                 session.seek_divergence();
             }
             session.go_to_sample(index)
         }
-        Command::Draft(draft) => session.set_draft(draft.map(|sample| *sample)),
-        Command::KeepDraft => session.keep_draft(),
-        Command::Change(request) => session.change(*request),
-        Command::ChangeWithData(request, source) => session.change_with_data(*request, source),
-        Command::AdoptFix(fix, before) => session.adopt_fix(&fix, before),
-        Command::ApplySuggestedFix => session.apply_suggested_fix(),
-        Command::Undo => session.undo(),
-        Command::Redo => session.redo(),
-        Command::Read(source) => session.open(source),
-        Command::ListVocabulary => {
+        AppCommand::Draft(draft) => session.set_draft(draft.map(|sample| *sample)),
+        AppCommand::KeepDraft => session.keep_draft(),
+        AppCommand::Change(request) => session.change(*request),
+        AppCommand::ChangeWithData(request, source) => session.change_with_data(*request, source),
+        AppCommand::AdoptFix(fix, before) => session.adopt_fix(&fix, before),
+        AppCommand::ApplySuggestedFix => session.apply_suggested_fix(),
+        AppCommand::Undo => session.undo(),
+        AppCommand::Redo => session.redo(),
+        AppCommand::Read(source) => session.open(source),
+        AppCommand::ListVocabulary => {
             session.base.ready().cloned().map(overlays::list_vocabulary).into_iter().collect()
         }
-        Command::KeepVocabulary(tokens) => {
+        AppCommand::KeepVocabulary(tokens) => {
             session.vocabulary = session.base.ready().map(|base| (base.name.clone(), tokens));
             Vec::new()
         }
-        Command::Chosen(Choice::Other(tokenizer, load)) => {
+        AppCommand::Chosen(PickerChoice::Other(tokenizer, load)) => {
             shell.screen = Screen::Compare;
             screens.compare.choose(session, tokenizer, load)
         }
-        Command::Chosen(Choice::Model(model)) => screens.experts.choose(session, model),
-        Command::Chosen(_) => Vec::new(),
-        Command::Folder(folder) => screens.onboard.write(session, folder),
+        AppCommand::Chosen(PickerChoice::Model(model)) => screens.experts.choose(session, model),
+        AppCommand::Chosen(_) => Vec::new(),
+        AppCommand::Folder(folder) => screens.onboard.write(session, folder),
     };
     carry_out(app, commands)
 }
@@ -232,10 +232,10 @@ pub fn context(app: &App) -> KeyContext {
     }
 }
 
-fn key_pressed(app: &mut App, key: Key) -> Vec<Command> {
+fn key_pressed(app: &mut App, key: Key) -> Vec<AppCommand> {
     app.shell.notice = None;
     if let Some(action) = resolve(context(app), key) {
-        return vec![Command::Act(action)];
+        return vec![AppCommand::Act(action)];
     }
     match key {
         Key { code: Code::Char(c), ctrl: false, alt: false } => {
@@ -254,8 +254,8 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
         _ => shell.screen,
     };
     let commands = match action {
-        Action::Quit => vec![Command::Quit],
-        Action::Suspend => vec![Command::Suspend],
+        Action::Quit => vec![AppCommand::Quit],
+        Action::Suspend => vec![AppCommand::Suspend],
         action if shell.overlay.is_some() => overlays::handle(shell, session, action),
         action => match screens.get_mut(screen).handle(session, &panes, action) {
             Some(commands) => commands,
@@ -266,11 +266,11 @@ pub fn act(app: &mut App, action: Action) -> Vec<Effect> {
 }
 
 /// Actions that do not depend on the screen.
-fn everywhere(app: &mut App, action: Action) -> Vec<Command> {
+fn everywhere(app: &mut App, action: Action) -> Vec<AppCommand> {
     let App { session, shell, .. } = app;
     let list = |kind, entries| vec![overlays::list(Picker::new(kind, entries))];
     match action {
-        Action::Help => return vec![Command::Over(Overlay::Help(0))],
+        Action::Help => return vec![AppCommand::Over(Overlay::Help(0))],
         Action::Palette => return list(PickKind::Palette, picker::palette()),
         Action::PickTokenizer => {
             let list = Picker::new(PickKind::Tokenizer, picker::tokenizers());
@@ -287,12 +287,12 @@ fn everywhere(app: &mut App, action: Action) -> Vec<Command> {
         Action::PickRule => return list(PickKind::Rule, picker::rules()),
         Action::PickRecipe => return list(PickKind::Recipe, picker::recipes()),
         Action::PickLoading => return list(PickKind::Loading, picker::loadings(session.request.load)),
-        Action::OpenFile => return vec![Command::Over(Overlay::Path(PathPrompt::new(PathUse::Data)))],
+        Action::OpenFile => return vec![AppCommand::Over(Overlay::Path(PathPrompt::new(PathUse::Data)))],
         Action::Edit => return overlays::edit(session),
         Action::EditTemplate => return template_editor::open(session),
-        Action::ApplyFix => return vec![Command::ApplySuggestedFix],
-        Action::Undo => return vec![Command::Undo],
-        Action::Redo => return vec![Command::Redo],
+        Action::ApplyFix => return vec![AppCommand::ApplySuggestedFix],
+        Action::Undo => return vec![AppCommand::Undo],
+        Action::Redo => return vec![AppCommand::Redo],
         Action::Tour => return tour::go_on(shell, session),
         Action::Back if session.base.is_loading() => return session.stop_loading(),
         Action::Back if session.samples.is_loading() => return session.stop_reading(),
@@ -304,32 +304,32 @@ fn everywhere(app: &mut App, action: Action) -> Vec<Command> {
         Action::Open(screen) => shell.screen = screen,
         Action::NextScreen => shell.screen = shell.screen.step(1),
         Action::PreviousScreen => shell.screen = shell.screen.step(-1),
-        Action::NextSample => return vec![Command::Sample(session.current.saturating_add(1))],
-        Action::PreviousSample => return vec![Command::Sample(session.current.saturating_sub(1))],
+        Action::NextSample => return vec![AppCommand::Sample(session.current.saturating_add(1))],
+        Action::PreviousSample => return vec![AppCommand::Sample(session.current.saturating_sub(1))],
         Action::ToggleTheme => {
             shell.background = match shell.background {
                 Background::Dark => Background::Light,
                 Background::Light => Background::Dark,
             }
         }
-        Action::Export(form) => return vec![Command::Export(form)],
+        Action::Export(form) => return vec![AppCommand::Export(form)],
         Action::ToggleImageMarks => {
             let on = !session.request.mm_use_im_start_end;
             let request = Request { mm_use_im_start_end: on, ..session.request.clone() };
-            return vec![Command::Change(Box::new(request))];
+            return vec![AppCommand::Change(Box::new(request))];
         }
         _ => {}
     }
     Vec::new()
 }
 
-fn click(app: &mut App, target: Target) -> Vec<Command> {
+fn click(app: &mut App, target: Target) -> Vec<AppCommand> {
     let App { session, shell, screens, .. } = app;
     match target {
         Target::Entry(index) => overlays::click(shell, session, index),
         _ if shell.overlay.is_some() => Vec::new(),
-        Target::Screen(screen) => vec![Command::Open(screen)],
-        Target::Fix => vec![Command::ApplySuggestedFix],
+        Target::Screen(screen) => vec![AppCommand::Open(screen)],
+        Target::Fix => vec![AppCommand::ApplySuggestedFix],
         target => screens.get_mut(shell.screen).click(session, target),
     }
 }

@@ -11,7 +11,7 @@ use super::turns::{PromptTurn, Speaker, prompt_turns};
 use crate::chat::Sample;
 use crate::diagnose::{PairedRound, RecordAccount, align_tokens, causes_of, tokens_before};
 use crate::labels::{IGNORE_INDEX, IMAGE_TOKEN_INDEX, Inspection, Labelled, LoopEnd, TokenLabel};
-use crate::repository::{Listing, listing};
+use crate::repository::{CodeListing, listing};
 use crate::setup::Setup;
 use crate::tokenizer::{Role, TokenId};
 
@@ -91,7 +91,7 @@ pub struct SampleView {
     /// Long masked stretches, each inside one section, in order.
     pub folds: Vec<Range<usize>>,
     /// The lines of a repository's label function, with what they counted in this sample.
-    pub code: Option<Listing>,
+    pub code: Option<CodeListing>,
     /// Each round's piece as encoded alone, token under token with the prompt; empty where the rule does not count.
     pub paired: Vec<PairedRound>,
     marked: BTreeMap<TokenId, TokenKind>,

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::chat::jinja::{Clock, ContinueFinalMessage};
 use crate::error::{Error, Result};
-use crate::masks::{Rendering, Settings};
+use crate::masks::{Rendering, StrategySettings};
 use crate::setup::ChatOptions;
 
 /// What goes with `--template chat` or a `.jinja` file.
@@ -70,7 +70,7 @@ impl ChatArgs {
                 kwargs,
             },
             clock,
-            settings: Settings::parse(&self.strategy_option)?,
+            settings: StrategySettings::parse(&self.strategy_option)?,
         })
     }
 }

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::chat::ChatArgs;
-use super::output::{ColorChoice, Format};
+use super::output::{ColorChoice, OutputFormat};
 use super::repository::RepositoryArgs;
 use super::rule_numbers::RuleNumberArgs;
 use crate::chat::layout::Layout;
 use crate::error::{Error, Result};
-use crate::hub::{HubOptions, Token};
+use crate::hub::{AccessToken, HubOptions};
 use crate::moe::backbone::DeviceChoice;
 use crate::setup::{Request, TemplateChoice, TokenChoice};
 use crate::tokenizer::{LoadOptions, Loader, Release, Role};
@@ -95,7 +95,7 @@ pub struct SharedOptions {
     pub device: Option<String>,
     /// Form of the output [default: text].
     #[arg(long, global = true, value_enum)]
-    pub format: Option<Format>,
+    pub format: Option<OutputFormat>,
     /// Colours of text output [default: auto: on a terminal without NO_COLOR].
     #[arg(long, global = true, value_enum)]
     pub color: Option<ColorChoice>,
@@ -114,13 +114,13 @@ pub enum LoaderArgument {
 
 /// A token on the command line; never printed, not even by `Debug`.
 #[derive(Debug, Clone)]
-pub struct HubToken(Token);
+pub struct HubToken(AccessToken);
 
 impl std::str::FromStr for HubToken {
     type Err = &'static str;
 
     fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
-        Token::new(text).map(Self).ok_or("the token is empty")
+        AccessToken::new(text).map(Self).ok_or("the token is empty")
     }
 }
 

@@ -3,14 +3,14 @@
 use serde_json::json;
 
 use super::shared::{CommandOutcome, conversations, format, paint, print, report_progress, say};
-use crate::cli::{Format, SharedOptions};
+use crate::cli::{OutputFormat, SharedOptions};
 use crate::diagnose::{CompareTotals, SetupComparison, share_vocabulary};
 use crate::error::Result;
 use crate::report::{CompareTotalsJson, ComparisonJson, comparison_text, json, side_name, totals_text};
 use crate::setup::{Request, Setup, load_tokenizer, resolve};
 
 pub fn run(shared: &SharedOptions) -> Result<CommandOutcome> {
-    let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
+    let form = format(shared, &[OutputFormat::Text, OutputFormat::Json, OutputFormat::Jsonl])?;
     let ((first, mut notes), (second, more)) = shared.two_requests()?;
     notes.extend(more);
     notes.iter().for_each(|note| say(&format!("note: {note}")));
@@ -20,7 +20,7 @@ pub fn run(shared: &SharedOptions) -> Result<CommandOutcome> {
     let compare = |sample| SetupComparison::aligned(a.inspect(sample), b.inspect(sample), same_vocabulary);
     let mut totals = CompareTotals::default();
     print(|out| match form {
-        Format::Text => {
+        OutputFormat::Text => {
             writeln!(out, "A {}", side_name(&a))?;
             writeln!(out, "B {}\n", side_name(&b))?;
             for sample in &samples {
@@ -30,7 +30,7 @@ pub fn run(shared: &SharedOptions) -> Result<CommandOutcome> {
             }
             totals_text(out, &totals)
         }
-        Format::Jsonl => {
+        OutputFormat::Jsonl => {
             for sample in &samples {
                 let comparison = compare(sample);
                 totals.add(&comparison);

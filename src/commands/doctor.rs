@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::shared::{CommandOutcome, conversations, format, paint, print, say, setup_for_data};
 use crate::chat::Sample;
-use crate::cli::{DoctorArguments, Format, SharedOptions};
+use crate::cli::{DoctorArguments, OutputFormat, SharedOptions};
 use crate::diagnose::{AlternativeLoad, LineFix, diagnose_with, fix_search, line_fix, sarif};
 use crate::error::{Error, Result};
 use crate::labels::Inspection;
@@ -19,9 +19,9 @@ use crate::text;
 pub const LINES_TRIED: usize = 100;
 
 pub fn run(shared: &SharedOptions, arguments: &DoctorArguments) -> Result<CommandOutcome> {
-    let forms: &[Format] = match arguments.fix_search {
-        true => &[Format::Text, Format::Json, Format::Jsonl],
-        false => &[Format::Text, Format::Json, Format::Jsonl, Format::Sarif],
+    let forms: &[OutputFormat] = match arguments.fix_search {
+        true => &[OutputFormat::Text, OutputFormat::Json, OutputFormat::Jsonl],
+        false => &[OutputFormat::Text, OutputFormat::Json, OutputFormat::Jsonl, OutputFormat::Sarif],
     };
     let form = format(shared, forms)?;
     let samples = conversations(shared)?;
@@ -38,13 +38,13 @@ pub fn run(shared: &SharedOptions, arguments: &DoctorArguments) -> Result<Comman
     let report = diagnose_with(&setup, &samples, &inspections, &alternative_loads);
     let ids: Vec<String> = samples.iter().map(|s| s.id.clone()).collect();
     print(|out| match form {
-        Format::Text => doctor_text(out, &report, &ids, arguments.all, paint(shared)),
-        Format::Sarif => {
+        OutputFormat::Text => doctor_text(out, &report, &ids, arguments.all, paint(shared)),
+        OutputFormat::Sarif => {
             let file = shared.data.as_ref().map_or("samples/conversations".into(), |d| d.to_string_lossy());
             let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
             writeln!(out, "{}", json::to_line(&sarif(&report, &file, &ids), true)?)
         }
-        Format::Jsonl => {
+        OutputFormat::Jsonl => {
             report.findings.iter().try_for_each(|f| writeln!(out, "{}", json::to_line(f, false)?))
         }
         _ => writeln!(out, "{}", json::to_line(&report, true)?),
@@ -92,7 +92,7 @@ fn changed_lines(setup: &Setup, samples: &[Sample]) -> Option<LineFix> {
 
 fn search(
     shared: &SharedOptions,
-    form: Format,
+    form: OutputFormat,
     setup: &LlavaSetup,
     samples: &[Sample],
     lines: Option<LineFix>,
@@ -100,12 +100,12 @@ fn search(
     let samples: Vec<&Sample> = samples.iter().collect();
     let search = fix_search(setup, &samples);
     print(|out| {
-        if form != Format::Text {
+        if form != OutputFormat::Text {
             let mut all = serde_json::to_value(&search)?;
             if let (Some(lines), Some(all)) = (&lines, all.as_object_mut()) {
                 all.insert("lines".into(), lines.edits.iter().map(LineEdit::diff).collect());
             }
-            return writeln!(out, "{}", json::to_line(&all, form != Format::Jsonl)?);
+            return writeln!(out, "{}", json::to_line(&all, form != OutputFormat::Jsonl)?);
         }
         if let Some(lines) = &lines {
             writeln!(out, "in the repository's own code, tried in the sandbox:")?;

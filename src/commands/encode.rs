@@ -4,7 +4,7 @@ use std::io::{BufRead, Read};
 use std::path::PathBuf;
 
 use super::shared::{CommandOutcome, format, print, setup};
-use crate::cli::{Format, SharedOptions};
+use crate::cli::{OutputFormat, SharedOptions};
 use crate::error::{Error, Result};
 use crate::guard;
 use crate::report::{EncodeJson, encoding_text, json};
@@ -15,7 +15,7 @@ const MOST_LINE: u64 = 64 << 20;
 const MOST_KEPT: usize = 64 << 20;
 
 pub fn run(shared: &SharedOptions, add_special_tokens: bool) -> Result<CommandOutcome> {
-    let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
+    let form = format(shared, &[OutputFormat::Text, OutputFormat::Json, OutputFormat::Jsonl])?;
     let setup = setup(shared)?;
     let tokenizer = &*setup.tokenizer;
     let mut texts = Vec::new();
@@ -39,7 +39,7 @@ pub fn run(shared: &SharedOptions, add_special_tokens: bool) -> Result<CommandOu
             };
             Ok::<_, Error>((encoding, offsets))
         })?;
-        if form == Format::Jsonl {
+        if form == OutputFormat::Jsonl {
             // A line at a time, so that another program can ask and read in turn.
             let record = EncodeJson::new(tokenizer, &text, &encoding, offsets);
             print(|out| writeln!(out, "{}", json::to_line(&record, false)?))?;
@@ -56,8 +56,8 @@ pub fn run(shared: &SharedOptions, add_special_tokens: bool) -> Result<CommandOu
     let records: Vec<EncodeJson> =
         texts.iter().map(|(t, e, o)| EncodeJson::new(tokenizer, t, e, o.clone())).collect();
     print(|out| match form {
-        Format::Json => writeln!(out, "{}", json::to_line(&records, true)?),
-        Format::Text => texts.iter().try_for_each(|(t, e, _)| encoding_text(out, tokenizer, t, e)),
+        OutputFormat::Json => writeln!(out, "{}", json::to_line(&records, true)?),
+        OutputFormat::Text => texts.iter().try_for_each(|(t, e, _)| encoding_text(out, tokenizer, t, e)),
         _ => Ok(()),
     })?;
     Ok(CommandOutcome::Clean)

@@ -2,13 +2,14 @@
 
 use super::shared::{CommandOutcome, format, is_bare, no_color, opened, print, report_progress};
 use crate::app::Screen;
-use crate::cli::{ColorChoice, Format, FrameArguments, SharedOptions};
+use crate::cli::{ColorChoice, FrameArguments, OutputFormat, SharedOptions};
 use crate::error::{Error, Result};
 use crate::runtime::{FrameForm, FrameRequest, RunOptions, frame};
 use crate::ui::Depth;
 
 pub fn run(shared: &SharedOptions, arguments: &FrameArguments) -> Result<CommandOutcome> {
-    let form = format(shared, &[Format::Text, Format::Ansi, Format::Html, Format::Svg])?;
+    let form =
+        format(shared, &[OutputFormat::Text, OutputFormat::Ansi, OutputFormat::Html, OutputFormat::Svg])?;
     let (width, height) = arguments.dimensions()?;
     let screen = Screen::named(&arguments.screen).ok_or_else(|| Error::UnknownName {
         kind: "screen",
@@ -36,9 +37,9 @@ pub fn run(shared: &SharedOptions, arguments: &FrameArguments) -> Result<Command
         height,
         keys: arguments.keys.clone(),
         form: match form {
-            Format::Ansi => FrameForm::Ansi,
-            Format::Html => FrameForm::Html,
-            Format::Svg => FrameForm::Svg,
+            OutputFormat::Ansi => FrameForm::Ansi,
+            OutputFormat::Html => FrameForm::Html,
+            OutputFormat::Svg => FrameForm::Svg,
             _ => FrameForm::Text,
         },
         depth: if plain { Depth::Mono } else { Depth::True },

@@ -4,18 +4,18 @@ use rayon::prelude::*;
 use serde_json::Value;
 
 use super::shared::{CommandOutcome, conversations, format, print, setup};
-use crate::cli::{Format, ImagesArguments, SharedOptions};
+use crate::cli::{ImagesArguments, OutputFormat, SharedOptions};
 use crate::error::{Error, Result};
 use crate::labels::{IGNORE_INDEX, Inspection};
 use crate::masks::image_tokens::{ImageExpansion, Placeholders};
-use crate::masks::image_tokens::{ImageSize, Processor};
+use crate::masks::image_tokens::{ImageProcessor, ImageSize};
 use crate::report::{ImagesJson, images_text, json};
 use crate::setup::Setup;
 use crate::tokenizer::IMAGE_TOKEN_INDEX;
 
 /// Sizes go to the images of a sample in order, the last one to all that are left.
 pub fn run(shared: &SharedOptions, arguments: &ImagesArguments) -> Result<CommandOutcome> {
-    let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
+    let form = format(shared, &[OutputFormat::Text, OutputFormat::Json, OutputFormat::Jsonl])?;
     let sizes = arguments.sizes()?;
     let setup = setup(shared)?;
     let (processor, placeholder) = processor(&setup)?;
@@ -34,14 +34,14 @@ pub fn run(shared: &SharedOptions, arguments: &ImagesArguments) -> Result<Comman
     let counts: Vec<_> = sizes.iter().map(|size| (*size, processor.count(*size))).collect();
     let report = ImagesJson::new(&placeholder, &counts, &ledgers);
     print(|out| match form {
-        Format::Text => images_text(out, &report),
-        form => writeln!(out, "{}", json::to_line(&report, form == Format::Json)?),
+        OutputFormat::Text => images_text(out, &report),
+        form => writeln!(out, "{}", json::to_line(&report, form == OutputFormat::Json)?),
     })?;
     Ok(CommandOutcome::Clean)
 }
 
 /// The processor beside the tokenizer, and the token that its template writes for an image.
-fn processor(setup: &Setup) -> Result<(Processor, String)> {
+fn processor(setup: &Setup) -> Result<(ImageProcessor, String)> {
     let files = &setup.base.files;
     let config = |name: &str| Ok::<Value, Error>(files.json(name)?.unwrap_or(Value::Null));
     let (processor, preprocessor, model) =
@@ -53,7 +53,7 @@ fn processor(setup: &Setup) -> Result<(Processor, String)> {
             files.label()
         )));
     }
-    let rule = Processor::from_configs(&processor, &preprocessor, &model)
+    let rule = ImageProcessor::from_configs(&processor, &preprocessor, &model)
         .map_err(|e| Error::Usage(e.to_string()))?;
     let tokenizer_config = config("tokenizer_config.json")?;
     let named =
@@ -65,7 +65,7 @@ fn processor(setup: &Setup) -> Result<(Processor, String)> {
 /// The images of one sample; the inner error is the trainer's, which gives no ids.
 fn ledger(
     setup: &Setup,
-    processor: &Processor,
+    processor: &ImageProcessor,
     placeholder: &str,
     sizes: &[ImageSize],
     inspection: &Inspection,

@@ -4,32 +4,35 @@ use rayon::prelude::*;
 
 use super::shared::{CommandOutcome, conversations, format, outcome, paint, print, setup_for_data};
 use crate::chat::Sample;
-use crate::cli::{Format, SharedOptions};
+use crate::cli::{OutputFormat, SharedOptions};
 use crate::error::Result;
 use crate::labels::{Inspection, StatusCounts};
 use crate::report::{SampleJson, json, sample_text, samples_page, samples_picture, summary_line};
 use crate::setup::Setup;
 
 pub fn run(shared: &SharedOptions, check: bool) -> Result<CommandOutcome> {
-    let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl, Format::Html, Format::Svg])?;
+    let form = format(
+        shared,
+        &[OutputFormat::Text, OutputFormat::Json, OutputFormat::Jsonl, OutputFormat::Html, OutputFormat::Svg],
+    )?;
     let samples = conversations(shared)?;
     let setup = setup_for_data(shared, shared.data.as_deref())?;
     let inspections: Vec<Inspection> = samples.par_iter().map(|s| setup.inspect(s)).collect();
     let counts = StatusCounts::of(&inspections);
     print(|out| {
         match form {
-            Format::Json => {
+            OutputFormat::Json => {
                 let all: Vec<SampleJson> =
                     samples.iter().zip(&inspections).map(|pair| row(&setup, pair)).collect();
                 writeln!(out, "{}", json::to_line(&all, true)?)?;
             }
-            Format::Jsonl => {
+            OutputFormat::Jsonl => {
                 for pair in samples.iter().zip(&inspections) {
                     writeln!(out, "{}", json::to_line(&row(&setup, pair), false)?)?;
                 }
             }
-            Format::Html => write!(out, "{}", samples_page(&setup, &inspections))?,
-            Format::Svg => write!(out, "{}", samples_picture(&setup, &inspections))?,
+            OutputFormat::Html => write!(out, "{}", samples_page(&setup, &inspections))?,
+            OutputFormat::Svg => write!(out, "{}", samples_picture(&setup, &inspections))?,
             _ => {
                 for (sample, inspection) in samples.iter().zip(&inspections) {
                     sample_text(out, &setup, sample, inspection, paint(shared))?;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::shared::{CommandOutcome, format, print};
 use crate::app::bindings;
 use crate::chat::Template;
-use crate::cli::{Format, SharedOptions};
+use crate::cli::{OutputFormat, SharedOptions};
 use crate::error::Result;
 use crate::labels::Rule;
 use crate::masks::trainers::Trainer;
@@ -83,12 +83,12 @@ fn quoted(text: &str) -> String {
 }
 
 fn show(shared: &SharedOptions, lists: &[List]) -> Result<CommandOutcome> {
-    let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
+    let form = format(shared, &[OutputFormat::Text, OutputFormat::Json, OutputFormat::Jsonl])?;
     print(|out| {
-        if form != Format::Text {
+        if form != OutputFormat::Text {
             let all: serde_json::Map<String, Value> =
                 lists.iter().map(|l| (l.title.to_string(), records(l))).collect();
-            return writeln!(out, "{}", json_report::to_line(&all, form == Format::Json)?);
+            return writeln!(out, "{}", json_report::to_line(&all, form == OutputFormat::Json)?);
         }
         for (n, list) in lists.iter().enumerate() {
             let gap = if n > 0 { "\n" } else { "" };

@@ -11,8 +11,8 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::shared::{CommandOutcome, conversations, format, print, report_progress, say, setup};
 use crate::cli::{
-    BatchArgument, ConversionArguments, ConvertArguments, Format, MoeCommand, NoiseArgument, RouteArguments,
-    RouterInit, SharedOptions,
+    BatchArgument, ConversionArguments, ConvertArguments, MoeCommand, NoiseArgument, OutputFormat,
+    RouteArguments, RouterInit, SharedOptions,
 };
 use crate::data::is_same_file;
 use crate::error::{Error, Result};
@@ -24,7 +24,7 @@ use crate::moe::config::Config;
 use crate::moe::convert::convert;
 use crate::moe::image::positions_per_image;
 use crate::moe::moe_llava::{MoeMode, MoeRequest};
-use crate::moe::positions::{Content, ImagePatch, Positions};
+use crate::moe::positions::{ImagePatch, Positions, RowContent};
 use crate::moe::route::{BatchMode, RouteOptions, RouteSample, route};
 use crate::report::{glyph_text, json as json_report, moe_legend, moe_sample_text, token_glyphs};
 use crate::scope::positions;
@@ -69,7 +69,7 @@ impl Inputs {
 }
 
 fn run_route(shared: &SharedOptions, arguments: &RouteArguments) -> Result<CommandOutcome> {
-    let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
+    let form = format(shared, &[OutputFormat::Text, OutputFormat::Json, OutputFormat::Jsonl])?;
     refuse_to_destroy(shared, arguments)?;
     let inputs = inputs(shared, arguments)?;
     let source = source(arguments)?;
@@ -85,7 +85,7 @@ fn run_route(shared: &SharedOptions, arguments: &RouteArguments) -> Result<Comma
             NoiseArgument::Sampled => NoiseSource::Sampled { seed: arguments.conversion.seed },
         },
         // The text's tables are made from the arrays.
-        without_arrays: !arguments.logits && form != Format::Text,
+        without_arrays: !arguments.logits && form != OutputFormat::Text,
         dump: arguments.dump.is_some(),
         pad_id: 0,
     };
@@ -98,8 +98,8 @@ fn run_route(shared: &SharedOptions, arguments: &RouteArguments) -> Result<Comma
         dump.write(path)?;
     }
     print(|out| match form {
-        Format::Json => writeln!(out, "{}", json_report::to_line(&rows, true)?),
-        Format::Jsonl => {
+        OutputFormat::Json => writeln!(out, "{}", json_report::to_line(&rows, true)?),
+        OutputFormat::Jsonl => {
             rows.iter().try_for_each(|row| writeln!(out, "{}", json_report::to_line(row, false)?))
         }
         _ => {
@@ -250,7 +250,7 @@ fn route_samples(
         Inputs::Ids(all) => {
             for (n, ids) in all.iter().enumerate() {
                 let positions = Positions::of_tokens(ids, &[], per_image, None)?;
-                let name = |content: &Content| content_name(content, &|id| id.to_string());
+                let name = |content: &RowContent| content_name(content, &|id| id.to_string());
                 samples.push(RouteSample::new(json!(n.to_string()), &positions, &name, model, seed)?);
             }
         }
@@ -265,7 +265,7 @@ fn route_samples(
                     }
                     Err(error) => return Err(error),
                 };
-                let name = |content: &Content| content_name(content, &token_name);
+                let name = |content: &RowContent| content_name(content, &token_name);
                 samples.push(RouteSample::new(json!(id), &positions, &name, model, seed)?);
             }
         }
@@ -274,11 +274,11 @@ fn route_samples(
 }
 
 /// A position as the JSON names it.
-fn content_name(content: &Content, token_name: &dyn Fn(TokenId) -> String) -> String {
+fn content_name(content: &RowContent, token_name: &dyn Fn(TokenId) -> String) -> String {
     match content {
-        Content::Byte(byte) => glyph_text(&[*byte]),
-        Content::Token(id) => token_name(*id),
-        Content::Patch(ImagePatch { image, row, column, .. }) => format!("⟦image {image} {row},{column}⟧"),
+        RowContent::Byte(byte) => glyph_text(&[*byte]),
+        RowContent::Token(id) => token_name(*id),
+        RowContent::Patch(ImagePatch { image, row, column, .. }) => format!("⟦image {image} {row},{column}⟧"),
     }
 }
 
@@ -339,11 +339,11 @@ impl Steps {
 }
 
 fn devices(shared: &SharedOptions) -> Result<CommandOutcome> {
-    let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
+    let form = format(shared, &[OutputFormat::Text, OutputFormat::Json, OutputFormat::Jsonl])?;
     let devices = device_list();
     print(|out| {
-        if form != Format::Text {
-            return writeln!(out, "{}", json_report::to_line(&devices, form == Format::Json)?);
+        if form != OutputFormat::Text {
+            return writeln!(out, "{}", json_report::to_line(&devices, form == OutputFormat::Json)?);
         }
         devices.iter().try_for_each(|d| {
             let state = d.problem.as_deref().unwrap_or("ready");

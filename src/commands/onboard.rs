@@ -6,19 +6,19 @@ use std::path::Path;
 use super::doctor::{LINES_TRIED, recognized};
 use super::shared::{CommandOutcome, conversations, format, paint, print, say, setup};
 use crate::chat::Sample;
-use crate::cli::{Format, PatchArguments, RepositoryArgs, SharedOptions};
+use crate::cli::{OutputFormat, PatchArguments, RepositoryArgs, SharedOptions};
 use crate::diagnose::{
     Patch, RepositoryPatchRequest, Verdict, line_fix, llava_setup, onboard, patch, pins_are_supervised,
     proposal_tokens, repository_patch, write_diff, write_patch,
 };
 use crate::error::Result;
-use crate::report::{Meaning, Paint, StepLine, json, onboarding_lines};
+use crate::report::{Paint, PaintMeaning, StepLine, json, onboarding_lines};
 use crate::setup::{LlavaSetup, Setup, TokenChoice};
 use crate::text;
 use crate::tokenizer::Role;
 
 pub fn run_onboard(shared: &SharedOptions, arguments: &PatchArguments) -> Result<CommandOutcome> {
-    let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
+    let form = format(shared, &[OutputFormat::Text, OutputFormat::Json, OutputFormat::Jsonl])?;
     let samples = conversations(shared)?;
     let setup = llava_setup(&setup(&for_code(shared, arguments))?)?;
     let onboarding = onboard(&setup, &samples)?;
@@ -32,14 +32,14 @@ pub fn run_onboard(shared: &SharedOptions, arguments: &PatchArguments) -> Result
         return print_diff(arguments, &patch, &wish);
     }
     print(|out| {
-        if form != Format::Text {
+        if form != OutputFormat::Text {
             let record = serde_json::json!({
                 "kind": onboarding.kind, "reasons": onboarding.reasons, "tokens": onboarding.tokens,
                 "warnings": onboarding.warnings, "fix": onboarding.fix, "laws": onboarding.delta_fits,
                 "effect": onboarding.effect, "by_state": onboarding.before, "by_state_after": onboarding.after,
                 "left_over": onboarding.left_over, "patch": patch,
             });
-            return writeln!(out, "{}", json::to_line(&record, form == Format::Json)?);
+            return writeln!(out, "{}", json::to_line(&record, form == OutputFormat::Json)?);
         }
         onboarding_text(out, &steps, paint(shared))?;
         if arguments.out.is_none() { patch_text(out, &patch) } else { Ok(()) }
@@ -54,10 +54,10 @@ pub fn run_onboard(shared: &SharedOptions, arguments: &PatchArguments) -> Result
 fn onboarding_text(out: &mut dyn Write, lines: &[StepLine], paint: Paint) -> std::io::Result<()> {
     for line in lines {
         let meaning = match line.verdict {
-            _ if line.heading => Meaning::Heading,
-            Verdict::Ok => Meaning::Good,
-            Verdict::Warn | Verdict::Error => Meaning::Bad,
-            _ => Meaning::Masked,
+            _ if line.heading => PaintMeaning::Heading,
+            Verdict::Ok => PaintMeaning::Good,
+            Verdict::Warn | Verdict::Error => PaintMeaning::Bad,
+            _ => PaintMeaning::Masked,
         };
         let shown = text::plain(&line.text);
         match line.heading {
@@ -70,7 +70,7 @@ fn onboarding_text(out: &mut dyn Write, lines: &[StepLine], paint: Paint) -> std
 }
 
 pub fn run_patch(shared: &SharedOptions, arguments: &PatchArguments) -> Result<CommandOutcome> {
-    let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
+    let form = format(shared, &[OutputFormat::Text, OutputFormat::Json, OutputFormat::Jsonl])?;
     let setup = setup(&for_code(shared, arguments))?;
     if setup.repository().is_some() {
         return patch_lines(&setup, &conversations(shared)?);
@@ -94,8 +94,8 @@ pub fn run_patch(shared: &SharedOptions, arguments: &PatchArguments) -> Result<C
         return Ok(end(CommandOutcome::Clean));
     }
     print(|out| match form {
-        Format::Text => patch_text(out, &patch),
-        form => writeln!(out, "{}", json::to_line(&patch, form == Format::Json)?),
+        OutputFormat::Text => patch_text(out, &patch),
+        form => writeln!(out, "{}", json::to_line(&patch, form == OutputFormat::Json)?),
     })?;
     Ok(end(CommandOutcome::Clean))
 }

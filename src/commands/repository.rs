@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::shared::{CommandOutcome, conversations, format, print, report_progress, say, setup};
 use crate::chat::Sample;
-use crate::cli::{Format, SharedOptions};
+use crate::cli::{OutputFormat, SharedOptions};
 use crate::error::{Error, Result};
 use crate::labelling::{Labelling, RepositoryLabelling};
 use crate::labels::IGNORE_INDEX;
@@ -32,7 +32,7 @@ fn function(shared: &SharedOptions) -> Result<Arc<RepositoryFunction>> {
 /// # Errors
 /// The folder cannot be read.
 pub fn run(shared: &SharedOptions, dir: Option<&Path>) -> Result<CommandOutcome> {
-    let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
+    let form = format(shared, &[OutputFormat::Text, OutputFormat::Json, OutputFormat::Jsonl])?;
     let dir = dir.or(shared.repository.repo.as_deref());
     let dir = dir.ok_or_else(|| Error::Usage("name the checkout: maskscope repo DIR".to_string()))?;
     let checkout = Checkout::open(dir)?;
@@ -45,8 +45,8 @@ pub fn run(shared: &SharedOptions, dir: Option<&Path>) -> Result<CommandOutcome>
         })
     };
     print(|out| match form {
-        Format::Json => writeln!(out, "{}", json_report::to_line(&items().collect::<Vec<_>>(), true)?),
-        Format::Jsonl => {
+        OutputFormat::Json => writeln!(out, "{}", json_report::to_line(&items().collect::<Vec<_>>(), true)?),
+        OutputFormat::Jsonl => {
             for item in items() {
                 writeln!(out, "{}", json_report::to_line(&item, false)?)?;
             }
@@ -77,7 +77,7 @@ pub fn run(shared: &SharedOptions, dir: Option<&Path>) -> Result<CommandOutcome>
 /// # Errors
 /// As [`function`].
 pub fn run_trace(shared: &SharedOptions, wanted: Option<&str>) -> Result<CommandOutcome> {
-    let form = format(shared, &[Format::Text, Format::Jsonl])?;
+    let form = format(shared, &[OutputFormat::Text, OutputFormat::Jsonl])?;
     let function = function(shared)?;
     let samples = conversations(shared)?;
     let samples: Vec<&Sample> = samples.iter().filter(|s| wanted.is_none_or(|id| s.id == id)).collect();
@@ -94,7 +94,7 @@ pub fn run_trace(shared: &SharedOptions, wanted: Option<&str>) -> Result<Command
                     continue;
                 }
             };
-            if form == Format::Jsonl {
+            if form == OutputFormat::Jsonl {
                 writeln!(out, "{}", json_report::to_line(&trace_json(sample, &run), false)?)?;
                 continue;
             }
@@ -180,7 +180,7 @@ fn trace_json(sample: &Sample, run: &FunctionRun) -> serde_json::Value {
 /// # Errors
 /// As [`function`], and where Python cannot run it.
 pub fn run_verify(shared: &SharedOptions, python: &Path) -> Result<CommandOutcome> {
-    let form = format(shared, &[Format::Text, Format::Json])?;
+    let form = format(shared, &[OutputFormat::Text, OutputFormat::Json])?;
     let (request, mut notes) = shared.request()?;
     let Some(repository) = &request.repository else {
         return Err(Error::Usage("name the checkout: --repo DIR".to_string()));
@@ -197,7 +197,7 @@ pub fn run_verify(shared: &SharedOptions, python: &Path) -> Result<CommandOutcom
     let differences: Vec<(&str, String)> =
         found.samples.iter().filter_map(|v| Some((v.id.as_str(), v.difference()?))).collect();
     print(|out| {
-        if form == Format::Json {
+        if form == OutputFormat::Json {
             let list: Vec<serde_json::Value> =
                 differences.iter().map(|(id, what)| json!({"id": id, "difference": what})).collect();
             let all = json!({

@@ -14,21 +14,22 @@ use std::time::{Duration, Instant};
 
 use super::shared::{CommandOutcome, format, is_broken_pipe, print, say, say_unread, setup_for_data};
 use crate::chat::layout::Layout;
-use crate::cli::{Format, ScanArguments, ScanCommand, SharedOptions};
-use crate::data::{ByteCounter, Source, is_same_file, sources};
+use crate::cli::{OutputFormat, ScanArguments, ScanCommand, SharedOptions};
+use crate::data::{ByteCounter, RecordSource, is_same_file, sources};
 use crate::error::{Error, Result};
 use crate::guard;
 use crate::labelling::{Labelling, RepositoryLabelling};
 use crate::report::{example_mask, json, scan_lines, scan_page};
-use crate::scan::{Batch, Checkpoint, Position, SCHEMA_VERSION, ScanReport, Scanner};
+use crate::scan::{SCHEMA_VERSION, ScanBatch, ScanCheckpoint, ScanPosition, ScanReport, Scanner};
 use crate::setup::Setup;
 use input::Input;
 use outputs::Outputs;
-use progress::Progress;
-use reading::{Filled, Reading, Wanted};
+use progress::ScanProgress;
+use reading::{Filled, ScanReading, Wanted};
 
 pub fn run(shared: &SharedOptions, arguments: &ScanArguments) -> Result<CommandOutcome> {
-    let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl, Format::Html])?;
+    let form =
+        format(shared, &[OutputFormat::Text, OutputFormat::Json, OutputFormat::Jsonl, OutputFormat::Html])?;
     if let Some(ScanCommand::Merge { reports }) = &arguments.command {
         return show(&merge(reports)?, form);
     }
@@ -61,11 +62,11 @@ pub fn run(shared: &SharedOptions, arguments: &ScanArguments) -> Result<CommandO
     Ok(found)
 }
 
-fn show(report: &ScanReport, form: Format) -> Result<CommandOutcome> {
+fn show(report: &ScanReport, form: OutputFormat) -> Result<CommandOutcome> {
     let printed = print(|out| match form {
-        Format::Text => scan_lines(report).iter().try_for_each(|line| writeln!(out, "{line}")),
-        Format::Html => write!(out, "{}", scan_page(report)),
-        form => writeln!(out, "{}", json::to_line(report, form == Format::Json)?),
+        OutputFormat::Text => scan_lines(report).iter().try_for_each(|line| writeln!(out, "{line}")),
+        OutputFormat::Html => write!(out, "{}", scan_page(report)),
+        form => writeln!(out, "{}", json::to_line(report, form == OutputFormat::Json)?),
     });
     match printed {
         // Whoever stopped reading gets the exit status all the same: it tells of lost samples.
@@ -122,11 +123,11 @@ struct Scan {
     scanner: Scanner,
     whole: ScanReport,
     outputs: Outputs,
-    progress: Progress,
+    progress: ScanProgress,
     meter: ByteCounter,
     wanted: Wanted,
     /// Behind the last record that was counted.
-    position: Position,
+    position: ScanPosition,
     keeper: Option<Keeper>,
 }
 
@@ -153,10 +154,10 @@ impl Scan {
         let path = arguments.state_file()?;
         refuse_clashes(arguments, path.as_deref(), inputs)?;
         let earlier = match &path {
-            Some(path) if arguments.resume => Checkpoint::load(path, &asked)?,
+            Some(path) if arguments.resume => ScanCheckpoint::load(path, &asked)?,
             _ => None,
         };
-        let lock = path.as_deref().map(Checkpoint::lock).transpose()?.flatten();
+        let lock = path.as_deref().map(ScanCheckpoint::lock).transpose()?.flatten();
         let outputs = Outputs::open(arguments, earlier.as_ref().map(|e| &e.outputs))?;
         let scanner = Scanner::new(setup, arguments.source_key.clone(), layout).with_mode(arguments.mode()?);
         if let (Some(reason), false) = (scanner.slow_because(), arguments.reference) {
@@ -167,13 +168,13 @@ impl Scan {
         }
         let (position, whole) = match earlier {
             Some(earlier) => (earlier.position, earlier.report),
-            None => (Position::default(), scanner.empty()),
+            None => (ScanPosition::default(), scanner.empty()),
         };
         let every = Duration::try_from_secs_f64(arguments.state_every).unwrap_or(Duration::MAX);
         let keeper = path.map(|path| Keeper { path, asked, every, last: Instant::now(), lock });
         let meter = ByteCounter::default();
         let total = inputs.iter().map(Input::size).sum();
-        let progress = Progress::new(meter.clone(), total, whole.samples);
+        let progress = ScanProgress::new(meter.clone(), total, whole.samples);
         Ok(Self {
             scanner,
             whole,
@@ -188,7 +189,7 @@ impl Scan {
 
     /// Reads and counts everything that was not read yet, until `stopped`: a batch while the next one is read.
     fn read(&mut self, inputs: &[Input], stopped: &AtomicBool) -> Result<()> {
-        let mut reading = Reading::new(inputs, self.meter.clone(), self.wanted, self.position, stopped);
+        let mut reading = ScanReading::new(inputs, self.meter.clone(), self.wanted, self.position, stopped);
         let mut now = reading.fill()?;
         loop {
             let scanner = &self.scanner;
@@ -205,7 +206,7 @@ impl Scan {
     }
 
     /// Takes in what was found of a batch; keeps the state where it is time.
-    fn count(&mut self, filled: &Filled, done: Batch) -> Result<()> {
+    fn count(&mut self, filled: &Filled, done: ScanBatch) -> Result<()> {
         self.outputs.write(&filled.records, &done)?;
         self.whole.merge(done.report)?;
         self.position = filled.position;
@@ -218,7 +219,7 @@ impl Scan {
 
     fn keep(&mut self) -> Result<()> {
         let Some(keeper) = &mut self.keeper else { return Ok(()) };
-        let state = Checkpoint {
+        let state = ScanCheckpoint {
             mark: String::new(),
             schema_version: SCHEMA_VERSION,
             asked: keeper.asked.clone(),
@@ -228,7 +229,7 @@ impl Scan {
         };
         if keeper.lock.is_none() {
             // Another scan may have begun to keep its state there.
-            keeper.lock = Checkpoint::lock(&keeper.path)?;
+            keeper.lock = ScanCheckpoint::lock(&keeper.path)?;
         }
         keeper.lock = Some(state.save(&keeper.path)?);
         keeper.last = Instant::now();
@@ -269,7 +270,7 @@ fn refuse_clashes(arguments: &ScanArguments, state: Option<&Path>, inputs: &[Inp
     for (n, (name, path)) in outputs.iter().enumerate() {
         let clash = |what: &str| Err(Error::Usage(format!("{name} {}: this is {what}", path.display())));
         let is_input = |input: &Input| match input {
-            Input::Source(Source::File(file)) => is_same_file(file, path),
+            Input::Source(RecordSource::File(file)) => is_same_file(file, path),
             _ => false,
         };
         if inputs.iter().any(is_input) {

@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use crate::chat::jinja::TemplateSet;
 use crate::chat::layout::Layout;
 use crate::chat::{Sample, peek_layout, read_samples};
-use crate::cli::{ColorChoice, Format, RequestWithNotes, SharedOptions};
+use crate::cli::{ColorChoice, OutputFormat, RequestWithNotes, SharedOptions};
 use crate::data::unread_folders;
 use crate::error::{Error, Result};
-use crate::hub::{Progress, Stage};
+use crate::hub::{DownloadProgress, Stage};
 use crate::labels::StatusCounts;
 use crate::report::Paint;
-use crate::setup::{CHAT, Setup, TemplateChoice, Watch, files_for, load_tokenizer, resolve};
+use crate::setup::{CHAT, DownloadWatch, Setup, TemplateChoice, files_for, load_tokenizer, resolve};
 use crate::{samples, text};
 
 /// The strategy that labels preference rows where nothing else was asked for.
@@ -67,7 +67,7 @@ fn setup_of((request, mut notes): RequestWithNotes) -> Result<Setup> {
 pub(super) fn opened(
     shared: &SharedOptions,
     data: Option<&Path>,
-    watch: Watch<'_>,
+    watch: DownloadWatch<'_>,
 ) -> Result<RequestWithNotes> {
     let (request, mut notes) = shared.request()?;
     let Some(path) = data.filter(|_| request.asks_for_nothing()) else { return Ok((request, notes)) };
@@ -109,7 +109,7 @@ pub(super) fn opened(
 }
 
 /// A line on stderr for each file of a download; the rest of its reports would only scroll by.
-pub(super) fn report_progress(progress: Progress) -> ControlFlow<()> {
+pub(super) fn report_progress(progress: DownloadProgress) -> ControlFlow<()> {
     match (progress.stage, progress.note) {
         (Stage::FromCache, Some(note)) => say(&format!("note: {note}; the copy in the cache is used")),
         (Stage::Verifying, _) if !progress.file.is_empty() => {
@@ -150,8 +150,8 @@ pub(super) fn say_unread(paths: &[PathBuf]) {
 }
 
 /// The format, checked against those that the command has.
-pub(super) fn format(shared: &SharedOptions, known: &[Format]) -> Result<Format> {
-    let format = shared.format.unwrap_or(Format::Text);
+pub(super) fn format(shared: &SharedOptions, known: &[OutputFormat]) -> Result<OutputFormat> {
+    let format = shared.format.unwrap_or(OutputFormat::Text);
     if known.contains(&format) {
         return Ok(format);
     }

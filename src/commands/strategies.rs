@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::shared::{CommandOutcome, conversations, format, paint, print, setup};
-use crate::cli::{Format, SharedOptions};
+use crate::cli::{OutputFormat, SharedOptions};
 use crate::error::{Error, Result};
 use crate::masks::MaskError;
 use crate::masks::compare::StrategyComparison;
@@ -12,7 +12,7 @@ use crate::setup::{CHAT, TemplateChoice};
 
 /// Works on every sample, or on the one that `only` names.
 pub fn run(shared: &SharedOptions, only: Option<&str>) -> Result<CommandOutcome> {
-    let form = format(shared, &[Format::Text, Format::Json, Format::Jsonl])?;
+    let form = format(shared, &[OutputFormat::Text, OutputFormat::Json, OutputFormat::Jsonl])?;
     let (request, _) = shared.request()?;
     let setup = match (request.wants_chat(), &request.template) {
         (true, _) => setup(shared)?,
@@ -48,7 +48,7 @@ pub fn run(shared: &SharedOptions, only: Option<&str>) -> Result<CommandOutcome>
     }
     let name = setup.template_name();
     print(|out| match form {
-        Format::Text => compared.iter().try_for_each(|(id, compared)| {
+        OutputFormat::Text => compared.iter().try_for_each(|(id, compared)| {
             strategies_text(out, tokenizer, name, id, compared.as_ref(), paint(shared))
         }),
         form => {
@@ -56,7 +56,7 @@ pub fn run(shared: &SharedOptions, only: Option<&str>) -> Result<CommandOutcome>
                 .iter()
                 .map(|(id, compared)| StrategiesJson::new(tokenizer, name, id, compared.as_ref()))
                 .collect();
-            if form == Format::Json {
+            if form == OutputFormat::Json {
                 return writeln!(out, "{}", json::to_line(&all, true)?);
             }
             all.iter().try_for_each(|one| writeln!(out, "{}", json::to_line(one, false)?))

@@ -17,5 +17,5 @@ mod stream;
 
 pub use byte_counter::ByteCounter;
 pub use record::{Record, RecordError, RecordPosition};
-pub use sources::{Source, is_same_file, sources, unread_folders};
+pub use sources::{RecordSource, is_same_file, sources, unread_folders};
 pub use stream::{Quirks, Records};

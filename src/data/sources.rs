@@ -15,12 +15,12 @@ const ENDINGS: &[&str] = &[".json", ".jsonl", ".json.gz", ".jsonl.gz", ".json.zs
 
 /// One stream of records.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
+pub enum RecordSource {
     File(PathBuf),
     Stdin,
 }
 
-impl Source {
+impl RecordSource {
     /// As messages name it.
     pub fn name(&self) -> String {
         match self {
@@ -107,17 +107,17 @@ pub(super) enum Opened {
 ///
 /// # Errors
 /// A path that is not there, a pattern that is none or matches nothing.
-pub fn sources(arguments: &[PathBuf]) -> Result<Vec<Source>> {
+pub fn sources(arguments: &[PathBuf]) -> Result<Vec<RecordSource>> {
     let mut all = Vec::new();
     for argument in arguments {
         let text = argument.to_string_lossy();
         if text == "-" {
-            all.push(Source::Stdin);
+            all.push(RecordSource::Stdin);
         } else if argument.is_dir() {
             all.extend(folder(argument)?);
         } else if argument.exists() || !text.contains(['*', '?', '[']) {
             // A file that is not there is said when it is opened.
-            all.push(Source::File(argument.clone()));
+            all.push(RecordSource::File(argument.clone()));
         } else {
             let paths = glob::glob(&text).map_err(|e| Error::Usage(format!("{text}: {e}")))?;
             let mut found: Vec<PathBuf> =
@@ -126,7 +126,7 @@ pub fn sources(arguments: &[PathBuf]) -> Result<Vec<Source>> {
                 return Err(Error::Usage(format!("{text}: no file matches this pattern")));
             }
             found.sort();
-            all.extend(found.into_iter().map(Source::File));
+            all.extend(found.into_iter().map(RecordSource::File));
         }
     }
     Ok(all)
@@ -158,7 +158,7 @@ pub fn unread_folders(arguments: &[PathBuf]) -> Vec<PathBuf> {
     found
 }
 
-fn folder(folder: &Path) -> Result<Vec<Source>> {
+fn folder(folder: &Path) -> Result<Vec<RecordSource>> {
     let found = data_files(folder).map_err(|e| Error::io(folder, e))?;
     if found.is_empty() {
         let what = ENDINGS.join(", ");
@@ -168,7 +168,7 @@ fn folder(folder: &Path) -> Result<Vec<Source>> {
         };
         return Err(Error::Usage(format!("{}: this folder holds no {what} file{inside}", folder.display())));
     }
-    Ok(found.into_iter().map(Source::File).collect())
+    Ok(found.into_iter().map(RecordSource::File).collect())
 }
 
 /// The data files right in a folder, by name.

@@ -9,7 +9,7 @@ use super::byte_counter::ByteCounter;
 use super::cutter::{Cutter, Pause};
 use super::parquet::ParquetRows;
 use super::record::{Record, RecordPosition};
-use super::sources::{Opened, Source};
+use super::sources::{Opened, RecordSource};
 use crate::error::{Error, Result};
 
 /// Of a record larger than this the beginning is kept, and it counts as none: a bracket that never closes would take all
@@ -65,7 +65,7 @@ impl Records {
     /// # Errors
     /// A file that cannot be opened.
     #[cfg_attr(not(feature = "internals"), allow(dead_code))]
-    pub fn open(source: &Source) -> Result<Self> {
+    pub fn open(source: &RecordSource) -> Result<Self> {
         Self::counted(source, &ByteCounter::default())
     }
 
@@ -73,7 +73,7 @@ impl Records {
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub fn counted(source: &Source, counter: &ByteCounter) -> Result<Self> {
+    pub fn counted(source: &RecordSource, counter: &ByteCounter) -> Result<Self> {
         Ok(match source.open(counter)? {
             Opened::Json(reader) => Self::new(source.name(), reader),
             Opened::Parquet(rows) => {

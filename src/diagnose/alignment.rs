@@ -15,7 +15,7 @@ use crate::tokenizer::Tokenizer;
 
 /// One token as evidence: its id and its text (lossy where its bytes are no text).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Token {
+pub struct AlignedToken {
     pub id: i64,
     pub text: String,
 }
@@ -46,8 +46,8 @@ pub struct Difference {
     /// Index in the prompt's ids.
     pub token: usize,
     pub kind: DifferenceKind,
-    pub alone: Vec<Token>,
-    pub in_prompt: Vec<Token>,
+    pub alone: Vec<AlignedToken>,
+    pub in_prompt: Vec<AlignedToken>,
 }
 
 /// One round: what the rule counts against what stands in the prompt.
@@ -66,7 +66,7 @@ pub struct RoundAlignment {
     /// `claimed_start - actual_start`: how far the mask has drifted when the round begins.
     pub drift: i64,
     /// Ids in front of the lone piece that the prompt does not have there.
-    pub added: Vec<Token>,
+    pub added: Vec<AlignedToken>,
     pub difference: Option<Difference>,
 }
 
@@ -179,20 +179,20 @@ fn resynchronise(alone: &[i64], here: &[i64]) -> (usize, usize) {
 }
 
 /// Ids with their texts.
-pub fn tokens_of(tokenizer: &Tokenizer, ids: &[i64]) -> Vec<Token> {
+pub fn tokens_of(tokenizer: &Tokenizer, ids: &[i64]) -> Vec<AlignedToken> {
     let text = |id: i64| match u32::try_from(id).ok().and_then(|id| tokenizer.token_bytes(id)) {
         Some(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         None if id == crate::labels::IMAGE_TOKEN_INDEX => "<image>".to_string(),
         None => String::new(),
     };
-    ids.iter().map(|id| Token { id: *id, text: text(*id) }).collect()
+    ids.iter().map(|id| AlignedToken { id: *id, text: text(*id) }).collect()
 }
 
 /// A place of two token rows laid side by side.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pair {
-    pub alone: Option<Token>,
-    pub in_prompt: Option<Token>,
+    pub alone: Option<AlignedToken>,
+    pub in_prompt: Option<AlignedToken>,
     pub same: bool,
 }
 
@@ -233,7 +233,7 @@ pub fn align_tokens(setup: &Setup, inspection: &Inspection) -> Vec<PairedRound> 
         .collect()
 }
 
-fn pair(alone: Option<Token>, in_prompt: Option<Token>) -> Pair {
+fn pair(alone: Option<AlignedToken>, in_prompt: Option<AlignedToken>) -> Pair {
     let same = alone.as_ref().map(|t| t.id) == in_prompt.as_ref().map(|t| t.id);
     Pair { alone, in_prompt, same }
 }
@@ -271,7 +271,7 @@ pub fn alignment_line(alignment: &RoundAlignment) -> String {
         };
         return format!("round {round} {off} · the same tokens alone and in the prompt{front}");
     };
-    let count = |tokens: &[Token]| match tokens.len() {
+    let count = |tokens: &[AlignedToken]| match tokens.len() {
         1 => "1 token".to_string(),
         n => format!("{n} tokens"),
     };

@@ -4,7 +4,7 @@
 //! and the probe of the tokenizer tells which of them it is.
 
 use super::arithmetic::Arithmetic;
-use super::content::Content;
+use super::content::ContentFaults;
 use super::delta_terms::DeltaTerms;
 use super::probe::Probe;
 use crate::labels::PythonError;
@@ -41,13 +41,13 @@ pub struct CauseInput<'a> {
     pub setup: &'a LlavaSetup,
     pub arithmetic: &'a Arithmetic,
     pub probe: &'a Probe,
-    pub content: Content,
+    pub content: ContentFaults,
     /// The prompt begins with the literal text of bos.
     pub begins_with_bos: bool,
 }
 
 /// The check that explains an exception of the training code.
-pub fn raised(error: &PythonError, content: Content, probe: &Probe) -> &'static str {
+pub fn raised(error: &PythonError, content: ContentFaults, probe: &Probe) -> &'static str {
     match error.kind.as_ref() {
         // An assertion without a message is about the template's style, or plain's about the shape of a sample.
         "AssertionError" if error.message.is_empty() => id::STYLE,
@@ -145,7 +145,7 @@ fn pad_causes(terms: &DeltaTerms) -> Vec<&'static str> {
     found
 }
 
-fn content_causes(content: Content) -> Vec<&'static str> {
+fn content_causes(content: ContentFaults) -> Vec<&'static str> {
     let mut found = Vec::new();
     if content.empty_turn {
         found.push(id::EMPTY_TURN);

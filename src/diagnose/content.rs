@@ -4,7 +4,7 @@ use crate::chat::{Sample, SeparatorStyle, Template, build_messages};
 
 /// What is wrong with one conversation under a template.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Content {
+pub struct ContentFaults {
     /// A turn without any text.
     pub empty_turn: bool,
     /// The text that closes a round stands inside a turn.
@@ -39,7 +39,7 @@ pub fn answer_mark(template: &Template) -> String {
     }
 }
 
-impl Content {
+impl ContentFaults {
     /// Looks through the turns of a sample.
     pub fn of(sample: &Sample, template: &Template) -> Self {
         let (closing, mark) = (closing(template), answer_mark(template));

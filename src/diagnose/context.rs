@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::alternative_load::AlternativeLoad;
 use super::arithmetic::Arithmetic;
 use super::cause::{CauseInput, causes, raised};
-use super::content::{Content, closing};
+use super::content::{ContentFaults, closing};
 use super::data_delta_fit::{DataDeltaFit, Differences};
 use super::delta_fit::{DeltaFits, conversations};
 use super::delta_terms::DeltaTerms;
@@ -29,7 +29,7 @@ const TRIED: usize = 48;
 /// What is known of one sample.
 #[derive(Debug, Clone)]
 pub struct SampleFacts {
-    pub content: Content,
+    pub content: ContentFaults,
     pub terms: Option<DeltaTerms>,
     /// The checks that explain why the sample is lost or raises; empty where it does neither.
     pub causes: Vec<&'static str>,
@@ -301,7 +301,7 @@ fn sample_facts(
     probe: &Probe,
 ) -> SampleFacts {
     let template = &setup.labelling.template;
-    let content = Content::of(sample, template);
+    let content = ContentFaults::of(sample, template);
     let mut facts = SampleFacts { content, terms: None, causes: Vec::new(), mask: None };
     let (labelled, prompt) = match (&inspection.result, &inspection.prompt) {
         (Ok(labelled), Some(prompt)) => (labelled, prompt),

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 /// What a change did to the samples that were tried.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Effect {
+pub struct ChangeEffect {
     /// Samples labelled both before and after.
     pub tried: usize,
     /// Not sound or wrongly masked before, right after.
@@ -19,7 +19,7 @@ pub struct Effect {
     pub supervised_after: usize,
 }
 
-impl Effect {
+impl ChangeEffect {
     /// Both together.
     pub fn plus(self, other: Self) -> Self {
         Self {

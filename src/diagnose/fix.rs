@@ -4,7 +4,7 @@ use serde::{Serialize, Serializer};
 
 use super::change::Change;
 use super::code::code;
-use super::effect::Effect;
+use super::effect::ChangeEffect;
 use crate::chat::{Sample, Template};
 use crate::error::Result;
 use crate::labels::RuleChoice;
@@ -20,7 +20,7 @@ pub struct Fix {
     /// What a user pastes.
     pub code: String,
     /// What applying it to the samples in memory did.
-    pub effect: Option<Effect>,
+    pub effect: Option<ChangeEffect>,
 }
 
 impl Fix {

@@ -44,10 +44,11 @@ mod tokens;
 mod what_if;
 
 pub use accounting::{
-    Account, Entry, Fate, FoundPart, IgnoredFlag, MediaAccount, PartKind, RecordAccount, Weight,
+    Account, Fate, FoundPart, IgnoredFlag, LedgerEntry, MediaAccount, PartKind, RecordAccount, Weight,
 };
 pub use alignment::{
-    Difference, DifferenceKind, Pair, PairedRound, RoundAlignment, Token, align, align_tokens, alignment_line,
+    AlignedToken, Difference, DifferenceKind, Pair, PairedRound, RoundAlignment, align, align_tokens,
+    alignment_line,
 };
 pub use alternative_load::AlternativeLoad;
 pub use arithmetic::Arithmetic;
@@ -62,7 +63,7 @@ pub use data_delta_fit::{DataDeltaFit, Differences};
 pub use data_fix::DataFix;
 pub use delta_fit::{DeltaFit, DeltaFits, MAX_ROUNDS, conversation, conversations};
 pub use delta_terms::DeltaTerms;
-pub use effect::Effect;
+pub use effect::ChangeEffect;
 pub use finding::{DoctorReport, Evidence, Finding, Verdict};
 pub use fix::Fix;
 pub use layout::{MaskCheck, check_mask, tokens_before, turns};

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::change::Change;
 use super::delta_fit::DeltaFits;
-use super::effect::Effect;
+use super::effect::ChangeEffect;
 use super::fix::Fix;
 use super::search::{Search, fix_search};
 use super::tokens::{NEW_TOKEN, pad_is_distinct, unk_is_distinct};
@@ -56,7 +56,7 @@ pub struct Onboarding {
     /// The difference of the lengths under the proposal: zero at 1 to 5 rounds, text and image.
     pub delta_fits: DeltaFits,
     /// The proposal on the user's samples.
-    pub effect: Effect,
+    pub effect: ChangeEffect,
     /// How these end under the set-up as it was, and under the proposal.
     pub before: StatusCounts,
     pub after: StatusCounts,

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::arithmetic::has_two_separators;
 use super::change::Change;
-use super::content::Content;
+use super::content::ContentFaults;
 use super::delta_fit::conversations;
 use super::fix::Fix;
 use super::probe::strips_space;
@@ -76,8 +76,10 @@ pub fn counting_fix(
     let own = setup.labelling.rule.two()?;
     let plain = conversations();
     let template = &setup.labelling.template;
-    let judged =
-        samples.iter().copied().filter(|s| Content::of(s, template).is_plain() && !names_token(setup, s));
+    let judged = samples
+        .iter()
+        .copied()
+        .filter(|s| ContentFaults::of(s, template).is_plain() && !names_token(setup, s));
     let judged: Vec<&Sample> = plain.iter().chain(judged).collect();
     let right = |two: TwoRule| {
         let with = |labelling: LlavaLabelling| LlavaLabelling { rule: RuleChoice::Custom(two), ..labelling };
@@ -121,7 +123,7 @@ fn search_for(
             let judged = samples
                 .iter()
                 .copied()
-                .filter(|s| Content::of(s, template).is_plain() && !names_token(&changed, s));
+                .filter(|s| ContentFaults::of(s, template).is_plain() && !names_token(&changed, s));
             let works = plain.iter().chain(judged).all(|s| works(&changed, s));
             if works {
                 let fix = Fix::proposed(setup, changes);

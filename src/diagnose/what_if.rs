@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::change::Change;
-use super::effect::Effect;
+use super::effect::ChangeEffect;
 use super::fix::Fix;
 use super::layout::{check_mask, turns};
 use crate::chat::Sample;
@@ -50,7 +50,7 @@ pub fn label_verdict(setup: &LlavaSetup, inspection: &Inspection) -> LabelVerdic
 ///
 /// # Errors
 /// As [`Fix::apply`].
-pub fn what_if(setup: &LlavaSetup, fix: &Fix, samples: &[Sample], indices: &[usize]) -> Result<Effect> {
+pub fn what_if(setup: &LlavaSetup, fix: &Fix, samples: &[Sample], indices: &[usize]) -> Result<ChangeEffect> {
     let before = |index: usize| Some(judge(setup, samples.get(index)?));
     what_if_from(setup, fix, samples, indices, before)
 }
@@ -65,20 +65,25 @@ pub fn what_if_from(
     samples: &[Sample],
     indices: &[usize],
     before: impl Fn(usize) -> Option<LabelVerdict> + Sync,
-) -> Result<Effect> {
+) -> Result<ChangeEffect> {
     let (changed, kept) = fix.apply(setup, samples)?;
     let only_data = fix.changes.iter().all(|change| matches!(change, Change::Drop(_) | Change::Data(_)));
-    let parts: Vec<Effect> = indices
+    let parts: Vec<ChangeEffect> = indices
         .par_iter()
         .filter_map(|index| {
             let sample = samples.get(*index)?;
             let before = before(*index)?;
             if kept.binary_search(index).is_err() {
                 let supervised_before = before.supervised;
-                return Some(Effect { tried: 1, dropped: 1, supervised_before, ..Effect::default() });
+                return Some(ChangeEffect {
+                    tried: 1,
+                    dropped: 1,
+                    supervised_before,
+                    ..ChangeEffect::default()
+                });
             }
             let after = if only_data { before } else { judge(&changed, sample) };
-            Some(Effect {
+            Some(ChangeEffect {
                 tried: 1,
                 repaired: usize::from(!before.is_right() && after.is_right()),
                 broken: usize::from(before.is_right() && !after.is_right()),
@@ -89,7 +94,7 @@ pub fn what_if_from(
             })
         })
         .collect();
-    Ok(parts.into_iter().fold(Effect::default(), Effect::plus))
+    Ok(parts.into_iter().fold(ChangeEffect::default(), ChangeEffect::plus))
 }
 
 fn judge(setup: &LlavaSetup, sample: &Sample) -> LabelVerdict {

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use super::commit::is_commit;
 use super::error::HubError;
 use super::id::HubId;
-use super::metadata::Metadata;
+use super::metadata::FileMetadata;
 use super::progress::{Reporter, Stage};
 use crate::atomic_write;
 
@@ -62,7 +62,7 @@ impl RepoCache {
 
     /// True when the content is there with the size that the hub tells. One of another size is deleted: programs
     /// that do not check what they download leave such files.
-    pub(super) fn has_blob(&self, meta: &Metadata) -> Result<bool, HubError> {
+    pub(super) fn has_blob(&self, meta: &FileMetadata) -> Result<bool, HubError> {
         let blob = self.blob(&meta.etag);
         match fs::metadata(&blob) {
             Ok(found) if meta.size.is_none_or(|size| size == found.len()) => Ok(true),
@@ -84,7 +84,7 @@ impl RepoCache {
     /// knows no locks there is none: the check of the hash then catches what two writers do to one file.
     pub(super) fn lock(
         &self,
-        meta: &Metadata,
+        meta: &FileMetadata,
         reporter: &mut Reporter<'_>,
     ) -> Result<Option<File>, HubError> {
         fs::create_dir_all(&self.locks).map_err(|e| HubError::cache(&self.locks, e))?;
@@ -127,7 +127,7 @@ impl RepoCache {
         &self,
         revision: &str,
         commit: &str,
-        files: &[Metadata],
+        files: &[FileMetadata],
     ) -> Result<PathBuf, HubError> {
         let snapshot = self.layout.pointer_path(commit);
         for meta in files {
@@ -141,7 +141,7 @@ impl RepoCache {
         Ok(snapshot)
     }
 
-    fn point(&self, pointer: &Path, meta: &Metadata) -> io::Result<()> {
+    fn point(&self, pointer: &Path, meta: &FileMetadata) -> io::Result<()> {
         let blob = self.blob(&meta.etag);
         let points_there =
             fs::canonicalize(pointer).ok().is_some_and(|p| fs::canonicalize(&blob).ok() == Some(p));
@@ -189,8 +189,8 @@ fn symlink(target: &Path, link: &Path) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    fn meta(file: &str, size: Option<u64>) -> Metadata {
-        Metadata { file: file.to_string(), etag: "e1".to_string(), size }
+    fn meta(file: &str, size: Option<u64>) -> FileMetadata {
+        FileMetadata { file: file.to_string(), etag: "e1".to_string(), size }
     }
 
     #[test]

@@ -15,9 +15,9 @@ use std::time::Instant;
 use super::cache::RepoCache;
 use super::checksum::Checksum;
 use super::error::HubError;
-use super::http::{Answer, Ask, Broken, Client};
+use super::http::{Ask, Broken, Client, HttpAnswer};
 use super::id::HubId;
-use super::metadata::{FIRST_PAUSE, Metadata};
+use super::metadata::{FIRST_PAUSE, FileMetadata};
 use super::progress::{Reporter, Stage};
 use super::refusal::{Asked, refusal};
 use crate::atomic_write;
@@ -56,7 +56,7 @@ impl Route<'_> {
     /// # Errors
     /// Refusals, [`HubError::Cut`], [`HubError::Timeout`], [`HubError::Damaged`], [`HubError::Cancelled`] and a cache
     /// that cannot be written.
-    pub(super) fn download(&self, meta: &Metadata, reporter: &mut Reporter<'_>) -> Result<(), HubError> {
+    pub(super) fn download(&self, meta: &FileMetadata, reporter: &mut Reporter<'_>) -> Result<(), HubError> {
         self.cache.create_blobs()?;
         let _lock = self.cache.lock(meta, reporter)?;
         if self.cache.has_blob(meta)? {
@@ -83,7 +83,7 @@ impl Route<'_> {
     /// Loads to the end, over as many attempts as it takes, and compares size and hash.
     fn load_and_check(
         &self,
-        meta: &Metadata,
+        meta: &FileMetadata,
         partial: &Path,
         reporter: &mut Reporter<'_>,
     ) -> Result<(), HubError> {
@@ -110,7 +110,12 @@ impl Route<'_> {
         })
     }
 
-    fn load(&self, meta: &Metadata, partial: &Path, reporter: &mut Reporter<'_>) -> Result<Ended, HubError> {
+    fn load(
+        &self,
+        meta: &FileMetadata,
+        partial: &Path,
+        reporter: &mut Reporter<'_>,
+    ) -> Result<Ended, HubError> {
         let begun = reporter.bytes_so_far();
         let (mut fruitless, mut pause) = (0, FIRST_PAUSE);
         loop {
@@ -146,7 +151,7 @@ impl Route<'_> {
     /// One request from byte `have` on. The file grows by what comes, or starts again if the server wants that.
     fn attempt(
         &self,
-        meta: &Metadata,
+        meta: &FileMetadata,
         partial: &Path,
         have: u64,
         reporter: &mut Reporter<'_>,
@@ -195,7 +200,7 @@ impl Route<'_> {
     /// The body into the file: bytes written, and what broke it off. Stops one piece after `limit`.
     fn copy(
         &self,
-        answer: Answer,
+        answer: HttpAnswer,
         file: &mut File,
         limit: u64,
         report: &mut dyn FnMut(u64) -> Result<(), HubError>,
@@ -233,7 +238,7 @@ impl Route<'_> {
         Ok(Ended::Early(Broken::Midway(format!("the server answered with {why}"))))
     }
 
-    fn given_up(&self, meta: &Metadata, broken: Broken, received: u64) -> HubError {
+    fn given_up(&self, meta: &FileMetadata, broken: Broken, received: u64) -> HubError {
         match broken {
             Broken::Midway(detail) => HubError::Cut {
                 file: meta.file.clone(),
@@ -257,7 +262,7 @@ fn number(text: Option<&str>) -> Option<u64> {
 }
 
 /// First byte and total of `Content-Range: bytes 5-9/10` (RFC 9110, section 14.4).
-fn content_range(answer: &Answer) -> Option<(u64, Option<u64>)> {
+fn content_range(answer: &HttpAnswer) -> Option<(u64, Option<u64>)> {
     let (range, total) = answer.header("Content-Range")?.trim().strip_prefix("bytes ")?.split_once('/')?;
     Some((number(range.split('-').next())?, number(Some(total))))
 }

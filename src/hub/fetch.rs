@@ -9,10 +9,10 @@ use super::download::Route;
 use super::error::HubError;
 use super::http::Client;
 use super::id::HubId;
-use super::listing::Wanted;
-use super::metadata::{FetchPlan, Metadata, plan};
+use super::listing::WantedFiles;
+use super::metadata::{FetchPlan, FileMetadata, plan};
 use super::options::HubOptions;
-use super::progress::{Progress, Reporter, Stage};
+use super::progress::{DownloadProgress, Reporter, Stage};
 
 /// Brings the wanted files of a repository into the cache and returns the folder that holds them (a snapshot; it
 /// may hold more). Blocks: call it off the drawing thread.
@@ -30,8 +30,8 @@ use super::progress::{Progress, Reporter, Stage};
 pub fn fetch(
     id: &HubId,
     options: &HubOptions,
-    wanted: Wanted<'_>,
-    progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    wanted: WantedFiles<'_>,
+    progress: &mut dyn FnMut(DownloadProgress) -> ControlFlow<()>,
 ) -> Result<PathBuf, HubError> {
     let mut reporter = Reporter::new(progress);
     let cache_dir = options.require_cache_dir()?;
@@ -63,7 +63,7 @@ fn load(
     let mut missing = Vec::new();
     for meta in &plan.files {
         // Two names may have one content.
-        if !cache.has_blob(meta)? && !missing.iter().any(|known: &&Metadata| known.etag == meta.etag) {
+        if !cache.has_blob(meta)? && !missing.iter().any(|known: &&FileMetadata| known.etag == meta.etag) {
             missing.push(meta);
         }
     }
@@ -80,7 +80,7 @@ fn load(
 }
 
 /// The snapshot of the id's revision, if it has what is wanted.
-fn cached(cache: &RepoCache, id: &HubId, wanted: Wanted<'_>) -> Option<PathBuf> {
+fn cached(cache: &RepoCache, id: &HubId, wanted: WantedFiles<'_>) -> Option<PathBuf> {
     let folder = cache.snapshot_of(id.revision())?;
     let files = files_below(&folder);
     let enough = files.iter().any(|file| wanted.takes(file)) && wanted.missing_from(&files).is_none();

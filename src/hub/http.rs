@@ -10,7 +10,7 @@ use ureq::http::{HeaderMap, Response};
 use ureq::{Agent, Body};
 
 use super::error::HubError;
-use super::options::{HubOptions, Token};
+use super::options::{AccessToken, HubOptions};
 
 const MAX_REDIRECTS: usize = 5;
 /// The list of the largest repository is a few hundred kilobytes.
@@ -43,13 +43,13 @@ pub(super) enum Broken {
 }
 
 /// An answer whose body is not read yet.
-pub(super) struct Answer {
+pub(super) struct HttpAnswer {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
     pub(super) body: Body,
 }
 
-impl Answer {
+impl HttpAnswer {
     /// A header as text; `None` when it is absent or not ASCII.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
@@ -62,7 +62,7 @@ pub(super) struct Client {
     agent: Agent,
     endpoint: String,
     origin: String,
-    token: Option<Token>,
+    token: Option<AccessToken>,
     authorization: Option<String>,
     answer_timeout: Duration,
     silence_timeout: Duration,
@@ -95,7 +95,7 @@ impl Client {
             endpoint,
             origin,
             token: options.token.clone(),
-            authorization: options.token.as_ref().map(Token::bearer).transpose()?,
+            authorization: options.token.as_ref().map(AccessToken::bearer).transpose()?,
             answer_timeout: options.answer_timeout,
             silence_timeout: options.silence_timeout,
         })
@@ -115,7 +115,7 @@ impl Client {
     }
 
     /// Asks for `path` below the endpoint (already percent-encoded), and follows redirects.
-    pub(super) fn ask(&self, ask: Ask, path: &str) -> Result<Answer, Broken> {
+    pub(super) fn ask(&self, ask: Ask, path: &str) -> Result<HttpAnswer, Broken> {
         let mut url = format!("{}/{path}", self.endpoint);
         for _ in 0..=MAX_REDIRECTS {
             let answer = self.ask_once(ask, &url)?;
@@ -132,7 +132,7 @@ impl Client {
         Err(Broken::Midway(format!("more than {MAX_REDIRECTS} redirects")))
     }
 
-    fn ask_once(&self, ask: Ask, url: &str) -> Result<Answer, Broken> {
+    fn ask_once(&self, ask: Ask, url: &str) -> Result<HttpAnswer, Broken> {
         let mut request = match ask {
             Ask::Head => self.agent.head(url),
             Ask::Get { .. } => self.agent.get(url),
@@ -146,11 +146,11 @@ impl Client {
         }
         let response: Response<Body> = request.call().map_err(|e| self.broken(e))?;
         let (parts, body) = response.into_parts();
-        Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body })
+        Ok(HttpAnswer { status: parts.status.as_u16(), headers: parts.headers, body })
     }
 
     /// The whole body as text. It may neither be large nor drip in.
-    pub(super) fn text(&self, answer: Answer) -> Result<String, Broken> {
+    pub(super) fn text(&self, answer: HttpAnswer) -> Result<String, Broken> {
         let patience = self.silence_timeout.saturating_mul(TEXT_DEADLINE_SILENCES);
         let deadline = Instant::now() + patience;
         let mut reader = answer.body.into_reader().take(MAX_TEXT_BYTES + 1);

@@ -39,21 +39,21 @@ pub fn is_tokenizer_file(name: &str) -> bool {
 
 /// Which files of a repository to fetch, by their path in it.
 #[derive(Clone, Copy)]
-pub enum Wanted<'a> {
+pub enum WantedFiles<'a> {
     /// Every file that the function takes; at least one.
     Matching(&'a dyn Fn(&str) -> bool),
     /// Exactly these; each must be there.
     Named(&'a [&'a str]),
 }
 
-impl Wanted<'static> {
+impl WantedFiles<'static> {
     /// The files of [`is_tokenizer_file`].
     pub fn tokenizer() -> Self {
         Self::Matching(&is_tokenizer_file)
     }
 }
 
-impl Wanted<'_> {
+impl WantedFiles<'_> {
     pub(super) fn takes(&self, file: &str) -> bool {
         match self {
             Self::Matching(takes) => takes(file),
@@ -70,7 +70,7 @@ impl Wanted<'_> {
     }
 }
 
-impl std::fmt::Debug for Wanted<'_> {
+impl std::fmt::Debug for WantedFiles<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Matching(_) => f.write_str("Matching(_)"),
@@ -81,7 +81,7 @@ impl std::fmt::Debug for Wanted<'_> {
 
 /// What `api/models/ID/revision/REV` tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Listing {
+pub(super) struct HubListing {
     /// The commit that the revision stands for; checked by [`is_commit`].
     pub(super) commit: String,
     /// Paths in the repository, sorted, each once; checked by [`is_safe_path`].
@@ -100,7 +100,7 @@ struct Sibling {
     rfilename: String,
 }
 
-impl Listing {
+impl HubListing {
     /// Reads the JSON of the hub. Names that could leave the cache folder are dropped.
     ///
     /// # Errors
@@ -170,14 +170,14 @@ mod tests {
         ];
         let siblings: Vec<_> = names.iter().map(|n| serde_json::json!({"rfilename": n})).collect();
         let json = serde_json::json!({"sha": "a".repeat(40), "siblings": siblings}).to_string();
-        assert_eq!(Listing::parse(&json).unwrap().files, ["a/b.json", "b.json"]);
+        assert_eq!(HubListing::parse(&json).unwrap().files, ["a/b.json", "b.json"]);
     }
 
     #[test]
     fn an_answer_that_is_no_listing() {
         let up = serde_json::json!({"sha": format!("../{}", "a".repeat(40))}).to_string();
         for json in ["", "<html>", "{}", "[]", r#"{"sha": 1}"#, r#"{"sha": "main"}"#, &up] {
-            assert!(Listing::parse(json).is_err(), "{json}");
+            assert!(HubListing::parse(json).is_err(), "{json}");
         }
     }
 }

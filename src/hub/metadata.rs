@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::error::HubError;
-use super::http::{Answer, Ask, Broken, Client};
+use super::http::{Ask, Broken, Client, HttpAnswer};
 use super::id::HubId;
-use super::listing::{Listing, MAX_WANTED_FILES, Wanted};
+use super::listing::{HubListing, MAX_WANTED_FILES, WantedFiles};
 use super::progress::{Reporter, Stage};
 use super::refusal::{Asked, refusal};
 
@@ -16,7 +16,7 @@ pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
 /// One file as the hub describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Metadata {
+pub(super) struct FileMetadata {
     /// Path in the repository.
     pub(super) file: String,
     /// Name of the content, safe as a file name: SHA-256 or git's SHA-1 on the hub itself.
@@ -29,7 +29,7 @@ pub(super) struct Metadata {
 #[derive(Debug)]
 pub(super) struct FetchPlan {
     pub(super) commit: String,
-    pub(super) files: Vec<Metadata>,
+    pub(super) files: Vec<FileMetadata>,
 }
 
 /// Asks the hub which wanted files the revision has, and for each of them its size and hash.
@@ -39,11 +39,11 @@ pub(super) struct FetchPlan {
 pub(super) fn plan(
     client: &Client,
     id: &HubId,
-    wanted: Wanted<'_>,
+    wanted: WantedFiles<'_>,
     reporter: &mut Reporter<'_>,
 ) -> Result<FetchPlan, HubError> {
     reporter.stage(Stage::Listing, "")?;
-    let Listing { commit, files: known } = listing(client, id, reporter)?;
+    let HubListing { commit, files: known } = listing(client, id, reporter)?;
     if let Some(file) = wanted.missing_from(&known) {
         return Err(HubError::MissingFile { repo: id.repo().to_string(), file: file.to_string(), known });
     }
@@ -64,7 +64,7 @@ pub(super) fn plan(
     Ok(FetchPlan { commit, files })
 }
 
-fn listing(client: &Client, id: &HubId, reporter: &mut Reporter<'_>) -> Result<Listing, HubError> {
+fn listing(client: &Client, id: &HubId, reporter: &mut Reporter<'_>) -> Result<HubListing, HubError> {
     let asked = Asked::Listing;
     let failed = |broken| client.error(broken, &asked.what(id));
     retrying(reporter, || {
@@ -73,7 +73,7 @@ fn listing(client: &Client, id: &HubId, reporter: &mut Reporter<'_>) -> Result<L
             return Err(refusal(client, id, asked, &answer));
         }
         let text = client.text(answer).map_err(failed)?;
-        Listing::parse(&text).map_err(|detail| failed(Broken::Midway(client.detail(&detail))))
+        HubListing::parse(&text).map_err(|detail| failed(Broken::Midway(client.detail(&detail))))
     })
 }
 
@@ -85,7 +85,7 @@ fn metadata(
     commit: &str,
     file: &str,
     reporter: &mut Reporter<'_>,
-) -> Result<Metadata, HubError> {
+) -> Result<FileMetadata, HubError> {
     let asked = Asked::Metadata(file);
     let failed = |broken| client.error(broken, &asked.what(id));
     let answer = retrying(reporter, || {
@@ -102,11 +102,11 @@ fn metadata(
     }
     let etag = answer.header("X-Linked-ETag").or(answer.header("ETag")).and_then(normalised_etag);
     let etag = etag.ok_or_else(|| failed(Broken::Midway("no ETag to check the file by".to_string())))?;
-    Ok(Metadata { file: file.to_string(), etag, size: size(&answer) })
+    Ok(FileMetadata { file: file.to_string(), etag, size: size(&answer) })
 }
 
 /// Bytes of the file that headers describe.
-fn size(answer: &Answer) -> Option<u64> {
+fn size(answer: &HttpAnswer) -> Option<u64> {
     // The length of a redirect's own body, or of a compressed one, says nothing about the file.
     let own =
         (answer.status == 200 && answer.header("Content-Encoding").is_none()).then_some("Content-Length");

@@ -2,10 +2,10 @@
 //!
 //! ```no_run
 //! use std::ops::ControlFlow;
-//! use maskscope::hub::{HubId, HubOptions, Wanted, fetch};
+//! use maskscope::hub::{HubId, HubOptions, WantedFiles, fetch};
 //!
 //! let id = HubId::parse("microsoft/phi-2")?;
-//! let folder = fetch(&id, &HubOptions::from_env(), Wanted::tokenizer(), &mut |progress| {
+//! let folder = fetch(&id, &HubOptions::from_env(), WantedFiles::tokenizer(), &mut |progress| {
 //!     eprintln!("{} {} bytes", progress.file, progress.bytes);
 //!     ControlFlow::Continue(())
 //! })?;
@@ -52,6 +52,6 @@ pub use cached::{CachedModel, cached_models};
 pub use error::HubError;
 pub use fetch::fetch;
 pub use id::HubId;
-pub use listing::{Wanted, is_tokenizer_file};
-pub use options::{HubOptions, Token};
-pub use progress::{Progress, Stage};
+pub use listing::{WantedFiles, is_tokenizer_file};
+pub use options::{AccessToken, HubOptions};
+pub use progress::{DownloadProgress, Stage};

@@ -16,9 +16,9 @@ const LONGEST_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A hub token. It has no way to be displayed, and `Debug` hides it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Token(String);
+pub struct AccessToken(String);
 
-impl Token {
+impl AccessToken {
     /// The token in `text`, without blanks around it and line ends; `None` when nothing is left.
     pub fn new(text: &str) -> Option<Self> {
         let text = text.replace(['\r', '\n'], "");
@@ -40,9 +40,9 @@ impl Token {
     }
 }
 
-impl fmt::Debug for Token {
+impl fmt::Debug for AccessToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Token([hidden])")
+        f.write_str("AccessToken([hidden])")
     }
 }
 
@@ -51,7 +51,7 @@ impl fmt::Debug for Token {
 pub struct HubOptions {
     pub(super) endpoint: String,
     pub(super) cache_dir: Option<PathBuf>,
-    pub(super) token: Option<Token>,
+    pub(super) token: Option<AccessToken>,
     pub(super) offline: bool,
     pub(super) answer_timeout: Duration,
     pub(super) silence_timeout: Duration,
@@ -83,7 +83,8 @@ impl HubOptions {
         let cache_dir = path("HF_HUB_CACHE")
             .or_else(|| path("HUGGINGFACE_HUB_CACHE"))
             .or_else(|| hf_home.as_ref().map(|home| home.join("hub")));
-        let given = || set("HF_TOKEN").or_else(|| set("HUGGING_FACE_HUB_TOKEN")).and_then(|t| Token::new(&t));
+        let given =
+            || set("HF_TOKEN").or_else(|| set("HUGGING_FACE_HUB_TOKEN")).and_then(|t| AccessToken::new(&t));
         let token = match set("HF_HUB_DISABLE_IMPLICIT_TOKEN") {
             Some(value) if is_true(&value) => None,
             _ => given().or_else(|| token_file(path("HF_TOKEN_PATH"), hf_home)),
@@ -119,7 +120,7 @@ impl HubOptions {
 
     /// The token; `None` sends none, whatever the environment holds.
     #[must_use]
-    pub fn token(self, token: Option<Token>) -> Self {
+    pub fn token(self, token: Option<AccessToken>) -> Self {
         Self { token, ..self }
     }
 
@@ -146,13 +147,13 @@ impl HubOptions {
     }
 }
 
-fn token_file(named: Option<PathBuf>, hf_home: Option<PathBuf>) -> Option<Token> {
+fn token_file(named: Option<PathBuf>, hf_home: Option<PathBuf>) -> Option<AccessToken> {
     match named {
         Some(path) => std::fs::read_to_string(path).ok(),
         // hf-hub's token file is the neighbour of the folder that it is given.
         None => hf_home.and_then(|home| hf_hub::Cache::new(home.join("hub")).token()),
     }
-    .and_then(|text| Token::new(&text))
+    .and_then(|text| AccessToken::new(&text))
 }
 
 fn expand_home(value: &str, home: Option<&Path>) -> PathBuf {
@@ -229,7 +230,11 @@ mod tests {
             ("HF_HUB_CACHE", "/elsewhere"),
         ];
         for (skipped, expected) in ["first", "second", "in_other", "in_home"].into_iter().enumerate() {
-            assert_eq!(read(&all[skipped..]).token, Token::new(expected), "without the first {skipped}");
+            assert_eq!(
+                read(&all[skipped..]).token,
+                AccessToken::new(expected),
+                "without the first {skipped}"
+            );
         }
         assert_eq!(read(&[("HF_TOKEN", "x"), ("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")]).token, None);
     }
@@ -238,10 +243,10 @@ mod tests {
     fn the_token_is_never_shown() {
         let options = read(&[("HF_TOKEN", "hf_secret")]);
         assert!(!format!("{options:?}").contains("secret"));
-        let token = Token::new("hf_secret").unwrap();
+        let token = AccessToken::new("hf_secret").unwrap();
         assert_eq!(token.scrub("no user for hf_secret"), "no user for [token]");
         for broken in ["hf_a b", "hf_ä", "hf_\u{7}"] {
-            let error = Token::new(broken).unwrap().bearer().unwrap_err();
+            let error = AccessToken::new(broken).unwrap().bearer().unwrap_err();
             assert!(matches!(error, HubError::UnusableToken) && !error.to_string().contains("hf_\u{7}"));
         }
     }

@@ -25,13 +25,13 @@ pub enum Stage {
     Downloading,
     /// Comparing a whole file with its hash.
     Verifying,
-    /// The hub could not be reached (see [`Progress::note`]): the copy in the cache is used.
+    /// The hub could not be reached (see [`DownloadProgress::note`]): the copy in the cache is used.
     FromCache,
 }
 
 /// One report of a fetch.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Progress {
+pub struct DownloadProgress {
     pub stage: Stage,
     /// Name of the file at work; empty while listing. From the server: clean it before it is shown.
     pub file: String,
@@ -48,10 +48,10 @@ pub struct Progress {
     pub note: Option<String>,
 }
 
-/// Sends [`Progress`] to a callback, not too often, and turns its `Break` into [`HubError::Cancelled`].
+/// Sends [`DownloadProgress`] to a callback, not too often, and turns its `Break` into [`HubError::Cancelled`].
 pub(super) struct Reporter<'a> {
-    callback: &'a mut dyn FnMut(Progress) -> ControlFlow<()>,
-    progress: Progress,
+    callback: &'a mut dyn FnMut(DownloadProgress) -> ControlFlow<()>,
+    progress: DownloadProgress,
     rate: Rate,
     reported: Option<Instant>,
     /// A cancel stays one: the callback is not asked again.
@@ -59,8 +59,8 @@ pub(super) struct Reporter<'a> {
 }
 
 impl<'a> Reporter<'a> {
-    pub(super) fn new(callback: &'a mut dyn FnMut(Progress) -> ControlFlow<()>) -> Self {
-        let progress = Progress::default();
+    pub(super) fn new(callback: &'a mut dyn FnMut(DownloadProgress) -> ControlFlow<()>) -> Self {
+        let progress = DownloadProgress::default();
         Self { callback, progress, rate: Rate::default(), reported: None, cancelled: false }
     }
 

@@ -3,7 +3,7 @@
 //! The codes and their order are those that `huggingface_hub` 0.36.2 knows (`hf_raise_for_status`).
 
 use super::error::HubError;
-use super::http::{Answer, Client};
+use super::http::{Client, HttpAnswer};
 use super::id::HubId;
 
 /// What was asked when the refusal came.
@@ -28,7 +28,7 @@ impl Asked<'_> {
 }
 
 /// The error for an answer whose status is not the one hoped for.
-pub(super) fn refusal(client: &Client, id: &HubId, asked: Asked<'_>, answer: &Answer) -> HubError {
+pub(super) fn refusal(client: &Client, id: &HubId, asked: Asked<'_>, answer: &HttpAnswer) -> HubError {
     let repo = id.repo().to_string();
     let endpoint = client.endpoint().to_string();
     let page = || format!("{endpoint}/{}", id.repo());

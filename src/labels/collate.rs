@@ -6,7 +6,7 @@ use crate::tokenizer::Tokenizer;
 
 /// A batch of B samples, S positions each.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Batch {
+pub struct CollatedBatch {
     /// `[B][S]`, padded with the pad id.
     pub input_ids: Vec<Vec<i64>>,
     /// `[B][S]`, padded with [`IGNORE_INDEX`].
@@ -23,7 +23,7 @@ pub fn collate(
     tokenizer: &Tokenizer,
     samples: &[&Labelled],
     model_max_length: usize,
-) -> Result<Batch, PythonError> {
+) -> Result<CollatedBatch, PythonError> {
     let pad = pad_id(tokenizer)?;
     let longest = samples.iter().map(|s| s.input_ids.len()).max().unwrap_or(0);
     let width = longest.min(model_max_length);
@@ -31,7 +31,7 @@ pub fn collate(
         values.iter().copied().chain(std::iter::repeat(filler)).take(width).collect()
     };
     let input_ids: Vec<Vec<i64>> = samples.iter().map(|s| fit(&s.input_ids, pad)).collect();
-    Ok(Batch {
+    Ok(CollatedBatch {
         attention_mask: input_ids.iter().map(|ids| ids.iter().map(|id| *id != pad).collect()).collect(),
         labels: samples.iter().map(|s| fit(&s.labels, IGNORE_INDEX)).collect(),
         input_ids,

@@ -19,7 +19,7 @@ mod status;
 
 pub use crate::python::PythonError;
 #[cfg(feature = "internals")]
-pub use collate::{Batch, collate};
+pub use collate::{CollatedBatch, collate};
 pub use encode::{PromptIds, image_ids, piece_len, text_ids};
 pub use inspect::inspect;
 pub use options::PromptOptions;

@@ -25,9 +25,9 @@ mod prompt;
 use std::ops::Range;
 
 pub use divergence::{Divergence, PrefixState};
-pub use message::Message;
+pub use message::MessageAnatomy;
 pub use place::{MessagePart, TokenPlace};
-pub use prompt::Prompt;
+pub use prompt::PromptAnatomy;
 
 pub(super) use blocks::{LocatedMessage, locate_messages};
 use place::{place_tokens, tokens_in};
@@ -44,7 +44,7 @@ pub struct Anatomy {
     pub encoded: Encoded,
     /// The `{% generation %}` blocks.
     pub generation: Vec<Span>,
-    pub messages: Vec<Message>,
+    pub messages: Vec<MessageAnatomy>,
     /// One a token.
     pub places: Vec<TokenPlace>,
 }
@@ -100,14 +100,14 @@ impl Anatomy {
     /// The first place where the rendering of a prefix differs from the whole, with the message it ends with. Only
     /// prefixes that end with an answer, or right before one, are looked at: no trainer renders others.
     pub fn first_divergence(&self) -> Option<(usize, &Divergence)> {
-        let answers = |at: usize| self.messages.get(at).is_some_and(Message::is_answer);
+        let answers = |at: usize| self.messages.get(at).is_some_and(MessageAnatomy::is_answer);
         let edges = self.messages.iter().enumerate().filter(|(at, _)| answers(*at) || answers(*at + 1));
         edges.filter(|(_, m)| !m.block.is_empty()).find_map(|(at, m)| Some((at, m.prefix.divergence()?)))
     }
 
     /// The first answer whose generation prompt writes what the whole text lacks.
     pub fn first_missing(&self) -> Option<(usize, &str)> {
-        let lacking = |message: &&Message| !message.block.is_empty();
+        let lacking = |message: &&MessageAnatomy| !message.block.is_empty();
         self.messages.iter().enumerate().filter(|(_, m)| lacking(m)).find_map(|(at, message)| {
             let missing = message.prompt.as_ref()?.missing.as_str();
             (!missing.is_empty()).then_some((at, missing))

@@ -38,7 +38,7 @@ pub enum EndTokens {
 
 /// The settings of a dataset, with axolotl's defaults.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Options {
+pub struct AxolotlOptions {
     pub roles_to_train: Vec<String>,
     pub train_on_inputs: bool,
     pub train_on_eos: EndTokens,
@@ -56,7 +56,7 @@ pub struct Options {
     pub remove_none_values: bool,
 }
 
-impl Default for Options {
+impl Default for AxolotlOptions {
     fn default() -> Self {
         let same = |key: &str| (key.to_string(), key.to_string());
         Self {
@@ -95,7 +95,7 @@ struct Located<'c> {
 ///
 /// # Errors
 /// Template errors, `ValueError` for end-of-turn tokens that are not one token.
-pub fn label(chat: &Chat, sample: &Conversation, options: &Options) -> Result<Masked, MaskError> {
+pub fn label(chat: &Chat, sample: &Conversation, options: &AxolotlOptions) -> Result<Masked, MaskError> {
     let turns = turns(chat, &sample.messages, options)?;
     let messages: Vec<Value> = turns.iter().map(|turn| turn.message.clone()).collect();
     let tools = sample.tools.as_deref().filter(|tools| !tools.is_empty());
@@ -256,7 +256,7 @@ struct EndSearch {
 }
 
 impl EndSearch {
-    fn new(chat: &Chat, options: &Options) -> Result<Self, MaskError> {
+    fn new(chat: &Chat, options: &AxolotlOptions) -> Result<Self, MaskError> {
         let eos = chat.encoder.eos_id();
         let eos_token = chat.special_tokens.get("eos_token").and_then(Value::as_str);
         let mut eot = BTreeSet::new();
@@ -304,7 +304,7 @@ impl EndKind {
 }
 
 /// Messages as `transform_message` leaves them.
-fn turns(chat: &Chat, messages: &[Value], options: &Options) -> Result<Vec<Turn>, MaskError> {
+fn turns(chat: &Chat, messages: &[Value], options: &AxolotlOptions) -> Result<Vec<Turn>, MaskError> {
     let read_keys = keys_read(chat.template.source());
     let mut turns = Vec::with_capacity(messages.len());
     for message in messages {

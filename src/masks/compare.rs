@@ -12,9 +12,9 @@
 
 use std::ops::Range;
 
-use super::anatomy::{Anatomy, Message, MessagePart, PrefixState, TokenPlace};
+use super::anatomy::{Anatomy, MessageAnatomy, MessagePart, PrefixState, TokenPlace};
 use super::encoder::Encoder;
-use super::{IGNORE_INDEX, MaskError, Masked, Method, Note, Settings, Strategy};
+use super::{IGNORE_INDEX, MaskError, Masked, Method, Note, Strategy, StrategySettings};
 use crate::chat::Conversation;
 use crate::tokenizer::TokenId;
 
@@ -23,7 +23,7 @@ const RESYNC: usize = 64;
 
 /// What a strategy says of one token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cell {
+pub enum ComparisonCell {
     Supervised,
     Masked,
     /// The label is another id than the input.
@@ -32,7 +32,7 @@ pub enum Cell {
     Absent,
 }
 
-impl Cell {
+impl ComparisonCell {
     /// True where a loss falls on the token.
     pub fn is_supervised(self) -> bool {
         matches!(self, Self::Supervised | Self::Other(_))
@@ -55,7 +55,7 @@ pub struct Strip {
     pub strategy: Strategy,
     pub end: StripEnd,
     /// One a token of the line; empty unless the strategy gave labels.
-    pub cells: Vec<Cell>,
+    pub cells: Vec<ComparisonCell>,
     /// Tokens that the strategy supervises, those with no place on the line included.
     pub supervised: usize,
     /// Number of its own tokens.
@@ -67,8 +67,8 @@ pub struct Strip {
 
 impl Strip {
     /// What it says of a token.
-    pub fn cell(&self, token: usize) -> Cell {
-        self.cells.get(token).copied().unwrap_or(Cell::Absent)
+    pub fn cell(&self, token: usize) -> ComparisonCell {
+        self.cells.get(token).copied().unwrap_or(ComparisonCell::Absent)
     }
 }
 
@@ -168,7 +168,7 @@ pub fn divergence_sentence(turns: &Anatomy) -> Option<String> {
 pub fn attempt(
     method: &Method,
     strategy: Strategy,
-    settings: &Settings,
+    settings: &StrategySettings,
     encoder: &dyn Encoder,
     sample: &Conversation,
 ) -> Result<Masked, MaskError> {
@@ -200,10 +200,10 @@ fn strip(strategy: Strategy, outcome: Result<Masked, MaskError>, turns: &Anatomy
     let cell = |at: &Option<usize>| match at
         .and_then(|at| Some((masked.input_ids.get(at)?, masked.labels.get(at)?)))
     {
-        None => Cell::Absent,
-        Some((_, label)) if *label == IGNORE_INDEX => Cell::Masked,
-        Some((id, label)) if *label == i64::from(*id) => Cell::Supervised,
-        Some((_, label)) => Cell::Other(*label),
+        None => ComparisonCell::Absent,
+        Some((_, label)) if *label == IGNORE_INDEX => ComparisonCell::Masked,
+        Some((id, label)) if *label == i64::from(*id) => ComparisonCell::Supervised,
+        Some((_, label)) => ComparisonCell::Other(*label),
     };
     Strip {
         strategy,
@@ -264,7 +264,7 @@ fn differences(turns: &Anatomy, strips: &[Strip]) -> Vec<StrategyDifference> {
     for (token, place) in turns.places.iter().enumerate() {
         let with = |supervised: bool| {
             let speaks = strips.iter().enumerate().filter(|(_, s)| s.end == StripEnd::Labels);
-            let here = speaks.filter(|(_, s)| s.cell(token) != Cell::Absent);
+            let here = speaks.filter(|(_, s)| s.cell(token) != ComparisonCell::Absent);
             here.filter(|(_, s)| s.cell(token).is_supervised() == supervised)
                 .map(|(i, _)| i)
                 .collect::<Vec<_>>()
@@ -302,13 +302,13 @@ impl Reason<'_> {
         let verb = match (&self.strip.end, self.strip.cell(token)) {
             (StripEnd::Unfit(why), _) => return format!("does not apply: {why}"),
             (StripEnd::Fails(error), _) => return self.failure(error),
-            (_, Cell::Supervised) => "supervised",
-            (_, Cell::Masked) => "masked",
-            (_, Cell::Other(label)) => {
+            (_, ComparisonCell::Supervised) => "supervised",
+            (_, ComparisonCell::Masked) => "masked",
+            (_, ComparisonCell::Other(label)) => {
                 let token = u32::try_from(label).ok().and_then(|id| self.encoder.id_to_token(id));
                 return format!("the label is {} ({label}), not the input", token.unwrap_or_default());
             }
-            (_, Cell::Absent) => return "its own text has no such token here".to_string(),
+            (_, ComparisonCell::Absent) => return "its own text has no such token here".to_string(),
         };
         let supervised = verb == "supervised";
         let reason = self
@@ -357,7 +357,7 @@ impl Reason<'_> {
                 (false, _) => format!("a {role} turn"),
             };
         }
-        let last = self.turns.messages.iter().rposition(Message::is_answer);
+        let last = self.turns.messages.iter().rposition(MessageAnatomy::is_answer);
         if !supervised && strategy.last_only() && last != Some(place.message) {
             return "it supervises the last answer only".to_string();
         }

@@ -11,7 +11,7 @@ use super::markers::{self, Markers};
 use super::strategy_input::StrategyInput;
 use super::template_reads::TemplateReads;
 use super::trainers::Trainer;
-use super::{Call, Chat, EncodedText, MaskError, Masked, Settings, Strategy, trainer_path};
+use super::{Call, Chat, EncodedText, MaskError, Masked, Strategy, StrategySettings, trainer_path};
 use crate::chat::jinja::{ChatTemplate, ContinueFinalMessage, Inputs, PythonException, Rendered};
 use crate::chat::{Conversation, PromptLayout};
 use crate::tokenizer::{Role, Tokenizer};
@@ -60,7 +60,7 @@ pub struct Method {
     pub strategy: Strategy,
     /// The strategy was not asked for by name: samples that bring their own labels keep them.
     pub auto: bool,
-    pub settings: Settings,
+    pub settings: StrategySettings,
     pub rendering: Rendering,
     /// `special_tokens_map` of the tokenizer.
     pub special_tokens: Map<String, Value>,
@@ -79,7 +79,7 @@ impl Method {
             templates,
             strategy,
             auto: false,
-            settings: Settings::default(),
+            settings: StrategySettings::default(),
             rendering: Rendering::default(),
             special_tokens: special_tokens_map(tokenizer),
             markers: OnceLock::new(),
@@ -232,7 +232,7 @@ impl Method {
     pub fn label_as(
         &self,
         strategy: Strategy,
-        settings: &Settings,
+        settings: &StrategySettings,
         encoder: &dyn Encoder,
         sample: &Conversation,
         prompt: usize,

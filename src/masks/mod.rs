@@ -56,7 +56,7 @@ pub use crate::labels::{IGNORE_INDEX, Note};
 pub use masked::{EncodedText, Masked};
 pub use method::{Method, Rendering, Templates};
 pub use preset_labels::inspect_preset_labels;
-pub use settings::{KEYS, Settings};
+pub use settings::{KEYS, StrategySettings};
 pub use strategy::{Origin, Strategy};
 pub use template_reads::TemplateReads;
 

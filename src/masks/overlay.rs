@@ -10,7 +10,7 @@
 
 use std::ops::Range;
 
-use super::anatomy::{Anatomy, Message, MessagePart};
+use super::anatomy::{Anatomy, MessageAnatomy, MessagePart};
 use super::{IGNORE_INDEX, Masked};
 use crate::tokenizer::TokenId;
 
@@ -48,7 +48,7 @@ pub enum AnswerStop {
 
 /// One answer with its generation prompt.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct LabelledAnswer {
     /// Index of the message.
     pub message: usize,
     /// Tokens of the whole answer, header and end included.
@@ -64,7 +64,7 @@ pub struct Answer {
     pub supervised: usize,
 }
 
-impl Answer {
+impl LabelledAnswer {
     /// True where a model trained on it answers as the prompt asks and stops. Text that the template puts before the
     /// content may be left out: what counts is the answer's own.
     pub fn is_right(&self) -> bool {
@@ -76,13 +76,13 @@ impl Answer {
 
 /// All answers of a conversation under one strategy.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Overlay {
-    pub answers: Vec<Answer>,
+pub struct LabelOverlay {
+    pub answers: Vec<LabelledAnswer>,
     /// Supervised tokens that lie in no answer, by message.
     pub outside: Vec<(usize, usize)>,
 }
 
-impl Overlay {
+impl LabelOverlay {
     /// Lays labels over the text; `None` where they are for other ids than the text's (more of them, or different).
     pub fn new(turns: &Anatomy, masked: &Masked, stops: &[TokenId]) -> Option<Self> {
         let len = masked.input_ids.len();
@@ -107,7 +107,7 @@ impl Overlay {
     /// True where every answer that is supervised at all is right, at least one is, and nothing else is supervised.
     pub fn is_right(&self) -> bool {
         let mut supervised = self.answers.iter().filter(|answer| answer.supervised > 0).peekable();
-        self.outside.is_empty() && supervised.peek().is_some() && supervised.all(Answer::is_right)
+        self.outside.is_empty() && supervised.peek().is_some() && supervised.all(LabelledAnswer::is_right)
     }
 }
 
@@ -126,9 +126,9 @@ impl Labels<'_> {
         tokens.filter(|token| self.is_supervised(*token)).count()
     }
 
-    fn answer(&self, message: usize, tokens: Range<usize>, supervised: usize) -> Answer {
+    fn answer(&self, message: usize, tokens: Range<usize>, supervised: usize) -> LabelledAnswer {
         let turns = self.turns;
-        let seam = turns.messages.get(message).map_or(0, Message::body_start);
+        let seam = turns.messages.get(message).map_or(0, MessageAnatomy::body_start);
         let straddling = turns.straddling(seam).filter(|token| tokens.contains(token));
         let generates = straddling.unwrap_or_else(|| turns.tokens(&(seam..usize::MAX)).start);
         let start = self.start(&tokens, generates, straddling.is_some());
@@ -139,7 +139,7 @@ impl Labels<'_> {
             0 => 0,
             _ => body.filter(|token| *token < kept && !self.is_supervised(*token)).count(),
         };
-        Answer { message, tokens, generates, start, stop, beyond_stop, body_masked, supervised }
+        LabelledAnswer { message, tokens, generates, start, stop, beyond_stop, body_masked, supervised }
     }
 
     fn start(&self, tokens: &Range<usize>, generates: usize, straddles: bool) -> AnswerStart {

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 
 /// What a user may set.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Settings {
+pub struct StrategySettings {
     /// Text before a user's turn (Unsloth `instruction_part`, TRL `instruction_template`).
     pub instruction_part: Option<String>,
     /// Text before an answer (Unsloth `response_part`, TRL `response_template`).
@@ -69,7 +69,7 @@ pub const KEYS: &[(&str, &str)] = &[
     ("max_length", "tokens that a sample may have (cutoff_len, max_seq_len)"),
 ];
 
-impl Settings {
+impl StrategySettings {
     /// Reads `key=value` pairs; `\n` and `\t` in a value are a line break and a tab.
     ///
     /// # Errors
@@ -186,8 +186,8 @@ fn unescaped(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn parse(pairs: &[&str]) -> Result<Settings> {
-        Settings::parse(&pairs.iter().map(ToString::to_string).collect::<Vec<_>>())
+    fn parse(pairs: &[&str]) -> Result<StrategySettings> {
+        StrategySettings::parse(&pairs.iter().map(ToString::to_string).collect::<Vec<_>>())
     }
 
     #[test]

@@ -308,14 +308,15 @@ fn generation(given: &StrategyInput, sample: &Conversation) -> Result<Masked, Ma
 
 fn collator(given: &StrategyInput, with_instruction: bool) -> Result<Masked, MaskError> {
     let (instruction, response) = markers(given)?;
-    let markers = trl_collator::Markers { response, instruction: with_instruction.then_some(instruction) };
+    let markers =
+        trl_collator::CollatorMarkers { response, instruction: with_instruction.then_some(instruction) };
     let (ids, text) = (given.input_ids)()?;
     Ok(trl_collator::label(given.encoder, ids, &markers)?.of_text(text))
 }
 
 fn responses(given: &StrategyInput, last_response_only: bool) -> Result<Masked, MaskError> {
     let (instruction_part, response_part) = markers(given)?;
-    let options = unsloth::Options {
+    let options = unsloth::UnslothOptions {
         instruction_part,
         response_part,
         last_response_only,
@@ -331,7 +332,7 @@ fn contents(given: &StrategyInput, sample: &Conversation, when: EndTokens) -> Re
         Some(tokens) => Some(tokens.clone()),
         None => (given.markers)()?.end_of_turn.map(|token| vec![token]),
     };
-    let defaults = axolotl::Options::default();
+    let defaults = axolotl::AxolotlOptions::default();
     // Data sets spell the flag either way; the setting's own default is the longer one.
     let has = |key: &str| sample.messages.iter().any(|message: &Value| message.get(key).is_some());
     let key = |set: &Option<String>, short: &str, default: String| match set {
@@ -339,7 +340,7 @@ fn contents(given: &StrategyInput, sample: &Conversation, when: EndTokens) -> Re
         None if has(short) => short.to_string(),
         None => default,
     };
-    let options = axolotl::Options {
+    let options = axolotl::AxolotlOptions {
         roles_to_train: settings.roles_to_train.clone().unwrap_or(defaults.roles_to_train),
         train_on_inputs: settings.train_on_inputs,
         train_on_eos: settings.train_on_eos.unwrap_or(when),
@@ -369,8 +370,8 @@ fn turn_pairs(given: &StrategyInput, sample: &Conversation) -> Result<Masked, Ma
         None => (given.slots)()?,
     };
     template.efficient_eos |= settings.efficient_eos;
-    let defaults = llamafactory::Options::default();
-    let options = llamafactory::Options {
+    let defaults = llamafactory::LlamaFactoryOptions::default();
+    let options = llamafactory::LlamaFactoryOptions {
         mask_history: settings.mask_history,
         train_on_prompt: settings.train_on_prompt,
         cutoff_len: settings.max_length.unwrap_or(defaults.cutoff_len),

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::encoder::Encoder;
 use super::llamafactory::SlotTemplate;
 use super::markers::Markers;
-use super::{Chat, EncodedText, MaskError, Settings};
+use super::{Chat, EncodedText, MaskError, StrategySettings};
 use crate::tokenizer::TokenId;
 
 /// What a strategy gets beside the conversation.
@@ -19,7 +19,7 @@ pub(super) struct StrategyInput<'a> {
     pub markers: &'a dyn Fn() -> Result<Markers, MaskError>,
     /// LLaMA-Factory's template that writes turns as the chat template does, unless one is set.
     pub slots: &'a dyn Fn() -> Result<SlotTemplate, MaskError>,
-    pub settings: &'a Settings,
+    pub settings: &'a StrategySettings,
     /// `special_tokens_map` of the tokenizer.
     pub special_tokens: &'a Map<String, Value>,
 }

@@ -190,7 +190,7 @@ fn ids_of(sample: &Conversation) -> Vec<TokenId> {
 #[test]
 fn searches_stop_where_the_trainer_stops() {
     let ids = ids_of(&two_rounds());
-    let markers = trl_collator::Markers {
+    let markers = trl_collator::CollatorMarkers {
         response: "<|im_start|>assistant\n".into(),
         instruction: Some("<|im_start|>user\n".into()),
     };
@@ -199,12 +199,12 @@ fn searches_stop_where_the_trainer_stops() {
     let padded = Characters { pad: Some("<|im_end|>"), ..PLAIN };
     let without_eos = trl_collator::label(&padded, ids.clone(), &markers).unwrap();
     assert_eq!(PLAIN.supervised(&without_eos), "one·\n·two·\n");
-    let last = trl_collator::Markers { instruction: None, ..markers };
+    let last = trl_collator::CollatorMarkers { instruction: None, ..markers };
     assert_eq!(
         PLAIN.supervised(&trl_collator::label(&PLAIN, ids.clone(), &last).unwrap()),
         "two<|im_end|>\n"
     );
-    let options = unsloth::Options {
+    let options = unsloth::UnslothOptions {
         instruction_part: "<|im_start|>user\n".into(),
         response_part: "<|im_start|>assistant\n".into(),
         last_response_only: false,
@@ -212,22 +212,29 @@ fn searches_stop_where_the_trainer_stops() {
     };
     let unsloth = unsloth::label(&PLAIN, ids.clone(), &options).unwrap();
     assert_eq!(PLAIN.supervised(&unsloth), "o·e<|im_end|>·two<|im_end|>");
-    let none = trl_collator::Markers { response: "### Answer".into(), instruction: None };
+    let none = trl_collator::CollatorMarkers { response: "### Answer".into(), instruction: None };
     assert!(trl_collator::label(&PLAIN, ids, &none).unwrap().spans().is_empty());
 }
 
 #[test]
 fn axolotl_trains_content_and_end_token() {
     let sample = two_rounds();
-    let of = |options: axolotl::Options| {
+    let of = |options: axolotl::AxolotlOptions| {
         PLAIN.supervised(&with_chat(CHATML, |chat| axolotl::label(chat, &sample, &options)))
     };
-    assert_eq!(of(axolotl::Options::default()), "one<|im_end|>·two<|im_end|>");
-    let last = axolotl::Options { train_on_eos: axolotl::EndTokens::Last, ..axolotl::Options::default() };
+    assert_eq!(of(axolotl::AxolotlOptions::default()), "one<|im_end|>·two<|im_end|>");
+    let last = axolotl::AxolotlOptions {
+        train_on_eos: axolotl::EndTokens::Last,
+        ..axolotl::AxolotlOptions::default()
+    };
     assert_eq!(of(last), "one·two<|im_end|>");
-    let all = axolotl::Options { train_on_eos: axolotl::EndTokens::All, ..axolotl::Options::default() };
+    let all = axolotl::AxolotlOptions {
+        train_on_eos: axolotl::EndTokens::All,
+        ..axolotl::AxolotlOptions::default()
+    };
     assert_eq!(of(all), "<|im_end|>·<|im_end|>·one<|im_end|>·<|im_end|>·two<|im_end|>");
-    let users = axolotl::Options { roles_to_train: vec!["user".into()], ..axolotl::Options::default() };
+    let users =
+        axolotl::AxolotlOptions { roles_to_train: vec!["user".into()], ..axolotl::AxolotlOptions::default() };
     assert_eq!(of(users), "q<|im_end|>·r<|im_end|>");
 }
 
@@ -237,7 +244,7 @@ fn axolotl_honours_flags_and_details() {
     sample.messages[2]["training"] = json!(false);
     sample.messages[4]["training_detail"] = json!([{"begin_offset": 1, "end_offset": 1, "train": true},
         {"begin_offset": 2, "end_offset": 2, "train": false}]);
-    let masked = with_chat(CHATML, |chat| axolotl::label(chat, &sample, &axolotl::Options::default()));
+    let masked = with_chat(CHATML, |chat| axolotl::label(chat, &sample, &axolotl::AxolotlOptions::default()));
     assert_eq!(PLAIN.supervised(&masked), "w·<|im_end|>");
 }
 
@@ -245,17 +252,22 @@ fn axolotl_honours_flags_and_details() {
 fn llamafactory_encodes_turn_by_turn() {
     let messages = two_rounds().messages;
     let template = llamafactory::SlotTemplate::by_name("chatml").unwrap();
-    let of = |template: &llamafactory::SlotTemplate, options: llamafactory::Options| {
+    let of = |template: &llamafactory::SlotTemplate, options: llamafactory::LlamaFactoryOptions| {
         llamafactory::label(&PLAIN, template, &messages, &[], &options).unwrap()
     };
-    let masked = of(&template, llamafactory::Options::default());
+    let masked = of(&template, llamafactory::LlamaFactoryOptions::default());
     assert_eq!(PLAIN.supervised(&masked), "one<|im_end|>\n·two<|im_end|>\n");
     assert_eq!(masked.input_ids, ids_of(&two_rounds()));
-    let last =
-        of(&template, llamafactory::Options { mask_history: true, ..llamafactory::Options::default() });
+    let last = of(
+        &template,
+        llamafactory::LlamaFactoryOptions {
+            mask_history: true,
+            ..llamafactory::LlamaFactoryOptions::default()
+        },
+    );
     assert_eq!(PLAIN.supervised(&last), "two<|im_end|>\n");
     let efficient = llamafactory::SlotTemplate { efficient_eos: true, ..template };
-    let masked = of(&efficient, llamafactory::Options::default());
+    let masked = of(&efficient, llamafactory::LlamaFactoryOptions::default());
     let differ: Vec<_> = masked
         .labels
         .iter()
@@ -266,7 +278,8 @@ fn llamafactory_encodes_turn_by_turn() {
     assert_eq!(masked.labels.last(), Some(&1));
     assert!(llamafactory::SlotTemplate::by_name("none such").is_err());
     let odd = &messages[..4];
-    let dropped = llamafactory::label(&PLAIN, &template, odd, &[], &llamafactory::Options::default());
+    let dropped =
+        llamafactory::label(&PLAIN, &template, odd, &[], &llamafactory::LlamaFactoryOptions::default());
     assert!(matches!(dropped, Err(MaskError::Dropped(_))));
 }
 
@@ -331,16 +344,17 @@ fn swift_supervises_answers_and_the_end_of_their_turns() {
 
 #[test]
 fn images_are_counted_with_a_ledger() {
-    use image_tokens::{ImageSize, Processor};
+    use image_tokens::{ImageProcessor, ImageSize};
     let size = |height, width| ImageSize { height, width };
-    let qwen = Processor::QwenVl { patch_size: 14, merge_size: 2, min_pixels: 3136, max_pixels: 1_003_520 };
+    let qwen =
+        ImageProcessor::QwenVl { patch_size: 14, merge_size: 2, min_pixels: 3136, max_pixels: 1_003_520 };
     let tokens = qwen.count(size(480, 640)).unwrap();
     assert_eq!((tokens.count, tokens.grid), (391, Some((17, 23))));
     assert!(tokens.steps.last().unwrap().how.ends_with("= 391"));
     assert!(qwen.count(size(1, 201)).is_err());
     assert!(qwen.count(size(0, 5)).is_err());
     assert!(qwen.count(size(usize::MAX, 5)).is_err());
-    let pixtral = Processor::Pixtral { longest_edge: 1024, patch_size: 16, merge_size: 1 };
+    let pixtral = ImageProcessor::Pixtral { longest_edge: 1024, patch_size: 16, merge_size: 1 };
     assert_eq!(pixtral.count(size(1024, 512)).unwrap().grid, Some((64, 32)));
 }
 

@@ -178,7 +178,7 @@ fn masked(prepared: PreparedRow) -> Result<Masked, MaskError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::masks::trainers::{Side, TrainingSequence};
+    use crate::masks::trainers::{AnswerSide, TrainingSequence};
 
     #[test]
     fn sides_stand_one_behind_the_other() {
@@ -186,7 +186,7 @@ mod tests {
             side: Some(side),
             ..TrainingSequence::new(vec![5, 6], vec![false, true])
         };
-        let sequences = vec![side(Side::Chosen), side(Side::Rejected)];
+        let sequences = vec![side(AnswerSide::Chosen), side(AnswerSide::Rejected)];
         let both = masked(PreparedRow { sequences, ..PreparedRow::default() }).unwrap();
         assert_eq!(both.labels, [IGNORE_INDEX, 6, IGNORE_INDEX, 6]);
         let ranges: Vec<_> = both.notes.iter().map(|note| note.tokens.clone()).collect();

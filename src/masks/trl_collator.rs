@@ -10,14 +10,18 @@ use crate::tokenizer::TokenId;
 
 /// The two markers, as text; tokenised alone, as the collator does.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Markers {
+pub struct CollatorMarkers {
     pub response: String,
     /// Without it only the last response is kept.
     pub instruction: Option<String>,
 }
 
 /// Labels of one sequence.
-pub fn label(encoder: &dyn Encoder, input_ids: Vec<TokenId>, markers: &Markers) -> Result<Masked, MaskError> {
+pub fn label(
+    encoder: &dyn Encoder,
+    input_ids: Vec<TokenId>,
+    markers: &CollatorMarkers,
+) -> Result<Masked, MaskError> {
     let response = encoder.ids(&markers.response)?;
     let instruction = markers.instruction.as_deref().map(|text| encoder.ids(text)).transpose()?;
     let pad = encoder.pad_id();

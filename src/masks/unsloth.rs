@@ -15,7 +15,7 @@ const EDGE_PROBES: [&str; 10] = ["\\", "{", "a", "A", "1", "(", ".", "<", "}", "
 
 /// Arguments of `train_on_responses_only`; `force_match=True`, its default.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Options {
+pub struct UnslothOptions {
     pub instruction_part: String,
     pub response_part: String,
     pub last_response_only: bool,
@@ -35,7 +35,11 @@ struct Marker {
 ///
 /// # Errors
 /// `ValueError` when a marker tokenises to nothing.
-pub fn label(encoder: &dyn Encoder, input_ids: Vec<TokenId>, options: &Options) -> Result<Masked, MaskError> {
+pub fn label(
+    encoder: &dyn Encoder,
+    input_ids: Vec<TokenId>,
+    options: &UnslothOptions,
+) -> Result<Masked, MaskError> {
     let scan = MarkerScan::new(encoder, options)?;
     let mut spans = scan.responses(&input_ids);
     if options.last_response_only {
@@ -64,7 +68,7 @@ struct MarkerScan {
 }
 
 impl MarkerScan {
-    fn new(encoder: &dyn Encoder, options: &Options) -> Result<Self, MaskError> {
+    fn new(encoder: &dyn Encoder, options: &UnslothOptions) -> Result<Self, MaskError> {
         let mut instruction = marker(encoder, &options.instruction_part)?;
         let mut response = marker(encoder, &options.response_part)?;
         for (name, marker) in [("instruction_part", &instruction), ("response_part", &response)] {

@@ -34,13 +34,13 @@ pub struct ImagePatch {
 
 /// What enters the model at a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Content {
+pub enum RowContent {
     Byte(u8),
     Token(TokenId),
     Patch(ImagePatch),
 }
 
-impl Content {
+impl RowContent {
     /// `text` or `image`, as in the JSON.
     pub fn modality(&self) -> &'static str {
         match self {
@@ -60,8 +60,8 @@ impl Content {
 
 /// One position of the forward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Position {
-    pub content: Content,
+pub struct RowPosition {
+    pub content: RowContent,
     /// Index in the input ids of the token it belongs to; of several tokens of one byte the first, `None` for a byte
     /// that no token covers.
     pub token: Option<usize>,
@@ -72,7 +72,7 @@ pub struct Position {
 /// All positions of one sample.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Positions {
-    pub all: Vec<Position>,
+    pub all: Vec<RowPosition>,
     /// The positions of each token; empty for one that was cut off or covers no byte.
     pub of_token: Vec<Range<usize>>,
     /// Positions cut off by the maximum length.
@@ -90,8 +90,9 @@ impl Positions {
             let text = format!("the prompt has {seen} bytes, the byte model takes {MAX_BYTES}");
             return Err(MoeError::Request(text));
         }
-        let position = |byte: &u8| Position { content: Content::Byte(*byte), token: None, supervised: false };
-        let mut all: Vec<Position> = prompt.as_bytes().iter().take(seen).map(position).collect();
+        let position =
+            |byte: &u8| RowPosition { content: RowContent::Byte(*byte), token: None, supervised: false };
+        let mut all: Vec<RowPosition> = prompt.as_bytes().iter().take(seen).map(position).collect();
         for ((token, span), label) in spans.iter().enumerate().zip(labels) {
             for position in all.get_mut(span.clone()).into_iter().flatten() {
                 position.token = position.token.or(Some(token));
@@ -138,7 +139,11 @@ impl Positions {
                 })?;
                 if total < limit {
                     let supervised = label != IGNORE_INDEX;
-                    this.all.push(Position { content: Content::Token(id), token: Some(index), supervised });
+                    this.all.push(RowPosition {
+                        content: RowContent::Token(id),
+                        token: Some(index),
+                        supervised,
+                    });
                 }
                 total = total.saturating_add(1);
             }
@@ -157,7 +162,7 @@ impl Positions {
         let columns = columns(per_image);
         self.all.extend((0..fits).map(|index| {
             let patch = ImagePatch { image, index, row: index / columns, column: index % columns };
-            Position { content: Content::Patch(patch), token: Some(token), supervised: false }
+            RowPosition { content: RowContent::Patch(patch), token: Some(token), supervised: false }
         }));
         Ok(())
     }
@@ -172,10 +177,10 @@ impl Positions {
             true => self.embedding_strength(model)?,
             false => 0.0,
         };
-        let input = |position: &Position| match position.content {
-            Content::Byte(byte) => InputRow::Token(TokenId::from(byte)),
-            Content::Token(id) => InputRow::Token(id),
-            Content::Patch(patch) => {
+        let input = |position: &RowPosition| match position.content {
+            RowContent::Byte(byte) => InputRow::Token(TokenId::from(byte)),
+            RowContent::Token(id) => InputRow::Token(id),
+            RowContent::Patch(patch) => {
                 let mut rng = Rng::new(seed).fork(patch.image as u64).fork(patch.index as u64);
                 InputRow::Features((0..model.hidden_size()).map(|_| rng.normal() * strength).collect())
             }
@@ -185,9 +190,9 @@ impl Positions {
 
     /// Root mean square of the embeddings of the first tokens; 1 without tokens.
     fn embedding_strength(&self, model: &Model) -> MoeResult<f32> {
-        let id = |position: &Position| match position.content {
-            Content::Token(id) => Some(id),
-            Content::Byte(_) | Content::Patch(_) => None,
+        let id = |position: &RowPosition| match position.content {
+            RowContent::Token(id) => Some(id),
+            RowContent::Byte(_) | RowContent::Patch(_) => None,
         };
         let ids: Vec<TokenId> = self.all.iter().filter_map(id).take(MEASURED_EMBEDDINGS).collect();
         if ids.is_empty() {
@@ -217,10 +222,10 @@ mod tests {
         let p = of_tokens(&[7, -200, 8], &[-100, -100, 8], None);
         assert_eq!(p.all.len(), 3 + 4 - 1);
         assert_eq!(p.of_token, [0..1, 1..5, 5..6]);
-        let token = |id, token, supervised| Position { content: Content::Token(id), token, supervised };
+        let token = |id, token, supervised| RowPosition { content: RowContent::Token(id), token, supervised };
         assert_eq!((p.all[0], p.all[5]), (token(7, Some(0), false), token(8, Some(2), true)));
         let patch = ImagePatch { image: 0, index: 3, row: 1, column: 1 };
-        assert_eq!((p.all[4].content, p.all[4].token), (Content::Patch(patch), Some(1)));
+        assert_eq!((p.all[4].content, p.all[4].token), (RowContent::Patch(patch), Some(1)));
         assert_eq!(p.truncated, 0);
     }
 
@@ -259,6 +264,6 @@ mod tests {
         let p = Positions::of_bytes("aéb!", 4, &[0..1, 1..3, 1..3, 4..5], &[-100, -100, 5, 6]).unwrap();
         let seen: Vec<_> = p.all.iter().map(|p| (p.token, p.supervised)).collect();
         assert_eq!(seen, [(Some(0), false), (Some(1), true), (Some(1), true), (None, false)]);
-        assert_eq!((p.truncated, p.all[0].content), (1, Content::Byte(b'a')));
+        assert_eq!((p.truncated, p.all[0].content), (1, RowContent::Byte(b'a')));
     }
 }

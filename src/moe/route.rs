@@ -11,7 +11,7 @@ use super::backbone::{Forward, ForwardOptions, InputRow, LayerRouting, Model, No
 use super::dump::Dump;
 use super::error::{MoeError, MoeResult};
 use super::gating::Logits;
-use super::positions::{Content, Positions};
+use super::positions::{Positions, RowContent};
 use super::router::load_balancing_loss;
 use crate::tokenizer::TokenId;
 
@@ -34,7 +34,7 @@ impl RouteSample {
     pub fn new(
         id: Value,
         positions: &Positions,
-        name: &dyn Fn(&Content) -> String,
+        name: &dyn Fn(&RowContent) -> String,
         model: &Model,
         seed: u64,
     ) -> MoeResult<Self> {

@@ -1,7 +1,7 @@
 //! Two aligned token lines for a round: the piece encoded alone above, the prompt below, a mark where they part.
 
 use super::glyphs::glyph_text;
-use crate::diagnose::{Pair, PairedRound, Token};
+use crate::diagnose::{AlignedToken, Pair, PairedRound};
 use crate::text::width;
 
 /// The three lines, at most `room` cells wide each: alone, in the prompt, marks. The window begins a little before
@@ -45,7 +45,7 @@ fn push(lines: &mut [String; 3], alone: &str, here: &str, mark: &str, wide: usiz
 
 /// Both texts of a pair, and the cells that the wider one takes with the gap behind it.
 fn cell(pair: &Pair) -> (String, String, usize) {
-    let text = |token: &Option<Token>| match token {
+    let text = |token: &Option<AlignedToken>| match token {
         None => "–".to_string(),
         Some(token) if token.text.is_empty() => format!("⟨{}⟩", token.id),
         Some(token) => glyph_text(token.text.as_bytes()),

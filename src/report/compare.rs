@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::glyphs::token_glyphs;
 use super::mask::status_text;
-use super::paint::Meaning;
+use super::paint::PaintMeaning;
 use super::{Paint, table};
 use crate::diagnose::{CompareTotals, SetupComparison, Stretch, StretchSide};
 use crate::labels::{Inspection, Labelled, StatusKind};
@@ -59,7 +59,7 @@ pub fn comparison_text(
         (false, 0) => format!("{} · differs", comparison.a.id),
         (false, n) => format!("{} · {n} of {} stretches differ", comparison.a.id, comparison.stretches.len()),
     };
-    writeln!(out, "{}", paint.paint(&text::plain(&title), Meaning::Heading, false))?;
+    writeln!(out, "{}", paint.paint(&text::plain(&title), PaintMeaning::Heading, false))?;
     writeln!(out, "  A {}", text::plain(&status_text(&comparison.a)))?;
     if comparison.is_alike() {
         return writeln!(out);

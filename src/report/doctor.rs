@@ -4,7 +4,7 @@ use std::io::Write;
 
 use super::Paint;
 use super::onboard::effect_text;
-use super::paint::Meaning;
+use super::paint::PaintMeaning;
 use super::sample::summary_line;
 use crate::diagnose::{DoctorReport, Finding, Fix, Verdict};
 use crate::text;
@@ -46,10 +46,10 @@ pub fn doctor_text(
 
 fn finding_text(out: &mut dyn Write, finding: &Finding, ids: &[String], paint: Paint) -> std::io::Result<()> {
     let meaning = match finding.verdict {
-        Verdict::Error | Verdict::Warn => Meaning::Bad,
-        Verdict::Note => Meaning::Heading,
-        Verdict::Ok => Meaning::Good,
-        Verdict::Skipped => Meaning::Masked,
+        Verdict::Error | Verdict::Warn => PaintMeaning::Bad,
+        Verdict::Note => PaintMeaning::Heading,
+        Verdict::Ok => PaintMeaning::Good,
+        Verdict::Skipped => PaintMeaning::Masked,
     };
     let mark = finding.verdict.symbol();
     let title = format!("{mark} {} {:<7} {}", finding.id, finding.verdict.name(), finding.title);
@@ -73,7 +73,7 @@ fn finding_text(out: &mut dyn Write, finding: &Finding, ids: &[String], paint: P
 
 /// Writes a fix: what it is, what it did when it was tried, and what to paste.
 pub fn fix_text(out: &mut dyn Write, fix: &Fix, paint: Paint) -> std::io::Result<()> {
-    writeln!(out, "    fix       {}", paint.paint(&text::plain(&fix.summary), Meaning::Good, false))?;
+    writeln!(out, "    fix       {}", paint.paint(&text::plain(&fix.summary), PaintMeaning::Good, false))?;
     if let Some(effect) = effect_text(fix) {
         writeln!(out, "    tried on  {effect}")?;
     }

@@ -35,7 +35,7 @@ pub use mask::{example_mask, status_text};
 pub use moe::{expert_name, moe_legend, moe_sample_text};
 pub use onboard::{StepLine, effect_text, onboarding_lines};
 pub use page::{Visible, page};
-pub use paint::{Meaning, Paint};
+pub use paint::{Paint, PaintMeaning};
 pub use sample::{encoding_text, sample_text, summary_line};
 pub use sample_page::{samples_page, samples_picture};
 pub use scan::scan_lines;

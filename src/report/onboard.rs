@@ -1,7 +1,7 @@
 //! Onboarding as the steps of the customization guide, in lines: the command and the screen show the same.
 
 use crate::chat::Sample;
-use crate::diagnose::{Effect, Fix, Onboarding, Patch, TokenizerKind, Verdict};
+use crate::diagnose::{ChangeEffect, Fix, Onboarding, Patch, TokenizerKind, Verdict};
 
 /// A line of the report.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,7 +101,7 @@ fn proof(steps: &mut Steps, onboarding: &Onboarding, samples: &[Sample]) {
             steps.say(text, verdict);
         }
     }
-    let Effect { tried, repaired, broken, remaining, supervised_before, supervised_after, .. } =
+    let ChangeEffect { tried, repaired, broken, remaining, supervised_before, supervised_after, .. } =
         onboarding.effect;
     let text = format!(
         "on your {tried} samples: {repaired} repaired, {broken} broken, {remaining} still wrong; supervised tokens \

@@ -11,7 +11,7 @@ pub enum Paint {
 
 /// What a piece of text is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Meaning {
+pub enum PaintMeaning {
     /// The loss sees it.
     Supervised,
     /// The loss ignores it.
@@ -23,7 +23,7 @@ pub enum Meaning {
     Heading,
 }
 
-impl Meaning {
+impl PaintMeaning {
     /// Okabe and Ito's sky blue and vermilion, in the nearest of the 256-colour palette; supervised text is underlined
     /// and lost text struck through, for eyes and screens without colour.
     fn style(self, odd: bool) -> Style {
@@ -44,7 +44,7 @@ impl Meaning {
 impl Paint {
     /// `text` in the style of a meaning; `odd` alternates the shade of neighbouring tokens. The text itself has to be
     /// safe for a terminal already.
-    pub fn paint(self, text: &str, meaning: Meaning, odd: bool) -> String {
+    pub fn paint(self, text: &str, meaning: PaintMeaning, odd: bool) -> String {
         match self {
             Self::Plain => text.to_string(),
             Self::Ansi => {
@@ -61,9 +61,9 @@ mod tests {
 
     #[test]
     fn neighbours_differ_and_every_style_ends() {
-        let painted = |odd| Paint::Ansi.paint("x", Meaning::Supervised, odd);
+        let painted = |odd| Paint::Ansi.paint("x", PaintMeaning::Supervised, odd);
         assert_ne!(painted(false), painted(true));
         assert_eq!(painted(false), "\u{1b}[4m\u{1b}[38;5;74mx\u{1b}[0m");
-        assert_eq!(Paint::Plain.paint("x", Meaning::Lost, true), "x");
+        assert_eq!(Paint::Plain.paint("x", PaintMeaning::Lost, true), "x");
     }
 }

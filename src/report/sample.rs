@@ -5,8 +5,8 @@ use std::io::Write;
 use super::alignment::aligned_lines;
 use super::glyphs::token_glyphs;
 use super::mask::status_text;
-use super::paint::Meaning;
 use super::paint::Paint;
+use super::paint::PaintMeaning;
 use crate::chat::Sample;
 use crate::diagnose::{PairedRound, RecordAccount, align_tokens, alignment_line};
 use crate::labels::{
@@ -35,8 +35,8 @@ pub fn sample_text(
 ) -> std::io::Result<()> {
     let title =
         format!("{} · template {} · rule {}", inspection.id, inspection.template, inspection.preprocess);
-    writeln!(out, "{}", paint.paint(&text::plain(&title), Meaning::Heading, false))?;
-    let meaning = if inspection.status().is_sound() { Meaning::Good } else { Meaning::Bad };
+    writeln!(out, "{}", paint.paint(&text::plain(&title), PaintMeaning::Heading, false))?;
+    let meaning = if inspection.status().is_sound() { PaintMeaning::Good } else { PaintMeaning::Bad };
     writeln!(out, "  {}", paint.paint(&text::plain(&status_text(inspection)), meaning, false))?;
     let Ok(labelled) = &inspection.result else {
         return match setup.chat() {
@@ -80,7 +80,7 @@ pub fn sample_text(
             writeln!(
                 out,
                 "  {}",
-                paint.paint(&text::plain(&format!("not carried: {line}")), Meaning::Bad, false)
+                paint.paint(&text::plain(&format!("not carried: {line}")), PaintMeaning::Bad, false)
             )?;
         }
     } else if sample.has_image && labelled.input_ids.iter().all(|id| *id != IMAGE_TOKEN_INDEX) {
@@ -119,9 +119,9 @@ fn segment_text(setup: &Setup, labelled: &Labelled, segment: &Segment, paint: Pa
         let tokens = indices.iter().map(|&i| {
             let id = labelled.input_ids.get(i).copied().unwrap_or_default();
             let meaning = match labelled.token_label(i) {
-                Some(TokenLabel::Supervised) => Meaning::Supervised,
-                Some(TokenLabel::Discarded | TokenLabel::Truncated) => Meaning::Lost,
-                Some(TokenLabel::Masked) | None => Meaning::Masked,
+                Some(TokenLabel::Supervised) => PaintMeaning::Supervised,
+                Some(TokenLabel::Discarded | TokenLabel::Truncated) => PaintMeaning::Lost,
+                Some(TokenLabel::Masked) | None => PaintMeaning::Masked,
             };
             paint.paint(&token_glyphs(&setup.tokenizer, id), meaning, i % 2 == 1)
         });

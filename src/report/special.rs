@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::glyphs::glyph_text;
-use super::paint::Meaning;
+use super::paint::PaintMeaning;
 use super::{Paint, table};
 use crate::diagnose::{TokenReport, TokenVerdict, token_report};
 use crate::setup::{OverrideEffect, Setup};
@@ -22,7 +22,7 @@ pub fn special_text(out: &mut dyn Write, setup: &Setup, paint: Paint) -> std::io
         facts.loader.name(),
         facts.release.name()
     );
-    writeln!(out, "{}", paint.paint(&text::plain(&title), Meaning::Heading, false))?;
+    writeln!(out, "{}", paint.paint(&text::plain(&title), PaintMeaning::Heading, false))?;
     let max = match facts.model_max_length {
         VERY_LARGE_INTEGER => "none".to_string(),
         max => max.to_string(),
@@ -96,9 +96,9 @@ fn report_text(out: &mut dyn Write, token_report: &TokenReport, paint: Paint) ->
     }
     token_report.notes.iter().try_for_each(|note| {
         let (mark, meaning) = match note.weight {
-            TokenVerdict::Error => ("✗", Meaning::Bad),
-            TokenVerdict::Warn => ("!", Meaning::Bad),
-            TokenVerdict::Note => ("·", Meaning::Masked),
+            TokenVerdict::Error => ("✗", PaintMeaning::Bad),
+            TokenVerdict::Warn => ("!", PaintMeaning::Bad),
+            TokenVerdict::Note => ("·", PaintMeaning::Masked),
         };
         writeln!(out, "  {} {}", paint.paint(mark, meaning, false), text::plain(&note.text))
     })

@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::glyphs::token_glyphs;
 use super::json::NoteJson;
-use super::paint::Meaning;
 use super::paint::Paint;
+use super::paint::PaintMeaning;
 use crate::masks::MaskError;
 use crate::masks::compare::{StrategyComparison, StrategyDifference, StripEnd};
 use crate::text;
@@ -17,7 +17,7 @@ use crate::tokenizer::Tokenizer;
 const SHOWN: usize = 12;
 
 /// What came of a sample: all strategies, or why it cannot be rendered.
-pub type Compared<'a> = Result<&'a StrategyComparison, &'a MaskError>;
+pub type StrategyResult<'a> = Result<&'a StrategyComparison, &'a MaskError>;
 
 /// Writes one sample: a line a strategy, then the places where they differ.
 pub fn strategies_text(
@@ -25,35 +25,35 @@ pub fn strategies_text(
     tokenizer: &Tokenizer,
     template: &str,
     id: &str,
-    compared: Compared<'_>,
+    compared: StrategyResult<'_>,
     paint: Paint,
 ) -> std::io::Result<()> {
     let title = text::plain(&format!("{id} · template {template}"));
-    writeln!(out, "{}", paint.paint(&title, Meaning::Heading, false))?;
+    writeln!(out, "{}", paint.paint(&title, PaintMeaning::Heading, false))?;
     let comparison = match compared {
         Ok(comparison) => comparison,
         Err(error) => {
             let line = text::plain(&format!("✗ {error}"));
-            return writeln!(out, "  {}\n", paint.paint(&line, Meaning::Bad, false));
+            return writeln!(out, "  {}\n", paint.paint(&line, PaintMeaning::Bad, false));
         }
     };
     for strip in &comparison.strips {
         let (line, meaning) = match &strip.end {
             StripEnd::Labels if strip.supervised == 0 => {
-                (format!("0 of {} tokens supervised", strip.len), Meaning::Bad)
+                (format!("0 of {} tokens supervised", strip.len), PaintMeaning::Bad)
             }
             StripEnd::Labels if strip.elsewhere > 0 => (
                 format!(
                     "{} of {} tokens of its own text supervised, {} of which have no place in this one",
                     strip.supervised, strip.len, strip.elsewhere
                 ),
-                Meaning::Supervised,
+                PaintMeaning::Supervised,
             ),
             StripEnd::Labels => {
-                (format!("{} of {} tokens supervised", strip.supervised, strip.len), Meaning::Supervised)
+                (format!("{} of {} tokens supervised", strip.supervised, strip.len), PaintMeaning::Supervised)
             }
-            StripEnd::Fails(error) => (format!("✗ gives no labels: {error}"), Meaning::Bad),
-            StripEnd::Unfit(why) => (format!("does not apply: {why}"), Meaning::Masked),
+            StripEnd::Fails(error) => (format!("✗ gives no labels: {error}"), PaintMeaning::Bad),
+            StripEnd::Unfit(why) => (format!("does not apply: {why}"), PaintMeaning::Masked),
         };
         let line = text::plain(&line);
         writeln!(out, "  {:<22} {}", strip.strategy.name(), paint.paint(&line, meaning, false))?;
@@ -140,7 +140,7 @@ pub struct RunJson<'a> {
 
 impl<'a> StrategiesJson<'a> {
     /// The JSON of one sample.
-    pub fn new(tokenizer: &Tokenizer, template: &'a str, id: &'a str, compared: Compared<'a>) -> Self {
+    pub fn new(tokenizer: &Tokenizer, template: &'a str, id: &'a str, compared: StrategyResult<'a>) -> Self {
         let comparison = compared.ok();
         let run = |comparison: &'a StrategyComparison, run: &'a StrategyDifference| RunJson {
             tokens: [run.tokens.start, run.tokens.end],

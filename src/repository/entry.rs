@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 
 /// What the user asks of a repository.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Choice {
+pub struct FunctionChoice {
     /// A key of the template registry.
     pub version: Option<String>,
     /// `FILE:NAME` or `FILE:CLASS.NAME`.
@@ -17,7 +17,7 @@ pub struct Choice {
 
 /// What is called, and what is made ready before.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct DispatchEntry {
     /// As the driver takes it.
     pub entry: Value,
     /// The template that is put in force.
@@ -41,14 +41,19 @@ pub struct Entry {
 ///
 /// # Errors
 /// No function of that name, no template of that version, no dispatch at all; the message lists what there is.
-pub fn find(checkout: &Checkout, reading: &Reading, choice: &Choice) -> Result<Entry> {
+pub fn find(checkout: &Checkout, reading: &Reading, choice: &FunctionChoice) -> Result<DispatchEntry> {
     match &choice.function {
         Some(function) => named(checkout, reading, function, choice.version.as_deref()),
         None => dispatched(checkout, reading, choice.version.as_deref()),
     }
 }
 
-fn named(checkout: &Checkout, reading: &Reading, function: &str, version: Option<&str>) -> Result<Entry> {
+fn named(
+    checkout: &Checkout,
+    reading: &Reading,
+    function: &str,
+    version: Option<&str>,
+) -> Result<DispatchEntry> {
     let bad = || Error::Usage(format!("--function {function}: write FILE:NAME or FILE:CLASS.NAME"));
     let (file, name) = function.rsplit_once(':').ok_or_else(bad)?;
     let file = checkout.file_named(file).ok_or_else(|| {
@@ -57,7 +62,7 @@ fn named(checkout: &Checkout, reading: &Reading, function: &str, version: Option
     let module = checkout.module_name(file);
     if let Some((class, _)) = name.split_once('.') {
         let class = class_of(checkout, reading, file, class, version);
-        return Ok(Entry {
+        return Ok(DispatchEntry {
             entry: json!({"kind": "template", "path": class}),
             prepare: None,
             multimodal: None,
@@ -76,7 +81,7 @@ fn named(checkout: &Checkout, reading: &Reading, function: &str, version: Option
     })?;
     let by_name = found.parameters.iter().any(|p| p == "num_image_token_list");
     let (multimodal, takes_videos) = multimodal(reading, file);
-    Ok(Entry {
+    Ok(DispatchEntry {
         entry: json!({"kind": "function", "path": format!("{module}:{name}"), "image_first": by_name}),
         prepare: prepare(checkout, reading, file, version)?,
         multimodal: if by_name { None } else { multimodal.map(|name| format!("{module}:{name}")) },
@@ -114,7 +119,7 @@ fn multimodal(reading: &Reading, file: &str) -> (Option<String>, bool) {
     }
 }
 
-fn dispatched(checkout: &Checkout, reading: &Reading, version: Option<&str>) -> Result<Entry> {
+fn dispatched(checkout: &Checkout, reading: &Reading, version: Option<&str>) -> Result<DispatchEntry> {
     let mut ranked: Vec<(u8, &Dispatch)> = reading
         .dispatches
         .iter()
@@ -178,7 +183,7 @@ fn dispatched(checkout: &Checkout, reading: &Reading, version: Option<&str>) -> 
         DispatchKind::Function => prepare(checkout, reading, &dispatch.file, version)?,
         DispatchKind::Method | DispatchKind::Class => None,
     };
-    Ok(Entry {
+    Ok(DispatchEntry {
         entry,
         prepare,
         multimodal,

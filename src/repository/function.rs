@@ -8,14 +8,14 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::checkout::Checkout;
-use super::entry::Entry;
+use super::entry::DispatchEntry;
 use super::line_edit::LineEdit;
 use super::pieces::pieces;
 use super::tokenizer_api::{Loading, TokenizerApi};
 use crate::chat::Sample;
 use crate::error::{Error, Result};
 use crate::python::PythonError;
-use crate::sandbox::{Host, Limits, Sandbox, SandboxError};
+use crate::sandbox::{Host, Sandbox, SandboxError, SandboxLimits};
 use crate::tokenizer::{LoadOptions, Release, Tokenizer};
 
 /// Largest `model_max_length` that the training scripts set.
@@ -146,11 +146,11 @@ pub struct TemplateTexts {
 #[derive(Debug)]
 pub struct RepositoryFunction {
     shared: Shared,
-    entry: Entry,
+    entry: DispatchEntry,
     start: Value,
     options: CallOptions,
     idle: Mutex<Vec<Sandbox>>,
-    limits: Limits,
+    limits: SandboxLimits,
     cancel: Option<Arc<AtomicBool>>,
     /// Samples that took longer than they may.
     timeouts: AtomicUsize,
@@ -183,13 +183,13 @@ impl RepositoryFunction {
     /// The set-up lines raise, or the function is not there.
     pub fn new(
         checkout: Checkout,
-        entry: Entry,
+        entry: DispatchEntry,
         base: Arc<Tokenizer>,
         load: LoadOptions,
         setup: Option<&SetupCode>,
         options: CallOptions,
     ) -> Result<Self> {
-        Self::with_limits(checkout, entry, base, load, setup, options, Limits::default())
+        Self::with_limits(checkout, entry, base, load, setup, options, SandboxLimits::default())
     }
 
     /// The same under limits of the caller's.
@@ -199,12 +199,12 @@ impl RepositoryFunction {
     #[allow(clippy::too_many_arguments)] // those of `new`, and the limits
     pub fn with_limits(
         checkout: Checkout,
-        entry: Entry,
+        entry: DispatchEntry,
         base: Arc<Tokenizer>,
         load: LoadOptions,
         setup: Option<&SetupCode>,
         options: CallOptions,
-        limits: Limits,
+        limits: SandboxLimits,
     ) -> Result<Self> {
         let made_from = MadeFrom { base: base.clone(), load, setup: setup.cloned() };
         let versions = Versions::new(base.facts.release, options.transformers.as_deref());
@@ -264,7 +264,7 @@ impl RepositoryFunction {
     }
 
     /// What is called.
-    pub fn entry(&self) -> &Entry {
+    pub fn entry(&self) -> &DispatchEntry {
         &self.entry
     }
 
@@ -402,7 +402,7 @@ fn longest(tokenizer: &Tokenizer) -> u64 {
 }
 
 /// What the arguments of a training script are known to be, under the names that the scripts give them.
-fn setup_names(entry: &Entry, options: &CallOptions, base: &Tokenizer) -> Value {
+fn setup_names(entry: &DispatchEntry, options: &CallOptions, base: &Tokenizer) -> Value {
     let longest = longest(base);
     let mut names = json!({
         "model_args": {

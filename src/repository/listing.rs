@@ -31,7 +31,7 @@ pub struct CodeLine {
 
 /// The function that set the labels.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listing {
+pub struct CodeListing {
     pub file: String,
     pub name: String,
     pub lines: Vec<CodeLine>,
@@ -62,7 +62,7 @@ fn shortened(values: &[String]) -> String {
     format!("{}{more}", values.iter().take(MOST_VALUES).cloned().collect::<Vec<_>>().join(", "))
 }
 
-impl Listing {
+impl CodeListing {
     /// The line that set the label of a token last.
     pub fn line_of_token(&self, token: usize) -> Option<&CodeLine> {
         let mut found: Option<&CodeLine> = None;
@@ -85,7 +85,7 @@ impl Listing {
 }
 
 /// The listing of a run: the function in which labels were set or an exception arose, else the one that was called.
-pub fn listing(function: &RepositoryFunction, run: &FunctionRun) -> Option<Listing> {
+pub fn listing(function: &RepositoryFunction, run: &FunctionRun) -> Option<CodeListing> {
     let entry = function.entry();
     let slices = run.trace.iter().filter(|event| matches!(event, Event::Slice { .. }));
     let raised = run.result.as_ref().err().and_then(|raised| raised.place.clone());
@@ -124,7 +124,7 @@ pub fn listing(function: &RepositoryFunction, run: &FunctionRun) -> Option<Listi
     if let Some(line) = raised.filter(|(of, _)| *of == file).and_then(|(_, line)| lines.get_mut(&line)) {
         line.raises = true;
     }
-    Some(Listing { file, name, lines: lines.into_values().collect() })
+    Some(CodeListing { file, name, lines: lines.into_values().collect() })
 }
 
 /// The innermost function around a line.

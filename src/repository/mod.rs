@@ -27,11 +27,11 @@ mod verify;
 
 pub use changes::{Argument, function_sets_roles};
 pub use checkout::Checkout;
-pub use entry::{Choice, Entry, find, library_of};
+pub use entry::{DispatchEntry, FunctionChoice, find, library_of};
 pub use function::{CallOptions, Event, FunctionRun, Raised, RepositoryFunction, SetupCode, TemplateTexts};
 pub use inspection::inspect;
 pub use line_edit::{LineEdit, add_to_value};
-pub use listing::{CodeLine, Listing, listing};
+pub use listing::{CodeLine, CodeListing, listing};
 pub use places::{DispatchPlace, RegistryPlace, dispatch_place, registry_place};
 pub use reading::{DispatchKind, Item, ItemKind, Reading, Registry, read};
 pub use script::{LoadCall, Script, script};

@@ -10,7 +10,7 @@ use ruff_text_size::{Ranged, TextRange};
 use super::bounded_parse::parse;
 use super::changes::{bodies, changes_in, changes_tokenizer, names_in_head, value_of};
 use super::checkout::Checkout;
-use super::entry::Entry;
+use super::entry::DispatchEntry;
 use super::function::SetupCode;
 use super::names::names_in;
 use super::reading::{ItemKind, Reading};
@@ -19,14 +19,14 @@ use super::reading::{ItemKind, Reading};
 const SCRIPTS: [&str; 2] = ["train", "main"];
 
 /// The set-up of the script that an entry belongs to; `None` where no script makes a tokenizer.
-pub fn own_setup(checkout: &Checkout, reading: &Reading, entry: &Entry) -> Option<SetupCode> {
+pub fn own_setup(checkout: &Checkout, reading: &Reading, entry: &DispatchEntry) -> Option<SetupCode> {
     let file = script_of(reading, entry)?;
     let text = checkout.read(&file).ok()?;
     Some(SetupCode { text: tokenizer_lines(&text)?, file })
 }
 
 /// The script: the entry's own file, else the nearest file with such lines, a `train.py` or `…finetune….py` before others.
-pub fn script_of(reading: &Reading, entry: &Entry) -> Option<String> {
+pub fn script_of(reading: &Reading, entry: &DispatchEntry) -> Option<String> {
     let top = entry.file.split('/').next().unwrap_or_default();
     let files: BTreeSet<&str> =
         reading.items.iter().filter(|i| i.kind == ItemKind::TokenizerLine).map(|i| i.file.as_str()).collect();

@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Map, Value, json};
 
-use crate::chat::jinja::{ChatTemplate, Choice, Clock, Inputs, TemplateError, TemplateSet};
+use crate::chat::jinja::{ChatTemplate, Clock, Inputs, TemplateError, TemplateQuery, TemplateSet};
 use crate::error::Error;
 use crate::python::PythonError;
 use crate::tokenizer::{
-    LoadOptions, Loader, NO_ID, Piece, Role, Side, SpecialToken, TokenId, Tokenizer, load,
+    LoadOptions, Loader, NO_ID, PaddingSide, Piece, Role, SpecialToken, TokenId, Tokenizer, load,
 };
 
 /// States that code may make.
@@ -211,7 +211,7 @@ impl TokenizerApi {
             Some(source) => source.to_string(),
             None => {
                 let set = TemplateSet::discover(&state.tokenizer.files)?;
-                let chosen = set.choose(&Choice::default());
+                let chosen = set.choose(&TemplateQuery::default());
                 chosen
                     .map_err(|error| PythonError::new(error.kind.clone(), error.message.clone()))?
                     .text
@@ -312,8 +312,8 @@ fn encode(tokenizer: &Tokenizer, text: &str, special: bool, limit: Option<&Value
             let mut all = tokenizer.encode(text, false)?;
             if all.len() > limit {
                 match tokenizer.facts.truncation_side {
-                    Side::Right => all.truncate(limit),
-                    Side::Left => all = all.without_head(all.len() - limit, 0),
+                    PaddingSide::Right => all.truncate(limit),
+                    PaddingSide::Left => all = all.without_head(all.len() - limit, 0),
                 }
             }
             all
@@ -369,7 +369,7 @@ fn get(state: &TokenizerState, name: &str) -> Value {
         "chat_template" => {
             let own = || {
                 let set = TemplateSet::discover(&tokenizer.files).ok()?;
-                Some(set.choose(&Choice::default()).ok()?.text.clone())
+                Some(set.choose(&TemplateQuery::default()).ok()?.text.clone())
             };
             value(state.chat_template.clone().or_else(own).into())
         }
@@ -467,8 +467,8 @@ fn apply(state: &mut TokenizerState, asked: &str, question: &Value) -> Result<()
 /// One keyword argument of `from_pretrained`, or an attribute that is set.
 fn argument(tokenizer: &mut Tokenizer, name: &str, value: &Value) -> Result<(), PythonError> {
     let side = || match value.as_str() {
-        Some("left") => Ok(Side::Left),
-        Some("right") => Ok(Side::Right),
+        Some("left") => Ok(PaddingSide::Left),
+        Some("right") => Ok(PaddingSide::Right),
         _ => Err(PythonError::new(
             "ValueError",
             format!("Padding side should be selected between 'right' and 'left', current value: {value}"),

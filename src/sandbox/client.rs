@@ -20,7 +20,7 @@ pub trait Host {
 
 /// What one request may take.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct SandboxLimits {
     pub time: Duration,
     /// Questions that the code may ask.
     pub questions: usize,
@@ -28,7 +28,7 @@ pub struct Limits {
     pub message: usize,
 }
 
-impl Default for Limits {
+impl Default for SandboxLimits {
     fn default() -> Self {
         Self { time: Duration::from_secs(10), questions: 20_000, message: 64 << 20 }
     }
@@ -75,7 +75,7 @@ pub struct Sandbox {
     child: Child,
     input: ChildStdin,
     lines: Receiver<Line>,
-    limits: Limits,
+    limits: SandboxLimits,
     cancel: Option<Arc<AtomicBool>>,
 }
 
@@ -89,7 +89,7 @@ impl Sandbox {
     ///
     /// # Errors
     /// [`SandboxError::Start`].
-    pub fn start(limits: Limits, cancel: Option<Arc<AtomicBool>>) -> Result<Self, SandboxError> {
+    pub fn start(limits: SandboxLimits, cancel: Option<Arc<AtomicBool>>) -> Result<Self, SandboxError> {
         let failed = |error: std::io::Error| SandboxError::Start(error.to_string());
         let executable = match EXECUTABLE.get() {
             Some(path) => path.clone(),

@@ -17,5 +17,5 @@ mod regex;
 mod sources;
 
 pub use child::main as child_main;
-pub use client::{Host, Limits, Sandbox, SandboxError, set_executable};
+pub use client::{Host, Sandbox, SandboxError, SandboxLimits, set_executable};
 pub use protocol::SUBCOMMAND;

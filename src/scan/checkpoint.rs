@@ -20,7 +20,7 @@ use crate::guard;
 
 /// How far the reading is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Position {
+pub struct ScanPosition {
     /// Index of the source that is read, and records of it that were taken.
     pub source: usize,
     pub record: u64,
@@ -35,7 +35,7 @@ const MOST_BYTES: u64 = 256 << 20;
 
 /// Everything that is needed to go on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Checkpoint {
+pub struct ScanCheckpoint {
     /// [`MARK`]; the first key of the file.
     #[serde(default)]
     pub mark: String,
@@ -43,13 +43,13 @@ pub struct Checkpoint {
     pub schema_version: u32,
     /// What was asked for, by name: another wish cannot go on from here.
     pub asked: BTreeMap<String, String>,
-    pub position: Position,
+    pub position: ScanPosition,
     /// Bytes of each output that belong to the report.
     pub outputs: BTreeMap<String, u64>,
     pub report: ScanReport,
 }
 
-impl Checkpoint {
+impl ScanCheckpoint {
     /// Reads a state; `None` where there is no such file.
     ///
     /// # Errors

@@ -45,7 +45,7 @@ pub struct RecordStatus {
 
 /// What a batch came to.
 #[derive(Debug)]
-pub struct Batch {
+pub struct ScanBatch {
     pub report: ScanReport,
     /// One for each record.
     pub statuses: Vec<RecordStatus>,
@@ -167,7 +167,7 @@ impl Scanner {
     ///
     /// # Errors
     /// None of the records': those are counted. Only a sample on which the two ways differ, which is a bug.
-    pub fn scan(&self, records: &[Record]) -> Result<Batch> {
+    pub fn scan(&self, records: &[Record]) -> Result<ScanBatch> {
         let parts: Vec<PartResult> =
             records.par_chunks(PART).map(|records| self.part(records)).collect::<Result<_>>()?;
         let mut report = self.empty();
@@ -196,7 +196,7 @@ impl Scanner {
                 });
             }
         }
-        Ok(Batch { report, statuses, tallied })
+        Ok(ScanBatch { report, statuses, tallied })
     }
 
     /// The counts of records that are read from somewhere, a batch at a time: the next one is read while this one is

@@ -18,10 +18,10 @@ mod finish;
 mod fix_samples;
 mod report;
 
-pub use checkpoint::{Checkpoint, Position};
+pub use checkpoint::{ScanCheckpoint, ScanPosition};
 pub use counted::{Counted, Lengths};
 pub use counts::{CauseCount, CutLoss, SourceCount};
-pub use engine::{Batch, RecordStatus, ScanMode, Scanner};
+pub use engine::{RecordStatus, ScanBatch, ScanMode, Scanner};
 pub use example::{BadRecord, Example, Mask, MaskStretch};
 pub use fix_samples::{DRAWN, FixEffect, FixSample, SampledRecord};
 pub use report::{MOST_ROUNDS, MOST_SOURCES, SCHEMA_VERSION, ScanReport, bucket};

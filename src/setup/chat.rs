@@ -2,7 +2,7 @@
 
 use super::choice::{CHAT, LabelChoice, TemplateChoice};
 use super::request::{ChatOptions, Request};
-use crate::chat::jinja::{ChatTemplate, Choice, TemplateSet};
+use crate::chat::jinja::{ChatTemplate, TemplateQuery, TemplateSet};
 use crate::chat::layout::Layout;
 use crate::error::{Error, Result};
 use crate::masks::trainers::Trainer;
@@ -116,7 +116,7 @@ fn templates(
         }
         TemplateChoice::File(path) => {
             let set = TemplateSet::from_jinja_file(path)?;
-            let source = set.choose(&Choice::default()).map_err(|e| Error::Usage(e.to_string()))?;
+            let source = set.choose(&TemplateQuery::default()).map_err(|e| Error::Usage(e.to_string()))?;
             return Ok(Templates::one(compile(&request.template.to_string(), &source.text)?));
         }
         TemplateChoice::Chat(Some(name)) => Some(name.clone()),
@@ -125,7 +125,7 @@ fn templates(
         }
     };
     let set = TemplateSet::discover(&tokenizer.files)?;
-    let pick = |tools: bool| set.choose(&Choice { name: name.clone(), tools });
+    let pick = |tools: bool| set.choose(&TemplateQuery { name: name.clone(), tools });
     let plain = match pick(false) {
         Ok(source) => Ok(compile(&source.path.display().to_string(), &source.text)?),
         // transformers has the same to say, for samples without tools at least.

@@ -25,5 +25,5 @@ pub use recipe::{RECIPES, Recipe};
 pub use repository::RepositoryRequest;
 pub use request::{ChatOptions, Request};
 pub use resolve::{LlavaSetup, Setup, TRAINING_MAX_LENGTH, resolve};
-pub use source::{Watch, files_for, load_other_ways, load_tokenizer};
+pub use source::{DownloadWatch, files_for, load_other_ways, load_tokenizer};
 pub use stop::{StopTokens, stop_tokens};

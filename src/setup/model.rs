@@ -9,9 +9,9 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::Watch;
+use super::DownloadWatch;
 use crate::error::{Error, Result};
-use crate::hub::{HubId, HubOptions, Progress, Wanted, fetch};
+use crate::hub::{DownloadProgress, HubId, HubOptions, WantedFiles, fetch};
 use crate::moe::backbone::{Conversion, Device, DeviceChoice, InputRow, Model, ModelLoadOptions, is_dense};
 use crate::moe::checkpoint::{Checkpoint, layer_of, shard_names};
 use crate::moe::config::Config;
@@ -86,7 +86,7 @@ impl ModelSource {
         }
     }
 
-    fn open(&self, request: &ModelRequest, watch: Watch<'_>) -> Result<(Config, Checkpoint)> {
+    fn open(&self, request: &ModelRequest, watch: DownloadWatch<'_>) -> Result<(Config, Checkpoint)> {
         match self {
             Self::Bytes => Ok(sample::open(sample::SAMPLES[0])?),
             Self::Seeded(name) => Ok(seeded(name, request.vocab_size, request.seed)?),
@@ -163,7 +163,7 @@ pub enum GateInit {
 /// How far the loading is.
 #[derive(Debug, Clone)]
 pub enum LoadStep {
-    Download(Progress),
+    Download(DownloadProgress),
     /// Clusters for the gate of one layer.
     Clusters {
         layer: usize,
@@ -294,9 +294,14 @@ fn is_needed(tensor: &str, layers: Option<usize>) -> bool {
 }
 
 /// Brings what is needed of a repository into the cache: first what says what there is, then the weights.
-fn download(id: &HubId, layers: Option<usize>, hub: &HubOptions, watch: Watch<'_>) -> Result<PathBuf> {
+fn download(
+    id: &HubId,
+    layers: Option<usize>,
+    hub: &HubOptions,
+    watch: DownloadWatch<'_>,
+) -> Result<PathBuf> {
     let first = |file: &str| file == "config.json" || file == INDEX;
-    let folder = fetch(id, hub, Wanted::Matching(&first), watch)?;
+    let folder = fetch(id, hub, WantedFiles::Matching(&first), watch)?;
     let index = folder.join(INDEX);
     let mut files = BTreeSet::from(["config.json".to_string()]);
     if index.exists() {
@@ -306,7 +311,7 @@ fn download(id: &HubId, layers: Option<usize>, hub: &HubOptions, watch: Watch<'_
         files.insert("model.safetensors".to_string());
     }
     let names: Vec<&str> = files.iter().map(String::as_str).collect();
-    Ok(fetch(id, hub, Wanted::Named(&names), watch)?)
+    Ok(fetch(id, hub, WantedFiles::Named(&names), watch)?)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::labelling::RepositoryLabelling;
 use crate::labels::PromptOptions;
 use crate::repository::{
-    CallOptions, Checkout, Choice, LineEdit, RepositoryFunction, SetupCode, find, own_setup, read,
+    CallOptions, Checkout, FunctionChoice, LineEdit, RepositoryFunction, SetupCode, find, own_setup, read,
 };
 use crate::tokenizer::{LoadOptions, Role, Tokenizer};
 
@@ -166,7 +166,7 @@ impl RepositoryRequest {
     ) -> Result<Prepared> {
         let checkout = Checkout::open(&self.repo)?.with_edits(&self.edits)?;
         let reading = read(&checkout)?;
-        let choice = Choice { version: self.version.clone(), function: self.function.clone() };
+        let choice = FunctionChoice { version: self.version.clone(), function: self.function.clone() };
         let entry = find(&checkout, &reading, &choice)?;
         let mut notes = entry.notes.clone();
         notes.push(format!("{}:{} {} is run in the sandbox", entry.file, entry.line, entry.name));

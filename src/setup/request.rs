@@ -8,7 +8,7 @@ use super::repository::RepositoryRequest;
 use crate::chat::jinja::Clock;
 use crate::chat::layout::Layout;
 use crate::hub::HubOptions;
-use crate::masks::{Rendering, Settings};
+use crate::masks::{Rendering, StrategySettings};
 use crate::tokenizer::{LoadOptions, Release, Role};
 
 /// What a user asks for beyond the names of template and strategy.
@@ -19,7 +19,7 @@ pub struct ChatOptions {
     pub rendering: Rendering,
     /// What `strftime_now` takes for now.
     pub clock: Clock,
-    pub settings: Settings,
+    pub settings: StrategySettings,
     /// The release of transformers that was asked for; without one templates are rendered as by 5.
     pub release: Option<Release>,
     /// Rows of this layout asked for a chat template, and nobody for a strategy.

@@ -8,18 +8,18 @@ use rayon::prelude::*;
 
 use super::request::Request;
 use crate::error::{Error, Result};
-use crate::hub::{HubId, HubOptions, Progress, Wanted, fetch};
+use crate::hub::{DownloadProgress, HubId, HubOptions, WantedFiles, fetch};
 use crate::samples::{SAMPLE_PREFIX, SampleTokenizer, TOKENIZERS};
 use crate::tokenizer::{FileSet, LoadOptions, Loader, Release, Tokenizer, load};
 
 /// Watches a download; `Break` ends it.
-pub type Watch<'a> = &'a mut dyn FnMut(Progress) -> ControlFlow<()>;
+pub type DownloadWatch<'a> = &'a mut dyn FnMut(DownloadProgress) -> ControlFlow<()>;
 
 /// The files that `spec` points to. A path that exists wins over a hub id; only a hub id touches the network.
 ///
 /// # Errors
 /// An unknown sample, a path that is not there, and whatever the hub refuses.
-pub fn files_for(spec: &str, hub: &HubOptions, watch: Watch<'_>) -> Result<FileSet> {
+pub fn files_for(spec: &str, hub: &HubOptions, watch: DownloadWatch<'_>) -> Result<FileSet> {
     if let Some(name) = spec.strip_prefix(SAMPLE_PREFIX) {
         return SampleTokenizer::named(name).map(SampleTokenizer::files).ok_or_else(|| Error::UnknownName {
             kind: "sample tokenizer",
@@ -40,7 +40,7 @@ pub fn files_for(spec: &str, hub: &HubOptions, watch: Watch<'_>) -> Result<FileS
         )));
     }
     match HubId::parse(spec) {
-        Ok(id) => FileSet::folder(&fetch(&id, hub, Wanted::tokenizer(), watch)?),
+        Ok(id) => FileSet::folder(&fetch(&id, hub, WantedFiles::tokenizer(), watch)?),
         Err(_) => {
             let samples: Vec<String> =
                 TOKENIZERS.iter().map(|t| format!("{SAMPLE_PREFIX}{}", t.name)).collect();
@@ -56,7 +56,7 @@ pub fn files_for(spec: &str, hub: &HubOptions, watch: Watch<'_>) -> Result<FileS
 ///
 /// # Errors
 /// As [`files_for`] and [`load`].
-pub fn load_tokenizer(request: &Request, watch: Watch<'_>) -> Result<Arc<Tokenizer>> {
+pub fn load_tokenizer(request: &Request, watch: DownloadWatch<'_>) -> Result<Arc<Tokenizer>> {
     let files = files_for(&request.tokenizer, &request.hub, watch)?;
     load(&request.tokenizer, &files, request.load).map(Arc::new)
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::encoding::TokenId;
-use super::facts::{Side, VERY_LARGE_INTEGER};
+use super::facts::{PaddingSide, VERY_LARGE_INTEGER};
 use super::files::FileSet;
 use super::release::Release;
 use super::special::{Role, SpecialToken, SpecialTokens};
@@ -134,10 +134,10 @@ impl InitArguments {
     }
 
     /// `padding_side` or `truncation_side`, if the configuration has one.
-    pub fn side(&self, key: &str) -> Option<Side> {
+    pub fn side(&self, key: &str) -> Option<PaddingSide> {
         match self.text(key) {
-            Some("left") => Some(Side::Left),
-            Some("right") => Some(Side::Right),
+            Some("left") => Some(PaddingSide::Left),
+            Some("right") => Some(PaddingSide::Right),
             _ => None,
         }
     }

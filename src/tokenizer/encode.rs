@@ -4,7 +4,7 @@ use tokenizers::NormalizerWrapper;
 
 use super::core::{Core, encode_core, encode_ordinary, in_library};
 use super::encoding::Encoding;
-use super::facts::Side;
+use super::facts::PaddingSide;
 use super::infilling::{FillParts, Infilling};
 use super::loaded::{Engine, Tokenizer};
 use super::slow::AddedTokenTables;
@@ -92,12 +92,14 @@ impl Tokenizer {
         let mut cut = whole.clone();
         cut.truncate(before);
         match self.facts.truncation_side {
-            Side::Right => {
+            PaddingSide::Right => {
                 let mut kept = inner;
                 kept.truncate(keep);
                 cut.extend_shifted(&kept, 0);
             }
-            Side::Left => cut.extend_shifted(&inner.without_head(inner.len().saturating_sub(keep), 0), 0),
+            PaddingSide::Left => {
+                cut.extend_shifted(&inner.without_head(inner.len().saturating_sub(keep), 0), 0)
+            }
         }
         let once = matches!(&self.engine, Engine::Slow(class, _) if class.adds_eos_once());
         if once && cut.ids.last().copied() == self.role_id(Role::Eos) {

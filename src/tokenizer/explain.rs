@@ -12,7 +12,7 @@ use tokenizers::{Model, OffsetReferential, OffsetType, PreTokenizedString, PreTo
 use super::core::Core;
 use super::encoding::{Encoding, Piece, TokenId};
 use super::loaded::{Engine, Tokenizer};
-use super::slow::Cutter;
+use super::slow::WordCutter;
 use super::slow::processor::Processor;
 use crate::error::{Error, Result};
 
@@ -61,10 +61,10 @@ pub struct Explainer<'t> {
     ignore_merges: bool,
 }
 
-/// What cuts the text: see [`Cutter`].
-fn cutter(tokenizer: &Tokenizer) -> Cutter<'_> {
+/// What cuts the text: see [`WordCutter`].
+fn cutter(tokenizer: &Tokenizer) -> WordCutter<'_> {
     match &tokenizer.engine {
-        Engine::Fast(core) => Cutter::Pipeline(core),
+        Engine::Fast(core) => WordCutter::Pipeline(core),
         Engine::Slow(class, _) => class.cutter(),
     }
 }
@@ -73,7 +73,7 @@ impl<'t> Explainer<'t> {
     /// An explainer for this tokenizer.
     pub fn new(tokenizer: &'t Tokenizer) -> Result<Self> {
         let mut explainer = Self { tokenizer, ranks: HashMap::new(), ignore_merges: false };
-        if let Cutter::Pipeline(core) = cutter(tokenizer)
+        if let WordCutter::Pipeline(core) = cutter(tokenizer)
             && let ModelWrapper::BPE(bpe) = core.get_model().wrapper()
         {
             explainer.ignore_merges = bpe.ignore_merges;
@@ -102,11 +102,11 @@ impl<'t> Explainer<'t> {
             return explained(span, steps);
         }
         match cutter(self.tokenizer) {
-            Cutter::SentencePiece(processor) => {
+            WordCutter::SentencePiece(processor) => {
                 let piece = token_text(self.tokenizer, id).unwrap_or_default();
                 explained(span, sentencepiece_steps(processor, &piece))
             }
-            Cutter::Pipeline(core) => {
+            WordCutter::Pipeline(core) => {
                 let (pre_token, word) = pre_token_at(core, text, &span)?.unwrap_or((span, String::new()));
                 explained(pre_token, self.pipeline_steps(core, id, &word)?)
             }

@@ -8,13 +8,13 @@ pub const VERY_LARGE_INTEGER: u128 = 1_000_000_000_000_000_019_884_624_838_656;
 
 /// The side on which a batch is padded or cut.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Side {
+pub enum PaddingSide {
     Left,
     #[default]
     Right,
 }
 
-impl Side {
+impl PaddingSide {
     /// `left` or `right`.
     pub fn name(self) -> &'static str {
         match self {
@@ -46,8 +46,8 @@ pub struct ClassFacts {
     /// False for classes whose list of special tokens is closed (Qwen-1, StableLM).
     pub can_add_tokens: bool,
     pub model_max_length: u128,
-    pub padding_side: Side,
-    pub truncation_side: Side,
+    pub padding_side: PaddingSide,
+    pub truncation_side: PaddingSide,
     pub clean_up_tokenization_spaces: bool,
 }
 

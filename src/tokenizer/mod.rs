@@ -33,7 +33,7 @@ pub use bos_and_eos::IdsAroundText;
 pub use cached_ids::{CachedEncoder, Uncertain, WordCache};
 pub use core::{AddedTokenWithId, Core, CoreParts, SharedModel};
 pub use encoding::{Encoding, IGNORE_INDEX, IMAGE_TOKEN_INDEX, NO_ID, Piece, TokenId};
-pub use facts::{ClassFacts, Side, VERY_LARGE_INTEGER};
+pub use facts::{ClassFacts, PaddingSide, VERY_LARGE_INTEGER};
 pub use files::{CHAT_TEMPLATES, FileSet};
 pub use id_statistics::IdStatistics;
 pub use load::load;

@@ -38,13 +38,13 @@ fn set_limits() {
 
 /// A pattern that gives up with an error.
 #[derive(Debug, Clone, Copy)]
-pub struct Bounded<'r> {
+pub struct BoundedPattern<'r> {
     regex: &'r SysRegex,
     /// Bytes that the text may have when each match has been replaced by so many.
     replaced: Option<(usize, usize)>,
 }
 
-impl<'r> Bounded<'r> {
+impl<'r> BoundedPattern<'r> {
     /// For splitting at its matches.
     pub fn new(regex: &'r SysRegex) -> Self {
         Self { regex, replaced: None }
@@ -90,7 +90,7 @@ pub fn too_long(len: usize, most: usize) -> String {
     format!("its normalizer lets the text grow to {len} bytes ({most} are the most)")
 }
 
-impl Pattern for Bounded<'_> {
+impl Pattern for BoundedPattern<'_> {
     fn find_matches(&self, text: &str) -> Result<Vec<(Offsets, bool)>> {
         guard::contain(|| self.matches(text)).unwrap_or_else(|panic| {
             Err(format!("a pattern of its pipeline gives up: {}", panic.message).into())
@@ -131,7 +131,8 @@ mod tests {
             ("z", "é"),
         ] {
             let regex = regex(pattern);
-            let (own, library) = (Bounded::new(&regex).find_matches(text), (&regex).find_matches(text));
+            let (own, library) =
+                (BoundedPattern::new(&regex).find_matches(text), (&regex).find_matches(text));
             assert_eq!(own.expect("found"), library.expect("found"), "{pattern:?}");
         }
     }
@@ -139,23 +140,24 @@ mod tests {
     #[test]
     fn a_pattern_that_tries_without_end_gives_up() {
         let text = "a".repeat(60);
-        let error = Bounded::new(&regex("(a|aa)+c")).find_matches(&text).expect_err("too many").to_string();
+        let error =
+            BoundedPattern::new(&regex("(a|aa)+c")).find_matches(&text).expect_err("too many").to_string();
         assert!(error.contains("retry"), "{error}");
-        let found = guard::within(Duration::ZERO, || Bounded::new(&regex("a")).find_matches(&text));
+        let found = guard::within(Duration::ZERO, || BoundedPattern::new(&regex("a")).find_matches(&text));
         assert!(found.expect_err("no time").to_string().contains("too long"));
     }
 
     #[test]
     fn a_text_may_not_grow_beyond_its_bounds() {
         let a = regex("a");
-        assert!(Bounded::replacing(&a, 10, 100).find_matches("aaaa").is_ok());
-        assert!(Bounded::replacing(&a, 100, 100).find_matches("aaaa").is_err());
+        assert!(BoundedPattern::replacing(&a, 10, 100).find_matches("aaaa").is_ok());
+        assert!(BoundedPattern::replacing(&a, 100, 100).find_matches("aaaa").is_err());
     }
 
     #[test]
     fn a_literal_matches_itself() {
         for text in ["a.b*", "[x]{2}", "$^|\\", "▁ -#&~"] {
-            let found = Bounded::new(&regex(&literal(text))).find_matches(text).expect("found");
+            let found = BoundedPattern::new(&regex(&literal(text))).find_matches(text).expect("found");
             assert_eq!(found, [((0, text.len()), true)], "{text}");
         }
     }

@@ -1,7 +1,7 @@
 //! The first two steps of a pipeline, normalizing and cutting into words, run within bounds.
 //!
 //! Both do what the steps of `tokenizers` do, in the same order. Between steps the deadline is asked for and the text's
-//! length is looked at, and patterns are searched as [`Bounded`]. The library drops the errors of a normalizer, so they
+//! length is looked at, and patterns are searched as [`BoundedPattern`]. The library drops the errors of a normalizer, so they
 //! are kept here as well ([`take_refusal`]).
 
 use std::cell::RefCell;
@@ -17,7 +17,7 @@ use tokenizers::{
     SplitDelimiterBehavior,
 };
 
-use super::pattern::{Bounded, bound_searches, literal, too_long};
+use super::pattern::{BoundedPattern, bound_searches, literal, too_long};
 use crate::guard;
 
 /// How long a text may become in bytes: so much, and so many times what it was. No character becomes more than eleven
@@ -97,7 +97,7 @@ impl Normalizer for NormalizerStep {
             let done = match step {
                 Step::Library(normalizer) => normalizer.normalize(text),
                 Step::Replace { regex, content } => {
-                    text.replace(Bounded::replacing(regex, content.len(), most), content)
+                    text.replace(BoundedPattern::replacing(regex, content.len(), most), content)
                 }
             };
             done.map_err(|e| refuse(e.to_string()))?;
@@ -143,7 +143,7 @@ fn cut_into_words(step: &PreTokenizerWrapper, text: &mut PreTokenizedString) -> 
             steps.as_ref().iter().try_for_each(|step| cut_into_words(step, text))
         }
         PreTokenizerWrapper::Split(split) => {
-            let pattern = Bounded::new(&split.regex);
+            let pattern = BoundedPattern::new(&split.regex);
             match split.invert {
                 true => text.split(|_, stretch| stretch.split(Invert(pattern), split.behavior)),
                 false => text.split(|_, stretch| stretch.split(pattern, split.behavior)),

@@ -1,7 +1,7 @@
 //! The special-token table of a loaded tokenizer: what `maskscope special` shows.
 
 use super::encoding::TokenId;
-use super::facts::Side;
+use super::facts::PaddingSide;
 use super::loaded::Tokenizer;
 use super::release::{Loader, Release};
 use super::special::{Role, SpecialToken};
@@ -27,8 +27,8 @@ pub struct SpecialTokenTable {
     pub len: usize,
     /// Python's `int(1e30)` where the files name none.
     pub model_max_length: u128,
-    pub padding_side: Side,
-    pub truncation_side: Side,
+    pub padding_side: PaddingSide,
+    pub truncation_side: PaddingSide,
     /// All seven roles, in Python's order.
     pub roles: Vec<(Role, Option<RoleToken>)>,
     /// `None` in 5.x, where the classes lost this attribute.

@@ -4,7 +4,7 @@ use super::canvas::{Canvas, wrapped};
 use super::theme::Meaning;
 use crate::app::{App, Area, Load, Notice, Panes, Screen, Target, Tier, context, hints, tour};
 use crate::chat::ReadProgress;
-use crate::hub::{Progress, Stage};
+use crate::hub::{DownloadProgress, Stage};
 use crate::labels::SampleStatus;
 use crate::report::status_text;
 use crate::setup::{RecipeChoice, SAMPLE_PREFIX, TokenChoice};
@@ -382,7 +382,7 @@ fn megabytes(bytes: u64) -> String {
 }
 
 /// `org/name · tokenizer.json · 3.1 of 11.4 MB · 2.2 MB/s`.
-fn progress_text(app: &App, progress: &Progress) -> String {
+fn progress_text(app: &App, progress: &DownloadProgress) -> String {
     let mut parts = vec![app.session.request.tokenizer.clone()];
     parts.push(match progress.stage {
         Stage::Listing => "asking which files there are".to_string(),

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use maskscope::data::{Record, Records, Source};
+use maskscope::data::{Record, RecordSource, Records};
 use maskscope::scan::{ScanMode, Scanner};
 use maskscope::setup::{Request, load_tokenizer, resolve};
 use maskscope::tokenizer::{CachedEncoder, LoadOptions, Loader, TokenId, WordCache};
@@ -78,7 +78,7 @@ fn tricky(root: &Path) -> Vec<Record> {
 }
 
 fn read(path: &Path, most: usize) -> Vec<Record> {
-    let records = Records::open(&Source::File(path.to_path_buf())).expect("opens");
+    let records = Records::open(&RecordSource::File(path.to_path_buf())).expect("opens");
     records.take(most).map(|r| r.expect("a record")).collect()
 }
 

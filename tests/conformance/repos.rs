@@ -11,7 +11,7 @@ use std::sync::Arc;
 use maskscope::chat::{Sample, read_samples};
 use maskscope::labels::IGNORE_INDEX;
 use maskscope::repository::{
-    CallOptions, Checkout, Choice, FunctionRun, Reading, RepositoryFunction, SetupCode, find, read,
+    CallOptions, Checkout, FunctionChoice, FunctionRun, Reading, RepositoryFunction, SetupCode, find, read,
 };
 use maskscope::tokenizer::{FileSet, LoadOptions, Loader, Release, load};
 use serde_json::{Value, json};
@@ -30,12 +30,12 @@ fn function(
 ) -> maskscope::Result<RepositoryFunction> {
     let text = |key: &str| record[key].as_str().unwrap_or_default();
     let version = Some(text("version").to_string());
-    let mut entry = find(checkout, reading, &Choice { version: version.clone(), function: None });
+    let mut entry = find(checkout, reading, &FunctionChoice { version: version.clone(), function: None });
     let is_of_file = entry.as_ref().is_ok_and(|entry| entry.file == text("file"));
     // A class finds its template by the version; a repository with two training scripts needs the file's name.
     if !is_of_file && !text("function").contains('.') && !text("file").ends_with("dataset.py") {
         let function = Some(format!("{}:preprocess", text("file")));
-        entry = find(checkout, reading, &Choice { version, function });
+        entry = find(checkout, reading, &FunctionChoice { version, function });
     }
     let loader = if text("slow_fast") == "fast" { Loader::Fast } else { Loader::Slow };
     let (release, _) = Release::parse(text("transformers_version")).expect("a release");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use maskscope::data::{Record, Records, Source};
+use maskscope::data::{Record, RecordSource, Records};
 use maskscope::labels::PromptOptions;
 use maskscope::scan::{ScanMode, Scanner};
 use maskscope::setup::{LabelChoice, RecipeChoice, Request, Setup, apply, resolve};
@@ -95,7 +95,7 @@ fn check_file(root: &Path, path: &Path, data: &BTreeMap<String, Record>) -> (usi
 }
 
 fn check_folder(root: &Path, dir: &Path, only: &str) {
-    let source = Source::File(dir.join("conversations.json"));
+    let source = RecordSource::File(dir.join("conversations.json"));
     let data: BTreeMap<String, Record> = Records::open(&source)
         .expect("the samples")
         .map(|record| {

@@ -120,7 +120,7 @@ fn loads() {
         let (mut tokenizer, _) = apply(&base, &overrides_of(&base, record)).expect("the overrides apply");
         // The training code passes these two to the loader.
         tokenizer.facts.model_max_length = 2048;
-        tokenizer.facts.padding_side = maskscope::tokenizer::Side::Right;
+        tokenizer.facts.padding_side = maskscope::tokenizer::PaddingSide::Right;
         let wrong = differences(&tokenizer, &record["table"]);
         if !wrong.is_empty() {
             failed.push(format!("{name}: {}", wrong.join("; ")));

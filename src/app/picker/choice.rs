@@ -8,7 +8,7 @@ use crate::tokenizer::{LoadOptions, Loader, Role};
 
 /// What taking an entry does.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Choice {
+pub enum PickerChoice {
     Tokenizer(String),
     Template(TemplateChoice),
     Rule(LabelChoice),
@@ -25,7 +25,7 @@ pub enum Choice {
     Act(Action),
 }
 
-impl Choice {
+impl PickerChoice {
     /// The request with this choice made; `None` for an act.
     pub fn apply(&self, request: &Request) -> Option<Request> {
         let mut request = request.clone();
@@ -66,14 +66,14 @@ impl Choice {
 
 /// One entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct PickerEntry {
     pub label: String,
     pub detail: String,
-    pub choice: Choice,
+    pub choice: PickerChoice,
 }
 
-impl Entry {
-    pub(super) fn new(label: impl Into<String>, detail: impl Into<String>, choice: Choice) -> Self {
+impl PickerEntry {
+    pub(super) fn new(label: impl Into<String>, detail: impl Into<String>, choice: PickerChoice) -> Self {
         Self { label: label.into(), detail: detail.into(), choice }
     }
 }

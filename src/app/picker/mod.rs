@@ -15,7 +15,7 @@ use super::screens::experts::settings::ModelChoice;
 use crate::setup::TokenChoice;
 use crate::tokenizer::{LoadOptions, Role, TokenId};
 
-pub use choice::{Choice, Entry, messages_request};
+pub use choice::{PickerChoice, PickerEntry, messages_request};
 pub use entries::{
     loadings, models, other_load, others, recipes, rules, special_tokens, strategies, templates, tokenizers,
 };
@@ -53,9 +53,9 @@ pub enum PickKind {
 pub struct Picker {
     pub kind: PickKind,
     pub query: Input,
-    entries: Vec<Entry>,
+    entries: Vec<PickerEntry>,
     /// Entry made of the query itself (a new token, a path).
-    typed: Option<Entry>,
+    typed: Option<PickerEntry>,
     /// Indices of the entries that match, best first.
     matching: Vec<usize>,
     pub cursor: usize,
@@ -65,7 +65,7 @@ pub struct Picker {
 
 impl Picker {
     /// A list of these entries.
-    pub fn new(kind: PickKind, entries: Vec<Entry>) -> Self {
+    pub fn new(kind: PickKind, entries: Vec<PickerEntry>) -> Self {
         let matching = (0..entries.len()).collect();
         Self { kind, query: Input::default(), entries, typed: None, matching, cursor: 0, loading: false }
     }
@@ -105,7 +105,7 @@ impl Picker {
     }
 
     /// Entry at a position of what is shown. The typed entry stands behind the best three.
-    pub fn entry(&self, position: usize) -> Option<&Entry> {
+    pub fn entry(&self, position: usize) -> Option<&PickerEntry> {
         let typed_at = self.typed.as_ref().map(|_| self.matching.len().min(3));
         let index = match typed_at {
             Some(at) if position == at => return self.typed.as_ref(),
@@ -116,7 +116,7 @@ impl Picker {
     }
 
     /// The marked entry.
-    pub fn chosen(&self) -> Option<&Entry> {
+    pub fn chosen(&self) -> Option<&PickerEntry> {
         self.entry(self.cursor)
     }
 
@@ -126,7 +126,7 @@ impl Picker {
     }
 
     /// Adds entries that came late.
-    pub fn extend(&mut self, entries: impl IntoIterator<Item = Entry>) {
+    pub fn extend(&mut self, entries: impl IntoIterator<Item = PickerEntry>) {
         self.entries.extend(entries);
         self.loading = false;
         let cursor = self.cursor;
@@ -167,38 +167,38 @@ impl Picker {
         matches!(self.kind, PickKind::Tokenizer | PickKind::Template | PickKind::Other(_) | PickKind::Model)
     }
 
-    fn typed_entry(&self, query: &str) -> Option<Entry> {
+    fn typed_entry(&self, query: &str) -> Option<PickerEntry> {
         let known = self.entries.iter().any(|e| e.label == query);
         if query.is_empty() || known {
             return None;
         }
         match self.kind {
             PickKind::Token(role) => {
-                let choice = Choice::Token(role, Some(TokenChoice::Surface(query.to_string())));
-                Some(Entry::new(query, "a new token, as typed", choice))
+                let choice = PickerChoice::Token(role, Some(TokenChoice::Surface(query.to_string())));
+                Some(PickerEntry::new(query, "a new token, as typed", choice))
             }
             PickKind::Template if query.ends_with(".jinja") => {
-                let choice = Choice::Template(expanded(query).as_str().into());
-                Some(Entry::new(query, "a file with a chat template", choice))
+                let choice = PickerChoice::Template(expanded(query).as_str().into());
+                Some(PickerEntry::new(query, "a file with a chat template", choice))
             }
             PickKind::Template => None,
             PickKind::Model => {
-                let choice = Choice::Model(ModelChoice::typed(&expanded(query)));
-                Some(Entry::new(query, "load this folder or hub id", choice))
+                let choice = PickerChoice::Model(ModelChoice::typed(&expanded(query)));
+                Some(PickerEntry::new(query, "load this folder or hub id", choice))
             }
             _ => {
                 let choice = self.load_choice(&expanded(query))?;
-                Some(Entry::new(query, "load this path or hub id", choice))
+                Some(PickerEntry::new(query, "load this path or hub id", choice))
             }
         }
     }
 
     /// What taking a tokenizer or a template by name does here; `None` in a list of other things.
-    fn load_choice(&self, spec: &str) -> Option<Choice> {
+    fn load_choice(&self, spec: &str) -> Option<PickerChoice> {
         match self.kind {
-            PickKind::Tokenizer => Some(Choice::Tokenizer(spec.to_string())),
-            PickKind::Other(load) => Some(Choice::Other(spec.to_string(), load)),
-            PickKind::Template => Some(Choice::Template(spec.into())),
+            PickKind::Tokenizer => Some(PickerChoice::Tokenizer(spec.to_string())),
+            PickKind::Other(load) => Some(PickerChoice::Other(spec.to_string(), load)),
+            PickKind::Template => Some(PickerChoice::Template(spec.into())),
             _ => None,
         }
     }
@@ -207,8 +207,8 @@ impl Picker {
     pub fn add_vocabulary(&mut self, tokens: &Vocabulary) {
         if let PickKind::Token(role) = self.kind {
             self.extend(tokens.iter().map(|(id, text)| {
-                let choice = Choice::Token(role, Some(TokenChoice::Surface(text.clone())));
-                Entry::new(text.clone(), format!("token {id}"), choice)
+                let choice = PickerChoice::Token(role, Some(TokenChoice::Surface(text.clone())));
+                PickerEntry::new(text.clone(), format!("token {id}"), choice)
             }));
         }
     }
@@ -216,9 +216,11 @@ impl Picker {
     /// Adds recent and cached tokenizers to a list that loads one, and templates to theirs; any other list stays as it
     /// is.
     pub fn add_known(&mut self, known: &[KnownEntry]) {
-        let entries: Vec<Entry> = known
+        let entries: Vec<PickerEntry> = known
             .iter()
-            .filter_map(|k| Some(Entry::new(k.spec.clone(), k.detail.clone(), self.load_choice(&k.spec)?)))
+            .filter_map(|k| {
+                Some(PickerEntry::new(k.spec.clone(), k.detail.clone(), self.load_choice(&k.spec)?))
+            })
             .collect();
         if !entries.is_empty() {
             self.extend(entries);
@@ -249,7 +251,7 @@ mod tests {
             picker.query = Input::new(name.to_string());
             picker.filter();
             let found = (0..picker.len()).filter_map(|i| picker.entry(i)).find(|e| e.label == name);
-            assert_eq!(found.map(|e| &e.choice), Some(&Choice::Other(name.to_string(), load)));
+            assert_eq!(found.map(|e| &e.choice), Some(&PickerChoice::Other(name.to_string(), load)));
         }
     }
 

@@ -3,13 +3,13 @@
 use super::component::{Component, lines, step};
 use crate::app::action::Action;
 use crate::app::binding::{Binding, KeyContext, bind};
-use crate::app::command::Command;
+use crate::app::command::AppCommand;
 use crate::app::geometry::Panes;
 use crate::app::load::Load;
 use crate::app::screen::Screen;
 use crate::app::session::Session;
 use crate::app::target::Target;
-use crate::repository::{CodeLine, LineEdit, Listing};
+use crate::repository::{CodeLine, CodeListing, LineEdit};
 
 /// What the screen knows.
 #[derive(Debug, Default)]
@@ -32,12 +32,12 @@ pub const BINDINGS: &[Binding] = &[bind(
 )];
 
 impl CodeScreen {
-    fn show_tokens(&self, session: &Session) -> Vec<Command> {
+    fn show_tokens(&self, session: &Session) -> Vec<AppCommand> {
         let listing = session.shown().and_then(|view| view.code.as_ref());
         let line = listing.and_then(|code| code.lines.get(self.row));
         match line.and_then(|line| line.slices.iter().find(|(tokens, _)| !tokens.is_empty())) {
-            Some((tokens, _)) => vec![Command::Open(Screen::Labels), Command::Token(tokens.start)],
-            None => vec![Command::say("this line set no label")],
+            Some((tokens, _)) => vec![AppCommand::Open(Screen::Labels), AppCommand::Token(tokens.start)],
+            None => vec![AppCommand::say("this line set no label")],
         }
     }
 }
@@ -54,7 +54,7 @@ pub fn suggested_edits(session: &Session) -> Vec<&LineEdit> {
 }
 
 /// The first line that counted something.
-fn first_counted(listing: &Listing) -> usize {
+fn first_counted(listing: &CodeListing) -> usize {
     let counted = |line: &CodeLine| !line.values.is_empty() || !line.slices.is_empty() || line.raises;
     listing.lines.iter().position(counted).unwrap_or(0)
 }
@@ -77,7 +77,7 @@ impl Component for CodeScreen {
         self.row = self.row.min(listing.lines.len().saturating_sub(1));
     }
 
-    fn handle(&mut self, session: &Session, panes: &Panes, action: Action) -> Option<Vec<Command>> {
+    fn handle(&mut self, session: &Session, panes: &Panes, action: Action) -> Option<Vec<AppCommand>> {
         if action == Action::Accept {
             return Some(self.show_tokens(session));
         }
@@ -87,7 +87,7 @@ impl Component for CodeScreen {
         Some(Vec::new())
     }
 
-    fn click(&mut self, session: &Session, target: Target) -> Vec<Command> {
+    fn click(&mut self, session: &Session, target: Target) -> Vec<AppCommand> {
         match target {
             Target::Line(row) if row == self.row => self.show_tokens(session),
             Target::Line(row) => {

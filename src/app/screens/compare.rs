@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use super::component::{Component, lines, step};
 use crate::app::action::Action;
 use crate::app::binding::{Binding, KeyContext, bind};
-use crate::app::command::Command;
+use crate::app::command::AppCommand;
 use crate::app::geometry::Panes;
 use crate::app::job::{JobContext, JobKind, Outcome};
 use crate::app::load::Load;
@@ -147,14 +147,14 @@ impl CompareScreen {
     }
 
     /// Side B was chosen from the list.
-    pub fn choose(&mut self, session: &Session, tokenizer: String, load: LoadOptions) -> Vec<Command> {
+    pub fn choose(&mut self, session: &Session, tokenizer: String, load: LoadOptions) -> Vec<AppCommand> {
         self.chosen = Some((tokenizer, load));
         self.refresh(session)
     }
 }
 
 impl Component for CompareScreen {
-    fn refresh(&mut self, session: &Session) -> Vec<Command> {
+    fn refresh(&mut self, session: &Session) -> Vec<AppCommand> {
         let (Some(view), Some(sample), Some((tokenizer, load))) =
             (session.shown(), session.sample().cloned(), self.side_b(session))
         else {
@@ -170,26 +170,26 @@ impl Component for CompareScreen {
             (Load::Loading, CompareTotals::default(), false, 0);
         let samples = session.samples.ready().cloned().unwrap_or_default();
         let work = Comparing { a: view.setup.clone(), request, base, sample, samples };
-        vec![Command::start(JobKind::Screen(Screen::Compare), move |job| {
+        vec![AppCommand::start(JobKind::Screen(Screen::Compare), move |job| {
             if let Err(error) = work.run(job) {
                 job.emit(CompareOutcome::Failed(with_causes(&error)));
             }
         })]
     }
 
-    fn handle(&mut self, session: &Session, panes: &Panes, action: Action) -> Option<Vec<Command>> {
+    fn handle(&mut self, session: &Session, panes: &Panes, action: Action) -> Option<Vec<AppCommand>> {
         match action {
             Action::Back if !self.all_done => {
                 self.all_done = true;
                 if self.result.is_loading() {
                     self.result = Load::Failed("cancelled; b chooses side B".to_string());
                 }
-                return Some(vec![Command::Abandon(JobKind::Screen(Screen::Compare))]);
+                return Some(vec![AppCommand::Abandon(JobKind::Screen(Screen::Compare))]);
             }
             CHOOSE => {
                 let kind = PickKind::Other(picker::other_load(session.request.load));
                 let list = Picker::new(kind, picker::others(&session.request));
-                let over = Command::Over(Overlay::Picker(Box::new(list)));
+                let over = AppCommand::Over(Overlay::Picker(Box::new(list)));
                 return Some(vec![over, list_tokenizers(session)]);
             }
             FOLD => (self.unfolded, self.row) = (!self.unfolded, 0),
@@ -200,7 +200,7 @@ impl Component for CompareScreen {
         Some(Vec::new())
     }
 
-    fn done(&mut self, session: &Session, outcome: Outcome) -> Vec<Command> {
+    fn done(&mut self, session: &Session, outcome: Outcome) -> Vec<AppCommand> {
         match outcome.downcast::<CompareOutcome>().map(|outcome| *outcome) {
             Ok(CompareOutcome::Loaded(base)) => self.base = self.side_b(session).map(|side| (side, base)),
             Ok(CompareOutcome::Compared(compared)) => {

@@ -1,13 +1,13 @@
 //! What a screen is to the rest of the program: state of its own that takes actions and outcomes and asks for
-//! [`Command`]s. Nothing here does I/O or draws.
+//! [`AppCommand`]s. Nothing here does I/O or draws.
 //!
 //! ```text
-//! opened, or the sample or set-up changed ─► refresh ─► Command::Start(job) ─► done
+//! opened, or the sample or set-up changed ─► refresh ─► AppCommand::Start(job) ─► done
 //! key ─► Action ─► handle ─► commands
 //! ```
 
 use crate::app::action::Action;
-use crate::app::command::Command;
+use crate::app::command::AppCommand;
 use crate::app::geometry::Panes;
 use crate::app::job::Outcome;
 use crate::app::session::Session;
@@ -24,20 +24,20 @@ pub trait Component {
     fn follow(&mut self, _session: &Session) {}
 
     /// The screen was opened, or what it shows may be out of date: starts what is.
-    fn refresh(&mut self, _session: &Session) -> Vec<Command> {
+    fn refresh(&mut self, _session: &Session) -> Vec<AppCommand> {
         Vec::new()
     }
 
     /// An action; `None` where it has no meaning here.
-    fn handle(&mut self, session: &Session, panes: &Panes, action: Action) -> Option<Vec<Command>>;
+    fn handle(&mut self, session: &Session, panes: &Panes, action: Action) -> Option<Vec<AppCommand>>;
 
     /// A click on something that the screen marked for the mouse.
-    fn click(&mut self, _session: &Session, _target: Target) -> Vec<Command> {
+    fn click(&mut self, _session: &Session, _target: Target) -> Vec<AppCommand> {
         Vec::new()
     }
 
     /// Takes an outcome of the screen's job.
-    fn done(&mut self, _session: &Session, _outcome: Outcome) -> Vec<Command> {
+    fn done(&mut self, _session: &Session, _outcome: Outcome) -> Vec<AppCommand> {
         Vec::new()
     }
 

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::component::{Component, lines, step};
 use crate::app::action::Action;
 use crate::app::binding::{Binding, KeyContext, bind};
-use crate::app::command::Command;
+use crate::app::command::AppCommand;
 use crate::app::geometry::Panes;
 use crate::app::job::{JobContext, JobKind, Outcome};
 use crate::app::load::Load;
@@ -108,30 +108,30 @@ impl DoctorScreen {
     }
 
     /// The next sample of the finding, on screen Labels at its first divergence.
-    fn evidence(&mut self) -> Vec<Command> {
+    fn evidence(&mut self) -> Vec<AppCommand> {
         let Some(finding) = self.finding() else { return Vec::new() };
         let at = self.visited % finding.samples.len().max(1);
         let Some(index) = finding.samples.get(at).copied() else {
-            return vec![Command::say("this finding is about the set-up, not about a sample")];
+            return vec![AppCommand::say("this finding is about the set-up, not about a sample")];
         };
         let said = format!("{}: sample {} of {}; 6 goes back", finding.id, at + 1, finding.samples.len());
         self.visited = at + 1;
-        vec![Command::say(said), Command::Divergence(index)]
+        vec![AppCommand::say(said), AppCommand::Divergence(index)]
     }
 
-    fn search(&mut self, session: &Session) -> Vec<Command> {
+    fn search(&mut self, session: &Session) -> Vec<AppCommand> {
         let (Some(view), Some(samples)) = (session.shown(), session.samples.ready().cloned()) else {
             return Vec::new();
         };
         let Some(setup) = view.setup.to_llava() else {
             let text = "the search is for rules that count; S shows what every strategy makes of the sample";
-            return vec![Command::say(text)];
+            return vec![AppCommand::say(text)];
         };
         if self.report.ready().is_none() {
-            return vec![Command::say("the checks come first, and they are not done")];
+            return vec![AppCommand::say("the checks come first, and they are not done")];
         }
         self.search = Load::Loading;
-        vec![Command::start(JobKind::Screen(Screen::Doctor), move |job| {
+        vec![AppCommand::start(JobKind::Screen(Screen::Doctor), move |job| {
             let samples: Vec<&Sample> = samples.iter().take(SEARCHED).collect();
             let search = fix_search(&setup, &samples);
             job.emit(DoctorOutcome::Searched(Box::new(search)));
@@ -140,14 +140,14 @@ impl DoctorScreen {
 }
 
 /// Applies a fix, or says why there is none.
-fn apply(session: &Session, fix: Option<&Fix>, none: &str) -> Vec<Command> {
-    let Some(fix) = fix else { return vec![Command::say(none)] };
+fn apply(session: &Session, fix: Option<&Fix>, none: &str) -> Vec<AppCommand> {
+    let Some(fix) = fix else { return vec![AppCommand::say(none)] };
     let counts = session.counts();
-    vec![Command::AdoptFix(Box::new(fix.clone()), Some((counts.sound, counts.total())))]
+    vec![AppCommand::AdoptFix(Box::new(fix.clone()), Some((counts.sound, counts.total())))]
 }
 
 impl Component for DoctorScreen {
-    fn refresh(&mut self, session: &Session) -> Vec<Command> {
+    fn refresh(&mut self, session: &Session) -> Vec<AppCommand> {
         let (Some(view), Some(samples)) = (session.shown(), session.samples.ready().cloned()) else {
             return Vec::new();
         };
@@ -163,14 +163,14 @@ impl Component for DoctorScreen {
         self.progress = (0, samples.len().min(CHECKED));
         (self.row, self.visited, self.top) = (0, 0, 0);
         let (setup, request) = (view.setup.clone(), session.request.clone());
-        vec![Command::start(JobKind::Screen(Screen::Doctor), move |job| {
+        vec![AppCommand::start(JobKind::Screen(Screen::Doctor), move |job| {
             if let Some(report) = report(&setup, &request, &samples, job) {
                 job.emit(DoctorOutcome::Report(Arc::new(report)));
             }
         })]
     }
 
-    fn handle(&mut self, session: &Session, panes: &Panes, action: Action) -> Option<Vec<Command>> {
+    fn handle(&mut self, session: &Session, panes: &Panes, action: Action) -> Option<Vec<AppCommand>> {
         // The drawing knows how many lines there are; far beyond any is the last page.
         const MOST: usize = 200;
         match action {
@@ -180,7 +180,7 @@ impl Component for DoctorScreen {
                     self.report = Load::Failed(text.to_string());
                 }
                 self.search = Load::Idle;
-                return Some(vec![Command::Abandon(JobKind::Screen(Screen::Doctor))]);
+                return Some(vec![AppCommand::Abandon(JobKind::Screen(Screen::Doctor))]);
             }
             EVIDENCE => return Some(self.evidence()),
             APPLY => {
@@ -204,7 +204,7 @@ impl Component for DoctorScreen {
         Some(Vec::new())
     }
 
-    fn done(&mut self, _session: &Session, outcome: Outcome) -> Vec<Command> {
+    fn done(&mut self, _session: &Session, outcome: Outcome) -> Vec<AppCommand> {
         match outcome.downcast::<DoctorOutcome>().map(|outcome| *outcome) {
             Ok(DoctorOutcome::Progress(done, of)) => self.progress = (done, of),
             Ok(DoctorOutcome::Report(report)) => {

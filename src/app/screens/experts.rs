@@ -17,7 +17,7 @@ use std::sync::Arc;
 use super::component::{Component, lines, step};
 use crate::app::action::Action;
 use crate::app::binding::{Binding, KeyContext, bind};
-use crate::app::command::Command;
+use crate::app::command::AppCommand;
 use crate::app::flow::{Density, Flow, RowStart, vertical};
 use crate::app::geometry::Panes;
 use crate::app::job::{JobKind, Outcome};
@@ -29,7 +29,7 @@ use crate::app::target::Target;
 use crate::app::view::SampleView;
 pub use layout::{ExpertsPanes, layout};
 pub use routed::Routed;
-use settings::{ModelChoice, Setting, Settings};
+use settings::{ExpertsSettings, ModelChoice, Setting};
 use subset::Subset;
 pub use view::ExpertsView;
 use work::{ExpertsOutcome, Routing};
@@ -43,7 +43,7 @@ pub struct ExpertsScreen {
     pub running: Option<String>,
     /// Why there is no newer routing.
     pub error: Option<String>,
-    pub settings: Settings,
+    pub settings: ExpertsSettings,
     pub setting: Setting,
     pub view: ExpertsView,
     /// Position in the list of MoE layers.
@@ -54,7 +54,7 @@ pub struct ExpertsScreen {
     /// First line of a long view.
     pub line: usize,
     /// What the newest job, done or not, works on.
-    asked: Option<(Arc<SampleView>, Settings)>,
+    asked: Option<(Arc<SampleView>, ExpertsSettings)>,
 }
 
 const NEXT_VIEW: Action = Action::Own(Screen::Experts, "next view");
@@ -109,39 +109,39 @@ impl ExpertsScreen {
     }
 
     /// Takes another model.
-    pub fn choose(&mut self, session: &Session, model: ModelChoice) -> Vec<Command> {
+    pub fn choose(&mut self, session: &Session, model: ModelChoice) -> Vec<AppCommand> {
         let settings = self.settings.for_model(model);
         self.set(session, settings)
     }
 
-    fn set(&mut self, session: &Session, settings: Settings) -> Vec<Command> {
+    fn set(&mut self, session: &Session, settings: ExpertsSettings) -> Vec<AppCommand> {
         self.settings = settings;
         self.refresh(session)
     }
 
     /// Changes the setting under the cursor.
-    fn change(&mut self, session: &Session, up: bool) -> Vec<Command> {
+    fn change(&mut self, session: &Session, up: bool) -> Vec<AppCommand> {
         match self.settings.changed(self.setting, up) {
             Ok(settings) => self.set(session, settings),
-            Err(text) => vec![Command::say(text)],
+            Err(text) => vec![AppCommand::say(text)],
         }
     }
 
-    fn start(&mut self, session: &Session, view: Arc<SampleView>) -> Vec<Command> {
+    fn start(&mut self, session: &Session, view: Arc<SampleView>) -> Vec<AppCommand> {
         let settings = self.settings.clone();
         self.asked = Some((view.clone(), settings.clone()));
         (self.running, self.error) = (Some("loading the model".to_string()), None);
         let routing = Routing { view, settings, hub: session.request.hub.clone() };
-        vec![Command::start(JobKind::Screen(Screen::Experts), move |job| routing.run(job))]
+        vec![AppCommand::start(JobKind::Screen(Screen::Experts), move |job| routing.run(job))]
     }
 
     /// Ends a run that is on its way.
-    fn cancel(&mut self) -> Vec<Command> {
+    fn cancel(&mut self) -> Vec<AppCommand> {
         if self.running.take().is_none() {
             return Vec::new();
         }
         self.asked = None;
-        vec![Command::Cancel(JobKind::Screen(Screen::Experts))]
+        vec![AppCommand::Cancel(JobKind::Screen(Screen::Experts))]
     }
 
     fn show(&mut self, view: ExpertsView) {
@@ -153,9 +153,9 @@ impl ExpertsScreen {
     }
 
     /// The token left or right of the cursor, or at an end.
-    fn along(&self, token: usize, action: Action) -> Option<Vec<Command>> {
+    fn along(&self, token: usize, action: Action) -> Option<Vec<AppCommand>> {
         let last = self.routed.as_ref()?.view.len().saturating_sub(1);
-        Some(vec![Command::Token(match action {
+        Some(vec![AppCommand::Token(match action {
             Action::Left => token.saturating_sub(1),
             Action::Right => (token + 1).min(last),
             Action::First => 0,
@@ -164,7 +164,7 @@ impl ExpertsScreen {
     }
 
     /// The token some rows above or below the cursor.
-    fn across(&self, panes: &Panes, token: usize, action: Action) -> Option<Vec<Command>> {
+    fn across(&self, panes: &Panes, token: usize, action: Action) -> Option<Vec<AppCommand>> {
         let (direction, times) = match action {
             Action::Up => (-1, 1),
             Action::Down => (1, 1),
@@ -176,7 +176,7 @@ impl ExpertsScreen {
         let unfolded = all_folds(&routed.view);
         let flow = flow(panes, &routed.view, &unfolded);
         let token = (0..times.max(1)).fold(token, |at, _| vertical(&flow, at, direction));
-        Some(vec![Command::Token(token)])
+        Some(vec![AppCommand::Token(token)])
     }
 
     fn other_subset(&self, by: isize) -> Subset {
@@ -209,17 +209,17 @@ pub fn flow<'a>(panes: &Panes, view: &'a SampleView, unfolded: &'a BTreeSet<usiz
 }
 
 impl Component for ExpertsScreen {
-    fn refresh(&mut self, session: &Session) -> Vec<Command> {
+    fn refresh(&mut self, session: &Session) -> Vec<AppCommand> {
         let Some(view) = session.shown().cloned().filter(|v| v.labelled().is_some()) else {
             return self.cancel();
         };
-        let same = |(known, settings): &(Arc<SampleView>, Settings)| {
+        let same = |(known, settings): &(Arc<SampleView>, ExpertsSettings)| {
             Arc::ptr_eq(known, &view) && *settings == self.settings
         };
         if self.asked.as_ref().is_some_and(same) { Vec::new() } else { self.start(session, view) }
     }
 
-    fn handle(&mut self, session: &Session, panes: &Panes, action: Action) -> Option<Vec<Command>> {
+    fn handle(&mut self, session: &Session, panes: &Panes, action: Action) -> Option<Vec<AppCommand>> {
         match action {
             Action::Back if self.running.is_some() => {
                 self.error = Some("cancelled; a routes again".to_string());
@@ -241,7 +241,7 @@ impl Component for ExpertsScreen {
             PREVIOUS_MODEL => return Some(self.choose(session, self.settings.model.step(-1))),
             PICK_MODEL => {
                 let list = Picker::new(PickKind::Model, picker::models());
-                return Some(vec![Command::Over(Overlay::Picker(Box::new(list)))]);
+                return Some(vec![AppCommand::Over(Overlay::Picker(Box::new(list)))]);
             }
             AGAIN => {
                 self.asked = None;
@@ -266,14 +266,14 @@ impl Component for ExpertsScreen {
         Some(Vec::new())
     }
 
-    fn click(&mut self, _session: &Session, target: Target) -> Vec<Command> {
+    fn click(&mut self, _session: &Session, target: Target) -> Vec<AppCommand> {
         match target {
-            Target::Token(index) => vec![Command::Token(index)],
+            Target::Token(index) => vec![AppCommand::Token(index)],
             _ => Vec::new(),
         }
     }
 
-    fn done(&mut self, _session: &Session, outcome: Outcome) -> Vec<Command> {
+    fn done(&mut self, _session: &Session, outcome: Outcome) -> Vec<AppCommand> {
         let Ok(outcome) = outcome.downcast::<ExpertsOutcome>() else { return Vec::new() };
         match *outcome {
             ExpertsOutcome::Failed(error) => self.broken(error),

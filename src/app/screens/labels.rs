@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::component::Component;
 use crate::app::action::Action;
 use crate::app::binding::{Binding, KeyContext, bind};
-use crate::app::command::Command;
+use crate::app::command::AppCommand;
 use crate::app::flow::{Density, Flow, RowStart, vertical};
 use crate::app::geometry::{Panes, Tier};
 use crate::app::job::{JobKind, Outcome};
@@ -74,13 +74,13 @@ impl LabelsScreen {
         wanted.min(panes.body.height / 3)
     }
 
-    fn toggle_fold(&mut self, session: &Session) -> Vec<Command> {
+    fn toggle_fold(&mut self, session: &Session) -> Vec<AppCommand> {
         let fold = session.shown().and_then(|view| view.folds.iter().find(|f| f.contains(&session.token)));
         let Some(fold) = fold else { return Vec::new() };
         if !self.unfolded.remove(&fold.start) {
             self.unfolded.insert(fold.start);
         }
-        vec![Command::Token(fold.start)]
+        vec![AppCommand::Token(fold.start)]
     }
 
     /// The token that a movement ends on; `None` for an action that is none.
@@ -118,7 +118,7 @@ impl Component for LabelsScreen {
         }
     }
 
-    fn handle(&mut self, session: &Session, panes: &Panes, action: Action) -> Option<Vec<Command>> {
+    fn handle(&mut self, session: &Session, panes: &Panes, action: Action) -> Option<Vec<AppCommand>> {
         match action {
             Action::Accept => return Some(self.toggle_fold(session)),
             Action::NextView => {
@@ -131,20 +131,20 @@ impl Component for LabelsScreen {
         }
         let view = session.shown()?;
         let token = self.moved(session, panes, view, action)?;
-        Some(vec![Command::Token(token.min(view.len().saturating_sub(1)))])
+        Some(vec![AppCommand::Token(token.min(view.len().saturating_sub(1)))])
     }
 
-    fn click(&mut self, session: &Session, target: Target) -> Vec<Command> {
+    fn click(&mut self, session: &Session, target: Target) -> Vec<AppCommand> {
         match target {
             Target::Token(index) if index == session.token => self.toggle_fold(session),
-            Target::Token(index) => vec![Command::Token(index)],
+            Target::Token(index) => vec![AppCommand::Token(index)],
             _ => Vec::new(),
         }
     }
 
-    fn done(&mut self, _session: &Session, outcome: Outcome) -> Vec<Command> {
+    fn done(&mut self, _session: &Session, outcome: Outcome) -> Vec<AppCommand> {
         match outcome.downcast::<Explained>() {
-            Ok(lines) => vec![Command::SheetLines(lines.map_or_else(Load::Failed, Load::Ready))],
+            Ok(lines) => vec![AppCommand::SheetLines(lines.map_or_else(Load::Failed, Load::Ready))],
             Err(_) => Vec::new(),
         }
     }
@@ -162,14 +162,14 @@ impl Component for LabelsScreen {
 type Explained = Result<Vec<String>, String>;
 
 /// Opens a sheet that says why the token under the cursor is there.
-fn explain(session: &Session) -> Vec<Command> {
+fn explain(session: &Session) -> Vec<AppCommand> {
     let Some(view) = session.shown().cloned() else { return Vec::new() };
     let index = session.token;
     let title = format!("why token {index} is split like this");
     let sheet = Sheet { title, lines: Load::Loading, top: 0 };
     vec![
-        Command::Over(Overlay::Sheet(sheet)),
-        Command::start(JobKind::Screen(Screen::Labels), move |job| job.emit(explained(&view, index))),
+        AppCommand::Over(Overlay::Sheet(sheet)),
+        AppCommand::start(JobKind::Screen(Screen::Labels), move |job| job.emit(explained(&view, index))),
     ]
 }
 

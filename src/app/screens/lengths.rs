@@ -3,7 +3,7 @@
 use super::component::{Component, lines, step};
 use crate::app::action::Action;
 use crate::app::binding::{Binding, KeyContext, bind};
-use crate::app::command::Command;
+use crate::app::command::AppCommand;
 use crate::app::geometry::Panes;
 use crate::app::screen::Screen;
 use crate::app::session::Session;
@@ -30,13 +30,13 @@ pub const BINDINGS: &[Binding] = &[
 
 impl LengthsScreen {
     /// From the round under the cursor to its tokens: where it diverges, or where its answer begins.
-    fn show_round(&self, session: &Session) -> Vec<Command> {
-        let mut commands = vec![Command::Open(Screen::Labels)];
+    fn show_round(&self, session: &Session) -> Vec<AppCommand> {
+        let mut commands = vec![AppCommand::Open(Screen::Labels)];
         if let Some(view) = session.shown() {
             let in_round = |at: &usize| view.real_rounds.get(self.round).is_some_and(|r| r.contains(at));
             let answer = view.real_answers.get(self.round).copied();
             let token = view.parts_at.filter(in_round).or(answer).unwrap_or(0);
-            commands.push(Command::Token(token.min(view.len().saturating_sub(1))));
+            commands.push(AppCommand::Token(token.min(view.len().saturating_sub(1))));
         }
         commands
     }
@@ -54,7 +54,7 @@ impl Component for LengthsScreen {
         }
     }
 
-    fn handle(&mut self, session: &Session, panes: &Panes, action: Action) -> Option<Vec<Command>> {
+    fn handle(&mut self, session: &Session, panes: &Panes, action: Action) -> Option<Vec<AppCommand>> {
         let by = match action {
             Action::Accept => return Some(self.show_round(session)),
             Action::NextRound => 1,
@@ -66,7 +66,7 @@ impl Component for LengthsScreen {
         Some(Vec::new())
     }
 
-    fn click(&mut self, session: &Session, target: Target) -> Vec<Command> {
+    fn click(&mut self, session: &Session, target: Target) -> Vec<AppCommand> {
         match target {
             Target::Round(index) if index == self.round => self.show_round(session),
             Target::Round(index) => {

@@ -7,7 +7,7 @@ use super::component::{Component, lines};
 use super::doctor::CHECKED;
 use crate::app::action::Action;
 use crate::app::binding::{Binding, KeyContext, bind};
-use crate::app::command::Command;
+use crate::app::command::AppCommand;
 use crate::app::geometry::Panes;
 use crate::app::job::{JobKind, Outcome};
 use crate::app::load::Load;
@@ -69,12 +69,12 @@ pub const BINDINGS: &[Binding] = &[
 
 impl OnboardScreen {
     /// A folder was named: writes the patch there, with a repository at hand also as a diff against it.
-    pub fn write(&self, session: &Session, folder: String) -> Vec<Command> {
+    pub fn write(&self, session: &Session, folder: String) -> Vec<AppCommand> {
         let (Some(onboarded), Some(samples)) = (self.result.ready(), session.samples.ready().cloned()) else {
             return Vec::new();
         };
         let (onboarded, request) = (onboarded.clone(), session.request.clone());
-        vec![Command::start(JobKind::Screen(Screen::Onboard), move |job| {
+        vec![AppCommand::start(JobKind::Screen(Screen::Onboard), move |job| {
             let written = written(Path::new(&folder), &onboarded, &request, &samples);
             job.emit(OnboardOutcome::Written(written.map_err(|e| with_causes(&e))));
         })]
@@ -123,7 +123,7 @@ fn onboarded(setup: &Setup, samples: &[Sample]) -> Result<Arc<Onboarded>> {
 }
 
 impl Component for OnboardScreen {
-    fn refresh(&mut self, session: &Session) -> Vec<Command> {
+    fn refresh(&mut self, session: &Session) -> Vec<AppCommand> {
         let (Some(view), Some(samples)) = (session.shown(), session.samples.ready().cloned()) else {
             return Vec::new();
         };
@@ -136,32 +136,32 @@ impl Component for OnboardScreen {
         let setup = view.setup.clone();
         self.made_for = Some((setup.clone(), samples.clone()));
         (self.result, self.top) = (Load::Loading, 0);
-        vec![Command::start(JobKind::Screen(Screen::Onboard), move |job| {
+        vec![AppCommand::start(JobKind::Screen(Screen::Onboard), move |job| {
             let made = onboarded(&setup, &samples).map_err(|error| with_causes(&error));
             job.emit(OnboardOutcome::Onboarded(made));
         })]
     }
 
-    fn handle(&mut self, _session: &Session, panes: &Panes, action: Action) -> Option<Vec<Command>> {
+    fn handle(&mut self, _session: &Session, panes: &Panes, action: Action) -> Option<Vec<AppCommand>> {
         // The drawing knows how many lines there are; far beyond any is the last page.
         const MOST: usize = 400;
         match action {
             Action::Back if self.result.is_loading() => {
                 (self.result, self.made_for) = (Load::Failed("cancelled".to_string()), None);
-                return Some(vec![Command::Abandon(JobKind::Screen(Screen::Onboard))]);
+                return Some(vec![AppCommand::Abandon(JobKind::Screen(Screen::Onboard))]);
             }
             ADOPT => {
                 let fix = self.result.ready().map(|onboarded| &onboarded.onboarding.fix);
                 return Some(match fix {
                     Some(fix) if fix.changes.is_empty() => {
-                        vec![Command::say("the set-up is the proposal already")]
+                        vec![AppCommand::say("the set-up is the proposal already")]
                     }
-                    Some(fix) => vec![Command::AdoptFix(Box::new(fix.clone()), None)],
+                    Some(fix) => vec![AppCommand::AdoptFix(Box::new(fix.clone()), None)],
                     None => Vec::new(),
                 });
             }
             WRITE => {
-                let prompt = Command::Over(Overlay::Path(PathPrompt::new(PathUse::Patch)));
+                let prompt = AppCommand::Over(Overlay::Path(PathPrompt::new(PathUse::Patch)));
                 return Some(self.result.ready().map(|_| prompt).into_iter().collect());
             }
             action => self.top = self.top.saturating_add_signed(lines(panes, action)?).min(MOST),
@@ -169,11 +169,11 @@ impl Component for OnboardScreen {
         Some(Vec::new())
     }
 
-    fn done(&mut self, _session: &Session, outcome: Outcome) -> Vec<Command> {
+    fn done(&mut self, _session: &Session, outcome: Outcome) -> Vec<AppCommand> {
         match outcome.downcast::<OnboardOutcome>().map(|outcome| *outcome) {
             Ok(OnboardOutcome::Onboarded(made)) => self.result = made.into(),
-            Ok(OnboardOutcome::Written(Ok(text))) => return vec![Command::say(text)],
-            Ok(OnboardOutcome::Written(Err(error))) => return vec![Command::complain(error)],
+            Ok(OnboardOutcome::Written(Ok(text))) => return vec![AppCommand::say(text)],
+            Ok(OnboardOutcome::Written(Err(error))) => return vec![AppCommand::complain(error)],
             Err(_) => {}
         }
         Vec::new()

@@ -3,7 +3,7 @@
 use super::component::{Component, lines};
 use crate::app::action::Action;
 use crate::app::binding::{Binding, KeyContext, bind};
-use crate::app::command::Command;
+use crate::app::command::AppCommand;
 use crate::app::geometry::Panes;
 use crate::app::screen::Screen;
 use crate::app::session::Session;
@@ -33,9 +33,9 @@ impl Component for PromptScreen {
         }
     }
 
-    fn handle(&mut self, session: &Session, panes: &Panes, action: Action) -> Option<Vec<Command>> {
+    fn handle(&mut self, session: &Session, panes: &Panes, action: Action) -> Option<Vec<AppCommand>> {
         if action == Action::Accept {
-            return Some(vec![Command::Open(Screen::Labels)]);
+            return Some(vec![AppCommand::Open(Screen::Labels)]);
         }
         let by = lines(panes, action)?;
         self.line = self.line.saturating_add_signed(by).min(last_line(session, panes));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::component::{Component, lines, step};
 use crate::app::action::Action;
 use crate::app::binding::{Binding, KeyContext, bind};
-use crate::app::command::Command;
+use crate::app::command::AppCommand;
 use crate::app::geometry::Panes;
 use crate::app::screen::Screen;
 use crate::app::session::Session;
@@ -40,20 +40,20 @@ impl Component for SamplesScreen {
         }
     }
 
-    fn handle(&mut self, session: &Session, panes: &Panes, action: Action) -> Option<Vec<Command>> {
+    fn handle(&mut self, session: &Session, panes: &Panes, action: Action) -> Option<Vec<AppCommand>> {
         if action == Action::Accept {
-            return Some(vec![Command::Open(Screen::Labels), Command::Sample(self.cursor)]);
+            return Some(vec![AppCommand::Open(Screen::Labels), AppCommand::Sample(self.cursor)]);
         }
         let count = session.samples.ready().map_or(0, |s| s.len());
         self.cursor = step(self.cursor, lines(panes, action)?, count);
         Some(Vec::new())
     }
 
-    fn click(&mut self, _session: &Session, target: Target) -> Vec<Command> {
+    fn click(&mut self, _session: &Session, target: Target) -> Vec<AppCommand> {
         let Target::Sample(index) = target else { return Vec::new() };
         let again = std::mem::replace(&mut self.cursor, index) == index;
-        let mut commands = vec![Command::Sample(index)];
-        commands.extend(again.then_some(Command::Open(Screen::Labels)));
+        let mut commands = vec![AppCommand::Sample(index)];
+        commands.extend(again.then_some(AppCommand::Open(Screen::Labels)));
         commands
     }
 }

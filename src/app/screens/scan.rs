@@ -6,14 +6,14 @@ use std::time::Instant;
 use super::component::{Component, lines, step};
 use crate::app::action::Action;
 use crate::app::binding::{Binding, KeyContext, bind};
-use crate::app::command::Command;
+use crate::app::command::AppCommand;
 use crate::app::data::DataSource;
 use crate::app::geometry::Panes;
 use crate::app::job::{JobContext, JobKind, Outcome};
 use crate::app::load::Load;
 use crate::app::screen::Screen;
 use crate::app::session::Session;
-use crate::data::{ByteCounter, Record, Records, Source, sources};
+use crate::data::{ByteCounter, Record, RecordSource, Records, sources};
 use crate::error::{Error, Result, with_causes};
 use crate::report::{Throughput, example_mask, scan_lines};
 use crate::samples;
@@ -86,7 +86,7 @@ pub fn below(report: &ScanReport) -> Vec<String> {
 }
 
 impl ScanScreen {
-    fn start(&mut self, session: &Session) -> Vec<Command> {
+    fn start(&mut self, session: &Session) -> Vec<AppCommand> {
         let Some(setup) = session.shown().map(|view| view.setup.clone()) else { return Vec::new() };
         let source = session.source.clone();
         *self = Self {
@@ -94,7 +94,7 @@ impl ScanScreen {
             made_for: Some((setup.clone(), source.clone())),
             ..Self::default()
         };
-        vec![Command::start(JobKind::Screen(Screen::Scan), move |job| {
+        vec![AppCommand::start(JobKind::Screen(Screen::Scan), move |job| {
             if let Err(error) = scan(setup, source, job) {
                 job.emit(ScanOutcome::Failed(with_causes(&error)));
             }
@@ -102,7 +102,7 @@ impl ScanScreen {
     }
 
     /// The next sample of the cause under the cursor after the one on screen, at its first divergence.
-    fn example(&self, session: &Session) -> Vec<Command> {
+    fn example(&self, session: &Session) -> Vec<AppCommand> {
         let Some(report) = self.report.ready() else { return Vec::new() };
         let Some(id) = causes(report).get(self.row).copied() else { return Vec::new() };
         let examples = report.by_cause.get(id).map(|c| c.examples.as_slice()).unwrap_or_default();
@@ -117,9 +117,12 @@ impl ScanScreen {
         let found: Vec<usize> = examples.iter().filter_map(position).collect();
         match found.iter().find(|at| **at > session.current).or(found.first()) {
             Some(index) => {
-                vec![Command::say(format!("{id}; 0 goes back to the scan")), Command::Divergence(*index)]
+                vec![
+                    AppCommand::say(format!("{id}; 0 goes back to the scan")),
+                    AppCommand::Divergence(*index),
+                ]
             }
-            None => vec![Command::say("no example of this cause is among the samples that are loaded")],
+            None => vec![AppCommand::say("no example of this cause is among the samples that are loaded")],
         }
     }
 
@@ -129,7 +132,7 @@ impl ScanScreen {
 }
 
 impl Component for ScanScreen {
-    fn refresh(&mut self, session: &Session) -> Vec<Command> {
+    fn refresh(&mut self, session: &Session) -> Vec<AppCommand> {
         let Some(view) = session.shown() else { return Vec::new() };
         let same = |(setup, source): &(Arc<Setup>, DataSource)| {
             *source == session.source && setup.is_same(&view.setup)
@@ -137,7 +140,7 @@ impl Component for ScanScreen {
         if self.made_for.as_ref().is_some_and(same) { Vec::new() } else { self.start(session) }
     }
 
-    fn handle(&mut self, session: &Session, panes: &Panes, action: Action) -> Option<Vec<Command>> {
+    fn handle(&mut self, session: &Session, panes: &Panes, action: Action) -> Option<Vec<AppCommand>> {
         match action {
             Action::Back if !self.done => {
                 (self.done, self.ended) = (true, true);
@@ -145,7 +148,7 @@ impl Component for ScanScreen {
                     self.report = Load::Failed("cancelled; s scans".to_string());
                 }
                 // A batch that is under way is still counted.
-                return Some(vec![Command::Cancel(JobKind::Screen(Screen::Scan))]);
+                return Some(vec![AppCommand::Cancel(JobKind::Screen(Screen::Scan))]);
             }
             AGAIN => return Some(self.start(session)),
             EXAMPLE => return Some(self.example(session)),
@@ -159,7 +162,7 @@ impl Component for ScanScreen {
         Some(Vec::new())
     }
 
-    fn done(&mut self, _session: &Session, outcome: Outcome) -> Vec<Command> {
+    fn done(&mut self, _session: &Session, outcome: Outcome) -> Vec<AppCommand> {
         match outcome.downcast::<ScanOutcome>().map(|outcome| *outcome) {
             Ok(ScanOutcome::Counted { report, throughput, done }) => {
                 (self.report, self.throughput) = (Load::Ready(report), throughput);
@@ -187,7 +190,7 @@ fn scan(setup: Arc<Setup>, source: DataSource, job: &JobContext<'_>) -> Result<(
         }
         DataSource::File(path) => {
             let sources = sources(&[path])?;
-            let total = sources.iter().map(Source::size).sum();
+            let total = sources.iter().map(RecordSource::size).sum();
             (sources.iter().map(|source| Records::counted(source, &meter)).collect::<Result<_>>()?, total)
         }
         DataSource::Embedded => (vec![samples::records(samples::CONVERSATIONS)], None),

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use super::component::{Component, lines, step};
 use crate::app::action::Action;
 use crate::app::binding::{Binding, KeyContext, bind};
-use crate::app::command::Command;
+use crate::app::command::AppCommand;
 use crate::app::geometry::Panes;
 use crate::app::job::{JobKind, Outcome};
 use crate::app::overlay::Overlay;
-use crate::app::picker::{self, Choice, PickKind, Picker};
+use crate::app::picker::{self, PickKind, Picker, PickerChoice};
 use crate::app::screen::Screen;
 use crate::app::session::Session;
 use crate::app::target::Target;
@@ -97,7 +97,7 @@ impl SpecialScreen {
     }
 
     /// Opens the list of tokens for the role under the cursor.
-    fn pick_token(&self, session: &Session) -> Vec<Command> {
+    fn pick_token(&self, session: &Session) -> Vec<AppCommand> {
         let (Some(view), Some(base), Some(role)) = (session.shown(), session.base.ready(), self.role())
         else {
             return Vec::new();
@@ -110,10 +110,10 @@ impl SpecialScreen {
             Some((name, tokens)) if *name == base.name => picker.add_vocabulary(tokens),
             _ => {
                 picker.loading = true;
-                listing = Some(Command::ListVocabulary);
+                listing = Some(AppCommand::ListVocabulary);
             }
         }
-        [Command::Over(Overlay::Picker(Box::new(picker)))].into_iter().chain(listing).collect()
+        [AppCommand::Over(Overlay::Picker(Box::new(picker)))].into_iter().chain(listing).collect()
     }
 
     fn rows(&self, session: &Session) -> usize {
@@ -131,11 +131,11 @@ impl Component for SpecialScreen {
         true
     }
 
-    fn refresh(&mut self, session: &Session) -> Vec<Command> {
+    fn refresh(&mut self, session: &Session) -> Vec<AppCommand> {
         match session.shown() {
             Some(view) if self.report(session).is_none() => {
                 let setup = view.setup.clone();
-                vec![Command::start(JobKind::Screen(Screen::Special), move |job| {
+                vec![AppCommand::start(JobKind::Screen(Screen::Special), move |job| {
                     let report = Box::new(token_report(&setup));
                     job.emit((setup, report));
                 })]
@@ -144,13 +144,14 @@ impl Component for SpecialScreen {
         }
     }
 
-    fn handle(&mut self, session: &Session, panes: &Panes, action: Action) -> Option<Vec<Command>> {
+    fn handle(&mut self, session: &Session, panes: &Panes, action: Action) -> Option<Vec<AppCommand>> {
         match (action, self.table) {
             (Action::Accept, SpecialTable::Roles) => return Some(self.pick_token(session)),
             (Action::Accept, _) => {}
             (REMOVE, _) => {
-                let request = self.role().and_then(|role| Choice::Token(role, None).apply(&session.request));
-                return Some(request.map(|r| Command::Change(Box::new(r))).into_iter().collect());
+                let request =
+                    self.role().and_then(|role| PickerChoice::Token(role, None).apply(&session.request));
+                return Some(request.map(|r| AppCommand::Change(Box::new(r))).into_iter().collect());
             }
             (Action::NextView, _) => (self.table, self.row) = (self.table.next(), 0),
             (action, table) => {
@@ -162,7 +163,7 @@ impl Component for SpecialScreen {
         Some(Vec::new())
     }
 
-    fn click(&mut self, session: &Session, target: Target) -> Vec<Command> {
+    fn click(&mut self, session: &Session, target: Target) -> Vec<AppCommand> {
         match target {
             Target::Role(index) if index == self.role => self.pick_token(session),
             Target::Role(index) => {
@@ -173,7 +174,7 @@ impl Component for SpecialScreen {
         }
     }
 
-    fn done(&mut self, _session: &Session, outcome: Outcome) -> Vec<Command> {
+    fn done(&mut self, _session: &Session, outcome: Outcome) -> Vec<AppCommand> {
         if let Ok(report) = outcome.downcast::<(Arc<Setup>, Box<TokenReport>)>() {
             self.report = Some(*report);
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::component::{Component, lines, step};
 use crate::app::action::Action;
 use crate::app::binding::{Binding, KeyContext, bind};
-use crate::app::command::Command;
+use crate::app::command::AppCommand;
 use crate::app::geometry::Panes;
 use crate::app::job::{JobContext, JobKind, Outcome};
 use crate::app::load::Load;
@@ -16,9 +16,9 @@ use crate::app::view::SampleView;
 use crate::chat::Sample;
 use crate::error::{Error, Result, with_causes};
 use crate::masks::Masked;
-use crate::masks::anatomy::Message;
+use crate::masks::anatomy::MessageAnatomy;
 use crate::masks::compare::{StrategyComparison, StrategyDifference, Strip, StripEnd};
-use crate::masks::overlay::Overlay;
+use crate::masks::overlay::LabelOverlay;
 use crate::setup::{LabelChoice, Request, Setup, stop_tokens};
 use crate::tokenizer::TokenId;
 
@@ -52,7 +52,7 @@ pub struct ComparedStrategies {
     pub setup: Arc<Setup>,
     pub comparison: StrategyComparison,
     /// One a strip; `None` where its labels are not for the rendered text.
-    pub overlays: Vec<Option<Overlay>>,
+    pub overlays: Vec<Option<LabelOverlay>>,
     /// Strips that have labels or failed, then those that do not apply.
     pub order: Vec<usize>,
     /// Ids at which generation stops.
@@ -64,7 +64,7 @@ impl ComparedStrategies {
     fn new(
         setup: Arc<Setup>,
         comparison: StrategyComparison,
-        overlays: Vec<Option<Overlay>>,
+        overlays: Vec<Option<LabelOverlay>>,
         stops: Vec<TokenId>,
     ) -> Self {
         let fits = |strip: &Strip| !matches!(strip.end, StripEnd::Unfit(_));
@@ -89,7 +89,7 @@ impl ComparedStrategies {
     /// one of them does to a question.
     fn first_difference(&self) -> usize {
         let in_answer = |run: &&StrategyDifference| {
-            self.comparison.turns.messages.get(run.place.message).is_some_and(Message::is_answer)
+            self.comparison.turns.messages.get(run.place.message).is_some_and(MessageAnatomy::is_answer)
         };
         let runs = &self.comparison.differences;
         runs.iter().find(in_answer).or(runs.first()).map_or(0, |run| run.tokens.start)
@@ -127,7 +127,7 @@ pub const BINDINGS: &[Binding] = &[
 ];
 
 impl StrategiesScreen {
-    fn overlay<'c>(&self, compared: &'c ComparedStrategies) -> Option<&'c Overlay> {
+    fn overlay<'c>(&self, compared: &'c ComparedStrategies) -> Option<&'c LabelOverlay> {
         let (index, _) = compared.strip(self.strip)?;
         compared.overlays.get(index)?.as_ref()
     }
@@ -155,22 +155,22 @@ impl StrategiesScreen {
         self.token = found.unwrap_or(self.token);
     }
 
-    fn take(&self, session: &Session, compared: &ComparedStrategies) -> Vec<Command> {
+    fn take(&self, session: &Session, compared: &ComparedStrategies) -> Vec<AppCommand> {
         let Some((_, strip)) = compared.strip(self.strip) else { return Vec::new() };
         let name = strip.strategy.name();
         if let StripEnd::Unfit(why) = &strip.end {
-            return vec![Command::complain(format!("{name} does not apply: {why}"))];
+            return vec![AppCommand::complain(format!("{name} does not apply: {why}"))];
         }
-        let said = Command::say(format!("strategy {name}; u undoes it"));
+        let said = AppCommand::say(format!("strategy {name}; u undoes it"));
         // The template stays the one on screen: a strategy by name alone would take the tokenizer's own.
         let request =
             Request { preprocess: LabelChoice::Strategy(strip.strategy), ..session.request.clone() };
-        vec![said, Command::Change(Box::new(request))]
+        vec![said, AppCommand::Change(Box::new(request))]
     }
 }
 
 impl Component for StrategiesScreen {
-    fn refresh(&mut self, session: &Session) -> Vec<Command> {
+    fn refresh(&mut self, session: &Session) -> Vec<AppCommand> {
         let (Some(view), Some(sample)) = (session.shown(), session.sample().cloned()) else {
             return Vec::new();
         };
@@ -193,7 +193,7 @@ impl Component for StrategiesScreen {
             self.result = Load::Loading;
         }
         let setup = view.setup.clone();
-        vec![Command::start(JobKind::Screen(Screen::Strategies), move |job| {
+        vec![AppCommand::start(JobKind::Screen(Screen::Strategies), move |job| {
             let compared = compare(setup, &sample, job).map_err(|error| with_causes(&error));
             if let Some(outcome) = compared.transpose() {
                 job.emit::<StrategiesOutcome>(outcome.map(Arc::new));
@@ -201,11 +201,11 @@ impl Component for StrategiesScreen {
         })]
     }
 
-    fn handle(&mut self, session: &Session, panes: &Panes, action: Action) -> Option<Vec<Command>> {
+    fn handle(&mut self, session: &Session, panes: &Panes, action: Action) -> Option<Vec<AppCommand>> {
         if action == Action::Back && self.result.is_loading() {
             let text = "cancelled; opening this screen again starts anew";
             self.result = Load::Failed(text.to_string());
-            return Some(vec![Command::Abandon(JobKind::Screen(Screen::Strategies))]);
+            return Some(vec![AppCommand::Abandon(JobKind::Screen(Screen::Strategies))]);
         }
         let by = lines(panes, action);
         let compared = self.result.ready()?.clone();
@@ -232,7 +232,7 @@ impl Component for StrategiesScreen {
         Some(Vec::new())
     }
 
-    fn done(&mut self, _session: &Session, outcome: Outcome) -> Vec<Command> {
+    fn done(&mut self, _session: &Session, outcome: Outcome) -> Vec<AppCommand> {
         match outcome.downcast::<StrategiesOutcome>().map(|outcome| *outcome) {
             Ok(Ok(compared)) => {
                 if self.result.ready().is_none() {
@@ -267,7 +267,7 @@ fn compare(setup: Arc<Setup>, sample: &Sample, job: &JobContext<'_>) -> Result<O
         &*setup.tokenizer,
         &conversation,
         &mut |turns, masked: Option<&Masked>| {
-            overlays.push(masked.and_then(|masked| Overlay::new(turns, masked, &stops)));
+            overlays.push(masked.and_then(|masked| LabelOverlay::new(turns, masked, &stops)));
             !job.is_cancelled()
         },
     );

@@ -19,7 +19,7 @@ use crate::tokenizer::{CHAT_TEMPLATES, FileSet};
 
 /// Which of a model's templates to use, as `apply_chat_template(chat_template=…, tools=…)` picks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Choice {
+pub struct TemplateQuery {
     /// A name asked for.
     pub name: Option<String>,
     /// Tools were given. An empty list counts: Python asks `tools is not None`.
@@ -160,7 +160,7 @@ impl TemplateSet {
     ///
     /// # Errors
     /// `ValueError` in Python's words when there is none, or none of that name and no default.
-    pub fn choose(&self, choice: &Choice) -> Result<&TemplateSource, PythonException> {
+    pub fn choose(&self, choice: &TemplateQuery) -> Result<&TemplateSource, PythonException> {
         if self.is_empty() {
             return Err(PythonException::new(
                 "ValueError",
@@ -204,8 +204,8 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn choice(name: Option<&str>, tools: bool) -> Choice {
-        Choice { name: name.map(str::to_string), tools }
+    fn choice(name: Option<&str>, tools: bool) -> TemplateQuery {
+        TemplateQuery { name: name.map(str::to_string), tools }
     }
 
     #[test]
@@ -214,12 +214,12 @@ mod tests {
         let config = json!({"chat_template": [{"name": "default", "template": "old"}]});
         std::fs::write(dir.path().join("tokenizer_config.json"), config.to_string()).unwrap();
         let set = TemplateSet::discover(&FileSet::folder(dir.path()).unwrap()).unwrap();
-        assert_eq!(set.choose(&Choice::default()).unwrap().text, "old");
+        assert_eq!(set.choose(&TemplateQuery::default()).unwrap().text, "old");
         std::fs::write(dir.path().join("chat_template.jinja"), "new").unwrap();
         std::fs::create_dir(dir.path().join("additional_chat_templates")).unwrap();
         std::fs::write(dir.path().join("additional_chat_templates/tool_use.jinja"), "tools").unwrap();
         let set = TemplateSet::discover(&FileSet::folder(dir.path()).unwrap()).unwrap();
-        assert_eq!(set.choose(&Choice::default()).unwrap().text, "new");
+        assert_eq!(set.choose(&TemplateQuery::default()).unwrap().text, "new");
         assert_eq!(set.choose(&choice(None, true)).unwrap().text, "tools");
         assert!(set.choose(&choice(Some("rag"), false)).is_err());
     }
@@ -239,7 +239,7 @@ mod tests {
         std::fs::write(&file, [head, entries.concat()].concat()).unwrap();
         for files in [FileSet::single(&file).unwrap(), FileSet::folder(dir.path()).unwrap()] {
             let set = TemplateSet::discover(&files).unwrap();
-            assert_eq!(set.choose(&Choice::default()).unwrap().text, "plain");
+            assert_eq!(set.choose(&TemplateQuery::default()).unwrap().text, "plain");
             assert_eq!(set.choose(&choice(None, true)).unwrap().text, "tools");
         }
         std::fs::write(dir.path().join("tokenizer.json"), "{}").unwrap();
@@ -250,7 +250,7 @@ mod tests {
     fn a_set_without_default_needs_a_name() {
         let list = json!([{"name": "rag", "template": "r"}, {"name": "tool_use", "template": "t"}]);
         let set = TemplateSet::from_config(Some(&list), Path::new("tokenizer_config.json")).unwrap();
-        assert!(set.choose(&Choice::default()).unwrap_err().message.contains("rag"));
+        assert!(set.choose(&TemplateQuery::default()).unwrap_err().message.contains("rag"));
         assert_eq!(set.choose(&choice(Some("rag"), true)).unwrap().text, "r");
         assert_eq!(set.choose(&choice(None, true)).unwrap().text, "t");
     }

@@ -87,7 +87,7 @@ fn join(state: &mut State, value: Value, args: Rest<Value>, kwargs: Kwargs) -> R
     let separator = argument(0, "d")?.map(|d| python::str(&d)).transpose()?.unwrap_or_default();
     let attribute = argument(1, "attribute")?;
     kwargs.assert_all_used()?;
-    let mut out = limits::Bounded::new();
+    let mut out = limits::BoundedText::new();
     for (index, item) in iterate(&value)?.enumerate() {
         if index > 0 {
             out.push_str(&separator)?;

@@ -6,12 +6,12 @@ use minijinja::value::{Kwargs, Rest, ValueKind};
 use minijinja::{Error, Value};
 
 use super::error::raise;
-use super::limits::{Bounded, MAX_DEPTH, TooLarge};
+use super::limits::{BoundedText, MAX_DEPTH, TooLarge};
 use super::python;
 
 /// The keyword arguments of `json.dumps` that templates can give.
 #[derive(Debug, Clone)]
-pub struct Style {
+pub struct JsonStyle {
     pub ensure_ascii: bool,
     /// One level of indentation; `None` writes everything on one line.
     pub indent: Option<String>,
@@ -20,7 +20,7 @@ pub struct Style {
     pub sort_keys: bool,
 }
 
-impl Default for Style {
+impl Default for JsonStyle {
     fn default() -> Self {
         Self {
             ensure_ascii: false,
@@ -35,7 +35,7 @@ impl Default for Style {
 /// `value | tojson(ensure_ascii=false, indent=none, separators=none, sort_keys=false)`.
 pub fn tojson(value: &Value, positional: Rest<Value>, kwargs: Kwargs) -> Result<String, Error> {
     let style = style(&positional, &kwargs)?;
-    let mut writer = Writer { out: Bounded::new(), style };
+    let mut writer = Writer { out: BoundedText::new(), style };
     writer.value(value, 0)?;
     Ok(writer.out.into_string())
 }
@@ -47,18 +47,18 @@ pub fn html_safe(value: &Value, positional: Rest<Value>, kwargs: Kwargs) -> Resu
         None => kwargs.get::<Option<Value>>("indent")?,
     };
     kwargs.assert_all_used()?;
-    let mut style = Style { ensure_ascii: true, sort_keys: true, ..Style::default() };
+    let mut style = JsonStyle { ensure_ascii: true, sort_keys: true, ..JsonStyle::default() };
     if let Some(indent) = indent.filter(|indent| !indent.is_none()) {
         style.indent = Some(" ".repeat(indent.as_i64().unwrap_or(0).clamp(0, 1000) as usize));
         style.item_separator = ",".into();
     }
-    let mut writer = Writer { out: Bounded::new(), style };
+    let mut writer = Writer { out: BoundedText::new(), style };
     writer.value(value, 0)?;
     let text = writer.out.into_string();
     Ok(text.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026").replace('\'', "\\u0027"))
 }
 
-fn style(positional: &[Value], kwargs: &Kwargs) -> Result<Style, Error> {
+fn style(positional: &[Value], kwargs: &Kwargs) -> Result<JsonStyle, Error> {
     let argument = |index: usize, name: &str| -> Result<Option<Value>, Error> {
         let value = match positional.get(index) {
             Some(value) => Some(value.clone()),
@@ -66,7 +66,7 @@ fn style(positional: &[Value], kwargs: &Kwargs) -> Result<Style, Error> {
         };
         Ok(value.filter(|v| !v.is_none()))
     };
-    let mut style = Style::default();
+    let mut style = JsonStyle::default();
     if let Some(value) = argument(0, "ensure_ascii")? {
         style.ensure_ascii = value.is_true();
     }
@@ -93,8 +93,8 @@ fn style(positional: &[Value], kwargs: &Kwargs) -> Result<Style, Error> {
 }
 
 struct Writer {
-    out: Bounded,
-    style: Style,
+    out: BoundedText,
+    style: JsonStyle,
 }
 
 impl Writer {

@@ -42,9 +42,9 @@ pub fn charge(state: &minijinja::State, items: usize) -> Result<(), minijinja::E
 
 /// A string that refuses to grow beyond [`MAX_STRING`].
 #[derive(Debug, Default)]
-pub struct Bounded(String);
+pub struct BoundedText(String);
 
-impl Bounded {
+impl BoundedText {
     pub fn new() -> Self {
         Self::default()
     }

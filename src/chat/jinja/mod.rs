@@ -61,7 +61,7 @@ use crate::tokenizer::Release;
 use tracker::Tracker;
 
 pub use clock::Clock;
-pub use discovery::{Choice, TemplateSet, TemplateSource};
+pub use discovery::{TemplateQuery, TemplateSet, TemplateSource};
 pub use error::{PythonException, TemplateError};
 pub use input::{ContinueFinalMessage, Inputs};
 pub(crate) use python::is_space;

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use minijinja::Value;
 use minijinja::value::ValueKind;
 
-use super::limits::{Bounded, TooLarge};
+use super::limits::{BoundedText, TooLarge};
 
 /// `str(value)`; an undefined value prints as nothing.
 pub fn str(value: &Value) -> Result<String, TooLarge> {
@@ -20,12 +20,12 @@ pub fn str(value: &Value) -> Result<String, TooLarge> {
 
 /// `repr(value)`.
 pub fn repr(value: &Value) -> Result<String, TooLarge> {
-    let mut out = Bounded::new();
+    let mut out = BoundedText::new();
     write_repr(&mut out, value, 0)?;
     Ok(out.into_string())
 }
 
-fn write_repr(out: &mut Bounded, value: &Value, depth: usize) -> Result<(), TooLarge> {
+fn write_repr(out: &mut BoundedText, value: &Value, depth: usize) -> Result<(), TooLarge> {
     if depth > super::limits::MAX_DEPTH {
         return Err(TooLarge);
     }
@@ -52,7 +52,7 @@ fn write_repr(out: &mut Bounded, value: &Value, depth: usize) -> Result<(), TooL
     }
 }
 
-fn write_list(out: &mut Bounded, value: &Value, depth: usize) -> Result<(), TooLarge> {
+fn write_list(out: &mut BoundedText, value: &Value, depth: usize) -> Result<(), TooLarge> {
     let tuple = value.is_tuple();
     out.push_str(if tuple { "(" } else { "[" })?;
     let mut count = 0;
@@ -97,7 +97,7 @@ pub fn float_repr(float: f64) -> String {
     format!("{mantissa}e{sign}{:02}", exponent.abs())
 }
 
-fn write_string_repr(out: &mut Bounded, text: &str) -> Result<(), TooLarge> {
+fn write_string_repr(out: &mut BoundedText, text: &str) -> Result<(), TooLarge> {
     let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
     out.push(quote)?;
     for c in text.chars() {
@@ -129,7 +129,7 @@ fn write_string_repr(out: &mut Bounded, text: &str) -> Result<(), TooLarge> {
 
 /// `repr()` of a string.
 pub fn string_repr(text: &str) -> Result<String, TooLarge> {
-    let mut out = Bounded::new();
+    let mut out = BoundedText::new();
     write_string_repr(&mut out, text)?;
     Ok(out.into_string())
 }

@@ -5,7 +5,7 @@ use minijinja::{Error, ErrorKind, State, Value};
 
 use super::call_args::{CallArgs, string_argument};
 use super::error::raise;
-use super::limits::{Bounded, MAX_STRING, TooLarge, charge};
+use super::limits::{BoundedText, MAX_STRING, TooLarge, charge};
 use super::python::is_space;
 
 /// `"text".method(args)`.
@@ -263,7 +263,7 @@ fn join(state: &State, separator: &str, args: &CallArgs) -> Result<Value, Error>
     let Some(items) = args.get(0, "iterable")? else {
         return Err(raise("TypeError", "can only join an iterable"));
     };
-    let mut out = Bounded::new();
+    let mut out = BoundedText::new();
     for (index, item) in items.try_iter()?.enumerate() {
         if index > 0 {
             out.push_str(separator)?;

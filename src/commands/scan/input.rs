@@ -1,6 +1,6 @@
 //! What records are read from: a file, standard input, or the conversations in the binary.
 
-use crate::data::{ByteCounter, Records, Source};
+use crate::data::{ByteCounter, RecordSource, Records};
 use crate::error::Result;
 use crate::samples;
 
@@ -8,7 +8,7 @@ use crate::samples;
 pub enum Input {
     /// The conversations in the binary.
     Embedded,
-    Source(Source),
+    Source(RecordSource),
 }
 
 impl Input {

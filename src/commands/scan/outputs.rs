@@ -9,7 +9,7 @@ use crate::cli::ScanArguments;
 use crate::data::Record;
 use crate::error::{Error, Result};
 use crate::labels::StatusKind;
-use crate::scan::Batch;
+use crate::scan::ScanBatch;
 use crate::text;
 
 /// Those that were asked for.
@@ -94,7 +94,7 @@ impl Outputs {
     }
 
     /// Sorts a batch.
-    pub fn write(&mut self, records: &[Record], batch: &Batch) -> Result<()> {
+    pub fn write(&mut self, records: &[Record], batch: &ScanBatch) -> Result<()> {
         for (record, found) in records.iter().zip(&batch.statuses) {
             let sound = found.status == Some(StatusKind::Sound);
             if let (Some(output), Some(id), false) = (&mut self.bad_ids, &found.id, sound) {

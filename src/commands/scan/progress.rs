@@ -14,7 +14,7 @@ const EVERY: Duration = Duration::from_millis(500);
 /// Longest line: it must not wrap.
 const WIDE: usize = 110;
 
-pub struct Progress {
+pub struct ScanProgress {
     begun: Instant,
     shown: Option<Instant>,
     visible: bool,
@@ -25,7 +25,7 @@ pub struct Progress {
     before: u64,
 }
 
-impl Progress {
+impl ScanProgress {
     pub fn new(meter: ByteCounter, total: Option<u64>, before: u64) -> Self {
         let visible = std::io::stderr().is_terminal();
         Self { begun: Instant::now(), shown: None, visible, meter, total, before }

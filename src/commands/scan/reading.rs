@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::input::Input;
 use crate::data::{ByteCounter, Record, Records};
 use crate::error::Result;
-use crate::scan::Position;
+use crate::scan::ScanPosition;
 
 /// What decides which records are read.
 #[derive(Debug, Clone, Copy)]
@@ -25,28 +25,28 @@ const BATCH_BYTES: usize = 64 << 20;
 #[derive(Debug, Default)]
 pub struct Filled {
     pub records: Vec<Record>,
-    pub position: Position,
+    pub position: ScanPosition,
     /// Nothing follows.
     pub last: bool,
 }
 
 /// Reads one input after another.
-pub struct Reading<'a> {
+pub struct ScanReading<'a> {
     inputs: &'a [Input],
     meter: ByteCounter,
     wanted: Wanted,
-    position: Position,
+    position: ScanPosition,
     open: Option<Records>,
     stopped: &'a AtomicBool,
 }
 
-impl<'a> Reading<'a> {
+impl<'a> ScanReading<'a> {
     /// Everything behind `position`, until `stopped`.
     pub fn new(
         inputs: &'a [Input],
         meter: ByteCounter,
         wanted: Wanted,
-        position: Position,
+        position: ScanPosition,
         stopped: &'a AtomicBool,
     ) -> Self {
         Self { inputs, meter, wanted, position, open: None, stopped }

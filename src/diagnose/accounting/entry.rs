@@ -7,7 +7,7 @@ use crate::labels::{IGNORE_INDEX, Labelled};
 
 /// One part of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct LedgerEntry {
     /// Index of the message; `None` for what belongs to the whole record.
     pub message: Option<usize>,
     /// Where the record has it: `content[1].text`, `tool_calls[0].function.arguments.city`, `tools[0]`.
@@ -20,7 +20,7 @@ pub struct Entry {
     pub in_history: bool,
 }
 
-impl Entry {
+impl LedgerEntry {
     /// The path with its message, as a record is written.
     pub fn full_path(&self) -> String {
         match self.message {

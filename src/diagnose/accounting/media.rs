@@ -9,19 +9,19 @@ use crate::labels::{IGNORE_INDEX, Inspection};
 use crate::masks::TemplateReads;
 
 /// What stands for media in a text.
-pub struct Places<'a> {
+pub struct MediaPlaces<'a> {
     pub reads: &'a TemplateReads,
     /// True for a text that is a token.
     pub known: &'a dyn Fn(&str) -> bool,
 }
 
-impl std::fmt::Debug for Places<'_> {
+impl std::fmt::Debug for MediaPlaces<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Places").field("reads", &self.reads).finish_non_exhaustive()
+        f.debug_struct("MediaPlaces").field("reads", &self.reads).finish_non_exhaustive()
     }
 }
 
-impl Places<'_> {
+impl MediaPlaces<'_> {
     /// The texts of a template's places, else the tokens of this vocabulary that models of images take for one.
     fn of(&self, kind: MediaKind) -> Vec<&str> {
         let own = self.reads.places_of(kind);
@@ -59,7 +59,7 @@ impl MediaAccount {
     pub fn of(
         conversation: &Conversation,
         files: &MediaFiles,
-        places: &Places<'_>,
+        places: &MediaPlaces<'_>,
         inspection: &Inspection,
     ) -> Vec<Self> {
         let kinds = MediaKind::ALL.into_iter();
@@ -72,7 +72,7 @@ impl MediaAccount {
         kind: MediaKind,
         conversation: &Conversation,
         files: Option<usize>,
-        stands_for: &Places<'_>,
+        stands_for: &MediaPlaces<'_>,
         inspection: &Inspection,
     ) -> Option<Self> {
         let contents = || conversation.messages.iter().filter_map(|message| message.get("content"));

@@ -3,7 +3,7 @@
 //! ```text
 //! Conversation ── parts ──► content, thoughts, tool calls, tools, names, unknown keys
 //!                              │
-//! prompt, its turns ── Ledger ─┴─► Entry { path, fate }    each byte of the prompt accounts for one part at most
+//! prompt, its turns ── Ledger ─┴─► LedgerEntry { path, fate }    each byte of the prompt accounts for one part at most
 //! ```
 //!
 //! A part is looked for in the turn of its own message first, then in what no other part has claimed of the rest, so that
@@ -25,7 +25,7 @@ use std::ops::Range;
 
 use serde_json::{Map, Value};
 
-pub use entry::Entry;
+pub use entry::LedgerEntry;
 pub use fate::{Fate, PartKind};
 pub use flags::IgnoredFlag;
 pub use media::MediaAccount;
@@ -35,7 +35,7 @@ pub use sides::SideProblem;
 use crate::chat::{Conversation, MediaKind, PromptLayout, REASONING_KEYS, role};
 use ledger::Ledger;
 use spelling::chars_of;
-use thoughts::Stretch;
+use thoughts::ThoughtStretch;
 
 /// Keys of a message that name things and say nothing: no trainer wants them in a text.
 const NAMES: [&str; 10] =
@@ -70,7 +70,7 @@ const SAYING: [&str; 7] =
 /// All parts of a record.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Account {
-    pub entries: Vec<Entry>,
+    pub entries: Vec<LedgerEntry>,
 }
 
 impl Account {
@@ -95,19 +95,19 @@ impl Account {
     }
 
     /// Columns of a record that nothing reads, where the text does not say the same.
-    pub fn of_columns(unread: &[(&'static str, Value)], prompt: &str) -> Vec<Entry> {
+    pub fn of_columns(unread: &[(&'static str, Value)], prompt: &str) -> Vec<LedgerEntry> {
         let mut ledger = Ledger::new(prompt);
         let everywhere = ledger.everywhere();
         let entry = |(key, value): &(&'static str, Value)| {
             let fate = ledger.value(value, &everywhere);
             let (path, chars) = (key.to_string(), chars_of(value));
-            Entry { message: None, path, kind: PartKind::Saying, chars, fate, in_history: false }
+            LedgerEntry { message: None, path, kind: PartKind::Saying, chars, fate, in_history: false }
         };
         unread.iter().map(entry).filter(|entry| !entry.fate.is_found()).collect()
     }
 
     /// The parts that are not in the text as they are in the record.
-    pub fn lost(&self) -> impl Iterator<Item = &Entry> {
+    pub fn lost(&self) -> impl Iterator<Item = &LedgerEntry> {
         self.entries.iter().filter(|entry| !entry.fate.is_found())
     }
 }
@@ -141,7 +141,7 @@ fn regions(count: usize, prompt: &str, layout: &PromptLayout) -> Vec<Range<usize
 /// An account in the making.
 struct Accounting<'t> {
     ledger: Ledger<'t>,
-    entries: Vec<Entry>,
+    entries: Vec<LedgerEntry>,
     last_user: Option<usize>,
     pending: Vec<Pending>,
 }
@@ -156,7 +156,7 @@ struct Pending {
 impl Accounting<'_> {
     fn push(&mut self, message: Option<usize>, path: String, kind: PartKind, chars: usize, fate: Fate) {
         let in_history = message.is_some_and(|index| self.last_user.is_some_and(|last| index < last));
-        self.entries.push(Entry { message, path, kind, chars, fate, in_history });
+        self.entries.push(LedgerEntry { message, path, kind, chars, fate, in_history });
     }
 
     /// A text that its own turn has is found at once; all others are looked for when every part has had its turn.
@@ -264,15 +264,15 @@ impl Accounting<'_> {
         let Some(stretches) = thoughts::parted(text, is_answer) else {
             return self.text(Some(index), path, PartKind::Content, text, region);
         };
-        let last = stretches.iter().rposition(|stretch| matches!(stretch, Stretch::Said(_)));
-        let mut order: Vec<(usize, Stretch<'_>)> = stretches.into_iter().enumerate().collect();
+        let last = stretches.iter().rposition(|stretch| matches!(stretch, ThoughtStretch::Said(_)));
+        let mut order: Vec<(usize, ThoughtStretch<'_>)> = stretches.into_iter().enumerate().collect();
         // A short answer may stand in a long thought: the long one is found first.
         order.sort_by_key(|(_, stretch)| std::cmp::Reverse(stretch.text().len()));
         for (at, stretch) in order {
             let (path, kind) = match stretch {
-                Stretch::Thought(_) => (format!("{path}, the thought in it"), PartKind::Thought),
-                Stretch::Said(_) if Some(at) == last => (path.clone(), PartKind::Content),
-                Stretch::Said(_) => (format!("{path}, before the thought"), PartKind::Content),
+                ThoughtStretch::Thought(_) => (format!("{path}, the thought in it"), PartKind::Thought),
+                ThoughtStretch::Said(_) if Some(at) == last => (path.clone(), PartKind::Content),
+                ThoughtStretch::Said(_) => (format!("{path}, before the thought"), PartKind::Content),
             };
             self.text(Some(index), path, kind, stretch.text(), region);
         }

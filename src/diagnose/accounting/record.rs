@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use super::flags::IgnoredFlag;
 use super::ledger::Ledger;
-use super::media::{MediaAccount, Places};
+use super::media::{MediaAccount, MediaPlaces};
 use super::sides::{self, SideProblem};
-use super::{Account, Entry, Fate, NAMES, PartKind};
+use super::{Account, Fate, LedgerEntry, NAMES, PartKind};
 use crate::chat::{Conversation, MediaKind, PromptLayout, Sample};
 use crate::labels::Inspection;
 use crate::masks::{Method, TemplateReads};
@@ -36,7 +36,7 @@ pub struct FoundPart {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RecordAccount {
     /// Lost parts, with their weight.
-    pub lost: Vec<(Entry, Weight)>,
+    pub lost: Vec<(LedgerEntry, Weight)>,
     pub media: Vec<MediaAccount>,
     pub flags: Vec<IgnoredFlag>,
     /// What is wrong with the sides of a preference row.
@@ -62,7 +62,7 @@ impl RecordAccount {
         }
         let account = Account::of(&conversation, prompt, &inspection.layout);
         let unread = Account::of_columns(&sample.unread, prompt);
-        let lost: Vec<Entry> = account.lost().cloned().chain(unread).collect();
+        let lost: Vec<LedgerEntry> = account.lost().cloned().chain(unread).collect();
         // The template is asked only where something is to be said.
         let has_media = has_media(&conversation, sample, prompt);
         let reads = (has_media || lost.iter().any(|entry| entry.kind == PartKind::Thought))
@@ -70,7 +70,12 @@ impl RecordAccount {
         let media = match reads.filter(|_| has_media && method.strategy.needs_template()) {
             Some(reads) => {
                 let known = |token: &str| setup.tokenizer.token_to_id(token).is_some();
-                MediaAccount::of(&conversation, &sample.files, &Places { reads, known: &known }, inspection)
+                MediaAccount::of(
+                    &conversation,
+                    &sample.files,
+                    &MediaPlaces { reads, known: &known },
+                    inspection,
+                )
             }
             None => Vec::new(),
         };
@@ -101,7 +106,7 @@ impl RecordAccount {
         };
         let lost = account.lost().filter(|entry| !is_of_media(entry)).map(|entry| {
             // The side behind is no history of this one.
-            let entry = Entry { in_history: false, ..entry.clone() };
+            let entry = LedgerEntry { in_history: false, ..entry.clone() };
             let weight = weight(&entry, None);
             (entry, weight)
         });
@@ -148,7 +153,7 @@ pub fn lost_of(
     conversation: &Conversation,
     prompt: &str,
     layout: &PromptLayout,
-) -> Vec<(Entry, Weight)> {
+) -> Vec<(LedgerEntry, Weight)> {
     let account = Account::of(conversation, prompt, layout);
     let reads = method.strategy.needs_template().then_some(reads);
     let lost = account.lost().filter(|entry| !is_of_media(entry)).cloned();
@@ -235,7 +240,7 @@ fn has_media(conversation: &Conversation, sample: &Sample, prompt: &str) -> bool
 }
 
 /// A word for an image that a template or a trainer puts something else in the place of: [`MediaAccount`] counts those.
-fn is_of_media(entry: &Entry) -> bool {
+fn is_of_media(entry: &LedgerEntry) -> bool {
     let Fate::Partly(lost) = &entry.fate else { return false };
     let mut rest = lost.clone();
     MediaKind::ALL.iter().for_each(|kind| rest = rest.replace(kind.word(), ""));
@@ -243,7 +248,7 @@ fn is_of_media(entry: &Entry) -> bool {
 }
 
 /// Thoughts of the history that a template leaves out are left out on purpose, where it writes those of the last answer.
-fn weight(entry: &Entry, reads: Option<&TemplateReads>) -> Weight {
+fn weight(entry: &LedgerEntry, reads: Option<&TemplateReads>) -> Weight {
     match entry.kind {
         PartKind::Other => Weight::Light,
         PartKind::Thought if entry.in_history => {
@@ -259,7 +264,7 @@ fn weight(entry: &Entry, reads: Option<&TemplateReads>) -> Weight {
 }
 
 /// `messages[].reasoning_content`: a path without its numbers, by which records are counted.
-pub fn pattern(entry: &Entry) -> String {
+pub fn pattern(entry: &LedgerEntry) -> String {
     let mut out = String::new();
     let mut inside = false;
     for c in entry.full_path().chars() {

@@ -12,12 +12,12 @@ const TAGS: [(&str, &str); 4] = [
 
 /// A stretch of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stretch<'t> {
+pub enum ThoughtStretch<'t> {
     Thought(&'t str),
     Said(&'t str),
 }
 
-impl<'t> Stretch<'t> {
+impl<'t> ThoughtStretch<'t> {
     pub fn text(self) -> &'t str {
         match self {
             Self::Thought(text) | Self::Said(text) => text,
@@ -29,23 +29,23 @@ impl<'t> Stretch<'t> {
 ///
 /// A thought need not be opened: where the generation prompt ends in `<think>`, data holds `…</think>` alone. What stands
 /// before the tag that opens one is said. Only an answer has thoughts that nothing opens; others may quote the tag.
-pub fn parted(text: &str, is_answer: bool) -> Option<Vec<Stretch<'_>>> {
+pub fn parted(text: &str, is_answer: bool) -> Option<Vec<ThoughtStretch<'_>>> {
     let (open, close) = TAGS.iter().find(|(_, close)| text.contains(close))?;
     let mut stretches = Vec::new();
     let mut rest = text;
     while let Some((head, behind)) = rest.split_once(close) {
         match head.split_once(open) {
             Some((before, thought)) => {
-                stretches.extend([Stretch::Said(before), Stretch::Thought(thought)]);
+                stretches.extend([ThoughtStretch::Said(before), ThoughtStretch::Thought(thought)]);
             }
-            None if is_answer && stretches.is_empty() => stretches.push(Stretch::Thought(head)),
+            None if is_answer && stretches.is_empty() => stretches.push(ThoughtStretch::Thought(head)),
             None => break,
         }
         rest = behind;
     }
-    stretches.push(Stretch::Said(rest));
+    stretches.push(ThoughtStretch::Said(rest));
     stretches.retain(|stretch| !stretch.text().trim().is_empty());
-    let has_thought = stretches.iter().any(|stretch| matches!(stretch, Stretch::Thought(_)));
+    let has_thought = stretches.iter().any(|stretch| matches!(stretch, ThoughtStretch::Thought(_)));
     has_thought.then_some(stretches)
 }
 
@@ -64,7 +64,7 @@ pub fn said_in(value: &Value) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::Stretch::{Said, Thought};
+    use super::ThoughtStretch::{Said, Thought};
     use super::*;
 
     #[test]

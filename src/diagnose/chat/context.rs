@@ -9,14 +9,14 @@ use crate::chat::jinja::ChatTemplate;
 use crate::chat::{Columns, Conversation, Sample};
 use crate::diagnose::accounting::RecordAccount;
 use crate::diagnose::change::Change;
-use crate::diagnose::effect::Effect;
+use crate::diagnose::effect::ChangeEffect;
 use crate::diagnose::fix::Fix;
 use crate::labels::Inspection;
 use crate::masks::anatomy::Anatomy;
 use crate::masks::compare::attempt;
 use crate::masks::encoder::Encoder;
-use crate::masks::overlay::{Answer, Overlay};
-use crate::masks::{MaskError, Masked, Method, Settings, Strategy};
+use crate::masks::overlay::{LabelOverlay, LabelledAnswer};
+use crate::masks::{MaskError, Masked, Method, Strategy, StrategySettings};
 use crate::setup::Setup;
 use crate::tokenizer::TokenId;
 
@@ -59,7 +59,7 @@ impl std::fmt::Debug for ChatPlan<'_> {
 
 impl ChatPlan<'_> {
     pub(super) fn label(&self, sample: &Conversation) -> Result<Masked, MaskError> {
-        let settings = Settings { max_length: self.max_length, ..self.method.settings.clone() };
+        let settings = StrategySettings { max_length: self.max_length, ..self.method.settings.clone() };
         attempt(self.method, self.strategy, &settings, self.encoder, sample)
     }
 
@@ -94,7 +94,7 @@ pub struct Facts {
     pub turns: Result<Anatomy, MaskError>,
     pub masked: Result<Masked, MaskError>,
     /// `None` where the labels are for a text of the trainer's own, or there are none.
-    pub overlay: Option<Overlay>,
+    pub overlay: Option<LabelOverlay>,
     /// Labels without a cap, where there is one and the sample reaches it.
     pub uncut: Option<Masked>,
 }
@@ -155,7 +155,7 @@ pub fn probes(plan: &ChatPlan<'_>) -> Probes {
 }
 
 /// What a plan makes of samples, by their indices.
-type Effects = Vec<(usize, Effect)>;
+type Effects = Vec<(usize, ChangeEffect)>;
 
 /// All that a chat check may look at.
 #[derive(Debug)]
@@ -241,7 +241,7 @@ impl<'a> ChatContext<'a> {
     }
 
     /// The learned answers of all samples for which something holds.
-    pub fn answers(&self, holds: impl Fn(&Answer) -> bool) -> Vec<(&Facts, &Answer)> {
+    pub fn answers(&self, holds: impl Fn(&LabelledAnswer) -> bool) -> Vec<(&Facts, &LabelledAnswer)> {
         let all = self.samples.iter().flat_map(|facts| {
             facts
                 .overlay
@@ -288,9 +288,10 @@ impl<'a> ChatContext<'a> {
             others.map(|strategy| (strategy, self.effects(ChatPlan { strategy, ..self.plan }))).collect()
         });
         let asked = |index: &usize| samples.is_empty() || samples.contains(index);
-        let helps =
-            |effects: &[(usize, Effect)]| effects.iter().any(|(index, e)| asked(index) && e.repaired > 0);
-        let mut best: Option<(Strategy, Effect)> = None;
+        let helps = |effects: &[(usize, ChangeEffect)]| {
+            effects.iter().any(|(index, e)| asked(index) && e.repaired > 0)
+        };
+        let mut best: Option<(Strategy, ChangeEffect)> = None;
         for (strategy, effects) in tried.iter().filter(|(_, effects)| helps(effects)) {
             let effect = total(effects);
             if best.as_ref().is_none_or(|(_, best)| effect.remaining < best.remaining) {
@@ -326,7 +327,7 @@ impl<'a> ChatContext<'a> {
                 let turns = facts.turns.as_ref().ok()?;
                 let (before, supervised_before) = label_verdict(turns, &facts.masked, self.plan.stops);
                 let (after, supervised_after) = label_verdict(turns, &plan.label(sample), plan.stops);
-                let effect = Effect {
+                let effect = ChangeEffect {
                     tried: 1,
                     repaired: usize::from(!before && after),
                     broken: usize::from(before && !after),
@@ -341,14 +342,14 @@ impl<'a> ChatContext<'a> {
     }
 }
 
-fn total(effects: &[(usize, Effect)]) -> Effect {
-    effects.iter().fold(Effect::default(), |sum, (_, effect)| sum.plus(effect.clone()))
+fn total(effects: &[(usize, ChangeEffect)]) -> ChangeEffect {
+    effects.iter().fold(ChangeEffect::default(), |sum, (_, effect)| sum.plus(effect.clone()))
 }
 
 /// True where all learned answers begin and end as generation does; and how many tokens are learned.
 fn label_verdict(turns: &Anatomy, masked: &Result<Masked, MaskError>, stops: &[TokenId]) -> (bool, usize) {
     let Ok(masked) = masked else { return (false, 0) };
-    let right = Overlay::new(turns, masked, stops).is_some_and(|overlay| overlay.is_right());
+    let right = LabelOverlay::new(turns, masked, stops).is_some_and(|overlay| overlay.is_right());
     (right, supervised(masked))
 }
 
@@ -371,7 +372,7 @@ fn facts_of_labels(
     let chat = plan.method.chat(plan.encoder, sample);
     let turns = chat.and_then(|chat| Anatomy::measure_within(&chat, sample, MOST_RENDERED));
     let overlay = match (&turns, &masked) {
-        (Ok(turns), Ok(masked)) => Overlay::new(turns, masked, plan.stops),
+        (Ok(turns), Ok(masked)) => LabelOverlay::new(turns, masked, plan.stops),
         _ => None,
     };
     let reaches_cap = |masked: &Masked| plan.max_length.is_some_and(|max| masked.input_ids.len() >= max);

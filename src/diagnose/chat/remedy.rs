@@ -10,7 +10,7 @@ use crate::chat::{Columns, Conversation, role};
 use crate::diagnose::accounting::{Weight, lost_of, texts_taken_out};
 use crate::diagnose::change::Change;
 use crate::diagnose::data_fix::{DataFix, USUAL_ROLES, program};
-use crate::diagnose::effect::Effect;
+use crate::diagnose::effect::ChangeEffect;
 use crate::diagnose::fix::Fix;
 
 /// Conversations that changes are tried on.
@@ -65,7 +65,7 @@ struct Verdict {
 #[derive(Debug)]
 pub struct Remedy {
     pub changes: Vec<DataFix>,
-    pub effect: Effect,
+    pub effect: ChangeEffect,
     columns: Columns,
 }
 
@@ -99,7 +99,7 @@ impl Remedy {
             changes.extend(more);
             now = after;
         }
-        let mut effect = Effect { tried: ill.len(), ..Effect::default() };
+        let mut effect = ChangeEffect { tried: ill.len(), ..ChangeEffect::default() };
         for (before, after) in before.iter().zip(&now) {
             let (was, is) = (before.faults.of(aim), after.faults.of(aim));
             effect.repaired += usize::from(was > 0 && is == 0);

@@ -3,7 +3,7 @@
 use super::check::{Check, CheckOutcome};
 use crate::diagnose::context::Context;
 use crate::diagnose::finding::Verdict;
-use crate::tokenizer::Side;
+use crate::tokenizer::PaddingSide;
 
 pub const CHECK: Check = Check { id: "MSK065", title: "loading these files needs attention", run };
 
@@ -11,7 +11,7 @@ fn run(context: &Context<'_>) -> CheckOutcome {
     let tokenizer = &context.setup.tokenizer;
     let facts = &tokenizer.facts;
     let mut causes = tokenizer.notes.clone();
-    if facts.padding_side == Side::Left {
+    if facts.padding_side == PaddingSide::Left {
         causes.push(format!(
             "{} pads on the left by itself; the labels shown are for padding_side=\"right\", which the training script asks for",
             facts.name

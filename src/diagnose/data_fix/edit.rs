@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::chat::{Conversation, MediaKind, REASONING_KEYS, reasoning, role};
-use crate::masks::trainers::python_json::{Style, dumps};
+use crate::masks::trainers::python_json::{PythonJsonStyle, dumps};
 
 /// Other names of roles, and what templates call them.
 pub const ROLE_NAMES: [(&str, &str); 13] = [
@@ -27,7 +27,7 @@ pub const USUAL_ROLES: [&str; 4] = ["system", "user", "assistant", "tool"];
 
 /// `json.dumps(value, ensure_ascii=False)`.
 pub fn python_json(value: &Value) -> String {
-    dumps(value, Style::UNICODE)
+    dumps(value, PythonJsonStyle::UNICODE)
 }
 
 pub fn usual_role(message: &mut Value) {

@@ -5,13 +5,13 @@ use super::pieces::Patch;
 use super::python::python_string;
 use crate::error::Result;
 use crate::repository::{
-    Argument, Checkout, Choice, DispatchKind, DispatchPlace, Entry, Reading, Registry, Script,
-    dispatch_place, find, function_sets_roles, library_of, script, script_of,
+    Argument, Checkout, DispatchEntry, DispatchKind, DispatchPlace, FunctionChoice, Reading, Registry,
+    Script, dispatch_place, find, function_sets_roles, library_of, script, script_of,
 };
 
 /// Where the pieces belong.
 pub(super) struct Places<'r> {
-    pub(super) entry: Entry,
+    pub(super) entry: DispatchEntry,
     /// The name under which the dispatch's file knows the conversation module.
     pub(super) library: &'r str,
     pub(super) registry: &'r Registry,
@@ -21,7 +21,7 @@ pub(super) struct Places<'r> {
 
 impl<'r> Places<'r> {
     pub(super) fn find(checkout: &Checkout, reading: &'r Reading) -> std::result::Result<Self, String> {
-        let entry = find(checkout, reading, &Choice::default()).map_err(|error| {
+        let entry = find(checkout, reading, &FunctionChoice::default()).map_err(|error| {
             format!("{error}. A patch needs the dispatch `def preprocess(sources, tokenizer, has_image=False)` and the table `conv_templates`")
         })?;
         let kind = reading.dispatches.iter().find(|d| d.file == entry.file && d.name == entry.name);

@@ -7,7 +7,8 @@ use crate::chat::Sample;
 use crate::error::Error;
 use crate::labels::Inspection;
 use crate::repository::{
-    self, CallOptions, Checkout, Choice, Entry, Reading, RepositoryFunction, SetupCode, find, own_setup, read,
+    self, CallOptions, Checkout, DispatchEntry, FunctionChoice, Reading, RepositoryFunction, SetupCode, find,
+    own_setup, read,
 };
 use crate::setup::LlavaSetup;
 use crate::tokenizer::{LoadOptions, Role, Tokenizer};
@@ -27,7 +28,7 @@ impl ScriptCall {
     fn function(
         &self,
         checkout: Checkout,
-        entry: Entry,
+        entry: DispatchEntry,
         setup: Option<&SetupCode>,
     ) -> Result<RepositoryFunction, Error> {
         let options = CallOptions {
@@ -83,8 +84,8 @@ pub fn reached(checkout: Checkout, version: &str, call: &ScriptCall) -> Result<R
     Ok(call.function(checkout, entry, setup.as_ref())?)
 }
 
-fn entry_of(checkout: &Checkout, reading: &Reading, version: &str) -> Result<Entry, Error> {
-    find(checkout, reading, &Choice { version: Some(version.to_string()), function: None })
+fn entry_of(checkout: &Checkout, reading: &Reading, version: &str) -> Result<DispatchEntry, Error> {
+    find(checkout, reading, &FunctionChoice { version: Some(version.to_string()), function: None })
 }
 
 /// Labels of one sample, or the exception's kind.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::message::Message;
+use super::message::MessageAnatomy;
 use crate::chat::jinja::is_space;
 use crate::masks::encoder::{Encoded, Encoder};
 
@@ -46,7 +46,7 @@ pub struct TokenPlace {
 pub(super) fn place_tokens(
     text: &str,
     encoded: &Encoded,
-    messages: &[Message],
+    messages: &[MessageAnatomy],
     encoder: &dyn Encoder,
 ) -> Vec<TokenPlace> {
     let tokens = PlacedText { text, encoded, encoder };
@@ -95,7 +95,7 @@ impl PlacedText<'_> {
     }
 
     /// The special tokens and white space that close a block.
-    fn tail(&self, message: &Message, block: &Range<usize>, body_start: usize) -> Range<usize> {
+    fn tail(&self, message: &MessageAnatomy, block: &Range<usize>, body_start: usize) -> Range<usize> {
         let floor = message.content.as_ref().map_or(body_start, |content| content.end);
         let closes = |token: &usize| {
             let Some((start, end)) = self.encoded.offsets.get(*token).copied() else { return false };

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::Processor;
+use super::ImageProcessor;
 use crate::masks::MaskError;
 
 /// Looks a key up in the processor's configuration, its image processor, and the preprocessor's.
@@ -54,7 +54,7 @@ impl<'a> Configs<'a> {
     }
 }
 
-impl Processor {
+impl ImageProcessor {
     /// The rule that a model's configuration files ask for. `Null` stands for a file that is not there.
     ///
     /// # Errors
@@ -105,10 +105,10 @@ impl Processor {
     }
 }
 
-fn qwen_vl(configs: &Configs) -> Result<Processor, MaskError> {
+fn qwen_vl(configs: &Configs) -> Result<ImageProcessor, MaskError> {
     let newer = configs.is(&["qwen3vl"]);
     let (patch, min, max) = if newer { (16, 65_536, 16_777_216) } else { (14, 3136, 1_003_520) };
-    Ok(Processor::QwenVl {
+    Ok(ImageProcessor::QwenVl {
         patch_size: configs.number(&["patch_size"]).unwrap_or(patch),
         merge_size: configs.number(&["merge_size"]).unwrap_or(2),
         min_pixels: configs.number(&["min_pixels", "size.shortest_edge"]).unwrap_or(min),
@@ -132,7 +132,7 @@ fn llava(configs: &Configs) -> Result<(usize, usize, usize, bool), MaskError> {
     Ok((image_size, patch_size, usize::try_from(additional).unwrap_or(1), strategy == "default"))
 }
 
-fn llava_next(configs: &Configs) -> Result<Processor, MaskError> {
+fn llava_next(configs: &Configs) -> Result<ImageProcessor, MaskError> {
     let (image_size, patch_size, additional, drop_class_token) = llava(configs)?;
     let pair = |value: &Value| {
         let side = |index: usize| usize::try_from(value.get(index)?.as_u64()?).ok();
@@ -143,7 +143,7 @@ fn llava_next(configs: &Configs) -> Result<Processor, MaskError> {
             Some(list) => list.iter().filter_map(pair).collect(),
             None => vec![(336, 672), (672, 336), (672, 672), (1008, 336), (336, 1008)],
         };
-    Ok(Processor::LlavaNext { image_size, patch_size, additional, drop_class_token, grid_pinpoints })
+    Ok(ImageProcessor::LlavaNext { image_size, patch_size, additional, drop_class_token, grid_pinpoints })
 }
 
 #[cfg(test)]
@@ -155,21 +155,27 @@ mod tests {
     fn configurations_name_the_rule() {
         let preprocessor = json!({"image_processor_type": "Qwen2VLImageProcessor", "patch_size": 14, "merge_size": 2,
             "min_pixels": 3136, "max_pixels": 12845056});
-        let rule = Processor::from_configs(&Value::Null, &preprocessor, &Value::Null).unwrap();
+        let rule = ImageProcessor::from_configs(&Value::Null, &preprocessor, &Value::Null).unwrap();
         assert_eq!(
             rule,
-            Processor::QwenVl { patch_size: 14, merge_size: 2, min_pixels: 3136, max_pixels: 12_845_056 }
+            ImageProcessor::QwenVl {
+                patch_size: 14,
+                merge_size: 2,
+                min_pixels: 3136,
+                max_pixels: 12_845_056
+            }
         );
         let processor = json!({"processor_class": "LlavaProcessor", "patch_size": 14,
             "vision_feature_select_strategy": "default", "num_additional_image_tokens": 1});
         let preprocessor = json!({"crop_size": {"height": 336, "width": 336}});
-        let rule = Processor::from_configs(&processor, &preprocessor, &Value::Null).unwrap();
+        let rule = ImageProcessor::from_configs(&processor, &preprocessor, &Value::Null).unwrap();
         assert_eq!(
             rule,
-            Processor::Llava { image_size: 336, patch_size: 14, additional: 1, drop_class_token: true }
+            ImageProcessor::Llava { image_size: 336, patch_size: 14, additional: 1, drop_class_token: true }
         );
         assert!(
-            Processor::from_configs(&json!({"processor_class": "X"}), &Value::Null, &Value::Null).is_err()
+            ImageProcessor::from_configs(&json!({"processor_class": "X"}), &Value::Null, &Value::Null)
+                .is_err()
         );
     }
 }

@@ -9,7 +9,7 @@
 
 use std::ops::Range;
 
-use super::Processor;
+use super::ImageProcessor;
 use super::count::{ImageSize, ImageTokens};
 use crate::masks::MaskError;
 
@@ -59,7 +59,7 @@ impl ImageExpansion {
     pub fn new(
         text: &Placeholders<'_>,
         images: &[ImageSize],
-        processor: &Processor,
+        processor: &ImageProcessor,
         max_length: Option<usize>,
     ) -> Result<Self, MaskError> {
         let cap = max_length.unwrap_or(usize::MAX);
@@ -105,8 +105,8 @@ impl ImageExpansion {
 mod tests {
     use super::*;
 
-    const LLAVA: Processor =
-        Processor::Llava { image_size: 336, patch_size: 14, additional: 1, drop_class_token: true };
+    const LLAVA: ImageProcessor =
+        ImageProcessor::Llava { image_size: 336, patch_size: 14, additional: 1, drop_class_token: true };
 
     #[test]
     fn placeholders_grow_and_are_cut() {

@@ -1,6 +1,6 @@
 //! How many placeholder tokens an image becomes, from the processor's configuration and the image's size.
 //!
-//! [`Processor::from_configs`] reads the configuration files, [`Processor::count`] gives the number with the
+//! [`ImageProcessor::from_configs`] reads the configuration files, [`ImageProcessor::count`] gives the number with the
 //! arithmetic behind it; [`ImageExpansion`] expands every placeholder of a text. Sizes are pixels, height before width. The rules are those of the
 //! processors in transformers 5.23 (`models/*/processing_*.py`, `image_processing_*.py`).
 
@@ -18,7 +18,7 @@ use super::MaskError;
 
 /// A processor's rule with its numbers.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Processor {
+pub enum ImageProcessor {
     /// One square image: `(S/p)²`, plus tokens of the encoder, less the class token.
     Llava { image_size: usize, patch_size: usize, additional: usize, drop_class_token: bool },
     /// The image in tiles of the best of some resolutions, padding cut off, a newline token a row, plus the whole.
@@ -44,7 +44,7 @@ pub enum Processor {
     Pixtral { longest_edge: usize, patch_size: usize, merge_size: usize },
 }
 
-impl Processor {
+impl ImageProcessor {
     /// The token that the model's chat template writes for an image, where its configuration names none.
     pub fn placeholder(&self) -> &'static str {
         match self {

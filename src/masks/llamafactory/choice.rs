@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Options, SlotTemplate, TEMPLATES, label};
+use super::{LlamaFactoryOptions, SlotTemplate, TEMPLATES, label};
 use crate::masks::{Call, Chat, MaskError};
 
 /// The slot template whose ids of two plain rounds share most with the chat template's.
@@ -18,7 +18,11 @@ pub fn slot_template(chat: &Chat) -> Result<SlotTemplate, MaskError> {
     ];
     let call = Call { messages: &messages, tools: None, kwargs: None, add_generation_prompt: false };
     let ids = chat.ids(&chat.text(call)?)?;
-    let options = Options { cutoff_len: usize::MAX >> 1, enable_thinking: Some(false), ..Options::default() };
+    let options = LlamaFactoryOptions {
+        cutoff_len: usize::MAX >> 1,
+        enable_thinking: Some(false),
+        ..LlamaFactoryOptions::default()
+    };
     let shared = |template: &SlotTemplate| {
         let own = label(chat.encoder, template, &messages, &[], &options).ok()?.input_ids;
         let front = own.iter().zip(&ids).take_while(|(a, b)| a == b).count();

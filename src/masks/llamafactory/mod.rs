@@ -20,7 +20,7 @@ use crate::tokenizer::TokenId;
 
 /// Data arguments that matter for labels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Options {
+pub struct LlamaFactoryOptions {
     /// Train on the last answer only; older thoughts are removed from reasoning templates.
     pub mask_history: bool,
     /// Prompts are supervised too.
@@ -31,7 +31,7 @@ pub struct Options {
     pub enable_thinking: Option<bool>,
 }
 
-impl Default for Options {
+impl Default for LlamaFactoryOptions {
     fn default() -> Self {
         Self { mask_history: false, train_on_prompt: false, cutoff_len: 2048, enable_thinking: Some(true) }
     }
@@ -49,7 +49,7 @@ pub fn label(
     template: &SlotTemplate,
     messages: &[Value],
     tools: &[Value],
-    options: &Options,
+    options: &LlamaFactoryOptions,
 ) -> Result<Masked, MaskError> {
     if options.train_on_prompt && template.efficient_eos {
         let message = "Current template does not support `train_on_prompt`.";
@@ -108,7 +108,7 @@ fn piece(
     mut source: Vec<TokenId>,
     target: Vec<TokenId>,
     seam: Option<TokenId>,
-    options: &Options,
+    options: &LlamaFactoryOptions,
     index: usize,
 ) -> Masked {
     let mut labels = if options.train_on_prompt { signed(&source) } else { vec![IGNORE_INDEX; source.len()] };
@@ -175,7 +175,7 @@ fn encode_pairs(
     template: &SlotTemplate,
     (system, tools): (Option<&str>, &[Value]),
     turns: &[Value],
-    options: &Options,
+    options: &LlamaFactoryOptions,
 ) -> Result<Vec<Pair>, MaskError> {
     let texts = contents(template, turns, options)?;
     let system = system.filter(|s| !s.is_empty()).unwrap_or(template.default_system);
@@ -223,7 +223,11 @@ fn encode_pairs(
 }
 
 /// The texts of the turns, thoughts removed where a reasoning template removes them.
-fn contents(template: &SlotTemplate, turns: &[Value], options: &Options) -> Result<Vec<String>, MaskError> {
+fn contents(
+    template: &SlotTemplate,
+    turns: &[Value],
+    options: &LlamaFactoryOptions,
+) -> Result<Vec<String>, MaskError> {
     let mut texts = Vec::with_capacity(turns.len());
     for (index, message) in turns.iter().enumerate() {
         let calls = tools::calls_as_json(message).filter(|_| template.tool_format.is_some());
@@ -247,7 +251,7 @@ fn add_empty_thoughts(
     encoder: &dyn Encoder,
     template: &SlotTemplate,
     texts: &[String],
-    options: &Options,
+    options: &LlamaFactoryOptions,
     encoded: &mut [Vec<TokenId>],
 ) -> Result<(), MaskError> {
     let thought = encoder.ids(&template.thought_words.concat())?;

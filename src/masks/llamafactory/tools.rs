@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::masks::trainers::python_json::{Style, dumps as python_dumps};
+use crate::masks::trainers::python_json::{PythonJsonStyle, dumps as python_dumps};
 use crate::masks::trainers::xtuner::format::QWEN_TOOLS;
 use crate::masks::{MaskError, role};
 
@@ -73,7 +73,7 @@ pub fn calls_as_json(message: &Value) -> Option<String> {
 }
 
 fn dumps(value: &Value) -> String {
-    python_dumps(value, Style::UNICODE)
+    python_dumps(value, PythonJsonStyle::UNICODE)
 }
 
 #[cfg(test)]

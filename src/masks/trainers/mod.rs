@@ -34,5 +34,5 @@ pub mod xtuner;
 
 pub use options::TrainerOptions;
 pub use resources::Resources;
-pub use sequence::{PreparedRow, RowPreparer, Side, TrainingSequence, runs};
+pub use sequence::{AnswerSide, PreparedRow, RowPreparer, TrainingSequence, runs};
 pub use trainer::Trainer;

@@ -14,11 +14,11 @@ use crate::tokenizer::TokenId;
 /// Arguments of `render_conversation`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Options {
+pub struct NanochatOptions {
     pub max_tokens: usize,
 }
 
-impl Default for Options {
+impl Default for NanochatOptions {
     fn default() -> Self {
         Self { max_tokens: 2048 }
     }
@@ -28,12 +28,12 @@ impl Default for Options {
 #[derive(Debug)]
 pub struct NanochatTokenizer<'a> {
     resources: Resources<'a>,
-    options: Options,
+    options: NanochatOptions,
 }
 
 impl<'a> NanochatTokenizer<'a> {
     /// The tokenizer.
-    pub fn new(resources: Resources<'a>, options: Options) -> Self {
+    pub fn new(resources: Resources<'a>, options: NanochatOptions) -> Self {
         Self { resources, options }
     }
 

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::columns::{concatenated, texts};
 use super::resources::RenderCall;
-use super::{PreparedRow, Resources, RowPreparer, Side, TrainingSequence};
+use super::{AnswerSide, PreparedRow, Resources, RowPreparer, TrainingSequence};
 use crate::masks::{MaskError, role};
 use crate::tokenizer::TokenId;
 
@@ -303,13 +303,14 @@ impl RowPreparer for DpoDataset<'_> {
             let reason = format!("the prompt's {prompt_len} tokens leave no room in max_length {max}");
             return Ok(PreparedRow::dropped(reason));
         }
-        let sequence = |side: Side, answer: &str| -> Result<TrainingSequence, MaskError> {
+        let sequence = |side: AnswerSide, answer: &str| -> Result<TrainingSequence, MaskError> {
             let ids = self.texts.closed_ids(&format!("{prompt}{answer}"))?;
             let targets = (0..ids.len()).map(|at| at >= prompt_len.max(1)).collect();
             let sequence = TrainingSequence::new(ids, targets);
             Ok(TrainingSequence { side: Some(side), prompt_len: Some(prompt_len), ..sequence })
         };
-        let sequences = vec![sequence(Side::Chosen, &chosen)?, sequence(Side::Rejected, &rejected)?];
+        let sequences =
+            vec![sequence(AnswerSide::Chosen, &chosen)?, sequence(AnswerSide::Rejected, &rejected)?];
         Ok(PreparedRow { sequences, ..PreparedRow::default() })
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Number, Value};
 
 /// How `json.dumps` writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Style {
+pub struct PythonJsonStyle {
     pub ensure_ascii: bool,
     /// Spaces a level; `None` writes one line.
     pub indent: Option<usize>,
@@ -15,7 +15,7 @@ pub struct Style {
     pub compact: bool,
 }
 
-impl Style {
+impl PythonJsonStyle {
     /// `json.dumps(value)`.
     #[cfg(test)]
     pub const DEFAULT: Self = Self { ensure_ascii: true, indent: None, compact: false };
@@ -26,13 +26,13 @@ impl Style {
 }
 
 /// `json.dumps(value, …)`.
-pub fn dumps(value: &Value, style: Style) -> String {
+pub fn dumps(value: &Value, style: PythonJsonStyle) -> String {
     let mut out = String::new();
     write_value(&mut out, value, style, 0);
     out
 }
 
-fn write_value(out: &mut String, value: &Value, style: Style, depth: usize) {
+fn write_value(out: &mut String, value: &Value, style: PythonJsonStyle, depth: usize) {
     match value {
         Value::Null => out.push_str("null"),
         Value::Bool(flag) => out.push_str(if *flag { "true" } else { "false" }),
@@ -63,14 +63,14 @@ fn write_value(out: &mut String, value: &Value, style: Style, depth: usize) {
     }
 }
 
-fn separate(out: &mut String, index: usize, style: Style, depth: usize) {
+fn separate(out: &mut String, index: usize, style: PythonJsonStyle, depth: usize) {
     if index > 0 {
         out.push_str(if style.compact || style.indent.is_some() { "," } else { ", " });
     }
     line(out, style, depth);
 }
 
-fn line(out: &mut String, style: Style, depth: usize) {
+fn line(out: &mut String, style: PythonJsonStyle, depth: usize) {
     if let Some(indent) = style.indent {
         out.push('\n');
         out.extend(std::iter::repeat_n(' ', indent * depth));
@@ -173,11 +173,11 @@ mod tests {
     fn json_is_python_s() {
         let value = json!({"a": [1, 0.5, 1e-7, 2.0, 1e16], "é": "\u{1f34e}\n", "e": {}, "n": null});
         assert_eq!(
-            dumps(&value, Style::DEFAULT),
+            dumps(&value, PythonJsonStyle::DEFAULT),
             r#"{"a": [1, 0.5, 1e-07, 2.0, 1e+16], "\u00e9": "\ud83c\udf4e\n", "e": {}, "n": null}"#
         );
         assert_eq!(
-            dumps(&json!([1, {"k": "é"}]), Style::UNICODE_INDENT_4),
+            dumps(&json!([1, {"k": "é"}]), PythonJsonStyle::UNICODE_INDENT_4),
             "[\n    1,\n    {\n        \"k\": \"é\"\n    }\n]"
         );
         assert_eq!(repr(&json!({"a": [true, null, "it's"]})), r#"{'a': [True, None, "it's"]}"#);

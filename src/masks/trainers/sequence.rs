@@ -9,12 +9,12 @@ use crate::tokenizer::TokenId;
 
 /// Which answer of a preference row a sequence ends with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side {
+pub enum AnswerSide {
     Chosen,
     Rejected,
 }
 
-impl Side {
+impl AnswerSide {
     /// As data sets name the column.
     pub fn name(self) -> &'static str {
         match self {
@@ -33,7 +33,7 @@ pub struct TrainingSequence {
     pub targets: Vec<bool>,
     /// The weight of each target in the loss, 0 elsewhere; `None` where all weigh 1.
     pub weights: Option<Vec<f64>>,
-    pub side: Option<Side>,
+    pub side: Option<AnswerSide>,
     /// Where the trainer sets them; `None` for 0, 1, 2, ….
     pub position_ids: Option<Vec<usize>>,
     /// Lengths of the documents in a packed sequence.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::torchtune::Model;
+use super::torchtune::TorchtuneModel;
 use super::{
     Resources, RowPreparer, TrainerOptions, nanochat, openrlhf, renderers, swift, torchtune, trl_dpo,
     trl_kto, trl_sft, verl, xtuner,
@@ -271,15 +271,15 @@ fn read<T: TrainerOptions>(options: &Map<String, Value>) -> Result<T, MaskError>
 fn torchtune_model(resources: &Resources) -> &'static str {
     let has = |token: &str| resources.encoder.token_to_id(token).is_some();
     let model = if has("<|start_header_id|>") {
-        Model::Llama3
+        TorchtuneModel::Llama3
     } else if has("<|im_start|>") {
-        Model::Qwen25
+        TorchtuneModel::Qwen25
     } else if has("<|user|>") && has("<|end|>") {
-        Model::Phi3
+        TorchtuneModel::Phi3
     } else {
-        Model::MistralPlain
+        TorchtuneModel::MistralPlain
     };
-    Model::NAMES.iter().find(|(_, named)| *named == model).map_or("llama3", |(name, _)| name)
+    TorchtuneModel::NAMES.iter().find(|(_, named)| *named == model).map_or("llama3", |(name, _)| name)
 }
 
 /// The trainer of a name.

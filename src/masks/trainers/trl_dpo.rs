@@ -8,19 +8,19 @@ use serde_json::{Map, Value};
 
 use super::columns::{concatenated, list, texts};
 use super::trl_sft::{RowCall, TruncationMode, common_prefix, is_conversational};
-use super::{PreparedRow, Resources, RowPreparer, Side, TrainingSequence};
+use super::{AnswerSide, PreparedRow, Resources, RowPreparer, TrainingSequence};
 use crate::masks::MaskError;
 use crate::tokenizer::TokenId;
 
 /// Fields of `DPOConfig`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Options {
+pub struct TrlDpoOptions {
     pub max_length: Option<usize>,
     pub truncation_mode: TruncationMode,
 }
 
-impl Default for Options {
+impl Default for TrlDpoOptions {
     fn default() -> Self {
         Self { max_length: Some(1024), truncation_mode: TruncationMode::KeepStart }
     }
@@ -30,12 +30,12 @@ impl Default for Options {
 #[derive(Debug)]
 pub struct DpoTrainer<'a> {
     resources: Resources<'a>,
-    options: Options,
+    options: TrlDpoOptions,
 }
 
 impl<'a> DpoTrainer<'a> {
     /// The constructor.
-    pub fn new(resources: Resources<'a>, options: Options) -> Self {
+    pub fn new(resources: Resources<'a>, options: TrlDpoOptions) -> Self {
         Self { resources, options }
     }
 
@@ -70,7 +70,7 @@ impl RowPreparer for DpoTrainer<'_> {
         };
         let [prompt, chosen, rejected] = self.tokenize(&row)?;
         let prompt_len = common_prefix(&prompt, &chosen).min(common_prefix(&prompt, &rejected));
-        let Options { max_length, truncation_mode } = self.options;
+        let TrlDpoOptions { max_length, truncation_mode } = self.options;
         let full =
             max_length.filter(|max| truncation_mode == TruncationMode::KeepStart && prompt_len >= *max);
         if let Some(max) = full {
@@ -78,7 +78,7 @@ impl RowPreparer for DpoTrainer<'_> {
             return Ok(PreparedRow::dropped(reason));
         }
         // The prompt's ids are the same on both sides, so each side is one run of ids.
-        let sequence = |side: Side, ids: Vec<TokenId>| {
+        let sequence = |side: AnswerSide, ids: Vec<TokenId>| {
             let targets = (0..ids.len()).map(|index| index >= prompt_len).collect();
             let mut sequence = TrainingSequence {
                 side: Some(side),
@@ -90,7 +90,7 @@ impl RowPreparer for DpoTrainer<'_> {
             }
             sequence
         };
-        let sequences = vec![sequence(Side::Chosen, chosen), sequence(Side::Rejected, rejected)];
+        let sequences = vec![sequence(AnswerSide::Chosen, chosen), sequence(AnswerSide::Rejected, rejected)];
         Ok(PreparedRow { sequences, ..PreparedRow::default() })
     }
 }

@@ -8,17 +8,17 @@ use serde_json::{Map, Value};
 use super::columns::{concatenated, list, texts};
 use super::trl_dpo::extract_prompt;
 use super::trl_sft::{RowCall, common_prefix, is_conversational};
-use super::{PreparedRow, Resources, RowPreparer, Side, TrainingSequence};
+use super::{AnswerSide, PreparedRow, Resources, RowPreparer, TrainingSequence};
 use crate::masks::MaskError;
 
 /// Fields of `KTOConfig`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Options {
+pub struct TrlKtoOptions {
     pub max_length: Option<usize>,
 }
 
-impl Default for Options {
+impl Default for TrlKtoOptions {
     fn default() -> Self {
         Self { max_length: Some(1024) }
     }
@@ -28,12 +28,12 @@ impl Default for Options {
 #[derive(Debug)]
 pub struct KtoTrainer<'a> {
     resources: Resources<'a>,
-    options: Options,
+    options: TrlKtoOptions,
 }
 
 impl<'a> KtoTrainer<'a> {
     /// The constructor.
-    pub fn new(resources: Resources<'a>, options: Options) -> Self {
+    pub fn new(resources: Resources<'a>, options: TrlKtoOptions) -> Self {
         Self { resources, options }
     }
 
@@ -61,7 +61,7 @@ impl<'a> KtoTrainer<'a> {
         let wanted = row.get("label").is_none_or(super::python_json::truthy);
         let targets = (0..ids.len()).map(|index| index >= prompt_len).collect();
         let mut sequence = TrainingSequence {
-            side: Some(if wanted { Side::Chosen } else { Side::Rejected }),
+            side: Some(if wanted { AnswerSide::Chosen } else { AnswerSide::Rejected }),
             prompt_len: Some(prompt_len),
             ..TrainingSequence::new(ids, targets)
         };

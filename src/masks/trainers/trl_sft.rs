@@ -17,7 +17,7 @@ use crate::tokenizer::TokenId;
 /// Fields of `SFTConfig`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Options {
+pub struct TrlSftOptions {
     pub assistant_only_loss: bool,
     /// `None`: true for prompt-completion rows.
     pub completion_only_loss: Option<bool>,
@@ -28,7 +28,7 @@ pub struct Options {
     pub packing_strategy: super::trl_packing::PackingStrategy,
 }
 
-impl Default for Options {
+impl Default for TrlSftOptions {
     fn default() -> Self {
         Self {
             assistant_only_loss: false,
@@ -77,7 +77,7 @@ struct Columns {
 #[derive(Debug)]
 pub struct SftTrainer<'a> {
     resources: Resources<'a>,
-    options: Options,
+    options: TrlSftOptions,
     /// TRL's own variant of the tokenizer's template, with `{% generation %}` tags.
     training_template: Option<ChatTemplate>,
 }
@@ -89,7 +89,7 @@ impl<'a> SftTrainer<'a> {
     /// `assistant_only_loss` on plain text, or with a template that has no generation tags and that TRL does not know.
     pub fn new(
         resources: Resources<'a>,
-        options: Options,
+        options: TrlSftOptions,
         first: &Map<String, Value>,
     ) -> Result<Self, MaskError> {
         let mut training = None;

@@ -15,10 +15,10 @@ use crate::tokenizer::TokenId;
 /// Fields of the data configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Options {
+pub struct VerlOptions {
     pub pad_mode: PadMode,
     pub max_length: usize,
-    pub truncation: Truncation,
+    pub truncation: VerlTruncation,
     pub ignore_input_ids_mismatch: bool,
     pub messages_key: String,
     pub tools_key: String,
@@ -27,12 +27,12 @@ pub struct Options {
     pub apply_chat_template_kwargs: Map<String, Value>,
 }
 
-impl Default for Options {
+impl Default for VerlOptions {
     fn default() -> Self {
         Self {
             pad_mode: PadMode::Right,
             max_length: 1024,
-            truncation: Truncation::Error,
+            truncation: VerlTruncation::Error,
             ignore_input_ids_mismatch: false,
             messages_key: "messages".into(),
             tools_key: "tools".into(),
@@ -55,7 +55,7 @@ pub enum PadMode {
 /// `truncation`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Truncation {
+pub enum VerlTruncation {
     #[default]
     Error,
     Left,
@@ -66,7 +66,7 @@ pub enum Truncation {
 #[derive(Debug)]
 pub struct MultiTurnDataset<'a> {
     resources: Resources<'a>,
-    options: Options,
+    options: VerlOptions,
     /// What the template puts before a lone user message.
     pub system_prompt: Vec<TokenId>,
     pub generation_prompt: Vec<TokenId>,
@@ -77,7 +77,7 @@ impl<'a> MultiTurnDataset<'a> {
     ///
     /// # Errors
     /// What the template raises on two user messages in a row.
-    pub fn new(resources: Resources<'a>, options: Options) -> Result<Self, MaskError> {
+    pub fn new(resources: Resources<'a>, options: VerlOptions) -> Result<Self, MaskError> {
         let user = json!({"role": "user", "content": ""});
         let users = [user.clone(), user];
         let call = |messages| RenderCall {
@@ -142,11 +142,11 @@ impl<'a> MultiTurnDataset<'a> {
     fn fit(&self, sequence: &mut TrainingSequence) -> Result<(), MaskError> {
         let (len, max) = (sequence.input_ids.len(), self.options.max_length);
         let padded = self.options.pad_mode == PadMode::Right;
-        if len > max && self.options.truncation == Truncation::Error {
+        if len > max && self.options.truncation == VerlTruncation::Error {
             let message = format!("sequence_length={len} is larger than self.max_length={max}");
             return Err(MaskError::python("ValueError", message));
         }
-        if len > max && padded && self.options.truncation == Truncation::Left {
+        if len > max && padded && self.options.truncation == VerlTruncation::Left {
             sequence.position_ids = Some((0..len).collect());
             sequence.cut(len - max..len);
         } else {

@@ -1,15 +1,15 @@
 //! DeepSeek-V2: latent attention, group-limited softmax routing, shared experts.
 
 use super::block::{AttentionKind, Block, FeedForward};
-use super::family::Family;
+use super::family::BackboneFamily;
 use super::layers::{LatentAttention, Pairing, SharedExpert};
-use super::source::Source;
+use super::source::WeightSource;
 use super::{llama, qwen2_moe};
 use crate::moe::error::MoeResult;
 use crate::moe::rope::Rope;
 use crate::moe::router::{Groups, Router};
 
-pub(super) const FAMILY: Family = Family {
+pub(super) const FAMILY: BackboneFamily = BackboneFamily {
     name: "deepseek_v2",
     model_types: &["deepseek_v2"],
     block,
@@ -19,8 +19,8 @@ pub(super) const FAMILY: Family = Family {
     ..llama::FAMILY
 };
 
-fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
-    let router = |source: &Source<'_>| {
+fn block(source: &WeightSource<'_>, layer: usize) -> MoeResult<Block> {
+    let router = |source: &WeightSource<'_>| {
         let config = source.config;
         let groups = match config.text("topk_method")?.unwrap_or("greedy") {
             "greedy" => None,
@@ -37,17 +37,17 @@ fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
 }
 
 /// `n_group` and `topk_group`.
-pub(super) fn groups(source: &Source<'_>) -> MoeResult<Groups> {
+pub(super) fn groups(source: &WeightSource<'_>) -> MoeResult<Groups> {
     let size = |key: &str| -> MoeResult<usize> { Ok(source.config.opt_size(key)?.unwrap_or(1)) };
     Ok(Groups { n_group: size("n_group")?, topk_group: size("topk_group")? })
 }
 
 /// A DeepSeek layer with the given router in its MoE layers.
 pub(super) fn layer_with(
-    source: &Source<'_>,
+    source: &WeightSource<'_>,
     layer: usize,
     pairing: Pairing,
-    router: impl Fn(&Source<'_>) -> MoeResult<Router>,
+    router: impl Fn(&WeightSource<'_>) -> MoeResult<Router>,
 ) -> MoeResult<Block> {
     let config = source.config;
     let prefix = format!("model.layers.{layer}");
@@ -73,7 +73,7 @@ pub(super) fn layer_with(
     ))
 }
 
-fn latent_attention(source: &Source<'_>, prefix: &str, pairing: Pairing) -> MoeResult<LatentAttention> {
+fn latent_attention(source: &WeightSource<'_>, prefix: &str, pairing: Pairing) -> MoeResult<LatentAttention> {
     let config = source.config;
     let (hidden, heads, _) = source.heads()?;
     let bias = config.flag_or("attention_bias", false)?;

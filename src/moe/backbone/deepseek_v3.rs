@@ -1,14 +1,14 @@
 //! DeepSeek-V3: V2 with sigmoid routing on biased scores.
 
 use super::block::Block;
-use super::family::Family;
+use super::family::BackboneFamily;
 use super::layers::Pairing;
-use super::source::Source;
+use super::source::WeightSource;
 use super::{deepseek_v2, llama};
 use crate::moe::error::MoeResult;
 use crate::moe::router::Router;
 
-pub(super) const FAMILY: Family = Family {
+pub(super) const FAMILY: BackboneFamily = BackboneFamily {
     name: "deepseek_v3",
     model_types: &["deepseek_v3"],
     block,
@@ -20,11 +20,11 @@ pub(super) const FAMILY: Family = Family {
     ..llama::FAMILY
 };
 
-fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
+fn block(source: &WeightSource<'_>, layer: usize) -> MoeResult<Block> {
     let config = source.config;
     let interleave = config.flag_or("rope_interleave", true)?;
     let pairing = if interleave { Pairing::Neighbours } else { Pairing::Halves };
-    let router = |source: &Source<'_>| {
+    let router = |source: &WeightSource<'_>| {
         let config = source.config;
         let name = format!("model.layers.{layer}.mlp.gate.e_score_correction_bias");
         Ok(Router::GroupLimitedSigmoid {

@@ -2,11 +2,11 @@
 
 use super::block::Block;
 use super::layers::Norm;
-use super::source::Source;
+use super::source::WeightSource;
 use crate::moe::error::MoeResult;
 
 /// One model architecture.
-pub(super) struct Family {
+pub(super) struct BackboneFamily {
     /// The name shown and written to JSON.
     pub name: &'static str,
     /// Values of `model_type` that mean it.
@@ -18,8 +18,8 @@ pub(super) struct Family {
     pub upcycling: Option<Upcycling>,
     /// The tensor of the token embeddings.
     pub embedding: &'static str,
-    pub block: fn(&Source<'_>, usize) -> MoeResult<Block>,
-    pub ends: fn(&Source<'_>) -> MoeResult<ModelEnds>,
+    pub block: fn(&WeightSource<'_>, usize) -> MoeResult<Block>,
+    pub ends: fn(&WeightSource<'_>) -> MoeResult<ModelEnds>,
 }
 
 /// How MoE-LLaVA's conversion of a dense model is written.
@@ -46,7 +46,7 @@ pub(super) struct ModelEnds {
     pub embedding_multiplier: f64,
     /// MiniCPM scales token embeddings only where no features are mixed in.
     pub unscaled_beside_features: bool,
-    pub norm: fn(&Source<'_>) -> MoeResult<Norm>,
+    pub norm: fn(&WeightSource<'_>) -> MoeResult<Norm>,
     /// Whether the head has a bias.
     pub head_bias: bool,
     pub logit_multiplier: f64,

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use super::block::{AttentionKind, Block, FeedForward};
-use super::family::Family;
+use super::family::BackboneFamily;
 use super::layers::{Activation, Linear, Mlp, MoeBlock, Routing, SharedExpert};
 use super::llama;
-use super::source::Source;
+use super::source::WeightSource;
 use crate::moe::error::MoeResult;
 use crate::moe::router::Router;
 
-pub(super) const FAMILY: Family = Family {
+pub(super) const FAMILY: BackboneFamily = BackboneFamily {
     name: "gpt_oss",
     model_types: &["gpt_oss"],
     block,
@@ -22,7 +22,7 @@ pub(super) const FAMILY: Family = Family {
     ..llama::FAMILY
 };
 
-fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
+fn block(source: &WeightSource<'_>, layer: usize) -> MoeResult<Block> {
     let config = source.config;
     let prefix = format!("model.layers.{layer}");
     let (hidden, eps) = (config.size("hidden_size")?, config.float_or("rms_norm_eps", 1e-5)?);
@@ -44,7 +44,7 @@ fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
     ))
 }
 
-fn moe_block(source: &Source<'_>, layer: usize) -> MoeResult<MoeBlock> {
+fn moe_block(source: &WeightSource<'_>, layer: usize) -> MoeResult<MoeBlock> {
     let prefix = format!("model.layers.{layer}.mlp");
     let hidden = source.config.size("hidden_size")?;
     let num_experts = source.num_experts()?;
@@ -60,7 +60,7 @@ fn moe_block(source: &Source<'_>, layer: usize) -> MoeResult<MoeBlock> {
 }
 
 /// Expert `e` of `gate_up_proj [E, H, 2I]` (gate in even, up in odd columns) and `down_proj [E, I, H]`.
-fn expert(source: &Source<'_>, prefix: &str, e: usize, num_experts: usize) -> MoeResult<Mlp> {
+fn expert(source: &WeightSource<'_>, prefix: &str, e: usize, num_experts: usize) -> MoeResult<Mlp> {
     let config = source.config;
     let (hidden, width) = (config.size("hidden_size")?, config.size("intermediate_size")?);
     let fused = source.slice(&format!("{prefix}.gate_up_proj"), e, [num_experts, hidden, 2 * width])?;

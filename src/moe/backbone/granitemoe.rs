@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use super::block::{AttentionKind, Block, FeedForward, Residual};
-use super::family::{Family, ModelEnds};
+use super::family::{BackboneFamily, ModelEnds};
 use super::layers::{Linear, Mlp, MoeBlock, Routing, SharedExpert};
 use super::llama;
-use super::source::Source;
+use super::source::WeightSource;
 use crate::moe::error::MoeResult;
 use crate::moe::router::Router;
 
-pub(super) const FAMILY: Family = Family {
+pub(super) const FAMILY: BackboneFamily = BackboneFamily {
     name: "granitemoe",
     model_types: &["granitemoe"],
     block,
@@ -20,7 +20,7 @@ pub(super) const FAMILY: Family = Family {
     ..llama::FAMILY
 };
 
-fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
+fn block(source: &WeightSource<'_>, layer: usize) -> MoeResult<Block> {
     let config = source.config;
     let prefix = format!("model.layers.{layer}");
     let (hidden, eps) = (config.size("hidden_size")?, config.float_or("rms_norm_eps", 1e-6)?);
@@ -39,7 +39,7 @@ fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
 }
 
 /// `input_linear [E, 2I, H]` (gate half, up half) and `output_linear [E, H, I]`.
-fn moe_block(source: &Source<'_>, layer: usize) -> MoeResult<MoeBlock> {
+fn moe_block(source: &WeightSource<'_>, layer: usize) -> MoeResult<MoeBlock> {
     let config = source.config;
     let prefix = format!("model.layers.{layer}.block_sparse_moe");
     let (hidden, width) = (config.size("hidden_size")?, config.size("intermediate_size")?);
@@ -69,7 +69,7 @@ fn moe_block(source: &Source<'_>, layer: usize) -> MoeResult<MoeBlock> {
 }
 
 /// Embeddings times embedding_multiplier, logits divided by logits_scaling.
-fn ends(source: &Source<'_>) -> MoeResult<ModelEnds> {
+fn ends(source: &WeightSource<'_>) -> MoeResult<ModelEnds> {
     let config = source.config;
     let scaling = config.float_or("logits_scaling", 1.0)?;
     if scaling == 0.0 {

@@ -1,11 +1,11 @@
 //! Llama: RMS norms, grouped-query attention without biases, SwiGLU.
 
 use super::block::{AttentionKind, Block};
-use super::family::{Family, ModelEnds, Upcycling};
-use super::source::Source;
+use super::family::{BackboneFamily, ModelEnds, Upcycling};
+use super::source::WeightSource;
 use crate::moe::error::MoeResult;
 
-pub(super) const FAMILY: Family = Family {
+pub(super) const FAMILY: BackboneFamily = BackboneFamily {
     name: "llama",
     model_types: &["llama", "moe_llava_llama", "llava_llama"],
     upcycling: Some(Upcycling {
@@ -19,14 +19,14 @@ pub(super) const FAMILY: Family = Family {
     defaults: "{}",
 };
 
-fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
+fn block(source: &WeightSource<'_>, layer: usize) -> MoeResult<Block> {
     let bias = source.config.flag_or("attention_bias", false)?;
     layer_with(source, layer, bias, bias)
 }
 
 /// A Llama layer with or without attention biases.
 pub(super) fn layer_with(
-    source: &Source<'_>,
+    source: &WeightSource<'_>,
     layer: usize,
     qkv_bias: bool,
     o_bias: bool,
@@ -47,7 +47,7 @@ pub(super) fn layer_with(
 }
 
 /// `model.embed_tokens`, `model.norm` (RMS), `lm_head`.
-pub(super) fn ends(_: &Source<'_>) -> MoeResult<ModelEnds> {
+pub(super) fn ends(_: &WeightSource<'_>) -> MoeResult<ModelEnds> {
     Ok(ModelEnds {
         embedding_multiplier: 1.0,
         unscaled_beside_features: false,

@@ -4,16 +4,16 @@
 use std::sync::Arc;
 
 use super::block::{AttentionKind, Block, FeedForward};
-use super::family::Family;
+use super::family::BackboneFamily;
 use super::layers::{
     Attention, HeadNorm, Linear, Mlp, MoeBlock, Norm, Pairing, QueryScale, Routing, SharedExpert,
 };
 use super::llama;
-use super::source::Source;
+use super::source::WeightSource;
 use crate::moe::error::MoeResult;
 use crate::moe::router::Router;
 
-pub(super) const FAMILY: Family = Family {
+pub(super) const FAMILY: BackboneFamily = BackboneFamily {
     name: "llama4",
     model_types: &["llama4_text", "llama4"],
     block,
@@ -23,7 +23,7 @@ pub(super) const FAMILY: Family = Family {
     ..llama::FAMILY
 };
 
-fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
+fn block(source: &WeightSource<'_>, layer: usize) -> MoeResult<Block> {
     let config = source.config;
     let prefix = format!("model.layers.{layer}");
     let (hidden, eps) = (config.size("hidden_size")?, config.float_or("rms_norm_eps", 1e-5)?);
@@ -48,7 +48,7 @@ fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
 
 /// Whether a layer has rotary positions: `no_rope_layers` holds 1 where it has (the key's name misleads);
 /// by default every `no_rope_layer_interval`-th has none.
-fn uses_rope(source: &Source<'_>, layer: usize) -> MoeResult<bool> {
+fn uses_rope(source: &WeightSource<'_>, layer: usize) -> MoeResult<bool> {
     let config = source.config;
     let listed = config.indices("no_rope_layers")?.filter(|list| !list.is_empty());
     match listed {
@@ -63,7 +63,7 @@ fn uses_rope(source: &Source<'_>, layer: usize) -> MoeResult<bool> {
     }
 }
 
-fn attention(source: &Source<'_>, layer: usize) -> MoeResult<Attention> {
+fn attention(source: &WeightSource<'_>, layer: usize) -> MoeResult<Attention> {
     let config = source.config;
     let prefix = format!("model.layers.{layer}.self_attn");
     let bias = config.flag_or("attention_bias", false)?;
@@ -95,7 +95,7 @@ fn attention(source: &Source<'_>, layer: usize) -> MoeResult<Attention> {
 }
 
 /// `feed_forward.experts.gate_up_proj [E, H, 2I]` (gate half, up half), `down_proj [E, I, H]`.
-fn moe_block(source: &Source<'_>, layer: usize) -> MoeResult<MoeBlock> {
+fn moe_block(source: &WeightSource<'_>, layer: usize) -> MoeResult<MoeBlock> {
     let config = source.config;
     let prefix = format!("model.layers.{layer}.feed_forward");
     let (hidden, width) = (config.size("hidden_size")?, config.size("intermediate_size")?);

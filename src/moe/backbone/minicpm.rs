@@ -1,12 +1,12 @@
 //! MiniCPM: Llama with scaled embeddings, residuals and logits.
 
 use super::block::{Block, Residual};
-use super::family::{Family, ModelEnds, Upcycling};
+use super::family::{BackboneFamily, ModelEnds, Upcycling};
 use super::llama;
-use super::source::Source;
+use super::source::WeightSource;
 use crate::moe::error::MoeResult;
 
-pub(super) const FAMILY: Family = Family {
+pub(super) const FAMILY: BackboneFamily = BackboneFamily {
     name: "minicpm",
     model_types: &["minicpm", "moe_llava_minicpm", "llava_minicpm"],
     block,
@@ -20,7 +20,7 @@ pub(super) const FAMILY: Family = Family {
 };
 
 /// Residual branches are multiplied by scale_depth / sqrt(num_hidden_layers).
-fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
+fn block(source: &WeightSource<'_>, layer: usize) -> MoeResult<Block> {
     let config = source.config;
     let bias = config.flag_or("attention_bias", false)?;
     let mut block = llama::layer_with(source, layer, bias, bias)?;
@@ -31,7 +31,7 @@ fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
 }
 
 /// Embeddings times scale_emb, logits over hidden_size / dim_model_base.
-fn ends(source: &Source<'_>) -> MoeResult<ModelEnds> {
+fn ends(source: &WeightSource<'_>) -> MoeResult<ModelEnds> {
     let config = source.config;
     let hidden = config.size("hidden_size")? as f64;
     let base = config.opt_size("dim_model_base")?.map_or(1.0, |b| b as f64);

@@ -1,12 +1,12 @@
 //! Mistral: Llama with a sliding window.
 
 use super::block::{AttentionKind, Block};
-use super::family::{Family, Upcycling};
+use super::family::{BackboneFamily, Upcycling};
 use super::llama;
-use super::source::Source;
+use super::source::WeightSource;
 use crate::moe::error::MoeResult;
 
-pub(super) const FAMILY: Family = Family {
+pub(super) const FAMILY: BackboneFamily = BackboneFamily {
     name: "mistral",
     model_types: &["mistral", "moe_llava_mistral", "llava_mistral"],
     block,
@@ -19,7 +19,7 @@ pub(super) const FAMILY: Family = Family {
     ..llama::FAMILY
 };
 
-fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
+fn block(source: &WeightSource<'_>, layer: usize) -> MoeResult<Block> {
     let mut block = llama::layer_with(source, layer, false, false)?;
     if let AttentionKind::Attention(attention) = &mut block.attention {
         attention.visible.window = source.config.opt_size("sliding_window")?;

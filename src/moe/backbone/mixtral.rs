@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use super::block::{AttentionKind, Block, FeedForward};
-use super::family::Family;
+use super::family::BackboneFamily;
 use super::layers::{MoeBlock, Routing, SharedExpert};
 use super::llama;
-use super::source::Source;
+use super::source::WeightSource;
 use crate::moe::error::MoeResult;
 use crate::moe::router::Router;
 
-pub(super) const FAMILY: Family = Family {
+pub(super) const FAMILY: BackboneFamily = BackboneFamily {
     name: "mixtral",
     model_types: &["mixtral"],
     block,
@@ -19,7 +19,7 @@ pub(super) const FAMILY: Family = Family {
     ..llama::FAMILY
 };
 
-fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
+fn block(source: &WeightSource<'_>, layer: usize) -> MoeResult<Block> {
     let config = source.config;
     let prefix = format!("model.layers.{layer}");
     let (hidden, eps) = (config.size("hidden_size")?, config.float_or("rms_norm_eps", 1e-5)?);
@@ -34,7 +34,7 @@ fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
 }
 
 /// `block_sparse_moe` with experts `w1` (gate), `w3` (up), `w2` (down).
-pub(super) fn moe_block(source: &Source<'_>, layer: usize, router: Router) -> MoeResult<FeedForward> {
+pub(super) fn moe_block(source: &WeightSource<'_>, layer: usize, router: Router) -> MoeResult<FeedForward> {
     let config = source.config;
     let prefix = format!("model.layers.{layer}.block_sparse_moe");
     let (hidden, intermediate) = (config.size("hidden_size")?, config.size("intermediate_size")?);

@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 
 use super::block::{Block, FeedForward};
 use super::device::Device;
-use super::family::{Family, ModelEnds};
+use super::family::{BackboneFamily, ModelEnds};
 use super::layers::{Gates, Linear, Norm};
 use super::source::Upcycled;
 use crate::moe::checkpoint::Checkpoint;
@@ -29,7 +29,7 @@ pub struct Model {
     config: Config,
     checkpoint: Checkpoint,
     device: Device,
-    family: &'static Family,
+    family: &'static BackboneFamily,
     upcycled: Upcycled,
     root: String,
     num_layers: usize,

@@ -1,14 +1,14 @@
 //! OLMoE: query-key norms over the whole projection, optional clipping, MoE in every layer.
 
 use super::block::{AttentionKind, Block, FeedForward};
-use super::family::Family;
+use super::family::BackboneFamily;
 use super::layers::HeadNorm;
-use super::source::Source;
+use super::source::WeightSource;
 use super::{llama, qwen2_moe};
 use crate::moe::error::MoeResult;
 use crate::moe::router::Router;
 
-pub(super) const FAMILY: Family = Family {
+pub(super) const FAMILY: BackboneFamily = BackboneFamily {
     name: "olmoe",
     model_types: &["olmoe"],
     block,
@@ -17,7 +17,7 @@ pub(super) const FAMILY: Family = Family {
     ..llama::FAMILY
 };
 
-fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
+fn block(source: &WeightSource<'_>, layer: usize) -> MoeResult<Block> {
     let config = source.config;
     let prefix = format!("model.layers.{layer}");
     let (hidden, eps) = (config.size("hidden_size")?, config.float_or("rms_norm_eps", 1e-5)?);

@@ -1,13 +1,13 @@
 //! Phi-2: attention and MLP in parallel after one layer norm, partial rotary, biases everywhere.
 
 use super::block::{AttentionKind, Block, Residual};
-use super::family::{Family, ModelEnds, Upcycling};
+use super::family::{BackboneFamily, ModelEnds, Upcycling};
 use super::layers::{HeadNorm, Mlp, Pairing};
-use super::source::Source;
+use super::source::WeightSource;
 use crate::moe::error::MoeResult;
 use crate::moe::rope::Rope;
 
-pub(super) const FAMILY: Family = Family {
+pub(super) const FAMILY: BackboneFamily = BackboneFamily {
     name: "phi",
     model_types: &["phi", "moe_llava_phi", "llava_phi"],
     upcycling: Some(Upcycling {
@@ -21,7 +21,7 @@ pub(super) const FAMILY: Family = Family {
     defaults: r#"{"hidden_act": "gelu_new"}"#,
 };
 
-fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
+fn block(source: &WeightSource<'_>, layer: usize) -> MoeResult<Block> {
     let config = source.config;
     let prefix = format!("model.layers.{layer}");
     let (hidden, eps) = (config.size("hidden_size")?, config.float_or("layer_norm_eps", 1e-5)?);
@@ -44,7 +44,7 @@ fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
 }
 
 /// `fc2(gelu_new(fc1 x))`.
-fn mlp(source: &Source<'_>, prefix: &str, hidden: usize, intermediate: usize) -> MoeResult<Mlp> {
+fn mlp(source: &WeightSource<'_>, prefix: &str, hidden: usize, intermediate: usize) -> MoeResult<Mlp> {
     Ok(Mlp::Plain {
         fc1: source.linear(&format!("{prefix}.fc1"), intermediate, hidden, true)?,
         fc2: source.linear(&format!("{prefix}.fc2"), hidden, intermediate, true)?,
@@ -52,7 +52,7 @@ fn mlp(source: &Source<'_>, prefix: &str, hidden: usize, intermediate: usize) ->
     })
 }
 
-fn ends(source: &Source<'_>) -> MoeResult<ModelEnds> {
+fn ends(source: &WeightSource<'_>) -> MoeResult<ModelEnds> {
     Ok(ModelEnds {
         embedding_multiplier: 1.0,
         unscaled_beside_features: false,

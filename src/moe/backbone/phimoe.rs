@@ -1,13 +1,13 @@
 //! PhiMoE (Phi-3.5-MoE): layer norms, biases, Mixtral's experts behind the sparse attention.
 
 use super::block::{AttentionKind, Block};
-use super::family::{Family, ModelEnds};
-use super::source::Source;
+use super::family::{BackboneFamily, ModelEnds};
+use super::source::WeightSource;
 use super::{llama, mixtral};
 use crate::moe::error::MoeResult;
 use crate::moe::router::Router;
 
-pub(super) const FAMILY: Family = Family {
+pub(super) const FAMILY: BackboneFamily = BackboneFamily {
     name: "phimoe",
     model_types: &["phimoe"],
     block,
@@ -18,7 +18,7 @@ pub(super) const FAMILY: Family = Family {
     ..llama::FAMILY
 };
 
-fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
+fn block(source: &WeightSource<'_>, layer: usize) -> MoeResult<Block> {
     let config = source.config;
     let prefix = format!("model.layers.{layer}");
     let (hidden, eps) = (config.size("hidden_size")?, config.float_or("rms_norm_eps", 1e-5)?);
@@ -34,7 +34,7 @@ fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
     ))
 }
 
-fn ends(source: &Source<'_>) -> MoeResult<ModelEnds> {
+fn ends(source: &WeightSource<'_>) -> MoeResult<ModelEnds> {
     Ok(ModelEnds {
         norm: |source| {
             let eps = source.config.float_or("rms_norm_eps", 1e-5)?;

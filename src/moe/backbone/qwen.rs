@@ -2,13 +2,13 @@
 //! beyond `seq_length`.
 
 use super::block::{AttentionKind, Block};
-use super::family::{Family, ModelEnds, Upcycling};
+use super::family::{BackboneFamily, ModelEnds, Upcycling};
 use super::layers::{Attention, AttentionKeys, AttentionMask, HeadNorm, Linear, Mlp, Pairing, QueryScale};
-use super::source::Source;
+use super::source::WeightSource;
 use crate::moe::error::MoeResult;
 use crate::moe::rope::Rope;
 
-pub(super) const FAMILY: Family = Family {
+pub(super) const FAMILY: BackboneFamily = BackboneFamily {
     name: "qwen",
     model_types: &["qwen", "moe_llava_qwen", "llava_qwen"],
     upcycling: Some(Upcycling {
@@ -22,7 +22,7 @@ pub(super) const FAMILY: Family = Family {
     defaults: "{}",
 };
 
-fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
+fn block(source: &WeightSource<'_>, layer: usize) -> MoeResult<Block> {
     let config = source.config;
     if !config.flag_or("no_bias", true)? {
         return Err(config.error("no_bias", "is false; only true is supported for Qwen v1"));
@@ -45,11 +45,11 @@ fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
 }
 
 /// `c_proj(w1(x) * silu(w2(x)))`.
-fn mlp(source: &Source<'_>, prefix: &str, intermediate: usize) -> MoeResult<Mlp> {
+fn mlp(source: &WeightSource<'_>, prefix: &str, intermediate: usize) -> MoeResult<Mlp> {
     source.gated_mlp_named(prefix, intermediate, ["w2", "w1", "c_proj"])
 }
 
-fn attention(source: &Source<'_>, prefix: &str) -> MoeResult<Attention> {
+fn attention(source: &WeightSource<'_>, prefix: &str) -> MoeResult<Attention> {
     let config = source.config;
     let (hidden, heads, _) = source.heads()?;
     let head_dim = match config.opt_size("kv_channels")? {
@@ -89,7 +89,7 @@ fn attention(source: &Source<'_>, prefix: &str) -> MoeResult<Attention> {
     })
 }
 
-fn ends(_: &Source<'_>) -> MoeResult<ModelEnds> {
+fn ends(_: &WeightSource<'_>) -> MoeResult<ModelEnds> {
     Ok(ModelEnds {
         embedding_multiplier: 1.0,
         unscaled_beside_features: false,

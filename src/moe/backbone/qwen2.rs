@@ -1,12 +1,12 @@
 //! Qwen1.5 and Qwen2: Llama with biases on queries, keys and values, often a tied head.
 
 use super::block::{AttentionKind, Block};
-use super::family::{Family, Upcycling};
+use super::family::{BackboneFamily, Upcycling};
 use super::llama;
-use super::source::Source;
+use super::source::WeightSource;
 use crate::moe::error::MoeResult;
 
-pub(super) const FAMILY: Family = Family {
+pub(super) const FAMILY: BackboneFamily = BackboneFamily {
     name: "qwen2",
     model_types: &["qwen2", "moe_llava_qwen1_5", "llava_qwen1_5", "moe_llava_qwen2"],
     block,
@@ -19,7 +19,7 @@ pub(super) const FAMILY: Family = Family {
     ..llama::FAMILY
 };
 
-fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
+fn block(source: &WeightSource<'_>, layer: usize) -> MoeResult<Block> {
     let mut block = llama::layer_with(source, layer, true, false)?;
     if let AttentionKind::Attention(attention) = &mut block.attention {
         attention.visible.window = window(source, layer)?;
@@ -28,7 +28,7 @@ fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
 }
 
 /// The window of a layer: by `layer_types` (v5), else from `max_window_layers` on (v4).
-fn window(source: &Source<'_>, layer: usize) -> MoeResult<Option<usize>> {
+fn window(source: &WeightSource<'_>, layer: usize) -> MoeResult<Option<usize>> {
     let config = source.config;
     if !config.flag_or("use_sliding_window", false)? {
         return Ok(None);

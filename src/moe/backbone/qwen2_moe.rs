@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use super::block::{AttentionKind, Block, FeedForward};
-use super::family::Family;
+use super::family::BackboneFamily;
 use super::layers::{MoeBlock, Routing, SharedExpert};
 use super::llama;
-use super::source::Source;
+use super::source::WeightSource;
 use crate::moe::error::MoeResult;
 use crate::moe::router::Router;
 
-pub(super) const FAMILY: Family = Family {
+pub(super) const FAMILY: BackboneFamily = BackboneFamily {
     name: "qwen2_moe",
     model_types: &["qwen2_moe"],
     block,
@@ -21,7 +21,7 @@ pub(super) const FAMILY: Family = Family {
     ..llama::FAMILY
 };
 
-fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
+fn block(source: &WeightSource<'_>, layer: usize) -> MoeResult<Block> {
     let config = source.config;
     let prefix = format!("model.layers.{layer}");
     let (hidden, eps) = (config.size("hidden_size")?, config.float_or("rms_norm_eps", 1e-6)?);
@@ -35,7 +35,7 @@ fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
     if sliding && config.flag_or("use_sliding_window", false)? {
         attention.visible.window = config.opt_size("sliding_window")?;
     }
-    let shared_expert = |source: &Source<'_>, prefix: &str| {
+    let shared_expert = |source: &WeightSource<'_>, prefix: &str| {
         Ok(SharedExpert::GatedShared {
             mlp: source.gated_mlp(
                 &format!("{prefix}.shared_expert"),
@@ -55,10 +55,10 @@ fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
 /// MoE iff the layer is not in `mlp_only_layers` and (layer + 1) % `decoder_sparse_step` == 0; else
 /// a dense MLP of `intermediate_size`. `norm` is the class default of `norm_topk_prob`.
 pub(super) fn feed_forward(
-    source: &Source<'_>,
+    source: &WeightSource<'_>,
     layer: usize,
     norm: bool,
-    shared_expert: impl Fn(&Source<'_>, &str) -> MoeResult<SharedExpert>,
+    shared_expert: impl Fn(&WeightSource<'_>, &str) -> MoeResult<SharedExpert>,
 ) -> MoeResult<FeedForward> {
     let config = source.config;
     let prefix = format!("model.layers.{layer}.mlp");
@@ -76,7 +76,7 @@ pub(super) fn feed_forward(
 
 /// `mlp.gate` and `mlp.experts.e.{gate,up,down}_proj`.
 pub(super) fn moe_block(
-    source: &Source<'_>,
+    source: &WeightSource<'_>,
     layer: usize,
     intermediate: usize,
     router: Router,

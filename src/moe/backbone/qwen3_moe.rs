@@ -1,13 +1,13 @@
 //! Qwen3-MoE: query-key norms per head, no shared expert.
 
 use super::block::{AttentionKind, Block};
-use super::family::Family;
+use super::family::BackboneFamily;
 use super::layers::{HeadNorm, SharedExpert};
-use super::source::Source;
+use super::source::WeightSource;
 use super::{llama, qwen2_moe};
 use crate::moe::error::MoeResult;
 
-pub(super) const FAMILY: Family = Family {
+pub(super) const FAMILY: BackboneFamily = BackboneFamily {
     name: "qwen3_moe",
     model_types: &["qwen3_moe"],
     block,
@@ -17,7 +17,7 @@ pub(super) const FAMILY: Family = Family {
     ..llama::FAMILY
 };
 
-fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
+fn block(source: &WeightSource<'_>, layer: usize) -> MoeResult<Block> {
     let config = source.config;
     let prefix = format!("model.layers.{layer}");
     let (hidden, eps) = (config.size("hidden_size")?, config.float_or("rms_norm_eps", 1e-6)?);

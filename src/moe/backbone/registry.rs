@@ -1,6 +1,6 @@
 //! Which models there are: a new one is a file of its own and a line in [`FAMILIES`].
 
-use super::family::{Family, Upcycling};
+use super::family::{BackboneFamily, Upcycling};
 use super::{
     deepseek_v2, deepseek_v3, gpt_oss, granitemoe, llama, llama4, minicpm, mistral, mixtral, olmoe, phi,
     phimoe, qwen, qwen2, qwen2_moe, qwen3_moe, stablelm,
@@ -10,7 +10,7 @@ use crate::moe::error::{MoeError, MoeResult};
 use crate::moe::moe_llava::MoeConfig;
 
 /// All models.
-const FAMILIES: [&Family; 17] = [
+const FAMILIES: [&BackboneFamily; 17] = [
     &llama::FAMILY,
     &mistral::FAMILY,
     &qwen2::FAMILY,
@@ -31,7 +31,7 @@ const FAMILIES: [&Family; 17] = [
 ];
 
 /// The family of a config's `model_type`.
-pub(super) fn family(config: &Config) -> MoeResult<&'static Family> {
+pub(super) fn family(config: &Config) -> MoeResult<&'static BackboneFamily> {
     let model_type = config.model_type()?;
     FAMILIES.into_iter().find(|f| f.model_types.contains(&model_type)).ok_or_else(|| {
         let known: Vec<&str> = FAMILIES.iter().flat_map(|f| f.model_types).copied().collect();

@@ -67,7 +67,7 @@ impl Upcycled {
 }
 
 /// Weights and config of a model being built.
-pub(super) struct Source<'a> {
+pub(super) struct WeightSource<'a> {
     pub config: &'a Config,
     pub checkpoint: &'a Checkpoint,
     pub device: &'a Device,
@@ -78,7 +78,7 @@ pub(super) struct Source<'a> {
     pub weight_bytes: &'a Cell<usize>,
 }
 
-impl<'a> Source<'a> {
+impl<'a> WeightSource<'a> {
     /// A tensor on the device.
     pub fn tensor(&self, name: &str, shape: &[usize]) -> MoeResult<Tensor> {
         self.tensor_from(self.checkpoint, &self.name(name), shape)
@@ -237,7 +237,7 @@ impl<'a> Source<'a> {
         &self,
         layer: usize,
         prefix: &str,
-        mlp: impl Fn(&Source<'_>, &str) -> MoeResult<Mlp>,
+        mlp: impl Fn(&WeightSource<'_>, &str) -> MoeResult<Mlp>,
     ) -> MoeResult<FeedForward> {
         let Some((moe, num_experts)) = self.upcycled.moe().and_then(|m| Some((m, m.experts_of(layer)?)))
         else {
@@ -265,15 +265,15 @@ impl<'a> Source<'a> {
         &self,
         prefix: &str,
         num_experts: usize,
-        mlp: impl Fn(&Source<'_>, &str) -> MoeResult<Mlp>,
+        mlp: impl Fn(&WeightSource<'_>, &str) -> MoeResult<Mlp>,
     ) -> MoeResult<Vec<Arc<Mlp>>> {
         let name = |e: usize| format!("{prefix}.deepspeed_moe.experts.deepspeed_experts.{e}");
-        let from_file = |source: &Source<'_>| {
+        let from_file = |source: &WeightSource<'_>| {
             (0..num_experts).map(|e| Ok(Arc::new(mlp(source, &name(e))?))).collect::<MoeResult<Vec<_>>>()
         };
         match self.upcycled {
             Upcycled::Now(Conversion { weights: Some(file), experts_from_weights: true, .. }) => {
-                from_file(&Source { checkpoint: file, root: String::new(), ..*self })
+                from_file(&WeightSource { checkpoint: file, root: String::new(), ..*self })
             }
             Upcycled::Now(_) | Upcycled::No => {
                 let shared = Arc::new(mlp(self, prefix)?);

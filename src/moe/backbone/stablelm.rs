@@ -2,13 +2,13 @@
 //! and values.
 
 use super::block::{AttentionKind, Block};
-use super::family::{Family, ModelEnds, Upcycling};
+use super::family::{BackboneFamily, ModelEnds, Upcycling};
 use super::layers::Pairing;
-use super::source::Source;
+use super::source::WeightSource;
 use crate::moe::error::MoeResult;
 use crate::moe::rope::Rope;
 
-pub(super) const FAMILY: Family = Family {
+pub(super) const FAMILY: BackboneFamily = BackboneFamily {
     name: "stablelm",
     model_types: &["stablelm", "stablelm_epoch", "moe_llava_stablelm", "llava_stablelm"],
     upcycling: Some(Upcycling {
@@ -23,11 +23,11 @@ pub(super) const FAMILY: Family = Family {
 };
 
 /// `norm_eps` in the hub's class, `layer_norm_eps` in transformers'.
-fn eps(source: &Source<'_>) -> MoeResult<f64> {
+fn eps(source: &WeightSource<'_>) -> MoeResult<f64> {
     source.config.float_or("norm_eps", source.config.float_or("layer_norm_eps", 1e-5)?)
 }
 
-fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
+fn block(source: &WeightSource<'_>, layer: usize) -> MoeResult<Block> {
     let config = source.config;
     for key in ["use_parallel_residual", "qk_layernorm"] {
         if config.flag_or(key, false)? {
@@ -52,7 +52,7 @@ fn block(source: &Source<'_>, layer: usize) -> MoeResult<Block> {
     ))
 }
 
-fn ends(_: &Source<'_>) -> MoeResult<ModelEnds> {
+fn ends(_: &WeightSource<'_>) -> MoeResult<ModelEnds> {
     Ok(ModelEnds {
         embedding_multiplier: 1.0,
         unscaled_beside_features: false,

@@ -13,7 +13,7 @@ mod writer;
 
 pub use generated::Fill;
 pub use header::TensorInfo;
-pub use writer::{TensorSource, Watch, write_safetensors, write_watched};
+pub use writer::{TensorSource, WriteWatch, write_safetensors, write_watched};
 
 use std::collections::BTreeMap;
 use std::io::{Read, Seek, SeekFrom};

@@ -50,7 +50,7 @@ impl TensorSource<'_> {
 }
 
 /// Called with the number of bytes written since the last call; its `false` ends the writing.
-pub type Watch<'a> = &'a mut dyn FnMut(usize) -> bool;
+pub type WriteWatch<'a> = &'a mut dyn FnMut(usize) -> bool;
 
 /// Writes one safetensors file with the tensors in the given order.
 ///
@@ -61,7 +61,11 @@ pub fn write_safetensors(path: &Path, tensors: &[(String, TensorSource<'_>)]) ->
 }
 
 /// The same, watched: [`MoeError::Cancelled`] leaves an unfinished file behind.
-pub fn write_watched(path: &Path, tensors: &[(String, TensorSource<'_>)], watch: Watch<'_>) -> MoeResult<()> {
+pub fn write_watched(
+    path: &Path,
+    tensors: &[(String, TensorSource<'_>)],
+    watch: WriteWatch<'_>,
+) -> MoeResult<()> {
     let mut header = Map::new();
     header.insert("__metadata__".into(), json!({"format": "pt"}));
     let mut at = 0usize;

@@ -8,7 +8,7 @@ use super::v5_class::V5Class;
 use crate::error::Result;
 use crate::tokenizer::config::{InitArguments, TokenDefaults};
 use crate::tokenizer::core::CoreParts;
-use crate::tokenizer::facts::Side;
+use crate::tokenizer::facts::PaddingSide;
 use crate::tokenizer::special::Role;
 use crate::tokenizer::steps::{byte_level_step, part, reset_bpe, sequence};
 
@@ -29,7 +29,7 @@ pub const COHERE: PythonClass = PythonClass {
         ..TokenDefaults::NONE
     },
     clean_up_tokenization_spaces: false,
-    fast_padding_side: Side::Left,
+    fast_padding_side: PaddingSide::Left,
     v5: V5Class {
         model_types: &["aya_vision", "cohere", "cohere2"],
         rebuild: |parts, arguments, _| rebuild(parts, arguments),

@@ -9,7 +9,7 @@ use super::v5_class::V5Class;
 use crate::error::Result;
 use crate::tokenizer::config::{InitArguments, TokenDefaults};
 use crate::tokenizer::core::CoreParts;
-use crate::tokenizer::facts::Side;
+use crate::tokenizer::facts::PaddingSide;
 use crate::tokenizer::special::Role;
 use crate::tokenizer::steps::{llama_decoder, part, reset_bpe, split, visible_spaces};
 
@@ -31,7 +31,7 @@ pub const GEMMA: PythonClass = PythonClass {
     adds_bos: true,
     clean_up_tokenization_spaces: false,
     slow_files: &["tokenizer.model"],
-    fast_padding_side: Side::Left,
+    fast_padding_side: PaddingSide::Left,
     v5: V5Class {
         model_types: &["gemma", "gemma2", "gemma3", "gemma3_text", "gemma3n", "recurrent_gemma"],
         from_files: |files, arguments| sentencepiece_v5::bpe(files, arguments),

@@ -12,7 +12,7 @@ use super::v5_class::V5Class;
 use crate::error::{Error, Result};
 use crate::tokenizer::config::TokenDefaults;
 use crate::tokenizer::core::{AddedTokenWithId, CoreParts};
-use crate::tokenizer::facts::Side;
+use crate::tokenizer::facts::PaddingSide;
 use crate::tokenizer::formats::sentencepiece::{MergeOrder, ModelProto, build_bpe, build_unigram};
 use crate::tokenizer::release::Release;
 use crate::tokenizer::slow::SlowClass;
@@ -42,7 +42,7 @@ pub const LLAMA: PythonClass = PythonClass {
     slow: Some(|input| slow(input, Joining::of(input.legacy.unwrap_or(true), input.release))),
     convert: Some(convert),
     remakes_post_processor: true,
-    fast_padding_side: Side::Left,
+    fast_padding_side: PaddingSide::Left,
     v5: V5Class {
         model_types: &["idefics", "idefics2"],
         fits: |parts| !is_byte_level(parts),

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::tokenizer::add_on_loading;
 use crate::tokenizer::config::{InitArguments, TokenDefaults};
 use crate::tokenizer::core::CoreParts;
-use crate::tokenizer::facts::{ClassFacts, Side};
+use crate::tokenizer::facts::{ClassFacts, PaddingSide};
 use crate::tokenizer::files::FileSet;
 use crate::tokenizer::loaded::Tokenizer;
 use crate::tokenizer::release::{Loader, Release};
@@ -86,7 +86,7 @@ pub struct PythonClass {
     /// The fast class of 4.x makes its post-processor anew from `add_bos_token` and `add_eos_token`.
     pub remakes_post_processor: bool,
     /// Padding side of the fast class without a value in the configuration.
-    pub fast_padding_side: Side,
+    pub fast_padding_side: PaddingSide,
 
     pub v5: V5Class,
 }
@@ -114,7 +114,7 @@ pub const BASE: PythonClass = PythonClass {
     convert: None,
     change_fast: |_, _, _| Ok(()),
     remakes_post_processor: false,
-    fast_padding_side: Side::Right,
+    fast_padding_side: PaddingSide::Right,
     v5: V5Class::BASE,
 };
 
@@ -143,7 +143,7 @@ impl PythonClass {
         let adds =
             |key: &str, default: bool| arguments.flag(key).filter(|_| ends == BASE.ends).unwrap_or(default);
         let [add_bos, add_eos, add_prefix] = self.attributes;
-        let padding_side = if is_slow { Side::default() } else { self.fast_padding_side };
+        let padding_side = if is_slow { PaddingSide::default() } else { self.fast_padding_side };
         ClassFacts {
             name: if is_slow { self.name.to_string() } else { format!("{}Fast", self.name) },
             loader,

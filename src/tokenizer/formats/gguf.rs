@@ -30,11 +30,11 @@ pub enum Value {
 
 /// The entries of a header whose keys begin with `tokenizer.`, without that prefix's `ggml.`.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Metadata {
+pub struct GgufMetadata {
     entries: BTreeMap<String, Value>,
 }
 
-impl Metadata {
+impl GgufMetadata {
     /// A text.
     pub fn text(&self, key: &str) -> Option<&str> {
         match self.entries.get(key) {
@@ -93,7 +93,7 @@ impl Metadata {
 ///
 /// # Errors
 /// Another kind of file, a version that is not known, a header that ends early or is too long.
-pub fn read(reader: impl Read, path: &Path) -> Result<Metadata> {
+pub fn read(reader: impl Read, path: &Path) -> Result<GgufMetadata> {
     let mut header = Header { reader: reader.take(MAX_HEADER_BYTES), path, items: 0 };
     if header.bytes::<4>()? != *b"GGUF" {
         return Err(Error::format(path, "not a GGUF file"));
@@ -104,7 +104,7 @@ pub fn read(reader: impl Read, path: &Path) -> Result<Metadata> {
     }
     let _tensors = header.u64()?;
     let count = header.u64()?;
-    let mut metadata = Metadata::default();
+    let mut metadata = GgufMetadata::default();
     for _ in 0..count {
         let key = header.text()?;
         let kind = u32::from_le_bytes(header.bytes()?);

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::tokenizer::bos_and_eos::{measure_bos_and_eos, remake_post_processor};
 use crate::tokenizer::classes::{BACKEND, GENERIC_FAST};
 use crate::tokenizer::core::CoreParts;
-use crate::tokenizer::facts::{ClassFacts, Side, VERY_LARGE_INTEGER};
+use crate::tokenizer::facts::{ClassFacts, PaddingSide, VERY_LARGE_INTEGER};
 use crate::tokenizer::formats::tokenizer_json;
 use crate::tokenizer::loaded::{Engine, Tokenizer};
 use crate::tokenizer::release::{Loader, Release};
@@ -45,8 +45,8 @@ impl ClasslessFormat {
             add_prefix_space: None,
             can_add_tokens: true,
             model_max_length: VERY_LARGE_INTEGER,
-            padding_side: Side::Right,
-            truncation_side: Side::Right,
+            padding_side: PaddingSide::Right,
+            truncation_side: PaddingSide::Right,
             clean_up_tokenization_spaces: false,
         };
         let mut tokenizer = Tokenizer::new(facts, special, Engine::Fast(Box::new(core)));

@@ -14,7 +14,7 @@ use super::classless_format::ClasslessFormat;
 use crate::error::{Error, Result};
 use crate::tokenizer::core::{AddedTokenWithId, CoreParts};
 use crate::tokenizer::files::FileSet;
-use crate::tokenizer::formats::gguf::{self, Metadata};
+use crate::tokenizer::formats::gguf::{self, GgufMetadata};
 use crate::tokenizer::formats::gguf_split;
 use crate::tokenizer::formats::merges::builder;
 use crate::tokenizer::formats::sentencepiece::{MergeOrder, build_bpe, charsmap_json};
@@ -92,7 +92,7 @@ pub fn read(files: &FileSet, name: &str) -> Result<ClasslessFormat> {
     Ok(ClasslessFormat { parts, roles, adds_bos, adds_eos, note })
 }
 
-fn llama(metadata: &Metadata, tokens: &[String], scores: &[f64], path: &Path) -> Result<CoreParts> {
+fn llama(metadata: &GgufMetadata, tokens: &[String], scores: &[f64], path: &Path) -> Result<CoreParts> {
     let pieces: Vec<(String, f32)> = tokens.iter().cloned().zip(scores.iter().map(|s| *s as f32)).collect();
     let mut bpe = build_bpe(&pieces, MergeOrder::Score, path)?;
     bpe.unk_token = unk(metadata, tokens);
@@ -108,7 +108,7 @@ fn llama(metadata: &Metadata, tokens: &[String], scores: &[f64], path: &Path) ->
     Ok(parts)
 }
 
-fn unk(metadata: &Metadata, tokens: &[String]) -> Option<String> {
+fn unk(metadata: &GgufMetadata, tokens: &[String]) -> Option<String> {
     tokens.get(usize::try_from(metadata.id("unknown_token_id")?).ok()?).cloned()
 }
 
@@ -126,7 +126,7 @@ fn do_not_fit(path: &Path) -> impl Fn(tokenizers::Error) -> Error {
 }
 
 fn byte_level(
-    metadata: &Metadata,
+    metadata: &GgufMetadata,
     tokens: &[String],
     merges: &[String],
     path: &Path,
@@ -156,7 +156,12 @@ fn byte_level(
 }
 
 /// BPE over the text itself: blanks become `▁`, lines are kept apart, what has no token falls back to bytes.
-fn plain_text(metadata: &Metadata, tokens: &[String], merges: &[String], path: &Path) -> Result<CoreParts> {
+fn plain_text(
+    metadata: &GgufMetadata,
+    tokens: &[String],
+    merges: &[String],
+    path: &Path,
+) -> Result<CoreParts> {
     let vocabulary: Vocab = tokens.iter().cloned().zip(0..).collect();
     let mut bpe = builder(vocabulary, pairs(merges, path)?, None)
         .map_err(|message| Error::format(path, message))?
@@ -173,7 +178,7 @@ fn plain_text(metadata: &Metadata, tokens: &[String], merges: &[String], path: &
 }
 
 /// WordPiece. The header marks what begins a word with `▁`, where vocab.txt marks what goes on with `##`.
-fn bert(metadata: &Metadata, tokens: &[String], path: &Path) -> Result<CoreParts> {
+fn bert(metadata: &GgufMetadata, tokens: &[String], path: &Path) -> Result<CoreParts> {
     let own = |token: &String| match token.strip_prefix('▁') {
         Some(word) => word.to_string(),
         None if token.starts_with('[') && token.ends_with(']') => token.clone(),
@@ -187,7 +192,7 @@ fn bert(metadata: &Metadata, tokens: &[String], path: &Path) -> Result<CoreParts
 }
 
 /// Unigram with the precompiled character map of its SentencePiece model.
-fn unigram(metadata: &Metadata, tokens: &[String], scores: &[f64], path: &Path) -> Result<CoreParts> {
+fn unigram(metadata: &GgufMetadata, tokens: &[String], scores: &[f64], path: &Path) -> Result<CoreParts> {
     let pieces: Vec<(String, f64)> = tokens.iter().cloned().zip(scores.iter().copied()).collect();
     let unk = metadata.id("unknown_token_id").and_then(|id| usize::try_from(id).ok());
     let bytes = tokens.iter().any(|token| token == "<0x00>");

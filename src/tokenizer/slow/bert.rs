@@ -7,7 +7,7 @@ use fancy_regex::Regex;
 use tokenizers::NormalizedString;
 use tokenizers::normalizer::Range;
 
-use super::{AddedTokenTables, Cutter, SlowClass};
+use super::{AddedTokenTables, SlowClass, WordCutter};
 use crate::error::{Error, Result};
 use crate::python::is_python_space;
 use crate::tokenizer::core::{Core, CoreParts};
@@ -277,8 +277,8 @@ impl SlowClass for BertClass {
         tokens.join(" ").replace(" ##", "").trim_matches(is_python_space).to_string()
     }
 
-    fn cutter(&self) -> Cutter<'_> {
-        Cutter::Pipeline(&self.core)
+    fn cutter(&self) -> WordCutter<'_> {
+        WordCutter::Pipeline(&self.core)
     }
 }
 

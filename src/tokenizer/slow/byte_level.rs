@@ -5,7 +5,7 @@ use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::tokenizer::normalizer::Range;
 use tokenizers::{Model, models::bpe::BPE};
 
-use super::{AddedTokenTables, Cutter, SlowClass, tokenize_base};
+use super::{AddedTokenTables, SlowClass, WordCutter, tokenize_base};
 use crate::error::Result;
 use crate::python::is_python_space;
 use crate::tokenizer::byte_alphabet;
@@ -93,8 +93,8 @@ impl SlowClass for ByteLevelClass {
         if self.normalizes { "" } else { " " }
     }
 
-    fn cutter(&self) -> Cutter<'_> {
-        Cutter::Pipeline(&self.core)
+    fn cutter(&self) -> WordCutter<'_> {
+        WordCutter::Pipeline(&self.core)
     }
 
     fn split_points(&self) -> std::result::Result<SplitPoints, String> {

@@ -31,7 +31,7 @@ pub struct AddedTokenTables<'a> {
 
 /// What a slow class cuts text with.
 #[derive(Debug, Clone, Copy)]
-pub enum Cutter<'a> {
+pub enum WordCutter<'a> {
     /// A `tokenizers` pipeline.
     Pipeline(&'a Core),
     /// The SentencePiece library.
@@ -64,7 +64,7 @@ pub trait SlowClass: Send + Sync + std::fmt::Debug {
     fn tokens_to_string(&self, tokens: &[String], special: &SpecialTokens) -> String;
 
     /// What cuts a stretch between added tokens, for explanations.
-    fn cutter(&self) -> Cutter<'_>;
+    fn cutter(&self) -> WordCutter<'_>;
 
     /// Where texts may be cut without a change of ids, or why that is not known.
     ///

@@ -8,7 +8,7 @@
 
 use super::aligned::AlignedText;
 use super::processor::{Processor, UNDERLINE};
-use super::{AddedTokenTables, Cutter, SlowClass, tokenize_base};
+use super::{AddedTokenTables, SlowClass, WordCutter, tokenize_base};
 use crate::error::Result;
 use crate::python::is_python_space;
 use crate::tokenizer::byte_alphabet;
@@ -161,8 +161,8 @@ impl SlowClass for SentencePieceClass {
         })
     }
 
-    fn cutter(&self) -> Cutter<'_> {
-        Cutter::SentencePiece(&self.processor)
+    fn cutter(&self) -> WordCutter<'_> {
+        WordCutter::SentencePiece(&self.processor)
     }
 
     fn split_points(&self) -> std::result::Result<SplitPoints, String> {

@@ -23,14 +23,14 @@ pub struct Neighbours {
 
 /// A stretch of the text: an added token (by index into [`Splitter::token`]) or ordinary text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Segment {
+pub struct SplitSegment {
     pub range: Range<usize>,
     pub token: Option<usize>,
     /// White space inside the range that a token took away before it was joined to its neighbour.
     pub gone: Vec<Range<usize>>,
 }
 
-impl Segment {
+impl SplitSegment {
     fn new(range: Range<usize>, token: Option<usize>) -> Self {
         Self { range, token, gone: Vec::new() }
     }
@@ -91,18 +91,18 @@ impl Splitter {
     }
 
     /// Cuts `text`; parts are in order, never overlap, and may leave out stripped white space.
-    pub fn split(&self, text: &str) -> Vec<Segment> {
+    pub fn split(&self, text: &str) -> Vec<SplitSegment> {
         let mut parts = Vec::new();
         let mut at = 0;
         for found in self.automaton.iter().flat_map(|a| a.find_iter(text)) {
             if found.start() > at {
-                parts.push(Segment::new(at..found.start(), None));
+                parts.push(SplitSegment::new(at..found.start(), None));
             }
-            parts.push(Segment::new(found.range(), Some(found.pattern().as_usize())));
+            parts.push(SplitSegment::new(found.range(), Some(found.pattern().as_usize())));
             at = found.end();
         }
         if at < text.len() {
-            parts.push(Segment::new(at..text.len(), None));
+            parts.push(SplitSegment::new(at..text.len(), None));
         }
         self.apply_flags(text, &mut parts);
         parts.retain(|p| !p.range.is_empty());
@@ -111,7 +111,7 @@ impl Splitter {
 
     /// Strips the neighbours of each token, in order, as Python's loop does: a neighbour that is itself an
     /// added token is stripped too (and then no longer is one).
-    fn apply_flags(&self, text: &str, parts: &mut [Segment]) {
+    fn apply_flags(&self, text: &str, parts: &mut [SplitSegment]) {
         for i in 0..parts.len() {
             let Some((_, flags)) = parts.get(i).and_then(|p| p.token).and_then(|t| self.tokens.get(t)) else {
                 continue;
@@ -143,7 +143,7 @@ impl Splitter {
 
     /// A `single_word` token inside a word goes back to the text beside it; white space that it has taken away by then
     /// does not come back between them. What they make together may be a token again.
-    fn join(&self, text: &str, parts: &mut [Segment], i: usize, [left, right]: [bool; 2]) {
+    fn join(&self, text: &str, parts: &mut [SplitSegment], i: usize, [left, right]: [bool; 2]) {
         let Some(own) = parts.get(i).map(|p| p.range.clone()) else { return };
         let neighbour = match (left, right) {
             (true, _) => i.checked_sub(1),
@@ -161,12 +161,12 @@ impl Splitter {
             part.token = self.token_like(part.left_of(text).as_str());
         }
         if let Some(part) = parts.get_mut(i) {
-            *part = Segment::new(own.end..own.end, None);
+            *part = SplitSegment::new(own.end..own.end, None);
         }
     }
 
     /// After stripping, a part is a token only if what is left is one.
-    fn recheck(&self, text: &str, part: &mut Segment) {
+    fn recheck(&self, text: &str, part: &mut SplitSegment) {
         if part.token.is_some() {
             part.token = self.token_like(slice(text, &part.range));
         }

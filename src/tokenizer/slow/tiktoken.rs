@@ -4,7 +4,7 @@ use tokenizers::normalizers::unicode::NFC;
 use tokenizers::{AddedToken, Model};
 
 use super::byte_level::python_utf8_replace;
-use super::{AddedTokenTables, Cutter, SlowClass};
+use super::{AddedTokenTables, SlowClass, WordCutter};
 use crate::error::{Error, Result};
 use crate::tokenizer::byte_alphabet;
 use crate::tokenizer::core::{Core, encode_core};
@@ -76,8 +76,8 @@ impl SlowClass for TiktokenClass {
         &self.special
     }
 
-    fn cutter(&self) -> Cutter<'_> {
-        Cutter::Pipeline(&self.core)
+    fn cutter(&self) -> WordCutter<'_> {
+        WordCutter::Pipeline(&self.core)
     }
 
     fn split_points(&self) -> std::result::Result<SplitPoints, String> {

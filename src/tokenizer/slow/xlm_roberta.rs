@@ -4,7 +4,7 @@
 //! last.
 
 use super::processor::{Processor, UNDERLINE};
-use super::{AddedTokenTables, Cutter, SlowClass};
+use super::{AddedTokenTables, SlowClass, WordCutter};
 use crate::error::Result;
 use crate::python::is_python_space;
 use crate::tokenizer::encoding::{Encoding, Piece, TokenId};
@@ -89,7 +89,7 @@ impl SlowClass for XlmRobertaClass {
         tokens.concat().replace(UNDERLINE, " ").trim_matches(is_python_space).to_string()
     }
 
-    fn cutter(&self) -> Cutter<'_> {
-        Cutter::SentencePiece(&self.processor)
+    fn cutter(&self) -> WordCutter<'_> {
+        WordCutter::SentencePiece(&self.processor)
     }
 }

@@ -10,7 +10,7 @@
 
 use crate::app::screens::code::suggested_edits;
 use crate::app::{App, Area, Panes, Target};
-use crate::repository::{CodeLine, LineEdit, Listing};
+use crate::repository::{CodeLine, CodeListing, LineEdit};
 use crate::ui::canvas::Canvas;
 use crate::ui::missing;
 use crate::ui::theme::Meaning;
@@ -115,7 +115,7 @@ fn fitted(text: &str, width: u16) -> String {
     format!("{}{code}", " ".repeat(indent))
 }
 
-fn rows<'a>(code: &'a Listing, edits: &[&'a LineEdit], wide: bool) -> Vec<Row<'a>> {
+fn rows<'a>(code: &'a CodeListing, edits: &[&'a LineEdit], wide: bool) -> Vec<Row<'a>> {
     let mut rows = Vec::new();
     for (index, line) in code.lines.iter().enumerate() {
         rows.push(Row::Code(index, line));

@@ -15,7 +15,7 @@ mod inspector;
 
 use ratatui::style::{Modifier, Style};
 
-use crate::app::flow::{Density, Item, Placed};
+use crate::app::flow::{Density, FlowItem, Placed};
 use crate::app::screens::labels::LabelsScreen;
 use crate::app::{App, Area, Panes, SampleView, Section, Target, TokenKind, TokenState};
 use crate::labels::TokenLabel;
@@ -144,8 +144,8 @@ fn draw_row(canvas: &mut Canvas<'_>, app: &App, view: &SampleView, area: Area, i
     for placed in items {
         let x = area.x + placed.x.min(area.width);
         let at_cursor = match &placed.item {
-            Item::Token(index) => *index == app.session.token,
-            Item::Fold(tokens) => tokens.contains(&app.session.token),
+            FlowItem::Token(index) => *index == app.session.token,
+            FlowItem::Fold(tokens) => tokens.contains(&app.session.token),
         };
         canvas.hit(
             Area { x, width: placed.width.min(area.width), ..area },
@@ -153,11 +153,11 @@ fn draw_row(canvas: &mut Canvas<'_>, app: &App, view: &SampleView, area: Area, i
         );
         let end = area.x + area.width;
         match (&placed.item, app.screens.labels.density) {
-            (Item::Fold(_), _) => {
+            (FlowItem::Fold(_), _) => {
                 let meaning = if at_cursor { Meaning::Cursor } else { Meaning::Quiet };
                 canvas.glyphs(x, area.y, end, &placed.glyphs, canvas.style(meaning));
             }
-            (Item::Token(index), density) => {
+            (FlowItem::Token(index), density) => {
                 let Some(token) = view.token(*index) else { continue };
                 let style = token_style(canvas, view, *index, token);
                 let style = if at_cursor { style.patch(canvas.style(Meaning::Cursor)) } else { style };

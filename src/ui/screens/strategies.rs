@@ -19,7 +19,7 @@ use tokens::{is_special, token_glyphs};
 
 use crate::app::screens::strategies::{ComparedStrategies, StrategiesScreen, StrategiesView};
 use crate::app::{App, Area, Load, Panes};
-use crate::masks::compare::{Cell, Strip, StripEnd};
+use crate::masks::compare::{ComparisonCell, Strip, StripEnd};
 use crate::text::{Glyph, glyphs_width};
 use crate::ui::canvas::Canvas;
 use crate::ui::missing;
@@ -171,12 +171,12 @@ impl Window {
         self.each(area, |token, spot, _| {
             let differs = compared.comparison.difference_at(token).is_some();
             let (mark, meaning) = match (strip.cell(token), differs) {
-                (Cell::Supervised, false) => ("█", Meaning::Supervised),
-                (Cell::Supervised, true) => ("▓", Meaning::Supervised),
-                (Cell::Masked, false) => ("·", Meaning::Masked),
-                (Cell::Masked, true) => ("○", Meaning::Warning),
-                (Cell::Other(_), _) => ("≠", Meaning::Bad),
-                (Cell::Absent, _) => (" ", Meaning::Quiet),
+                (ComparisonCell::Supervised, false) => ("█", Meaning::Supervised),
+                (ComparisonCell::Supervised, true) => ("▓", Meaning::Supervised),
+                (ComparisonCell::Masked, false) => ("·", Meaning::Masked),
+                (ComparisonCell::Masked, true) => ("○", Meaning::Warning),
+                (ComparisonCell::Other(_), _) => ("≠", Meaning::Bad),
+                (ComparisonCell::Absent, _) => (" ", Meaning::Quiet),
             };
             canvas.text(spot, &mark.repeat(usize::from(spot.width)), meaning);
         });

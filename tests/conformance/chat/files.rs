@@ -1,7 +1,7 @@
 //! The other label files of golden/chat: edge templates, axolotl's details, LLaMA-Factory, LLaVA-NeXT.
 
 use maskscope::chat::jinja::{ChatTemplate, Inputs};
-use maskscope::masks::image_tokens::{ImageSize, Processor};
+use maskscope::masks::image_tokens::{ImageProcessor, ImageSize};
 use maskscope::masks::llamafactory;
 use serde_json::{Value, json};
 
@@ -136,14 +136,14 @@ fn image_tokens() {
     let path = root.join("golden/chat/image_tokens.json");
     let records: Vec<Value> = serde_json::from_str(&crate::read_text(&path)).unwrap();
     let pinpoints = vec![(336, 672), (672, 336), (672, 672), (1008, 336), (336, 1008)];
-    let llava_next = Processor::LlavaNext {
+    let llava_next = ImageProcessor::LlavaNext {
         image_size: 336,
         patch_size: 14,
         additional: 1,
         drop_class_token: true,
         grid_pinpoints: pinpoints,
     };
-    let qwen = |patch_size, min_pixels, max_pixels| Processor::QwenVl {
+    let qwen = |patch_size, min_pixels, max_pixels| ImageProcessor::QwenVl {
         patch_size,
         merge_size: 2,
         min_pixels,
@@ -155,15 +155,15 @@ fn image_tokens() {
         ("qwen3_vl", qwen(16, 65_536, 16_777_216)),
         (
             "llava15",
-            Processor::Llava { image_size: 336, patch_size: 14, additional: 1, drop_class_token: true },
+            ImageProcessor::Llava { image_size: 336, patch_size: 14, additional: 1, drop_class_token: true },
         ),
         ("llava_next_336", llava_next),
         (
             "internvl3",
-            Processor::InternVl { tile_size: 448, seq_length: 256, min_patches: 1, max_patches: 12 },
+            ImageProcessor::InternVl { tile_size: 448, seq_length: 256, min_patches: 1, max_patches: 12 },
         ),
-        ("idefics3", Processor::Idefics3 { longest_edge: 1456, tile_size: 364, seq_length: 169 }),
-        ("gemma3", Processor::Gemma3 { tokens: 256 }),
+        ("idefics3", ImageProcessor::Idefics3 { longest_edge: 1456, tile_size: 364, seq_length: 169 }),
+        ("gemma3", ImageProcessor::Gemma3 { tokens: 256 }),
     ];
     let mut tally = Tally::new("image_tokens");
     for record in &records {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use maskscope::chat::{Sample, sample_of};
 use maskscope::labels::Inspection;
-use maskscope::masks::Settings;
+use maskscope::masks::StrategySettings;
 use maskscope::setup::{ChatOptions, Request, Setup, TemplateChoice, load_tokenizer, resolve};
 use maskscope::tokenizer::{LoadOptions, Release, Tokenizer};
 use serde_json::{Value, json};
@@ -87,7 +87,7 @@ impl Setups {
             preprocess: wish.preprocess.parse().unwrap(),
             chat: ChatOptions {
                 clock: clock(),
-                settings: Settings::parse(&wish.options).unwrap(),
+                settings: StrategySettings::parse(&wish.options).unwrap(),
                 ..ChatOptions::default()
             },
             model_max_length: wish.model_max_length,

@@ -1,7 +1,7 @@
 //! prime-rl's renderers and their training samples.
 
 use maskscope::masks::MaskError;
-use maskscope::masks::trainers::renderers::{Options, Renderer};
+use maskscope::masks::trainers::renderers::{Renderer, RendererOptions};
 use maskscope::masks::trainers::{RowPreparer, TrainerOptions};
 use serde_json::{Map, Value, json};
 
@@ -38,7 +38,7 @@ fn training_samples() {
             (!template.is_empty()).then(|| case.goldens.template(&format!("{template}.base")).unwrap());
         let mut resources = case.resources();
         resources.template = compiled.as_deref();
-        let renderer = Renderer::new(resources, Options::read(&options).unwrap())?;
+        let renderer = Renderer::new(resources, RendererOptions::read(&options).unwrap())?;
         let row = with_listed_tools(case.messages_row());
         let prepared = renderer.prepare(&row)?;
         let mut found = result(&prepared, case.record, |_, _| {});

@@ -1,7 +1,7 @@
 //! ms-swift's templates, loss scales, truncation, preference rows and packs.
 
 use maskscope::masks::MaskError;
-use maskscope::masks::trainers::swift::{Options, SwiftTemplate, packed};
+use maskscope::masks::trainers::swift::{SwiftOptions, SwiftTemplate, packed};
 use maskscope::masks::trainers::{RowPreparer, TrainerOptions, TrainingSequence};
 use serde_json::{Map, Value, json};
 
@@ -53,7 +53,7 @@ fn encode() {
         options.insert("template".into(), json!(case.file[1]));
         // The goldens' models have this length.
         options.entry("max_length").or_insert(json!(8192));
-        let template = match SwiftTemplate::new(case.resources(), Options::read(&options).unwrap()) {
+        let template = match SwiftTemplate::new(case.resources(), SwiftOptions::read(&options).unwrap()) {
             Ok(template) => template,
             Err(error) => {
                 let mut found = super::error(&error);

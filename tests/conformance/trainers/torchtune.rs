@@ -1,29 +1,29 @@
 //! torchtune's tokenizers, message transforms, packs and preference rows.
 
 use maskscope::masks::MaskError;
-use maskscope::masks::trainers::torchtune::messages::Message;
+use maskscope::masks::trainers::torchtune::messages::TorchtuneMessage;
 use maskscope::masks::trainers::torchtune::packing::{PackOptions, pack};
-use maskscope::masks::trainers::torchtune::{Options, TorchtuneDataset, tokenize};
+use maskscope::masks::trainers::torchtune::{TorchtuneDataset, TorchtuneOptions, tokenize};
 use maskscope::masks::trainers::{PreparedRow, RowPreparer, TrainerOptions, TrainingSequence};
 use serde_json::{Map, Value, json};
 
 use super::{Case, as_messages, check, result};
 
 /// `torchtune.Message(role, content, masked, ipython, eot)` as the inputs write it.
-fn message(fields: &Value) -> Result<Message, MaskError> {
+fn message(fields: &Value) -> Result<TorchtuneMessage, MaskError> {
     let text = |at: usize| fields[at].as_str().unwrap();
     let flag = |at: usize| fields[at].as_bool().unwrap();
-    Message::new(text(0), text(1), flag(2)).with_flags(flag(3), flag(4))
+    TorchtuneMessage::new(text(0), text(1), flag(2)).with_flags(flag(3), flag(4))
 }
 
-fn options(case: &Case) -> Options {
+fn options(case: &Case) -> TorchtuneOptions {
     let mut options = case.options().clone();
     options.insert("template".into(), json!(case.file[2]));
     if let Some(length) = options.remove("sample_max_seq_len") {
         options.insert("max_seq_len".into(), length);
     }
     options.remove("split_across_pack");
-    Options::read(&options).unwrap()
+    TorchtuneOptions::read(&options).unwrap()
 }
 
 fn packs(

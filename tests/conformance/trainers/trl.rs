@@ -11,7 +11,7 @@ use super::{Case, check, result, spans};
 #[ignore = "needs MASKSCOPE_CONFORMANCE: an unpacked golden folder"]
 fn sft() {
     check("trl.sft.", |case| {
-        let options = trl_sft::Options::read(case.options()).unwrap();
+        let options = trl_sft::TrlSftOptions::read(case.options()).unwrap();
         // The constructor fails on the data set, so any row of its kind shows it.
         let first = if case.record["row"].is_null() {
             json!({"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]})
@@ -49,14 +49,14 @@ fn constructor_error(case: &Case, error: MaskError) -> Result<Map<String, Value>
 #[ignore = "needs MASKSCOPE_CONFORMANCE: an unpacked golden folder"]
 fn dpo() {
     check("trl.dpo.", |case| {
-        let options = trl_dpo::Options::read(case.options()).unwrap();
+        let options = trl_dpo::TrlDpoOptions::read(case.options()).unwrap();
         let prepared = trl_dpo::DpoTrainer::new(case.resources(), options).prepare(&case.row())?;
         Ok(result(&prepared, case.record, |_, _| {}))
     });
 }
 
 fn packs(case: &Case, resources: Resources) -> Result<Vec<Pack>, MaskError> {
-    let options = trl_sft::Options::read(case.options()).unwrap();
+    let options = trl_sft::TrlSftOptions::read(case.options()).unwrap();
     let rows: Vec<Map<String, Value>> = case.record["rows"]
         .as_array()
         .unwrap()

@@ -9,7 +9,7 @@ use super::{check, result, with_listed_tools};
 #[ignore = "needs MASKSCOPE_CONFORMANCE: an unpacked golden folder"]
 fn multiturn() {
     check("verl.multiturn.", |case| {
-        let options = verl::Options::read(case.options()).unwrap();
+        let options = verl::VerlOptions::read(case.options()).unwrap();
         let failed = |error: &_, stage: &str| {
             let mut found = super::error(error);
             found.insert("stage".into(), json!(stage));

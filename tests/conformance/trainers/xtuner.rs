@@ -1,6 +1,6 @@
 //! XTuner's tokenize function.
 
-use maskscope::masks::trainers::xtuner::{Options, TokenizeFunction};
+use maskscope::masks::trainers::xtuner::{TokenizeFunction, XtunerOptions};
 use maskscope::masks::trainers::{RowPreparer, TrainerOptions};
 use serde_json::json;
 
@@ -14,7 +14,7 @@ fn tokenize() {
         options.insert("template".into(), json!(case.text("template").trim_start_matches("xtuner:")));
         let row = with_listed_tools(case.messages_row());
         let prepared =
-            TokenizeFunction::new(case.resources(), Options::read(&options).unwrap())?.prepare(&row)?;
+            TokenizeFunction::new(case.resources(), XtunerOptions::read(&options).unwrap())?.prepare(&row)?;
         Ok(result(&prepared, case.record, |_, _| {}))
     });
 }

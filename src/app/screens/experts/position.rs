@@ -3,7 +3,7 @@
 use crate::app::turns::Speaker;
 use crate::app::view::SampleView;
 use crate::labels::TokenLabel;
-use crate::moe::positions::{ImagePatch, Position};
+use crate::moe::positions::{ImagePatch, RowPosition};
 
 /// What a position of the forward is to the label view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub struct PositionInfo {
 
 impl PositionInfo {
     /// A position joined with the token over it.
-    pub(super) fn of(view: &SampleView, position: &Position) -> Self {
+    pub(super) fn of(view: &SampleView, position: &RowPosition) -> Self {
         let patch = position.content.patch();
         let label = position.token.filter(|_| patch.is_none()).and_then(|t| view.token(t)).map(|t| t.label);
         let section = position.token.and_then(|t| view.section_at(t)).map(|(_, s)| s);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use super::position::PositionInfo;
-use super::settings::Settings;
+use super::settings::ExpertsSettings;
 use super::subset::Subset;
 use crate::app::view::SampleView;
 use crate::moe::backbone::LayerRouting;
@@ -48,7 +48,7 @@ pub struct ForwardRun {
 #[derive(Debug, Clone)]
 pub struct Routed {
     pub view: Arc<SampleView>,
-    pub settings: Settings,
+    pub settings: ExpertsSettings,
     pub run: ForwardRun,
     pub positions: Vec<PositionInfo>,
     /// Positions of each token.
@@ -66,7 +66,7 @@ impl Routed {
     /// Joins a call's routing with the label view.
     pub fn new(
         view: Arc<SampleView>,
-        settings: Settings,
+        settings: ExpertsSettings,
         positions: Positions,
         call: RoutedCall,
         run: ForwardRun,

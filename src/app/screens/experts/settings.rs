@@ -111,7 +111,7 @@ impl Setting {
 
 /// Everything that a run depends on but the sample.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Settings {
+pub struct ExpertsSettings {
     pub model: ModelChoice,
     pub top_k: usize,
     /// `None`: the model's own router, which never drops.
@@ -124,7 +124,7 @@ pub struct Settings {
     pub device: DeviceChoice,
 }
 
-impl Default for Settings {
+impl Default for ExpertsSettings {
     fn default() -> Self {
         Self {
             model: ModelChoice::default(),
@@ -138,7 +138,7 @@ impl Default for Settings {
     }
 }
 
-impl Settings {
+impl ExpertsSettings {
     /// The settings that a model starts with: its own, or those of MoE-LLaVA's released scripts. Device and positions of
     /// an image stay.
     pub fn for_model(&self, model: ModelChoice) -> Self {
@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn settings_change_both_ways_and_stop_at_their_ends() {
-        let bytes = Settings::default();
+        let bytes = ExpertsSettings::default();
         let low = bytes.changed(Setting::Capacity, false).unwrap();
         assert_eq!(low.capacity_factor, Some(4.0));
         assert_eq!(low.changed(Setting::Capacity, true).unwrap(), bytes);
@@ -265,12 +265,13 @@ mod tests {
         assert_eq!(own("/a 0..x"), ("/a 0..x".to_string(), None));
 
         let device = DeviceChoice::Cpu;
-        let start = Settings { device, ..Settings::default() }.for_model(ModelChoice::typed("/a"));
+        let start =
+            ExpertsSettings { device, ..ExpertsSettings::default() }.for_model(ModelChoice::typed("/a"));
         assert_eq!(start.device, device);
         assert!(start.changed(Setting::TopK, false).unwrap_err().contains("loaded"));
         let of = |kind| {
             let model = ModelChoice { kind: Some(kind), ..ModelChoice::typed("/a") };
-            Settings { model, capacity_factor: Some(1.7), ..start.clone() }
+            ExpertsSettings { model, capacity_factor: Some(1.7), ..start.clone() }
         };
         assert!(of(ModelKind::Moe).changed(Setting::Experts, true).unwrap_err().contains("/a"));
         assert!(of(ModelKind::Dense).changed(Setting::Experts, true).is_ok());
@@ -282,7 +283,9 @@ mod tests {
             of(ModelKind::MoeLlava).changed(Setting::Capacity, false).unwrap().capacity_factor,
             Some(1.5)
         );
-        let end = |kind| Settings { capacity_factor: Some(4.0), ..of(kind) }.changed(Setting::Capacity, true);
+        let end = |kind| {
+            ExpertsSettings { capacity_factor: Some(4.0), ..of(kind) }.changed(Setting::Capacity, true)
+        };
         assert_eq!(end(ModelKind::Moe).unwrap().capacity_factor, None);
         assert!(end(ModelKind::MoeLlava).is_err());
     }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::routed::{ForwardRun, Routed};
-use super::settings::{ModelChoice, Settings};
+use super::settings::{ExpertsSettings, ModelChoice};
 use crate::app::job::JobContext;
 use crate::app::view::SampleView;
 use crate::error::{Error, Result, with_causes};
-use crate::hub::{HubOptions, Progress};
+use crate::hub::{DownloadProgress, HubOptions};
 use crate::moe::MoeError;
 use crate::moe::backbone::{ForwardOptions, Gates, Model};
 use crate::moe::image::positions_per_image;
@@ -24,7 +24,7 @@ const SEED: u64 = 0;
 #[derive(Debug)]
 pub struct Routing {
     pub view: Arc<SampleView>,
-    pub settings: Settings,
+    pub settings: ExpertsSettings,
     /// Where a model with a hub id comes from.
     pub hub: HubOptions,
 }
@@ -86,7 +86,7 @@ fn route(work: &Routing, job: &JobContext<'_>) -> Result<Option<Routed>> {
 }
 
 /// The model, and the settings with what a model of the user's turned out to be.
-fn load(work: &Routing, job: &JobContext<'_>) -> Result<(Model, Settings)> {
+fn load(work: &Routing, job: &JobContext<'_>) -> Result<(Model, ExpertsSettings)> {
     let Routing { view, settings, hub } = work;
     let ids = view.labelled().map(|l| l.input_ids.as_slice()).unwrap_or_default();
     let request = ModelRequest {
@@ -123,20 +123,20 @@ fn load(work: &Routing, job: &JobContext<'_>) -> Result<(Model, Settings)> {
 }
 
 /// The settings after the first load of a user's model: what it is, and its own k, experts and capacity.
-fn found(settings: &Settings, model: &Model, kind: ModelKind) -> Settings {
+fn found(settings: &ExpertsSettings, model: &Model, kind: ModelKind) -> ExpertsSettings {
     if settings.model.kind.is_some() {
         return settings.clone();
     }
     let choice = ModelChoice { kind: Some(kind), ..settings.model.clone() };
-    let settings = Settings { model: choice, ..settings.clone() };
+    let settings = ExpertsSettings { model: choice, ..settings.clone() };
     if kind == ModelKind::Dense { settings } else { own_gates(&settings, model) }
 }
 
 /// The settings with the gates that a trained model came with.
-fn own_gates(settings: &Settings, model: &Model) -> Settings {
+fn own_gates(settings: &ExpertsSettings, model: &Model) -> ExpertsSettings {
     let (num_experts, top_k) = model.gate_sizes().unwrap_or((settings.num_experts, settings.top_k));
     let capacity_factor = model.moe().map(|moe| moe.eval_capacity_factor);
-    Settings { num_experts, top_k, capacity_factor, ..settings.clone() }
+    ExpertsSettings { num_experts, top_k, capacity_factor, ..settings.clone() }
 }
 
 fn step_text(step: &LoadStep) -> String {
@@ -148,14 +148,14 @@ fn step_text(step: &LoadStep) -> String {
 }
 
 /// `downloading model.safetensors: 12.0 of 80.0 MB`.
-fn download_text(progress: &Progress) -> String {
+fn download_text(progress: &DownloadProgress) -> String {
     let megabytes = |bytes: u64| bytes as f64 / 1e6;
     let size = progress.total.map_or(String::new(), |total| format!(" of {:.1}", megabytes(total)));
     format!("downloading {}: {:.1}{size} MB (esc ends it)", progress.file, megabytes(progress.bytes))
 }
 
 /// The positions of the sample as this model reads it.
-fn positions(view: &SampleView, settings: &Settings, model: &Model) -> Result<Positions> {
+fn positions(view: &SampleView, settings: &ExpertsSettings, model: &Model) -> Result<Positions> {
     let labelled = view.labelled().ok_or_else(|| Error::Usage("the sample has no tokens".into()))?;
     if settings.model.source.reads_bytes() {
         let prompt = view.inspection.prompt.as_deref().unwrap_or("");

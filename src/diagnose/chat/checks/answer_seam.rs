@@ -4,7 +4,7 @@ use super::check::{ChatCheck, first_of, indices, own_ids};
 use crate::diagnose::chat::context::ChatContext;
 use crate::diagnose::checks::CheckOutcome;
 use crate::diagnose::finding::Verdict;
-use crate::masks::overlay::{Answer, AnswerStart};
+use crate::masks::overlay::{AnswerStart, LabelledAnswer};
 
 pub const CHECK: ChatCheck =
     ChatCheck { id: "MSK046", title: "an answer's first token joins the header", run };
@@ -13,7 +13,7 @@ fn run(context: &ChatContext<'_>) -> CheckOutcome {
     if let Some(skipped) = own_ids(context) {
         return skipped;
     }
-    let straddles = |answer: &Answer| matches!(answer.start, AnswerStart::Straddles(_));
+    let straddles = |answer: &LabelledAnswer| matches!(answer.start, AnswerStart::Straddles(_));
     let found = context.answers(straddles);
     let heads: Vec<&str> = context
         .probes

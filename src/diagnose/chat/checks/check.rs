@@ -4,7 +4,7 @@ use crate::diagnose::chat::context::{ChatContext, Facts};
 use crate::diagnose::checks::CheckOutcome;
 use crate::diagnose::finding::Finding;
 use crate::masks::Strategy;
-use crate::masks::overlay::Answer;
+use crate::masks::overlay::LabelledAnswer;
 
 /// A chat check: a stable id, a title, and a function of the context.
 #[derive(Debug, Clone, Copy)]
@@ -39,7 +39,7 @@ pub(super) fn indices<'f>(facts: impl IntoIterator<Item = &'f Facts>) -> Vec<usi
 }
 
 /// `3 of 40 answers, first in sample 7, message 2`.
-pub(super) fn first_of(context: &ChatContext<'_>, found: &[(&Facts, &Answer)]) -> String {
+pub(super) fn first_of(context: &ChatContext<'_>, found: &[(&Facts, &LabelledAnswer)]) -> String {
     let all = context.answers(|answer| answer.supervised > 0).len();
     match found.first() {
         Some((facts, answer)) => {

@@ -4,7 +4,7 @@ use super::check::{ChatCheck, indices};
 use crate::diagnose::chat::context::{ChatContext, Facts};
 use crate::diagnose::checks::CheckOutcome;
 use crate::diagnose::finding::Verdict;
-use crate::masks::anatomy::Message;
+use crate::masks::anatomy::MessageAnatomy;
 
 pub const CHECK: ChatCheck =
     ChatCheck { id: "MSK051", title: "training text lacks what the generation prompt writes", run };
@@ -33,7 +33,7 @@ fn run(context: &ChatContext<'_>) -> CheckOutcome {
         .evidence("samples", format!("{} of {}", found.len(), context.samples.len()))
 }
 
-fn lacks(message: &Message) -> bool {
+fn lacks(message: &MessageAnatomy) -> bool {
     message.prompt.as_ref().is_some_and(|prompt| !prompt.missing.is_empty() && !message.block.is_empty())
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::check::ChatCheck;
 use crate::chat::Conversation;
-use crate::diagnose::accounting::{Entry, Weight, pattern};
+use crate::diagnose::accounting::{LedgerEntry, Weight, pattern};
 use crate::diagnose::chat::context::{AccountedRecord, ChatContext};
 use crate::diagnose::chat::remedy::{Aim, Remedy, other_roles, variables};
 use crate::diagnose::checks::CheckOutcome;
@@ -70,7 +70,7 @@ fn listed(mut outcome: CheckOutcome, lists: &Lists<'_>, looked: usize, before: &
     outcome
 }
 
-type Lists<'a> = BTreeMap<String, Vec<(&'a AccountedRecord, &'a Entry)>>;
+type Lists<'a> = BTreeMap<String, Vec<(&'a AccountedRecord, &'a LedgerEntry)>>;
 
 /// Lost parts of a weight by their kind of path.
 fn lists(records: &[AccountedRecord], wanted: Weight) -> Lists<'_> {

@@ -6,7 +6,7 @@ use crate::diagnose::change::Change;
 use crate::diagnose::chat::context::{AccountedRecord, ChatContext};
 use crate::diagnose::checks::CheckOutcome;
 use crate::diagnose::data_fix::{DataFix, program};
-use crate::diagnose::effect::Effect;
+use crate::diagnose::effect::ChangeEffect;
 use crate::diagnose::finding::Verdict;
 use crate::diagnose::fix::Fix;
 
@@ -58,7 +58,7 @@ fn tried(context: &ChatContext<'_>, found: &[&AccountedRecord], fix: DataFix) ->
     }
     let plan = &context.plan;
     let reads = plan.method.reads(plan.encoder);
-    let mut effect = Effect { tried: found.len(), ..Effect::default() };
+    let mut effect = ChangeEffect { tried: found.len(), ..ChangeEffect::default() };
     for record in found {
         let places = |media: &MediaAccount| {
             let changed = fix.apply(&record.conversation)?;

@@ -5,10 +5,10 @@ use super::check::{ChatCheck, for_inference, indices};
 use crate::diagnose::change::Change;
 use crate::diagnose::chat::context::{ChatContext, Facts, supervised};
 use crate::diagnose::checks::CheckOutcome;
-use crate::diagnose::effect::Effect;
+use crate::diagnose::effect::ChangeEffect;
 use crate::diagnose::finding::Verdict;
 use crate::diagnose::fix::Fix;
-use crate::masks::Settings;
+use crate::masks::StrategySettings;
 use crate::masks::compare::attempt;
 use crate::tokenizer::TokenId;
 
@@ -113,12 +113,12 @@ fn ids_in_text(facts: &Facts, marker: &str) -> Vec<TokenId> {
 }
 
 /// Other markers: those that are read off the template, and the given ones without white space at an edge.
-fn candidates(context: &ChatContext<'_>) -> Vec<Settings> {
+fn candidates(context: &ChatContext<'_>) -> Vec<StrategySettings> {
     let plan = &context.plan;
     let own = &plan.method.settings;
     let found = plan.method.markers(plan.encoder).ok();
     let given = own.response_part.clone().or_else(|| found.as_ref().map(|found| found.response.clone()));
-    let with = |instruction: Option<String>, response: String| Settings {
+    let with = |instruction: Option<String>, response: String| StrategySettings {
         instruction_part: instruction,
         response_part: Some(response),
         ..own.clone()
@@ -130,7 +130,7 @@ fn candidates(context: &ChatContext<'_>) -> Vec<Settings> {
     let trims: [fn(&str) -> &str; 3] = [str::trim_start, str::trim_end, str::trim];
     let detected = found.iter().map(|found| with(Some(found.instruction.clone()), found.response.clone()));
     let all = detected.chain(trims.into_iter().filter_map(edge));
-    let differs = |settings: &Settings| {
+    let differs = |settings: &StrategySettings| {
         settings.response_part.as_deref() != given.as_deref()
             || (own.instruction_part.is_some() && settings.instruction_part != own.instruction_part)
     };
@@ -138,12 +138,12 @@ fn candidates(context: &ChatContext<'_>) -> Vec<Settings> {
 }
 
 /// Markers with which answers are learned.
-fn tried(context: &ChatContext<'_>, lost: &[&Facts], settings: Settings) -> Option<Fix> {
+fn tried(context: &ChatContext<'_>, lost: &[&Facts], settings: StrategySettings) -> Option<Fix> {
     if !context.tries_fixes {
         return None;
     }
     let plan = &context.plan;
-    let mut effect = Effect::default();
+    let mut effect = ChangeEffect::default();
     for facts in lost {
         let Some(conversation) = context.conversation(facts.index) else { continue };
         let after = attempt(plan.method, plan.strategy, &settings, plan.encoder, conversation);

@@ -3,10 +3,10 @@
 use serde_json::Value;
 
 use super::qwen3::neighbours;
-use super::rendered::{ANSWER, BODY, Rendered, SCAFFOLD, Writer};
+use super::rendered::{ANSWER, BODY, RenderedTokens, SCAFFOLD, Writer};
 use super::xml_calls::function_of;
 use crate::masks::trainers::Resources;
-use crate::masks::trainers::python_json::{Style, dumps, str_of, truthy};
+use crate::masks::trainers::python_json::{PythonJsonStyle, dumps, str_of, truthy};
 use crate::masks::{MaskError, role};
 
 pub(super) const TOKENS: [&str; 13] = [
@@ -60,7 +60,7 @@ pub(super) fn render(
     resources: &Resources,
     messages: &[Value],
     reasons: bool,
-) -> Result<Rendered, MaskError> {
+) -> Result<RenderedTokens, MaskError> {
     let mut out = Writer::new(resources);
     out.special("<｜begin▁of▁sentence｜>", None, SCAFFOLD);
     let systems = messages.iter().take_while(|message| role(message) == "system").count();
@@ -108,7 +108,7 @@ fn answer(out: &mut Writer, messages: &[Value], index: usize, reasons: bool) -> 
             let (name, arguments) = function_of(call);
             let arguments = match &arguments {
                 Value::String(text) => text.clone(),
-                arguments => dumps(arguments, Style::UNICODE),
+                arguments => dumps(arguments, PythonJsonStyle::UNICODE),
             };
             out.special("<｜tool▁call▁begin｜>", owner, ANSWER);
             out.text("function", owner, ANSWER)?;

@@ -3,10 +3,10 @@
 use serde_json::Value;
 
 use super::content::content_text;
-use super::rendered::{ANSWER, BODY, Rendered, SCAFFOLD, Writer};
+use super::rendered::{ANSWER, BODY, RenderedTokens, SCAFFOLD, Writer};
 use super::xml_calls::function_of;
 use crate::masks::trainers::Resources;
-use crate::masks::trainers::python_json::{Style, dumps, str_of};
+use crate::masks::trainers::python_json::{PythonJsonStyle, dumps, str_of};
 use crate::masks::{MaskError, role};
 
 pub(super) const TOKENS: [&str; 6] = [
@@ -27,7 +27,7 @@ fn text_of(message: &Value) -> Result<String, MaskError> {
 }
 
 fn described(tools: &[Value]) -> String {
-    tools.iter().map(|tool| dumps(tool, Style::UNICODE_INDENT_4) + "\n\n").collect()
+    tools.iter().map(|tool| dumps(tool, PythonJsonStyle::UNICODE_INDENT_4) + "\n\n").collect()
 }
 
 /// Renders a conversation.
@@ -37,7 +37,7 @@ pub(super) fn render(
     tools: Option<&[Value]>,
     date: &str,
     tools_in_user_message: bool,
-) -> Result<Rendered, MaskError> {
+) -> Result<RenderedTokens, MaskError> {
     let mut out = Writer::new(resources);
     out.special("<|begin_of_text|>", None, SCAFFOLD);
     let first = messages.first().filter(|first| role(first) == "system");
@@ -113,7 +113,7 @@ fn turn(out: &mut Writer, given: &Value, index: usize) -> Result<(), MaskError> 
             let result = match given.get("content") {
                 None | Some(Value::Null) => String::new(),
                 Some(content @ (Value::String(_) | Value::Array(_) | Value::Object(_))) => {
-                    dumps(content, Style::UNICODE)
+                    dumps(content, PythonJsonStyle::UNICODE)
                 }
                 Some(other) => str_of(other),
             };
@@ -123,7 +123,7 @@ fn turn(out: &mut Writer, given: &Value, index: usize) -> Result<(), MaskError> 
             let (name, arguments) = function_of(call);
             let arguments = match &arguments {
                 Value::String(text) => text.clone(),
-                arguments => dumps(arguments, Style::UNICODE),
+                arguments => dumps(arguments, PythonJsonStyle::UNICODE),
             };
             format!("{{\"name\": \"{}\", \"parameters\": {arguments}}}", str_of(&name))
         }

@@ -21,7 +21,7 @@ mod xml_calls;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use self::rendered::Rendered;
+use self::rendered::RenderedTokens;
 use crate::masks::trainers::{PreparedRow, Resources, RowPreparer, TrainingSequence};
 use crate::masks::{MaskError, role};
 use crate::tokenizer::TokenId;
@@ -29,7 +29,7 @@ use crate::tokenizer::TokenId;
 /// A renderer's configuration, and the arguments of `build_training_sample`.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default)]
-pub struct Options {
+pub struct RendererOptions {
     pub template: Name,
     pub enable_thinking: Option<bool>,
     /// Of use for bridges between turns alone.
@@ -107,7 +107,7 @@ impl Name {
 #[derive(Debug)]
 pub struct Renderer<'a> {
     resources: Resources<'a>,
-    options: Options,
+    options: RendererOptions,
 }
 
 impl<'a> Renderer<'a> {
@@ -115,7 +115,7 @@ impl<'a> Renderer<'a> {
     ///
     /// # Errors
     /// `AssertionError` for a special token that the vocabulary does not have.
-    pub fn new(resources: Resources<'a>, options: Options) -> Result<Self, MaskError> {
+    pub fn new(resources: Resources<'a>, options: RendererOptions) -> Result<Self, MaskError> {
         for token in options.template.tokens() {
             if resources.encoder.token_to_id(token).is_none() {
                 let shown = crate::python::python_repr(token);
@@ -134,7 +134,7 @@ impl<'a> Renderer<'a> {
     ///
     /// # Errors
     /// `ValueError` and `TypeError` for messages that the renderer does not take.
-    pub fn render(&self, messages: &[Value], tools: Option<&[Value]>) -> Result<Rendered, MaskError> {
+    pub fn render(&self, messages: &[Value], tools: Option<&[Value]>) -> Result<RenderedTokens, MaskError> {
         if messages.is_empty() && self.options.template != Name::Default {
             return Err(MaskError::python("ValueError", "No messages provided."));
         }
@@ -157,7 +157,7 @@ impl<'a> Renderer<'a> {
     }
 
     /// `build_training_sample`: the loss mask of a rendering.
-    fn sample(&self, messages: &[Value], rendered: Rendered) -> Result<TrainingSequence, MaskError> {
+    fn sample(&self, messages: &[Value], rendered: RenderedTokens) -> Result<TrainingSequence, MaskError> {
         let options = &self.options;
         let in_role =
             |message: &Value| options.role_to_mask.as_deref().is_none_or(|wanted| role(message) == wanted);

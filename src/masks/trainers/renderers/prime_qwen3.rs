@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::qwen3::close;
-use super::rendered::{ANSWER, BODY, Rendered, SCAFFOLD, Writer};
+use super::rendered::{ANSWER, BODY, RenderedTokens, SCAFFOLD, Writer};
 use super::xml_calls::{argument_text, parameter, parsed};
 use crate::masks::trainers::Resources;
 use crate::masks::trainers::python_json::{str_of, truthy};
@@ -44,7 +44,7 @@ pub(super) fn render(
     resources: &Resources,
     messages: &[Value],
     tools: Option<&[Value]>,
-) -> Result<Rendered, MaskError> {
+) -> Result<RenderedTokens, MaskError> {
     let mut out = Writer::new(resources);
     let tools = tools.filter(|tools| !tools.is_empty());
     let first = messages.first().filter(|first| role(first) == "system");

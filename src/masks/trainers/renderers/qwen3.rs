@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use super::rendered::{ANSWER, BODY, Rendered, SCAFFOLD, Writer};
+use super::rendered::{ANSWER, BODY, RenderedTokens, SCAFFOLD, Writer};
 use super::xml_calls::function_of;
 use crate::masks::trainers::Resources;
-use crate::masks::trainers::python_json::{Style, dumps, str_of};
+use crate::masks::trainers::python_json::{PythonJsonStyle, dumps, str_of};
 use crate::masks::{MaskError, role};
 use crate::python::is_python_space;
 
@@ -69,7 +69,7 @@ pub(super) fn render(
     messages: &[Value],
     tools: Option<&[Value]>,
     thinking: bool,
-) -> Result<Rendered, MaskError> {
+) -> Result<RenderedTokens, MaskError> {
     let mut out = Writer::new(resources);
     system(&mut out, messages, tools.filter(|tools| !tools.is_empty()))?;
     let last_query = messages
@@ -118,7 +118,7 @@ fn system(out: &mut Writer, messages: &[Value], tools: Option<&[Value]>) -> Resu
     let described;
     match tools {
         Some(tools) => {
-            let tool = |tool: &Value| format!("\n{}", dumps(tool, Style::UNICODE));
+            let tool = |tool: &Value| format!("\n{}", dumps(tool, PythonJsonStyle::UNICODE));
             described = format!("{TOOLS_HEADER}{}{TOOLS_FOOTER}", tools.iter().map(tool).collect::<String>());
             if given.is_some() {
                 segments.push(("\n\n", SCAFFOLD));
@@ -165,7 +165,7 @@ fn answer(
                 let (name, arguments) = function_of(call);
                 let arguments = match &arguments {
                     Value::String(text) => text.clone(),
-                    arguments => dumps(arguments, Style::UNICODE),
+                    arguments => dumps(arguments, PythonJsonStyle::UNICODE),
                 };
                 out.special("<tool_call>", owner, ANSWER);
                 let name = str_of(&name);

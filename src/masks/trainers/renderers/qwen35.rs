@@ -4,10 +4,10 @@ use serde_json::Value;
 
 use super::content::content_text;
 use super::qwen3::{close, is_query, result, split_thinking};
-use super::rendered::{ANSWER, BODY, Rendered, SCAFFOLD, Writer};
+use super::rendered::{ANSWER, BODY, RenderedTokens, SCAFFOLD, Writer};
 use super::xml_calls::{function_of, parameter, parsed};
 use crate::masks::trainers::Resources;
-use crate::masks::trainers::python_json::{Style, dumps, str_of};
+use crate::masks::trainers::python_json::{PythonJsonStyle, dumps, str_of};
 use crate::masks::trainers::qwen3_coder::INSTRUCTIONS;
 use crate::masks::{MaskError, role};
 use crate::python::is_python_space;
@@ -65,7 +65,7 @@ pub(super) fn render(
     messages: &[Value],
     tools: Option<&[Value]>,
     thinking: bool,
-) -> Result<Rendered, MaskError> {
+) -> Result<RenderedTokens, MaskError> {
     let mut out = Writer::new(resources);
     system(&mut out, messages, tools.filter(|tools| !tools.is_empty()))?;
     let texts = messages.iter().map(text_of).collect::<Result<Vec<_>, _>>()?;
@@ -122,7 +122,7 @@ fn system(out: &mut Writer, messages: &[Value], tools: Option<&[Value]>) -> Resu
 }
 
 fn described(tools: &[Value]) -> String {
-    let tool = |tool: &Value| format!("\n{}", dumps(tool, Style::UNICODE));
+    let tool = |tool: &Value| format!("\n{}", dumps(tool, PythonJsonStyle::UNICODE));
     let tools: String = tools.iter().map(tool).collect();
     format!(
         "# Tools\n\nYou have access to the following functions:\n\n<tools>{tools}\n</tools>\n\n{INSTRUCTIONS}"

@@ -6,7 +6,7 @@ use crate::tokenizer::TokenId;
 
 /// What a renderer makes of a conversation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Rendered {
+pub struct RenderedTokens {
     pub ids: Vec<TokenId>,
     /// The message of each token; `None` for what belongs to none.
     pub owners: Vec<Option<usize>>,
@@ -19,7 +19,7 @@ pub struct Rendered {
 /// A rendering in the making.
 pub(super) struct Writer<'w, 'a> {
     resources: &'w Resources<'a>,
-    pub rendered: Rendered,
+    pub rendered: RenderedTokens,
 }
 
 /// What tokens are: written by the model, of a message's own text.
@@ -38,7 +38,7 @@ pub(super) const BODY: Kind = Kind { sampled: false, content: true };
 
 impl<'w, 'a> Writer<'w, 'a> {
     pub fn new(resources: &'w Resources<'a>) -> Self {
-        Self { resources, rendered: Rendered::default() }
+        Self { resources, rendered: RenderedTokens::default() }
     }
 
     fn push(&mut self, id: TokenId, owner: Option<usize>, kind: Kind) {

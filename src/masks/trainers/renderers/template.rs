@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::rendered::Rendered;
+use super::rendered::RenderedTokens;
 use crate::masks::trainers::Resources;
 use crate::masks::trainers::resources::RenderCall;
 use crate::masks::{MaskError, role};
@@ -14,9 +14,9 @@ pub(super) fn render(
     messages: &[Value],
     tools: Option<&[Value]>,
     kwargs: &Map<String, Value>,
-) -> Result<Rendered, MaskError> {
+) -> Result<RenderedTokens, MaskError> {
     let messages: Vec<Value> = messages.iter().map(with_decoded_arguments).collect();
-    let mut rendered = Rendered::default();
+    let mut rendered = RenderedTokens::default();
     let mut before = 0;
     for index in 0..messages.len() {
         let call = RenderCall {

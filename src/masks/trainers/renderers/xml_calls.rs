@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::masks::trainers::python_json::{Style, dumps, str_of};
+use crate::masks::trainers::python_json::{PythonJsonStyle, dumps, str_of};
 
 /// Name and arguments of a call.
 pub(super) fn function_of(call: &Value) -> (Value, Value) {
@@ -24,7 +24,7 @@ pub(super) fn parsed(arguments: &Value) -> Map<String, Value> {
 /// A value as text: lists and objects as JSON, all else as Python prints it.
 pub(super) fn argument_text(value: &Value) -> String {
     match value {
-        Value::Array(_) | Value::Object(_) => dumps(value, Style::UNICODE),
+        Value::Array(_) | Value::Object(_) => dumps(value, PythonJsonStyle::UNICODE),
         value => str_of(value),
     }
 }

@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value};
 
-use super::format::{Context, Format};
-use super::inputs::{Content, Message};
+use super::format::{SwiftContext, SwiftFormat};
+use super::inputs::{SwiftContent, SwiftMessage};
 use super::tools::{unwrapped, wrapped};
 use crate::masks::MaskError;
-use crate::masks::trainers::python_json::{Style, dumps, repr, str_of, truthy};
+use crate::masks::trainers::python_json::{PythonJsonStyle, dumps, repr, str_of, truthy};
 
 /// A way to write tools.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +29,7 @@ impl AgentTemplate {
     ///
     /// # Errors
     /// `ValueError` where none is named, as swift raises on a row with tools; a name that is not reproduced here.
-    pub fn named(name: Option<&str>, format: &Format) -> Result<Self, MaskError> {
+    pub fn named(name: Option<&str>, format: &SwiftFormat) -> Result<Self, MaskError> {
         match name {
             Some("hermes") => Ok(Self::Hermes),
             Some("llama3") => Ok(Self::Llama3),
@@ -70,23 +70,23 @@ impl AgentTemplate {
         self,
         tools: &[Value],
         system: Option<String>,
-        first: Option<&mut Message>,
+        first: Option<&mut SwiftMessage>,
     ) -> Result<Option<String>, MaskError> {
         let system = system.unwrap_or_default();
         match self {
             Self::Hermes => Ok(Some(hermes_tools(tools, &system))),
             Self::Llama3 => {
                 let described: Vec<String> =
-                    tools.iter().map(|tool| dumps(tool, Style::UNICODE_INDENT_4)).collect();
+                    tools.iter().map(|tool| dumps(tool, PythonJsonStyle::UNICODE_INDENT_4)).collect();
                 let Some(first) = first else {
                     return Err(MaskError::python("AssertionError", ""));
                 };
                 let content = match &first.content {
-                    Content::Text(text) => text.clone(),
+                    SwiftContent::Text(text) => text.clone(),
                     _ => "None".into(),
                 };
                 first.content =
-                    Content::Text(format!("{LLAMA3_TOOLS}{}\n\n{content}", described.join("\n\n")));
+                    SwiftContent::Text(format!("{LLAMA3_TOOLS}{}\n\n{content}", described.join("\n\n")));
                 Ok(Some(system))
             }
             Self::DeepSeekV31 => Ok(Some(deepseek_tools(tools, &system))),
@@ -99,12 +99,12 @@ impl AgentTemplate {
     ///
     /// # Errors
     /// A call without a name or arguments.
-    pub fn calls(self, messages: &[Message]) -> Result<String, MaskError> {
+    pub fn calls(self, messages: &[SwiftMessage]) -> Result<String, MaskError> {
         let calls = messages.iter().map(|message| parsed_call(message.text().unwrap_or_default()));
         let calls = calls.collect::<Result<Vec<(Value, Value)>, _>>()?;
         let object = |name: &Value, key: &str, arguments: &Value| {
             let fields = [("name".to_string(), name.clone()), (key.to_string(), arguments.clone())];
-            dumps(&Value::Object(Map::from_iter(fields)), Style::UNICODE)
+            dumps(&Value::Object(Map::from_iter(fields)), PythonJsonStyle::UNICODE)
         };
         let each = |write: &dyn Fn(&Value, &Value) -> String| {
             calls.iter().map(|(name, arguments)| write(name, arguments)).collect::<Vec<_>>()
@@ -119,7 +119,7 @@ impl AgentTemplate {
             Self::Llama3 => each(&|name, arguments| object(name, "parameters", arguments)).join("\n"),
             Self::DeepSeekV31 => {
                 let call = |name: &Value, arguments: &Value| {
-                    let arguments = dumps(arguments, Style::UNICODE);
+                    let arguments = dumps(arguments, PythonJsonStyle::UNICODE);
                     format!(
                         "<｜tool▁call▁begin｜>{}<｜tool▁sep｜>{arguments}<｜tool▁call▁end｜>",
                         str_of(name)
@@ -139,8 +139,13 @@ impl AgentTemplate {
 
     /// What stands between a call's answer and what is put in front of the next one: the results as a prompt. The answer
     /// may be written to.
-    pub fn results(self, answer: &mut Content, messages: &[Message], format: &Format) -> Vec<Context> {
-        let text = |text: String| Context::Text(text);
+    pub fn results(
+        self,
+        answer: &mut SwiftContent,
+        messages: &[SwiftMessage],
+        format: &SwiftFormat,
+    ) -> Vec<SwiftContext> {
+        let text = |text: String| SwiftContext::Text(text);
         let contents: Vec<&str> = messages.iter().map(|message| message.text().unwrap_or_default()).collect();
         if let Some(results) = react_results(self, answer, &contents) {
             return results;
@@ -150,7 +155,7 @@ impl AgentTemplate {
                 let total = self.tagged_results(&contents);
                 let mut results = format.chat_sep.clone().unwrap_or_default();
                 results.extend(format.prompt.iter().map(|context| match context {
-                    Context::Text(prompt) => text(prompt.replace(QUERY, &total)),
+                    SwiftContext::Text(prompt) => text(prompt.replace(QUERY, &total)),
                     ids => ids.clone(),
                 }));
                 results
@@ -186,8 +191,8 @@ impl AgentTemplate {
     }
 
     /// What is put between an answer's text and its calls; the text may be trimmed.
-    pub fn call_prefix(self, before: Option<&mut Message>) -> &'static str {
-        let Some(Message { role, content: Content::Text(text), .. }) = before else { return "" };
+    pub fn call_prefix(self, before: Option<&mut SwiftMessage>) -> &'static str {
+        let Some(SwiftMessage { role, content: SwiftContent::Text(text), .. }) = before else { return "" };
         if self != Self::Qwen3Coder || role != "assistant" {
             return "";
         }
@@ -201,9 +206,9 @@ impl AgentTemplate {
     /// `NotImplementedError` where swift has no form for that.
     pub fn standalone_results(
         self,
-        messages: &[Message],
-        format: &Format,
-    ) -> Result<Vec<Context>, MaskError> {
+        messages: &[SwiftMessage],
+        format: &SwiftFormat,
+    ) -> Result<Vec<SwiftContext>, MaskError> {
         let contents: Vec<&str> = messages.iter().map(|message| message.text().unwrap_or_default()).collect();
         match self {
             Self::Hermes | Self::Qwen3Coder => {
@@ -212,9 +217,9 @@ impl AgentTemplate {
                     match context.text().and_then(|prompt| prompt.split_once(QUERY)) {
                         Some((before, _)) => {
                             if !before.is_empty() {
-                                results.push(Context::Text(before.into()));
+                                results.push(SwiftContext::Text(before.into()));
                             }
-                            results.push(Context::Text(self.tagged_results(&contents)));
+                            results.push(SwiftContext::Text(self.tagged_results(&contents)));
                             return Ok(results);
                         }
                         None => results.push(context.clone()),
@@ -223,7 +228,7 @@ impl AgentTemplate {
                 Err(MaskError::python("ValueError", "Template prompt does not contain {{QUERY}}"))
             }
             Self::ReactEn => {
-                let result = |content: &&str| Context::Text(format!("\n{OBSERVATION}\n{content}"));
+                let result = |content: &&str| SwiftContext::Text(format!("\n{OBSERVATION}\n{content}"));
                 Ok(contents.iter().map(result).collect())
             }
             Self::Llama3 | Self::DeepSeekV31 => Err(MaskError::python(
@@ -235,11 +240,17 @@ impl AgentTemplate {
 }
 
 /// Results behind an answer in ReAct's words; `None` where the answer is not in them.
-fn react_results(agent: AgentTemplate, answer: &mut Content, contents: &[&str]) -> Option<Vec<Context>> {
+fn react_results(
+    agent: AgentTemplate,
+    answer: &mut SwiftContent,
+    contents: &[&str],
+) -> Option<Vec<SwiftContext>> {
     let answer = match answer {
-        Content::Text(text) => text,
+        SwiftContent::Text(text) => text,
         // Merged answers are looked at as a list of texts, where only ReAct's own template takes the last one.
-        Content::Answers(answers) if agent == AgentTemplate::ReactEn => answers.last_mut()?.text.as_mut()?,
+        SwiftContent::Answers(answers) if agent == AgentTemplate::ReactEn => {
+            answers.last_mut()?.text.as_mut()?
+        }
         _ => return None,
     };
     if !(answer.contains(ACTION) && answer.contains(ACTION_INPUT)) {
@@ -254,11 +265,11 @@ fn react_results(agent: AgentTemplate, answer: &mut Content, contents: &[&str]) 
     let mut results = Vec::new();
     for (index, content) in contents.iter().enumerate() {
         if index > 0 {
-            results.push(Context::Text(OBSERVATION.into()));
+            results.push(SwiftContext::Text(OBSERVATION.into()));
         }
-        results.push(Context::Text((*content).to_string()));
+        results.push(SwiftContext::Text((*content).to_string()));
         if !content.ends_with('\n') {
-            results.push(Context::Text("\n".into()));
+            results.push(SwiftContext::Text("\n".into()));
         }
     }
     Some(results)
@@ -284,7 +295,8 @@ fn parsed_call(content: &str) -> Result<(Value, Value), MaskError> {
 }
 
 fn hermes_tools(tools: &[Value], system: &str) -> String {
-    let described: Vec<String> = tools.iter().map(|tool| dumps(&wrapped(tool), Style::UNICODE)).collect();
+    let described: Vec<String> =
+        tools.iter().map(|tool| dumps(&wrapped(tool), PythonJsonStyle::UNICODE)).collect();
     format!(
         "{system}\n\n# Tools\n\nYou may call one or more functions to assist with the user query.\n\nYou are provided with \
          function signatures within <tools></tools> XML tags:\n<tools>\n{}\n</tools>\n\nFor each function call, return a \
@@ -312,7 +324,7 @@ fn deepseek_tools(tools: &[Value], system: &str) -> String {
         format!(
             "### {}\nDescription: {description}\n\nParameters: {}",
             tool_name(tool),
-            dumps(&parameters, Style::UNICODE)
+            dumps(&parameters, PythonJsonStyle::UNICODE)
         )
     };
     let described: Vec<String> = tools.iter().map(described).collect();
@@ -339,12 +351,12 @@ fn react_tools(tools: &[Value]) -> Result<String, MaskError> {
             .ok_or_else(|| MaskError::python("AssertionError", format!("tool_desc: {}", repr(tool))))?;
         let parameters = match tool.get("parameters") {
             Some(Value::String(text)) => text.clone(),
-            Some(parameters) if truthy(parameters) => dumps(parameters, Style::UNICODE),
+            Some(parameters) if truthy(parameters) => dumps(parameters, PythonJsonStyle::UNICODE),
             _ => "{}".into(),
         };
         described.push(format!(
             "{name}: Call this tool to interact with the {human} API. What is the {human} API useful for? {} Parameters: \
-             {parameters} Format the arguments as a JSON object.",
+             {parameters} SwiftFormat the arguments as a JSON object.",
             str_of(description)
         ));
         names.push(name);

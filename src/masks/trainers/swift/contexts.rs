@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::format::{Context, Format, SYSTEM, Variant};
-use super::inputs::{Answer, Content, Flags, Message, StdInputs};
+use super::format::{SYSTEM, SwiftContext, SwiftFormat, Variant};
+use super::inputs::{Flags, StdInputs, SwiftAnswer, SwiftContent, SwiftMessage};
 use super::loss_scale::ContextKind;
 use super::prepare::{
     add_non_thinking_prefix, agent, enable_thinking, last_query, preserve_thinking, remove_history_thinking,
@@ -16,17 +16,17 @@ use crate::masks::trainers::resources::RenderCall;
 
 /// A context before weights.
 enum Part {
-    Text(Context),
+    Text(SwiftContext),
     /// The answer of a round.
-    Response(Vec<Answer>),
-    Suffix(Context),
+    Response(Vec<SwiftAnswer>),
+    Suffix(SwiftContext),
 }
 
 /// The contexts of a conversation in swift's own format.
 pub(super) fn swift(
     template: &SwiftTemplate,
     mut inputs: StdInputs,
-) -> Result<Vec<(Context, f64)>, MaskError> {
+) -> Result<Vec<(SwiftContext, f64)>, MaskError> {
     let format = &template.format;
     if format.variant == Variant::Gemma3 {
         gemma3(&mut inputs)?;
@@ -60,13 +60,13 @@ pub(super) fn swift(
         check_roles(query, response)?;
         let last = round + 1 == rounds;
         let prompt = match (&query.content, &format.system_prompt) {
-            (Content::ToolRound(prompt), _) => prompt,
+            (SwiftContent::ToolRound(prompt), _) => prompt,
             (_, Some(prompt)) if last => prompt,
             _ => &format.prompt,
         };
         let places = Places {
             system: system.as_deref(),
-            query: Some(query.text().unwrap_or_default()).filter(|_| query.content != Content::Nothing),
+            query: Some(query.text().unwrap_or_default()).filter(|_| query.content != SwiftContent::Nothing),
             round: Some(round),
         };
         parts.extend(places.fill(prompt).map(Part::Text));
@@ -74,7 +74,7 @@ pub(super) fn swift(
         match (&answers, last) {
             (None, false) => return Err(MaskError::python("AssertionError", "")),
             (None, true) => {
-                let prefix = [Context::Text(response_prefix(template, &inputs))];
+                let prefix = [SwiftContext::Text(response_prefix(template, &inputs))];
                 parts.extend(places.fill(&prefix).map(Part::Text));
             }
             (Some(answers), false) => {
@@ -95,13 +95,17 @@ pub(super) fn swift(
         }
     }
     if !sep_token.is_empty() {
-        parts.push(Part::Suffix(Context::Ids(sep_token)));
+        parts.push(Part::Suffix(SwiftContext::Ids(sep_token)));
     }
     Ok(weighed(template, parts, &messages))
 }
 
 /// Weights of all parts.
-fn weighed(template: &SwiftTemplate, parts: Vec<Part>, messages: &[Message]) -> Vec<(Context, f64)> {
+fn weighed(
+    template: &SwiftTemplate,
+    parts: Vec<Part>,
+    messages: &[SwiftMessage],
+) -> Vec<(SwiftContext, f64)> {
     let last_query = last_query(messages);
     let mut out = Vec::new();
     let mut round = 0;
@@ -114,9 +118,9 @@ fn weighed(template: &SwiftTemplate, parts: Vec<Part>, messages: &[Message]) -> 
             Part::Text(context) => split(context, ContextKind::Other, None, Flags::default()),
             Part::Suffix(context) => split(context, ContextKind::Suffix, None, Flags::default()),
             Part::Response(answers) => {
-                let query = messages.get(2 * round).and_then(Message::text);
+                let query = messages.get(2 * round).and_then(SwiftMessage::text);
                 for answer in answers {
-                    let text = Context::Text(answer.text.unwrap_or_default());
+                    let text = SwiftContext::Text(answer.text.unwrap_or_default());
                     split(text, ContextKind::Response, query, answer.flags);
                 }
                 round += 1;
@@ -132,12 +136,12 @@ fn gemma3(inputs: &mut StdInputs) -> Result<(), MaskError> {
         let Some(first) = inputs.messages.first_mut() else {
             return Err(MaskError::python("IndexError", "list index out of range"));
         };
-        if let Content::Text(text) = &mut first.content {
+        if let SwiftContent::Text(text) = &mut first.content {
             *text = format!("{system}\n\n{text}");
         }
     }
     for message in inputs.messages.iter_mut().filter(|message| message.role == "assistant") {
-        if let Content::Text(text) = &mut message.content {
+        if let SwiftContent::Text(text) = &mut message.content {
             *text = text.trim_matches('\n').to_string();
         }
     }
@@ -155,12 +159,12 @@ fn system_text(template: &SwiftTemplate, inputs: &mut StdInputs) -> Result<Optio
 }
 
 /// Queries and answers in turn: an empty query before a leading answer, no answer behind a last query.
-fn paired(format: &Format, mut messages: Vec<Message>) -> Vec<Message> {
+fn paired(format: &SwiftFormat, mut messages: Vec<SwiftMessage>) -> Vec<SwiftMessage> {
     if messages.first().is_some_and(|message| message.role == "assistant") {
-        messages.insert(0, Message::plain("user", Content::Text(String::new())));
+        messages.insert(0, SwiftMessage::plain("user", SwiftContent::Text(String::new())));
     }
     if messages.len() % 2 == 1 {
-        messages.push(Message::plain("assistant", Content::Nothing));
+        messages.push(SwiftMessage::plain("assistant", SwiftContent::Nothing));
     }
     if messages.len() > 2 && format.chat_sep.is_none() {
         messages.drain(..messages.len() - 2);
@@ -168,7 +172,7 @@ fn paired(format: &Format, mut messages: Vec<Message>) -> Vec<Message> {
     messages
 }
 
-fn check_roles(query: &Message, response: &Message) -> Result<(), MaskError> {
+fn check_roles(query: &SwiftMessage, response: &SwiftMessage) -> Result<(), MaskError> {
     if !["user", "tool"].contains(&query.role.as_str()) {
         return Err(MaskError::python("AssertionError", format!("query_role: \"{}\"", query.role)));
     }
@@ -186,17 +190,19 @@ fn special_tokens(template: &SwiftTemplate, parts: &mut Vec<Part>) -> Result<Vec
     let at = all.iter().position(|id| id == token).unwrap_or(0);
     let (before, rest) = all.split_at(at);
     if !before.is_empty() {
-        parts.push(Part::Text(Context::Ids(before.to_vec())));
+        parts.push(Part::Text(SwiftContext::Ids(before.to_vec())));
     }
     Ok(rest.get(1..).unwrap_or_default().to_vec())
 }
 
 /// The answers of a message; `None` where it has none.
-fn answers(message: &Message) -> Option<Vec<Answer>> {
+fn answers(message: &SwiftMessage) -> Option<Vec<SwiftAnswer>> {
     match &message.content {
-        Content::Text(text) => Some(vec![Answer { text: Some(text.clone()), flags: message.flags }]),
-        Content::Answers(answers) => Some(answers.clone()),
-        Content::Nothing | Content::ToolRound(_) => None,
+        SwiftContent::Text(text) => {
+            Some(vec![SwiftAnswer { text: Some(text.clone()), flags: message.flags }])
+        }
+        SwiftContent::Answers(answers) => Some(answers.clone()),
+        SwiftContent::Nothing | SwiftContent::ToolRound(_) => None,
     }
 }
 
@@ -210,10 +216,10 @@ struct Places<'p> {
 
 impl<'p> Places<'p> {
     /// One place after another, so a text that holds a place itself is filled too.
-    fn fill<'c>(&'c self, contexts: &'c [Context]) -> impl Iterator<Item = Context> + use<'c, 'p> {
+    fn fill<'c>(&'c self, contexts: &'c [SwiftContext]) -> impl Iterator<Item = SwiftContext> + use<'c, 'p> {
         let rounds = self.round.map(|round| (round.to_string(), (round + 1).to_string()));
         contexts.iter().filter_map(move |context| {
-            let Context::Text(text) = context else {
+            let SwiftContext::Text(text) = context else {
                 return Some(context.clone());
             };
             let mut text = text.clone();
@@ -228,13 +234,16 @@ impl<'p> Places<'p> {
                     text = text.replace(place, value);
                 }
             }
-            (!text.is_empty()).then_some(Context::Text(text))
+            (!text.is_empty()).then_some(SwiftContext::Text(text))
         })
     }
 }
 
 /// The whole conversation by the tokenizer's chat template, all of it supervised.
-pub(super) fn jinja(template: &SwiftTemplate, inputs: StdInputs) -> Result<Vec<(Context, f64)>, MaskError> {
+pub(super) fn jinja(
+    template: &SwiftTemplate,
+    inputs: StdInputs,
+) -> Result<Vec<(SwiftContext, f64)>, MaskError> {
     let system = inputs.system.clone().or(template.format.default_system.clone());
     let mut messages: Vec<Value> = Vec::new();
     if let Some(system) = system {
@@ -247,7 +256,7 @@ pub(super) fn jinja(template: &SwiftTemplate, inputs: StdInputs) -> Result<Vec<(
             fields.insert("role".into(), message.role.clone().into());
         }
         let content = match &message.content {
-            Content::Text(text) => Value::from(text.as_str()),
+            SwiftContent::Text(text) => Value::from(text.as_str()),
             _ => Value::Null,
         };
         last = Some((message.role.as_str(), content.is_null()));
@@ -277,5 +286,5 @@ pub(super) fn jinja(template: &SwiftTemplate, inputs: StdInputs) -> Result<Vec<(
         add_generation_prompt: !answered,
         template: None,
     })?;
-    Ok(vec![(Context::Text(text), 1.0)])
+    Ok(vec![(SwiftContext::Text(text), 1.0)])
 }

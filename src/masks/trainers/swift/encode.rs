@@ -1,15 +1,15 @@
 //! Contexts as tokens (`_encode_context_list`, `_add_dynamic_eos`, `_truncate`).
 
-use super::format::Context;
+use super::format::SwiftContext;
 use super::template::SwiftTemplate;
-use super::truncation::Truncation;
+use super::truncation::SwiftTruncation;
 use crate::masks::MaskError;
 use crate::masks::trainers::TrainingSequence;
 use crate::tokenizer::TokenId;
 
 /// Tokens with their weights.
 #[derive(Debug, Clone, Default)]
-pub struct Encoded {
+pub struct SwiftEncoded {
     ids: Vec<TokenId>,
     targets: Vec<bool>,
     weights: Option<Vec<f64>>,
@@ -24,30 +24,30 @@ pub(super) fn suffix_ids(template: &SwiftTemplate) -> Result<Vec<TokenId>, MaskE
     Ok(ids)
 }
 
-fn ids_of(template: &SwiftTemplate, context: &Context) -> Result<Vec<TokenId>, MaskError> {
+fn ids_of(template: &SwiftTemplate, context: &SwiftContext) -> Result<Vec<TokenId>, MaskError> {
     match context {
-        Context::Text(text) => template.resources.ids(text),
-        Context::Ids(ids) => Ok(ids.clone()),
+        SwiftContext::Text(text) => template.resources.ids(text),
+        SwiftContext::Ids(ids) => Ok(ids.clone()),
     }
 }
 
 /// Texts next to each other that weigh the same are one text.
-fn joined(contexts: Vec<(Context, f64)>) -> Vec<(Context, f64)> {
+fn joined(contexts: Vec<(SwiftContext, f64)>) -> Vec<(SwiftContext, f64)> {
     let mut out = Vec::new();
     let (mut text, mut weight) = (String::new(), 0.0);
     for (context, of_context) in contexts {
         match context {
-            Context::Text(piece) if piece.is_empty() => {}
-            Context::Text(piece) => {
+            SwiftContext::Text(piece) if piece.is_empty() => {}
+            SwiftContext::Text(piece) => {
                 if of_context != weight && !text.is_empty() {
-                    out.push((Context::Text(std::mem::take(&mut text)), weight));
+                    out.push((SwiftContext::Text(std::mem::take(&mut text)), weight));
                 }
                 weight = of_context;
                 text.push_str(&piece);
             }
-            ids @ Context::Ids(_) => {
+            ids @ SwiftContext::Ids(_) => {
                 if !text.is_empty() {
-                    out.push((Context::Text(std::mem::take(&mut text)), weight));
+                    out.push((SwiftContext::Text(std::mem::take(&mut text)), weight));
                 }
                 out.push((ids, of_context));
                 weight = of_context;
@@ -55,14 +55,17 @@ fn joined(contexts: Vec<(Context, f64)>) -> Vec<(Context, f64)> {
         }
     }
     if !text.is_empty() {
-        out.push((Context::Text(text), weight));
+        out.push((SwiftContext::Text(text), weight));
     }
     out
 }
 
-impl Encoded {
+impl SwiftEncoded {
     /// Tokenises each context by itself.
-    pub(super) fn of(template: &SwiftTemplate, contexts: Vec<(Context, f64)>) -> Result<Self, MaskError> {
+    pub(super) fn of(
+        template: &SwiftTemplate,
+        contexts: Vec<(SwiftContext, f64)>,
+    ) -> Result<Self, MaskError> {
         let binary = template.options.is_binary_loss_scale.unwrap_or(template.loss_scale.is_binary());
         let mut encoded = Self { weights: (!binary).then(Vec::new), ..Self::default() };
         for (context, weight) in joined(contexts) {
@@ -116,7 +119,7 @@ impl Encoded {
     pub(super) fn truncate(
         self,
         max_length: Option<usize>,
-        truncation: Truncation,
+        truncation: SwiftTruncation,
     ) -> Result<Vec<TrainingSequence>, MaskError> {
         let len = self.ids.len();
         let whole =
@@ -130,11 +133,13 @@ impl Encoded {
             piece
         };
         match truncation {
-            Truncation::Left => Ok(vec![piece(len - max..len)]),
-            Truncation::Right => Ok(vec![piece(0..max)]),
-            Truncation::Split => Ok((0..len).step_by(max).map(|at| piece(at..(at + max).min(len))).collect()),
-            Truncation::Delete => Ok(Vec::new()),
-            Truncation::Raise => {
+            SwiftTruncation::Left => Ok(vec![piece(len - max..len)]),
+            SwiftTruncation::Right => Ok(vec![piece(0..max)]),
+            SwiftTruncation::Split => {
+                Ok((0..len).step_by(max).map(|at| piece(at..(at + max).min(len))).collect())
+            }
+            SwiftTruncation::Delete => Ok(Vec::new()),
+            SwiftTruncation::Raise => {
                 let message = format!("Current length of row({len}) is larger than the max_length({max}).");
                 Err(MaskError::python("MaxLengthError", message))
             }

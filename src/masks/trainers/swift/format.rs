@@ -14,12 +14,12 @@ use crate::tokenizer::TokenId;
 
 /// A text, or ids.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Context {
+pub enum SwiftContext {
     Text(String),
     Ids(Vec<TokenId>),
 }
 
-impl Context {
+impl SwiftContext {
     /// The text, where it is one.
     pub fn text(&self) -> Option<&str> {
         match self {
@@ -84,17 +84,17 @@ static TABLE: LazyLock<Vec<Entry>> =
 
 /// A type with the ids of one tokenizer.
 #[derive(Debug, Clone)]
-pub struct Format {
+pub struct SwiftFormat {
     pub name: String,
-    pub prefix: Vec<Context>,
+    pub prefix: Vec<SwiftContext>,
     /// In place of `prefix` where there is a system text.
-    pub system_prefix: Option<Vec<Context>>,
-    pub prompt: Vec<Context>,
+    pub system_prefix: Option<Vec<SwiftContext>>,
+    pub prompt: Vec<SwiftContext>,
     /// In place of the last round's `prompt`, for types that write the system text there.
-    pub system_prompt: Option<Vec<Context>>,
+    pub system_prompt: Option<Vec<SwiftContext>>,
     /// Between rounds; `None` for types of one round.
-    pub chat_sep: Option<Vec<Context>>,
-    pub suffix: Vec<Context>,
+    pub chat_sep: Option<Vec<SwiftContext>>,
+    pub suffix: Vec<SwiftContext>,
     pub default_system: Option<String>,
     pub auto_add_bos: bool,
     /// Texts at the end of an answer behind which no suffix is written.
@@ -109,7 +109,7 @@ pub struct Format {
     pub variant: Variant,
 }
 
-impl Format {
+impl SwiftFormat {
     /// The names of all types.
     pub fn names() -> impl Iterator<Item = &'static str> {
         TABLE.iter().map(|entry| entry.name.as_str())
@@ -149,10 +149,10 @@ impl Format {
         let ids = |pieces: &[Piece]| resolve(pieces, encoder, &date);
         let suffix = match &entry.suffix {
             Some(suffix) => ids(suffix),
-            None => vec![Context::Ids(encoder.eos_id().into_iter().collect())],
+            None => vec![SwiftContext::Ids(encoder.eos_id().into_iter().collect())],
         };
         let mut stop_words = entry.stop_words.clone();
-        if let Some(Context::Text(stop)) = suffix.last() {
+        if let Some(SwiftContext::Text(stop)) = suffix.last() {
             stop_words.push(stop.trim_matches(crate::python::is_python_space).to_string());
         }
         stop_words.extend(eos.map(ToString::to_string));
@@ -161,7 +161,7 @@ impl Format {
         if prefix.iter().any(|context| context.text().is_some_and(|text| text.contains(SYSTEM))) {
             system_prefix = Some(prefix.clone());
             for context in &mut prefix {
-                if let Context::Text(text) = context {
+                if let SwiftContext::Text(text) = context {
                     *text = text.replace(SYSTEM, "");
                 }
             }
@@ -210,7 +210,7 @@ impl Format {
 /// The place of the system text.
 pub const SYSTEM: &str = "{{SYSTEM}}";
 
-fn resolve(pieces: &[Piece], encoder: &dyn Encoder, date: &str) -> Vec<Context> {
+fn resolve(pieces: &[Piece], encoder: &dyn Encoder, date: &str) -> Vec<SwiftContext> {
     let id = |id: &Id| match id {
         Id::Number(number) => Some(*number),
         Id::Attribute(name) => match name.as_str() {
@@ -221,8 +221,8 @@ fn resolve(pieces: &[Piece], encoder: &dyn Encoder, date: &str) -> Vec<Context> 
         },
     };
     let context = |piece: &Piece| match piece {
-        Piece::Text(text) => Context::Text(text.replace("{{DATE}}", date)),
-        Piece::Ids(ids) => Context::Ids(ids.iter().filter_map(id).collect()),
+        Piece::Text(text) => SwiftContext::Text(text.replace("{{DATE}}", date)),
+        Piece::Ids(ids) => SwiftContext::Ids(ids.iter().filter_map(id).collect()),
     };
     pieces.iter().map(context).collect()
 }
@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn the_table_is_read() {
-        assert!(Format::names().count() > 70);
-        assert!(Format::names().any(|name| name == "qwen3"));
+        assert!(SwiftFormat::names().count() > 70);
+        assert!(SwiftFormat::names().any(|name| name == "qwen3"));
     }
 }

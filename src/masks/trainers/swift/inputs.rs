@@ -3,23 +3,23 @@
 use serde_json::{Map, Value, json};
 
 use crate::masks::MaskError;
-use crate::masks::trainers::python_json::{Style, dumps, truthy, type_name};
+use crate::masks::trainers::python_json::{PythonJsonStyle, dumps, truthy, type_name};
 
 /// What a message says.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Content {
+pub enum SwiftContent {
     /// Python's `None`.
     Nothing,
     Text(String),
     /// Answers in a row, each with flags of its own.
-    Answers(Vec<Answer>),
+    Answers(Vec<SwiftAnswer>),
     /// The prompt of a round of tool results, piece by piece.
-    ToolRound(Vec<super::format::Context>),
+    ToolRound(Vec<super::format::SwiftContext>),
 }
 
 /// One of several answers in a row.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Answer {
+pub struct SwiftAnswer {
     pub text: Option<String>,
     pub flags: Flags,
 }
@@ -52,24 +52,24 @@ impl Flags {
 
 /// One message.
 #[derive(Debug, Clone)]
-pub struct Message {
+pub struct SwiftMessage {
     pub role: String,
-    pub content: Content,
+    pub content: SwiftContent,
     pub flags: Flags,
     /// Everything else that the row's message has, for a Jinja template.
     pub fields: Map<String, Value>,
 }
 
-impl Message {
+impl SwiftMessage {
     /// A message of nothing but a role and a text.
-    pub fn plain(role: &str, content: Content) -> Self {
+    pub fn plain(role: &str, content: SwiftContent) -> Self {
         Self { role: role.into(), content, flags: Flags::default(), fields: Map::new() }
     }
 
     /// The text; nothing for other contents.
     pub fn text(&self) -> Option<&str> {
         match &self.content {
-            Content::Text(text) => Some(text),
+            SwiftContent::Text(text) => Some(text),
             _ => None,
         }
     }
@@ -78,7 +78,7 @@ impl Message {
 /// A row as swift reads it.
 #[derive(Debug, Clone)]
 pub struct StdInputs {
-    pub messages: Vec<Message>,
+    pub messages: Vec<SwiftMessage>,
     /// `None`: the type's default system text; empty: none at all.
     pub system: Option<String>,
     pub tools: Value,
@@ -195,7 +195,7 @@ fn sort_results(messages: &mut [Map<String, Value>], index: usize, calls: &[Valu
     }
 }
 
-fn message(mut fields: Map<String, Value>) -> Result<Message, MaskError> {
+fn message(mut fields: Map<String, Value>) -> Result<SwiftMessage, MaskError> {
     let mut role = match fields.get("role") {
         Some(Value::String(role)) => role.clone(),
         _ => return Err(MaskError::python("KeyError", "'role'")),
@@ -205,19 +205,19 @@ fn message(mut fields: Map<String, Value>) -> Result<Message, MaskError> {
         fields.insert("role".into(), "tool".into());
     }
     let content = match fields.get("content") {
-        Some(Value::String(text)) => Content::Text(text.clone()),
+        Some(Value::String(text)) => SwiftContent::Text(text.clone()),
         value if matches!(role.as_str(), "tool" | "tool_call") => {
-            Content::Text(dumps(value.unwrap_or(&Value::Null), Style::UNICODE))
+            SwiftContent::Text(dumps(value.unwrap_or(&Value::Null), PythonJsonStyle::UNICODE))
         }
         None => return Err(MaskError::python("KeyError", "'content'")),
-        Some(Value::Null) => Content::Nothing,
-        Some(Value::Array(parts)) => Content::Text(joined_parts(parts)?),
+        Some(Value::Null) => SwiftContent::Nothing,
+        Some(Value::Array(parts)) => SwiftContent::Text(joined_parts(parts)?),
         Some(other) => {
             let kind = type_name(other);
             return Err(MaskError::python("TypeError", format!("'{kind}' object is not iterable")));
         }
     };
-    Ok(Message { role, content, flags: Flags::of(&fields), fields })
+    Ok(SwiftMessage { role, content, flags: Flags::of(&fields), fields })
 }
 
 /// Parts as one text, with a place such as `<image>` for each that is no text.

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use fancy_regex::Regex;
 use serde_json::{Map, Value};
 
-use super::format::Context;
+use super::format::SwiftContext;
 use super::inputs::Flags;
 use crate::masks::MaskError;
 
@@ -78,12 +78,12 @@ impl LossScale {
     /// The pieces of one context and their weights.
     pub fn split(
         &self,
-        context: Context,
+        context: SwiftContext,
         kind: ContextKind,
         query: Option<&str>,
         flags: Flags,
         is_last_round: bool,
-    ) -> Vec<(Context, f64)> {
+    ) -> Vec<(SwiftContext, f64)> {
         let answer = kind != ContextKind::Other;
         let supervised = flags.loss.unwrap_or(match self.base {
             BaseStrategy::All => true,
@@ -93,8 +93,8 @@ impl LossScale {
         match (supervised, flags.loss_scale, context) {
             (false, _, context) => vec![(context, 0.0)],
             (true, Some(weight), context) => vec![(context, weight)],
-            (true, None, Context::Ids(ids)) => vec![(Context::Ids(ids), 1.0)],
-            (true, None, Context::Text(text)) => {
+            (true, None, SwiftContext::Ids(ids)) => vec![(SwiftContext::Ids(ids), 1.0)],
+            (true, None, SwiftContext::Text(text)) => {
                 let mut pieces = vec![(text, 1.0)];
                 for rule in &self.rules {
                     pieces = pieces
@@ -105,7 +105,7 @@ impl LossScale {
                         })
                         .collect();
                 }
-                pieces.into_iter().map(|(text, weight)| (Context::Text(text), weight)).collect()
+                pieces.into_iter().map(|(text, weight)| (SwiftContext::Text(text), weight)).collect()
             }
         }
     }
@@ -217,7 +217,7 @@ mod tests {
     fn pieces(name: &str, text: &str) -> Vec<(String, f64)> {
         let scale = LossScale::parse(name).unwrap();
         let split =
-            scale.split(Context::Text(text.into()), ContextKind::Response, None, Flags::default(), true);
+            scale.split(SwiftContext::Text(text.into()), ContextKind::Response, None, Flags::default(), true);
         split.into_iter().map(|(context, weight)| (context.text().unwrap().to_string(), weight)).collect()
     }
 

@@ -29,11 +29,11 @@ pub mod truncation;
 
 use serde_json::{Map, Value};
 
-use self::encode::Encoded;
+use self::encode::SwiftEncoded;
 use self::inputs::StdInputs;
-pub use self::template::{Backend, Options, SwiftTemplate};
+pub use self::template::{Backend, SwiftOptions, SwiftTemplate};
 use crate::masks::MaskError;
-use crate::masks::trainers::{PreparedRow, RowPreparer, Side, TrainingSequence};
+use crate::masks::trainers::{AnswerSide, PreparedRow, RowPreparer, TrainingSequence};
 
 impl SwiftTemplate<'_> {
     /// One conversation as sequences, one unless a long row is split.
@@ -45,7 +45,7 @@ impl SwiftTemplate<'_> {
             Backend::Swift => contexts::swift(self, inputs)?,
             Backend::Jinja => contexts::jinja(self, inputs)?,
         };
-        let mut encoded = Encoded::of(self, pieces)?;
+        let mut encoded = SwiftEncoded::of(self, pieces)?;
         encoded.dynamic_eos(&encode::suffix_ids(self)?);
         encoded.mask_first()?;
         encoded.truncate(self.options.max_length, self.options.truncation_strategy)
@@ -59,7 +59,7 @@ impl RowPreparer for SwiftTemplate<'_> {
             return Ok(PreparedRow { sequences: self.sequences(row)?, ..PreparedRow::default() });
         };
         let mut sequences = Vec::new();
-        for (side, row) in [(Side::Chosen, row), (Side::Rejected, &rejected)] {
+        for (side, row) in [(AnswerSide::Chosen, row), (AnswerSide::Rejected, &rejected)] {
             let of_side = self.sequences(row)?;
             sequences.extend(
                 of_side.into_iter().map(|sequence| TrainingSequence { side: Some(side), ..sequence }),

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::agent::AgentTemplate;
 use super::format::Variant;
-use super::inputs::{Answer, Content, Flags, Message, StdInputs};
+use super::inputs::{Flags, StdInputs, SwiftAnswer, SwiftContent, SwiftMessage};
 use super::loss_scale::BaseStrategy;
 use super::template::{Backend, SwiftTemplate};
 use super::tools::wrapped;
@@ -71,7 +71,7 @@ pub(super) fn messages(template: &SwiftTemplate, inputs: &mut StdInputs) -> Resu
     if swift {
         standalone_results(template, &mut inputs.messages)?;
     }
-    let mut merged: Vec<Message> = Vec::new();
+    let mut merged: Vec<SwiftMessage> = Vec::new();
     let mut rest = std::mem::take(&mut inputs.messages).into_iter().peekable();
     while let Some(message) = rest.next() {
         let Some(before) = merged.last_mut() else {
@@ -85,7 +85,7 @@ pub(super) fn messages(template: &SwiftTemplate, inputs: &mut StdInputs) -> Resu
                     results.push(next);
                 }
                 let prompt = agent(template)?.results(&mut before.content, &results, &template.format);
-                merged.push(Message::plain("tool", Content::ToolRound(prompt)));
+                merged.push(SwiftMessage::plain("tool", SwiftContent::ToolRound(prompt)));
             }
             ("assistant", "assistant") if swift => merge_answers(before, message),
             ("assistant", "assistant") | ("user", "user") => {
@@ -98,34 +98,34 @@ pub(super) fn messages(template: &SwiftTemplate, inputs: &mut StdInputs) -> Resu
     Ok(())
 }
 
-fn concatenated(before: &Content, after: &Content) -> Result<Content, MaskError> {
+fn concatenated(before: &SwiftContent, after: &SwiftContent) -> Result<SwiftContent, MaskError> {
     let message = match (before, after) {
-        (Content::Text(before), Content::Text(after)) => {
-            return Ok(Content::Text(format!("{before}{after}")));
+        (SwiftContent::Text(before), SwiftContent::Text(after)) => {
+            return Ok(SwiftContent::Text(format!("{before}{after}")));
         }
-        (Content::Text(_), _) => "can only concatenate str (not \"NoneType\") to str",
-        (_, Content::Text(_)) => "unsupported operand type(s) for +: 'NoneType' and 'str'",
+        (SwiftContent::Text(_), _) => "can only concatenate str (not \"NoneType\") to str",
+        (_, SwiftContent::Text(_)) => "unsupported operand type(s) for +: 'NoneType' and 'str'",
         _ => "unsupported operand type(s) for +: 'NoneType' and 'NoneType'",
     };
     Err(MaskError::python("TypeError", message))
 }
 
 /// Answers in a row become a list, each with its own flags.
-fn merge_answers(before: &mut Message, message: Message) {
-    let answers = |content: Content, flags: Flags| match content {
-        Content::Answers(answers) => answers,
-        Content::Text(text) => vec![Answer { text: Some(text), flags }],
-        Content::Nothing | Content::ToolRound(_) => vec![Answer { text: None, flags }],
+fn merge_answers(before: &mut SwiftMessage, message: SwiftMessage) {
+    let answers = |content: SwiftContent, flags: Flags| match content {
+        SwiftContent::Answers(answers) => answers,
+        SwiftContent::Text(text) => vec![SwiftAnswer { text: Some(text), flags }],
+        SwiftContent::Nothing | SwiftContent::ToolRound(_) => vec![SwiftAnswer { text: None, flags }],
     };
-    let first = std::mem::replace(&mut before.content, Content::Nothing);
+    let first = std::mem::replace(&mut before.content, SwiftContent::Nothing);
     let mut all = answers(first, before.flags);
     all.extend(answers(message.content, message.flags));
-    before.content = Content::Answers(all);
+    before.content = SwiftContent::Answers(all);
 }
 
 /// Calls in a row become one answer, with the flags of the first that has any.
-fn calls(template: &SwiftTemplate, messages: &mut Vec<Message>) -> Result<(), MaskError> {
-    let mut out: Vec<Message> = Vec::new();
+fn calls(template: &SwiftTemplate, messages: &mut Vec<SwiftMessage>) -> Result<(), MaskError> {
+    let mut out: Vec<SwiftMessage> = Vec::new();
     let mut rest = std::mem::take(messages).into_iter().peekable();
     while let Some(message) = rest.next() {
         if message.role != "tool_call" {
@@ -140,15 +140,15 @@ fn calls(template: &SwiftTemplate, messages: &mut Vec<Message>) -> Result<(), Ma
         let text = agent.calls(&calls)?;
         let text = format!("{}{text}", agent.call_prefix(out.last_mut()));
         let flags = calls.iter().fold(Flags::default(), |flags, call| flags.or(call.flags));
-        out.push(Message { flags, ..Message::plain("assistant", Content::Text(text)) });
+        out.push(SwiftMessage { flags, ..SwiftMessage::plain("assistant", SwiftContent::Text(text)) });
     }
     *messages = out;
     Ok(())
 }
 
 /// Results right behind a user's message become a part of it.
-fn standalone_results(template: &SwiftTemplate, messages: &mut Vec<Message>) -> Result<(), MaskError> {
-    let mut out: Vec<Message> = Vec::new();
+fn standalone_results(template: &SwiftTemplate, messages: &mut Vec<SwiftMessage>) -> Result<(), MaskError> {
+    let mut out: Vec<SwiftMessage> = Vec::new();
     let mut rest = std::mem::take(messages).into_iter().peekable();
     while let Some(message) = rest.next() {
         let behind_answer =
@@ -175,7 +175,7 @@ fn standalone_results(template: &SwiftTemplate, messages: &mut Vec<Message>) -> 
                         None => return refused("Standalone tool formatting must produce text contexts"),
                     }
                 }
-                before.content = Content::Text(text);
+                before.content = SwiftContent::Text(text);
             }
         }
     }
@@ -184,13 +184,13 @@ fn standalone_results(template: &SwiftTemplate, messages: &mut Vec<Message>) -> 
 }
 
 /// Index of the last message of a user or a tool; -1 without one.
-pub(super) fn last_query(messages: &[Message]) -> i64 {
-    let query = |message: &Message| ["user", "tool"].contains(&message.role.as_str());
+pub(super) fn last_query(messages: &[SwiftMessage]) -> i64 {
+    let query = |message: &SwiftMessage| ["user", "tool"].contains(&message.role.as_str());
     messages.iter().rposition(query).map_or(-1, |index| index as i64)
 }
 
 /// The empty thinking block in front of answers that have none, for types that can do without thinking.
-pub(super) fn add_non_thinking_prefix(template: &SwiftTemplate, messages: &mut [Message]) {
+pub(super) fn add_non_thinking_prefix(template: &SwiftTemplate, messages: &mut [SwiftMessage]) {
     let format = &template.format;
     let prefix = format.non_thinking_prefix.as_str();
     if prefix.is_empty() {
@@ -218,7 +218,7 @@ pub(super) fn add_non_thinking_prefix(template: &SwiftTemplate, messages: &mut [
 }
 
 /// Everything up to the last `</think>` goes from answers before the last query.
-pub(super) fn remove_history_thinking(template: &SwiftTemplate, messages: &mut [Message]) {
+pub(super) fn remove_history_thinking(template: &SwiftTemplate, messages: &mut [SwiftMessage]) {
     let last = last_query(messages);
     for (index, message) in messages.iter_mut().enumerate() {
         if message.role != "assistant" || index as i64 >= last {
@@ -232,11 +232,11 @@ pub(super) fn remove_history_thinking(template: &SwiftTemplate, messages: &mut [
 }
 
 /// The text of an answer, or of the first of several.
-fn first_text(content: &mut Content) -> Option<&mut String> {
+fn first_text(content: &mut SwiftContent) -> Option<&mut String> {
     match content {
-        Content::Text(text) => Some(text),
-        Content::Answers(answers) => answers.first_mut()?.text.as_mut(),
-        Content::Nothing | Content::ToolRound(_) => None,
+        SwiftContent::Text(text) => Some(text),
+        SwiftContent::Answers(answers) => answers.first_mut()?.text.as_mut(),
+        SwiftContent::Nothing | SwiftContent::ToolRound(_) => None,
     }
 }
 

@@ -3,14 +3,14 @@
 use serde_json::Value;
 
 use super::tools::unwrapped;
-use crate::masks::trainers::python_json::{Style, dumps, str_of};
+use crate::masks::trainers::python_json::{PythonJsonStyle, dumps, str_of};
 use crate::masks::trainers::qwen3_coder::{INSTRUCTIONS, described};
 
 /// The system text with the tools.
 pub fn tools(tools: &[Value], system: &str) -> String {
     let head = format!("{system}\n\n# Tools\n\nYou have access to the following functions:\n\n<tools>");
     let described =
-        tools.iter().map(|tool| described(unwrapped(tool), &|value| dumps(value, Style::UNICODE)));
+        tools.iter().map(|tool| described(unwrapped(tool), &|value| dumps(value, PythonJsonStyle::UNICODE)));
     let lines: Vec<String> =
         [head].into_iter().chain(described).chain([format!("</tools>\n\n{INSTRUCTIONS}")]).collect();
     lines.join("\n")
@@ -22,7 +22,7 @@ pub fn call(name: &Value, arguments: &Value) -> String {
     for (key, value) in arguments.as_object().into_iter().flatten() {
         let value = match value {
             Value::String(_) | Value::Number(_) => str_of(value),
-            value => dumps(value, Style::UNICODE),
+            value => dumps(value, PythonJsonStyle::UNICODE),
         };
         out.push_str(&format!("<parameter={key}>\n{value}\n</parameter>\n"));
     }

@@ -2,22 +2,22 @@
 
 use serde::Deserialize;
 
-use super::format::Format;
+use super::format::SwiftFormat;
 use super::loss_scale::LossScale;
-use super::truncation::Truncation;
+use super::truncation::SwiftTruncation;
 use crate::masks::MaskError;
 use crate::masks::trainers::Resources;
 
 /// Arguments of `get_template`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Options {
+pub struct SwiftOptions {
     /// The type of swift's own format.
     pub template: String,
     pub loss_scale: String,
     pub default_system: Option<String>,
     pub max_length: Option<usize>,
-    pub truncation_strategy: Truncation,
+    pub truncation_strategy: SwiftTruncation,
     pub template_backend: Backend,
     pub use_chat_template: bool,
     pub agent_template: Option<String>,
@@ -29,14 +29,14 @@ pub struct Options {
     pub is_binary_loss_scale: Option<bool>,
 }
 
-impl Default for Options {
+impl Default for SwiftOptions {
     fn default() -> Self {
         Self {
             template: String::new(),
             loss_scale: "default".into(),
             default_system: None,
             max_length: None,
-            truncation_strategy: Truncation::Raise,
+            truncation_strategy: SwiftTruncation::Raise,
             template_backend: Backend::Swift,
             use_chat_template: true,
             agent_template: None,
@@ -63,8 +63,8 @@ pub enum Backend {
 #[derive(Debug)]
 pub struct SwiftTemplate<'a> {
     pub(super) resources: Resources<'a>,
-    pub(super) options: Options,
-    pub(super) format: Format,
+    pub(super) options: SwiftOptions,
+    pub(super) format: SwiftFormat,
     pub(super) loss_scale: LossScale,
 }
 
@@ -73,8 +73,8 @@ impl<'a> SwiftTemplate<'a> {
     ///
     /// # Errors
     /// A type that is not known, a system text where the type has no place for one, a loss scale that swift does not have.
-    pub fn new(resources: Resources<'a>, options: Options) -> Result<Self, MaskError> {
-        let mut format = Format::load(
+    pub fn new(resources: Resources<'a>, options: SwiftOptions) -> Result<Self, MaskError> {
+        let mut format = SwiftFormat::load(
             &options.template,
             !options.use_chat_template,
             resources.encoder,

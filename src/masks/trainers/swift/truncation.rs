@@ -5,7 +5,7 @@ use serde::Deserialize;
 /// What becomes of a row that is too long.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Truncation {
+pub enum SwiftTruncation {
     #[default]
     Raise,
     /// The end is kept.

@@ -2,14 +2,14 @@
 
 use serde_json::{Map, Value};
 
-use super::options::Options;
+use super::options::TorchtuneOptions;
 use crate::masks::MaskError;
-use crate::masks::trainers::Side;
+use crate::masks::trainers::AnswerSide;
 use crate::masks::trainers::python_json::{str_of, type_name};
 
 /// torchtune's `Message`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
+pub struct TorchtuneMessage {
     pub role: String,
     /// Texts, each tokenised by itself.
     pub content: Vec<String>,
@@ -21,7 +21,7 @@ pub struct Message {
     pub eot: bool,
 }
 
-impl Message {
+impl TorchtuneMessage {
     /// A message of one text.
     pub fn new(role: &str, text: &str, masked: bool) -> Self {
         Self { role: role.into(), content: vec![text.into()], masked, ipython: false, eot: true }
@@ -46,7 +46,7 @@ impl Message {
 ///
 /// # Errors
 /// `ValueError` for fewer than two messages, roles out of turn, a system message that is not the first.
-pub fn validate(messages: &[Message]) -> Result<(), MaskError> {
+pub fn validate(messages: &[TorchtuneMessage]) -> Result<(), MaskError> {
     let refused = |message: String| Err(MaskError::python("ValueError", message));
     if messages.len() < 2 {
         let count = messages.len();
@@ -82,11 +82,14 @@ pub fn validate(messages: &[Message]) -> Result<(), MaskError> {
 ///
 /// # Errors
 /// `KeyError` for a column that is not there, and whatever the layout's transform raises.
-pub fn of_row(row: &Map<String, Value>, options: &Options) -> Result<Vec<Message>, MaskError> {
+pub fn of_row(
+    row: &Map<String, Value>,
+    options: &TorchtuneOptions,
+) -> Result<Vec<TorchtuneMessage>, MaskError> {
     let name = |key: &'static str| options.column_map.get(key).and_then(Value::as_str).unwrap_or(key);
     let mut messages = Vec::new();
     if let Some(system) = &options.new_system_prompt {
-        messages.push(Message::new("system", system, true));
+        messages.push(TorchtuneMessage::new("system", system, true));
     }
     if let Some(turns) = row.get(name("conversations")) {
         messages.extend(share_gpt(turns, options)?);
@@ -97,8 +100,12 @@ pub fn of_row(row: &Map<String, Value>, options: &Options) -> Result<Vec<Message
         messages = alpaca(row, options)?;
     } else {
         let text = |key: &'static str| text_of(row, name(key));
-        messages.push(Message::new("user", &text("input")?, !options.train_on_input.unwrap_or(false)));
-        messages.push(Message::new("assistant", &text("output")?, false));
+        messages.push(TorchtuneMessage::new(
+            "user",
+            &text("input")?,
+            !options.train_on_input.unwrap_or(false),
+        ));
+        messages.push(TorchtuneMessage::new("assistant", &text("output")?, false));
     }
     Ok(messages)
 }
@@ -115,11 +122,11 @@ fn field<'m>(message: &'m Value, key: &str) -> Result<&'m Value, MaskError> {
     message.get(key).ok_or_else(|| MaskError::python("KeyError", format!("'{key}'")))
 }
 
-fn is_masked(role: &str, options: &Options) -> bool {
+fn is_masked(role: &str, options: &TorchtuneOptions) -> bool {
     role != "assistant" && !options.train_on_input.unwrap_or(false)
 }
 
-fn open_ai(given: &Value, options: &Options) -> Result<Vec<Message>, MaskError> {
+fn open_ai(given: &Value, options: &TorchtuneOptions) -> Result<Vec<TorchtuneMessage>, MaskError> {
     let mut messages = Vec::new();
     let mut content: Option<Vec<String>> = None;
     for message in items(given) {
@@ -138,7 +145,7 @@ fn open_ai(given: &Value, options: &Options) -> Result<Vec<Message>, MaskError> 
             MaskError::python("UnboundLocalError", message)
         })?;
         let masked = is_masked(&role, options);
-        messages.push(Message { content, ..Message::new(&role, "", masked) });
+        messages.push(TorchtuneMessage { content, ..TorchtuneMessage::new(&role, "", masked) });
     }
     Ok(messages)
 }
@@ -158,7 +165,7 @@ fn texts_of_parts(parts: &[Value]) -> Result<Vec<String>, MaskError> {
     Ok(texts)
 }
 
-fn share_gpt(turns: &Value, options: &Options) -> Result<Vec<Message>, MaskError> {
+fn share_gpt(turns: &Value, options: &TorchtuneOptions) -> Result<Vec<TorchtuneMessage>, MaskError> {
     let mut messages = Vec::new();
     for turn in items(turns) {
         let from = str_of(field(turn, "from")?);
@@ -172,7 +179,7 @@ fn share_gpt(turns: &Value, options: &Options) -> Result<Vec<Message>, MaskError
             continue;
         }
         let value = field(turn, "value")?;
-        messages.push(Message::new(role, &text_content(value)?, is_masked(role, options)));
+        messages.push(TorchtuneMessage::new(role, &text_content(value)?, is_masked(role, options)));
     }
     Ok(messages)
 }
@@ -191,7 +198,7 @@ fn text_content(value: &Value) -> Result<String, MaskError> {
     }
 }
 
-fn alpaca(row: &Map<String, Value>, options: &Options) -> Result<Vec<Message>, MaskError> {
+fn alpaca(row: &Map<String, Value>, options: &TorchtuneOptions) -> Result<Vec<TorchtuneMessage>, MaskError> {
     let name = |key: &'static str| options.column_map.get(key).and_then(Value::as_str).unwrap_or(key);
     let instruction = text_of(row, name("instruction"))?;
     let input = row.get(name("input")).map(str_of).filter(|input| !input.is_empty() && input != "None");
@@ -208,7 +215,10 @@ fn alpaca(row: &Map<String, Value>, options: &Options) -> Result<Vec<Message>, M
     };
     let masked = !options.train_on_input.unwrap_or(true);
     let output = text_of(row, name("output"))?;
-    Ok(vec![Message::new("user", &prompt, masked), Message::new("assistant", &output, false)])
+    Ok(vec![
+        TorchtuneMessage::new("user", &prompt, masked),
+        TorchtuneMessage::new("assistant", &output, false),
+    ])
 }
 
 /// One side of a preference row: its prompt, where the row has one, and its messages.
@@ -217,14 +227,14 @@ fn alpaca(row: &Map<String, Value>, options: &Options) -> Result<Vec<Message>, M
 /// `KeyError` for a column or field that is not there.
 pub fn preference_side(
     row: &Map<String, Value>,
-    side: Side,
-    options: &Options,
-) -> Result<Vec<Message>, MaskError> {
+    side: AnswerSide,
+    options: &TorchtuneOptions,
+) -> Result<Vec<TorchtuneMessage>, MaskError> {
     let key = options.column_map.get(side.name()).and_then(Value::as_str).unwrap_or(side.name());
     let given = row.get(key).ok_or_else(|| MaskError::python("KeyError", format!("'{key}'")))?;
     let mut messages = Vec::new();
     if let Some(system) = &options.new_system_prompt {
-        messages.push(Message::new("system", system, true));
+        messages.push(TorchtuneMessage::new("system", system, true));
     }
     for message in items(given) {
         let role = str_of(field(message, "role")?);
@@ -240,7 +250,8 @@ pub fn preference_side(
             value => vec![text_content(value)?],
         };
         let flag = |key: &str, default: bool| message.get(key).and_then(Value::as_bool).unwrap_or(default);
-        let made = Message { content, ..Message::new(&role, "", is_masked(&role, options)) };
+        let made =
+            TorchtuneMessage { content, ..TorchtuneMessage::new(&role, "", is_masked(&role, options)) };
         messages.push(made.with_flags(flag("ipython", false), flag("eot", true))?);
     }
     Ok(messages)
@@ -255,7 +266,7 @@ mod tests {
     fn content_of_none_is_that_of_the_message_before() {
         let row =
             json!({"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": null}]});
-        let messages = of_row(row.as_object().unwrap(), &Options::default()).unwrap();
+        let messages = of_row(row.as_object().unwrap(), &TorchtuneOptions::default()).unwrap();
         assert_eq!(messages[1].content, ["q"]);
         assert!(validate(&messages).is_ok());
         assert!(validate(&messages[1..]).is_err());

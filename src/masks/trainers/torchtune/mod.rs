@@ -18,21 +18,21 @@ pub mod tokenize;
 
 use serde_json::{Map, Value};
 
-use self::messages::{Message, validate};
-pub use self::options::{Model, Options};
+use self::messages::{TorchtuneMessage, validate};
+pub use self::options::{TorchtuneModel, TorchtuneOptions};
 use crate::masks::MaskError;
-use crate::masks::trainers::{PreparedRow, Resources, RowPreparer, Side, TrainingSequence};
+use crate::masks::trainers::{AnswerSide, PreparedRow, Resources, RowPreparer, TrainingSequence};
 
 /// A data set of torchtune.
 #[derive(Debug)]
 pub struct TorchtuneDataset<'a> {
     resources: Resources<'a>,
-    options: Options,
+    options: TorchtuneOptions,
 }
 
 impl<'a> TorchtuneDataset<'a> {
     /// The data set.
-    pub fn new(resources: Resources<'a>, options: Options) -> Self {
+    pub fn new(resources: Resources<'a>, options: TorchtuneOptions) -> Self {
         Self { resources, options }
     }
 
@@ -40,12 +40,12 @@ impl<'a> TorchtuneDataset<'a> {
     ///
     /// # Errors
     /// `ValueError` for messages that do not alternate.
-    pub fn sft(&self, messages: &[Message]) -> Result<TrainingSequence, MaskError> {
+    pub fn sft(&self, messages: &[TorchtuneMessage]) -> Result<TrainingSequence, MaskError> {
         validate(messages)?;
         self.tokenize(messages)
     }
 
-    fn tokenize(&self, messages: &[Message]) -> Result<TrainingSequence, MaskError> {
+    fn tokenize(&self, messages: &[TorchtuneMessage]) -> Result<TrainingSequence, MaskError> {
         tokenize::tokenize(&self.resources, self.options.template, messages, self.options.max_seq_len)
     }
 }
@@ -53,11 +53,11 @@ impl<'a> TorchtuneDataset<'a> {
 impl RowPreparer for TorchtuneDataset<'_> {
     fn prepare(&self, row: &Map<String, Value>) -> Result<PreparedRow, MaskError> {
         if row.contains_key("chosen") && row.contains_key("rejected") {
-            let side = |side: Side| -> Result<TrainingSequence, MaskError> {
+            let side = |side: AnswerSide| -> Result<TrainingSequence, MaskError> {
                 let messages = messages::preference_side(row, side, &self.options)?;
                 Ok(TrainingSequence { side: Some(side), ..self.tokenize(&messages)? })
             };
-            let sequences = vec![side(Side::Chosen)?, side(Side::Rejected)?];
+            let sequences = vec![side(AnswerSide::Chosen)?, side(AnswerSide::Rejected)?];
             return Ok(PreparedRow { sequences, ..PreparedRow::default() });
         }
         let messages = messages::of_row(row, &self.options)?;

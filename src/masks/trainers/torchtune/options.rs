@@ -6,9 +6,9 @@ use serde_json::{Map, Value};
 /// Arguments of a recipe's data set and tokenizer.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Options {
+pub struct TorchtuneOptions {
     /// Which tokenizer class, and with which prompt template.
-    pub template: Model,
+    pub template: TorchtuneModel,
     /// `None`: the default of the row's layout, true for Alpaca.
     pub train_on_input: Option<bool>,
     pub new_system_prompt: Option<String>,
@@ -20,7 +20,7 @@ pub struct Options {
 /// A tokenizer class of torchtune and its prompt template.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Model {
+pub enum TorchtuneModel {
     #[default]
     Llama3,
     /// The same with `ChatMLTemplate`.
@@ -34,7 +34,7 @@ pub enum Model {
     Phi3,
 }
 
-impl Model {
+impl TorchtuneModel {
     /// All, by the names that an option takes.
     pub const NAMES: [(&'static str, Self); 7] = [
         ("llama3", Self::Llama3),

@@ -1,19 +1,25 @@
 //! Text that torchtune's prompt templates put around contents. It is tokenised as text, each piece by itself.
 
-use super::messages::Message;
-use super::options::Model;
+use super::messages::TorchtuneMessage;
+use super::options::TorchtuneModel;
 use crate::masks::MaskError;
 
 /// The messages as the tokenizer gets them.
 ///
 /// # Errors
 /// `ValueError` for a system message with Mistral's template, `KeyError` for a role that a template does not have.
-pub fn apply(model: Model, messages: &[Message]) -> Result<Vec<Message>, MaskError> {
+pub fn apply(
+    model: TorchtuneModel,
+    messages: &[TorchtuneMessage],
+) -> Result<Vec<TorchtuneMessage>, MaskError> {
     match model {
-        Model::Llama3Chatml => chatml(messages),
-        Model::Mistral => mistral(messages),
-        Model::Llama2 => llama2(messages),
-        Model::Llama3 | Model::Qwen25 | Model::MistralPlain | Model::Phi3 => Ok(messages.to_vec()),
+        TorchtuneModel::Llama3Chatml => chatml(messages),
+        TorchtuneModel::Mistral => mistral(messages),
+        TorchtuneModel::Llama2 => llama2(messages),
+        TorchtuneModel::Llama3
+        | TorchtuneModel::Qwen25
+        | TorchtuneModel::MistralPlain
+        | TorchtuneModel::Phi3 => Ok(messages.to_vec()),
     }
 }
 
@@ -21,7 +27,7 @@ fn unknown_role(role: &str) -> MaskError {
     MaskError::python("KeyError", format!("'{role}'"))
 }
 
-fn chatml(messages: &[Message]) -> Result<Vec<Message>, MaskError> {
+fn chatml(messages: &[TorchtuneMessage]) -> Result<Vec<TorchtuneMessage>, MaskError> {
     let mut out = Vec::new();
     for (index, message) in messages.iter().enumerate() {
         let mut content = message.content.clone();
@@ -36,7 +42,7 @@ fn chatml(messages: &[Message]) -> Result<Vec<Message>, MaskError> {
             "ipython" => {}
             role => return Err(unknown_role(role)),
         }
-        out.push(Message { content, ..message.clone() });
+        out.push(TorchtuneMessage { content, ..message.clone() });
     }
     Ok(out)
 }
@@ -44,7 +50,7 @@ fn chatml(messages: &[Message]) -> Result<Vec<Message>, MaskError> {
 /// What stands around a user's text.
 const INSTRUCTION: (&str, &str) = ("[INST] ", " [/INST] ");
 
-fn mistral(messages: &[Message]) -> Result<Vec<Message>, MaskError> {
+fn mistral(messages: &[TorchtuneMessage]) -> Result<Vec<TorchtuneMessage>, MaskError> {
     let mut out = Vec::new();
     for message in messages {
         let (before, after) = match message.role.as_str() {
@@ -57,12 +63,12 @@ fn mistral(messages: &[Message]) -> Result<Vec<Message>, MaskError> {
             role => return Err(unknown_role(role)),
         };
         let content = [&[before.to_string()], message.content.as_slice(), &[after.to_string()]].concat();
-        out.push(Message { content, ..message.clone() });
+        out.push(TorchtuneMessage { content, ..message.clone() });
     }
     Ok(out)
 }
 
-fn llama2(messages: &[Message]) -> Result<Vec<Message>, MaskError> {
+fn llama2(messages: &[TorchtuneMessage]) -> Result<Vec<TorchtuneMessage>, MaskError> {
     let mut system: Vec<String> = Vec::new();
     // Other roles keep the content of the message before.
     let mut content: Option<Vec<String>> = None;
@@ -88,7 +94,7 @@ fn llama2(messages: &[Message]) -> Result<Vec<Message>, MaskError> {
             let message = "cannot access local variable 'content' where it is not associated with a value";
             MaskError::python("UnboundLocalError", message)
         })?;
-        out.push(Message { content, ..message.clone() });
+        out.push(TorchtuneMessage { content, ..message.clone() });
     }
     Ok(out)
 }

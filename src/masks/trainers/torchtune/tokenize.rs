@@ -1,7 +1,7 @@
 //! Messages as tokens: `tokenize_messages` of torchtune's tokenizer classes.
 
-use super::messages::Message;
-use super::options::Model;
+use super::messages::TorchtuneMessage;
+use super::options::TorchtuneModel;
 use super::prompt_template;
 use crate::masks::MaskError;
 use crate::masks::trainers::{Resources, TrainingSequence};
@@ -57,12 +57,12 @@ const QWEN_SPECIALS: [(&str, u32); 22] = [
 
 /// The pad id of a class.
 #[cfg(feature = "internals")]
-pub fn pad_id(model: Model) -> TokenId {
+pub fn pad_id(model: TorchtuneModel) -> TokenId {
     match model {
-        Model::Llama3 | Model::Llama3Chatml => 128_004,
-        Model::Qwen25 => 151_643,
-        Model::Mistral | Model::MistralPlain | Model::Llama2 => 0,
-        Model::Phi3 => 32_000,
+        TorchtuneModel::Llama3 | TorchtuneModel::Llama3Chatml => 128_004,
+        TorchtuneModel::Qwen25 => 151_643,
+        TorchtuneModel::Mistral | TorchtuneModel::MistralPlain | TorchtuneModel::Llama2 => 0,
+        TorchtuneModel::Phi3 => 32_000,
     }
 }
 
@@ -72,17 +72,19 @@ pub fn pad_id(model: Model) -> TokenId {
 /// What the prompt template raises; a role that Phi-3 does not have.
 pub fn tokenize(
     resources: &Resources,
-    model: Model,
-    messages: &[Message],
+    model: TorchtuneModel,
+    messages: &[TorchtuneMessage],
     max_seq_len: Option<usize>,
 ) -> Result<TrainingSequence, MaskError> {
     let messages = prompt_template::apply(model, messages)?;
     let max = max_seq_len.filter(|max| *max > 0);
     match model {
-        Model::Llama3 | Model::Llama3Chatml => llama3(resources, &messages, max),
-        Model::Qwen25 => qwen25(resources, &messages, max),
-        Model::Mistral | Model::MistralPlain | Model::Llama2 => sentence_piece(resources, &messages, max),
-        Model::Phi3 => phi3(resources, &messages, max),
+        TorchtuneModel::Llama3 | TorchtuneModel::Llama3Chatml => llama3(resources, &messages, max),
+        TorchtuneModel::Qwen25 => qwen25(resources, &messages, max),
+        TorchtuneModel::Mistral | TorchtuneModel::MistralPlain | TorchtuneModel::Llama2 => {
+            sentence_piece(resources, &messages, max)
+        }
+        TorchtuneModel::Phi3 => phi3(resources, &messages, max),
     }
 }
 
@@ -103,7 +105,7 @@ fn truncate(sequence: &mut TrainingSequence, max: Option<usize>, end: Option<(To
 
 fn llama3(
     resources: &Resources,
-    messages: &[Message],
+    messages: &[TorchtuneMessage],
     max: Option<usize>,
 ) -> Result<TrainingSequence, MaskError> {
     let special = |token| special(resources, &LLAMA3_SPECIALS, token);
@@ -152,7 +154,7 @@ fn qwen_ids(resources: &Resources, text: &str) -> Result<Vec<TokenId>, MaskError
 
 fn qwen25(
     resources: &Resources,
-    messages: &[Message],
+    messages: &[TorchtuneMessage],
     max: Option<usize>,
 ) -> Result<TrainingSequence, MaskError> {
     let mut sequence = TrainingSequence::default();
@@ -213,7 +215,7 @@ fn continued_ids(resources: &Resources, text: &str) -> Result<Vec<TokenId>, Mask
 /// `tokenize_messages_no_special_tokens`: a bos before and an eos behind every turn.
 fn sentence_piece(
     resources: &Resources,
-    messages: &[Message],
+    messages: &[TorchtuneMessage],
     max: Option<usize>,
 ) -> Result<TrainingSequence, MaskError> {
     let mut sequence = TrainingSequence::default();
@@ -248,7 +250,7 @@ fn sentence_piece(
 
 fn phi3(
     resources: &Resources,
-    messages: &[Message],
+    messages: &[TorchtuneMessage],
     max: Option<usize>,
 ) -> Result<TrainingSequence, MaskError> {
     let mut sequence = TrainingSequence::default();

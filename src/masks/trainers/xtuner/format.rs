@@ -5,7 +5,7 @@ use crate::masks::MaskError;
 
 /// What is written around messages. `{}` is the place of a text.
 #[derive(Debug, Clone, Default)]
-pub struct Format {
+pub struct XtunerFormat {
     system: &'static str,
     developer: Option<&'static str>,
     user: &'static str,
@@ -28,7 +28,7 @@ pub const QWEN_TOOLS: &str = "\n\n# Tools\n\nYou may call one or more functions 
     call, return a json object with function name and arguments within <tool_call></tool_call> XML \
     tags:\n<tool_call>\n{\"name\": <function-name>, \"arguments\": <args-json-object>}\n</tool_call>";
 
-impl Format {
+impl XtunerFormat {
     /// The names of all formats.
     pub const NAMES: [&'static str; 9] = [
         "qwen3",

@@ -10,15 +10,15 @@ pub mod qwen35;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use self::format::Format;
-use super::python_json::{Style, dumps, str_of, type_name};
+use self::format::XtunerFormat;
+use super::python_json::{PythonJsonStyle, dumps, str_of, type_name};
 use super::{PreparedRow, Resources, RowPreparer, TrainingSequence};
 use crate::masks::MaskError;
 
 /// Arguments of `OpenaiTokenizeFunctionConfig`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Options {
+pub struct XtunerOptions {
     /// `chat_template`, the name of a format.
     pub template: String,
     pub max_length: Option<usize>,
@@ -28,9 +28,9 @@ pub struct Options {
 #[derive(Debug)]
 pub struct TokenizeFunction<'a> {
     resources: Resources<'a>,
-    options: Options,
+    options: XtunerOptions,
     /// `None` for the renderer of Qwen 3.5.
-    format: Option<Format>,
+    format: Option<XtunerFormat>,
 }
 
 impl<'a> TokenizeFunction<'a> {
@@ -38,10 +38,10 @@ impl<'a> TokenizeFunction<'a> {
     ///
     /// # Errors
     /// A name that is not known here.
-    pub fn new(resources: Resources<'a>, options: Options) -> Result<Self, MaskError> {
+    pub fn new(resources: Resources<'a>, options: XtunerOptions) -> Result<Self, MaskError> {
         let format = match options.template.as_str() {
             "qwen3.5-vl" => None,
-            name => Some(Format::named(name, resources.clock)?),
+            name => Some(XtunerFormat::named(name, resources.clock)?),
         };
         Ok(Self { resources, options, format })
     }
@@ -153,7 +153,7 @@ impl Message {
         Ok(format!("{}{line}{calls}", self.text))
     }
 
-    fn decorated(&self, format: &Format) -> Result<String, MaskError> {
+    fn decorated(&self, format: &XtunerFormat) -> Result<String, MaskError> {
         match self.role.as_str() {
             "system" => Ok(format.system(&self.text)),
             "developer" => format.developer(&self.text),
@@ -194,13 +194,13 @@ fn call_text(call: &Value) -> Result<String, MaskError> {
     let arguments: Value = serde_json::from_str(text)
         .map_err(|error| MaskError::python("JSONDecodeError", format!("arguments: {error}")))?;
     let call = serde_json::json!({"name": name, "arguments": arguments});
-    Ok(format!("<tool_call>\n{}\n</tool_call>", dumps(&call, Style::UNICODE)))
+    Ok(format!("<tool_call>\n{}\n</tool_call>", dumps(&call, PythonJsonStyle::UNICODE)))
 }
 
 /// `process_message` and `ChatMessages.tokenize`.
 fn messages(
     resources: &Resources,
-    format: &Format,
+    format: &XtunerFormat,
     given: &[Value],
     tools: &[Value],
 ) -> Result<TrainingSequence, MaskError> {
@@ -234,7 +234,7 @@ fn messages(
     Ok(sequence)
 }
 
-fn add_tools(format: &Format, messages: &mut Vec<Message>, tools: &[Value]) -> Result<(), MaskError> {
+fn add_tools(format: &XtunerFormat, messages: &mut Vec<Message>, tools: &[Value]) -> Result<(), MaskError> {
     let Some(prompt) = format.tool_prompt else {
         return Err(MaskError::python("AssertionError", "tool_prompt must be set in chat_template."));
     };
@@ -243,7 +243,7 @@ fn add_tools(format: &Format, messages: &mut Vec<Message>, tools: &[Value]) -> R
             Some("function") => tool.clone(),
             _ => serde_json::json!({"type": "function", "function": tool}),
         };
-        format!("\n{}", dumps(&wrapped, Style::UNICODE))
+        format!("\n{}", dumps(&wrapped, PythonJsonStyle::UNICODE))
     };
     let text = prompt.replace("{tool_text}", &tools.iter().map(tool).collect::<String>());
     match messages.first_mut() {

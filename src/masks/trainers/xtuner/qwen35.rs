@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::masks::trainers::python_json::{Style, dumps, str_of, truthy, type_name};
+use crate::masks::trainers::python_json::{PythonJsonStyle, dumps, str_of, truthy, type_name};
 use crate::masks::trainers::qwen3_coder::INSTRUCTIONS;
 use crate::masks::trainers::{Resources, TrainingSequence};
 use crate::masks::{MaskError, role};
@@ -137,7 +137,8 @@ fn system(out: &mut Flagged, messages: &[Value], tools: &[Value]) -> Result<(), 
         }
         return Ok(());
     }
-    let tools: String = tools.iter().map(|tool| format!("\n{}", dumps(tool, Style::UNICODE))).collect();
+    let tools: String =
+        tools.iter().map(|tool| format!("\n{}", dumps(tool, PythonJsonStyle::UNICODE))).collect();
     out.push("<|im_start|>system\n# Tools\n\nYou have access to the following functions:\n\n<tools>", false);
     out.push(&format!("{tools}\n</tools>\n\n{INSTRUCTIONS}"), false);
     if let Some(text) = given.filter(|text| !text.is_empty()) {
@@ -199,7 +200,7 @@ fn answer(
 fn parameters(arguments: &Map<String, Value>) -> String {
     let parameter = |(name, value): (&String, &Value)| {
         let value = match value {
-            Value::Array(_) | Value::Object(_) => dumps(value, Style::UNICODE),
+            Value::Array(_) | Value::Object(_) => dumps(value, PythonJsonStyle::UNICODE),
             value => str_of(value),
         };
         format!("<parameter={name}>\n{value}\n</parameter>\n")

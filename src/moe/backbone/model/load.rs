@@ -7,9 +7,9 @@ use super::Model;
 use super::load_options::ModelLoadOptions;
 use crate::moe::backbone::block::Block;
 use crate::moe::backbone::device::Device;
-use crate::moe::backbone::family::Family;
+use crate::moe::backbone::family::BackboneFamily;
 use crate::moe::backbone::registry::family;
-use crate::moe::backbone::source::{Source, Upcycled};
+use crate::moe::backbone::source::{Upcycled, WeightSource};
 use crate::moe::checkpoint::Checkpoint;
 use crate::moe::config::Config;
 use crate::moe::error::{MoeError, MoeResult};
@@ -93,7 +93,7 @@ impl Model {
             String::new()
         };
         let weight_bytes = Cell::new(0);
-        let source = Source {
+        let source = WeightSource {
             config: &config,
             checkpoint,
             device: &device,
@@ -124,8 +124,8 @@ impl Model {
         })
     }
 
-    fn source(&self) -> Source<'_> {
-        Source {
+    fn source(&self) -> WeightSource<'_> {
+        WeightSource {
             config: &self.config,
             checkpoint: &self.checkpoint,
             device: &self.device,
@@ -141,7 +141,7 @@ impl Model {
     }
 }
 
-fn upcycled(config: &Config, family: &Family, options: &ModelLoadOptions) -> MoeResult<Upcycled> {
+fn upcycled(config: &Config, family: &BackboneFamily, options: &ModelLoadOptions) -> MoeResult<Upcycled> {
     let saved = MoeConfig::read(config)?;
     match (&options.conversion, saved) {
         (None, None) => Ok(Upcycled::No),
@@ -158,14 +158,14 @@ fn upcycled(config: &Config, family: &Family, options: &ModelLoadOptions) -> Moe
 }
 
 /// The head's tensor: `lm_head.weight`, or the embeddings where they are tied or no head is saved.
-fn head_name(source: &Source<'_>, family: &Family) -> MoeResult<String> {
+fn head_name(source: &WeightSource<'_>, family: &BackboneFamily) -> MoeResult<String> {
     let tied = source.config.flag_or("tie_word_embeddings", false)?;
     let head = "lm_head.weight";
     Ok(if tied || !source.has(head) { family.embedding } else { head }.to_owned())
 }
 
 /// At least `vocab` rows of width H (tables are often padded beyond the vocabulary).
-fn expect_embedding(source: &Source<'_>, name: &str, vocab: usize, hidden: usize) -> MoeResult<()> {
+fn expect_embedding(source: &WeightSource<'_>, name: &str, vocab: usize, hidden: usize) -> MoeResult<()> {
     let name = source.name(name);
     match source.checkpoint.info(&name)?.shape.as_slice() {
         [rows, width] if *rows >= vocab && *width == hidden => Ok(()),

@@ -3,7 +3,7 @@
 use ratatui::style::{Modifier, Style};
 
 use super::words::letter;
-use crate::app::flow::{FlowRow, Item};
+use crate::app::flow::{FlowItem, FlowRow};
 use crate::app::screens::experts::routed::Layer;
 use crate::app::screens::experts::{Routed, all_folds, flow};
 use crate::app::{App, Area, Panes, Section, Target};
@@ -55,7 +55,7 @@ fn title(canvas: &mut Canvas<'_>, area: Area, section: &Section, routed: &Routed
 fn draw_row(canvas: &mut Canvas<'_>, app: &App, area: Area, row: &FlowRow, routed: &Routed, layer: &Layer) {
     let end = area.x + area.width;
     for placed in row.items.iter().flatten() {
-        let Item::Token(index) = placed.item else { continue };
+        let FlowItem::Token(index) = placed.item else { continue };
         let x = area.x + placed.x.min(area.width);
         let at_cursor = index == app.session.token;
         canvas.hit(Area { x, width: placed.width.min(area.width), ..area }, Target::Token(index));

@@ -13,8 +13,8 @@
 
 use crate::app::Area;
 use crate::app::screens::strategies::{ComparedStrategies, StrategiesScreen};
-use crate::masks::compare::{Cell, Strip};
-use crate::masks::overlay::{Answer, AnswerStart, AnswerStop, Overlay};
+use crate::masks::compare::{ComparisonCell, Strip};
+use crate::masks::overlay::{AnswerStart, AnswerStop, LabelOverlay, LabelledAnswer};
 use crate::text::{Spaces, glyphs, glyphs_width};
 use crate::ui::canvas::Canvas;
 use crate::ui::theme::Meaning;
@@ -59,7 +59,7 @@ fn rows(
     state: &StrategiesScreen,
     area: Area,
     compared: &ComparedStrategies,
-    overlay: &Overlay,
+    overlay: &LabelOverlay,
 ) {
     let room = usize::from(area.height);
     let top = state.answer.saturating_sub(room / 2).min(overlay.answers.len().saturating_sub(room));
@@ -100,7 +100,7 @@ fn start_text(start: AnswerStart) -> String {
     }
 }
 
-fn stop_text(compared: &ComparedStrategies, answer: &Answer) -> String {
+fn stop_text(compared: &ComparedStrategies, answer: &LabelledAnswer) -> String {
     let named = |at: usize| {
         compared.comparison.turns.encoded.ids.get(at).map(|id| token(compared, *id)).unwrap_or_default()
     };
@@ -123,7 +123,13 @@ fn token(compared: &ComparedStrategies, id: crate::tokenizer::TokenId) -> String
 }
 
 /// Both texts around the seam of one answer, one over the other.
-fn full(canvas: &mut Canvas<'_>, area: Area, compared: &ComparedStrategies, strip: &Strip, answer: &Answer) {
+fn full(
+    canvas: &mut Canvas<'_>,
+    area: Area,
+    compared: &ComparedStrategies,
+    strip: &Strip,
+    answer: &LabelledAnswer,
+) {
     let turns = &compared.comparison.turns;
     let Some(message) = turns.messages.get(answer.message) else { return };
     let Some(prompt) = &message.prompt else {
@@ -199,8 +205,8 @@ fn answer_text(
             canvas.glyphs(x, text.y, end, &glyphs, style);
         }
         let (mark, meaning) = match strip.cell(index) {
-            Cell::Supervised => ("█", Meaning::Supervised),
-            Cell::Other(_) => ("≠", Meaning::Bad),
+            ComparisonCell::Supervised => ("█", Meaning::Supervised),
+            ComparisonCell::Other(_) => ("≠", Meaning::Bad),
             _ => ("·", Meaning::Masked),
         };
         canvas.text(Area { x, width: wide, ..marks }, &mark.repeat(usize::from(wide)), meaning);
@@ -209,7 +215,7 @@ fn answer_text(
 }
 
 /// What the prompt has and the training text lacks, and what history looks like then.
-fn remarks(compared: &ComparedStrategies, answer: &Answer) -> Vec<(&'static str, String)> {
+fn remarks(compared: &ComparedStrategies, answer: &LabelledAnswer) -> Vec<(&'static str, String)> {
     let turns = &compared.comparison.turns;
     let mut remarks = Vec::new();
     let Some(prompt) = turns.messages.get(answer.message).and_then(|m| m.prompt.as_ref()) else {
