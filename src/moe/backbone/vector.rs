@@ -3,6 +3,9 @@
 //! A portable build may only assume SSE2, so each loop is compiled a second time for AVX2 with FMA and chosen
 //! at run time. Sums are kept in [`LANES`] parts, because adding strictly left to right cannot be vectorised;
 //! every part has the same order on every machine.
+//!
+//! By hand, because candle-nn's kernels for the CPU take three to five times as long (measured, see
+//! `docs/benchmarks.md`, section Kernels).
 
 /// Parts of a sum: two AVX2 registers.
 const LANES: usize = 16;
@@ -115,6 +118,17 @@ vectorised! {
     /// `values = values * scale * weight`.
     pub fn scale_by(values: &mut [f32], scale: f32, weight: &[f32]) {
         values.iter_mut().zip(weight).for_each(|(v, w)| *v = *v * scale * w);
+    }
+}
+
+vectorised! {
+    /// `values = (values - mean) / sqrt(var + eps) * weight + bias`, with the variance of all elements.
+    pub fn layer_norm(values: &mut [f32], weight: &[f32], bias: &[f32], eps: f32) {
+        let n = values.len() as f32;
+        let mean = fold(values, 0.0, |sum, v| sum + v, |a, b| a + b) / n;
+        let var = fold(values, 0.0, |sum, v| sum + (v - mean) * (v - mean), |a, b| a + b) / n;
+        let scale = 1.0 / (var + eps).sqrt();
+        values.iter_mut().zip(weight).zip(bias).for_each(|((v, w), b)| *v = (*v - mean) * scale * w + b);
     }
 }
 

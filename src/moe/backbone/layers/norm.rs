@@ -3,7 +3,7 @@
 use candle_core::{D, Result, Tensor};
 
 use super::super::kernels::{map_rows, on_host};
-use super::super::vector::{scale_by, sum_of_squares};
+use super::super::vector::{layer_norm, scale_by, sum_of_squares};
 
 /// RMS norm (with or without weight) or layer norm.
 #[derive(Debug, Clone)]
@@ -43,12 +43,7 @@ impl Norm {
                 let scale = 1.0 / (sum_of_squares(row) / n + eps).sqrt();
                 row.iter_mut().for_each(|v| *v *= scale);
             }
-            Self::Layer { weight, bias, eps } => {
-                let mean = row.iter().sum::<f32>() / n;
-                let var = row.iter().map(|v| (v - mean) * (v - mean)).sum::<f32>() / n;
-                let scale = 1.0 / (var + eps).sqrt();
-                row.iter_mut().zip(weight).zip(bias).for_each(|((v, w), b)| *v = (*v - mean) * scale * w + b);
-            }
+            Self::Layer { weight, bias, eps } => layer_norm(row, weight, bias, *eps),
         }
     }
 
