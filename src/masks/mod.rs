@@ -147,20 +147,23 @@ impl<'a> Call<'a> {
 impl Chat<'_> {
     /// `apply_chat_template(…, tokenize=False)` with the generation spans.
     pub fn render(&self, call: Call) -> Result<Rendered, MaskError> {
-        let inputs = Inputs {
+        Ok(self.template.render(&self.inputs(&call))?)
+    }
+
+    /// The rendered text alone.
+    pub fn text(&self, call: Call) -> Result<String, MaskError> {
+        Ok(self.template.text(&self.inputs(&call))?)
+    }
+
+    fn inputs<'c>(&'c self, call: &Call<'c>) -> Inputs<'c> {
+        Inputs {
             messages: call.messages,
             tools: call.tools,
             special_tokens: Some(self.special_tokens),
             kwargs: call.kwargs,
             add_generation_prompt: call.add_generation_prompt,
             ..Inputs::default()
-        };
-        Ok(self.template.render(&inputs)?)
-    }
-
-    /// The rendered text alone.
-    pub fn text(&self, call: Call) -> Result<String, MaskError> {
-        Ok(self.render(call)?.text)
+        }
     }
 
     /// The rendered text, encoded: its ids, and the text with what belongs to it.

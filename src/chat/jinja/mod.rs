@@ -37,12 +37,14 @@ mod helpers;
 mod input;
 mod iteration;
 mod json;
+mod last_conversation;
 pub mod limits;
 mod methods;
 mod paid;
 mod printed;
 mod python;
 mod release;
+mod rendered;
 mod stored;
 mod string_methods;
 mod syntax;
@@ -51,13 +53,15 @@ mod tests;
 mod tracker;
 mod undefined;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use minijinja::Environment;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::guard;
 use crate::tokenizer::Release;
+use last_conversation::{Extent, Found};
 use tracker::Tracker;
 
 pub use clock::Clock;
@@ -65,6 +69,7 @@ pub use discovery::{TemplateQuery, TemplateSet, TemplateSource};
 pub use error::{PythonException, TemplateError};
 pub use input::{ContinueFinalMessage, Inputs};
 pub(crate) use python::is_space;
+pub use rendered::Rendered;
 pub use tracker::Span;
 
 /// `repr()` of a text as Python prints it in messages.
@@ -77,20 +82,11 @@ pub(crate) fn value_repr(value: &Value) -> Option<String> {
     python::repr(&input::template_value(value)).ok()
 }
 
-/// A rendered conversation.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Rendered {
-    pub text: String,
-    /// The `{% generation %}` blocks in the order in which they end; empty without the tag.
-    pub spans: Vec<Span>,
-    /// For each message the byte at which its turn begins, as the loop over the messages showed; `None` for messages
-    /// that no loop took. Only a claim: text that a macro or a `set` block collects is written later.
-    pub turn_starts: Vec<Option<usize>>,
-}
-
 /// A compiled template. Rendering takes `&self`, so threads can share it.
 #[derive(Debug)]
 pub struct ChatTemplate {
+    /// No other template of this process has it.
+    number: u64,
     env: Environment<'static>,
     name: String,
     source: String,
@@ -122,6 +118,7 @@ impl ChatTemplate {
         let compiled = compile(&mut env, engine_source(rewritten.source));
         compiled.map_err(|panic| failed(name, &panic))?.map_err(|error| error::from_engine(&error, name))?;
         Ok(Self {
+            number: next_number(),
             env,
             name: name.into(),
             source: source.clone(),
@@ -138,7 +135,7 @@ impl ChatTemplate {
         if release <= Release::V4_37 {
             release::without_later_parts(&mut self.env);
         }
-        Self { release, other_side: OnceLock::new(), ..self }
+        Self { number: next_number(), release, other_side: OnceLock::new(), ..self }
     }
 
     /// The same by the last release of transformers 4 where this is 5, and by 5 where this is 4.
@@ -216,16 +213,59 @@ impl ChatTemplate {
     /// [`TemplateError::Inputs`] where transformers refuses the inputs, [`TemplateError::Raised`] where
     /// the template raises, [`TemplateError::Limit`] where it does not end within its means.
     pub fn render(&self, inputs: &Inputs) -> Result<Rendered, TemplateError> {
+        self.render_to(inputs, Extent::Positions)
+    }
+
+    /// The text of [`Self::render`] alone, which takes less time.
+    ///
+    /// # Errors
+    /// As [`Self::render`].
+    pub fn text(&self, inputs: &Inputs) -> Result<String, TemplateError> {
+        Ok(self.render_to(inputs, Extent::Text)?.text)
+    }
+
+    /// True where the text depends on nothing but the inputs.
+    fn is_timeless(&self) -> bool {
+        self.clock != Clock::System || !self.source.contains("strftime_now")
+    }
+
+    fn render_to(&self, inputs: &Inputs, extent: Extent) -> Result<Rendered, TemplateError> {
         if let Some(refusal) = self.refusal() {
             return Err(refusal);
         }
         let inputs = &release::inputs(self.release, inputs);
-        let mut messages = match self.release {
+        let is_plain = inputs.continue_final_message.field().is_none() && !inputs.messages.is_empty();
+        if is_plain && self.is_timeless() {
+            return self.render_remembered(inputs, extent);
+        }
+        self.render_anew(inputs, extent)
+    }
+
+    /// Takes what this thread rendered last, where it is the same.
+    fn render_remembered(&self, inputs: &Inputs, extent: Extent) -> Result<Rendered, TemplateError> {
+        let values = match last_conversation::find(self.number, inputs, extent) {
+            Found::Rendered(rendered) => return Ok(rendered),
+            Found::Values(values) => values,
+            Found::Nothing => template_values(&self.normalised(inputs)?),
+        };
+        let rendered = self.run(inputs, &values, extent)?;
+        last_conversation::keep(self.number, inputs, extent, &values, &rendered);
+        Ok(rendered)
+    }
+
+    /// What transformers makes of messages, tools and documents before a template sees them.
+    fn normalised(&self, inputs: &Inputs) -> Result<Vec<Value>, TemplateError> {
+        let messages = match self.release {
             Release::V5 => input::normalise(inputs.messages),
             release => release::messages(release, inputs.messages),
-        }
-        .map_err(TemplateError::Inputs)?;
+        };
+        let messages = messages.map_err(TemplateError::Inputs)?;
         input::check_lists(inputs.tools, inputs.documents).map_err(TemplateError::Inputs)?;
+        Ok(messages)
+    }
+
+    fn render_anew(&self, inputs: &Inputs, extent: Extent) -> Result<Rendered, TemplateError> {
+        let mut messages = self.normalised(inputs)?;
         let continuation = match inputs.continue_final_message.field() {
             None => None,
             Some(_) if inputs.add_generation_prompt => {
@@ -240,7 +280,7 @@ impl ChatTemplate {
                     .map_err(TemplateError::Inputs)?,
             ),
         };
-        let mut rendered = self.run(inputs, &messages)?;
+        let mut rendered = self.run(inputs, &template_values(&messages), extent)?;
         match continuation {
             None => Ok(rendered),
             // transformers refuses a mask together with continue_final_message.
@@ -252,14 +292,19 @@ impl ChatTemplate {
         }
     }
 
-    fn run(&self, inputs: &Inputs, messages: &[Value]) -> Result<Rendered, TemplateError> {
-        let size = messages.iter().map(|message| message.as_object().map_or(0, Map::len)).sum::<usize>();
+    fn run(&self, inputs: &Inputs, messages: &[Engine], extent: Extent) -> Result<Rendered, TemplateError> {
+        let size = messages.iter().filter_map(Engine::len).sum::<usize>();
         let _watched = guard::watch(|| self.name.clone(), guard::time_for(size << 10));
-        guard::contain(|| self.run_unwatched(inputs, messages))
+        guard::contain(|| self.run_unwatched(inputs, messages, extent))
             .unwrap_or_else(|panic| Err(failed(&self.name, &panic)))
     }
 
-    fn run_unwatched(&self, inputs: &Inputs, messages: &[Value]) -> Result<Rendered, TemplateError> {
+    fn run_unwatched(
+        &self,
+        inputs: &Inputs,
+        messages: &[Engine],
+        extent: Extent,
+    ) -> Result<Rendered, TemplateError> {
         let (variables, tracker) = variables(self.release, inputs, messages);
         let bytes = evaluate(&self.env, variables, tracker.clone()).map_err(|error| {
             let exception =
@@ -276,6 +321,9 @@ impl ChatTemplate {
             let exception = PythonException::new("UnicodeError", "the template wrote broken text");
             TemplateError::Raised { template: self.name.clone(), line: 0, exception }
         })?;
+        if extent == Extent::Text {
+            return Ok(Rendered { text, ..Rendered::default() });
+        }
         let spans = tracker.spans(&text);
         // The engine takes the next message early for `loop.nextitem`.
         let turn_starts = match self.source.contains("nextitem") {
@@ -286,7 +334,7 @@ impl ChatTemplate {
     }
 
     /// Python's exception for the undefined value that a rendering failed on; see [`undefined`].
-    fn undefined_exception(&self, inputs: &Inputs, messages: &[Value]) -> Option<PythonException> {
+    fn undefined_exception(&self, inputs: &Inputs, messages: &[Engine]) -> Option<PythonException> {
         let source = undefined::rewrite(&engine_source(generation::rewrite(&self.source).source))?;
         let last = undefined::LastMiss::default();
         let mut env = environment::build(self.clock);
@@ -324,13 +372,26 @@ fn failed(template: &str, panic: &guard::Panic) -> TemplateError {
     TemplateError::Limit { template: template.into(), line: 0, limit }
 }
 
+/// A value of the engine.
+type Engine = minijinja::Value;
+
+fn template_values(messages: &[Value]) -> Vec<Engine> {
+    messages.iter().map(input::template_value).collect()
+}
+
+/// A number that no other template of this process has.
+fn next_number() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
 type Variables = std::collections::BTreeMap<String, minijinja::Value>;
 
 /// Everything the template can name, later entries winning, and what watches the rendering.
-fn variables(release: Release, inputs: &Inputs, messages: &[Value]) -> (Variables, Arc<Tracker>) {
+fn variables(release: Release, inputs: &Inputs, messages: &[Engine]) -> (Variables, Arc<Tracker>) {
     let mut variables = Variables::new();
     let mut set = |name: &str, value: minijinja::Value| variables.insert(name.to_string(), value);
-    let messages = input::list_value(Some(messages));
+    let messages = Engine::from(messages.to_vec());
     let tracker = Arc::new(Tracker::new(&messages));
     set("messages", messages);
     if release > Release::V4_37 {

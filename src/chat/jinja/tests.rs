@@ -248,3 +248,39 @@ fn starts_that_say_nothing_are_seen_as_such() {
     let ahead = "{% for m in messages %}{{ m.content }}{{ '.' if loop.nextitem is defined }}{% endfor %}";
     assert_eq!(turns(ahead), []);
 }
+
+/// Whatever was rendered before on this thread, a rendering is that of its own inputs.
+#[test]
+fn what_is_remembered_is_what_would_be_rendered() {
+    let source = "{% for m in messages %}{% generation %}<{{ m.role }}>{{ m.content }}{% endgeneration %}{% endfor %}\
+        {% if tools %}{{ tools | length }}{% endif %}{{ bos_token }}{{ mood }}{% if add_generation_prompt %}>{% endif %}";
+    let template = ChatTemplate::new("t", source, Clock::System).unwrap();
+    let messages = [json!({"role": "a", "content": "é1"}), json!({"role": "b", "content": "2"})];
+    let others = [json!({"role": "a", "content": "é1"}), json!({"role": "b", "content": "3"})];
+    let more = [json!({"role": "a", "content": "é1", "name": null}), json!({"role": "b", "content": "2"})];
+    let tools = [json!({"type": "function"})];
+    let (bos, mood) = (json!({"bos_token": "<s>"}), json!({"mood": "!"}));
+    let mut calls = Vec::new();
+    for messages in [&messages[..], &others[..], &messages[..1], &more[..]] {
+        for tools in [None, Some(&tools[..])] {
+            for (special_tokens, kwargs) in [(None, None), (bos.as_object(), mood.as_object())] {
+                for add_generation_prompt in [false, true] {
+                    let inputs = Inputs { messages, tools, special_tokens, kwargs, ..Inputs::default() };
+                    calls.push(Inputs { add_generation_prompt, ..inputs });
+                }
+            }
+        }
+    }
+    let alone = |inputs: &Inputs| {
+        let fresh = ChatTemplate::new("t", source, Clock::System).unwrap();
+        fresh.render(inputs).unwrap()
+    };
+    // In one order and the other, and each twice.
+    for inputs in calls.iter().chain(calls.iter().rev()) {
+        let expected = alone(inputs);
+        assert_eq!(template.text(inputs).unwrap(), expected.text);
+        assert_eq!(template.render(inputs).unwrap(), expected);
+        assert_eq!(template.render(inputs).unwrap(), expected);
+        assert_eq!(expected.spans.len(), inputs.messages.len());
+    }
+}

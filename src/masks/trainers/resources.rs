@@ -69,7 +69,7 @@ impl<'a> Resources<'a> {
             add_generation_prompt: call.add_generation_prompt,
             ..Inputs::default()
         };
-        Ok(self.template(call.template)?.render(&inputs)?.text)
+        Ok(self.template(call.template)?.text(&inputs)?)
     }
 
     /// `apply_chat_template(…, tokenize=True)`.

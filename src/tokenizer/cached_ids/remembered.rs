@@ -1,5 +1,5 @@
 //! Encodings of words that were met before: behind `Tokenizer::encode`, so that label rules, mask strategies and checks pay for
-//! each word once.
+//! each word once, and for the text that was encoded last not at all.
 //!
 //! A tokenizer is asked for this when it is set up and changes no more; a copy of it, which an override may change, begins
 //! anew. The cutting is tried on many texts, ids and spans, before it is used, and a text of which it is not sure is encoded as
@@ -69,9 +69,19 @@ impl Clone for RememberedWords {
 
 type Parts = HashMap<Box<str>, Encoding>;
 
+/// What a thread remembers of a tokenizer.
+struct Known {
+    /// That of its [`Numbered`].
+    number: u64,
+    parts: Parts,
+    /// The text that was encoded last, with or without special tokens: the labels of a sample and its account ask for the
+    /// same one.
+    last: Option<(String, bool, Encoding)>,
+}
+
 thread_local! {
-    /// The parts of the tokenizers used last, the newest at the end.
-    static KNOWN: RefCell<Vec<(u64, Parts)>> = const { RefCell::new(Vec::new()) };
+    /// The tokenizers used last, the newest at the end.
+    static KNOWN: RefCell<Vec<Known>> = const { RefCell::new(Vec::new()) };
 }
 
 impl RememberedWords {
@@ -130,16 +140,24 @@ impl Numbered {
         KNOWN.with(|known| {
             // The tokenizer's own encoding never comes back to here; if it did, it would go on with the whole text.
             let mut known = known.try_borrow_mut().map_err(|_| Uncertain)?;
-            let at = known.iter().position(|(number, _)| *number == self.number);
+            let at = known.iter().position(|known| known.number == self.number);
             let at = at.unwrap_or_else(|| {
                 if known.len() >= TOKENIZERS {
                     known.remove(0);
                 }
-                known.push((self.number, Parts::new()));
+                known.push(Known { number: self.number, parts: Parts::new(), last: None });
                 known.len() - 1
             });
-            let (_, parts) = known.get_mut(at).ok_or(Uncertain)?;
-            self.encode_parts(parts, tokenizer, text, add_special_tokens)
+            let known = known.get_mut(at).ok_or(Uncertain)?;
+            let is_last = |(last, special, _): &&(String, bool, Encoding)| {
+                *special == add_special_tokens && last == text
+            };
+            if let Some((_, _, encoding)) = known.last.as_ref().filter(is_last) {
+                return Ok(encoding.clone());
+            }
+            let encoding = self.encode_parts(&mut known.parts, tokenizer, text, add_special_tokens)?;
+            known.last = Some((text.to_string(), add_special_tokens, encoding.clone()));
+            Ok(encoding)
         })
     }
 
