@@ -314,3 +314,22 @@ fn one_key_writes_the_screen_into_a_new_file_and_names_it() {
     terminal.keys("q");
     assert_eq!(terminal.exit(), 0);
 }
+
+/// Every `<|endoftext|>` in turn, and the ids on the clipboard: what the terminal gets is the sequence for it.
+#[test]
+fn a_search_and_a_copy() {
+    let mut terminal = Terminal::start(&[], &[]);
+    terminal.wait("press f to try recipe phi");
+    terminal.keys("/<|endoftext|>");
+    terminal.wait("3 matches");
+    terminal.keys("\r");
+    terminal.wait("1 of 3, token");
+    terminal.keys("n");
+    terminal.wait("2 of 3, token");
+    terminal.keys("y");
+    terminal.wait("copy to the clipboard");
+    terminal.keys("input\r");
+    terminal.wait("copied: input_ids");
+    terminal.keys("q");
+    assert_eq!(terminal.exit(), 0);
+}

@@ -34,6 +34,15 @@ pub enum Action {
     PreviousScreen,
     NextSample,
     PreviousSample,
+    /// The next sample that is not sound.
+    NextFault,
+    PreviousFault,
+    Search,
+    /// The next match of the search; the next sample where nothing is searched for.
+    NextMatch,
+    PreviousMatch,
+    /// A part of the sample to the clipboard.
+    Copy,
     PickTokenizer,
     PickTemplate,
     PickRule,

@@ -13,13 +13,14 @@ pub enum KeyContext {
     Editor,
     Template,
     Path,
+    Search,
     Help,
 }
 
 impl KeyContext {
     /// All contexts, in the order of the help.
     pub fn all() -> impl Iterator<Item = Self> {
-        let overlays = [Self::Picker, Self::Editor, Self::Template, Self::Path, Self::Help];
+        let overlays = [Self::Picker, Self::Editor, Self::Template, Self::Path, Self::Search, Self::Help];
         [Self::Global].into_iter().chain(Screen::ALL.map(Self::On)).chain(overlays)
     }
 
@@ -32,6 +33,7 @@ impl KeyContext {
             Self::Editor => "Editor",
             Self::Template => "Template editor",
             Self::Path => "Open a file",
+            Self::Search => "Search",
             Self::Help => "Help",
         }
     }

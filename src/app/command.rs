@@ -2,12 +2,14 @@
 //! its own state.
 
 use super::action::{Action, ExportForm};
+use super::copied::CopyPart;
 use super::data::DataSource;
 use super::job::{JobContext, JobKind, Work};
 use super::load::Load;
 use super::overlay::Overlay;
 use super::picker::{PickerChoice, Vocabulary};
 use super::screen::Screen;
+use super::search::TextSearch;
 use crate::chat::Sample;
 use crate::diagnose::Fix;
 use crate::setup::Request;
@@ -67,6 +69,10 @@ pub enum AppCommand {
     Chosen(PickerChoice),
     /// A folder was named for the patch.
     Folder(String),
+    /// Search for something; `None` ends the search.
+    Search(Option<TextSearch>),
+    /// A part of the sample to the clipboard.
+    Copy(CopyPart),
     Export(ExportForm),
     Suspend,
     Quit,

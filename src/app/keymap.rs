@@ -15,8 +15,14 @@ const GLOBAL: &[Binding] = {
     &[
         bind(Global, &["f"], A::ApplyFix, "apply the suggested fix", Some("fix")),
         bind(Global, &["o"], A::Open(Screen::Special), "special tokens and overrides", Some("overrides")),
-        bind(Global, &["n"], A::NextSample, "next sample", Some("sample")),
-        bind(Global, &["N", "p"], A::PreviousSample, "previous sample", Some("sample")),
+        bind(Global, &["n"], A::NextMatch, "next match of the search; without a search, next sample", Some("sample")),
+        bind(Global, &["N", "p"], A::PreviousMatch, "previous match; without a search, previous sample", Some("sample")),
+        bind(Global, &["}"], A::NextSample, "next sample", None),
+        bind(Global, &["{"], A::PreviousSample, "previous sample", None),
+        bind(Global, &[")"], A::NextFault, "next sample that is not sound", None),
+        bind(Global, &["("], A::PreviousFault, "previous sample that is not sound", None),
+        bind(Global, &["/"], A::Search, "search: a text or an id in the tokens, a text in lists and in this help", Some("search")),
+        bind(Global, &["y"], A::Copy, "copy: token, ids, labels, prompt, JSON", Some("copy")),
         bind(Global, &["t"], A::PickTokenizer, "choose a tokenizer", Some("tokenizer")),
         bind(Global, &["r"], A::PickRecipe, "choose a recipe: template, rule and overrides in one", Some("recipe")),
         bind(Global, &["u"], A::Undo, "undo the last change of the set-up", Some("undo")),
@@ -74,7 +80,7 @@ const MOVING: &[Binding] = {
 #[rustfmt::skip]
 const OVERLAYS: &[Binding] = {
     use Action as A;
-    use KeyContext::{Editor, Help, Path, Picker, Template};
+    use KeyContext::{Editor, Help, Path, Picker, Search, Template};
     &[
         bind(Picker, &["enter"], A::Accept, "take the marked entry", Some("take")),
         bind(Picker, &["up", "ctrl-p", "ctrl-k"], A::Up, "entry up", Some("move")),
@@ -127,6 +133,20 @@ const OVERLAYS: &[Binding] = {
         bind(Path, &["ctrl-u"], A::ClearLine, "clear the line", None),
         bind(Path, &["esc"], A::Back, "close, nothing changes", Some("cancel")),
         bind(Path, &["ctrl-c"], A::Quit, "quit", None),
+        bind(Search, &["enter"], A::Accept, "go to the first match; n and N go on", Some("find")),
+        bind(Search, &["left"], A::Left, "character to the left", None),
+        bind(Search, &["right"], A::Right, "character to the right", None),
+        bind(Search, &["home", "ctrl-a"], A::First, "to the beginning", None),
+        bind(Search, &["end", "ctrl-e"], A::Last, "to the end", None),
+        bind(Search, &["backspace", "ctrl-h"], A::DeleteBack, "delete the character before", None),
+        bind(Search, &["delete", "ctrl-d"], A::DeleteForward, "delete the character behind", None),
+        bind(Search, &["ctrl-w"], A::DeleteWord, "delete a word", None),
+        bind(Search, &["ctrl-u"], A::ClearLine, "clear the line", None),
+        bind(Search, &["esc"], A::Back, "close, nothing changes", Some("cancel")),
+        bind(Search, &["ctrl-c"], A::Quit, "quit", None),
+        bind(Help, &["/"], A::Search, "search the help", Some("search")),
+        bind(Help, &["n"], A::NextMatch, "next match", None),
+        bind(Help, &["N"], A::PreviousMatch, "previous match", None),
         bind(Help, &["up", "k"], A::Up, "line up", Some("scroll")),
         bind(Help, &["down", "j"], A::Down, "line down", Some("scroll")),
         bind(Help, &["pgup"], A::PageUp, "page up", None),

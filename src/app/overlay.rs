@@ -4,6 +4,7 @@ use tui_input::Input;
 
 use super::load::Load;
 use super::picker::Picker;
+use super::search::TextSearch;
 use super::text_buffer::TextBuffer;
 use crate::chat::Sample;
 
@@ -14,8 +15,8 @@ pub enum Overlay {
     Editor(Box<Editor>),
     Template(Box<TemplateEditor>),
     Path(PathPrompt),
-    /// First line shown.
-    Help(usize),
+    Search(SearchPrompt),
+    Help(Help),
     Sheet(Sheet),
 }
 
@@ -42,6 +43,24 @@ impl PathPrompt {
     pub fn new(used_for: PathUse) -> Self {
         Self { input: Input::default(), used_for, names: Vec::new() }
     }
+}
+
+/// The help, scrolled and searched.
+#[derive(Debug, Clone, Default)]
+pub struct Help {
+    /// First line shown.
+    pub top: usize,
+    pub search: Option<TextSearch>,
+}
+
+/// An input for what is searched for.
+#[derive(Debug, Clone, Default)]
+pub struct SearchPrompt {
+    pub input: Input,
+    /// Matches in the tokens on screen; `None` where something else is searched, or nothing was typed.
+    pub found: Option<usize>,
+    /// The help is searched, and comes back behind the prompt.
+    pub help: Option<Help>,
 }
 
 /// Lines to read.

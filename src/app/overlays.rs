@@ -8,13 +8,15 @@ use super::action::Action;
 use super::command::AppCommand;
 use super::data::DataSource;
 use super::fix::Preview;
+use super::help;
 use super::job::{JobKind, Outcome};
 use super::load::Load;
-use super::overlay::{Editor, Overlay, PathPrompt, PathUse, Sheet, TemplateProblem};
+use super::overlay::{Editor, Help, Overlay, PathPrompt, PathUse, SearchPrompt, Sheet, TemplateProblem};
 use super::path_completion::{self, Completion, entries, expanded};
 use super::picker::{self, KnownEntry, PickKind, Picker, PickerChoice, Vocabulary};
 use super::recent;
 use super::screen::Screen;
+use super::search::{TextSearch, next_row};
 use super::session::Session;
 use super::shell::Shell;
 use super::template_editor::{self, PreviewResult};
@@ -57,6 +59,13 @@ fn edit_line(shell: &mut Shell, session: &Session, change: impl FnOnce(&mut Inpu
         Some(Overlay::Path(prompt)) => {
             change(&mut prompt.input);
             prompt.names.clear();
+            Vec::new()
+        }
+        Some(Overlay::Search(prompt)) => {
+            change(&mut prompt.input);
+            let search = TextSearch::new(prompt.input.value()).filter(|_| prompt.help.is_none());
+            let searched = search.zip(session.shown().filter(|_| shell.screen != Screen::Samples));
+            prompt.found = searched.map(|(search, view)| search.tokens(view).len());
             Vec::new()
         }
         _ => Vec::new(),
@@ -103,6 +112,7 @@ pub fn handle(shell: &mut Shell, session: &Session, action: Action) -> Vec<AppCo
         Action::Back => return close(shell),
         Action::Accept => return accept(shell, session),
         Action::Complete => return complete(shell),
+        Action::Search | Action::NextMatch | Action::PreviousMatch => return search_help(shell, action),
         Action::Up => return move_mark(shell, session, -1),
         Action::Down => return move_mark(shell, session, 1),
         Action::PageUp => return move_mark(shell, session, -8),
@@ -136,12 +146,31 @@ fn move_mark(shell: &mut Shell, session: &Session, by: isize) -> Vec<AppCommand>
             picker.step(by);
             preview(shell, session)
         }
-        Some(Overlay::Help(top) | Overlay::Sheet(Sheet { top, .. })) => {
+        Some(Overlay::Help(Help { top, .. }) | Overlay::Sheet(Sheet { top, .. })) => {
             *top = top.saturating_add_signed(by);
             Vec::new()
         }
         _ => Vec::new(),
     }
+}
+
+/// The keys of a search in the open help.
+fn search_help(shell: &mut Shell, action: Action) -> Vec<AppCommand> {
+    let Some(Overlay::Help(help)) = &mut shell.overlay else { return Vec::new() };
+    let Some(search) = help.search.clone().filter(|_| action != Action::Search) else {
+        let help = Some(std::mem::take(help));
+        shell.overlay = Some(Overlay::Search(SearchPrompt { help, ..SearchPrompt::default() }));
+        return Vec::new();
+    };
+    let lines = help::lines(shell.screen);
+    let holds =
+        |row: usize| lines.get(row).is_some_and(|line| search.is_in(&line.keys) || search.is_in(line.what));
+    let at = help.top.min(lines.len().saturating_sub(1));
+    match next_row(lines.len(), at, action == Action::NextMatch, holds) {
+        Some(row) => help.top = row,
+        None => return vec![AppCommand::complain(format!("{:?} is not in the help", search.query()))],
+    }
+    Vec::new()
 }
 
 /// A click on an entry of the open list: marks it, and takes the marked one.
@@ -159,7 +188,12 @@ pub fn preview(shell: &mut Shell, session: &Session) -> Vec<AppCommand> {
     let Some(Overlay::Picker(picker)) = &shell.overlay else { return Vec::new() };
     let reloads = matches!(
         picker.kind,
-        PickKind::Tokenizer | PickKind::Loading | PickKind::Other(_) | PickKind::Model | PickKind::Palette
+        PickKind::Tokenizer
+            | PickKind::Loading
+            | PickKind::Other(_)
+            | PickKind::Model
+            | PickKind::Copy
+            | PickKind::Palette { .. }
     );
     let request = picker.chosen().filter(|_| !reloads).and_then(|e| e.choice.apply(&session.request));
     let (Some(request), Some(mut wanted)) = (request, session.resolved()) else {
@@ -179,6 +213,10 @@ fn close(shell: &mut Shell) -> Vec<AppCommand> {
     shell.preview = Load::Idle;
     match shell.overlay.take() {
         Some(Overlay::Editor(_)) => vec![AppCommand::Draft(None)],
+        Some(Overlay::Search(SearchPrompt { help: Some(help), .. })) => {
+            shell.overlay = Some(Overlay::Help(help));
+            Vec::new()
+        }
         _ => vec![AppCommand::Cancel(JobKind::Preview)],
     }
 }
@@ -191,6 +229,15 @@ fn accept(shell: &mut Shell, session: &Session) -> Vec<AppCommand> {
             None => Vec::new(),
         },
         Some(Overlay::Editor(_)) => vec![AppCommand::KeepDraft],
+        Some(Overlay::Search(SearchPrompt { input, help: Some(help), .. })) => {
+            let search = TextSearch::new(input.value());
+            shell.overlay = Some(Overlay::Help(Help { search, ..help }));
+            search_help(shell, Action::NextMatch)
+        }
+        Some(Overlay::Search(SearchPrompt { input, .. })) => match TextSearch::new(input.value()) {
+            Some(search) => vec![AppCommand::Search(Some(search)), AppCommand::Act(Action::NextMatch)],
+            None => vec![AppCommand::Search(None)],
+        },
         Some(Overlay::Path(PathPrompt { input, used_for, .. })) if !input.value().is_empty() => {
             match used_for {
                 PathUse::Data if input.value() == "-" => {
@@ -237,6 +284,9 @@ fn completed(shell: &mut Shell, found: Completion) {
 fn choose(session: &Session, choice: &PickerChoice) -> Vec<AppCommand> {
     let command = match choice {
         PickerChoice::Act(action) => AppCommand::Act(*action),
+        PickerChoice::Copy(part) => AppCommand::Copy(*part),
+        PickerChoice::GoToToken(token) => AppCommand::Token(*token),
+        PickerChoice::GoToSample(index) => AppCommand::Sample(*index),
         PickerChoice::Messages(name) => {
             let request = picker::messages_request(name, &session.request);
             AppCommand::ChangeWithData(Box::new(request), DataSource::EmbeddedMessages)

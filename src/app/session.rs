@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use super::cause::{Cause, cause};
 use super::command::AppCommand;
+use super::copied::CopyPart;
 use super::data::{Data, DataSource, LeftOut};
 use super::fix::{ResolvedRequest, SuggestedFix};
 use super::job::JobKind;
 use super::load::Load;
 use super::picker::Vocabulary;
 use super::recent;
+use super::search::{TextSearch, next, next_row};
 use super::view::SampleView;
 use crate::chat::{ReadProgress, Sample};
 use crate::error::with_causes;
@@ -86,6 +88,10 @@ pub struct Session {
     pub cause: Option<Cause>,
     /// The token under the cursor, on every screen that shows the tokens.
     pub token: usize,
+    /// What is searched for in the tokens.
+    pub search: Option<TextSearch>,
+    /// The tokens at which it begins, in order.
+    pub matches: Vec<usize>,
     /// The next sample shown starts at its first divergence.
     pub seeks_divergence: bool,
     pub survey: Survey,
@@ -130,6 +136,8 @@ impl Session {
             view: Load::Idle,
             cause: None,
             token: 0,
+            search: None,
+            matches: Vec::new(),
             seeks_divergence: false,
             survey: Survey { is_stale: true, ..Survey::default() },
             fix: Load::Idle,
@@ -254,9 +262,51 @@ impl Session {
         let same = self.shown().is_some_and(|old| old.index == view.index);
         let last = view.len().saturating_sub(1);
         self.token = if same { self.token.min(last) } else { first_answer(&view) };
+        self.matches = self.search.as_ref().map(|search| search.tokens(&view)).unwrap_or_default();
         self.view = Load::Ready(view);
         if std::mem::take(&mut self.seeks_divergence) {
             self.seek_divergence();
+        }
+    }
+
+    /// Searches the tokens on screen, and those of every sample shown from now on.
+    pub fn set_search(&mut self, search: Option<TextSearch>) {
+        let found = search.as_ref().zip(self.shown()).map(|(search, view)| search.tokens(view));
+        (self.search, self.matches) = (search, found.unwrap_or_default());
+    }
+
+    /// The next match in the tokens on screen, or the one before; from the cursor on, around the ends.
+    pub fn step_match(&self, forward: bool) -> Vec<AppCommand> {
+        let Some(search) = &self.search else { return Vec::new() };
+        let count = self.matches.len();
+        let found = next(&self.matches, self.token, forward);
+        match found.and_then(|at| Some((at, *self.matches.get(at)?))) {
+            Some((at, token)) => {
+                let place = format!("/{}: {} of {count}, token {token}", search.query(), at + 1);
+                vec![AppCommand::Token(token), AppCommand::say(place)]
+            }
+            None => {
+                let query = search.query();
+                vec![AppCommand::complain(format!(
+                    "{query:?} is not in this sample; on screen 5, / finds samples"
+                ))]
+            }
+        }
+    }
+
+    /// A part of the sample on screen, as text.
+    pub fn copied(&self, part: CopyPart) -> Option<String> {
+        part.text(self.shown()?, self.sample()?, self.token)
+    }
+
+    /// Goes to the next sample that is not sound, or the one before, as far as the samples are labelled.
+    pub fn go_to_fault(&self, forward: bool) -> Vec<AppCommand> {
+        let states = &self.survey.states;
+        let is_fault = |row: usize| states.get(row).is_some_and(|state| !state.is_sound());
+        match next_row(states.len(), self.current.min(states.len()), forward, is_fault) {
+            Some(row) => vec![AppCommand::Sample(row)],
+            None if self.survey.is_done => vec![AppCommand::say("every sample is sound")],
+            None => vec![AppCommand::say(format!("none among the {} samples labelled so far", states.len()))],
         }
     }
 

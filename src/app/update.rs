@@ -8,7 +8,7 @@ use super::command::{AppCommand, Notice};
 use super::job::{Job, JobKind, Outcome};
 use super::key::{Code, Key};
 use super::keymap::resolve;
-use super::overlay::{Overlay, PathPrompt, PathUse};
+use super::overlay::{Help, Overlay, PathPrompt, PathUse, SearchPrompt};
 use super::overlays;
 use super::picker::{self, PickKind, Picker, PickerChoice};
 use super::screen::Screen;
@@ -33,6 +33,8 @@ pub enum Msg {
     Resize(u16, u16),
     /// The file that a screen was written into, or why it was not.
     Exported(Result<String, String>),
+    /// Where a copied text went.
+    Copied(String),
     /// What came of a job.
     Done {
         kind: JobKind,
@@ -54,6 +56,8 @@ pub enum Effect {
     Cancel(JobKind),
     /// Write the screen as it is drawn now into a new file.
     Export(ExportForm),
+    /// A text to the clipboard, with what it is.
+    Copy(String, &'static str),
     Suspend,
     Quit,
 }
@@ -105,6 +109,7 @@ fn commands(app: &mut App, msg: Msg) -> Vec<AppCommand> {
             Vec::new()
         }
         Msg::Exported(Ok(file)) => vec![AppCommand::say(format!("written: {file}"))],
+        Msg::Copied(said) => vec![AppCommand::say(said)],
         Msg::Exported(Err(error)) => vec![AppCommand::complain(error)],
         Msg::Done { kind, ticket, .. } | Msg::Broken { kind, ticket, .. }
             if !tickets.is_newest(kind, ticket) =>
@@ -153,6 +158,14 @@ fn one(app: &mut App, command: AppCommand) -> Vec<Effect> {
             return vec![Effect::Cancel(kind)];
         }
         AppCommand::Export(form) => return vec![Effect::Export(form)],
+        AppCommand::Search(search) => {
+            session.set_search(search);
+            Vec::new()
+        }
+        AppCommand::Copy(part) => match session.copied(part) {
+            Some(text) => return vec![Effect::Copy(text, part.name())],
+            None => vec![AppCommand::complain(format!("this sample has no {}", part.name()))],
+        },
         AppCommand::Suspend => return vec![Effect::Suspend],
         AppCommand::Quit => {
             shell.quit = true;
@@ -182,7 +195,8 @@ fn one(app: &mut App, command: AppCommand) -> Vec<Effect> {
             Vec::new()
         }
         AppCommand::Token(token) => {
-            session.token = token;
+            let last = session.shown().map_or(0, |view| view.len().saturating_sub(1));
+            session.token = token.min(last);
             Vec::new()
         }
         AppCommand::Sample(index) => session.go_to_sample(index),
@@ -227,6 +241,7 @@ pub fn context(app: &App) -> KeyContext {
         Some(Overlay::Editor(_)) => KeyContext::Editor,
         Some(Overlay::Template(_)) => KeyContext::Template,
         Some(Overlay::Path(_)) => KeyContext::Path,
+        Some(Overlay::Search(_)) => KeyContext::Search,
         Some(Overlay::Help(_) | Overlay::Sheet(_)) => KeyContext::Help,
         None => KeyContext::On(app.shell.screen),
     }
@@ -270,8 +285,20 @@ fn everywhere(app: &mut App, action: Action) -> Vec<AppCommand> {
     let App { session, shell, .. } = app;
     let list = |kind, entries| vec![overlays::list(Picker::new(kind, entries))];
     match action {
-        Action::Help => return vec![AppCommand::Over(Overlay::Help(0))],
-        Action::Palette => return list(PickKind::Palette, picker::palette()),
+        Action::Help => return vec![AppCommand::Over(Overlay::Help(Help::default()))],
+        Action::Search => return vec![AppCommand::Over(Overlay::Search(SearchPrompt::default()))],
+        Action::NextMatch => return step_match(app, true),
+        Action::PreviousMatch => return step_match(app, false),
+        Action::NextFault => return session.go_to_fault(true),
+        Action::PreviousFault => return session.go_to_fault(false),
+        Action::Copy => {
+            let shown = session.shown().zip(session.sample());
+            let parts = shown.map(|(view, sample)| picker::copies(view, sample, session.token));
+            return list(PickKind::Copy, parts.unwrap_or_default());
+        }
+        Action::Palette => {
+            return list(PickKind::Palette { samples: shell.screen == Screen::Samples }, picker::palette());
+        }
         Action::PickTokenizer => {
             let list = Picker::new(PickKind::Tokenizer, picker::tokenizers());
             return vec![overlays::list(list), overlays::list_tokenizers(session)];
@@ -297,6 +324,7 @@ fn everywhere(app: &mut App, action: Action) -> Vec<AppCommand> {
         Action::Back if session.base.is_loading() => return session.stop_loading(),
         Action::Back if session.samples.is_loading() => return session.stop_reading(),
         Action::Back if shell.tour.is_some() => shell.tour = None,
+        Action::Back if session.search.is_some() => return vec![AppCommand::Search(None)],
         Action::Back if shell.screen == Screen::Labels => {
             shell.notice = Some(Notice { text: "q quits".to_string(), is_error: false });
         }
@@ -321,6 +349,19 @@ fn everywhere(app: &mut App, action: Action) -> Vec<AppCommand> {
         _ => {}
     }
     Vec::new()
+}
+
+/// The next match, where something is searched for; else the next sample.
+fn step_match(app: &mut App, forward: bool) -> Vec<AppCommand> {
+    let App { session, shell, screens, .. } = app;
+    match &session.search {
+        None if forward => vec![AppCommand::Sample(session.current.saturating_add(1))],
+        None => vec![AppCommand::Sample(session.current.saturating_sub(1))],
+        Some(search) => {
+            let own = screens.get_mut(shell.screen).find(session, search, forward);
+            own.unwrap_or_else(|| session.step_match(forward))
+        }
+    }
 }
 
 fn click(app: &mut App, target: Target) -> Vec<AppCommand> {

@@ -128,6 +128,11 @@ impl Loop {
                     let buffer = render(&self.app, self.depth).buffer;
                     export(self.to.clone(), buffer, self.app.shell.background, self.app.shell.screen, form)?;
                 }
+                Effect::Copy(text, name) => {
+                    let said = self.terminal.copy(&text, name)?;
+                    let effects = update(&mut self.app, Msg::Copied(said));
+                    self.carry_out(effects)?;
+                }
                 Effect::Suspend => self.terminal.suspend()?,
                 Effect::Quit => {}
             }

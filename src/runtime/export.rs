@@ -37,8 +37,8 @@ pub fn export(
     thread::Builder::new().name(super::jobs::THREAD_NAME.to_string()).spawn(body).map(|_| ())
 }
 
-/// Writes under the first free name `stem-n.ending`.
-fn write_new(stem: &str, ending: &str, text: &str) -> std::io::Result<String> {
+/// Writes under the first free name `stem-n.ending` of the working folder.
+pub(super) fn write_new(stem: &str, ending: &str, text: &str) -> std::io::Result<String> {
     for n in 1..=MOST {
         let name = format!("{stem}-{n}.{ending}");
         match atomic_write::write_new(Path::new(&name), text.as_bytes()) {

@@ -7,6 +7,7 @@
 //!                        └──────────────────────────────────────────────────────────────┘
 //! ```
 
+mod clipboard;
 mod event_loop;
 mod events;
 mod export;

@@ -16,6 +16,7 @@ use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::buffer::Buffer;
 
+use super::clipboard;
 use crate::guard;
 
 /// Whether the terminal is ours at the moment; the panic hook and the guard both look at it.
@@ -57,6 +58,12 @@ impl TakenTerminal {
             }
         })?;
         execute!(self.terminal.backend_mut(), EndSynchronizedUpdate)
+    }
+
+    /// Copies a text to the terminal's clipboard, and says where it went.
+    pub fn copy(&mut self, text: &str, name: &str) -> io::Result<String> {
+        let terminal = std::env::var("TERM").unwrap_or_default();
+        clipboard::copy(self.terminal.backend_mut(), &terminal, text, name)
     }
 
     /// Gives the terminal back, stops the process, and takes the terminal again when it is continued.

@@ -4,10 +4,11 @@ use tui_input::Input;
 
 use super::canvas::{Canvas, wrapped};
 use super::theme::Meaning;
+use crate::app::help::{self, HelpLine};
 use crate::app::picker::{PickKind, Picker};
 use crate::app::{
-    App, Area, Editor, KeyContext, Load, Overlay, Panes, PathPrompt, PathUse, Sheet, Target, TextBuffer,
-    bindings,
+    App, Area, Editor, Help, Load, Overlay, Panes, PathPrompt, PathUse, SearchPrompt, Sheet, Target,
+    TextBuffer,
 };
 use crate::text::{Glyph, GlyphKind, Spaces, glyphs};
 
@@ -19,7 +20,8 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
         Some(Overlay::Editor(editor)) => turn(canvas, app, panes, editor),
         Some(Overlay::Template(editor)) => super::template_editor::draw(canvas, app, editor),
         Some(Overlay::Path(prompt)) => path(canvas, app, prompt),
-        Some(Overlay::Help(top)) => help(canvas, app, *top),
+        Some(Overlay::Search(prompt)) => search(canvas, app, prompt),
+        Some(Overlay::Help(view)) => help(canvas, app, view),
         Some(Overlay::Sheet(sheet)) => read(canvas, app, sheet),
     }
 }
@@ -55,7 +57,8 @@ fn list(canvas: &mut Canvas<'_>, app: &App, picker: &Picker) {
     let top = picker.cursor.saturating_sub(room.saturating_sub(1));
     let (label_width, spaces) = match picker.kind {
         PickKind::Token(_) => ((area.width * 2 / 5).max(12), Spaces::Shown),
-        PickKind::Palette => (area.width * 3 / 4, Spaces::Blank),
+        PickKind::Copy => (20, Spaces::Blank),
+        PickKind::Palette { .. } => (area.width * 3 / 4, Spaces::Blank),
         _ => ((area.width * 2 / 5).max(12), Spaces::Blank),
     };
     for position in top..picker.len().min(top + room) {
@@ -228,31 +231,40 @@ fn path(canvas: &mut Canvas<'_>, app: &App, prompt: &PathPrompt) {
     canvas.text(area.line(1), &below, Meaning::Quiet);
 }
 
+/// The line of a search, over the footer.
+fn search(canvas: &mut Canvas<'_>, app: &App, prompt: &SearchPrompt) {
+    let (w, h) = app.shell.size;
+    let line = Area::new(0, h.saturating_sub(1), w, 1);
+    canvas.fill(line, Meaning::Text);
+    let found = match prompt.found {
+        Some(0) => "not in this sample ".to_string(),
+        Some(1) => "1 match ".to_string(),
+        Some(count) => format!("{count} matches "),
+        None => String::new(),
+    };
+    let meaning = if prompt.found == Some(0) { Meaning::Bad } else { Meaning::Quiet };
+    let end = canvas.right(line, &found, meaning);
+    let x = canvas.text(Area { x: 1, width: w.saturating_sub(1), ..line }, "/", Meaning::Key);
+    text_line(canvas, Area { x, width: end.saturating_sub(x), ..line }, &prompt.input);
+}
+
 /// The help is the table of keys.
-fn help(canvas: &mut Canvas<'_>, app: &App, top: usize) {
-    let area = window(canvas, app, 84, 60, "help");
-    let mut lines: Vec<(String, String)> = Vec::new();
-    // The keys of the screen below come first.
-    let here = KeyContext::On(app.shell.screen);
-    let others = KeyContext::all().filter(|context| *context != here);
-    for context in std::iter::once(here).chain(others) {
-        lines.push((context.name().to_string(), String::new()));
-        for binding in bindings().filter(|b| b.context == context) {
-            lines.push((format!("  {}", binding.keys_text()), binding.help.to_string()));
-        }
-    }
+fn help(canvas: &mut Canvas<'_>, app: &App, view: &Help) {
+    let area = window(canvas, app, 84, 60, "help · / searches");
+    let lines = help::lines(app.shell.screen);
     let room = usize::from(area.height);
-    let top = top.min(lines.len().saturating_sub(room));
-    for (n, (keys, what)) in lines.iter().skip(top).take(room).enumerate() {
+    let top = view.top.min(lines.len().saturating_sub(room));
+    for (n, HelpLine { keys, what }) in lines.iter().skip(top).take(room).enumerate() {
         let line = area.line(u16::try_from(n).unwrap_or(u16::MAX));
-        let heading = what.is_empty();
-        canvas.text(
-            Area { width: 18.min(line.width), ..line },
-            keys,
-            if heading { Meaning::Strong } else { Meaning::Key },
-        );
+        let is_found = view.search.as_ref().is_some_and(|search| search.is_in(keys) || search.is_in(what));
+        let (left, right) = match (what.is_empty(), is_found) {
+            (true, _) => (Meaning::Strong, Meaning::Text),
+            (false, true) => (Meaning::Found, Meaning::Found),
+            (false, false) => (Meaning::Key, Meaning::Text),
+        };
+        canvas.text(Area { width: 18.min(line.width), ..line }, keys, left);
         let x = line.x + 19.min(line.width);
-        canvas.text(Area { x, width: (line.x + line.width).saturating_sub(x), ..line }, what, Meaning::Text);
+        canvas.text(Area { x, width: (line.x + line.width).saturating_sub(x), ..line }, what, right);
     }
 }
 

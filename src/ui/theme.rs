@@ -71,6 +71,8 @@ pub enum Meaning {
     Selected,
     /// The token under the cursor.
     Cursor,
+    /// What a search found.
+    Found,
 }
 
 /// A colour in each depth: 24 bits for a dark and for a light background, and one of the 16.
@@ -149,6 +151,7 @@ impl Theme {
                 Depth::Mono | Depth::Basic => Style::new().add_modifier(Modifier::REVERSED),
                 _ => Style::new().bg(self.color(SELECTION)).add_modifier(Modifier::BOLD),
             },
+            Meaning::Found => self.fg(YELLOW).add_modifier(Modifier::REVERSED),
             Meaning::Cursor => Style::new().add_modifier(Modifier::REVERSED | Modifier::BOLD),
         }
     }

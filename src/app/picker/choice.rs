@@ -1,6 +1,7 @@
 //! What a list offers: entries, and what taking one does to the request.
 
 use crate::app::action::Action;
+use crate::app::copied::CopyPart;
 use crate::app::screens::experts::settings::ModelChoice;
 use crate::samples::SAMPLE_PREFIX;
 use crate::setup::{LabelChoice, RecipeChoice, Request, TemplateChoice, TokenChoice};
@@ -23,6 +24,11 @@ pub enum PickerChoice {
     /// The model of screen Experts.
     Model(ModelChoice),
     Act(Action),
+    /// Position of a token in the sample on screen.
+    GoToToken(usize),
+    /// Position of a sample in the data.
+    GoToSample(usize),
+    Copy(CopyPart),
 }
 
 impl PickerChoice {
@@ -58,7 +64,12 @@ impl PickerChoice {
                 request.overrides.remove(role);
             }
             Self::Messages(name) => return Some(messages_request(name, &request)),
-            Self::Other(..) | Self::Model(_) | Self::Act(_) => return None,
+            Self::Other(..)
+            | Self::Model(_)
+            | Self::Act(_)
+            | Self::GoToToken(_)
+            | Self::GoToSample(_)
+            | Self::Copy(_) => return None,
         }
         Some(request)
     }

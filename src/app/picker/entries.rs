@@ -1,8 +1,10 @@
 //! What each list offers.
 
 use super::choice::{PickerChoice, PickerEntry};
+use crate::app::copied::CopyPart;
 use crate::app::screens::experts::settings::ModelChoice;
-use crate::chat::Template;
+use crate::app::view::SampleView;
+use crate::chat::{Sample, Template};
 use crate::diagnose::Reserved;
 use crate::labels::Rule;
 use crate::masks::Strategy;
@@ -195,4 +197,16 @@ pub fn special_tokens(
         }
     }
     entries
+}
+
+/// Parts of the sample to copy, each with its beginning; those that it has.
+pub fn copies(view: &SampleView, sample: &Sample, token: usize) -> Vec<PickerEntry> {
+    /// Characters of a part that are shown.
+    const SHOWN: usize = 60;
+    let entry = |part: CopyPart| {
+        let text = part.text(view, sample, token)?;
+        let beginning: String = text.chars().take(SHOWN).collect();
+        Some(PickerEntry::new(part.name(), beginning, PickerChoice::Copy(part)))
+    };
+    CopyPart::ALL.into_iter().filter_map(entry).collect()
 }

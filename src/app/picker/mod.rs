@@ -17,7 +17,8 @@ use crate::tokenizer::{LoadOptions, Role, TokenId};
 
 pub use choice::{PickerChoice, PickerEntry, messages_request};
 pub use entries::{
-    loadings, models, other_load, others, recipes, rules, special_tokens, strategies, templates, tokenizers,
+    copies, loadings, models, other_load, others, recipes, rules, special_tokens, strategies, templates,
+    tokenizers,
 };
 pub use palette::palette;
 
@@ -45,7 +46,12 @@ pub enum PickKind {
     Token(Role),
     /// The model of screen Experts.
     Model,
-    Palette,
+    /// A part of the sample to the clipboard.
+    Copy,
+    /// Every act by name; on screen Samples a number is a sample.
+    Palette {
+        samples: bool,
+    },
 }
 
 /// An open list.
@@ -90,7 +96,11 @@ impl Picker {
                 "model of experts: one of these, or type a folder or a hub id, then 0..K for its first layers"
                     .to_string()
             }
-            PickKind::Palette => "commands".to_string(),
+            PickKind::Copy => "copy to the clipboard".to_string(),
+            PickKind::Palette { samples: false } => {
+                "commands; or a number: that token, #3: the third sample".to_string()
+            }
+            PickKind::Palette { samples: true } => "commands; or a number: that sample".to_string(),
         }
     }
 
@@ -139,6 +149,13 @@ impl Picker {
         let query = self.query.value().to_string();
         self.cursor = 0;
         self.typed = self.typed_entry(&query);
+        if matches!(
+            &self.typed,
+            Some(PickerEntry { choice: PickerChoice::GoToToken(_) | PickerChoice::GoToSample(_), .. })
+        ) {
+            self.matching.clear();
+            return;
+        }
         if query.is_empty() {
             self.matching = (0..self.entries.len()).collect();
             return;
@@ -182,6 +199,19 @@ impl Picker {
                 Some(PickerEntry::new(query, "a file with a chat template", choice))
             }
             PickKind::Template => None,
+            PickKind::Palette { samples } => {
+                let sample = query.strip_prefix('#').or(samples.then_some(query));
+                if let Some(number) = sample {
+                    let index = number.parse::<usize>().ok()?.checked_sub(1)?;
+                    return Some(PickerEntry::new(
+                        query,
+                        "go to this sample",
+                        PickerChoice::GoToSample(index),
+                    ));
+                }
+                let choice = PickerChoice::GoToToken(query.parse().ok()?);
+                Some(PickerEntry::new(query, "go to this token", choice))
+            }
             PickKind::Model => {
                 let choice = PickerChoice::Model(ModelChoice::typed(&expanded(query)));
                 Some(PickerEntry::new(query, "load this folder or hub id", choice))

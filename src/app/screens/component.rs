@@ -10,6 +10,7 @@ use crate::app::action::Action;
 use crate::app::command::AppCommand;
 use crate::app::geometry::Panes;
 use crate::app::job::Outcome;
+use crate::app::search::TextSearch;
 use crate::app::session::Session;
 use crate::app::target::Target;
 
@@ -30,6 +31,12 @@ pub trait Component {
 
     /// An action; `None` where it has no meaning here.
     fn handle(&mut self, session: &Session, panes: &Panes, action: Action) -> Option<Vec<AppCommand>>;
+
+    /// The next match of a search in the rows of the screen, or the one before; `None` where the tokens of the sample are
+    /// searched.
+    fn find(&mut self, _session: &Session, _search: &TextSearch, _forward: bool) -> Option<Vec<AppCommand>> {
+        None
+    }
 
     /// A click on something that the screen marked for the mouse.
     fn click(&mut self, _session: &Session, _target: Target) -> Vec<AppCommand> {

@@ -12,6 +12,7 @@ use crate::app::geometry::Panes;
 use crate::app::job::{JobContext, JobKind, Outcome};
 use crate::app::load::Load;
 use crate::app::screen::Screen;
+use crate::app::search::{TextSearch, next_row};
 use crate::app::session::Session;
 use crate::chat::Sample;
 use crate::diagnose::{
@@ -199,6 +200,21 @@ impl Component for DoctorScreen {
                 let by = lines(panes, action)?;
                 let count = self.report.ready().map_or(0, |report| self.shown(report).len());
                 (self.row, self.visited, self.top) = (step(self.row, by, count), 0, 0);
+            }
+        }
+        Some(Vec::new())
+    }
+
+    fn find(&mut self, _session: &Session, search: &TextSearch, forward: bool) -> Option<Vec<AppCommand>> {
+        let report = self.report.ready()?;
+        let shown = self.shown(report);
+        let is_found =
+            |row: usize| shown.get(row).is_some_and(|f| search.is_in(f.id) || search.is_in(f.title));
+        let found = next_row(shown.len(), self.row, forward, is_found);
+        match found {
+            Some(row) => (self.row, self.visited, self.top) = (row, 0, 0),
+            None => {
+                return Some(vec![AppCommand::complain(format!("{:?} is in no finding", search.query()))]);
             }
         }
         Some(Vec::new())

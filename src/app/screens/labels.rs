@@ -151,6 +151,12 @@ impl Component for LabelsScreen {
 
     fn settle(&mut self, session: &Session, panes: &Panes) {
         let Some(view) = session.shown() else { return };
+        // What was searched for is not left in a fold.
+        if session.matches.binary_search(&session.token).is_ok()
+            && let Some(fold) = view.folds.iter().find(|fold| fold.contains(&session.token))
+        {
+            self.unfolded.insert(fold.start);
+        }
         self.top = {
             let rows = Self::token_rows(panes, view);
             self.flow(panes, view).settle(self.top, session.token, rows)

@@ -12,6 +12,7 @@ use crate::app::geometry::Panes;
 use crate::app::job::{JobContext, JobKind, Outcome};
 use crate::app::load::Load;
 use crate::app::screen::Screen;
+use crate::app::search::{TextSearch, next_row};
 use crate::app::session::Session;
 use crate::data::{ByteCounter, Record, RecordSource, Records, sources};
 use crate::error::{Error, Result, with_causes};
@@ -158,6 +159,19 @@ impl Component for ScanScreen {
                 let count = self.report.ready().map_or(0, |report| report.by_cause.len());
                 self.row = step(self.row, lines(panes, action)?, count);
             }
+        }
+        Some(Vec::new())
+    }
+
+    fn find(&mut self, _session: &Session, search: &TextSearch, forward: bool) -> Option<Vec<AppCommand>> {
+        let report = self.report.ready()?;
+        let ids = causes(report);
+        let title = |id: &str| report.by_cause.get(id).map_or("", |cause| cause.title.as_str());
+        let is_found =
+            |row: usize| ids.get(row).is_some_and(|id| search.is_in(id) || search.is_in(title(id)));
+        match next_row(ids.len(), self.row, forward, is_found) {
+            Some(row) => self.row = row,
+            None => return Some(vec![AppCommand::complain(format!("{:?} is in no cause", search.query()))]),
         }
         Some(Vec::new())
     }

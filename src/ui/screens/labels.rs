@@ -160,6 +160,8 @@ fn draw_row(canvas: &mut Canvas<'_>, app: &App, view: &SampleView, area: Area, i
             (FlowItem::Token(index), density) => {
                 let Some(token) = view.token(*index) else { continue };
                 let style = token_style(canvas, view, *index, token);
+                let is_found = app.session.matches.binary_search(index).is_ok();
+                let style = if is_found { style.patch(canvas.style(Meaning::Found)) } else { style };
                 let style = if at_cursor { style.patch(canvas.style(Meaning::Cursor)) } else { style };
                 match density {
                     Density::Flow => {

@@ -1,5 +1,6 @@
 //! Screen Samples: the state of every sample in a line. Only the window is drawn.
 
+use crate::app::screens::samples::{SampleFilter, SampleOrder};
 use crate::app::{App, Area, Load, Panes, Target};
 use crate::labels::SampleStatus;
 use crate::ui::canvas::Canvas;
@@ -14,11 +15,20 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
     } else {
         format!("   {} of {} labelled …", app.session.survey.states.len(), samples.len())
     };
+    let list = &app.screens.samples;
+    let shown = list.len(samples.len());
+    let which = match (list.filter, list.order) {
+        (SampleFilter::All, SampleOrder::Data) => String::new(),
+        (SampleFilter::All, order) => format!(" · {}", order.name()),
+        (filter, SampleOrder::Data) => format!(" · {shown}: {}", filter.name()),
+        (filter, order) => format!(" · {shown}: {}, {}", filter.name(), order.name()),
+    };
     canvas.spans(
         area.line(0),
         &[
             (&format!("{} · {} samples · ", app.session.source.name(), samples.len()), Meaning::Quiet),
             (&app.session.counts().line(), Meaning::Strong),
+            (&which, Meaning::Key),
             (&progress, Meaning::Warning),
         ],
     );
@@ -28,9 +38,14 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
         below = 2;
     }
     let room = usize::from(area.height.saturating_sub(below)).max(1);
-    let top = app.screens.samples.cursor.saturating_sub(room / 2).min(samples.len().saturating_sub(room));
-    for (n, sample) in samples.iter().enumerate().skip(top).take(room) {
-        let line = area.line(u16::try_from(n - top).unwrap_or(u16::MAX).saturating_add(below));
+    let top = list.cursor.saturating_sub(room / 2).min(shown.saturating_sub(room));
+    if shown == 0 {
+        canvas.text(area.line(below), "no sample is listed: v lists others", Meaning::Warning);
+    }
+    for row in top..shown.min(top + room) {
+        let found = list.sample_at(row, samples.len());
+        let Some((n, sample)) = found.and_then(|n| Some((n, samples.get(n)?))) else { continue };
+        let line = area.line(u16::try_from(row - top).unwrap_or(u16::MAX).saturating_add(below));
         let (mark, meaning, text) = match app.session.survey.states.get(n) {
             None => ("…", Meaning::Quiet, String::new()),
             Some(state) => (state.kind().symbol(), state_meaning(state), state.line()),
@@ -47,8 +62,8 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
             x += 17;
         }
         canvas.text(rest(x), &text, meaning);
-        canvas.hit(line, Target::Sample(n));
-        if n == app.screens.samples.cursor {
+        canvas.hit(line, Target::Sample(row));
+        if row == list.cursor {
             canvas.tint(line, Meaning::Selected);
         }
     }
