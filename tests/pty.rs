@@ -333,3 +333,19 @@ fn a_search_and_a_copy() {
     terminal.keys("q");
     assert_eq!(terminal.exit(), 0);
 }
+
+#[test]
+fn a_terminal_without_a_cursor_is_refused() {
+    let mut terminal = Terminal::start(&[], &[("TERM", "dumb")]);
+    terminal.wait("TERM=dumb");
+    assert_eq!(terminal.exit(), 2);
+}
+
+#[test]
+fn a_locale_without_utf_8_gets_ascii() {
+    let mut terminal = Terminal::start(&[], &[("LC_ALL", "C")]);
+    terminal.wait("press f to try recipe phi");
+    terminal.wait_for("nothing but ASCII", |s| s.is_ascii() && s.contains("+-") && s.contains("x cur_len"));
+    terminal.keys("q");
+    assert_eq!(terminal.exit(), 0);
+}

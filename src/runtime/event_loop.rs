@@ -10,7 +10,7 @@ use super::jobs::Jobs;
 use super::run_options::RunOptions;
 use super::terminal::TakenTerminal;
 use crate::app::{App, Background, Effect, Msg, update};
-use crate::ui::{Depth, Frame, render};
+use crate::ui::{Depth, Frame, ascii, render};
 
 /// Frames follow each other no faster than this.
 const FRAME: Duration = Duration::from_millis(16);
@@ -20,6 +20,8 @@ struct Loop {
     terminal: TakenTerminal,
     jobs: Jobs,
     depth: Depth,
+    /// The terminal shows nothing but ASCII.
+    ascii: bool,
     frame: Option<Frame>,
     /// To itself, for what is done off the loop.
     to: Sender<Incoming>,
@@ -32,8 +34,10 @@ pub fn run(options: &RunOptions) -> io::Result<()> {
     let mut app = options.app();
     app.session.remembers = true;
     app.shell.background = background();
-    let depth = Depth::detect(|name| std::env::var(name).ok());
-    let mut this = Loop { app, terminal, jobs: Jobs::new(to.clone()), depth, frame: None, to: to.clone() };
+    let variable = |name: &str| std::env::var(name).ok();
+    let (depth, ascii) = (Depth::detect(variable), ascii::is_wanted(variable));
+    let jobs = Jobs::new(to.clone());
+    let mut this = Loop { app, terminal, jobs, depth, ascii, frame: None, to: to.clone() };
     // Before the first frame: whoever sees it may end the program, and the terminal must come back.
     read_signals(to.clone())?;
     this.draw()?;
@@ -146,7 +150,10 @@ impl Loop {
             let effects = update(&mut self.app, Msg::Resize(width, height));
             self.carry_out(effects)?;
         }
-        let frame = render(&self.app, self.depth);
+        let mut frame = render(&self.app, self.depth);
+        if self.ascii {
+            ascii::replace(&mut frame.buffer);
+        }
         self.terminal.show(&frame.buffer)?;
         self.frame = Some(frame);
         Ok(())

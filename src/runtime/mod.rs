@@ -34,6 +34,13 @@ pub fn run(options: RunOptions) -> Result<()> {
             "the screen needs a terminal; without one use a command such as `maskscope inspect`".to_string(),
         ));
     }
+    if std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb") {
+        return Err(Error::Usage(
+            "TERM=dumb names a terminal that can move no cursor, and the screen needs one; a command such as \
+             `maskscope inspect` prints lines, and `maskscope frame` prints one frame"
+                .to_string(),
+        ));
+    }
     if options.data.as_deref() == Some(Path::new("-")) && std::io::stdin().is_terminal() {
         return Err(Error::Usage(
             "-d - reads conversations from a pipe; here it would take the keys".to_string(),

@@ -2,6 +2,7 @@
 //! hit in it. Nothing here changes anything.
 
 mod ansi;
+pub mod ascii;
 mod canvas;
 mod cells;
 mod chrome;
