@@ -21,6 +21,8 @@
 //!           │
 //!         scan                  a whole data set: states and causes counted
 //!           │
+//!        dumps                  ids, labels and masks that were made elsewhere: opened, told apart, checked
+//!           │
 //!       diagnose                 why samples are lost: findings, fixes that were tried, the patch
 //!           │
 //!         setup ───────── hub    what a user asks for → tokenizer, labelling; downloads
@@ -78,6 +80,7 @@ cfg_if::cfg_if! {
         pub mod commands;
         pub mod data;
         pub mod diagnose;
+        pub mod dumps;
         pub mod error;
         pub mod hub;
         pub mod labelling;
@@ -102,6 +105,7 @@ cfg_if::cfg_if! {
         mod commands;
         mod data;
         mod diagnose;
+        mod dumps;
         mod error;
         mod hub;
         mod labelling;

@@ -30,6 +30,7 @@ const ORDER: &[&str] = &[
     "hub",
     "setup",
     "diagnose",
+    "dumps",
     "scope",
     "scan",
     "report",
@@ -61,6 +62,10 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("glob::", &["data"]),
     ("jiff::", &["chat"]),
     ("parquet::", &["data"]),
+    ("arrow_array::", &["data", "dumps"]),
+    ("arrow_buffer::", &["dumps"]),
+    ("arrow_ipc::", &["dumps"]),
+    ("zip::", &["dumps"]),
     ("same_file::", &["data"]),
 ];
 

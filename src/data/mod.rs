@@ -10,12 +10,15 @@
 
 mod byte_counter;
 mod cutter;
+mod inflated;
 mod parquet;
 mod record;
 mod sources;
 mod stream;
 
 pub use byte_counter::ByteCounter;
+pub use inflated::inflated;
+pub use parquet::parquet_batches;
 pub use record::{Record, RecordError, RecordPosition};
 pub use sources::{RecordSource, is_same_file, sources, unread_folders};
 pub use stream::{Quirks, Records};

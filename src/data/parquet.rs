@@ -8,10 +8,12 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use ::parquet::file::metadata::ParquetMetaData;
 use ::parquet::file::reader::{FileReader, SerializedFileReader};
 use ::parquet::record::reader::RowIter;
 use ::parquet::record::{Field, Row};
+use arrow_array::RecordBatch;
 use serde_json::{Map, Number, Value};
 
 use super::byte_counter::ByteCounter;
@@ -62,7 +64,7 @@ impl ParquetRows {
         let bytes = file.metadata().map_err(|e| Error::io(path, e))?.len();
         let reader = guarded(path, || SerializedFileReader::new(file))?;
         let count = u64::try_from(reader.metadata().file_metadata().num_rows()).unwrap_or(0);
-        refuse_bombs(reader.metadata()).map_err(|message| Error::format(path, message))?;
+        refuse_bombs(reader.metadata(), MOST_VALUES_A_ROW).map_err(|message| Error::format(path, message))?;
         let rows = RowIter::from_file_into(Box::new(reader)).with_batch_size(READ_AHEAD);
         Ok(Self { path: path.to_path_buf(), rows, index: 0, count, bytes, reported: 0, counter })
     }
@@ -110,12 +112,12 @@ fn guarded<T>(path: &Path, step: impl FnOnce() -> ::parquet::errors::Result<T>) 
 
 /// Refuses what unpacks to far more than the file has, as its footer tells. A footer that lies is left to the watch on
 /// memory.
-fn refuse_bombs(metadata: &ParquetMetaData) -> std::result::Result<(), String> {
+fn refuse_bombs(metadata: &ParquetMetaData, most_a_row: i64) -> std::result::Result<(), String> {
     for group in metadata.row_groups() {
         for column in group.columns() {
             let name = column.column_path().string();
             let values = column.num_values();
-            if values / group.num_rows().max(1) > MOST_VALUES_A_ROW {
+            if values / group.num_rows().max(1) > most_a_row {
                 return Err(format!("its column {name:?} has {values} values in {} rows", group.num_rows()));
             }
             let (packed, unpacked) = (column.compressed_size().max(1), column.uncompressed_size());
@@ -125,6 +127,40 @@ fn refuse_bombs(metadata: &ParquetMetaData) -> std::result::Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Rows of a column batch: enough to be quick, few enough that a batch of the longest rows fits in memory.
+const BATCH_ROWS: usize = 256;
+
+/// The record batches of a file of arrays, in which a row may have so many values; one is in memory at a time.
+///
+/// # Errors
+/// A file that cannot be opened, or is no whole Parquet file.
+pub fn parquet_batches(
+    path: &Path,
+    most_values_a_row: usize,
+    counter: &ByteCounter,
+) -> Result<impl Iterator<Item = Result<RecordBatch>> + Send + use<>> {
+    let file = File::open(path).map_err(|e| Error::io(path, e))?;
+    let bytes = file.metadata().map_err(|e| Error::io(path, e))?.len();
+    let builder = guarded(path, || ParquetRecordBatchReaderBuilder::try_new(file))?;
+    let most = i64::try_from(most_values_a_row).unwrap_or(i64::MAX);
+    refuse_bombs(builder.metadata(), most).map_err(|message| Error::format(path, message))?;
+    let rows = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0).max(1);
+    let mut batches = guarded(path, || builder.with_batch_size(BATCH_ROWS).build())?;
+    let (path, counter, mut failed) = (path.to_path_buf(), counter.clone(), false);
+    Ok(std::iter::from_fn(move || {
+        if failed {
+            return None;
+        }
+        let next = guarded(&path, || batches.next().transpose().map_err(Into::into)).transpose()?;
+        failed = next.is_err();
+        if let Ok(batch) = &next {
+            let share = u128::from(bytes) * batch.num_rows() as u128 / u128::from(rows);
+            counter.add(u64::try_from(share).unwrap_or(u64::MAX));
+        }
+        Some(next)
+    }))
 }
 
 fn object(row: Row) -> Value {

@@ -13,6 +13,7 @@ mod writer;
 
 pub use generated::Fill;
 pub use header::TensorInfo;
+pub use values::f16_to_f32;
 pub use writer::{TensorSource, WriteWatch, write_safetensors, write_watched};
 
 use std::collections::BTreeMap;

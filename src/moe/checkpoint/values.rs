@@ -37,7 +37,7 @@ pub(super) fn expect_finite(values: &[f32]) -> Result<(), String> {
 }
 
 /// IEEE half precision: 1 sign, 5 exponent (bias 15), 10 fraction bits.
-fn f16_to_f32(half: u16) -> f32 {
+pub fn f16_to_f32(half: u16) -> f32 {
     let sign = u32::from(half & 0x8000) << 16;
     let exponent = u32::from(half >> 10) & 0x1f;
     let fraction = u32::from(half & 0x3ff);
