@@ -4,7 +4,9 @@
 
 mod chat;
 mod doctor;
+mod drift;
 mod frame;
+mod hook;
 mod images;
 mod moe;
 mod output;
@@ -13,12 +15,15 @@ mod repository;
 mod rule_numbers;
 mod scan;
 mod shared;
+mod tokens;
 
 use clap::{Parser, Subcommand};
 
 pub use chat::ChatArgs;
 pub use doctor::DoctorArguments;
+pub use drift::DriftArguments;
 pub use frame::FrameArguments;
+pub use hook::HookArguments;
 pub use images::ImagesArguments;
 pub use moe::{
     BatchArgument, ConversionArguments, ConvertArguments, MoeCommand, NoiseArgument, RouteArguments,
@@ -29,6 +34,7 @@ pub use patch::PatchArguments;
 pub use repository::RepositoryArgs;
 pub use scan::{ScanArguments, ScanCommand};
 pub use shared::{HubToken, LoaderArgument, RequestWithNotes, SharedOptions};
+pub use tokens::TokensArguments;
 
 /// Shows what a Hugging Face tokenizer really does to a conversation, and which tokens a fine-tuning run supervises.
 ///
@@ -83,6 +89,12 @@ pub enum CliCommand {
     Special,
     /// A whole data set, streamed: states and causes counted; exits with 1 when samples are lost.
     Scan(ScanArguments),
+    /// What a trainer really fed: ids, labels and masks of its files, opened, told apart and checked.
+    Tokens(TokensArguments),
+    /// Lines of Python that write what a running trainer feeds: transformers, trl, axolotl, llamafactory or llava.
+    Hook(HookArguments),
+    /// Ids that were tokenized twice: against their own text, the rendered messages and the step before; exits with 1 when they drift.
+    Drift(DriftArguments),
     /// Two tokenizers (-t A -t B), or two classes of one (--loader slow --loader fast), on the same samples.
     Compare,
     /// Every mask strategy on each sample, side by side, and where they differ.

@@ -2,8 +2,10 @@
 
 mod compare;
 mod doctor;
+mod drift;
 mod encode;
 mod frame;
+mod hook;
 mod images;
 mod inspect;
 mod lists;
@@ -14,6 +16,8 @@ mod scan;
 mod shared;
 mod special;
 mod strategies;
+mod tokens;
+mod tokens_against;
 
 use std::ops::ControlFlow;
 use std::process::ExitCode;
@@ -79,6 +83,9 @@ fn dispatch(arguments: &Arguments) -> Result<CommandOutcome> {
         Some(CliCommand::Onboard(arguments)) => onboard::run_onboard(shared, arguments),
         Some(CliCommand::Patch(arguments)) => onboard::run_patch(shared, arguments),
         Some(CliCommand::Scan(arguments)) => scan::run(shared, arguments),
+        Some(CliCommand::Tokens(arguments)) => tokens::run(shared, arguments),
+        Some(CliCommand::Hook(arguments)) => hook::run(shared, arguments),
+        Some(CliCommand::Drift(arguments)) => drift::run(shared, arguments),
         Some(CliCommand::Compare) => compare::run(shared),
         Some(CliCommand::Special) => special::run(shared),
         Some(CliCommand::Strategies { sample }) => strategies::run(shared, sample.as_deref()),

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::hub::{DownloadProgress, Stage};
 use crate::labels::StatusCounts;
 use crate::report::Paint;
-use crate::setup::{CHAT, DownloadWatch, Setup, TemplateChoice, files_for, load_tokenizer, resolve};
+use crate::setup::{CHAT, DownloadWatch, Request, Setup, TemplateChoice, files_for, load_tokenizer, resolve};
 use crate::{samples, text};
 
 /// The strategy that labels preference rows where nothing else was asked for.
@@ -106,6 +106,13 @@ pub(super) fn opened(
         "template chat chosen: the rows are {rows}, and this tokenizer brings its own template"
     ));
     Ok((request, notes))
+}
+
+/// Whether the tokenizer of a request brings a chat template of its own.
+pub(super) fn has_own_template(request: &Request) -> Result<bool> {
+    let files = files_for(&request.tokenizer, &request.hub, &mut report_progress)?;
+    // A folder whose template cannot be read says so when it is loaded.
+    Ok(TemplateSet::discover(&files).is_ok_and(|set| !set.is_empty()))
 }
 
 /// A line on stderr for each file of a download; the rest of its reports would only scroll by.

@@ -198,7 +198,8 @@ impl Convention {
     }
 
     fn tell_labels(&mut self, rows: &[DumpRow]) {
-        let all: Vec<(&DumpRow, &RowLabels)> = rows.iter().filter_map(|row| Some((row, row.labels.as_ref()?))).collect();
+        let all: Vec<(&DumpRow, &RowLabels)> =
+            rows.iter().filter_map(|row| Some((row, row.labels.as_ref()?))).collect();
         let Some((_, first)) = all.first() else {
             self.note("labels", "the file has none");
             return;
@@ -234,10 +235,12 @@ impl Convention {
     }
 
     fn tell_mask(&mut self, rows: &[DumpRow], facts: &TokenFacts) {
-        let all: Vec<(&DumpRow, &RowMask)> = rows.iter().filter_map(|row| Some((row, row.mask.as_ref()?))).collect();
+        let all: Vec<(&DumpRow, &RowMask)> =
+            rows.iter().filter_map(|row| Some((row, row.mask.as_ref()?))).collect();
         let Some((_, first)) = all.first() else { return };
         let key = first.key.clone();
-        let binary = all.iter().flat_map(|(_, mask)| &mask.values).all(|value| *value == 0.0 || *value == 1.0);
+        let binary =
+            all.iter().flat_map(|(_, mask)| &mask.values).all(|value| *value == 0.0 || *value == 1.0);
         let mut form = if binary { MaskForm::Binary } else { MaskForm::Weights };
         let mut shifted = self.labels == LabelForm::Shifted;
         let mut starts = AnswerStarts::default();
@@ -260,7 +263,10 @@ impl Convention {
             );
         } else {
             let kind = if binary { "0 and 1" } else { "weights" };
-            self.note("mask", format!("{key}: {kind}; no answer of the template's form tells where it stands"));
+            self.note(
+                "mask",
+                format!("{key}: {kind}; no answer of the template's form tells where it stands"),
+            );
         }
         self.mask = Some(MaskConvention { key, form, shifted });
     }
@@ -292,7 +298,10 @@ impl Convention {
         if self.padding != Padding::None {
             let by = if filled.is_empty() { "the pad token" } else { "attention_mask" };
             let pad = self.pad_id.map_or("unknown".to_string(), |id| id.to_string());
-            self.note("padding", format!("{left} rows on the left, {right} on the right, by {by}; pad id {pad}"));
+            self.note(
+                "padding",
+                format!("{left} rows on the left, {right} on the right, by {by}; pad id {pad}"),
+            );
         }
     }
 
@@ -303,7 +312,8 @@ impl Convention {
             Some((Field::DocumentIds, _)) => Some(Packing::DocumentIds),
             _ => None,
         };
-        let numbered = |row: &&DumpRow| row.attention_mask.as_ref().is_some_and(|mask| mask.iter().any(|n| *n > 1));
+        let numbered =
+            |row: &&DumpRow| row.attention_mask.as_ref().is_some_and(|mask| mask.iter().any(|n| *n > 1));
         let restarts = |row: &&DumpRow| {
             let positions = row.position_ids.as_deref().unwrap_or_default();
             !restarts(positions, &self.content(row, facts)).is_empty()
@@ -312,10 +322,16 @@ impl Convention {
         let of = rows.len();
         if let Some(packing) = rows.iter().find_map(kind) {
             self.packing = packing;
-            self.note("packing", format!("{} in {} of {of} rows", packing.name(), count(&|row| kind(row).is_some())));
+            self.note(
+                "packing",
+                format!("{} in {} of {of} rows", packing.name(), count(&|row| kind(row).is_some())),
+            );
         } else if count(&numbered) > 0 {
             self.packing = Packing::AttentionNumbers;
-            self.note("packing", format!("attention_mask counts beyond 1 in {} of {of} rows", count(&numbered)));
+            self.note(
+                "packing",
+                format!("attention_mask counts beyond 1 in {} of {of} rows", count(&numbered)),
+            );
         } else {
             let count = count(&restarts);
             if count > 0 {
@@ -374,7 +390,9 @@ struct AnswerStarts {
 impl AnswerStarts {
     fn add(&mut self, row: &DumpRow, mask: &RowMask, facts: &TokenFacts) {
         let offset = row.ids.len().saturating_sub(mask.values.len());
-        let set = |at: usize| at.checked_sub(offset).and_then(|at| mask.values.get(at)).is_some_and(|value| *value != 0.0);
+        let set = |at: usize| {
+            at.checked_sub(offset).and_then(|at| mask.values.get(at)).is_some_and(|value| *value != 0.0)
+        };
         for start in facts.answer_starts(&row.ids) {
             if start >= row.ids.len() || start < offset + 2 {
                 continue;
@@ -409,14 +427,16 @@ mod tests {
         assert_eq!(told(&ids, &[X, X, 70, 71, 72]).labels, LabelForm::Unrelated);
         assert_eq!(told(&ids, &[8, 9, 10, 2]).labels, LabelForm::Shifted);
         let whole = told(&ids, &ids);
-        assert!(whole.whole && whole.labels == LabelForm::Aligned && whole.summary().contains("labels equal ids"));
+        assert!(
+            whole.whole && whole.labels == LabelForm::Aligned && whole.summary().contains("labels equal ids")
+        );
         assert_eq!(told(&ids, &[-1, -1, 9, 10, 2]).ignored, Some(-1));
     }
 
     #[test]
     fn positions_start_again_at_zero_only() {
         assert_eq!(restarts(&[0, 1, 2, 0, 1, 0], &(0..6)), [3, 5]);
-        assert_eq!(restarts(&[0, 0, 0, 1, 2], &(0..5)), [], "an image at the begin");
-        assert_eq!(restarts(&[1, 1, 1, 0, 1, 2], &(3..6)), [], "padding on the left");
+        assert!(restarts(&[0, 0, 0, 1, 2], &(0..5)).is_empty(), "an image at the begin");
+        assert!(restarts(&[1, 1, 1, 0, 1, 2], &(3..6)).is_empty(), "padding on the left");
     }
 }

@@ -66,7 +66,8 @@ impl Convention {
             let mut form = self.labels;
             if agreement.labels > 0 && !agreement.is_wholly(form) {
                 let other = [LabelForm::Aligned, LabelForm::Shifted, LabelForm::Late].into_iter();
-                deviates = other.filter(|other| agreement.is_wholly(*other)).last().or(Some(agreement.form()));
+                deviates =
+                    other.filter(|other| agreement.is_wholly(*other)).last().or(Some(agreement.form()));
                 deviates = deviates.filter(|other| *other != form);
                 // A row that holds another form wholly is shown as it was meant.
                 form = deviates.filter(|other| *other != LabelForm::Unrelated).unwrap_or(form);
@@ -76,7 +77,9 @@ impl Convention {
                 LabelForm::Late => -1,
                 _ => 0,
             };
-            for (at, label) in own.values.iter().enumerate().filter(|(_, label)| Some(**label) != self.ignored) {
+            for (at, label) in
+                own.values.iter().enumerate().filter(|(_, label)| Some(**label) != self.ignored)
+            {
                 if let Some(place) = at.checked_add_signed(shift).and_then(|at| labels.get_mut(at)) {
                     *place = *label;
                 }
@@ -128,7 +131,8 @@ impl Convention {
         let tokens = row.ids.len();
         if let Some(mask) = &row.attention_mask {
             let start = mask.iter().take_while(|seen| **seen == 0).count();
-            let end = tokens - mask.iter().rev().take_while(|seen| **seen == 0).count().min(tokens - start.min(tokens));
+            let end = tokens
+                - mask.iter().rev().take_while(|seen| **seen == 0).count().min(tokens - start.min(tokens));
             if start > 0 || end < tokens {
                 return start.min(end)..end;
             }
@@ -229,8 +233,14 @@ mod tests {
         assert_eq!(fed(labelled(&ids, &[X, 9, 10, 2, X, X, X])).labels, own);
         assert_eq!(masked(&[0.0, 0.0, 1.0, 1.0, 1.0, 0.0, 0.0]).labels, own);
         let weighted = masked(&[0.0, 0.0, 0.5, 0.5, 2.0, 0.0, 0.0]);
-        assert_eq!((weighted.labels.as_slice(), weighted.weights.as_ref().map(|w| w[4])), (&own[..], Some(2.0)));
-        let whole = DumpRow { mask: Some(mask("loss_mask", &[0.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0])), ..labelled(&ids, &[8, 9, 10, 2, 0, 0, 0]) };
+        assert_eq!(
+            (weighted.labels.as_slice(), weighted.weights.as_ref().map(|w| w[4])),
+            (&own[..], Some(2.0))
+        );
+        let whole = DumpRow {
+            mask: Some(mask("loss_mask", &[0.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0])),
+            ..labelled(&ids, &[8, 9, 10, 2, 0, 0, 0])
+        };
         assert_eq!(fed(whole).labels, own, "labels that ignore nothing, shifted with their mask");
         assert_eq!(fed(labelled(&ids, &own)).content, 0..5);
     }

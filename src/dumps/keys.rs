@@ -46,44 +46,92 @@ impl Field {
         (
             Self::Labels,
             "labels",
-            &["labels", "shift_labels", "shifted_labels", "target_ids", "targets", "target_tokens", "label_ids"],
+            &[
+                "labels",
+                "shift_labels",
+                "shifted_labels",
+                "target_ids",
+                "targets",
+                "target_tokens",
+                "label_ids",
+            ],
         ),
         (
             Self::Mask,
             "mask",
             &[
-                "loss_mask", "assistant_masks", "assistant_mask", "assistant_tokens_mask", "completion_mask", "loss_scale", "loss_weights",
-                "token_weights", "label_mask", "labels_mask", "train_mask", "action_mask", "weights", "mask",
+                "loss_mask",
+                "assistant_masks",
+                "assistant_mask",
+                "assistant_tokens_mask",
+                "completion_mask",
+                "loss_scale",
+                "loss_weights",
+                "token_weights",
+                "label_mask",
+                "labels_mask",
+                "train_mask",
+                "action_mask",
+                "weights",
+                "mask",
             ],
         ),
         (Self::AttentionMask, "attention_mask", &["attention_mask", "attn_mask"]),
         (Self::PositionIds, "position_ids", &["position_ids", "input_pos", "positions"]),
-        (Self::SeqLens, "seq_lens", &["seq_lens", "seq_lengths", "seqlens", "sequence_lengths", "num_tokens"]),
+        (
+            Self::SeqLens,
+            "seq_lens",
+            &["seq_lens", "seq_lengths", "seqlens", "sequence_lengths", "num_tokens"],
+        ),
         (Self::CuSeqLens, "cu_seqlens", &["cu_seqlens", "cu_seq_lens", "cu_seq_lens_q", "cu_seqlens_q"]),
         (
             Self::DocumentIds,
             "document_ids",
             &["document_ids", "doc_ids", "seq_idx", "segment_ids", "sequence_ids", "sub_seq_ids"],
         ),
-        (Self::LogProbs, "logprobs", &["old_logprobs", "old_log_probs", "old_per_token_logps", "logprobs", "log_probs"]),
+        (
+            Self::LogProbs,
+            "logprobs",
+            &["old_logprobs", "old_log_probs", "old_per_token_logps", "logprobs", "log_probs"],
+        ),
         (
             Self::ServerLogProbs,
             "server_logprobs",
             &[
-                "rollout_log_probs", "rollout_logprobs", "sampling_logprobs", "sampling_per_token_logps", "inference_logprobs",
-                "generation_logprobs", "vllm_logprobs", "server_logprobs",
+                "rollout_log_probs",
+                "rollout_logprobs",
+                "sampling_logprobs",
+                "sampling_per_token_logps",
+                "inference_logprobs",
+                "generation_logprobs",
+                "vllm_logprobs",
+                "server_logprobs",
             ],
         ),
         (
             Self::RoutedExperts,
             "experts",
-            &["routed_experts", "rollout_routed_experts", "expert_ids", "topk_ids", "topk_indices", "router_indices"],
+            &[
+                "routed_experts",
+                "rollout_routed_experts",
+                "expert_ids",
+                "topk_ids",
+                "topk_indices",
+                "router_indices",
+            ],
         ),
         (Self::PromptIds, "prompt_ids", &["prompt_input_ids", "prompt_ids", "prompt_token_ids", "prompts"]),
         (
             Self::ResponseIds,
             "response_ids",
-            &["completion_ids", "completion_input_ids", "response_ids", "response_token_ids", "output_token_ids", "responses"],
+            &[
+                "completion_ids",
+                "completion_input_ids",
+                "response_ids",
+                "response_token_ids",
+                "output_token_ids",
+                "responses",
+            ],
         ),
         (Self::PromptMask, "prompt_mask", &["prompt_mask", "prompt_attention_mask"]),
         (Self::ResponseMask, "response_mask", &["response_mask", "response_loss_mask"]),
@@ -133,9 +181,9 @@ impl Keys {
         if let Some((field, _)) = self.given.iter().find(|(_, name)| name == key) {
             return Some((*field, 0));
         }
-        let named = Field::NAMES.iter().find_map(|(field, _, names)| {
-            Some((*field, names.iter().position(|name| *name == key)?))
-        });
+        let named = Field::NAMES
+            .iter()
+            .find_map(|(field, _, names)| Some((*field, names.iter().position(|name| *name == key)?)));
         named.filter(|(field, _)| self.given.iter().all(|(given, _)| given != field))
     }
 
@@ -143,7 +191,10 @@ impl Keys {
     pub fn ids(&self) -> Vec<&str> {
         match self.given.iter().find(|(field, _)| *field == Field::Ids) {
             Some((_, key)) => vec![key],
-            None => Field::NAMES.iter().find(|(field, ..)| *field == Field::Ids).map_or(Vec::new(), |(.., names)| names.to_vec()),
+            None => Field::NAMES
+                .iter()
+                .find(|(field, ..)| *field == Field::Ids)
+                .map_or(Vec::new(), |(.., names)| names.to_vec()),
         }
     }
 }
@@ -158,12 +209,15 @@ mod tests {
         assert_eq!(keys.field("y"), Some((Field::Labels, 0)));
         assert_eq!(keys.field("labels"), None, "it is another field now, or none");
         assert_eq!(keys.field("input_ids"), Some((Field::Ids, 0)));
-        assert!(Keys::parse(&["label=y".to_string()]).is_err() && Keys::parse(&["labels=".to_string()]).is_err());
+        assert!(
+            Keys::parse(&["label=y".to_string()]).is_err() && Keys::parse(&["labels=".to_string()]).is_err()
+        );
     }
 
     #[test]
     fn no_name_stands_for_two_fields() {
-        let mut names: Vec<&str> = Field::NAMES.iter().flat_map(|(.., names)| names.iter().copied()).collect();
+        let mut names: Vec<&str> =
+            Field::NAMES.iter().flat_map(|(.., names)| names.iter().copied()).collect();
         let count = names.len();
         names.sort_unstable();
         names.dedup();

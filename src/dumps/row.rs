@@ -98,7 +98,8 @@ pub struct RowLabels {
 /// Ids that are no whole numbers, and a row without ids.
 pub fn split_batches(raw: RawRow, keys: &Keys) -> Result<Vec<DumpRow>> {
     let sides = ["chosen", "rejected"];
-    let prefix_of = |key: &str| sides.iter().find(|side| key.strip_prefix(**side).is_some_and(|k| k.starts_with('_')));
+    let prefix_of =
+        |key: &str| sides.iter().find(|side| key.strip_prefix(**side).is_some_and(|k| k.starts_with('_')));
     if !raw.cells.iter().any(|(key, _)| prefix_of(key).is_some()) {
         return split(raw, keys);
     }
@@ -108,7 +109,8 @@ pub fn split_batches(raw: RawRow, keys: &Keys) -> Result<Vec<DumpRow>> {
             let own = key.strip_prefix(side).and_then(|key| key.strip_prefix('_'));
             let shared = prefix_of(key).is_none();
             // An answer stands apart from its prompt only where the prompt is there.
-            let apart = raw.cells.iter().any(|(key, _)| matches!(keys.field(key), Some((Field::PromptIds, _))));
+            let apart =
+                raw.cells.iter().any(|(key, _)| matches!(keys.field(key), Some((Field::PromptIds, _))));
             let name = match own {
                 Some("input_ids") if apart => Some("response_ids".to_string()),
                 // The mask of an answer beside its prompt says what is padding: all of the answer is supervised.
@@ -162,7 +164,9 @@ fn assemble(raw: RawRow, keys: &Keys) -> Result<DumpRow> {
     let mut named: Vec<&str> = Vec::new();
     for (key, cell) in &raw.cells {
         named.push(key);
-        let Some((field, rank)) = keys.field(key).filter(|_| !cell.is_empty() && is_shallow(cell)) else { continue };
+        let Some((field, rank)) = keys.field(key).filter(|_| !cell.is_empty() && is_shallow(cell)) else {
+            continue;
+        };
         if fields.get(&field).is_none_or(|(known, ..)| rank < *known) {
             fields.insert(field, (rank, key.clone(), cell.clone()));
         }
@@ -170,7 +174,8 @@ fn assemble(raw: RawRow, keys: &Keys) -> Result<DumpRow> {
     let mut taken = Taken { fields, row: DumpRow { place: raw.place, ..DumpRow::default() } };
     taken.ids(keys, &named)?;
     taken.rest()?;
-    let messages = raw.values.into_iter().find(|(key, _)| matches!(keys.field(key), Some((Field::Messages, _))));
+    let messages =
+        raw.values.into_iter().find(|(key, _)| matches!(keys.field(key), Some((Field::Messages, _))));
     taken.row.messages = messages.map(|(_, value)| value);
     Ok(taken.row)
 }
@@ -299,7 +304,8 @@ mod tests {
 
     #[test]
     fn a_batch_is_as_many_rows() {
-        let all = rows(r#"{"input_ids": [[1, 2], [3, 4]], "labels": [[-100, 2], [-100, 4]], "n": 7}"#).expect("rows");
+        let all = rows(r#"{"input_ids": [[1, 2], [3, 4]], "labels": [[-100, 2], [-100, 4]], "n": 7}"#)
+            .expect("rows");
         let ids: Vec<&[i64]> = all.iter().map(|row| row.ids.as_slice()).collect();
         assert_eq!(ids, [[1, 2], [3, 4]]);
         assert_eq!(all[1].labels.as_ref().map(|l| l.values.as_slice()), Some(&[-100, 4][..]));

@@ -6,11 +6,12 @@ use crate::masks::occurrences;
 use crate::tokenizer::{IMAGE_TOKEN_INDEX, Role, TokenId, Tokenizer};
 
 /// Tokens that stand for a part of an image, a video or a sound, or for the place of one.
-const MEDIA: &[&str] = &["<image>", "<video>", "<audio>", "<|vision_start|>", "<|vision_end|>", "<|image|>", "<|placeholder|>"];
+const MEDIA: &[&str] =
+    &["<image>", "<video>", "<audio>", "<|vision_start|>", "<|vision_end|>", "<|image|>", "<|placeholder|>"];
 
 /// What an id is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Kind {
+pub(super) struct Kind {
     known: bool,
     /// It adds something to a text.
     text: bool,
@@ -28,10 +29,10 @@ pub struct TokenFacts {
     pub ends: Vec<i64>,
     pub media: Vec<i64>,
     /// The template's marker of an answer: what it always has, and blanks that it ends with.
-    response: Option<(Vec<i64>, usize)>,
-    kinds: Vec<Kind>,
+    pub(super) response: Option<(Vec<i64>, usize)>,
+    pub(super) kinds: Vec<Kind>,
     /// Rows of the model's embedding, which may be more than the vocabulary.
-    embedding_rows: Option<usize>,
+    pub(super) embedding_rows: Option<usize>,
 }
 
 impl TokenFacts {

@@ -28,6 +28,7 @@ pub mod axolotl;
 pub mod compare;
 pub mod encoder;
 pub mod hf_generation;
+mod ids_alone;
 pub mod image_tokens;
 mod inspect;
 mod layout;
@@ -53,6 +54,7 @@ pub mod unsloth;
 use serde_json::{Map, Value};
 
 pub use crate::labels::{IGNORE_INDEX, Note};
+pub use ids_alone::{inspect_ids, recovered};
 pub use masked::{EncodedText, Masked};
 pub use method::{Method, Rendering, Templates};
 pub use preset_labels::inspect_preset_labels;

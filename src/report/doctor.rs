@@ -24,7 +24,7 @@ pub fn doctor_text(
     findings.sort_by_key(|f| std::cmp::Reverse(f.verdict));
     let shown = |f: &&&Finding| all || f.verdict > Verdict::Ok;
     for finding in findings.iter().filter(shown) {
-        finding_text(out, finding, ids, paint)?;
+        finding_text(out, finding, &|index| ids.get(index).cloned(), paint)?;
     }
     let count = |verdict| report.findings.iter().filter(|f| f.verdict == verdict).count();
     writeln!(
@@ -44,7 +44,13 @@ pub fn doctor_text(
     Ok(())
 }
 
-fn finding_text(out: &mut dyn Write, finding: &Finding, ids: &[String], paint: Paint) -> std::io::Result<()> {
+/// Writes a finding; `name` is what a sample is called.
+pub(super) fn finding_text(
+    out: &mut dyn Write,
+    finding: &Finding,
+    name: &dyn Fn(usize) -> Option<String>,
+    paint: Paint,
+) -> std::io::Result<()> {
     let meaning = match finding.verdict {
         Verdict::Error | Verdict::Warn => PaintMeaning::Bad,
         Verdict::Note => PaintMeaning::Heading,
@@ -60,7 +66,7 @@ fn finding_text(out: &mut dyn Write, finding: &Finding, ids: &[String], paint: P
     }
     if !finding.samples.is_empty() {
         let named =
-            finding.samples.iter().take(SHOWN_SAMPLES).filter_map(|i| ids.get(*i)).map(|id| text::plain(id));
+            finding.samples.iter().take(SHOWN_SAMPLES).filter_map(|i| name(*i)).map(|id| text::plain(&id));
         let more = finding.samples.len().saturating_sub(SHOWN_SAMPLES);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         writeln!(out, "    samples   {}{more}", named.collect::<Vec<_>>().join(", "))?;

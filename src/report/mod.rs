@@ -3,6 +3,8 @@
 mod alignment;
 mod compare;
 mod doctor;
+mod drift;
+mod dumps;
 mod explain;
 mod glyphs;
 mod images;
@@ -27,6 +29,10 @@ pub use compare::{
     CompareTotalsJson, ComparisonJson, comparison_text, label_effect, side_name, side_text, totals_text, what,
 };
 pub use doctor::{doctor_text, fix_text};
+pub use drift::{DriftJson, DriftRowJson, drift_text};
+pub use dumps::{
+    DumpJson, DumpRowJson, dump_row_text, dump_text, explained_text, explained_totals_text, totals_line,
+};
 pub use explain::explanation_lines;
 pub use glyphs::{glyph_text, token_glyphs};
 pub use images::{ImagesJson, images_text};

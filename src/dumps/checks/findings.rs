@@ -98,7 +98,8 @@ pub(super) fn pad_supervised(checks: &DumpChecks, _: &Convention, _: &TokenFacts
 }
 
 pub(super) fn media_supervised(checks: &DumpChecks, _: &Convention, _: &TokenFacts) -> DumpOutcome {
-    let cause = "tokens that stand for an image, a video or a sound are labels: there is nothing to predict in them";
+    let cause =
+        "tokens that stand for an image, a video or a sound are labels: there is nothing to predict in them";
     checks.unlabelled().unwrap_or(checks.rows_with(RowHit::MediaSupervised, Verdict::Error, cause))
 }
 
@@ -157,10 +158,12 @@ pub(super) fn duplicates(checks: &DumpChecks, _: &Convention, _: &TokenFacts) ->
     let RowList { named, count } = &checks.repeated;
     match count {
         0 => DumpOutcome::ok(),
-        count => {
-            DumpOutcome::found(Verdict::Note, named, "these rows have the ids and labels of an earlier one: they count twice")
-                .evidence("rows", format!("{count} of {}", checks.rows))
-        }
+        count => DumpOutcome::found(
+            Verdict::Note,
+            named,
+            "these rows have the ids and labels of an earlier one: they count twice",
+        )
+        .evidence("rows", format!("{count} of {}", checks.rows)),
     }
 }
 

@@ -109,7 +109,9 @@ fn labels(look: &mut RowLook, convention: &Convention, row: &DumpRow, fed: &FedR
     let name = row.place.name();
     let late = convention.labels == LabelForm::Late && fed.supervised() > 0;
     if let Some(form) = fed.deviates.or(late.then_some(LabelForm::Late)) {
-        look.hit(RowHit::OffByOne, || format!("row {name} has {}, the file {}", form.name(), convention.labels.name()));
+        look.hit(RowHit::OffByOne, || {
+            format!("row {name} has {}, the file {}", form.name(), convention.labels.name())
+        });
     }
     // The first token of a row is predicted by nothing.
     let supervised = fed.supervised() - usize::from(fed.first_is_supervised);
@@ -122,11 +124,15 @@ fn labels(look: &mut RowLook, convention: &Convention, row: &DumpRow, fed: &FedR
     let short = |len: usize| len != row.ids.len() && len + 1 != row.ids.len();
     if let Some(labels) = row.labels.as_ref().filter(|labels| short(labels.values.len())) {
         let (key, len) = (&labels.key, labels.values.len());
-        look.hit(RowHit::Unfitting, || format!("row {name}: {key} has {len} numbers for {} ids", row.ids.len()));
+        look.hit(RowHit::Unfitting, || {
+            format!("row {name}: {key} has {len} numbers for {} ids", row.ids.len())
+        });
     }
     if let Some(mask) = row.mask.as_ref().filter(|mask| mask.values.len() > row.ids.len()) {
         let (key, len) = (&mask.key, mask.values.len());
-        look.hit(RowHit::Unfitting, || format!("row {name}: {key} has {len} numbers for {} ids", row.ids.len()));
+        look.hit(RowHit::Unfitting, || {
+            format!("row {name}: {key} has {len} numbers for {} ids", row.ids.len())
+        });
     }
 }
 
@@ -175,7 +181,9 @@ fn documents(look: &mut RowLook, convention: &Convention, row: &DumpRow, fed: &F
     for document in fed.documents.iter().skip(1) {
         let start = document.start;
         if fed.is_supervised(start) {
-            look.hit(RowHit::CrossesDocuments, || format!("row {name}, token {start}: the first of a document"));
+            look.hit(RowHit::CrossesDocuments, || {
+                format!("row {name}, token {start}: the first of a document")
+            });
         }
     }
     let Some(positions) = &row.position_ids else { return };

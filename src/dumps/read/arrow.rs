@@ -80,7 +80,9 @@ impl Batches {
         self.gathered += got;
         self.buffer = Buffer::from(bytes);
         if self.gathered > MOST_GATHERED {
-            let text = format!("a record batch of this Arrow file is larger than {MOST_GATHERED} bytes: write smaller batches");
+            let text = format!(
+                "a record batch of this Arrow file is larger than {MOST_GATHERED} bytes: write smaller batches"
+            );
             return Err(Error::format(&self.path, text));
         }
         Ok(())

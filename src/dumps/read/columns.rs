@@ -62,7 +62,9 @@ impl BatchRows {
                     let place = RowPlace { file: self.name.clone(), row: self.row, ..RowPlace::default() };
                     let (at, keys) = (self.at, &self.keys);
                     (self.at, self.row) = (self.at + 1, self.row + 1);
-                    let row = contained(&self.path, self.kind, || Ok::<_, String>(raw_row(batch, at, keys, place)))?;
+                    let row = contained(&self.path, self.kind, || {
+                        Ok::<_, String>(raw_row(batch, at, keys, place))
+                    })?;
                     return Ok(Some(row));
                 }
                 _ => match self.batches.next() {
@@ -111,8 +113,12 @@ fn cell_at(column: &ArrayRef, at: usize) -> Cell {
         return Cell::Text(text);
     }
     match numbers(&column.slice(at, 1)) {
-        Some(Numbers::Ints(values)) => values.first().map_or(Cell::Other, |value| Cell::Number(*value as f64)),
-        Some(Numbers::Floats(values)) => values.first().map_or(Cell::Other, |value| Cell::Number(f64::from(*value))),
+        Some(Numbers::Ints(values)) => {
+            values.first().map_or(Cell::Other, |value| Cell::Number(*value as f64))
+        }
+        Some(Numbers::Floats(values)) => {
+            values.first().map_or(Cell::Other, |value| Cell::Number(f64::from(*value)))
+        }
         None => Cell::Other,
     }
 }

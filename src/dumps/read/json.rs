@@ -6,14 +6,14 @@ use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
 use super::RawRows;
-use crate::data::{ByteCounter, Record, Records, Source};
+use crate::data::{ByteCounter, Record, RecordSource, Records};
 use crate::dumps::cell::Cell;
 use crate::dumps::keys::{Field, Keys};
 use crate::dumps::row::{RawRow, RowPlace};
 use crate::error::{Error, Result};
 
 /// The rows of a source.
-pub(super) fn rows(source: &Source, keys: &Keys, counter: &ByteCounter) -> Result<RawRows> {
+pub(super) fn rows(source: &RecordSource, keys: &Keys, counter: &ByteCounter) -> Result<RawRows> {
     let records = Records::counted(source, counter)?;
     let keys = keys.clone();
     Ok(Box::new(records.map(move |record| row(&record?, &keys))))

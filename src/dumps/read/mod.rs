@@ -113,6 +113,9 @@ fn contained<T, E: std::fmt::Display>(
     match guard::contain(step) {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(Error::format(path, format!("this {kind} file is broken: {error}"))),
-        Err(panic) => Err(Error::format(path, format!("this {kind} file is broken or of a kind that is not read: {panic}"))),
+        Err(panic) => Err(Error::format(
+            path,
+            format!("this {kind} file is broken or of a kind that is not read: {panic}"),
+        )),
     }
 }

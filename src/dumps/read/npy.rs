@@ -72,10 +72,17 @@ pub(super) fn npz_arrays(path: &Path) -> Result<Vec<ArrayStream>> {
 fn opened(path: &Path, name: String, mut reader: Box<dyn Read + Send>) -> Result<ArrayStream> {
     let refused = |why: String| Error::format(path, format!("array {name:?}: {why}"));
     let header = header(&mut reader).map_err(refused)?;
-    let (element, big_endian) = element_of(&header.descr)
-        .ok_or_else(|| refused(if header.descr.contains('O') { PICKLE.to_string() } else { format!("dtype {} is not read", header.descr) }))?;
+    let (element, big_endian) = element_of(&header.descr).ok_or_else(|| {
+        refused(if header.descr.contains('O') {
+            PICKLE.to_string()
+        } else {
+            format!("dtype {} is not read", header.descr)
+        })
+    })?;
     if header.fortran_order && header.shape.len() > 1 {
-        return Err(refused("it is stored column by column; np.save(np.ascontiguousarray(x)) writes rows".to_string()));
+        return Err(refused(
+            "it is stored column by column; np.save(np.ascontiguousarray(x)) writes rows".to_string(),
+        ));
     }
     let shape = if header.shape.is_empty() { vec![1] } else { header.shape };
     Ok(ArrayStream { name, element, big_endian, shape, reader })
@@ -146,7 +153,10 @@ mod tests {
         let text = "{'descr': '<i8', 'fortran_order': False, 'shape': (3, 4), }          \n";
         let wanted = Header { descr: "<i8".into(), fortran_order: false, shape: vec![3, 4] };
         assert_eq!(parse(text), Some(wanted));
-        assert_eq!(parse("{'descr': '|b1', 'fortran_order': True, 'shape': (), }").map(|h| h.shape), Some(vec![]));
+        assert_eq!(
+            parse("{'descr': '|b1', 'fortran_order': True, 'shape': (), }").map(|h| h.shape),
+            Some(vec![])
+        );
         assert_eq!(parse("{'descr': '<i8', 'fortran_order': False, 'shape': (-3,), }"), None);
         assert_eq!(parse("{'descr': [('a', '<i8')]}"), None);
     }
@@ -161,7 +171,12 @@ mod tests {
 
     #[test]
     fn damage_is_an_error() {
-        let damaged: [&[u8]; 4] = [b"", b"\x93NUMPY\x01\x00\xff\xff", b"\x93NUMPY\x02\x00\xff\xff\xff\x7f", b"\x93NUMPY\x01\x00\x02\x00{}"];
+        let damaged: [&[u8]; 4] = [
+            b"",
+            b"\x93NUMPY\x01\x00\xff\xff",
+            b"\x93NUMPY\x02\x00\xff\xff\xff\x7f",
+            b"\x93NUMPY\x01\x00\x02\x00{}",
+        ];
         for mut bytes in damaged {
             assert!(header(&mut bytes).is_err());
         }

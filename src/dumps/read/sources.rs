@@ -7,15 +7,14 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::{RawRows, arrow, columns, json, npy, tensors};
-use crate::data::{ByteCounter, Source};
+use crate::data::{ByteCounter, RecordSource};
 use crate::dumps::keys::Keys;
 use crate::error::{Error, Result};
 use crate::guard;
 
 /// Endings of the files of a dump.
-const ENDINGS: &[&str] = &[
-    ".arrow", ".parquet", ".jsonl", ".json", ".jsonl.gz", ".jsonl.zst", ".safetensors", ".npz", ".npy",
-];
+const ENDINGS: &[&str] =
+    &[".arrow", ".parquet", ".jsonl", ".json", ".jsonl.gz", ".jsonl.zst", ".safetensors", ".npz", ".npy"];
 /// What `datasets` writes beside the data.
 const BESIDE: &[&str] = &["dataset_info.json", "state.json", "dataset_dict.json"];
 /// Largest of those that is read.
@@ -24,7 +23,7 @@ const MOST_BESIDE: u64 = 16 << 20;
 /// Something that has rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum DumpSource {
-    Json(Source),
+    Json(RecordSource),
     Parquet(PathBuf),
     Arrow(PathBuf),
     Safetensors(PathBuf),
@@ -64,7 +63,7 @@ impl DumpSource {
         let meta = std::fs::metadata(path).map_err(|e| Error::io(path, e))?;
         if !meta.is_file() {
             // A pipe can be read once only: it is JSON.
-            return Ok(Self::Json(Source::File(path.to_path_buf())));
+            return Ok(Self::Json(RecordSource::File(path.to_path_buf())));
         }
         let mut file = File::open(path).map_err(|e| Error::io(path, e))?;
         let mut got = 0;
@@ -86,7 +85,7 @@ impl DumpSource {
             _ if named("safetensors") => Self::Safetensors(path),
             _ if named("arrow") => Self::Arrow(path),
             [0x80, 2..=5, ..] => return Err(Error::format(&path, PICKLE)),
-            _ => Self::Json(Source::File(path)),
+            _ => Self::Json(RecordSource::File(path)),
         })
     }
 }
@@ -100,7 +99,7 @@ pub(super) fn sources(paths: &[PathBuf]) -> Result<(Vec<DumpSource>, Vec<String>
     let (mut all, mut notes) = (Vec::new(), Vec::new());
     for path in paths {
         if path.as_os_str() == "-" {
-            all.push(DumpSource::Json(Source::Stdin));
+            all.push(DumpSource::Json(RecordSource::Stdin));
         } else if path.is_dir() {
             let files = folder(path, &mut notes, 0)?;
             all.extend(files.iter().map(|file| DumpSource::of_file(file)).collect::<Result<Vec<_>>>()?);
@@ -193,7 +192,9 @@ fn named_in(
         let plain = Path::new(name).components().count() == 1 && !name.contains("..");
         match plain {
             true => Ok(folder.join(name)),
-            false => Err(Error::format(&path, format!("it names {name:?}, which lies outside of its folder"))),
+            false => {
+                Err(Error::format(&path, format!("it names {name:?}, which lies outside of its folder")))
+            }
         }
     };
     names.iter().map(beside).collect::<Result<_>>().map(Some)

@@ -90,7 +90,9 @@ impl ArrayStream {
             Element::Float(8) => Numbers::Floats(words.map(|word| f64::from_bits(word) as f32).collect()),
             Element::Float(4) => Numbers::Floats(words.map(|word| f32::from_bits(word as u32)).collect()),
             Element::Float(_) => Numbers::Floats(words.map(|word| f16_to_f32(word as u16)).collect()),
-            Element::BFloat16 => Numbers::Floats(words.map(|word| f32::from_bits((word as u32) << 16)).collect()),
+            Element::BFloat16 => {
+                Numbers::Floats(words.map(|word| f32::from_bits((word as u32) << 16)).collect())
+            }
         }
     }
 }
@@ -104,7 +106,9 @@ fn nested(numbers: Numbers, inner: &[usize]) -> Cell {
     };
     Cell::Nested(match numbers {
         Numbers::Ints(values) => values.chunks(size).map(|part| cell(Numbers::Ints(part.to_vec()))).collect(),
-        Numbers::Floats(values) => values.chunks(size).map(|part| cell(Numbers::Floats(part.to_vec()))).collect(),
+        Numbers::Floats(values) => {
+            values.chunks(size).map(|part| cell(Numbers::Floats(part.to_vec()))).collect()
+        }
     })
 }
 
@@ -153,8 +157,10 @@ struct Group {
 impl Group {
     fn new(path: PathBuf, arrays: Vec<ArrayStream>, first: u64, counter: ByteCounter) -> Self {
         // Rows are the first dimension that most arrays of two or more have.
-        let batched = arrays.iter().filter(|array| array.shape.len() > 1).filter_map(|array| array.shape.first());
-        let flat = arrays.iter().filter(|array| array.shape.len() == 1).filter_map(|array| array.shape.first());
+        let batched =
+            arrays.iter().filter(|array| array.shape.len() > 1).filter_map(|array| array.shape.first());
+        let flat =
+            arrays.iter().filter(|array| array.shape.len() == 1).filter_map(|array| array.shape.first());
         // Routes beside ids without a batch: [tokens, layers, k] beside [tokens].
         let tokens: Vec<usize> = flat.copied().collect();
         let counts: Vec<usize> = batched.copied().filter(|count| !tokens.contains(count)).collect();
@@ -215,8 +221,9 @@ pub(super) fn safetensors_rows(path: &Path, counter: &ByteCounter) -> Result<Raw
     let names: Vec<String> = checkpoint.names().map(String::from).collect();
     let array = |name: String| {
         let info = checkpoint.info(&name)?;
-        let element = element_of(&format!("{:?}", info.dtype))
-            .ok_or_else(|| Error::format(path, format!("tensor {name:?} has dtype {}, which is not read", info.dtype)))?;
+        let element = element_of(&format!("{:?}", info.dtype)).ok_or_else(|| {
+            Error::format(path, format!("tensor {name:?} has dtype {}, which is not read", info.dtype))
+        })?;
         let shape = if info.shape.is_empty() { vec![1] } else { info.shape.clone() };
         let reader = Box::new(TensorReader { checkpoint: checkpoint.clone(), name: name.clone(), at: 0 });
         Ok(ArrayStream { name, element, big_endian: false, shape, reader })
