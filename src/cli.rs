@@ -50,6 +50,9 @@ pub struct Arguments {
     /// Begin with a tour of the four things to see.
     #[arg(long)]
     pub tour: bool,
+    /// Show what a trainer fed: a file of ids and labels, or a folder that datasets.save_to_disk wrote.
+    #[arg(long, value_name = "FILE")]
+    pub dump: Option<std::path::PathBuf>,
     #[command(subcommand)]
     pub command: Option<CliCommand>,
 }

@@ -118,6 +118,7 @@ fn start_screen(arguments: &Arguments) -> Result<CommandOutcome> {
         data: arguments.shared.data.clone(),
         no_mouse: arguments.no_mouse,
         tour: arguments.tour,
+        dump: arguments.dump.clone(),
         device: arguments.shared.device()?,
         image_tokens: arguments.shared.image_tokens,
     };

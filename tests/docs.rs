@@ -134,6 +134,15 @@ fn the_table_of_checks_is_the_programs_own() {
     table("docs/doctor.md", "checks", &wanted);
 }
 
+#[test]
+fn the_table_of_dump_checks_is_the_programs_own() {
+    let mut wanted = "| id | title |\n| --- | --- |\n".to_string();
+    for check in maskscope::dumps::DUMP_CHECKS {
+        wanted.push_str(&format!("| {} | {} |\n", check.id, check.title));
+    }
+    table("docs/token-dumps.md", "dump checks", &wanted);
+}
+
 /// The blocks of a page that run as they stand: those of `sh`. In blocks of `bash` there are names of one's own.
 #[cfg(unix)]
 fn commands(page: &str) -> Vec<&str> {

@@ -73,6 +73,8 @@ pub enum AppCommand {
     Search(Option<TextSearch>),
     /// A part of the sample to the clipboard.
     Copy(CopyPart),
+    /// What a trainer fed was named for screen Tokens.
+    Dump(std::path::PathBuf),
     Export(ExportForm),
     Suspend,
     Quit,

@@ -27,6 +27,8 @@ pub enum PathUse {
     Data,
     /// A folder for the patch of screen Onboard.
     Patch,
+    /// What a trainer fed, for screen Tokens.
+    Dump,
 }
 
 /// An input for a path.

@@ -221,6 +221,9 @@ fn close(shell: &mut Shell) -> Vec<AppCommand> {
     }
 }
 
+/// Endings of files that hold arrays and nothing else.
+const DUMP_ENDINGS: [&str; 4] = [".arrow", ".safetensors", ".npz", ".npy"];
+
 fn accept(shell: &mut Shell, session: &Session) -> Vec<AppCommand> {
     shell.preview = Load::Idle;
     match shell.overlay.take() {
@@ -245,8 +248,13 @@ fn accept(shell: &mut Shell, session: &Session) -> Vec<AppCommand> {
                         "- would read the keys: start maskscope with -d - behind a pipe",
                     )]
                 }
+                // Arrays are no conversations, whatever is in them.
+                PathUse::Data if DUMP_ENDINGS.iter().any(|ending| input.value().ends_with(ending)) => {
+                    vec![AppCommand::Dump(expanded(input.value()).into())]
+                }
                 PathUse::Data => vec![AppCommand::Read(DataSource::File(expanded(input.value()).into()))],
                 PathUse::Patch => vec![AppCommand::Folder(expanded(input.value()))],
+                PathUse::Dump => vec![AppCommand::Dump(expanded(input.value()).into())],
             }
         }
         _ => Vec::new(),

@@ -20,6 +20,7 @@ macro_rules! with_screens {
             Scan "0" "Scan" scan ScanScreen,
             Strategies "S" "Strategies" strategies StrategiesScreen,
             Code "C" "Code" code CodeScreen,
+            Tokens "D" "Tokens fed" tokens TokensScreen,
         }
     };
 }

@@ -230,6 +230,10 @@ fn one(app: &mut App, command: AppCommand) -> Vec<Effect> {
         AppCommand::Chosen(PickerChoice::Model(model)) => screens.experts.choose(session, model),
         AppCommand::Chosen(_) => Vec::new(),
         AppCommand::Folder(folder) => screens.onboard.write(session, folder),
+        AppCommand::Dump(path) => {
+            shell.screen = Screen::Tokens;
+            screens.tokens.open(session, path)
+        }
     };
     carry_out(app, commands)
 }

@@ -7,13 +7,16 @@ use crate::error::{Error, Result};
 /// Arguments of `frame`.
 #[derive(Debug, Clone, Args)]
 pub struct FrameArguments {
-    /// Screen, by its name in the tabs: labels, lengths, special, prompt, samples, doctor, onboard, experts, compare, scan
-    /// or strategies.
+    /// Screen, by its name in the tabs: labels, lengths, special, prompt, samples, doctor, onboard, experts, compare, scan,
+    /// strategies, code or tokens.
     #[arg(long, default_value = "labels", value_name = "NAME")]
     pub screen: String,
     /// Columns x rows.
     #[arg(long, default_value = "120x40", value_name = "WxH")]
     pub size: String,
+    /// What a trainer fed, for screen tokens.
+    #[arg(long, value_name = "FILE")]
+    pub dump: Option<std::path::PathBuf>,
     /// Keys pressed before the frame is taken, with spaces between: "n n enter o".
     #[arg(long, default_value = "", value_name = "KEYS")]
     pub keys: String,
@@ -39,8 +42,12 @@ mod tests {
 
     #[test]
     fn sizes_are_checked() {
-        let frame =
-            |size: &str| FrameArguments { screen: "labels".into(), size: size.into(), keys: String::new() };
+        let frame = |size: &str| FrameArguments {
+            screen: "labels".into(),
+            size: size.into(),
+            keys: String::new(),
+            dump: None,
+        };
         assert_eq!(frame("80x24").dimensions().expect("good"), (80, 24));
         for bad in ["80", "0x5", "80x501", "axb", ""] {
             assert!(frame(bad).dimensions().is_err(), "{bad}");

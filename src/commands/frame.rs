@@ -22,6 +22,7 @@ pub fn run(shared: &SharedOptions, arguments: &FrameArguments) -> Result<Command
         data: shared.data.clone(),
         no_mouse: true,
         tour: false,
+        dump: arguments.dump.clone(),
         device: shared.device()?,
         image_tokens: shared.image_tokens,
     };

@@ -142,10 +142,8 @@ impl LogProbGap {
     pub const FAR: f32 = std::f32::consts::LN_2;
 
     fn add(&mut self, number: usize, row: &DumpRow) {
-        let (Some(trainer), Some(server)) = (&row.logprobs, &row.server_logprobs) else { return };
-        let pairs = trainer.values.iter().zip(&server.values).enumerate();
-        for (token, (trainer, server)) in pairs.filter(|(_, (a, b))| a.is_finite() && b.is_finite()) {
-            let gap = (trainer - server).abs();
+        let gaps = row_gaps(row).unwrap_or_default();
+        for (token, gap) in gaps.into_iter().enumerate().filter(|(_, gap)| gap.is_finite()) {
             self.tokens += 1;
             self.sum += f64::from(gap);
             self.far += usize::from(gap > Self::FAR);
@@ -154,6 +152,16 @@ impl LogProbGap {
             }
         }
     }
+}
+
+/// How far the two log-probabilities of each token of a row lie apart, NaN where it has not both; those of an answer alone stand
+/// at the end of the row.
+pub fn row_gaps(row: &DumpRow) -> Option<Vec<f32>> {
+    let (trainer, server) = (row.logprobs.as_ref()?, row.server_logprobs.as_ref()?);
+    let pairs = trainer.values.iter().zip(&server.values).map(|(trainer, server)| (trainer - server).abs());
+    let gaps: Vec<f32> = pairs.collect();
+    let missing = row.ids.len().saturating_sub(gaps.len());
+    Some(std::iter::repeat_n(f32::NAN, missing).chain(gaps).collect())
 }
 
 impl DriftCounts {

@@ -28,7 +28,7 @@ mod token_facts;
 pub use cell::{Cell, Numbers};
 pub use checks::{DUMP_CHECKS, DumpCheck, DumpChecks, RowHit, RowHits, RowLook};
 pub use convention::{Convention, LabelForm, MaskForm, Packing, Padding};
-pub use drift::{Drift, DriftAgainst, DriftClass, DriftCounts, DriftExample, LogProbGap};
+pub use drift::{Drift, DriftAgainst, DriftClass, DriftCounts, DriftExample, LogProbGap, row_gaps};
 pub use dump_setup::DumpSetup;
 pub use explained::{DivergenceCause, Explained, ExplainedTotals, FirstDivergence, SamplesBySaying};
 pub use fed::{Document, FedRow};

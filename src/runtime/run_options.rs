@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::app::{App, DataSource};
+use crate::app::{App, DataSource, Screen};
 use crate::moe::backbone::DeviceChoice;
 use crate::setup::Request;
 
@@ -17,6 +17,8 @@ pub struct RunOptions {
     pub no_mouse: bool,
     /// Begin with the first stop of the tour.
     pub tour: bool,
+    /// What a trainer fed: screen Tokens opens with it.
+    pub dump: Option<PathBuf>,
     /// Where the experts' forward runs.
     pub device: DeviceChoice,
     /// Rows of one image in the experts' view; by the model's config without it.
@@ -33,6 +35,10 @@ impl RunOptions {
         let source = self.data.clone().map_or(built_in, DataSource::File);
         let mut app = App::new(self.request.clone(), source, self.first_run);
         app.shell.tour = self.tour.then_some(0);
+        if self.dump.is_some() {
+            app.shell.screen = Screen::Tokens;
+            app.screens.tokens.path.clone_from(&self.dump);
+        }
         let settings = &mut app.screens.experts.settings;
         (settings.device, settings.image_tokens) = (self.device, self.image_tokens);
         app

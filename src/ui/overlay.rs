@@ -221,6 +221,7 @@ fn path(canvas: &mut Canvas<'_>, app: &App, prompt: &PathPrompt) {
     let title = match prompt.used_for {
         PathUse::Data => "open a file of conversations: JSON array or JSONL",
         PathUse::Patch => "write the patch into which folder? nothing is overwritten",
+        PathUse::Dump => "open what a trainer fed: a file, or a folder of datasets",
     };
     let area = window(canvas, app, 80, 4, title);
     text_line(canvas, area.line(0), &prompt.input);

@@ -13,6 +13,7 @@ pub mod samples;
 pub mod scan;
 pub mod special;
 pub mod strategies;
+pub mod tokens;
 
 use component::Component;
 

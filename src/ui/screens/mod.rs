@@ -12,6 +12,7 @@ mod samples;
 mod scan;
 mod special;
 mod strategies;
+mod tokens;
 
 use super::canvas::Canvas;
 use crate::app::screen::with_screens;
