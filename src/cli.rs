@@ -39,7 +39,7 @@ pub use tokens::TokensArguments;
 /// Shows what a Hugging Face tokenizer really does to a conversation, and which tokens a fine-tuning run supervises.
 ///
 /// Without a command the interactive screen opens, on embedded samples if nothing else is named.
-#[derive(Debug, Parser)]
+#[derive(Debug, Clone, Parser)]
 #[command(name = "maskscope", max_term_width = 110)]
 pub struct Arguments {
     #[command(flatten)]

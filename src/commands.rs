@@ -70,6 +70,9 @@ fn parse_and_dispatch() -> ExitCode {
 }
 
 fn dispatch(arguments: &Arguments) -> Result<CommandOutcome> {
+    // Data sets of the hub are files of its cache from here on.
+    let local = shared::local_data(arguments)?;
+    let arguments = local.as_ref().unwrap_or(arguments);
     let shared = &arguments.shared;
     // On the screen a step that takes long can be left with a key.
     let limits = if arguments.command.is_none() { Limits::Memory } else { Limits::MemoryAndTime };

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use fake_hub::{COMMIT, FakeHub, content, etag, names};
 use maskscope::hub::{
-    AccessToken, DownloadProgress, HubError, HubId, HubOptions, Stage, WantedFiles, cached_models, fetch,
+    AccessToken, DatasetFiles, DownloadProgress, HubError, HubId, HubOptions, Stage, WantedFiles,
+    cached_models, fetch,
 };
 
 /// Far more than any fetch here needs: whoever takes longer hangs.
@@ -465,4 +466,23 @@ fn names_that_lead_out_of_the_cache_are_not_followed() {
     assert_whole(&scene.fetch("acme/evil").folder());
     assert!(scene.hub.requests().iter().all(|r| !r.path.contains("evil.model")));
     assert_eq!(blobs(&scene.repo("evil")), 3);
+}
+
+#[test]
+fn files_of_a_data_set_come_into_a_folder_of_their_own() {
+    let scene = Scene::new();
+    let fits = |pattern: &str, name: &str| maskscope::data::fits_pattern(pattern, name);
+    let fetched = |address: &str| {
+        let files = DatasetFiles::parse(address).expect("an address").expect("a name");
+        files.fetch(&scene.options(), &fits, &mut |_| ControlFlow::Continue(()))
+    };
+    let path = fetched("hf://datasets/acme/ok/sub/dir/*.bin").expect("fetched");
+    assert!(path.to_string_lossy().contains("datasets--acme--ok"), "{}", path.display());
+    assert!(path.parent().expect("a folder").join("big.bin").is_file());
+    let asked: Vec<String> = scene.hub.requests().into_iter().map(|request| request.path).collect();
+    assert!(asked.iter().any(|path| path.starts_with("/api/datasets/acme/ok/revision/main")), "{asked:?}");
+    assert!(asked.iter().all(|path| !path.contains("README")), "{asked:?}");
+    let all = fetched("hf://datasets/acme/ok@v1%2Fx").expect("fetched");
+    assert!(all.ends_with("**/*.json"), "{}", all.display());
+    assert!(fetched("hf://datasets/acme/none/x.json").is_err());
 }

@@ -23,7 +23,8 @@ pub struct SharedOptions {
     /// `compare` takes two.
     #[arg(short, long, global = true, value_name = "SPEC")]
     pub tokenizer: Vec<String>,
-    /// Conversations: JSON array or JSONL, plain or compressed; - for standard input [default: the embedded ones].
+    /// Conversations: JSON array or JSONL, plain or compressed; - for standard input,
+    /// or hf://datasets/ORG/NAME[@REV][/PATTERN] [default: the embedded ones].
     #[arg(short, long, global = true, value_name = "FILE")]
     pub data: Option<PathBuf>,
     /// Layout of the conversations [default: recognised by their keys].

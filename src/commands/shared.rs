@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use crate::chat::jinja::TemplateSet;
 use crate::chat::layout::Layout;
 use crate::chat::{Sample, peek_layout, read_samples};
-use crate::cli::{ColorChoice, OutputFormat, RequestWithNotes, SharedOptions};
-use crate::data::unread_folders;
+use crate::cli::{Arguments, CliCommand, ColorChoice, OutputFormat, RequestWithNotes, SharedOptions};
+use crate::data::{fits_pattern, unread_folders};
 use crate::error::{Error, Result};
-use crate::hub::{DownloadProgress, Stage};
+use crate::hub::{DatasetFiles, DownloadProgress, Stage};
 use crate::labels::StatusCounts;
 use crate::report::Paint;
 use crate::setup::{CHAT, DownloadWatch, Request, Setup, TemplateChoice, files_for, load_tokenizer, resolve};
@@ -113,6 +113,31 @@ pub(super) fn has_own_template(request: &Request) -> Result<bool> {
     let files = files_for(&request.tokenizer, &request.hub, &mut report_progress)?;
     // A folder whose template cannot be read says so when it is loaded.
     Ok(TemplateSet::discover(&files).is_ok_and(|set| !set.is_empty()))
+}
+
+/// The arguments with data sets of the hub as files of its cache; `None` where none is named.
+pub(super) fn local_data(arguments: &Arguments) -> Result<Option<Arguments>> {
+    let named = |path: &PathBuf| DatasetFiles::parse(path.to_str()?);
+    let scanned = match &arguments.command {
+        Some(CliCommand::Scan(scan)) => scan.files.as_slice(),
+        _ => &[],
+    };
+    if arguments.shared.data.iter().chain(scanned).all(|path| named(path).is_none()) {
+        return Ok(None);
+    }
+    let hub = arguments.shared.request()?.0.hub;
+    let fetched = |path: &mut PathBuf| -> Result<()> {
+        if let Some(files) = named(path) {
+            *path = files?.fetch(&hub, &fits_pattern, &mut report_progress)?;
+        }
+        Ok(())
+    };
+    let mut local = arguments.clone();
+    local.shared.data.iter_mut().try_for_each(fetched)?;
+    if let Some(CliCommand::Scan(scan)) = &mut local.command {
+        scan.files.iter_mut().try_for_each(fetched)?;
+    }
+    Ok(Some(local))
 }
 
 /// A line on stderr for each file of a download; the rest of its reports would only scroll by.

@@ -20,5 +20,5 @@ pub use byte_counter::ByteCounter;
 pub use inflated::inflated;
 pub use parquet::parquet_batches;
 pub use record::{Record, RecordError, RecordPosition};
-pub use sources::{RecordSource, is_same_file, sources, unread_folders};
+pub use sources::{RecordSource, fits_pattern, is_same_file, sources, unread_folders};
 pub use stream::{Quirks, Records};

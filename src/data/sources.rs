@@ -132,6 +132,11 @@ pub fn sources(arguments: &[PathBuf]) -> Result<Vec<RecordSource>> {
     Ok(all)
 }
 
+/// Whether a name fits a pattern with `*`, `**` and `?`.
+pub fn fits_pattern(pattern: &str, name: &str) -> bool {
+    glob::Pattern::new(pattern).is_ok_and(|pattern| pattern.matches(name))
+}
+
 /// True where two paths lead to one plain file, through links too: writing to the one would destroy the other.
 pub fn is_same_file(a: &Path, b: &Path) -> bool {
     if !a.exists() || !b.exists() {

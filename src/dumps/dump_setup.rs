@@ -1,10 +1,12 @@
 //! What a set-up knows about ids alone: the markers of its template, and what its tokens are.
 
+use serde_json::json;
+
 use super::convention::Convention;
 use super::fed::FedRow;
 use super::row::DumpRow;
 use super::token_facts::TokenFacts;
-use crate::chat::{SeparatorStyle, Template};
+use crate::chat::{Conversation, SeparatorStyle, Template};
 use crate::labels::{Inspection, Note};
 use crate::masks::inspect_ids;
 use crate::masks::markers::Markers;
@@ -22,7 +24,10 @@ impl<'s> DumpSetup<'s> {
     /// Of a set-up; a template whose markers cannot be read leaves ids without turns.
     pub fn new(setup: &'s Setup) -> Self {
         let markers = match (setup.chat(), setup.llava()) {
-            (Some(method), _) => method.markers(&*setup.tokenizer).ok(),
+            (Some(method), _) => method.markers(&*setup.tokenizer).ok().map(|markers| Markers {
+                end_of_turn: markers.end_of_turn.clone().or_else(|| end_of_answer(setup)),
+                ..markers
+            }),
             (None, Some(llava)) => {
                 Some(llava_markers(&llava.template, llava.rule.answer_mark(&llava.template)))
             }
@@ -58,6 +63,18 @@ impl<'s> DumpSetup<'s> {
         let labels = fed.labels.get(fed.content.clone()).unwrap_or_default();
         inspect_ids(&self.setup.tokenizer, self.markers.as_ref(), &row.id, (ids, labels), notes)
     }
+}
+
+/// The special token behind an answer, where the class does not call it special: it is of a closed list.
+fn end_of_answer(setup: &Setup) -> Option<String> {
+    const ANSWER: &str = "QanswerQ";
+    let messages = [("user", "QuserQ"), ("assistant", ANSWER)];
+    let messages = messages.map(|(role, content)| json!({"role": role, "content": content})).to_vec();
+    let text = setup.chat()?.text(&Conversation { messages, ..Conversation::default() }).ok()?;
+    let (_, behind) = text.rsplit_once(ANSWER)?;
+    let listed = setup.tokenizer.special_surfaces().into_iter().map(|(_, surface)| surface);
+    let stands = |surface: &String| !surface.is_empty() && behind.trim_start().starts_with(surface.as_str());
+    listed.filter(stands).max_by_key(String::len)
 }
 
 /// The markers of a LLaVA template.

@@ -268,7 +268,7 @@ impl DumpSetup<'_> {
         let is_bos = |id: Option<&i64>| id.copied().is_some() && id.copied() == self.facts.bos;
         let follows =
             |longer: &Labelled, shorter: &Labelled| longer.input_ids.get(at + 1) == shorter.input_ids.get(at);
-        if at == 0 && (is_bos(id) && follows(a, b) || is_bos(other) && follows(b, a)) {
+        if is_bos(id) && follows(a, b) || is_bos(other) && follows(b, a) {
             return DivergenceCause::Bos;
         }
         let special = |id: Option<&i64>| id.is_some_and(|id| self.facts.is_special(*id));

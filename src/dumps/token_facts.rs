@@ -1,5 +1,7 @@
 //! What the ids of a vocabulary are to a dump: which end an answer, fill a row up, stand for an image, have a text at all.
 
+use std::collections::BTreeSet;
+
 use crate::chat::MediaKind;
 use crate::masks::markers::Markers;
 use crate::masks::occurrences;
@@ -56,6 +58,8 @@ impl TokenFacts {
         });
         let most = tokenizer.len().max(tokenizer.vocab_size());
         let most = tokenizer.added.iter().map(|(id, _)| id as usize + 1).max().unwrap_or(0).max(most);
+        // Closed lists of classes hold tokens that the class does not call special.
+        let listed: BTreeSet<TokenId> = tokenizer.special_surfaces().into_iter().map(|(id, _)| id).collect();
         let kind = |id: usize| {
             let Some(id) = TokenId::try_from(id).ok() else { return Kind::default() };
             let bytes = tokenizer.token_bytes(id);
@@ -64,7 +68,7 @@ impl TokenFacts {
                 known: bytes.is_some(),
                 text: !text.is_empty(),
                 blank: !text.is_empty() && text.iter().all(u8::is_ascii_whitespace),
-                special: tokenizer.is_special(id),
+                special: listed.contains(&id) || tokenizer.is_special(id),
             }
         };
         Self {

@@ -36,7 +36,8 @@ pub(super) struct RepoCache {
 
 impl RepoCache {
     pub(super) fn new(cache_dir: &Path, id: &HubId) -> Self {
-        let repo = hf_hub::Repo::model(id.repo().to_string());
+        let name = id.repo().to_string();
+        let repo = if id.is_dataset() { hf_hub::Repo::dataset(name) } else { hf_hub::Repo::model(name) };
         let name = repo.folder_name();
         Self {
             layout: hf_hub::Cache::new(cache_dir.to_path_buf()).repo(repo),

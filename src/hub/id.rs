@@ -11,11 +11,12 @@ const MAX_REPO_CHARS: usize = 96;
 /// Git refuses longer branch names on the usual file systems.
 const MAX_REVISION_CHARS: usize = 255;
 
-/// A model repository of the hub and a branch, tag or commit of it. Both parts are safe in a path and an address.
+/// A repository of the hub, of a model unless it is said to be of a data set, and a branch, tag or commit of it. Both parts are safe in a path and an address.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HubId {
     repo: String,
     revision: String,
+    dataset: bool,
 }
 
 impl HubId {
@@ -28,7 +29,17 @@ impl HubId {
         let (repo, revision) = text.split_once('@').unwrap_or((text, DEFAULT_REVISION));
         check_repo(repo).map_err(bad)?;
         check_revision(revision).map_err(bad)?;
-        Ok(Self { repo: repo.to_string(), revision: revision.to_string() })
+        Ok(Self { repo: repo.to_string(), revision: revision.to_string(), dataset: false })
+    }
+
+    /// The same name, of a data set.
+    #[must_use]
+    pub fn of_dataset(self) -> Self {
+        Self { dataset: true, ..self }
+    }
+
+    pub(super) fn is_dataset(&self) -> bool {
+        self.dataset
     }
 
     /// `org/name`.
@@ -43,13 +54,15 @@ impl HubId {
 
     /// Where the hub lists the files of this revision, below its endpoint.
     pub(super) fn listing_path(&self) -> String {
-        format!("api/models/{}/revision/{}", self.repo, percent_encoded(&self.revision))
+        let kind = if self.dataset { "datasets" } else { "models" };
+        format!("api/{kind}/{}/revision/{}", self.repo, percent_encoded(&self.revision))
     }
 
     /// Where the hub has a file at a revision (not always that of the id), below its endpoint.
     pub(super) fn file_path(&self, revision: &str, file: &str) -> String {
         let file: Vec<String> = file.split('/').map(percent_encoded).collect();
-        format!("{}/resolve/{}/{}", self.repo, percent_encoded(revision), file.join("/"))
+        let kind = if self.dataset { "datasets/" } else { "" };
+        format!("{kind}{}/resolve/{}/{}", self.repo, percent_encoded(revision), file.join("/"))
     }
 }
 
@@ -137,6 +150,9 @@ mod tests {
     fn addresses_are_encoded() {
         let id = HubId::parse("a/b@refs/pr/5").unwrap();
         assert_eq!(id.listing_path(), "api/models/a/b/revision/refs%2Fpr%2F5");
+        let data = id.clone().of_dataset();
+        assert_eq!(data.listing_path(), "api/datasets/a/b/revision/refs%2Fpr%2F5");
+        assert_eq!(data.file_path("main", "d/x.json"), "datasets/a/b/resolve/main/d/x.json");
         assert_eq!(id.file_path("v1#x", "d/ä b?.json"), "a/b/resolve/v1%23x/d/%C3%A4%20b%3F.json");
     }
 

@@ -37,6 +37,7 @@ mod cache;
 mod cached;
 mod checksum;
 mod commit;
+mod dataset;
 mod download;
 mod error;
 mod fetch;
@@ -49,6 +50,7 @@ mod progress;
 mod refusal;
 
 pub use cached::{CachedModel, cached_models};
+pub use dataset::{DATASET_PREFIX, DatasetFiles};
 pub use error::HubError;
 pub use fetch::fetch;
 pub use id::HubId;

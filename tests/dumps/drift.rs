@@ -77,8 +77,7 @@ fn every_class_is_found_and_sound_rows_have_none() {
         };
         // A mark of the template that stood in the question as plain text becomes the mark.
         let mut ids = maker.ids(&format!("{USER}{question} "));
-        let plain = setup.tokenizer.encode_ordinary("<|im_end|>").expect("encodes").ids;
-        ids.extend(plain.into_iter().map(i64::from));
+        ids.extend(maker.pieces(&["<|", "im_", "end|>"]));
         ids.extend(maker.ids(&format!("{ANSWER}{answer}<|im_end|>\n")));
         found(DriftClass::SpecialCount, DriftAgainst::OwnText, ids, None, None);
 

@@ -106,9 +106,10 @@ fn every_format_and_convention_opens_as_what_it_was_made_of() {
 }
 
 #[test]
-#[ignore = "needs MASKSCOPE_PYTHON: an interpreter that has `datasets`, `numpy` and `safetensors`"]
+#[ignore = "needs MASKSCOPE_DATASETS_PYTHON: an interpreter that has `datasets`, `numpy` and `safetensors`"]
 fn the_real_libraries_write_what_opens() {
-    let python = std::env::var_os("MASKSCOPE_PYTHON").expect("MASKSCOPE_PYTHON names an interpreter");
+    let python = std::env::var_os("MASKSCOPE_DATASETS_PYTHON")
+        .expect("MASKSCOPE_DATASETS_PYTHON names an interpreter");
     let strategies = [
         "oi_prefix",
         "oi_prefix_last",

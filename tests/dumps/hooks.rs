@@ -117,9 +117,10 @@ Trainer(model=Model(), args=arguments, train_dataset=rows, data_collator=DataCol
 "#;
 
 #[test]
-#[ignore = "needs MASKSCOPE_PYTHON: an interpreter that has `transformers`, `accelerate` and `torch`"]
+#[ignore = "needs MASKSCOPE_TORCH_PYTHON: an interpreter that has `transformers`, `accelerate` and `torch`"]
 fn the_lines_write_what_the_real_trainer_feeds() {
-    let python = std::env::var_os("MASKSCOPE_PYTHON").expect("MASKSCOPE_PYTHON names an interpreter");
+    let python =
+        std::env::var_os("MASKSCOPE_TORCH_PYTHON").expect("MASKSCOPE_TORCH_PYTHON names an interpreter");
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("maskscope_hook.py"), lines(folder.path(), "transformers", "8"))
         .expect("written");

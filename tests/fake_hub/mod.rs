@@ -179,7 +179,8 @@ impl Reply {
         if let Some(file) = path.strip_prefix("/storage/").filter(|_| request.at_storage) {
             return Self::file("storage", file, request, shared);
         }
-        if let Some(rest) = path.strip_prefix("/api/models/") {
+        let api = path.strip_prefix("/api/models/").or_else(|| path.strip_prefix("/api/datasets/"));
+        if let Some(rest) = api {
             return match rest.split_once("/revision/") {
                 Some((repo, revision)) => Self::listing(repo, revision, request),
                 None => Self::refuse(404, "NotFound", "nope"),
@@ -187,6 +188,7 @@ impl Reply {
         }
         match path
             .trim_start_matches('/')
+            .trim_start_matches("datasets/")
             .split_once("/resolve/")
             .and_then(|(r, f)| Some((r, f.split_once('/')?)))
         {

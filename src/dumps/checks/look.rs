@@ -142,7 +142,7 @@ fn tokens(look: &mut RowLook, convention: &Convention, row: &DumpRow, fed: &FedR
     for (at, id) in row.ids.iter().enumerate() {
         if fed.is_supervised(at) {
             let is_pad = Some(*id) == pad && !facts.is_end(*id);
-            if !fed.content.contains(&at) || is_pad {
+            if !fed.content.contains(&at) && !is_hidden_end(fed, facts, at, *id) || is_pad {
                 look.hit(RowHit::PadSupervised, || format!("row {name}, token {at}: id {id}"));
             }
             if facts.is_media(*id) {
@@ -154,6 +154,11 @@ fn tokens(look: &mut RowLook, convention: &Convention, row: &DumpRow, fed: &FedR
             look.hit(RowHit::BeyondVocabulary, || format!("row {name}, token {at}: id {id} {why}"));
         }
     }
+}
+
+/// The end of an answer that attention does not see, because the class fills up with the same token.
+fn is_hidden_end(fed: &FedRow, facts: &TokenFacts, at: usize, id: i64) -> bool {
+    at == fed.content.end && facts.is_end(id)
 }
 
 /// Whether answers end with the token that ends one.
@@ -225,7 +230,12 @@ fn attention(look: &mut RowLook, convention: &Convention, row: &DumpRow, fed: &F
     if over > 0 && tokens > over {
         look.hit(RowHit::AttentionOverPad, || format!("row {name}: {over} pad tokens are attended to"));
     }
-    if let Some(at) = (0..tokens).find(|at| fed.is_supervised(*at) && mask.get(*at) == Some(&0)) {
+    // Padding that is supervised has a check of its own.
+    let seen_as_text = |at: usize| {
+        fed.content.contains(&at) || row.ids.get(at).is_some_and(|id| is_hidden_end(fed, facts, at, *id))
+    };
+    let hidden = |at: &usize| fed.is_supervised(*at) && mask.get(*at) == Some(&0) && seen_as_text(*at);
+    if let Some(at) = (0..tokens).find(hidden) {
         look.hit(RowHit::AttentionOverPad, || {
             format!("row {name}, token {at} is supervised, and attention_mask hides it")
         });
