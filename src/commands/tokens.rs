@@ -9,11 +9,12 @@ use super::tokens_against;
 use crate::cli::{OutputFormat, SharedOptions, TokensArguments};
 use crate::diagnose::Verdict;
 use crate::dumps::{
-    CheckedRow, Dump, DumpChecks, DumpSetup, Explained, ExplainedTotals, Keys, SamplesBySaying,
+    CheckedRow, DumpChecks, DumpSetup, Explained, ExplainedTotals, Keys, SamplesBySaying, TokenDump,
 };
 use crate::error::{Error, Result};
 use crate::report::{
     DumpJson, DumpRowJson, Paint, dump_row_text, dump_text, explained_text, explained_totals_text, json,
+    routes_text,
 };
 use crate::setup::{CHAT, Setup};
 
@@ -29,7 +30,7 @@ pub fn run(shared: &SharedOptions, arguments: &TokensArguments) -> Result<Comman
         Some(_) => Some(SamplesBySaying::new(conversations(shared)?)),
         None => None,
     };
-    let mut dump = Dump::open(&arguments.files, &keys, &dumped.facts)?;
+    let mut dump = TokenDump::open(&arguments.files, &keys, &dumped.facts)?;
     dump.notes().iter().for_each(|note| say(&format!("note: {note}")));
     let mut shown = ShownRows {
         dumped: &dumped,
@@ -56,6 +57,7 @@ pub fn run(shared: &SharedOptions, arguments: &TokensArguments) -> Result<Comman
             };
             for checked in rows {
                 shown.row(out, &dump, checks.rows, &checked)?;
+                checks.routes.add(checks.rows, &checked.row, &checked.fed, None);
                 checks.add(checked.look);
             }
         }
@@ -64,6 +66,7 @@ pub fn run(shared: &SharedOptions, arguments: &TokensArguments) -> Result<Comman
         match form {
             OutputFormat::Text => {
                 explained_totals_text(out, totals, shown.paint)?;
+                routes_text(out, &checks.routes, shown.paint)?;
                 dump_text(out, convention, &checks, &findings, arguments.all, shown.paint)
             }
             OutputFormat::Jsonl => Ok(()),
@@ -107,7 +110,7 @@ impl ShownRows<'_> {
     fn row(
         &mut self,
         out: &mut dyn Write,
-        dump: &Dump,
+        dump: &TokenDump,
         number: usize,
         CheckedRow { row, fed, look }: &CheckedRow,
     ) -> std::io::Result<()> {

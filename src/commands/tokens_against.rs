@@ -5,9 +5,9 @@ use serde::Serialize;
 use super::shared::{CommandOutcome, paint, print};
 use crate::cli::{OutputFormat, SharedOptions, TokensArguments};
 use crate::diagnose::{CompareTotals, SetupComparison};
-use crate::dumps::{CheckedRow, Dump, DumpSetup, Keys};
+use crate::dumps::{CheckedRow, DumpSetup, Keys, RouteCounts, TokenDump};
 use crate::error::Result;
-use crate::report::{CompareTotalsJson, ComparisonJson, comparison_text, json, totals_text};
+use crate::report::{CompareTotalsJson, ComparisonJson, comparison_text, json, routes_text, totals_text};
 
 /// What differs between two rows beside ids and labels.
 #[derive(Debug, Default, Serialize)]
@@ -28,10 +28,11 @@ pub(super) fn run(
     dumped: &DumpSetup<'_>,
 ) -> Result<CommandOutcome> {
     let facts = &dumped.facts;
-    let mut a = Rows::new(Dump::open(&arguments.files, keys, facts)?);
-    let mut b = Rows::new(Dump::open(&arguments.against, keys, facts)?);
+    let mut a = Rows::new(TokenDump::open(&arguments.files, keys, facts)?);
+    let mut b = Rows::new(TokenDump::open(&arguments.against, keys, facts)?);
     let shown = arguments.shown()?;
     let (mut totals, mut other) = (CompareTotals::default(), OtherCounts::default());
+    let mut routes = RouteCounts::default();
     let (mut written, mut listed, mut failed) = (0, Vec::new(), None);
     print(|out| {
         if form == OutputFormat::Text {
@@ -60,6 +61,7 @@ pub(super) fn run(
             let inspect =
                 |side: &Rows, row: &CheckedRow| dumped.inspect(&side.dump.convention, &row.row, &row.fed);
             let comparison = SetupComparison::aligned(inspect(&a, &left), inspect(&b, &right), true);
+            routes.add(totals.samples, &left.row, &left.fed, Some(&right.row));
             totals.add(&comparison);
             match form {
                 OutputFormat::Text if !comparison.is_alike() && written < shown => {
@@ -76,6 +78,7 @@ pub(super) fn run(
         match form {
             _ if failed.is_some() => Ok(()),
             OutputFormat::Text => {
+                routes_text(out, &routes, paint(shared))?;
                 totals_text(out, &totals)?;
                 writeln!(
                     out,
@@ -91,7 +94,7 @@ pub(super) fn run(
             OutputFormat::Jsonl => Ok(()),
             _ => {
                 let whole = serde_json::json!({
-                    "a": a.dump.convention, "b": b.dump.convention, "totals": CompareTotalsJson::from(&totals), "other": other,
+                    "a": a.dump.convention, "b": b.dump.convention, "totals": CompareTotalsJson::from(&totals), "other": other, "routes": routes,
                     "rows": listed,
                 });
                 writeln!(out, "{}", json::to_line(&whole, true)?)
@@ -103,18 +106,19 @@ pub(super) fn run(
     }
     let same_beside =
         other.only_in_a + other.only_in_b + other.positions + other.weights + other.documents == 0;
-    let alike = totals.alike == totals.samples && same_beside;
+    let same_routes = routes.layers.iter().all(|layer| layer.same == layer.compared);
+    let alike = totals.alike == totals.samples && same_beside && same_routes;
     Ok(if alike { CommandOutcome::Clean } else { CommandOutcome::Found })
 }
 
 /// The rows of a dump one by one.
 struct Rows {
-    dump: Dump,
+    dump: TokenDump,
     batch: std::collections::VecDeque<CheckedRow>,
 }
 
 impl Rows {
-    fn new(dump: Dump) -> Self {
+    fn new(dump: TokenDump) -> Self {
         Self { dump, batch: std::collections::VecDeque::new() }
     }
 

@@ -66,16 +66,16 @@ fn whole(value: f32) -> Option<i64> {
 
 /// One field of a row.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Cell {
+pub enum DumpCell {
     Flat(Numbers),
-    Nested(Vec<Cell>),
+    Nested(Vec<DumpCell>),
     Number(f64),
     Text(String),
     /// Null, an object, or whatever else is no array of numbers.
     Other,
 }
 
-impl Cell {
+impl DumpCell {
     /// No values.
     pub fn is_empty(&self) -> bool {
         match self {
@@ -119,7 +119,7 @@ impl Cell {
     }
 }
 
-impl<'de> Deserialize<'de> for Cell {
+impl<'de> Deserialize<'de> for DumpCell {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(CellVisitor)
     }
@@ -128,59 +128,59 @@ impl<'de> Deserialize<'de> for Cell {
 struct CellVisitor;
 
 impl<'de> Visitor<'de> for CellVisitor {
-    type Value = Cell;
+    type Value = DumpCell;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("numbers, lists of numbers, or a text")
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Cell, E> {
-        Ok(Cell::Number(f64::from(u8::from(value))))
+    fn visit_bool<E>(self, value: bool) -> Result<DumpCell, E> {
+        Ok(DumpCell::Number(f64::from(u8::from(value))))
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<Cell, E> {
-        Ok(Cell::Number(value as f64))
+    fn visit_i64<E>(self, value: i64) -> Result<DumpCell, E> {
+        Ok(DumpCell::Number(value as f64))
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<Cell, E> {
-        Ok(Cell::Number(value as f64))
+    fn visit_u64<E>(self, value: u64) -> Result<DumpCell, E> {
+        Ok(DumpCell::Number(value as f64))
     }
 
-    fn visit_f64<E>(self, value: f64) -> Result<Cell, E> {
-        Ok(Cell::Number(value))
+    fn visit_f64<E>(self, value: f64) -> Result<DumpCell, E> {
+        Ok(DumpCell::Number(value))
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<Cell, E> {
-        Ok(Cell::Text(value.to_string()))
+    fn visit_str<E>(self, value: &str) -> Result<DumpCell, E> {
+        Ok(DumpCell::Text(value.to_string()))
     }
 
-    fn visit_unit<E>(self) -> Result<Cell, E> {
-        Ok(Cell::Other)
+    fn visit_unit<E>(self) -> Result<DumpCell, E> {
+        Ok(DumpCell::Other)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Cell, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<DumpCell, A::Error> {
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Cell::Other)
+        Ok(DumpCell::Other)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Cell, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<DumpCell, A::Error> {
         let mut numbers = Numbers::Ints(Vec::new());
-        let mut cells: Vec<Cell> = Vec::new();
+        let mut cells: Vec<DumpCell> = Vec::new();
         while let Some(element) = list.next_element::<Element>()? {
             match element {
                 Element::Int(value) if cells.is_empty() => numbers.push_int(value),
                 Element::Float(value) if cells.is_empty() => numbers.push_float(value),
-                Element::Int(value) => cells.push(Cell::Number(value as f64)),
-                Element::Float(value) => cells.push(Cell::Number(f64::from(value))),
-                Element::Cell(Cell::Other) if cells.is_empty() => numbers.push_float(f32::NAN),
-                Element::Cell(cell) => cells.push(cell),
+                Element::Int(value) => cells.push(DumpCell::Number(value as f64)),
+                Element::Float(value) => cells.push(DumpCell::Number(f64::from(value))),
+                Element::DumpCell(DumpCell::Other) if cells.is_empty() => numbers.push_float(f32::NAN),
+                Element::DumpCell(cell) => cells.push(cell),
             }
         }
         Ok(match (cells.is_empty(), numbers.len()) {
-            (true, _) => Cell::Flat(numbers),
-            (false, 0) => Cell::Nested(cells),
+            (true, _) => DumpCell::Flat(numbers),
+            (false, 0) => DumpCell::Nested(cells),
             // Numbers and lists side by side are no array.
-            (false, _) => Cell::Other,
+            (false, _) => DumpCell::Other,
         })
     }
 }
@@ -189,7 +189,7 @@ impl<'de> Visitor<'de> for CellVisitor {
 enum Element {
     Int(i64),
     Float(f32),
-    Cell(Cell),
+    DumpCell(DumpCell),
 }
 
 impl<'de> Deserialize<'de> for Element {
@@ -224,24 +224,24 @@ impl<'de> Visitor<'de> for ElementVisitor {
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Element, E> {
-        Ok(Element::Cell(Cell::Text(value.to_string())))
+        Ok(Element::DumpCell(DumpCell::Text(value.to_string())))
     }
 
     fn visit_unit<E>(self) -> Result<Element, E> {
-        Ok(Element::Cell(Cell::Other))
+        Ok(Element::DumpCell(DumpCell::Other))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Element, A::Error> {
-        CellVisitor.visit_map(map).map(Element::Cell)
+        CellVisitor.visit_map(map).map(Element::DumpCell)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Element, A::Error> {
-        CellVisitor.visit_seq(list).map(Element::Cell)
+        CellVisitor.visit_seq(list).map(Element::DumpCell)
     }
 }
 
 /// Whether the nesting is one that a dump has.
-pub(super) fn is_shallow(cell: &Cell) -> bool {
+pub(super) fn is_shallow(cell: &DumpCell) -> bool {
     cell.shape().len() <= MOST_NESTED
 }
 
@@ -249,19 +249,19 @@ pub(super) fn is_shallow(cell: &Cell) -> bool {
 mod tests {
     use super::*;
 
-    fn cell(text: &str) -> Cell {
+    fn cell(text: &str) -> DumpCell {
         serde_json::from_str(text).expect("a cell")
     }
 
     #[test]
     fn json_becomes_numbers() {
-        assert_eq!(cell("[1, -100, true]"), Cell::Flat(Numbers::Ints(vec![1, -100, 1])));
-        assert_eq!(cell("[1, 0.5]"), Cell::Flat(Numbers::Floats(vec![1.0, 0.5])));
+        assert_eq!(cell("[1, -100, true]"), DumpCell::Flat(Numbers::Ints(vec![1, -100, 1])));
+        assert_eq!(cell("[1, 0.5]"), DumpCell::Flat(Numbers::Floats(vec![1.0, 0.5])));
         assert_eq!(cell("[[1, 2], [3]]").shape(), [2, 2]);
         assert_eq!(cell("[[1, 2], [3]]").flattened(), Some(Numbers::Ints(vec![1, 2, 3])));
-        assert_eq!(cell("[1, [2]]"), Cell::Other);
-        assert_eq!(cell("{\"a\": [1]}"), Cell::Other);
-        let Cell::Flat(Numbers::Floats(values)) = cell("[null, -0.25]") else { panic!("floats") };
+        assert_eq!(cell("[1, [2]]"), DumpCell::Other);
+        assert_eq!(cell("{\"a\": [1]}"), DumpCell::Other);
+        let DumpCell::Flat(Numbers::Floats(values)) = cell("[null, -0.25]") else { panic!("floats") };
         assert!(values[0].is_nan() && values[1] == -0.25);
     }
 

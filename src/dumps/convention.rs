@@ -128,7 +128,7 @@ pub struct Convention {
 
 /// What labels agree with, place by place.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Agreement {
+pub(super) struct LabelAgreement {
     /// Labels that are not ignored.
     pub labels: usize,
     pub own: usize,
@@ -136,7 +136,7 @@ pub(super) struct Agreement {
     pub previous: usize,
 }
 
-impl Agreement {
+impl LabelAgreement {
     /// Of one row.
     pub(super) fn of(ids: &[i64], labels: &[i64], ignored: Option<i64>) -> Self {
         let mut found = Self::default();
@@ -211,17 +211,17 @@ impl Convention {
             false => values().find(|label| **label < 0).copied(),
         };
         self.whole = self.ignored.is_none();
-        let mut agreement = Agreement::default();
+        let mut agreement = LabelAgreement::default();
         let mut short = 0;
         for (row, labels) in &all {
-            agreement.add(Agreement::of(&row.ids, &labels.values, self.ignored));
+            agreement.add(LabelAgreement::of(&row.ids, &labels.values, self.ignored));
             short += usize::from(labels.values.len() + 1 == row.ids.len());
         }
         self.labels = agreement.form();
         if self.labels == LabelForm::Aligned && short == all.len() && agreement.next >= agreement.own {
             self.labels = LabelForm::Shifted;
         }
-        let Agreement { labels, own, next, previous } = agreement;
+        let LabelAgreement { labels, own, next, previous } = agreement;
         let key = &first.key;
         self.note(
             "labels",

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::convention::{Agreement, Convention, LabelForm, MaskForm, restarts};
+use super::convention::{Convention, LabelAgreement, LabelForm, MaskForm, restarts};
 use super::keys::Field;
 use super::row::DumpRow;
 use super::token_facts::TokenFacts;
@@ -62,7 +62,7 @@ impl Convention {
         let mut labels = vec![IGNORE_INDEX; tokens];
         let mut deviates = None;
         if let Some(own) = &row.labels {
-            let agreement = Agreement::of(&row.ids, &own.values, self.ignored);
+            let agreement = LabelAgreement::of(&row.ids, &own.values, self.ignored);
             let mut form = self.labels;
             if agreement.labels > 0 && !agreement.is_wholly(form) {
                 let other = [LabelForm::Aligned, LabelForm::Shifted, LabelForm::Late].into_iter();

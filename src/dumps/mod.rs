@@ -22,10 +22,11 @@ mod hook;
 mod keys;
 mod opened;
 mod read;
+mod routes;
 mod row;
 mod token_facts;
 
-pub use cell::{Cell, Numbers};
+pub use cell::{DumpCell, Numbers};
 pub use checks::{DUMP_CHECKS, DumpCheck, DumpChecks, RowHit, RowHits, RowLook};
 pub use convention::{Convention, LabelForm, MaskForm, Packing, Padding};
 pub use drift::{Drift, DriftAgainst, DriftClass, DriftCounts, DriftExample, LogProbGap, row_gaps};
@@ -34,7 +35,8 @@ pub use explained::{DivergenceCause, Explained, ExplainedTotals, FirstDivergence
 pub use fed::{Document, FedRow};
 pub use hook::{HOOK_TRAINERS, HookTrainer, hook_lines};
 pub use keys::{Field, Keys};
-pub use opened::{CheckedRow, Dump};
+pub use opened::{CheckedRow, TokenDump};
 pub use read::DumpRows;
+pub use routes::{LayerRoutes, RouteCounts};
 pub use row::{DumpRow, RawRow, RowMask, RowPlace, TokenValues, split_batches};
 pub use token_facts::TokenFacts;

@@ -22,7 +22,7 @@ const BATCH_TOKENS: usize = 1 << 20;
 
 /// An opened dump. The rows that the convention was told from come again with the others.
 #[derive(Debug)]
-pub struct Dump {
+pub struct TokenDump {
     pub convention: Convention,
     rows: DumpRows,
     /// Rows that were read and not given yet.
@@ -39,7 +39,7 @@ pub struct CheckedRow {
     pub look: RowLook,
 }
 
-impl Dump {
+impl TokenDump {
     /// Opens files and tells how they label.
     ///
     /// # Errors

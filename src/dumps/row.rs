@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::cell::{Cell, Numbers, is_shallow};
+use super::cell::{DumpCell, Numbers, is_shallow};
 use super::keys::{Field, Keys};
 use crate::error::{Error, Result};
 
@@ -39,7 +39,7 @@ impl RowPlace {
 #[derive(Debug, Clone, Default)]
 pub struct RawRow {
     pub place: RowPlace,
-    pub cells: Vec<(String, Cell)>,
+    pub cells: Vec<(String, DumpCell)>,
     /// What is no array: messages.
     pub values: BTreeMap<String, Value>,
 }
@@ -130,7 +130,7 @@ pub fn split_batches(raw: RawRow, keys: &Keys) -> Result<Vec<DumpRow>> {
 fn split(raw: RawRow, keys: &Keys) -> Result<Vec<DumpRow>> {
     let is_ids = |key: &str| matches!(keys.field(key), Some((Field::Ids | Field::ResponseIds, _)));
     let batch = raw.cells.iter().find_map(|(key, cell)| match cell {
-        Cell::Nested(rows) if is_ids(key) => Some(rows.len()),
+        DumpCell::Nested(rows) if is_ids(key) => Some(rows.len()),
         _ => None,
     });
     let Some(count) = batch else { return Ok(vec![assemble(raw, keys)?]) };
@@ -143,7 +143,7 @@ fn split(raw: RawRow, keys: &Keys) -> Result<Vec<DumpRow>> {
         .collect();
     for (key, cell) in raw.cells {
         match cell {
-            Cell::Nested(rows) if rows.len() == count => {
+            DumpCell::Nested(rows) if rows.len() == count => {
                 for (part, cell) in parts.iter_mut().zip(rows) {
                     part.cells.push((key.clone(), cell));
                 }
@@ -160,7 +160,7 @@ fn split(raw: RawRow, keys: &Keys) -> Result<Vec<DumpRow>> {
 
 /// The cells of a row by their fields; of two keys for one field the better name wins.
 fn assemble(raw: RawRow, keys: &Keys) -> Result<DumpRow> {
-    let mut fields: BTreeMap<Field, (usize, String, Cell)> = BTreeMap::new();
+    let mut fields: BTreeMap<Field, (usize, String, DumpCell)> = BTreeMap::new();
     let mut named: Vec<&str> = Vec::new();
     for (key, cell) in &raw.cells {
         named.push(key);
@@ -181,12 +181,12 @@ fn assemble(raw: RawRow, keys: &Keys) -> Result<DumpRow> {
 }
 
 struct Taken {
-    fields: BTreeMap<Field, (usize, String, Cell)>,
+    fields: BTreeMap<Field, (usize, String, DumpCell)>,
     row: DumpRow,
 }
 
 impl Taken {
-    fn take(&mut self, field: Field) -> Option<(String, Cell)> {
+    fn take(&mut self, field: Field) -> Option<(String, DumpCell)> {
         self.fields.remove(&field).map(|(_, key, cell)| (key, cell))
     }
 
@@ -271,12 +271,12 @@ impl Taken {
             let values = cell.flattened().and_then(Numbers::ints);
             self.row.experts = values.map(|values| TokenValues { key, shape, values });
         }
-        if let Some((_, Cell::Text(text))) = self.take(Field::Text) {
+        if let Some((_, DumpCell::Text(text))) = self.take(Field::Text) {
             self.row.text = Some(text);
         }
         self.row.id = match self.take(Field::Id) {
-            Some((_, Cell::Text(id))) => id,
-            Some((_, Cell::Number(id))) => id.to_string(),
+            Some((_, DumpCell::Text(id))) => id,
+            Some((_, DumpCell::Number(id))) => id.to_string(),
             _ => self.row.place.name(),
         };
         Ok(())
@@ -285,7 +285,7 @@ impl Taken {
     /// Of positions with several axes the first, which counts as plain positions do.
     fn first_axis(&mut self, field: Field) {
         if let Some((_, _, cell)) = self.fields.get_mut(&field)
-            && let Cell::Nested(axes) = cell
+            && let DumpCell::Nested(axes) = cell
             && let Some(first) = axes.first().cloned()
         {
             *cell = first;
@@ -298,7 +298,7 @@ mod tests {
     use super::*;
 
     fn rows(json: &str) -> Result<Vec<DumpRow>> {
-        let cells: BTreeMap<String, Cell> = serde_json::from_str(json).expect("JSON");
+        let cells: BTreeMap<String, DumpCell> = serde_json::from_str(json).expect("JSON");
         split_batches(RawRow { cells: cells.into_iter().collect(), ..RawRow::default() }, &Keys::default())
     }
 

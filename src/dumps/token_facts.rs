@@ -13,7 +13,7 @@ const MEDIA: &[&str] =
 
 /// What an id is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Kind {
+pub(super) struct TokenFact {
     known: bool,
     /// It adds something to a text.
     text: bool,
@@ -32,7 +32,7 @@ pub struct TokenFacts {
     pub media: Vec<i64>,
     /// The template's marker of an answer: what it always has, and blanks that it ends with.
     pub(super) response: Option<(Vec<i64>, usize)>,
-    pub(super) kinds: Vec<Kind>,
+    pub(super) kinds: Vec<TokenFact>,
     /// Rows of the model's embedding, which may be more than the vocabulary.
     pub(super) embedding_rows: Option<usize>,
 }
@@ -61,10 +61,10 @@ impl TokenFacts {
         // Closed lists of classes hold tokens that the class does not call special.
         let listed: BTreeSet<TokenId> = tokenizer.special_surfaces().into_iter().map(|(id, _)| id).collect();
         let kind = |id: usize| {
-            let Some(id) = TokenId::try_from(id).ok() else { return Kind::default() };
+            let Some(id) = TokenId::try_from(id).ok() else { return TokenFact::default() };
             let bytes = tokenizer.token_bytes(id);
             let text = bytes.as_deref().unwrap_or_default();
-            Kind {
+            TokenFact {
                 known: bytes.is_some(),
                 text: !text.is_empty(),
                 blank: !text.is_empty() && text.iter().all(u8::is_ascii_whitespace),
@@ -94,7 +94,7 @@ impl TokenFacts {
         occurrences(ids, marker).map(start).collect()
     }
 
-    fn kind(&self, id: i64) -> Kind {
+    fn kind(&self, id: i64) -> TokenFact {
         usize::try_from(id).ok().and_then(|id| self.kinds.get(id)).copied().unwrap_or_default()
     }
 

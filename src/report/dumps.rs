@@ -10,12 +10,12 @@ use super::doctor::finding_text;
 use super::json::RoundJson;
 use super::paint::PaintMeaning;
 use super::sample::sample_text;
-use super::{Paint, SampleJson};
+use super::{Paint, SampleJson, table};
 use crate::chat::{Body, Sample};
 use crate::diagnose::{Finding, Verdict};
 use crate::dumps::{
     Convention, DUMP_CHECKS, DivergenceCause, DumpChecks, DumpRow, Explained, ExplainedTotals, FedRow,
-    FirstDivergence, RowLook,
+    FirstDivergence, LayerRoutes, RouteCounts, RowLook,
 };
 use crate::labels::Inspection;
 use crate::setup::Setup;
@@ -147,6 +147,37 @@ pub fn explained_totals_text(
     writeln!(out)
 }
 
+/// Writes the routes of experts, a line a layer.
+pub fn routes_text(out: &mut dyn Write, routes: &RouteCounts, paint: Paint) -> std::io::Result<()> {
+    if routes.layers.is_empty() {
+        return Ok(());
+    }
+    let experts = routes.layers.iter().map(|layer| layer.load.len()).max().unwrap_or(0);
+    let title = format!(
+        "routes of experts: {} rows, {} tokens, {} layers, {} of {experts} or more experts a token",
+        routes.rows,
+        routes.tokens,
+        routes.layers.len(),
+        routes.k
+    );
+    writeln!(out, "{}", paint.paint(&title, PaintMeaning::Heading, false))?;
+    let share = |load: &[u64]| format!("{:.2}", LayerRoutes::largest_over_uniform(load, experts));
+    let row = |(at, layer): (usize, &LayerRoutes)| {
+        let same = match layer.compared {
+            0 => String::new(),
+            all => format!("{:.2} %", 100.0 * layer.same as f64 / all as f64),
+        };
+        let used = layer.load.iter().filter(|count| **count > 0).count();
+        vec![at.to_string(), used.to_string(), share(&layer.load), share(&layer.supervised_load), same]
+    };
+    let rows: Vec<Vec<String>> = routes.layers.iter().enumerate().map(row).collect();
+    let head = ["layer", "experts used", "largest load ÷ uniform", "of supervised tokens", "same as B"];
+    for line in table(&head, &rows) {
+        writeln!(out, "  {}", line.trim_end())?;
+    }
+    writeln!(out)
+}
+
 /// A document beside this program's own, in JSON.
 #[derive(Debug, Serialize)]
 pub struct ExplainedJson<'a> {
@@ -178,6 +209,8 @@ pub struct DumpJson<'a> {
     /// Documents by the cause of their first divergence from this program's own labels.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub explained: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub routes: Option<&'a RouteCounts>,
     /// The rows that were asked for.
     pub shown: Vec<Value>,
 }
@@ -186,7 +219,7 @@ impl<'a> DumpJson<'a> {
     /// Of what all rows came to.
     pub fn new(
         convention: &'a Convention,
-        checks: &DumpChecks,
+        checks: &'a DumpChecks,
         findings: &'a [Finding],
         shown: Vec<Value>,
     ) -> Self {
@@ -200,6 +233,7 @@ impl<'a> DumpJson<'a> {
             summary: convention.summary(),
             findings,
             explained: None,
+            routes: (checks.routes.rows > 0).then_some(&checks.routes),
             shown,
         }
     }

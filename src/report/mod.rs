@@ -31,7 +31,8 @@ pub use compare::{
 pub use doctor::{doctor_text, fix_text};
 pub use drift::{DriftJson, DriftRowJson, drift_text};
 pub use dumps::{
-    DumpJson, DumpRowJson, dump_row_text, dump_text, explained_text, explained_totals_text, totals_line,
+    DumpJson, DumpRowJson, dump_row_text, dump_text, explained_text, explained_totals_text, routes_text,
+    totals_line,
 };
 pub use explain::explanation_lines;
 pub use glyphs::{glyph_text, token_glyphs};

@@ -40,7 +40,7 @@ fn json_says_the_convention_and_the_findings() {
     let whole: Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!((&whole["rows"], &whole["documents"]), (&json!(2), &json!(5)));
     assert_eq!(whole["convention"]["packing"], "seq_lens");
-    assert_eq!(whole["findings"].as_array().expect("a list").len(), 13);
+    assert_eq!(whole["findings"].as_array().expect("a list").len(), 14);
     assert_eq!(whole["shown"].as_array().expect("a list").len(), 1);
     let (_, text, _) = tokens(&[&fixture("npzc.shifted.npz"), "--format", "jsonl"]);
     let rows: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
@@ -139,4 +139,24 @@ fn the_lines_name_the_file_and_the_trainer() {
         text.contains("PATH, BATCHES = \"a \\\"b\\\".jsonl\", 3") && text.contains("axolotl.cli.train"),
         "{text}"
     );
+}
+
+#[test]
+fn routes_of_experts_are_counted_and_compared() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, experts: Value| {
+        let path = folder.path().join(name);
+        let row =
+            json!({"input_ids": [9707, 11, 1879], "labels": [-100, 11, 1879], "routed_experts": experts});
+        std::fs::write(&path, format!("{row}\n")).expect("written");
+        path.to_str().expect("UTF-8").to_string()
+    };
+    let server = write("server.jsonl", json!([[[0, 1], [2, 3]], [[0, 2], [3, 1]]]));
+    let trainer = write("trainer.jsonl", json!([[[1, 0], [2, 0]], [[0, 2], [3, 1]]]));
+    let (_, text, _) = tokens(&[&server]);
+    assert!(text.contains("1 rows, 2 tokens, 2 layers, 2 of 4 or more experts a token"), "{text}");
+    let (code, text, _) = tokens(&[&server, "--against", &trainer]);
+    assert!(code == 1 && text.contains("100.00 %") && text.contains("50.00 %"), "{text}");
+    let (code, text, _) = tokens(&[&write("bad.jsonl", json!([[[0, -1]], [[1, 1]], [[2, 3]]]))]);
+    assert!(code == 1 && text.contains("MSK114 error") && text.contains("choices that are −1: 1"), "{text}");
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use maskscope::dumps::{Dump, DumpChecks, DumpSetup, Keys};
+use maskscope::dumps::{DumpChecks, DumpSetup, Keys, TokenDump};
 use maskscope::setup::Setup;
 use serde_json::{Value, json};
 
@@ -66,7 +66,8 @@ fn named(dumped: &DumpSetup<'_>, rows: &[Value]) -> BTreeMap<&'static str, BTree
     let file = tempfile::NamedTempFile::with_suffix(".jsonl").expect("a file");
     let lines: Vec<String> = rows.iter().map(Value::to_string).collect();
     std::fs::write(file.path(), lines.join("\n")).expect("written");
-    let mut dump = Dump::open(&[file.path().to_path_buf()], &Keys::default(), &dumped.facts).expect("opens");
+    let mut dump =
+        TokenDump::open(&[file.path().to_path_buf()], &Keys::default(), &dumped.facts).expect("opens");
     let mut checks = DumpChecks::default();
     loop {
         let batch = dump.next_rows(&dumped.facts).expect("rows");

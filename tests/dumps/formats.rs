@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use maskscope::dumps::{Dump, DumpSetup, Keys, LabelForm, MaskForm, Packing, Padding};
+use maskscope::dumps::{DumpSetup, Keys, LabelForm, MaskForm, Packing, Padding, TokenDump};
 use maskscope::error::Error;
 use serde_json::Value;
 
@@ -16,7 +16,7 @@ type Rows = Vec<(Vec<i64>, Vec<i64>)>;
 
 /// Every document of a dump, and how the file labels.
 fn opened(paths: &[PathBuf], dumped: &DumpSetup<'_>) -> Result<(maskscope::dumps::Convention, Rows), Error> {
-    let mut dump = Dump::open(paths, &Keys::default(), &dumped.facts)?;
+    let mut dump = TokenDump::open(paths, &Keys::default(), &dumped.facts)?;
     let mut rows = Rows::new();
     loop {
         let batch = dump.next_rows(&dumped.facts)?;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use maskscope::dumps::{Dump, DumpSetup, Keys, LabelForm};
+use maskscope::dumps::{DumpSetup, Keys, LabelForm, TokenDump};
 use serde_json::Value;
 
 use crate::{maskscope, setup, stdout};
@@ -128,7 +128,7 @@ fn the_lines_write_what_the_real_trainer_feeds() {
     let setup = setup("sample:qwen");
     let dumped = DumpSetup::new(&setup);
     let mut dump =
-        Dump::open(&[folder.path().join("fed.jsonl")], &Keys::default(), &dumped.facts).expect("opens");
+        TokenDump::open(&[folder.path().join("fed.jsonl")], &Keys::default(), &dumped.facts).expect("opens");
     let rows = dump.next_rows(&dumped.facts).expect("rows");
     assert_eq!((rows.len(), dump.convention.labels), (6, LabelForm::Aligned));
     for checked in rows {

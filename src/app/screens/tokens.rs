@@ -18,7 +18,7 @@ use crate::app::screen::Screen;
 use crate::app::session::Session;
 use crate::diagnose::{Finding, Verdict};
 use crate::dumps::{
-    CheckedRow, Convention, DUMP_CHECKS, Dump, DumpChecks, DumpSetup, Explained, Keys, row_gaps,
+    CheckedRow, Convention, DUMP_CHECKS, DumpChecks, DumpSetup, Explained, Keys, TokenDump, row_gaps,
 };
 use crate::error::{Result, with_causes};
 use crate::labels::Inspection;
@@ -236,7 +236,7 @@ impl Component for TokensScreen {
 /// Reads a dump to its end, with the rows that are kept, then lays those beside this program's own labels.
 fn read(setup: &Arc<Setup>, path: PathBuf, job: &JobContext<'_>) -> Result<()> {
     let dumped = DumpSetup::new(setup);
-    let mut dump = Dump::open(&[path], &Keys::default(), &dumped.facts)?;
+    let mut dump = TokenDump::open(&[path], &Keys::default(), &dumped.facts)?;
     job.emit(TokensOutcome::Opened(Box::new(OpenedDump {
         setup: setup.clone(),
         convention: dump.convention.clone(),
@@ -254,6 +254,7 @@ fn read(setup: &Arc<Setup>, path: PathBuf, job: &JobContext<'_>) -> Result<()> {
         let ended = batch.is_empty();
         let mut rows = Vec::new();
         for checked in batch {
+            checks.routes.add(checks.rows, &checked.row, &checked.fed, None);
             if kept < MOST_ROWS && tokens < MOST_TOKENS {
                 rows.push(kept_row(&dumped, &dump.convention, &checked));
                 (kept, tokens) = (kept + 1, tokens + checked.row.ids.len());

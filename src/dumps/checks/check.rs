@@ -1,39 +1,13 @@
 //! The checks of a dump: a stable id, a title, and what the rows come to.
 
-use super::DumpChecks;
-use crate::diagnose::{Evidence, Finding, Verdict};
+use super::outcome::DumpOutcome;
+use super::tally::DumpChecks;
+use crate::diagnose::Finding;
 use crate::dumps::convention::Convention;
 use crate::dumps::token_facts::TokenFacts;
 
 use super::findings;
 use super::look::{RowHit, RowLook};
-
-/// What a check says.
-pub(super) struct DumpOutcome {
-    pub verdict: Verdict,
-    pub rows: Vec<usize>,
-    pub evidence: Vec<Evidence>,
-    pub cause: String,
-}
-
-impl DumpOutcome {
-    pub(super) fn ok() -> Self {
-        Self { verdict: Verdict::Ok, rows: Vec::new(), evidence: Vec::new(), cause: String::new() }
-    }
-
-    pub(super) fn skipped(cause: &str) -> Self {
-        Self { verdict: Verdict::Skipped, cause: cause.to_string(), ..Self::ok() }
-    }
-
-    pub(super) fn found(verdict: Verdict, rows: &[usize], cause: impl Into<String>) -> Self {
-        Self { verdict, rows: rows.to_vec(), evidence: Vec::new(), cause: cause.into() }
-    }
-
-    pub(super) fn evidence(mut self, what: &str, value: impl Into<String>) -> Self {
-        self.evidence.push(Evidence { what: what.to_string(), value: value.into() });
-        self
-    }
-}
 
 /// A check of a dump.
 #[derive(Clone, Copy)]
@@ -102,4 +76,12 @@ pub const DUMP_CHECKS: &[DumpCheck] = &[
     check("MSK111", "rows are there more than once", findings::duplicates, None),
     check("MSK112", "supervised share far from the other rows'", findings::share, None),
     check("MSK113", "fields of a row differ in length", findings::unfitting, Some(RowHit::Unfitting)),
+    check("MSK114", "routes of experts are missing or wrong", findings::routes, None),
 ];
+
+impl DumpChecks {
+    /// One finding a check, in the order of their ids.
+    pub fn finish(&self, convention: &Convention, facts: &TokenFacts) -> Vec<Finding> {
+        DUMP_CHECKS.iter().map(|check| check.finding(self, convention, facts)).collect()
+    }
+}

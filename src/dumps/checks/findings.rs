@@ -1,8 +1,8 @@
 //! What the rows come to, check by check.
 
-use super::check::DumpOutcome;
 use super::look::RowHit;
-use super::{DumpChecks, RowList};
+use super::outcome::DumpOutcome;
+use super::tally::{DumpChecks, MOST_NAMED, RowList};
 use crate::diagnose::Verdict;
 use crate::dumps::convention::{Convention, LabelForm};
 use crate::dumps::token_facts::TokenFacts;
@@ -186,7 +186,7 @@ pub(super) fn share(checks: &DumpChecks, _: &Convention, _: &TokenFacts) -> Dump
     let far = checks.shares.iter().filter(|(_, share)| (odds(*share) - usual).abs() > limit);
     let far: Vec<(usize, f32)> = far.copied().collect();
     let Some((row, share)) = far.first() else { return DumpOutcome::ok() };
-    let rows: Vec<usize> = far.iter().take(super::MOST_NAMED).map(|(row, _)| *row).collect();
+    let rows: Vec<usize> = far.iter().take(MOST_NAMED).map(|(row, _)| *row).collect();
     let percent = |share: f32| format!("{:.2} %", 100.0 * share);
     let usual = 1.0 / (1.0 + (-usual).exp());
     let cause = "far more or far fewer tokens of these rows are supervised than of the others";
@@ -205,4 +205,22 @@ fn median(values: &mut [f32]) -> f32 {
 pub(super) fn unfitting(checks: &DumpChecks, _: &Convention, _: &TokenFacts) -> DumpOutcome {
     let cause = "labels, masks or positions of these rows are not as many as their ids";
     checks.rows_with(RowHit::Unfitting, Verdict::Error, cause)
+}
+
+pub(super) fn routes(checks: &DumpChecks, _: &Convention, _: &TokenFacts) -> DumpOutcome {
+    let routes = &checks.routes;
+    if routes.rows == 0 {
+        return DumpOutcome::skipped("the file has no routes of experts");
+    }
+    if routes.faults() == 0 {
+        return DumpOutcome::ok();
+    }
+    let first: Vec<usize> = routes.first.into_iter().collect();
+    let cause =
+        "a trainer that replays these routes sends tokens to other experts than the server did, or to none";
+    DumpOutcome::found(Verdict::Error, &first, cause)
+        .evidence("choices that are −1", routes.missing.to_string())
+        .evidence("tokens of a layer with an expert twice", routes.duplicates.to_string())
+        .evidence("choices that are no expert", routes.out_of_range.to_string())
+        .evidence("rows of another length than their ids", routes.unfitting.to_string())
 }

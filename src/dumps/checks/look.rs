@@ -167,7 +167,8 @@ fn answers(look: &mut RowLook, row: &DumpRow, fed: &FedRow, facts: &TokenFacts) 
         return;
     }
     let id = |at: usize| row.ids.get(at).copied();
-    for run in fed.runs() {
+    // Padding that is supervised is no answer.
+    for run in fed.runs().into_iter().filter(|run| fed.content.contains(&run.start)) {
         // What closes a run may have blanks behind it, which the template writes.
         let last = run.clone().rev().find(|at| id(*at).is_some_and(|id| !facts.is_blank(id)));
         let closed = last.and_then(id).is_some_and(|id| facts.is_end(id));

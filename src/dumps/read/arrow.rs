@@ -13,7 +13,7 @@ use arrow_buffer::Buffer;
 use arrow_ipc::reader::StreamDecoder;
 
 use super::columns::batch_rows;
-use super::{RawRows, contained};
+use super::raw::{RawRows, contained};
 use crate::data::ByteCounter;
 use crate::dumps::keys::Keys;
 use crate::error::{Error, Result};

@@ -10,9 +10,9 @@ use arrow_array::types::{
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use serde_json::{Map, Value};
 
-use super::{RawRows, contained};
+use super::raw::{RawRows, contained};
 use crate::data::{ByteCounter, parquet_batches};
-use crate::dumps::cell::{Cell, Numbers};
+use crate::dumps::cell::{DumpCell, Numbers};
 use crate::dumps::keys::{Field, Keys};
 use crate::dumps::row::{MOST_TOKENS, RawRow, RowPlace};
 use crate::error::Result;
@@ -95,39 +95,39 @@ fn raw_row(batch: &RecordBatch, at: usize, keys: &Keys, place: RowPlace) -> RawR
                 row.values.insert(name.clone(), value_at(column, at));
             }
             Some(_) => row.cells.push((name.clone(), cell_at(column, at))),
-            None => row.cells.push((name.clone(), Cell::Other)),
+            None => row.cells.push((name.clone(), DumpCell::Other)),
         }
     }
     row
 }
 
 /// An element of a column.
-fn cell_at(column: &ArrayRef, at: usize) -> Cell {
+fn cell_at(column: &ArrayRef, at: usize) -> DumpCell {
     if column.is_null(at) {
-        return Cell::Other;
+        return DumpCell::Other;
     }
     if let Some(list) = inner_list(column, at) {
         return whole(&list);
     }
     if let Some(text) = text_at(column, at) {
-        return Cell::Text(text);
+        return DumpCell::Text(text);
     }
     match numbers(&column.slice(at, 1)) {
         Some(Numbers::Ints(values)) => {
-            values.first().map_or(Cell::Other, |value| Cell::Number(*value as f64))
+            values.first().map_or(DumpCell::Other, |value| DumpCell::Number(*value as f64))
         }
         Some(Numbers::Floats(values)) => {
-            values.first().map_or(Cell::Other, |value| Cell::Number(f64::from(*value)))
+            values.first().map_or(DumpCell::Other, |value| DumpCell::Number(f64::from(*value)))
         }
-        None => Cell::Other,
+        None => DumpCell::Other,
     }
 }
 
 /// A whole array as one cell.
-fn whole(array: &ArrayRef) -> Cell {
+fn whole(array: &ArrayRef) -> DumpCell {
     match numbers(array) {
-        Some(numbers) => Cell::Flat(numbers),
-        None => Cell::Nested((0..array.len()).map(|at| cell_at(array, at)).collect()),
+        Some(numbers) => DumpCell::Flat(numbers),
+        None => DumpCell::Nested((0..array.len()).map(|at| cell_at(array, at)).collect()),
     }
 }
 

@@ -5,9 +5,9 @@ use std::fmt;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
-use super::RawRows;
+use super::raw::RawRows;
 use crate::data::{ByteCounter, Record, RecordSource, Records};
-use crate::dumps::cell::Cell;
+use crate::dumps::cell::DumpCell;
 use crate::dumps::keys::{Field, Keys};
 use crate::dumps::row::{RawRow, RowPlace};
 use crate::error::{Error, Result};
@@ -64,7 +64,7 @@ impl<'de> Visitor<'de> for RowSeed<'_> {
                 Some(_) => row.cells.push((key, map.next_value()?)),
                 None => {
                     map.next_value::<IgnoredAny>()?;
-                    row.cells.push((key, Cell::Other));
+                    row.cells.push((key, DumpCell::Other));
                 }
             }
         }

@@ -12,21 +12,19 @@ mod arrow;
 mod columns;
 mod json;
 mod npy;
+mod raw;
 mod sources;
 mod tensors;
 
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::keys::Keys;
-use super::row::{DumpRow, RawRow, split_batches};
+use super::row::{DumpRow, split_batches};
 use crate::data::ByteCounter;
-use crate::error::{Error, Result};
-use crate::guard;
+use crate::error::Result;
+use raw::RawRows;
 use sources::DumpSource;
-
-/// Rows as their file has them.
-type RawRows = Box<dyn Iterator<Item = Result<RawRow>> + Send>;
 
 /// The rows of all sources. An error ends them.
 pub struct DumpRows {
@@ -100,22 +98,5 @@ impl Iterator for DumpRows {
             self.sources.clear();
         }
         next
-    }
-}
-
-/// Runs a step of a library on a stranger's file: its panics and errors become one of ours.
-fn contained<T, E: std::fmt::Display>(
-    path: &Path,
-    kind: &str,
-    step: impl FnOnce() -> std::result::Result<T, E>,
-) -> Result<T> {
-    let _watched = guard::watch(|| path.display().to_string(), guard::time_for(0));
-    match guard::contain(step) {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(Error::format(path, format!("this {kind} file is broken: {error}"))),
-        Err(panic) => Err(Error::format(
-            path,
-            format!("this {kind} file is broken or of a kind that is not read: {panic}"),
-        )),
     }
 }

@@ -9,8 +9,7 @@ use std::path::{Path, PathBuf};
 
 use zip::{CompressionMethod, ZipArchive};
 
-use super::contained;
-use super::sources::PICKLE;
+use super::raw::{PICKLE, contained};
 use super::tensors::{ArrayStream, Element};
 use crate::data::inflated;
 use crate::dumps::keys::Keys;

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::{RawRows, arrow, columns, json, npy, tensors};
+use super::raw::{PICKLE, RawRows};
+use super::{arrow, columns, json, npy, tensors};
 use crate::data::{ByteCounter, RecordSource};
 use crate::dumps::keys::Keys;
 use crate::error::{Error, Result};
@@ -89,10 +90,6 @@ impl DumpSource {
         })
     }
 }
-
-/// Why nothing pickled is opened.
-pub(super) const PICKLE: &str = "this is a Python pickle, which may run code when it is opened and is not read; \
-     `maskscope hook transformers` prints lines that write the batches as JSON lines";
 
 /// The sources of paths, with what was chosen among files.
 pub(super) fn sources(paths: &[PathBuf]) -> Result<(Vec<DumpSource>, Vec<String>)> {

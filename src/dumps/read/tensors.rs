@@ -12,9 +12,9 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::RawRows;
+use super::raw::RawRows;
 use crate::data::ByteCounter;
-use crate::dumps::cell::{Cell, Numbers};
+use crate::dumps::cell::{DumpCell, Numbers};
 use crate::dumps::row::{MOST_TOKENS, RawRow, RowPlace};
 use crate::error::{Error, Result};
 use crate::moe::checkpoint::{Checkpoint, f16_to_f32};
@@ -50,7 +50,7 @@ pub(super) struct ArrayStream {
 
 impl ArrayStream {
     /// The next elements, as a cell of the shape.
-    fn next(&mut self, shape: &[usize]) -> Result<Cell, String> {
+    fn next(&mut self, shape: &[usize]) -> Result<DumpCell, String> {
         let count = shape.iter().try_fold(1_usize, |all, n| all.checked_mul(*n));
         // A row of routes has some hundred numbers a token.
         let count = count.filter(|count| *count <= 32 * MOST_TOKENS).ok_or("a row of it is too large")?;
@@ -63,7 +63,7 @@ impl ArrayStream {
         }
         let numbers = self.numbers(&buffer);
         Ok(match shape {
-            [] | [_] => Cell::Flat(numbers),
+            [] | [_] => DumpCell::Flat(numbers),
             [_, inner @ ..] => nested(numbers, inner),
         })
     }
@@ -98,13 +98,13 @@ impl ArrayStream {
 }
 
 /// Numbers in lists of the inner shape.
-fn nested(numbers: Numbers, inner: &[usize]) -> Cell {
+fn nested(numbers: Numbers, inner: &[usize]) -> DumpCell {
     let size = inner.iter().product::<usize>().max(1);
     let cell = |numbers: Numbers| match inner {
-        [] | [_] => Cell::Flat(numbers),
+        [] | [_] => DumpCell::Flat(numbers),
         [_, rest @ ..] => nested(numbers, rest),
     };
-    Cell::Nested(match numbers {
+    DumpCell::Nested(match numbers {
         Numbers::Ints(values) => values.chunks(size).map(|part| cell(Numbers::Ints(part.to_vec()))).collect(),
         Numbers::Floats(values) => {
             values.chunks(size).map(|part| cell(Numbers::Floats(part.to_vec()))).collect()
@@ -211,7 +211,7 @@ impl Iterator for Group {
     }
 }
 
-fn bytes(cell: &Cell) -> u64 {
+fn bytes(cell: &DumpCell) -> u64 {
     8 * cell.shape().iter().product::<usize>() as u64
 }
 
