@@ -31,6 +31,11 @@ const MOST_TOKENS: usize = 4 << 20;
 /// Rows that are laid beside this program's own labels.
 const MOST_EXPLAINED: usize = 200;
 
+/// Tokens that a step through a row's tokens goes on by: a frame then costs as much at the end of a row as at its begin.
+pub const TOKENS_A_STEP: usize = 64;
+/// Lines that findings may have.
+const MOST_LINES: usize = 10_000;
+
 /// What stands under the rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum TokensPane {
@@ -158,6 +163,15 @@ impl TokensScreen {
         self.dump.ready()?.rows.get(self.row)
     }
 
+    /// How far the pane goes. Findings and texts are short: their end is found when they are drawn.
+    fn last_top(&self) -> usize {
+        let tokens = self.kept().and_then(|row| Some(row.inspection.result.as_ref().ok()?.input_ids.len()));
+        match self.pane {
+            TokensPane::Tokens => tokens.unwrap_or(0).saturating_sub(1) / TOKENS_A_STEP,
+            TokensPane::Findings | TokensPane::Beside => MOST_LINES,
+        }
+    }
+
     fn go_to(&mut self, row: usize) {
         (self.row, self.top) = (row, 0);
     }
@@ -191,7 +205,7 @@ impl Component for TokensScreen {
             }
             OPEN => return Some(vec![AppCommand::Over(Overlay::Path(PathPrompt::new(PathUse::Dump)))]),
             VIEW => (self.pane, self.top) = (self.pane.next(), 0),
-            LATER => self.top = self.top.saturating_add(1),
+            LATER => self.top = (self.top + 1).min(self.last_top()),
             EARLIER => self.top = self.top.saturating_sub(1),
             NEXT_FAULT => {
                 let all = self.dump.ready().map(|dump| dump.rows.as_slice()).unwrap_or_default();

@@ -144,7 +144,12 @@ pub(super) fn truncated(checks: &DumpChecks, _: &Convention, facts: &TokenFacts)
     let RowList { named, count } = &checks.unclosed;
     match (count, checks.closed) {
         (0, _) => DumpOutcome::ok(),
-        (_, 0) => DumpOutcome::found(Verdict::Note, &[], "no answer of this file ends with a token that ends one"),
+        (count, 0) => DumpOutcome::found(
+            Verdict::Warn,
+            named,
+            "no answer of this file ends with a token that ends one: all are cut, or the template writes none, and the model never learns to stop",
+        )
+        .evidence("rows", format!("{count} of {}", checks.rows)),
         (count, closed) => DumpOutcome::found(
             Verdict::Warn,
             named,

@@ -8,7 +8,7 @@
 //! ⟨<|im_start|>⟩user↵What·is…
 //! ```
 
-use crate::app::screens::tokens::{KeptRow, OpenedDump, TokensPane, told_findings};
+use crate::app::screens::tokens::{KeptRow, OpenedDump, TOKENS_A_STEP, TokensPane, told_findings};
 use crate::app::{App, Area, Load, Panes};
 use crate::dumps::{DivergenceCause, LogProbGap};
 use crate::labels::IGNORE_INDEX;
@@ -121,15 +121,14 @@ fn list(canvas: &mut Canvas<'_>, lines: &[(String, Meaning)], top: usize, area: 
 fn tokens(canvas: &mut Canvas<'_>, dump: &OpenedDump, row: &KeptRow, top: usize, area: Area) {
     let Ok(labelled) = &row.inspection.result else { return };
     let (mut line, mut x) = (0_usize, 0_u16);
-    let bottom = top + usize::from(area.height);
-    for (at, id) in labelled.input_ids.iter().enumerate() {
-        if row.starts.contains(&at) {
-            (line, x) = (line + 1, 0);
-            if (top..bottom).contains(&line) {
-                let spot = area.line(u16::try_from(line - top).unwrap_or(u16::MAX));
-                canvas.text(spot, "┄┄ next document", Meaning::Quiet);
-            }
+    let bottom = usize::from(area.height);
+    let first = top * TOKENS_A_STEP;
+    for (at, id) in labelled.input_ids.iter().enumerate().skip(first) {
+        if row.starts.contains(&at) && at > first {
             line += 1;
+            let spot = area.line(u16::try_from(line).unwrap_or(u16::MAX));
+            canvas.text(spot, "┄┄ next document", Meaning::Quiet);
+            (line, x) = (line + 1, 0);
         }
         let shown = glyphs(&token_glyphs(&dump.setup.tokenizer, *id), Spaces::Shown);
         let width = u16::try_from(glyphs_width(&shown)).unwrap_or(u16::MAX);
@@ -139,20 +138,17 @@ fn tokens(canvas: &mut Canvas<'_>, dump: &OpenedDump, row: &KeptRow, top: usize,
         if line >= bottom {
             break;
         }
-        if line >= top {
-            let supervised = labelled.labels.get(at).is_some_and(|label| *label != IGNORE_INDEX);
-            let far =
-                row.gaps.as_ref().and_then(|gaps| gaps.get(at)).is_some_and(|gap| *gap > LogProbGap::FAR);
-            let meaning = match (far, supervised) {
-                (true, _) => Meaning::Bad,
-                (false, true) => Meaning::Supervised,
-                (false, false) => Meaning::Masked,
-            };
-            let style = canvas.theme.shade(canvas.style(meaning), at % 2 == 1);
-            let y = area.y + u16::try_from(line - top).unwrap_or(u16::MAX);
-            canvas.glyphs(area.x + x, y, area.x + area.width, &shown, style);
-            canvas.tokens_drawn += 1;
-        }
+        let supervised = labelled.labels.get(at).is_some_and(|label| *label != IGNORE_INDEX);
+        let far = row.gaps.as_ref().and_then(|gaps| gaps.get(at)).is_some_and(|gap| *gap > LogProbGap::FAR);
+        let meaning = match (far, supervised) {
+            (true, _) => Meaning::Bad,
+            (false, true) => Meaning::Supervised,
+            (false, false) => Meaning::Masked,
+        };
+        let style = canvas.theme.shade(canvas.style(meaning), at % 2 == 1);
+        let y = area.y + u16::try_from(line).unwrap_or(u16::MAX);
+        canvas.glyphs(area.x + x, y, area.x + area.width, &shown, style);
+        canvas.tokens_drawn += 1;
         x = x.saturating_add(width);
     }
 }
