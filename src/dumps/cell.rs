@@ -26,6 +26,11 @@ impl Numbers {
         }
     }
 
+    /// True where there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Whole numbers; `None` where one is none.
     pub fn ints(self) -> Option<Vec<i64>> {
         match self {
@@ -79,7 +84,7 @@ impl DumpCell {
     /// No values.
     pub fn is_empty(&self) -> bool {
         match self {
-            Self::Flat(numbers) => numbers.len() == 0,
+            Self::Flat(numbers) => numbers.is_empty(),
             Self::Nested(cells) => cells.is_empty(),
             Self::Other => true,
             Self::Number(_) | Self::Text(_) => false,

@@ -65,9 +65,8 @@ impl Convention {
             let agreement = LabelAgreement::of(&row.ids, &own.values, self.ignored);
             let mut form = self.labels;
             if agreement.labels > 0 && !agreement.is_wholly(form) {
-                let other = [LabelForm::Aligned, LabelForm::Shifted, LabelForm::Late].into_iter();
-                deviates =
-                    other.filter(|other| agreement.is_wholly(*other)).last().or(Some(agreement.form()));
+                let mut other = [LabelForm::Shifted, LabelForm::Late, LabelForm::Aligned].into_iter();
+                deviates = other.find(|other| agreement.is_wholly(*other)).or(Some(agreement.form()));
                 deviates = deviates.filter(|other| *other != form);
                 // A row that holds another form wholly is shown as it was meant.
                 form = deviates.filter(|other| *other != LabelForm::Unrelated).unwrap_or(form);
