@@ -13,6 +13,9 @@ const X: i64 = -100;
 const PLANTED: usize = 100;
 const SOUND: usize = 600;
 
+/// A change of the labels and positions of a packed row, with its ids and where its second document begins.
+type PackedChange = dyn Fn(&mut Vec<i64>, &mut Vec<i64>, &[i64], usize);
+
 /// A sound conversation: ids, labels of the answer and its end.
 #[derive(Clone)]
 struct Row {
@@ -91,9 +94,8 @@ fn mixed(
     }
     // The first rows tell the convention, as they do in a file: faults lie anywhere, and some of them in front.
     let count = all.len();
-    let step = (count / 2..)
-        .find(|step| (1..=*step).filter(|d| step % d == 0 && count % d == 0).count() == 1)
-        .expect("a step");
+    let shares = |step: usize, d: usize| step.is_multiple_of(d) && count.is_multiple_of(d);
+    let step = (count / 2..).find(|step| (2..=*step).all(|d| !shares(*step, d))).expect("a step");
     let order: Vec<usize> = (0..count).map(|at| at * step % count).collect();
     let mut rows = Vec::new();
     let mut places: BTreeMap<&'static str, BTreeSet<usize>> = BTreeMap::new();
@@ -225,7 +227,7 @@ fn planted_faults_of_packed_rows_are_found() {
     let setup = chatml();
     let dumped = DumpSetup::new(&setup);
     let mut maker = Maker { setup: &setup, next: 5000 };
-    let mut packed = |change: &dyn Fn(&mut Vec<i64>, &mut Vec<i64>, &[i64], usize)| {
+    let mut packed = |change: &PackedChange| {
         let parts = [maker.row(), maker.row(), maker.row()];
         let ids: Vec<i64> = parts.iter().flat_map(|part| part.ids.clone()).collect();
         let mut labels: Vec<i64> = parts.iter().flat_map(|part| part.labels.clone()).collect();
