@@ -31,6 +31,7 @@ mod delta_terms;
 mod effect;
 mod finding;
 mod fix;
+mod folder;
 mod layout;
 mod line_fix;
 mod linear_fit;

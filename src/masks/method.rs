@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 
 use serde_json::{Map, Value};
 
+use super::control_tokens::ControlTokens;
 use super::encoder::Encoder;
 use super::layout::{by_content, of_template};
 use super::llamafactory::{SlotTemplate, TEMPLATES, slot_template};
@@ -70,6 +71,8 @@ pub struct Method {
     slots: OnceLock<SlotTemplate>,
     /// What the template reads, looked for once.
     reads: OnceLock<TemplateReads>,
+    /// The search for special tokens in texts, made once.
+    controls: OnceLock<ControlTokens>,
 }
 
 impl Method {
@@ -85,6 +88,7 @@ impl Method {
             markers: OnceLock::new(),
             slots: OnceLock::new(),
             reads: OnceLock::new(),
+            controls: OnceLock::new(),
         }
     }
 
@@ -165,6 +169,11 @@ impl Method {
     pub fn reads(&self, encoder: &dyn Encoder) -> &TemplateReads {
         let render = |sample: &Conversation| self.chat(encoder, sample).ok()?.text(Call::whole(sample)).ok();
         self.reads.get_or_init(|| TemplateReads::measure(&render))
+    }
+
+    /// The special tokens of the tokenizer, as they are looked for in the texts of messages.
+    pub fn controls(&self, tokenizer: &Tokenizer) -> &ControlTokens {
+        self.controls.get_or_init(|| ControlTokens::of(tokenizer))
     }
 
     /// The text of a strategy's labels, and where its turns lie: the text that was encoded, else what the ids spell.

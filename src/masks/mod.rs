@@ -26,6 +26,7 @@ pub mod anatomy;
 mod assemble;
 pub mod axolotl;
 pub mod compare;
+mod control_tokens;
 pub mod encoder;
 pub mod hf_generation;
 mod ids_alone;
@@ -55,6 +56,7 @@ use serde_json::{Map, Value};
 
 pub use crate::labels::{IGNORE_INDEX, Note};
 pub use ids_alone::{inspect_ids, recovered};
+pub use control_tokens::ControlTokens;
 pub use masked::{EncodedText, Masked};
 pub use method::{Method, Rendering, Templates};
 pub use preset_labels::inspect_preset_labels;

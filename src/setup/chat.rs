@@ -124,7 +124,7 @@ fn templates(
             request.chat.name.clone()
         }
     };
-    let set = TemplateSet::discover(&tokenizer.files)?;
+    let set = discover(tokenizer, request.chat.release, notes)?;
     let pick = |tools: bool| set.choose(&TemplateQuery { name: name.clone(), tools });
     let plain = match pick(false) {
         Ok(source) => Ok(compile(&source.path.display().to_string(), &source.text)?),
@@ -159,4 +159,22 @@ fn templates(
     }
     let title = name.map_or(CHAT.to_string(), |name| format!("{CHAT}:{name}"));
     Ok(Templates { name: title, plain, tool_use })
+}
+
+/// The templates of the tokenizer's files, as the release finds them.
+fn discover(tokenizer: &Tokenizer, release: Option<Release>, notes: &mut Vec<String>) -> Result<TemplateSet> {
+    let set = TemplateSet::discover(&tokenizer.files)?;
+    if !matches!(release, Some(Release::V4_31 | Release::V4_37)) {
+        return Ok(set);
+    }
+    let own = TemplateSet::discover_4_37(&tokenizer.files)?;
+    if own.is_empty() && !set.is_empty() {
+        notes.push(
+            "transformers 4.37 reads chat_template of tokenizer_config.json only, which is not there, and would render the \
+             class's own default: the template of the other files is taken all the same"
+                .to_string(),
+        );
+        return Ok(set);
+    }
+    Ok(own)
 }

@@ -1,6 +1,8 @@
 //! Every part of a record is found in the text that is trained on, or named as lost: inspect, doctor and scan, on an
 //! embedded tokenizer with small templates of our own.
 
+mod controls;
+mod folder;
 mod parts;
 mod preferences;
 mod readers;

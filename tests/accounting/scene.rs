@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 pub struct Scene {
     pub folder: tempfile::TempDir,
+    tokenizer: &'static str,
 }
 
 impl Scene {
@@ -13,7 +14,12 @@ impl Scene {
         let rows: Vec<String> = rows.iter().map(Value::to_string).collect();
         std::fs::write(folder.path().join("t.jinja"), template).expect("written");
         std::fs::write(folder.path().join("rows.jsonl"), rows.join("\n") + "\n").expect("written");
-        Self { folder }
+        Self { folder, tokenizer: "sample:phi-2" }
+    }
+
+    /// With a tokenizer that has `<|im_start|>` and `<|im_end|>`.
+    pub fn with_tokens(template: &str, rows: &[Value]) -> Self {
+        Self { tokenizer: "sample:qwen", ..Self::new(template, rows) }
     }
 
     pub fn run(&self, arguments: &[&str]) -> String {
@@ -23,7 +29,7 @@ impl Scene {
     /// The same by another strategy.
     pub fn run_as(&self, strategy: &str, arguments: &[&str]) -> String {
         let mut command = Command::cargo_bin("maskscope").expect("the binary");
-        let setup = ["-t", "sample:phi-2", "--template", "t.jinja", "--preprocess", strategy];
+        let setup = ["-t", self.tokenizer, "--template", "t.jinja", "--preprocess", strategy];
         let output =
             command.current_dir(self.folder.path()).args(arguments).args(setup).output().expect("runs");
         assert!(output.status.code() < Some(2), "{}", String::from_utf8_lossy(&output.stderr));

@@ -48,14 +48,12 @@ impl TemplateSet {
     /// # Errors
     /// Files that cannot be read or are not what they should be.
     pub fn discover(files: &FileSet) -> Result<Self> {
-        let mut set = Self::from_files(files)?;
+        let mut set = Self::of_jinja_files(files)?;
         for file in ["tokenizer_config.json", "chat_template.json", "processor_config.json"] {
             if !set.templates.is_empty() {
                 break;
             }
-            if let Some(config) = files.json(file)? {
-                set = Self::from_config(config.get("chat_template"), &files.path_of(file))?;
-            }
+            set = Self::of_config_file(files, file)?;
         }
         let own = !files.has("tokenizer_config.json") && !files.has("tokenizer.json");
         match files.find_suffix(".gguf").filter(|_| own && set.is_empty()) {
@@ -99,7 +97,38 @@ impl TemplateSet {
         Self { templates: BTreeMap::from([("default".into(), source)]), single: true }
     }
 
-    fn from_files(files: &FileSet) -> Result<Self> {
+    /// The templates that transformers 4.37 takes: the one text of tokenizer_config.json, whatever stands beside it.
+    ///
+    /// # Errors
+    /// As [`Self::discover`], and a list of named templates, which that release cannot compile.
+    pub fn discover_4_37(files: &FileSet) -> Result<Self> {
+        let set = Self::of_config_file(files, "tokenizer_config.json")?;
+        match set.is_empty() || set.single {
+            true => Ok(set),
+            false => Err(Error::format(
+                files.path_of("tokenizer_config.json"),
+                "chat_template is a list of named templates, which transformers 4.37 cannot compile (TypeError: unhashable \
+                 type: 'list'); give one with --template FILE, or take 4.57 or 5",
+            )),
+        }
+    }
+
+    /// The `chat_template` of one configuration among the files; empty where there is none.
+    ///
+    /// # Errors
+    /// As [`Self::discover`].
+    pub fn of_config_file(files: &FileSet, name: &str) -> Result<Self> {
+        match files.json(name)? {
+            Some(config) => Self::from_config(config.get("chat_template"), &files.path_of(name)),
+            None => Ok(Self::default()),
+        }
+    }
+
+    /// `chat_template.jinja` and the files of `additional_chat_templates`.
+    ///
+    /// # Errors
+    /// As [`Self::discover`].
+    pub fn of_jinja_files(files: &FileSet) -> Result<Self> {
         let file = "chat_template.jinja";
         let mut set = match read_text(files, file)? {
             Some(text) => Self::single(text, files.path_of(file)),
@@ -149,6 +178,16 @@ impl TemplateSet {
     /// Names, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.templates.keys().map(String::as_str)
+    }
+
+    /// Names and texts, by name.
+    pub fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.templates.iter().map(|(name, source)| (name.as_str(), source.text.as_str()))
+    }
+
+    /// True where there is one template without a name.
+    pub fn is_single(&self) -> bool {
+        self.single
     }
 
     /// True when the model has no template.
@@ -244,6 +283,21 @@ mod tests {
         }
         std::fs::write(dir.path().join("tokenizer.json"), "{}").unwrap();
         assert!(TemplateSet::discover(&FileSet::folder(dir.path()).unwrap()).unwrap().is_empty());
+    }
+
+    #[test]
+    fn release_4_37_reads_one_text_of_the_configuration() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |config: serde_json::Value| {
+            std::fs::write(dir.path().join("tokenizer_config.json"), config.to_string()).unwrap();
+            TemplateSet::discover_4_37(&FileSet::folder(dir.path()).unwrap())
+        };
+        std::fs::write(dir.path().join("chat_template.jinja"), "new").unwrap();
+        assert!(write(json!({})).unwrap().is_empty());
+        let old = write(json!({"chat_template": "old"})).unwrap();
+        assert_eq!(old.choose(&Choice::default()).unwrap().text, "old");
+        let list = write(json!({"chat_template": [{"name": "default", "template": "old"}]}));
+        assert!(list.unwrap_err().to_string().contains("unhashable type: 'list'"));
     }
 
     #[test]

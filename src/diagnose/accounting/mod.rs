@@ -10,6 +10,7 @@
 //! a text that stands twice in a record has to stand twice in the prompt. Only a search in texts: nothing is rendered.
 
 mod calls;
+mod controls;
 mod entry;
 mod fate;
 mod flags;
@@ -25,6 +26,7 @@ use std::ops::Range;
 
 use serde_json::{Map, Value};
 
+pub use controls::ControlToken;
 pub use entry::LedgerEntry;
 pub use fate::{Fate, PartKind};
 pub use flags::IgnoredFlag;

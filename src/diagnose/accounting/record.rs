@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use serde_json::Value;
 
+use super::controls::{ControlToken, control_tokens};
 use super::flags::IgnoredFlag;
 use super::ledger::Ledger;
 use super::media::{MediaAccount, MediaPlaces};
@@ -41,6 +42,8 @@ pub struct RecordAccount {
     pub flags: Vec<IgnoredFlag>,
     /// What is wrong with the sides of a preference row.
     pub sides: Vec<SideProblem>,
+    /// Special tokens that stand in the data as text.
+    pub controls: Vec<ControlToken>,
 }
 
 impl RecordAccount {
@@ -79,6 +82,9 @@ impl RecordAccount {
             }
             None => Vec::new(),
         };
+        let has_files = named_media(&conversation, sample);
+        let text = (prompt, labelled, &inspection.layout);
+        let controls = control_tokens((method, &setup.tokenizer), &conversation, has_files, text);
         let weighed = lost.into_iter().filter(|entry| !is_of_media(entry)).map(|entry| {
             let weight = weight(&entry, reads);
             (entry, weight)
@@ -88,6 +94,7 @@ impl RecordAccount {
             media: media.into_iter().filter(|media| media.problem().is_some()).collect(),
             flags: IgnoredFlag::of(&conversation, inspection, method.strategy),
             sides: Vec::new(),
+            controls,
         })
     }
 
@@ -95,7 +102,8 @@ impl RecordAccount {
     fn of_sides(setup: &Setup, sample: &Sample, inspection: &Inspection) -> Option<Self> {
         let conversation = sides::conversation(sample)?;
         let labelled = inspection.result.as_ref().ok()?;
-        let max_length = setup.chat()?.settings.max_length;
+        let method = setup.chat()?;
+        let max_length = method.settings.max_length;
         let is_cut = max_length.is_some_and(|max| labelled.input_ids.len() >= max);
         let stops = stop_tokens(&setup.tokenizer);
         let prompt = inspection.prompt.as_deref()?;
@@ -104,6 +112,8 @@ impl RecordAccount {
             true => Account::default(),
             false => Account::of(&conversation, prompt, &PromptLayout::default()),
         };
+        let has_files = named_media(&conversation, sample);
+        let text = (prompt, labelled, &PromptLayout::default());
         let lost = account.lost().filter(|entry| !is_of_media(entry)).map(|entry| {
             // The side behind is no history of this one.
             let entry = LedgerEntry { in_history: false, ..entry.clone() };
@@ -113,6 +123,7 @@ impl RecordAccount {
         Some(Self {
             lost: lost.collect(),
             sides: sides::problems(sample, labelled, &stops.ids, is_cut),
+            controls: control_tokens((method, &setup.tokenizer), &conversation, has_files, text),
             ..Self::default()
         })
     }
@@ -134,7 +145,11 @@ impl RecordAccount {
 
     /// Everything came through.
     pub fn is_clean(&self) -> bool {
-        self.lost.is_empty() && self.media.is_empty() && self.flags.is_empty() && self.sides.is_empty()
+        self.lost.is_empty()
+            && self.media.is_empty()
+            && self.flags.is_empty()
+            && self.sides.is_empty()
+            && self.controls.is_empty()
     }
 
     /// One line for each part that did not come through.
@@ -142,7 +157,9 @@ impl RecordAccount {
         let lost = self.lost.iter().map(|(entry, _)| entry.sentence());
         let media = self.media.iter().filter_map(MediaAccount::problem);
         let sides = self.sides.iter().map(SideProblem::sentence);
-        lost.chain(media).chain(self.flags.iter().map(IgnoredFlag::sentence)).chain(sides).collect()
+        let controls = self.controls.iter().filter(|token| token.is_harmful()).map(ControlToken::sentence);
+        let flags = self.flags.iter().map(IgnoredFlag::sentence);
+        lost.chain(media).chain(flags).chain(sides).chain(controls).collect()
     }
 }
 
@@ -225,10 +242,15 @@ fn conversation<'s>(method: &Method, sample: &'s Sample) -> Option<Cow<'s, Conve
 }
 
 fn has_media(conversation: &Conversation, sample: &Sample, prompt: &str) -> bool {
-    let files = &sample.files;
-    let named = MediaKind::ALL.iter().any(|kind| files.of(*kind).is_some());
     let typed = || MediaKind::ALL.iter().any(|kind| kind.tokens().iter().any(|token| prompt.contains(token)));
-    named
+    MediaKind::ALL.iter().any(|kind| sample.files.of(*kind).is_some())
+        || named_media(conversation, sample)
+        || typed()
+}
+
+/// True for a record that brings media, in a column or as parts of messages.
+fn named_media(conversation: &Conversation, sample: &Sample) -> bool {
+    MediaKind::ALL.iter().any(|kind| sample.files.of(*kind).is_some_and(|count| count > 0))
         || sample.media > 0
         || conversation
             .messages
@@ -236,7 +258,6 @@ fn has_media(conversation: &Conversation, sample: &Sample, prompt: &str) -> bool
             .filter_map(|message| message.get("content")?.as_array())
             .flatten()
             .any(|part| MediaKind::ALL.iter().any(|kind| kind.part_type(part).is_some()))
-        || typed()
 }
 
 /// A word for an image that a template or a trainer puts something else in the place of: [`MediaAccount`] counts those.

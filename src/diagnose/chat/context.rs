@@ -18,7 +18,7 @@ use crate::masks::encoder::Encoder;
 use crate::masks::overlay::{LabelOverlay, LabelledAnswer};
 use crate::masks::{MaskError, Masked, Method, Strategy, StrategySettings};
 use crate::setup::Setup;
-use crate::tokenizer::TokenId;
+use crate::tokenizer::{TokenId, Tokenizer};
 
 /// Conversations that are rendered: each costs two renderings a message.
 const MOST: usize = 400;
@@ -172,6 +172,8 @@ pub struct ChatContext<'a> {
     pub accounts: Option<Accounts>,
     /// Where the data has its conversations, which the code of a fix goes by.
     pub columns: Columns,
+    /// The tokenizer with its files; `None` where samples are looked at one by one, which says nothing of files anew.
+    pub tokenizer: Option<&'a Tokenizer>,
     /// What each other strategy makes of the samples; found out on first use.
     tried: OnceLock<Vec<(Strategy, Effects)>>,
 }
@@ -190,6 +192,7 @@ impl<'a> ChatContext<'a> {
             given_samples,
             accounts: None,
             columns: Columns::Messages("messages"),
+            tokenizer: None,
             tried: OnceLock::new(),
             plan,
         }
@@ -214,6 +217,7 @@ impl<'a> ChatContext<'a> {
             given_samples: sample.into_iter().map(|s| s.sample).collect(),
             accounts: None,
             columns: Columns::Messages("messages"),
+            tokenizer: None,
             tried: OnceLock::new(),
             plan,
         }
@@ -222,6 +226,11 @@ impl<'a> ChatContext<'a> {
     /// The same with the accounts of the records.
     pub fn with_accounts(self, accounts: Accounts) -> Self {
         Self { accounts: Some(accounts), ..self }
+    }
+
+    /// The same with the tokenizer, so that its files are held against each other.
+    pub fn with_tokenizer(self, tokenizer: &'a Tokenizer) -> Self {
+        Self { tokenizer: Some(tokenizer), ..self }
     }
 
     /// The same for data with other columns.

@@ -36,7 +36,7 @@ pub fn diagnose_setup(setup: &Setup, samples: &[Sample], inspections: &[Inspecti
         samples.iter().enumerate().filter_map(|(index, sample)| chat_sample(method, index, sample));
     let columns = samples.iter().find(|sample| sample.conversation().is_some()).map(|sample| sample.columns);
     let context = ChatContext::new(plan_of(setup, method, &stops), &conversations.collect::<Vec<_>>());
-    let context = context.with_columns(columns.unwrap_or_default());
+    let context = context.with_columns(columns.unwrap_or_default()).with_tokenizer(&setup.tokenizer);
     // Without every label there is no account, and no check may say that all is well.
     if inspections.len() < samples.len() {
         return report(&context);

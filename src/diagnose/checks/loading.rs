@@ -3,9 +3,13 @@
 use super::check::{Check, CheckOutcome};
 use crate::diagnose::context::Context;
 use crate::diagnose::finding::Verdict;
+use crate::diagnose::folder::id_conflicts;
 use crate::tokenizer::PaddingSide;
 
 pub const CHECK: Check = Check { id: "MSK065", title: "loading these files needs attention", run };
+
+/// Tokens with two ids that are listed.
+const LISTED: usize = 4;
 
 fn run(context: &Context<'_>) -> CheckOutcome {
     let tokenizer = &context.setup.tokenizer;
@@ -17,10 +21,20 @@ fn run(context: &Context<'_>) -> CheckOutcome {
             facts.name
         ));
     }
+    let conflicts = id_conflicts(tokenizer);
+    causes.extend(conflicts.iter().take(LISTED).map(|conflict| {
+        let used = conflict.used.map_or_else(|| "none".to_string(), |id| id.to_string());
+        format!(
+            "two files give {} different ids ({}), and {used} is used here",
+            conflict.token,
+            conflict.claimed()
+        )
+    }));
     if causes.is_empty() {
         return CheckOutcome::ok();
     }
-    CheckOutcome::found(Verdict::Note, Vec::new(), causes.join("; "))
+    let verdict = if conflicts.is_empty() { Verdict::Note } else { Verdict::Warn };
+    CheckOutcome::found(verdict, Vec::new(), causes.join("; "))
         .evidence("class", facts.name.clone())
         .evidence("transformers", facts.release.name())
 }

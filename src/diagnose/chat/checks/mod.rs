@@ -3,6 +3,7 @@
 mod answer_parts;
 mod answer_seam;
 mod check;
+mod control_tokens;
 mod double_bos;
 mod generation_prompt;
 mod generation_tag;
@@ -20,10 +21,13 @@ mod prompt_ignored;
 mod prompt_length;
 mod release_text;
 mod response_marker;
+mod roles_differ;
 mod stop_learned;
+mod template_places;
 mod terminator;
 mod trainer_fails;
 mod truncation;
+mod two_ids;
 mod unknown_tokens;
 
 pub use check::ChatCheck;
@@ -54,4 +58,8 @@ pub const CHAT_CHECKS: &[ChatCheck] = &[
     ignored_flags::CHECK,
     preference_sides::CHECK,
     release_text::CHECK,
+    two_ids::CHECK,
+    roles_differ::CHECK,
+    template_places::CHECK,
+    control_tokens::CHECK,
 ];
