@@ -8,6 +8,7 @@ use std::fmt::Write;
 use serde_json::{Map, Value};
 
 use super::axolotl::EndTokens;
+use super::llamafactory::ToolFormat;
 use super::trainers::{self, Trainer};
 use crate::error::{Error, Result};
 
@@ -37,6 +38,8 @@ pub struct StrategySettings {
     pub efficient_eos: bool,
     /// `None` within is Python's: neither true nor false.
     pub enable_thinking: Option<Option<bool>>,
+    /// LLaMA-Factory: how tools and calls are written, over what its template says.
+    pub tool_format: Option<ToolFormat>,
     /// transformers' processors: the text that stands for an image in a rendered conversation.
     pub image_token: Option<String>,
     /// How many tokens each image of a sample takes, in order; the last number counts for all that are left.
@@ -64,6 +67,7 @@ pub const KEYS: &[(&str, &str)] = &[
     ("train_on_prompt", "LLaMA-Factory: true or false"),
     ("efficient_eos", "LLaMA-Factory: true or false"),
     ("enable_thinking", "LLaMA-Factory: true, false or none"),
+    ("tool_format", "LLaMA-Factory: name of the format in which tools and calls are written"),
     ("image_token", "hf_generation by a processor: the text that stands for an image"),
     ("image_tokens", "hf_generation by a processor: tokens of each image, separated by commas"),
     ("max_length", "tokens that a sample may have (cutoff_len, max_seq_len)"),
@@ -117,6 +121,7 @@ impl StrategySettings {
             "efficient_eos" => self.efficient_eos = flag()?,
             "enable_thinking" if value == "none" => self.enable_thinking = Some(None),
             "enable_thinking" => self.enable_thinking = Some(Some(flag()?)),
+            "tool_format" => self.tool_format = Some(ToolFormat::by_name(value)?),
             "image_token" => self.image_token = text(),
             "image_tokens" => {
                 let numbers = list().iter().map(|number| number.parse()).collect::<Result<_, _>>();

@@ -376,6 +376,8 @@ fn turn_pairs(given: &StrategyInput, sample: &Conversation) -> Result<Masked, Ma
         train_on_prompt: settings.train_on_prompt,
         cutoff_len: settings.max_length.unwrap_or(defaults.cutoff_len),
         enable_thinking: settings.enable_thinking.unwrap_or(defaults.enable_thinking),
+        tool_format: settings.tool_format,
+        clock: (given.chat)().ok().map(|chat| chat.template.clock()).unwrap_or_default(),
     };
     let mut masked = llamafactory::label(given.encoder, &template, &sample.messages, tools, &options)?;
     if settings.template.is_none() {

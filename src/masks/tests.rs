@@ -397,3 +397,50 @@ fn messages_that_are_merged_have_one_turn() {
     let merged = "{% for m in messages[1:] %}<{{ messages[0].content ~ ':' if loop.first }}{{ m.content }}>{% endfor %}";
     assert_eq!(turns(merged, &two_rounds()), ["<S:q>|q", "<one>|one", "<r>|r", "<two>|two"]);
 }
+
+/// Recorded with LLaMA-Factory 0.9.5 by `tests/scripts/record_llamafactory_tools.py`: whole rows with tools, calls and results.
+#[test]
+fn llamafactory_rows_with_tools_are_those_of_the_library() {
+    let golden = include_str!("../../tests/golden/llamafactory_rows.jsonl");
+    let (mut compared, mut wrong) = (0, Vec::new());
+    for line in golden.lines() {
+        let case: Value = serde_json::from_str(line).unwrap();
+        let template = llamafactory::SlotTemplate::by_name(case["template"].as_str().unwrap()).unwrap();
+        let asked = case["tool_format"].as_str();
+        let options = llamafactory::Options {
+            tool_format: asked.map(|name| llamafactory::ToolFormat::by_name(name).unwrap()),
+            clock: Clock::parse("2026-11-23T12:00").unwrap(),
+            cutoff_len: usize::MAX >> 1,
+            ..llamafactory::Options::default()
+        };
+        let row = &case["row"];
+        let mut messages = row["messages"].as_array().unwrap().clone();
+        if row["system"] != "" {
+            messages.insert(0, json!({"role": "system", "content": row["system"]}));
+        }
+        let labelled = llamafactory::label(
+            &CharactersOfAll,
+            &template,
+            &messages,
+            row["tools"].as_array().unwrap(),
+            &options,
+        );
+        // The processor puts one eos behind all pairs of such a template.
+        let end = if template.efficient_eos { "<|im_end|>" } else { "" };
+        let expected = match case["result"]["text"].as_array() {
+            Some(pairs) => {
+                let texts = pairs.iter().flat_map(|pair| pair.as_array().unwrap());
+                Ok(texts.map(|text| text.as_str().unwrap()).collect::<String>() + end)
+            }
+            None => Err(case["result"]["error"].as_str().unwrap().to_string()),
+        };
+        let ours = labelled
+            .map(|masked| CharactersOfAll.decode(&masked.input_ids).unwrap())
+            .map_err(|error| error.to_string());
+        if ours != expected {
+            wrong.push(format!("{} {asked:?}\n  ours {ours:?}\n  real {expected:?}", case["template"]));
+        }
+        compared += 1;
+    }
+    assert!(compared >= 200 && wrong.is_empty(), "{} of {compared}: {}", wrong.len(), wrong.join("\n"));
+}

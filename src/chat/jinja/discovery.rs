@@ -295,7 +295,7 @@ mod tests {
         std::fs::write(dir.path().join("chat_template.jinja"), "new").unwrap();
         assert!(write(json!({})).unwrap().is_empty());
         let old = write(json!({"chat_template": "old"})).unwrap();
-        assert_eq!(old.choose(&Choice::default()).unwrap().text, "old");
+        assert_eq!(old.choose(&TemplateQuery::default()).unwrap().text, "old");
         let list = write(json!({"chat_template": [{"name": "default", "template": "old"}]}));
         assert!(list.unwrap_err().to_string().contains("unhashable type: 'list'"));
     }

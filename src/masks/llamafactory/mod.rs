@@ -6,16 +6,21 @@
 
 mod choice;
 mod template;
+mod tool_prompts;
 mod tools;
+
+use std::borrow::Cow;
 
 use serde_json::Value;
 
 pub use choice::slot_template;
 pub use template::{Fusion, SlotTemplate, TEMPLATES};
 pub use tools::ToolFormat;
+use tools::Words;
 
 use super::encoder::Encoder;
 use super::{IGNORE_INDEX, MaskError, Masked, content, role};
+use crate::chat::jinja::Clock;
 use crate::tokenizer::TokenId;
 
 /// Data arguments that matter for labels.
@@ -29,11 +34,22 @@ pub struct LlamaFactoryOptions {
     pub cutoff_len: usize,
     /// Overrides the template's own setting for reasoning templates.
     pub enable_thinking: Option<bool>,
+    /// Overrides the template's own tool format.
+    pub tool_format: Option<ToolFormat>,
+    /// The time that tools are written with.
+    pub clock: Clock,
 }
 
 impl Default for LlamaFactoryOptions {
     fn default() -> Self {
-        Self { mask_history: false, train_on_prompt: false, cutoff_len: 2048, enable_thinking: Some(true) }
+        Self {
+            mask_history: false,
+            train_on_prompt: false,
+            cutoff_len: 2048,
+            enable_thinking: Some(true),
+            tool_format: None,
+            clock: Clock::System,
+        }
     }
 }
 
@@ -55,7 +71,8 @@ pub fn label(
         let message = "Current template does not support `train_on_prompt`.";
         return Err(MaskError::python("ValueError", message));
     }
-    let (system, turns) = split_system(messages)?;
+    let messages = joined_results(messages);
+    let (system, turns) = split_system(&messages)?;
     let eos = match template.eos() {
         Some(token) => encoder.token_to_id(token),
         None => encoder.eos_id(),
@@ -81,13 +98,6 @@ pub fn label(
         pieces.reverse();
     }
     let mut masked = Masked::default();
-    let calls = turns.iter().any(tools::is_function);
-    if template.tool_format.is_none() && (calls || !tools.is_empty()) {
-        masked.note(
-            0..0,
-            "LLaMA-Factory writes tools and calls in a format of this template's that is not reproduced here",
-        );
-    }
     for piece in pieces {
         masked.input_ids.extend(piece.input_ids);
         masked.labels.extend(piece.labels);
@@ -145,6 +155,31 @@ fn signed(ids: &[TokenId]) -> Vec<i64> {
     ids.iter().map(|id| i64::from(*id)).collect()
 }
 
+/// Results of tools that follow each other as one turn, as the converter of OpenAI's rows puts them together; ShareGPT's rows
+/// keep theirs apart, and are dropped.
+fn joined_results(messages: &[Value]) -> Cow<'_, [Value]> {
+    let is_result = |message: &Value| role(message) == "tool" && message.get("from").is_none();
+    let follow = messages.windows(2).any(|pair| pair.iter().all(is_result));
+    if !follow {
+        return Cow::Borrowed(messages);
+    }
+    let mut joined: Vec<Value> = Vec::with_capacity(messages.len());
+    for message in messages {
+        let last = joined.last_mut().filter(|last| is_result(last) && is_result(message));
+        match last.and_then(Value::as_object_mut) {
+            Some(last) => {
+                let texts =
+                    [last.get("content"), message.get("content")].map(|text| text.and_then(Value::as_str));
+                let [Some(before), Some(text)] = texts else { continue };
+                let both = format!("{before}\n</tool_response>\n<tool_response>\n{text}");
+                last.insert("content".into(), both.into());
+            }
+            None => joined.push(message.clone()),
+        }
+    }
+    Cow::Owned(joined)
+}
+
 /// A leading system message apart; the rest must alternate and end with an answer.
 fn split_system(messages: &[Value]) -> Result<(Option<&str>, &[Value]), MaskError> {
     let (system, turns) = match messages.split_first() {
@@ -179,7 +214,8 @@ fn encode_pairs(
 ) -> Result<Vec<Pair>, MaskError> {
     let texts = contents(template, turns, options)?;
     let system = system.filter(|s| !s.is_empty()).unwrap_or(template.default_system);
-    let tool_text = template.tool_format.map_or(String::new(), |format| format.tools(tools));
+    let format = options.tool_format.unwrap_or(template.tool_format);
+    let tool_text = format.tools(tools, options.clock)?;
     let system = &format!("{system}{tool_text}");
     let mut encoded = Vec::with_capacity(turns.len());
     for (index, (message, text)) in turns.iter().zip(&texts).enumerate() {
@@ -189,23 +225,25 @@ fn encode_pairs(
             ids = template.encode(encoder, template.prefix, "")?;
             if !system.is_empty() {
                 match template.fusion {
+                    // A conversation that begins with the result of a tool loses the system text there.
+                    Fusion::IntoFirstUser if role(message) != "user" => {}
                     Fusion::IntoFirstUser => text = format!("{}{text}", template.system_text(system)),
                     Fusion::OwnTurn => ids.extend(template.encode(encoder, template.system, system)?),
                 }
             }
         }
-        if let (true, Some(format)) = (tools::is_function(message), template.tool_format) {
-            text = format.calls(&text, template.thought_words)?;
+        let calls = tools::is_function(message);
+        if calls {
+            let words = Words { thought: template.thought_words, call: template.tool_call_words };
+            text = format.calls(&text, (template.fusion == Fusion::OwnTurn).then_some(words))?;
         }
         let slots = match role(message) {
-            "function" if template.tool_format.is_some() => template.assistant,
+            "function" | "assistant" if calls => template.function_slots(options.tool_format.is_some()),
             "assistant" => template.assistant,
             "tool" | "observation" => template.observation,
             "user" => template.user,
             other => {
-                return Err(MaskError::Dropped(format!(
-                    "{other} turns need a tool format, which is not emulated"
-                )));
+                return Err(MaskError::Dropped(format!("{other} is no role of a turn")));
             }
         };
         ids.extend(template.encode(encoder, slots, &text)?);
@@ -230,7 +268,7 @@ fn contents(
 ) -> Result<Vec<String>, MaskError> {
     let mut texts = Vec::with_capacity(turns.len());
     for (index, message) in turns.iter().enumerate() {
-        let calls = tools::calls_as_json(message).filter(|_| template.tool_format.is_some());
+        let calls = tools::calls_as_json(message);
         let Some(text) = calls.as_deref().or(content(message)) else {
             return Err(MaskError::python(
                 "RuntimeError",

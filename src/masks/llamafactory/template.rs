@@ -43,8 +43,12 @@ pub struct SlotTemplate {
     /// Adds and removes thoughts (`ReasoningTemplate`).
     pub reasoning: bool,
     pub thought_words: [&'static str; 2],
-    /// How tools and calls are written; `None` where that is not reproduced.
-    pub tool_format: Option<ToolFormat>,
+    /// How tools and calls are written.
+    pub tool_format: ToolFormat,
+    /// A turn that calls; `None` writes it as an answer.
+    pub function: Option<&'static [Slot]>,
+    /// Words around a call that a turn may hold already.
+    pub tool_call_words: [&'static str; 2],
 }
 
 const CONTENT: &str = "{{content}}";
@@ -64,7 +68,9 @@ const PLAIN: SlotTemplate = SlotTemplate {
     efficient_eos: false,
     reasoning: false,
     thought_words: THOUGHT_WORDS,
-    tool_format: None,
+    tool_format: ToolFormat::Default,
+    function: None,
+    tool_call_words: ["<tool_call>", "</tool_call>"],
 };
 
 const CHATML: SlotTemplate = SlotTemplate {
@@ -83,7 +89,7 @@ const QWEN: SlotTemplate = SlotTemplate {
         "<|im_start|>user\n<tool_response>\n{{content}}\n</tool_response><|im_end|>\n<|im_start|>assistant\n",
     )],
     default_system: "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.",
-    tool_format: Some(ToolFormat::Qwen),
+    tool_format: ToolFormat::Qwen,
     ..CHATML
 };
 
@@ -114,6 +120,8 @@ const GLM4: SlotTemplate = SlotTemplate {
     user: &[Slot::Text("<|user|>\n{{content}}<|assistant|>")],
     assistant: &[Slot::Text("\n{{content}}")],
     observation: &[Slot::Text("<|observation|>\n{{content}}<|assistant|>")],
+    tool_format: ToolFormat::Glm4,
+    function: Some(&[Slot::Text(CONTENT)]),
     efficient_eos: true,
     ..PLAIN
 };
@@ -150,6 +158,8 @@ const LFM2: SlotTemplate = SlotTemplate {
          <|im_start|>assistant\n",
     )],
     default_system: "You are a helpful AI assistant.",
+    tool_format: ToolFormat::Lfm2,
+    tool_call_words: ["<|tool_call_start|>", "<|tool_call_end|>"],
     ..CHATML
 };
 
@@ -162,12 +172,18 @@ pub const TEMPLATES: &[SlotTemplate] = &[
     SlotTemplate { name: "qwen3_nothink", default_system: "", ..QWEN },
     GEMMA,
     SlotTemplate { name: "qwen3_vl", default_system: "", reasoning: true, ..QWEN },
-    SlotTemplate { name: "qwen3_5", default_system: "", reasoning: true, tool_format: None, ..QWEN },
+    SlotTemplate {
+        name: "qwen3_5",
+        default_system: "",
+        reasoning: true,
+        tool_format: ToolFormat::Qwen35,
+        ..QWEN
+    },
     SlotTemplate { name: "qwen2_vl", default_system: "You are a helpful assistant.", ..QWEN },
     SlotTemplate { name: "gemma3", ..GEMMA },
     SlotTemplate { name: "gemma2", replaced_eos: None, efficient_eos: true, ..GEMMA },
     GLM4,
-    SlotTemplate { name: "glm4_moe", reasoning: true, ..GLM4 },
+    SlotTemplate { name: "glm4_moe", reasoning: true, tool_format: ToolFormat::Glm4Moe, ..GLM4 },
     GPT_OSS,
     PHI4,
     LFM2,
@@ -187,6 +203,7 @@ pub const TEMPLATES: &[SlotTemplate] = &[
              <|end_header_id|>\n\n",
         )],
         replaced_eos: Some("<|eot_id|>"),
+        tool_format: ToolFormat::Llama3,
         ..PLAIN
     },
     SlotTemplate {
@@ -205,6 +222,8 @@ pub const TEMPLATES: &[SlotTemplate] = &[
         user: &[Slot::Text("[INST] {{content}}[/INST]")],
         assistant: &[Slot::Text(" {{content}}"), Slot::Eos],
         observation: &[Slot::Text("[TOOL_RESULTS] {\"content\": {{content}}}[/TOOL_RESULTS]")],
+        tool_format: ToolFormat::Mistral,
+        function: Some(&[Slot::Text("[TOOL_CALLS] {{content}}"), Slot::Eos]),
         fusion: Fusion::IntoFirstUser,
         ..PLAIN
     },
@@ -244,6 +263,15 @@ impl SlotTemplate {
                 known: TEMPLATES.iter().map(|template| template.name.to_string()).collect(),
             }
         })
+    }
+
+    /// The slots of a turn that calls. A tool format that was asked for brings slots of its own.
+    pub(super) fn function_slots(&self, is_asked_for: bool) -> &'static [Slot] {
+        match (is_asked_for, self.efficient_eos) {
+            (true, true) => &[Slot::Text(CONTENT)],
+            (true, false) => &[Slot::Text(CONTENT), Slot::Eos],
+            (false, _) => self.function.unwrap_or(self.assistant),
+        }
     }
 
     /// The eos token that the template gives the tokenizer.
