@@ -5,7 +5,7 @@ use std::path::Path;
 
 use base64::Engine;
 use maskscope::tokenizer::formats::sentencepiece::{ModelProto, NormalizerSpec, SentencePiece, TrainerSpec};
-use maskscope::tokenizer::{FileSet, LoadOptions, Loader, Release, load};
+use maskscope::tokenizer::{FileSet, LoadOptions, Loader, Release, Role, load};
 use prost::Message;
 use serde_json::{Value, json};
 
@@ -337,6 +337,33 @@ fn ranks_are_split_by_the_pattern_of_the_configuration() {
     assert!(error.contains("pattern") || error.contains("regex") || error.contains("parenthes"), "{error}");
 }
 
+#[test]
+fn ranks_of_hunyuan_bring_the_tokens_of_their_code() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let count = String::from_utf8(ranks()).expect("text").lines().count() as u32;
+    let loaded = |config: Value| {
+        let config = config.to_string().into_bytes();
+        write(dir.path(), &vec![("hy.tiktoken", ranks()), ("tokenizer_config.json", config)]);
+        load("hy", &FileSet::folder(dir.path()).expect("a folder"), LoadOptions::default()).expect("loads")
+    };
+    for class in ["HYTokenizer", "HunYuanTokenizer"] {
+        let tokenizer = loaded(json!({"tokenizer_class": class}));
+        assert_eq!(tokenizer.token_to_id("<|endoftext|>"), Some(count));
+        assert_eq!(tokenizer.token_to_id("<|pad|>"), Some(count + 4));
+        assert_eq!(tokenizer.token_to_id("<|extra_204|>"), Some(count + 209));
+        assert_eq!(tokenizer.role_id(Role::Bos), Some(count + 1));
+        assert_eq!(tokenizer.role_id(Role::Eos), Some(count));
+        assert!(tokenizer.notes.iter().any(|note| note.contains("210 ids from")), "{:?}", tokenizer.notes);
+        let around = tokenizer.encode("ab", true).expect("encodes").ids;
+        assert_eq!((around.first(), around.last()), (Some(&(count + 1)), Some(&count)));
+    }
+    let own =
+        loaded(json!({"tokenizer_class": "HYTokenizer", "eos_token": "<|eos|>", "add_bod_token": false,
+        "add_eod_token": false}));
+    assert_eq!(own.role_id(Role::Eos), Some(count + 3));
+    assert_eq!(own.encode("ab", true).expect("encodes"), own.encode("ab", false).expect("encodes"));
+}
+
 /// Tries one mutant of a set; on a panic its files are left in a folder that the message names.
 fn try_mutant(name: &str, files: &Files, random: &mut Random) {
     let dir = tempfile::tempdir().expect("a folder");
@@ -406,6 +433,10 @@ fn errors_say_what_is_wrong() {
         error_of(vec![("tokenizer.json", [b"{\"model\":", &deep[..], b"}"].concat())]).contains("recursion")
     );
     assert!(error_of(vec![config("LlamaTokenizer")]).contains("tokenizer.json"));
+    for class in ["LlamaTokenizer", "GemmaTokenizer", "CodeLlamaTokenizer"] {
+        let error = error_of(vec![("tokenizer.model", ranks()), config(class)]);
+        assert!(error.contains("holds tiktoken ranks") && error.contains(class), "{error}");
+    }
     assert!(error_of(vec![("vocab.txt", b"a\0b\n".to_vec()), config("BertTokenizer")]).contains("NUL"));
     let no_result = Value::from(byte_level_vocab()).to_string().into_bytes();
     assert!(error_of(vec![("vocab.json", no_result), ("merges.txt", b"x y\n".to_vec())]).contains("merges"));

@@ -117,11 +117,14 @@ class Characters:
 
     bos_token_id, eos_token_id = None, -1
 
+    def __init__(self, template):
+        self.eos_token = template.stop_words[0] if template.replace_eos else "<|im_end|>"
+
     def encode(self, text, add_special_tokens=False):
         return [ord(c) for c in text]
 
     def decode(self, ids):
-        return "".join("<|im_end|>" if i < 0 else chr(i) for i in ids)
+        return "".join(self.eos_token if i < 0 else chr(i) for i in ids)
 
 
 TEMPLATES = ["empty", "chatml", "qwen", "qwen3", "qwen3_nothink", "qwen3_5", "gemma", "gemma3", "gemma2", "glm4",
@@ -159,7 +162,7 @@ def rows(templates, formatter):
                 template.format_function = formatter.FunctionFormatter(slots=slots, tool_format=asked)
                 template.format_tools = formatter.ToolFormatter(tool_format=asked)
             for row in ROWS:
-                tokenizer = Characters()
+                tokenizer = Characters(template)
 
                 def pairs():
                     tools = json.dumps(row["tools"]) if row["tools"] else ""

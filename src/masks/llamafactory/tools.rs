@@ -219,8 +219,9 @@ impl ToolFormat {
             Self::SeedOss => joined(&|(name, arguments)| {
                 let parts =
                     parameters(arguments, &|key, value| format!("\n<parameter={key}>{value}</parameter>"))?;
+                // The library leaves the bracket behind the name out.
                 let name = text_of(name)?;
-                Ok(format!("\n<seed:tool_call>\n<function={name}>{parts}\n</function>\n</seed:tool_call>"))
+                Ok(format!("\n<seed:tool_call>\n<function={name}{parts}\n</function>\n</seed:tool_call>"))
             }),
             Self::Lfm2 => {
                 let mut all = Vec::with_capacity(calls.len());

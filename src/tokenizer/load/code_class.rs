@@ -4,12 +4,14 @@
 //! | class | files | assumed |
 //! | --- | --- | --- |
 //! | `TikTokenTokenizer` (Kimi) | `tiktoken.model` | 256 ids behind the ranks, `<|reserved_token_ID|>` where none is declared; Han apart from other letters |
+//! | `HYTokenizer`, `HunYuanTokenizer` | `hy.tiktoken` | five named tokens and 205 `<|extra_N|>` behind the ranks; digits one by one; NFC first |
 //! | any other | `*.tiktoken` | the ids that `added_tokens_decoder` declares, and no others |
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use tokenizers::AddedToken;
+use tokenizers::normalizers::NFC;
+use tokenizers::{AddedToken, NormalizerWrapper};
 
 use super::classless_format::ClasslessFormat;
 use crate::error::Result;
@@ -22,6 +24,14 @@ use crate::tokenizer::special::Role;
 /// Kimi's class, and how many ids it sets aside behind the ranks.
 const KIMI: &str = "TikTokenTokenizer";
 const KIMI_RESERVED: TokenId = 256;
+
+/// HunYuan's classes, the tokens that their code sets behind the ranks, and how many extra ones follow.
+const HUNYUAN: [&str; 2] = ["HYTokenizer", "HunYuanTokenizer"];
+const HUNYUAN_TOKENS: [&str; 5] = ["<|endoftext|>", "<|startoftext|>", "<|bos|>", "<|eos|>", "<|pad|>"];
+const HUNYUAN_EXTRA: usize = 205;
+/// The roles of their constructor's defaults.
+const HUNYUAN_ROLES: [(Role, &str); 3] =
+    [(Role::Bos, "<|startoftext|>"), (Role::Eos, "<|endoftext|>"), (Role::Pad, "<|pad|>")];
 
 /// A declared token: its text, and whether it is special.
 type Declared = BTreeMap<TokenId, (String, bool)>;
@@ -36,7 +46,8 @@ pub fn read(
     let class = config.get("tokenizer_class").and_then(Value::as_str).unwrap_or_default();
     let mut tokens = declared(config);
     let is_kimi = class == KIMI;
-    if tokens.is_empty() && !is_kimi {
+    let is_hunyuan = HUNYUAN.contains(&class);
+    if tokens.is_empty() && !is_kimi && !is_hunyuan {
         return Ok(None);
     }
     let path = files.path_of(name);
@@ -47,10 +58,20 @@ pub fn read(
             tokens.entry(id).or_insert_with(|| (format!("<|reserved_token_{id}|>"), true));
         }
     }
+    if is_hunyuan {
+        let extra = (0..HUNYUAN_EXTRA).map(|number| format!("<|extra_{number}|>"));
+        let named = HUNYUAN_TOKENS.into_iter().map(str::to_string).chain(extra);
+        for (id, token) in (base..).zip(named) {
+            tokens.entry(id).or_insert((token, true));
+        }
+    }
     let text = |key: &str| config.get(key).and_then(Value::as_str).map(str::to_string);
     let own = asked.map(str::to_string).or_else(|| text("pat_str")).or_else(|| text("pattern"));
     let published = KnownEncoding::by_rank_count(ranks.len());
     let (pattern, assumed) = match (&own, is_kimi, &published) {
+        (None, ..) if is_hunyuan => {
+            (tiktoken::DIGIT_BY_DIGIT_PATTERN, "the split pattern of HunYuan's code is assumed")
+        }
         (Some(own), ..) => (own.as_str(), "its split pattern is as given"),
         (None, true, _) => (HAN_PATTERN, "the split pattern that takes Han apart is assumed"),
         (None, false, Some(known)) => {
@@ -65,10 +86,28 @@ pub fn read(
         token: AddedToken::from(text.as_str(), *special).normalized(false),
     };
     parts.added_tokens = tokens.iter().map(added).collect();
-    let (roles, without_id) = roles(config, &tokens);
+    let (mut roles, without_id) = roles(config, &tokens);
+    if is_hunyuan {
+        parts.normalizer = Some(NormalizerWrapper::NFC(NFC));
+        for (role, token) in HUNYUAN_ROLES {
+            // A null of the configuration is said, and stays.
+            if config.get(role.attribute()).is_none() {
+                roles.push((role, token.to_string()));
+            }
+        }
+    }
+    // The constructor's defaults are true.
+    let adds = |key: &str| is_hunyuan && config.get(key).and_then(Value::as_bool).unwrap_or(true);
     let class = if class.is_empty() { "no class is named" } else { class };
-    let reserved =
-        if is_kimi { format!(", {KIMI_RESERVED} ids from {base} on are special") } else { String::new() };
+    let reserved = match (is_kimi, is_hunyuan) {
+        (true, _) => format!(", {KIMI_RESERVED} ids from {base} on are special"),
+        (_, true) => format!(
+            ", {} ids from {base} on are special, and tokens around a text go by add_bod_token and add_eod_token (true where \
+             they are not given)",
+            HUNYUAN_TOKENS.len() + HUNYUAN_EXTRA
+        ),
+        _ => String::new(),
+    };
     let lacking = match without_id.is_empty() {
         true => String::new(),
         false => format!("; {} have no id and are left out", without_id.join(", ")),
@@ -78,7 +117,13 @@ pub fn read(
          (--split-pattern names another){lacking}",
         ranks.len()
     );
-    Ok(Some(ClasslessFormat { parts, roles, adds_bos: false, adds_eos: false, note: Some(note) }))
+    Ok(Some(ClasslessFormat {
+        parts,
+        roles,
+        adds_bos: adds("add_bod_token"),
+        adds_eos: adds("add_eod_token"),
+        note: Some(note),
+    }))
 }
 
 /// The tokens of `added_tokens_decoder`.

@@ -25,6 +25,7 @@ use crate::error::{Error, Result};
 use crate::guard;
 use classless_format::ClasslessFormat;
 use named::Named;
+use recognize::RANKS_IN_MODEL;
 
 /// Time for loading; the largest vocabularies of today take a second.
 const LOADING: Duration = Duration::from_secs(8);
@@ -147,6 +148,17 @@ fn too_new_for(name: &str, class: &PythonClass, files: &FileSet, release: Releas
 }
 
 fn nothing_to_load(name: &str, class: &PythonClass, files: &FileSet, loader: Option<Loader>) -> Error {
+    // `recognize` renames a tokenizer.model that holds ranks.
+    if files.has(RANKS_IN_MODEL) && class.missing_file(files) == Some("tokenizer.model") {
+        return Error::format(
+            files.label(),
+            format!(
+                "{name} reads a SentencePiece model from tokenizer.model, and this tokenizer.model holds tiktoken ranks, which \
+                 its slow class cannot parse: set tokenizer_class to the class that the model was published with, give a \
+                 tokenizer.json, or give the rank file alone"
+            ),
+        );
+    }
     let found: Vec<&str> = files.names().collect();
     let found = if found.is_empty() { "nothing".to_string() } else { found.join(", ") };
     let needed = match (loader, class.missing_file(files)) {

@@ -7,6 +7,9 @@ use crate::tokenizer::formats::tiktoken;
 /// Enough of a file to tell its kind.
 const HEAD_BYTES: u64 = 64 << 10;
 
+/// What a `tokenizer.model` that holds ranks is called from here on.
+pub const RANKS_IN_MODEL: &str = "tokenizer.model.tiktoken";
+
 /// Gives a lone file the name that its kind has on the hub, and a rank file its ending; other sets stay as they are.
 ///
 /// # Errors
@@ -14,7 +17,7 @@ const HEAD_BYTES: u64 = 64 << 10;
 pub fn recognize(files: &FileSet) -> Result<FileSet> {
     if files.has("tokenizer.model") && tiktoken::looks_like_ranks(&files.head("tokenizer.model", HEAD_BYTES)?)
     {
-        return Ok(files.clone().renamed("tokenizer.model", "tokenizer.model.tiktoken"));
+        return Ok(files.clone().renamed("tokenizer.model", RANKS_IN_MODEL));
     }
     let mut names = files.names();
     let (Some(name), None) = (names.next(), names.next()) else { return Ok(files.clone()) };
