@@ -408,11 +408,11 @@ fn llamafactory_rows_with_tools_are_those_of_the_library() {
         let case: Value = serde_json::from_str(line).unwrap();
         let template = llamafactory::SlotTemplate::by_name(case["template"].as_str().unwrap()).unwrap();
         let asked = case["tool_format"].as_str();
-        let options = llamafactory::Options {
+        let options = llamafactory::LlamaFactoryOptions {
             tool_format: asked.map(|name| llamafactory::ToolFormat::by_name(name).unwrap()),
             clock: Clock::parse("2026-11-23T12:00").unwrap(),
             cutoff_len: usize::MAX >> 1,
-            ..llamafactory::Options::default()
+            ..llamafactory::LlamaFactoryOptions::default()
         };
         let row = &case["row"];
         let mut messages = row["messages"].as_array().unwrap().clone();

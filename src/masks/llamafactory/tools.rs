@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::tool_prompts as prompts;
 use crate::chat::jinja::{Clock, string_repr};
-use crate::masks::trainers::python_json::{Style, dumps as python_dumps, str_of, type_name};
+use crate::masks::trainers::python_json::{PythonJsonStyle, dumps as python_dumps, str_of, type_name};
 use crate::masks::trainers::xtuner::format::QWEN_TOOLS;
 use crate::masks::{MaskError, role};
 
@@ -36,7 +36,7 @@ pub struct Words {
 }
 
 /// A call: its name and its arguments.
-type Call = (Value, Value);
+type FunctionCall = (Value, Value);
 
 impl ToolFormat {
     /// All with the names that `tool_format` takes.
@@ -93,7 +93,7 @@ impl ToolFormat {
                 let mut text = String::new();
                 for tool in tools.iter().map(bare) {
                     let name = str_of(&key(&tool, "name")?);
-                    let body = python_dumps(&tool, Style::UNICODE_INDENT_4);
+                    let body = python_dumps(&tool, PythonJsonStyle::UNICODE_INDENT_4);
                     text += &format!(
                         "\n\n## {name}\n\n{body}\n在调用上述函数时，请使用 Json 格式表示调用的参数。"
                     );
@@ -107,8 +107,9 @@ impl ToolFormat {
                 format!("{text}\ndetailed thinking off")
             }
             Self::Llama3 => {
-                let indented =
-                    lines(&|tool| format!("{}\n\n", python_dumps(&wrapped(tool), Style::UNICODE_INDENT_4)));
+                let indented = lines(&|tool| {
+                    format!("{}\n\n", python_dumps(&wrapped(tool), PythonJsonStyle::UNICODE_INDENT_4))
+                });
                 put(&prompts::LLAMA3.replacen("{date}", &clock.strftime("%d %b %Y"), 1), &indented)
             }
             Self::Minimax1 => put(prompts::MINIMAX1, &lines(&|tool| format!("{}\n", dumps(&bare(tool))))),
@@ -161,9 +162,9 @@ impl ToolFormat {
     }
 
     /// `function_formatter`.
-    fn written(self, calls: &[Call]) -> Result<String, MaskError> {
-        let plain = |(name, arguments): &Call| dumps(&json!({"name": name, "arguments": arguments}));
-        let joined = |each: &dyn Fn(&Call) -> Result<String, MaskError>| {
+    fn written(self, calls: &[FunctionCall]) -> Result<String, MaskError> {
+        let plain = |(name, arguments): &FunctionCall| dumps(&json!({"name": name, "arguments": arguments}));
+        let joined = |each: &dyn Fn(&FunctionCall) -> Result<String, MaskError>| {
             Ok(calls.iter().map(each).collect::<Result<Vec<_>, MaskError>>()?.join("\n"))
         };
         match self {
@@ -355,7 +356,7 @@ pub fn calls_as_json(message: &Value) -> Option<String> {
 }
 
 fn dumps(value: &Value) -> String {
-    python_dumps(value, Style::UNICODE)
+    python_dumps(value, PythonJsonStyle::UNICODE)
 }
 
 #[cfg(test)]

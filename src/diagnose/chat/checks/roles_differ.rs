@@ -9,7 +9,7 @@ use crate::diagnose::checks::CheckOutcome;
 use crate::diagnose::finding::Verdict;
 use crate::diagnose::folder::role_conflicts;
 use crate::masks::Call;
-use crate::masks::anatomy::{Message, MessagePart};
+use crate::masks::anatomy::{MessageAnatomy, MessagePart};
 use crate::tokenizer::{TokenId, Tokenizer};
 
 pub const CHECK: ChatCheck = ChatCheck { id: "MSK067", title: "files name different eos, pad or bos", run };
@@ -42,7 +42,7 @@ fn run(context: &ChatContext<'_>) -> CheckOutcome {
 fn end_of_answers(context: &ChatContext<'_>, tokenizer: &Tokenizer) -> Option<TokenId> {
     let all = context.samples.iter().chain(context.plain());
     let measured = all.filter_map(|facts| facts.turns.as_ref().ok()).find_map(|turns| {
-        let answer = turns.messages.iter().rposition(Message::is_answer)?;
+        let answer = turns.messages.iter().rposition(MessageAnatomy::is_answer)?;
         let end = turns.tokens_of(answer, MessagePart::End).next()?;
         turns.encoded.ids.get(end).copied()
     });
