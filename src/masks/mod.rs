@@ -55,8 +55,8 @@ pub mod unsloth;
 use serde_json::{Map, Value};
 
 pub use crate::labels::{IGNORE_INDEX, Note};
-pub use ids_alone::{inspect_ids, recovered};
 pub use control_tokens::ControlTokens;
+pub use ids_alone::{inspect_ids, recovered};
 pub use masked::{EncodedText, Masked};
 pub use method::{Method, Rendering, Templates};
 pub use preset_labels::inspect_preset_labels;
