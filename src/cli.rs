@@ -6,18 +6,22 @@ mod chat;
 mod doctor;
 mod drift;
 mod frame;
+mod help;
 mod hook;
 mod images;
 mod moe;
 mod output;
+mod pages;
 mod patch;
 mod repository;
 mod rule_numbers;
 mod scan;
+mod setup_file;
 mod shared;
 mod tokens;
 
 use clap::{Parser, Subcommand};
+pub use clap_complete::Shell;
 
 pub use chat::ChatArgs;
 pub use doctor::DoctorArguments;
@@ -30,6 +34,7 @@ pub use moe::{
     RouterInit,
 };
 pub use output::{ColorChoice, OutputFormat};
+pub use pages::{completions, manual};
 pub use patch::PatchArguments;
 pub use repository::RepositoryArgs;
 pub use scan::{ScanArguments, ScanCommand};
@@ -40,7 +45,7 @@ pub use tokens::TokensArguments;
 ///
 /// Without a command the interactive screen opens, on embedded samples if nothing else is named.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "maskscope", max_term_width = 110)]
+#[command(name = "maskscope", max_term_width = 110, disable_help_subcommand = true)]
 pub struct Arguments {
     #[command(flatten)]
     pub shared: SharedOptions,
@@ -57,16 +62,6 @@ pub struct Arguments {
     pub command: Option<CliCommand>,
 }
 
-impl Arguments {
-    /// The process's own arguments.
-    ///
-    /// # Errors
-    /// Bad usage, and the texts of `--help` and `--version`.
-    pub fn from_process() -> Result<Self, clap::Error> {
-        Self::try_parse()
-    }
-}
-
 /// What to do.
 #[derive(Debug, Clone, Subcommand)]
 pub enum CliCommand {
@@ -76,7 +71,7 @@ pub enum CliCommand {
         #[arg(long)]
         check: bool,
     },
-    /// Texts to ids: one JSON string, or {"text": …}, a line on standard input.
+    /// Texts on standard input to ids: a line is a text; one that begins with " or { is JSON, a string or {"text": …}.
     Encode {
         /// Put bos and eos where the class does.
         #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
@@ -140,6 +135,30 @@ pub enum CliCommand {
     Moe(MoeCommand),
     /// One frame of the screen, printed.
     Frame(FrameArguments),
+    /// A script that completes commands and options in a shell.
+    Completions {
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// The pages of `man`: the first one on standard output, or all of them into a folder.
+    Man {
+        /// Folder for the pages, such as ~/.local/share/man/man1.
+        #[arg(value_name = "DIR")]
+        dir: Option<std::path::PathBuf>,
+    },
+    /// The set-up that the options make, as a file that --setup takes: printed, or written into FILE.
+    Setup {
+        /// A new file; paths in it are meant from its folder.
+        #[arg(value_name = "FILE")]
+        file: Option<std::path::PathBuf>,
+    },
+    /// The file of settings: where it is looked for, and what it can say, with comments.
+    Config,
+    /// Help on a command; `help options` lists what every command takes.
+    Help {
+        #[arg(value_name = "COMMAND|options")]
+        topic: Vec<String>,
+    },
 }
 
 #[cfg(test)]

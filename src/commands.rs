@@ -11,8 +11,10 @@ mod inspect;
 mod lists;
 mod moe;
 mod onboard;
+mod pages;
 mod repository;
 mod scan;
+mod settings;
 mod shared;
 mod special;
 mod strategies;
@@ -24,7 +26,9 @@ use std::process::ExitCode;
 
 use shared::{CommandOutcome, is_bare, is_broken_pipe, opened, say};
 
+use crate::app::rebind;
 use crate::cli::{Arguments, CliCommand};
+use crate::config::{ConfigPlace, Settings};
 use crate::error::{Error, Result, with_causes};
 use crate::guard::{self, Limits};
 use crate::runtime::{RunOptions, run};
@@ -42,7 +46,7 @@ pub fn main() -> ExitCode {
 }
 
 fn parse_and_dispatch() -> ExitCode {
-    let arguments = match Arguments::from_process() {
+    let mut arguments = match Arguments::from_process() {
         Ok(arguments) => arguments,
         Err(help) if !help.use_stderr() => help.exit(),
         Err(error) => {
@@ -58,7 +62,7 @@ fn parse_and_dispatch() -> ExitCode {
         println!("maskscope {}", env!("CARGO_PKG_VERSION"));
         return ExitCode::SUCCESS;
     }
-    match dispatch(&arguments) {
+    match with_settings(&mut arguments).and_then(|settings| dispatch(&arguments, &settings)) {
         Ok(CommandOutcome::Clean) => ExitCode::SUCCESS,
         Ok(CommandOutcome::Found) => ExitCode::from(1),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
@@ -69,7 +73,24 @@ fn parse_and_dispatch() -> ExitCode {
     }
 }
 
-fn dispatch(arguments: &Arguments) -> Result<CommandOutcome> {
+/// A person's settings, applied to the arguments and to the keys. Commands that show how to write them take none.
+fn with_settings(arguments: &mut Arguments) -> Result<Settings> {
+    let about_itself = matches!(
+        arguments.command,
+        Some(CliCommand::Config | CliCommand::Completions { .. } | CliCommand::Man { .. })
+    );
+    let settings = match about_itself {
+        true => Settings::default(),
+        false => Settings::load(&ConfigPlace::find(arguments.shared.config.clone()))?,
+    };
+    if let Some(file) = &settings.file {
+        rebind(file, &settings.keys)?;
+    }
+    arguments.complete(&settings)?;
+    Ok(settings)
+}
+
+fn dispatch(arguments: &Arguments, settings: &Settings) -> Result<CommandOutcome> {
     // Data sets of the hub are files of its cache from here on.
     let local = shared::local_data(arguments)?;
     let arguments = local.as_ref().unwrap_or(arguments);
@@ -79,7 +100,7 @@ fn dispatch(arguments: &Arguments) -> Result<CommandOutcome> {
     guard::size_worker_stacks();
     guard::start_watching(limits);
     match &arguments.command {
-        None => start_screen(arguments),
+        None => start_screen(arguments, settings),
         Some(CliCommand::Inspect { check }) => inspect::run(shared, *check),
         Some(CliCommand::Encode { add_special_tokens }) => encode::run(shared, *add_special_tokens),
         Some(CliCommand::Doctor(arguments)) => doctor::run(shared, arguments),
@@ -101,11 +122,17 @@ fn dispatch(arguments: &Arguments) -> Result<CommandOutcome> {
         Some(CliCommand::Verify { python }) => repository::run_verify(shared, python),
         Some(CliCommand::Sandbox) => Ok(CommandOutcome::Clean),
         Some(CliCommand::Moe(command)) => moe::run(shared, command),
-        Some(CliCommand::Frame(frame)) => frame::run(shared, frame),
+        Some(CliCommand::Frame(frame)) => frame::run(shared, frame, settings),
+        Some(CliCommand::Completions { shell }) => pages::run_completions(*shell),
+        Some(CliCommand::Man { dir }) => pages::run_man(dir.as_deref()),
+        Some(CliCommand::Setup { file }) => settings::run_setup(shared, file.as_deref()),
+        Some(CliCommand::Config) => settings::run_config(shared),
+        // Answered where the arguments are read.
+        Some(CliCommand::Help { .. }) => Ok(CommandOutcome::Clean),
     }
 }
 
-fn start_screen(arguments: &Arguments) -> Result<CommandOutcome> {
+fn start_screen(arguments: &Arguments, settings: &Settings) -> Result<CommandOutcome> {
     if arguments.shared.format.is_some() {
         return Err(Error::Usage(
             "--format needs a command, such as `maskscope inspect --format jsonl`".into(),
@@ -124,6 +151,7 @@ fn start_screen(arguments: &Arguments) -> Result<CommandOutcome> {
         dump: arguments.dump.clone(),
         device: arguments.shared.device()?,
         image_tokens: arguments.shared.image_tokens,
+        background: shared::background(settings),
     };
     run(options).map(|()| CommandOutcome::Clean)
 }

@@ -12,9 +12,16 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// Everything that can go wrong outside the emulated training code.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A file could not be read or written.
+    /// A file could not be read.
     #[error("cannot read {}", path.display())]
     Io {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file could not be written.
+    #[error("cannot write {}", path.display())]
+    Write {
         path: PathBuf,
         #[source]
         source: std::io::Error,
@@ -65,9 +72,14 @@ pub fn with_causes(error: &dyn std::error::Error) -> String {
 }
 
 impl Error {
-    /// An I/O error at `path`.
+    /// An I/O error while `path` was read.
     pub fn io(path: impl AsRef<Path>, source: std::io::Error) -> Self {
         Self::Io { path: path.as_ref().to_path_buf(), source }
+    }
+
+    /// An I/O error while `path` was written.
+    pub fn write(path: impl AsRef<Path>, source: std::io::Error) -> Self {
+        Self::Write { path: path.as_ref().to_path_buf(), source }
     }
 
     /// A broken or unknown tokenizer file at `path`.

@@ -39,6 +39,7 @@
 //!           │
 //!   text · python · error        safe display · the bits of Python that results depend on · typed errors
 //!   atomic_write                 files that appear whole or not at all
+//!   config                       the file of settings, and TOML with lines
 //!   guard                        panics contained, deadlines, watched steps: for work on files from strangers
 //! ```
 //!
@@ -78,6 +79,7 @@ cfg_if::cfg_if! {
         pub mod chat;
         pub mod cli;
         pub mod commands;
+        pub mod config;
         pub mod data;
         pub mod diagnose;
         pub mod dumps;
@@ -103,6 +105,7 @@ cfg_if::cfg_if! {
         mod chat;
         mod cli;
         mod commands;
+        mod config;
         mod data;
         mod diagnose;
         mod dumps;

@@ -17,6 +17,7 @@ const ORDER: &[&str] = &[
     "python",
     "text",
     "guard",
+    "config",
     "sandbox",
     "tokenizer",
     "moe",
@@ -67,6 +68,9 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("arrow_ipc::", &["dumps"]),
     ("zip::", &["dumps"]),
     ("same_file::", &["data"]),
+    ("clap_complete::", &["cli"]),
+    ("clap_mangen::", &["cli"]),
+    ("toml::", &["config"]),
 ];
 
 fn sources(dir: &Path, found: &mut Vec<PathBuf>) {

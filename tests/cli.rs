@@ -534,3 +534,141 @@ fn numbers_of_ones_own_change_the_count() {
     let (code, _, stderr) = run(&["inspect", "--repo", ".", "--version", "v1", "--template", "phi"]);
     assert!(code == 2 && stderr.contains("leave the one or the other out"), "{stderr}");
 }
+
+#[test]
+fn plain_lines_are_texts_and_what_begins_as_json_is_json() {
+    let arguments = ["encode", "-t", "sample:mistral", "--format", "jsonl"];
+    let texts = |input: &str| -> Vec<Value> {
+        let output = maskscope(&arguments).write_stdin(input).output().expect("runs");
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        let records = records(&String::from_utf8_lossy(&output.stdout));
+        records.iter().map(|record| record["text"].clone()).collect()
+    };
+    assert_eq!(texts("Hello world\r\n  two  \n42\n[1]\n"), ["Hello world", "  two  ", "42", "[1]"]);
+    assert_eq!(texts("\"a\\nb\"\n{\"text\": \"c\"}\nlast"), ["a\nb", "c", "last"]);
+    let broken = maskscope(&arguments).write_stdin("plain\n\"open\n").output().expect("runs");
+    assert_eq!(broken.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&broken.stderr).contains("standard input, line 2"));
+}
+
+/// The exit status and what stood on stderr.
+fn refused(arguments: &[&str]) -> (Option<i32>, String) {
+    let output = maskscope(arguments).write_stdin("").output().expect("runs");
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn a_word_that_is_no_key_and_a_scan_of_nothing_are_errors() {
+    let (code, said) = refused(&["frame", "--keys", "n zzz"]);
+    assert_eq!(code, Some(2));
+    assert!(said.contains("\"zzz\" is no key") && said.contains("maskscope keys"), "{said}");
+    // A list is open: the word is typed.
+    let typed = stdout(&["frame", "--keys", "t mistral"]);
+    assert!(typed.contains("sample:mistral"), "{typed}");
+    let folder = tempfile::tempdir().expect("a folder");
+    let empty = folder.path().join("empty.jsonl");
+    std::fs::write(&empty, "").expect("written");
+    let none = folder.path().join("none.json");
+    std::fs::write(&none, "[]").expect("written");
+    for file in [empty.to_str().unwrap(), none.to_str().unwrap(), "-"] {
+        let (code, said) = refused(&["scan", file]);
+        assert_eq!(code, Some(2), "{file}");
+        assert!(said.contains("there is no record in") && said.contains(file), "{said}");
+    }
+    let pattern = folder.path().join("x*.json");
+    let (code, said) = refused(&["scan", pattern.to_str().unwrap()]);
+    assert_eq!((code, said.contains("no file matches")), (Some(2), true), "{said}");
+}
+
+#[test]
+fn shells_and_man_get_their_files() {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        assert!(stdout(&["completions", shell]).contains("model-max-length"), "{shell}");
+    }
+    assert!(stdout(&["man"]).contains(".SH EXAMPLES"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let pages = folder.path().join("man1");
+    let (code, said) = refused(&["man", pages.to_str().unwrap()]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(pages.join("maskscope.1").is_file() && pages.join("maskscope-moe-convert.1").is_file());
+    let file = pages.join("maskscope.1");
+    let (code, said) = refused(&["man", file.to_str().unwrap()]);
+    assert_eq!(code, Some(2));
+    assert!(said.contains("cannot write"), "{said}");
+}
+
+#[test]
+fn help_is_short_and_says_where_the_rest_is() {
+    let scan = stdout(&["scan", "--help"]);
+    assert!(scan.contains("Examples:") && scan.contains("maskscope help options"), "{scan}");
+    assert!(!scan.contains("--hub-endpoint"), "{scan}");
+    assert_eq!(scan, stdout(&["help", "scan"]));
+    assert!(stdout(&["help", "options"]).contains("--hub-endpoint"));
+}
+
+#[test]
+fn settings_change_what_opens_and_the_keys() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("config.toml");
+    let with = |text: &str, arguments: &[&str]| {
+        std::fs::write(&config, text).expect("written");
+        let output = maskscope(arguments).env("MASKSCOPE_CONFIG", &config).output().expect("runs");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned(), said)
+    };
+    let keys = "tokenizer = 'sample:mistral'\n[keys.Everywhere]\n'next sample' = ['J', 'right']\n";
+    let (_, listed, _) = with(keys, &["keys"]);
+    assert!(listed.lines().any(|line| line.contains("J →") && line.contains("next sample")), "{listed}");
+    let (code, frame, said) = with(keys, &["frame", "--keys", "J", "--size", "120x40"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(frame.contains("mistral") && frame.contains("2/14") && frame.contains("J N sample"), "{frame}");
+    let wrong = "theme = 'dark'\n[keys.Everywhere]\n'next sample' = 'q'\n";
+    let (code, _, said) = with(wrong, &["inspect"]);
+    assert_eq!(code, Some(2));
+    assert!(said.contains("config.toml: line 3: q would be both") && said.contains("\"quit\""), "{said}");
+    let (code, _, said) = with("them = 'dark'\n", &["inspect"]);
+    assert_eq!(code, Some(2));
+    assert!(said.contains("line 1: unknown key \"them\"; did you mean \"theme\"?"), "{said}");
+    // What `config` prints is a file of settings that changes nothing.
+    let (code, default, _) = with("them = 'dark'\n", &["config"]);
+    assert_eq!(code, Some(0));
+    assert!(default.contains("config.toml"));
+    let (_, changed, said) = with(&default, &["keys"]);
+    assert_eq!(changed, stdout(&["keys"]), "{said}");
+    let bare: String = default
+        .lines()
+        .map(|line| {
+            line.strip_prefix("# ").filter(|l| l.contains(" = ") && !l.ends_with("[]")).unwrap_or(line)
+        })
+        .filter(|line| !line.starts_with("data =") && !line.starts_with("cache_dir"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let (code, same, said) = with(&bare, &["keys"]);
+    assert_eq!((code, same), (Some(0), stdout(&["keys"])), "{said}");
+}
+
+#[test]
+fn a_set_up_is_written_and_read_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("rows.json");
+    std::fs::copy("samples/conversations/02-one-round.json", &data).expect("copied");
+    let file = folder.path().join("team.toml");
+    let (data, file) = (data.to_str().unwrap(), file.to_str().unwrap());
+    let options = ["-t", "sample:phi-2", "-d", data, "--recipe", "none", "--pad", "unk", "--template", "phi"];
+    let numbers = ["--preprocess", "v1", "--start", "0", "--model-max-length", "512"];
+    let given = [&options[..], &numbers].concat();
+    let (code, said) = refused(&[&["setup", file], &given[..]].concat());
+    assert_eq!(code, Some(0), "{said}");
+    let text = std::fs::read_to_string(file).expect("the file");
+    assert!(text.contains("data = \"rows.json\"") && text.contains("pad = \"unk\""), "{text}");
+    let inspect = |arguments: &[&str]| stdout(&[&["inspect", "--format", "jsonl"], arguments].concat());
+    assert_eq!(inspect(&["--setup", file]), inspect(&given));
+    assert_ne!(inspect(&["--setup", file, "--pad", "<|extra_0|>"]), inspect(&given), "an option wins");
+    let (code, said) = refused(&["setup", file]);
+    assert_eq!(code, Some(2));
+    assert!(said.contains("cannot write"), "{said}");
+    std::fs::write(file, "tokenizer = 'sample:phi-2'\npadd = 'unk'\n").expect("written");
+    let (code, said) = refused(&["doctor", "--setup", file]);
+    assert_eq!(code, Some(2));
+    assert!(said.contains("line 2: unknown key \"padd\"; did you mean \"pad\"?"), "{said}");
+}

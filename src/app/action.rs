@@ -61,6 +61,8 @@ pub enum Action {
     NextView,
     ToggleTheme,
     ToggleImageMarks,
+    /// The present set-up into a file that `--setup` takes.
+    SaveSetup,
     /// The present screen into a file.
     Export(ExportForm),
     Left,

@@ -42,6 +42,11 @@ impl KeyContext {
     pub fn is_overlay(self) -> bool {
         !matches!(self, Self::Global | Self::On(_))
     }
+
+    /// Whether characters are typed into something.
+    pub fn takes_text(self) -> bool {
+        self.is_overlay() && self != Self::Help
+    }
 }
 
 /// Keys for one action in one context.

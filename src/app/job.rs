@@ -24,6 +24,8 @@ pub enum JobKind {
     Fix,
     /// Note a tokenizer as loaded lately.
     Remember,
+    /// Write the set-up into a file.
+    SaveSetup,
     Preview,
     Vocabulary,
     /// Tokenizers in the cache and recent ones, or templates.

@@ -79,19 +79,45 @@ impl Key {
     /// # Errors
     /// A modifier without a key behind it.
     pub fn parse_list(text: &str) -> Result<Vec<Self>> {
-        let mut keys = Vec::new();
-        for word in text.split_whitespace() {
-            match Self::parse(word) {
-                Some(key) => keys.push(key),
-                None if word.starts_with("ctrl-") || word.starts_with("alt-") => {
-                    return Err(Error::Usage(format!(
-                        "{word:?} is no key: write one like ctrl-c or alt-enter"
-                    )));
-                }
-                None => keys.extend(word.chars().map(|c| Self::plain(Code::Char(c)))),
+        Ok(Self::parse_words(text)?.into_iter().flat_map(|word| word.keys()).collect())
+    }
+
+    /// The same, with the words that are typed kept apart: they want something to be typed into.
+    ///
+    /// # Errors
+    /// A modifier without a key behind it.
+    pub fn parse_words(text: &str) -> Result<Vec<KeyWord>> {
+        let word = |word: &str| match Self::parse(word) {
+            Some(key) => Ok(KeyWord::Key(key)),
+            None if word.starts_with("ctrl-") || word.starts_with("alt-") => {
+                Err(Error::Usage(format!("{word:?} is no key: write one like ctrl-c or alt-enter")))
             }
+            None => Ok(KeyWord::Typed(word.to_string())),
+        };
+        text.split_whitespace().map(word).collect()
+    }
+
+    /// The names of keys that are no characters.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        NAMES.iter().map(|(name, _)| *name)
+    }
+}
+
+/// A word of a list of keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyWord {
+    Key(Key),
+    /// No key's name: its characters one after another.
+    Typed(String),
+}
+
+impl KeyWord {
+    /// The keys that are pressed.
+    pub fn keys(&self) -> Vec<Key> {
+        match self {
+            Self::Key(key) => vec![*key],
+            Self::Typed(text) => text.chars().map(|c| Key::plain(Code::Char(c))).collect(),
         }
-        Ok(keys)
     }
 }
 

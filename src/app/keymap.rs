@@ -1,11 +1,16 @@
 //! The one table of keys: dispatch, help, footer, palette and the table of `docs/keys.md` all read it. Each screen's own
 //! rows are in its file.
 
+use std::sync::OnceLock;
+
 use super::action::{Action, ExportForm};
 use super::binding::{Binding, KeyContext, bind};
 use super::key::Key;
+use super::rebinding::rebound;
 use super::screen::{Screen, with_screens};
 use super::screens;
+use crate::config::{KeyWish, TomlFile, TomlValue};
+use crate::error::Result;
 
 /// Keys that every screen has.
 #[rustfmt::skip]
@@ -34,6 +39,7 @@ const GLOBAL: &[Binding] = {
         bind(Global, &["O", "ctrl-o"], A::OpenFile, "open a file of conversations", Some("open file")),
         bind(Global, &["X"], A::Export(ExportForm::Page), "write this screen into a file, as a page (HTML)", None),
         bind(Global, &[], A::Export(ExportForm::Picture), "write this screen into a file, as a picture (SVG)", None),
+        bind(Global, &[], A::SaveSetup, "save this set-up as a file for --setup", None),
         bind(Global, &[], A::PickLoading, "slow or fast class, and the release of transformers", None),
         bind(Global, &[], A::ToggleImageMarks, "wrap images in <im_start> and <im_end>", None),
         bind(Global, &["."], A::Tour, "the tour: four things to see, a key from one to the next", None),
@@ -156,10 +162,65 @@ const OVERLAYS: &[Binding] = {
     ]
 };
 
+/// The table with a person's own keys, where there are any: set once, before anything is shown.
+static REBOUND: OnceLock<Vec<Binding>> = OnceLock::new();
+
 /// Every key of the program: the one table.
 pub fn bindings() -> impl Iterator<Item = &'static Binding> {
+    let own = REBOUND.get();
+    let built_in = own.is_none().then(built_in).into_iter().flatten();
+    own.into_iter().flatten().chain(built_in)
+}
+
+/// The table as it is built in.
+fn built_in() -> impl Iterator<Item = &'static Binding> {
     let own = OWN.iter().copied().flatten();
     GLOBAL.iter().chain(OPENING).chain(MOVING).chain(own).chain(OVERLAYS)
+}
+
+/// Gives acts the keys of a person's settings, for the whole program.
+///
+/// # Errors
+/// As [`rebound`].
+pub fn rebind(file: &TomlFile, wishes: &[KeyWish]) -> Result<()> {
+    let table: Vec<Binding> = built_in().copied().collect();
+    let table = rebound(&table, file, wishes)?;
+    // A second call in one program is none of ours; the first one stays.
+    REBOUND.get_or_init(|| table);
+    Ok(())
+}
+
+/// The first key of an act everywhere, as a person reads it.
+pub fn key_of(action: Action) -> String {
+    let binding = bindings().find(|b| b.context == KeyContext::Global && b.action == action);
+    let key = binding.and_then(|b| Key::parse(b.keys.first()?));
+    key.map_or_else(|| "palette".to_string(), |key| key.to_string())
+}
+
+/// The key that opens a screen, as its tab shows it.
+pub fn key_of_screen(screen: Screen) -> String {
+    let opens = |b: &&Binding| b.context == KeyContext::Global && b.action == Action::Open(screen);
+    // Some screens have a letter besides the key of their tab, which stands last.
+    let key = bindings().filter(opens).last().and_then(|b| Key::parse(b.keys.first()?));
+    key.map_or_else(String::new, |key| key.to_string())
+}
+
+/// The table as a part of the file of settings, with every line a comment.
+pub fn settings_text() -> String {
+    let mut out = String::new();
+    for context in KeyContext::all() {
+        let quoted = |text: &str| TomlValue::Text(text.to_string()).written();
+        let place = match context.name() {
+            name if name.contains(' ') => quoted(name),
+            name => name.to_string(),
+        };
+        out.push_str(&format!("\n[keys.{place}]\n"));
+        for binding in built_in().filter(|b| b.context == context) {
+            let keys: Vec<String> = binding.keys.iter().map(|key| (*key).to_string()).collect();
+            out.push_str(&format!("# {} = {}\n", quoted(binding.help), TomlValue::Texts(keys).written()));
+        }
+    }
+    out
 }
 
 /// The action of a key in a context.

@@ -35,6 +35,7 @@ mod overlay;
 mod overlays;
 mod path_completion;
 pub mod picker;
+mod rebinding;
 mod recent;
 mod request_changes;
 pub mod sample_status;
@@ -62,10 +63,10 @@ pub use data::{Data, DataSource, LeftOut};
 pub use fix::{Preview, ResolvedRequest, SuggestedFix};
 pub use geometry::{Area, MIN_SIZE, Panes, Tier, panes};
 pub use job::{Job, JobContext, JobKind, Outcome, Work};
-pub use key::{Code, Key};
+pub use key::{Code, Key, KeyWord};
 #[cfg(feature = "internals")]
 pub use keymap::markdown;
-pub use keymap::{bindings, hints, resolve};
+pub use keymap::{bindings, hints, key_of, key_of_screen, rebind, resolve, settings_text};
 pub use load::Load;
 pub use overlay::{
     Editor, Help, Overlay, PathPrompt, PathUse, SearchPrompt, Sheet, TemplateEditor, TemplateProblem,

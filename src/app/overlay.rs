@@ -29,6 +29,8 @@ pub enum PathUse {
     Patch,
     /// What a trainer fed, for screen Tokens.
     Dump,
+    /// A new file for the present set-up.
+    Setup,
 }
 
 /// An input for a path.

@@ -255,6 +255,7 @@ fn accept(shell: &mut Shell, session: &Session) -> Vec<AppCommand> {
                 PathUse::Data => vec![AppCommand::Read(DataSource::File(expanded(input.value()).into()))],
                 PathUse::Patch => vec![AppCommand::Folder(expanded(input.value()))],
                 PathUse::Dump => vec![AppCommand::Dump(expanded(input.value()).into())],
+                PathUse::Setup => vec![session.save_setup(expanded(input.value()).into())],
             }
         }
         _ => Vec::new(),

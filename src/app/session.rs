@@ -1,6 +1,7 @@
 //! What is loaded and set: the request, the tokenizer, the samples, the inspected sample on screen and the states of the
 //! others. Screens read it; it changes through their commands.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::cause::{Cause, cause};
@@ -18,7 +19,7 @@ use crate::chat::{ReadProgress, Sample};
 use crate::error::with_causes;
 use crate::hub::DownloadProgress;
 use crate::labels::{IGNORE_INDEX, SampleStatus, StatusCounts};
-use crate::setup::{RecipeChoice, Request, TokenChoice, load_tokenizer, resolve};
+use crate::setup::{RecipeChoice, Request, SetupFile, TokenChoice, load_tokenizer, resolve};
 use crate::tokenizer::{Role, Tokenizer};
 
 /// What undo goes back to.
@@ -55,6 +56,8 @@ pub enum SessionOutcome {
         done: bool,
     },
     Fix(Option<Box<SuggestedFix>>),
+    /// The set-up was written into this file, or why it was not.
+    SetupSaved(Result<PathBuf, String>),
 }
 
 /// What is loaded and set.
@@ -242,6 +245,25 @@ impl Session {
     pub fn remember(&self) -> AppCommand {
         let name = self.request.tokenizer.clone();
         AppCommand::start(JobKind::Remember, move |_| recent::remember(&name))
+    }
+
+    /// Writes the present set-up into a new file.
+    pub fn save_setup(&self, path: PathBuf) -> AppCommand {
+        let request = self.request.clone();
+        let data = match &self.source {
+            DataSource::File(path) => Some(path.clone()),
+            DataSource::Embedded | DataSource::EmbeddedMessages => None,
+        };
+        AppCommand::start(JobKind::SaveSetup, move |job| {
+            let written =
+                SetupFile::new(&request, data.as_deref(), Some(&path)).and_then(|file| file.write(&path));
+            job.emit(SessionOutcome::SetupSaved(written.map(|()| path).map_err(|e| with_causes(&e))));
+        })
+    }
+
+    /// Whether this is the demo as it opens: broken on purpose, and nothing of the user's.
+    pub fn is_demo(&self) -> bool {
+        self.given.as_ref().is_some_and(|given| self.request == first_request(given.clone()))
     }
 
     /// Shows another sample.

@@ -54,6 +54,11 @@ impl Session {
                 self.survey.states.extend(states);
                 self.survey.is_done = done;
             }
+            SessionOutcome::SetupSaved(Ok(path)) => {
+                let path = path.display();
+                return vec![AppCommand::say(format!("written: {path} · maskscope --setup {path} opens it"))];
+            }
+            SessionOutcome::SetupSaved(Err(error)) => return vec![AppCommand::complain(error)],
             SessionOutcome::Fix(fix) => self.fix = Load::Ready(fix.map(|f| *f)),
         }
         Vec::new()
@@ -67,6 +72,7 @@ impl Session {
             JobKind::Inspect => SessionOutcome::Inspected(Err(error)),
             JobKind::Survey => SessionOutcome::Surveyed { first: 0, states: Vec::new(), done: true },
             JobKind::Fix => SessionOutcome::Fix(None),
+            JobKind::SaveSetup => SessionOutcome::SetupSaved(Err(error)),
             _ => return Vec::new(),
         };
         self.done(Box::new(outcome))

@@ -7,7 +7,7 @@ use super::binding::KeyContext;
 use super::command::{AppCommand, Notice};
 use super::job::{Job, JobKind, Outcome};
 use super::key::{Code, Key};
-use super::keymap::resolve;
+use super::keymap::{key_of, resolve};
 use super::overlay::{Help, Overlay, PathPrompt, PathUse, SearchPrompt};
 use super::overlays;
 use super::picker::{self, PickKind, Picker, PickerChoice};
@@ -319,6 +319,7 @@ fn everywhere(app: &mut App, action: Action) -> Vec<AppCommand> {
         Action::PickRecipe => return list(PickKind::Recipe, picker::recipes()),
         Action::PickLoading => return list(PickKind::Loading, picker::loadings(session.request.load)),
         Action::OpenFile => return vec![AppCommand::Over(Overlay::Path(PathPrompt::new(PathUse::Data)))],
+        Action::SaveSetup => return vec![AppCommand::Over(Overlay::Path(PathPrompt::new(PathUse::Setup)))],
         Action::Edit => return overlays::edit(session),
         Action::EditTemplate => return template_editor::open(session),
         Action::ApplyFix => return vec![AppCommand::ApplySuggestedFix],
@@ -330,7 +331,7 @@ fn everywhere(app: &mut App, action: Action) -> Vec<AppCommand> {
         Action::Back if shell.tour.is_some() => shell.tour = None,
         Action::Back if session.search.is_some() => return vec![AppCommand::Search(None)],
         Action::Back if shell.screen == Screen::Labels => {
-            shell.notice = Some(Notice { text: "q quits".to_string(), is_error: false });
+            shell.notice = Some(Notice { text: format!("{} quits", key_of(Action::Quit)), is_error: false });
         }
         Action::Back => shell.screen = Screen::Labels,
         Action::Open(screen) => shell.screen = screen,

@@ -71,6 +71,7 @@ impl ChatArgs {
             },
             clock,
             settings: StrategySettings::parse(&self.strategy_option)?,
+            option_pairs: Vec::new(),
         })
     }
 }

@@ -21,20 +21,20 @@ use crate::tokenizer::{LoadOptions, Loader, Release, Role};
 pub struct SharedOptions {
     /// sample:NAME, a folder, a tokenizer file, or a hub id: org/name, org/name@revision.
     /// `compare` takes two.
-    #[arg(short, long, global = true, value_name = "SPEC")]
+    #[arg(help_heading = "What to look at", short, long, global = true, value_name = "SPEC")]
     pub tokenizer: Vec<String>,
     /// Conversations: JSON array or JSONL, plain or compressed; - for standard input,
     /// or hf://datasets/ORG/NAME[@REV][/PATTERN] [default: the embedded ones].
-    #[arg(short, long, global = true, value_name = "FILE")]
+    #[arg(help_heading = "What to look at", short, long, global = true, value_name = "FILE")]
     pub data: Option<PathBuf>,
     /// Layout of the conversations [default: recognised by their keys].
-    #[arg(long, global = true, value_name = "NAME", value_parser = layout)]
+    #[arg(help_heading = "What to look at", long, global = true, value_name = "NAME", value_parser = layout)]
     pub layout: Option<Layout>,
     /// LLaVA template, chat for the tokenizer's own, or a .jinja file; see `maskscope templates` [default: auto].
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(help_heading = "What to look at", long, global = true, value_name = "NAME")]
     pub template: Option<String>,
     /// Label rule (the preprocess function), or mask strategy of a chat template [default: auto].
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(help_heading = "What to look at", long, global = true, value_name = "NAME")]
     pub preprocess: Option<String>,
     #[command(flatten)]
     pub numbers: RuleNumberArgs,
@@ -43,62 +43,68 @@ pub struct SharedOptions {
     #[command(flatten)]
     pub chat: ChatArgs,
     /// Set-up of a known backbone, auto, or none [default: auto].
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(help_heading = "Special tokens and recipe", long, global = true, value_name = "NAME")]
     pub recipe: Option<String>,
     /// Token for unk.
-    #[arg(long, global = true, value_name = "T")]
+    #[arg(help_heading = "Special tokens and recipe", long, global = true, value_name = "T")]
     pub unk: Option<String>,
     /// Token for eos.
-    #[arg(long, global = true, value_name = "T")]
+    #[arg(help_heading = "Special tokens and recipe", long, global = true, value_name = "T")]
     pub eos: Option<String>,
     /// Token for bos.
-    #[arg(long, global = true, value_name = "T")]
+    #[arg(help_heading = "Special tokens and recipe", long, global = true, value_name = "T")]
     pub bos: Option<String>,
     /// Token for pad; the words unk and eos copy that role.
-    #[arg(long, global = true, value_name = "T")]
+    #[arg(help_heading = "Special tokens and recipe", long, global = true, value_name = "T")]
     pub pad: Option<String>,
     /// Python class family [default: slow where it exists, as the training code loads it].
-    #[arg(long, global = true, value_enum)]
+    #[arg(help_heading = "How the tokenizer is loaded", long, global = true, value_enum)]
     pub loader: Vec<LoaderArgument>,
     /// Joining of text after special tokens, Llama family.
-    #[arg(long, global = true, value_name = "BOOL", action = clap::ArgAction::Append)]
+    #[arg(help_heading = "How the tokenizer is loaded", long, global = true, value_name = "BOOL", action = clap::ArgAction::Append)]
     pub legacy: Vec<bool>,
     /// Release of transformers to reproduce: 4.31, 4.37, 4.57 or 5 [default: 4.37; 5 with a chat template].
-    #[arg(long, global = true, value_name = "RELEASE")]
+    #[arg(help_heading = "How the tokenizer is loaded", long, global = true, value_name = "RELEASE")]
     pub transformers: Vec<String>,
     /// How a tiktoken rank file of no known class cuts texts: a regular expression [default: `pat_str` or
     /// `pattern` in tokenizer_config.json, else that of the published encoding with as many ranks].
-    #[arg(long, global = true, value_name = "REGEX")]
+    #[arg(help_heading = "How the tokenizer is loaded", long, global = true, value_name = "REGEX")]
     pub split_pattern: Option<String>,
     /// Length at which text prompts are cut [default: the tokenizer's own, at most 2048].
-    #[arg(long, global = true, value_name = "N")]
+    #[arg(help_heading = "How the tokenizer is loaded", long, global = true, value_name = "N")]
     pub model_max_length: Option<usize>,
     /// Wrap image placeholders as the training option of that name does.
-    #[arg(long, global = true)]
+    #[arg(help_heading = "Images and experts", long, global = true)]
     pub mm_use_im_start_end: bool,
     /// Never touch the network: hub ids come from the cache.
-    #[arg(long, global = true)]
+    #[arg(help_heading = "Hub", long, global = true)]
     pub offline: bool,
     /// Cache of the hub, shared with Python [default: HF_HUB_CACHE, or hub in HF_HOME].
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(help_heading = "Hub", long, global = true, value_name = "DIR")]
     pub cache_dir: Option<PathBuf>,
     /// Address of the hub [default: HF_ENDPOINT].
-    #[arg(long, global = true, value_name = "URL")]
+    #[arg(help_heading = "Hub", long, global = true, value_name = "URL")]
     pub hub_endpoint: Option<String>,
     /// Token for gated and private repositories [default: HF_TOKEN, or Python's token file].
-    #[arg(long, global = true, value_name = "TOKEN")]
+    #[arg(help_heading = "Hub", long, global = true, value_name = "TOKEN")]
     pub hub_token: Option<HubToken>,
     /// Positions that one image placeholder takes in the experts' view [default: by the model's config, else 576].
-    #[arg(long, global = true, value_name = "N")]
+    #[arg(help_heading = "Images and experts", long, global = true, value_name = "N")]
     pub image_tokens: Option<usize>,
     /// Where the experts' forward runs: auto, cpu, cuda, cuda:N or metal [default: auto].
-    #[arg(long, global = true, value_name = "DEVICE")]
+    #[arg(help_heading = "Images and experts", long, global = true, value_name = "DEVICE")]
     pub device: Option<String>,
+    /// A set-up as `maskscope setup` and the screen write it; options of the command line win over it.
+    #[arg(help_heading = "What to look at", long, global = true, value_name = "FILE")]
+    pub setup: Option<PathBuf>,
+    /// Settings in place of the usual file; see `maskscope config`.
+    #[arg(help_heading = "Output", long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// Form of the output [default: text].
-    #[arg(long, global = true, value_enum)]
+    #[arg(help_heading = "Output", long, global = true, value_enum)]
     pub format: Option<OutputFormat>,
     /// Colours of text output [default: auto: on a terminal without NO_COLOR].
-    #[arg(long, global = true, value_enum)]
+    #[arg(help_heading = "Output", long, global = true, value_enum)]
     pub color: Option<ColorChoice>,
 }
 
@@ -250,6 +256,7 @@ impl SharedOptions {
             sep2: self.numbers.sep2.clone(),
             repository,
         };
+        request.chat.option_pairs = self.chat.strategy_option.clone();
         request.chat.release = (!self.transformers.is_empty()).then_some(release);
         if self.transformers.is_empty() && request.wants_chat() {
             request.load.release = Release::V5;

@@ -27,8 +27,7 @@ pub fn run(shared: &SharedOptions, add_special_tokens: bool) -> Result<CommandOu
             continue;
         }
         let path = PathBuf::from("standard input");
-        let text =
-            json::text_of_line(&line).map_err(|message| Error::Json { path, line: index + 1, message })?;
+        let text = text_of_line(&line).map_err(|message| Error::Json { path, line: index + 1, message })?;
         let limit = guard::time_for(text.len());
         let _watched = guard::watch(|| format!("standard input, line {}", index + 1), 2 * limit);
         let (encoding, offsets) = guard::within(limit, || {
@@ -61,6 +60,18 @@ pub fn run(shared: &SharedOptions, add_special_tokens: bool) -> Result<CommandOu
         _ => Ok(()),
     })?;
     Ok(CommandOutcome::Clean)
+}
+
+/// The text that a line stands for: what begins as JSON is JSON, so that a broken line of a file is not taken for a
+/// text; any other line is the text itself.
+fn text_of_line(line: &str) -> Result<String, String> {
+    match line.trim_start().starts_with(['"', '{']) {
+        true => json::text_of_line(line),
+        false => {
+            let text = line.strip_suffix('\n').unwrap_or(line);
+            Ok(text.strip_suffix('\r').unwrap_or(text).to_string())
+        }
+    }
 }
 
 /// The next line; `None` at the end of the input.

@@ -1,13 +1,18 @@
 //! `maskscope frame`: one frame of the screen after given keys, printed.
 
-use super::shared::{CommandOutcome, format, is_bare, no_color, opened, print, report_progress};
+use super::shared::{CommandOutcome, background, format, is_bare, no_color, opened, print, report_progress};
 use crate::app::Screen;
 use crate::cli::{ColorChoice, FrameArguments, OutputFormat, SharedOptions};
+use crate::config::Settings;
 use crate::error::{Error, Result};
 use crate::runtime::{FrameForm, FrameRequest, RunOptions, frame};
 use crate::ui::Depth;
 
-pub fn run(shared: &SharedOptions, arguments: &FrameArguments) -> Result<CommandOutcome> {
+pub fn run(
+    shared: &SharedOptions,
+    arguments: &FrameArguments,
+    settings: &Settings,
+) -> Result<CommandOutcome> {
     let form =
         format(shared, &[OutputFormat::Text, OutputFormat::Ansi, OutputFormat::Html, OutputFormat::Svg])?;
     let (width, height) = arguments.dimensions()?;
@@ -25,6 +30,7 @@ pub fn run(shared: &SharedOptions, arguments: &FrameArguments) -> Result<Command
         dump: arguments.dump.clone(),
         device: shared.device()?,
         image_tokens: shared.image_tokens,
+        background: background(settings),
     };
     let plain = match shared.color {
         Some(ColorChoice::Never) => true,

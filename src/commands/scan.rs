@@ -39,7 +39,12 @@ pub fn run(shared: &SharedOptions, arguments: &ScanArguments) -> Result<CommandO
     }
     say_unread(&paths);
     let inputs: Vec<Input> = match paths.as_slice() {
-        [] => vec![Input::Embedded],
+        [] => {
+            say(
+                "note: no file is named, so these are the conversations in the binary; `maskscope scan FILE …` reads yours",
+            );
+            vec![Input::Embedded]
+        }
         paths => sources(paths)?.into_iter().map(Input::Source).collect(),
     };
     let setup = Arc::new(setup_for_data(shared, paths.first().map(PathBuf::as_path))?);
@@ -53,6 +58,13 @@ pub fn run(shared: &SharedOptions, arguments: &ScanArguments) -> Result<CommandO
     let mut scan = Scan::begin(setup, arguments, shared.layout, &inputs)?;
     scan.read(&inputs, &stopped)?;
     let stopped = stopped.load(Ordering::Relaxed);
+    if scan.position.number == 0 && !stopped {
+        let names: Vec<String> = inputs.iter().map(Input::name).collect();
+        return Err(Error::Usage(format!(
+            "there is no record in {}: name files with conversations, a folder, or a pattern such as 'data/*.jsonl'",
+            names.join(", ")
+        )));
+    }
     let whole = scan.end(stopped)?;
     let found = show(&whole, form)?;
     if stopped {
@@ -248,7 +260,9 @@ impl Scan {
             && keeper.lock.is_some()
         {
             match std::fs::remove_file(&keeper.path) {
-                Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(Error::io(&keeper.path, e)),
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(Error::write(&keeper.path, e));
+                }
                 _ => {}
             }
         }

@@ -4,10 +4,12 @@ use std::io::{BufWriter, IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use crate::app::Background;
 use crate::chat::jinja::TemplateSet;
 use crate::chat::layout::Layout;
 use crate::chat::{Sample, peek_layout, read_samples};
 use crate::cli::{Arguments, CliCommand, ColorChoice, OutputFormat, RequestWithNotes, SharedOptions};
+use crate::config::{Settings, ThemeChoice};
 use crate::data::{fits_pattern, unread_folders};
 use crate::error::{Error, Result};
 use crate::hub::{DatasetFiles, DownloadProgress, Stage};
@@ -207,6 +209,14 @@ pub(super) fn paint(shared: &SharedOptions) -> Paint {
     }
 }
 
+/// The ground that a person's settings choose colours for.
+pub(super) fn background(settings: &Settings) -> Option<Background> {
+    settings.theme.map(|theme| match theme {
+        ThemeChoice::Dark => Background::Dark,
+        ThemeChoice::Light => Background::Light,
+    })
+}
+
 /// Whether the environment asks for no colours at all (no-color.org).
 pub(super) fn no_color() -> bool {
     std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty())
@@ -215,7 +225,7 @@ pub(super) fn no_color() -> bool {
 /// Standard output, buffered; `f` writes, failures become errors that name it.
 pub(super) fn print(f: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<()> {
     let mut out = BufWriter::new(std::io::stdout().lock());
-    f(&mut out).and_then(|()| out.flush()).map_err(|e| Error::io("standard output", e))
+    f(&mut out).and_then(|()| out.flush()).map_err(|e| Error::write("standard output", e))
 }
 
 /// A line on stderr, made safe. A closed stderr is no reason to fail.
@@ -225,5 +235,5 @@ pub(super) fn say(line: &str) {
 
 /// True where whoever read the output has gone.
 pub(super) fn is_broken_pipe(error: &Error) -> bool {
-    matches!(error, Error::Io { source, .. } if source.kind() == std::io::ErrorKind::BrokenPipe)
+    matches!(error, Error::Io { source, .. } | Error::Write { source, .. } if source.kind() == std::io::ErrorKind::BrokenPipe)
 }

@@ -67,12 +67,12 @@ pub fn convert(
     let entries = TensorPlan { config: &config, checkpoint: &checkpoint, conversion, upcycling }.entries()?;
     let leftovers = leftovers(out)?;
     let temporary = temporary(out)?;
-    std::fs::create_dir_all(&temporary).map_err(|e| MoeError::io(&temporary, e))?;
+    std::fs::create_dir_all(&temporary).map_err(|e| MoeError::write(&temporary, e))?;
     let written = write_weights(&entries, &temporary, watch).and_then(|files| {
         let refused = copy_side_files(dir, &temporary)?;
         let config = converted_config(&config, conversion, upcycling);
         write_json(&temporary.join("config.json"), &config)?;
-        atomic_write::rename(&temporary, out).map_err(|e| MoeError::io(out, e))?;
+        atomic_write::rename(&temporary, out).map_err(|e| MoeError::write(out, e))?;
         Ok((files, refused))
     });
     match written {
@@ -191,7 +191,7 @@ fn shards(entries: &[Entry<'_>]) -> MoeResult<Vec<usize>> {
 
 fn write_json(path: &Path, value: &Value) -> MoeResult<()> {
     let text = serde_json::to_string_pretty(value).unwrap_or_default();
-    std::fs::write(path, text + "\n").map_err(|e| MoeError::io(path, e))
+    std::fs::write(path, text + "\n").map_err(|e| MoeError::write(path, e))
 }
 
 /// Copies tokenizer and config files: plain files of known kinds, never scripts or weights. Gives those that are none or

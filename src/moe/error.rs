@@ -11,9 +11,12 @@ pub type MoeResult<T> = std::result::Result<T, MoeError>;
 /// Everything that loading, converting or running a mixture of experts can refuse.
 #[derive(Debug, thiserror::Error)]
 pub enum MoeError {
-    /// A file could not be read or written.
-    #[error("cannot read or write {}", path.display())]
+    /// A file could not be read.
+    #[error("cannot read {}", path.display())]
     Io { path: PathBuf, source: std::io::Error },
+    /// A file could not be written.
+    #[error("cannot write {}", path.display())]
+    Write { path: PathBuf, source: std::io::Error },
     /// A safetensors file or its index is broken as a whole.
     #[error("{}: {message}", path.display())]
     Checkpoint { path: PathBuf, message: String },
@@ -38,9 +41,14 @@ pub enum MoeError {
 }
 
 impl MoeError {
-    /// An I/O error at `path`.
+    /// An I/O error while `path` was read.
     pub fn io(path: impl AsRef<Path>, source: std::io::Error) -> Self {
         Self::Io { path: path.as_ref().to_path_buf(), source }
+    }
+
+    /// An I/O error while `path` was written.
+    pub fn write(path: impl AsRef<Path>, source: std::io::Error) -> Self {
+        Self::Write { path: path.as_ref().to_path_buf(), source }
     }
 
     /// A broken checkpoint at `path`.

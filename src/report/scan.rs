@@ -207,6 +207,9 @@ fn chart(lines: &mut Vec<String>, title: &str, rows: impl Iterator<Item = (Strin
 /// `12.3%` in whole arithmetic, so that every machine prints the same.
 pub fn percent(part: u64, of: u64) -> String {
     match part.saturating_mul(1000).checked_div(of) {
+        // A few are not none, and most are not all.
+        Some(0) if part > 0 => "<0.1%".to_string(),
+        Some(1000) if part < of => ">99.9%".to_string(),
         Some(thousandths) => format!("{}.{}%", thousandths / 10, thousandths % 10),
         None => "–".to_string(),
     }

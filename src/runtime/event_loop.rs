@@ -33,7 +33,7 @@ pub fn run(options: &RunOptions) -> io::Result<()> {
     let terminal = TakenTerminal::take(!options.no_mouse)?;
     let mut app = options.app();
     app.session.remembers = true;
-    app.shell.background = background();
+    app.shell.background = options.background.unwrap_or_else(background);
     let variable = |name: &str| std::env::var(name).ok();
     let (depth, ascii) = (Depth::detect(variable), ascii::is_wanted(variable));
     let jobs = Jobs::new(to.clone());

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 
 use super::run_options::RunOptions;
-use crate::app::{App, Effect, Job, JobContext, Key, Load, Msg, Screen, update};
+use crate::app::{App, Effect, Job, JobContext, Key, KeyWord, Load, Msg, Screen, context, update};
 use crate::error::{Error, Result};
 use crate::ui::{Depth, Frame, render, to_ansi, to_html, to_svg, to_text};
 
@@ -25,7 +25,7 @@ pub struct FrameRequest {
     pub screen: Screen,
     pub width: u16,
     pub height: u16,
-    /// Keys pressed before the frame is taken, as [`Key::parse_list`] reads them.
+    /// Keys pressed before the frame is taken, as [`Key::parse_words`] reads them.
     pub keys: String,
     pub form: FrameForm,
     /// Which colours.
@@ -37,7 +37,7 @@ pub struct FrameRequest {
 /// # Errors
 /// Keys that are none, and what could not be loaded.
 pub fn frame(request: &FrameRequest) -> Result<String> {
-    let keys = Key::parse_list(&request.keys)?;
+    let words = Key::parse_words(&request.keys)?;
     let mut app = request.options.app();
     app.shell.screen = request.screen;
     feed(&mut app, Msg::Resize(request.width, request.height));
@@ -48,7 +48,14 @@ pub fn frame(request: &FrameRequest) -> Result<String> {
     if let Load::Failed(error) = &app.session.samples {
         return Err(Error::Usage(error.clone()));
     }
-    keys.into_iter().for_each(|key| feed(&mut app, Msg::Key(key)));
+    for word in words {
+        if let KeyWord::Typed(text) = &word
+            && !context(&app).takes_text()
+        {
+            return Err(no_key(text));
+        }
+        word.keys().into_iter().for_each(|key| feed(&mut app, Msg::Key(key)));
+    }
     let Frame { buffer, .. } = render(&app, request.depth);
     let title = format!("maskscope · {}", app.shell.screen.name());
     Ok(match request.form {
@@ -57,6 +64,15 @@ pub fn frame(request: &FrameRequest) -> Result<String> {
         FrameForm::Html => to_html(&buffer, app.shell.background, &title),
         FrameForm::Svg => to_svg(&buffer, app.shell.background, &title),
     })
+}
+
+fn no_key(word: &str) -> Error {
+    let names: Vec<&str> = Key::names().collect();
+    Error::Usage(format!(
+        "--keys: {word:?} is no key, and nothing is open here to type it into; keys are single characters, {}, and \
+         these behind ctrl- or alt-; `maskscope keys` lists what each does",
+        names.join(", ")
+    ))
 }
 
 /// Gives a message to the state and does all that follows from it, here and now.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::app::{App, DataSource, Screen};
+use crate::app::{App, Background, DataSource, Screen};
 use crate::moe::backbone::DeviceChoice;
 use crate::setup::Request;
 
@@ -23,6 +23,8 @@ pub struct RunOptions {
     pub device: DeviceChoice,
     /// Rows of one image in the experts' view; by the model's config without it.
     pub image_tokens: Option<usize>,
+    /// Colours for which background; by what the terminal says without it.
+    pub background: Option<Background>,
 }
 
 impl RunOptions {
@@ -34,6 +36,7 @@ impl RunOptions {
         };
         let source = self.data.clone().map_or(built_in, DataSource::File);
         let mut app = App::new(self.request.clone(), source, self.first_run);
+        app.shell.background = self.background.unwrap_or_default();
         app.shell.tour = self.tour.then_some(0);
         if self.dump.is_some() {
             app.shell.screen = Screen::Tokens;

@@ -93,7 +93,7 @@ impl ScanCheckpoint {
     pub fn save(&self, path: &Path) -> Result<File> {
         let state = Self { mark: MARK.to_string(), ..self.clone() };
         let bytes = serde_json::to_vec(&state).map_err(|e| Error::json(path, &e))?;
-        atomic_write::write_locked(path, &bytes).map_err(|e| Error::io(path, e))
+        atomic_write::write_locked(path, &bytes).map_err(|e| Error::write(path, e))
     }
 
     /// Takes the state file that is there for this process; `None` where there is none. The lock ends with the file.

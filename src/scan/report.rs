@@ -268,7 +268,12 @@ impl ScanReport {
     pub fn causes(&self) -> Vec<(&str, &CauseCount)> {
         let mut all: Vec<(&str, &CauseCount)> =
             self.by_cause.iter().map(|(id, c)| (id.as_str(), c)).collect();
-        all.sort_by_key(|(id, cause)| (std::cmp::Reverse(cause.samples), *id));
+        let severity = |verdict: &str| match verdict {
+            "error" => 0,
+            "warn" => 1,
+            _ => 2,
+        };
+        all.sort_by_key(|(id, cause)| (severity(&cause.verdict), std::cmp::Reverse(cause.samples), *id));
         all
     }
 }

@@ -5,6 +5,7 @@
 
 mod chat;
 mod choice;
+mod file;
 mod model;
 mod overrides;
 mod recipe;
@@ -16,6 +17,7 @@ mod stop;
 
 pub use crate::samples::SAMPLE_PREFIX;
 pub use choice::{AUTO, CHAT, LabelChoice, NONE, RecipeChoice, TemplateChoice};
+pub use file::{FLAGS, KEYS, PATHS, SetupFile};
 pub use model::{
     ConversionRequest, GateInit, LoadStep, ModelKind, ModelRequest, ModelSource, load_model, token_ids,
     vocab_size,

@@ -20,6 +20,8 @@ pub struct ChatOptions {
     /// What `strftime_now` takes for now.
     pub clock: Clock,
     pub settings: StrategySettings,
+    /// The settings as they were given, `key=value`.
+    pub option_pairs: Vec<String>,
     /// The release of transformers that was asked for; without one templates are rendered as by 5.
     pub release: Option<Release>,
     /// Rows of this layout asked for a chat template, and nobody for a strategy.

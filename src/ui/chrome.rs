@@ -2,7 +2,9 @@
 
 use super::canvas::{Canvas, wrapped};
 use super::theme::Meaning;
-use crate::app::{App, Area, Load, Notice, Panes, Screen, Target, Tier, context, hints, tour};
+use crate::app::{
+    Action, App, Area, Load, Notice, Panes, Screen, Target, Tier, context, hints, key_of, key_of_screen, tour,
+};
 use crate::chat::ReadProgress;
 use crate::hub::{DownloadProgress, Stage};
 use crate::labels::SampleStatus;
@@ -96,7 +98,7 @@ pub fn tabs(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
         return;
     }
     let texts = |pad: &str| -> Vec<(Screen, String)> {
-        let text = |screen: Screen| format!("{pad}{} {}{pad}", screen.key(), screen.name());
+        let text = |screen: Screen| format!("{pad}{} {}{pad}", key_of_screen(screen), screen.name());
         Screen::ALL.into_iter().map(|screen| (screen, text(screen))).collect()
     };
     let total = |texts: &[(Screen, String)]| texts.iter().map(|(_, t)| width(t) + 1).sum::<usize>();
@@ -199,8 +201,10 @@ fn state_text(app: &App, tier: Tier) -> (String, Meaning) {
     let short = tier == Tier::Small;
     let Some(state) = app.session.state() else {
         return match (&app.session.base, &app.session.samples) {
-            (Load::Failed(_), _) => ("✗ no tokenizer: press t".to_string(), Meaning::Bad),
-            (_, Load::Failed(_)) => ("✗ no data: press O".to_string(), Meaning::Bad),
+            (Load::Failed(_), _) => {
+                (format!("✗ no tokenizer: press {}", key_of(Action::PickTokenizer)), Meaning::Bad)
+            }
+            (_, Load::Failed(_)) => (format!("✗ no data: press {}", key_of(Action::OpenFile)), Meaning::Bad),
             (Load::Ready(_), Load::Loading) => ("… reading the conversations".to_string(), Meaning::Warning),
             (Load::Ready(_), _) => ("… labelling".to_string(), Meaning::Warning),
             _ => ("… loading the tokenizer".to_string(), Meaning::Warning),
@@ -256,7 +260,7 @@ pub fn alert(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
                     line,
                     &[
                         ("press ", Meaning::Text),
-                        ("f", Meaning::Key),
+                        (&key_of(Action::ApplyFix), Meaning::Key),
                         (" ", Meaning::Text),
                         (&text, Meaning::Good),
                     ],
@@ -269,17 +273,20 @@ pub fn alert(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
                 "all"
             };
             let result = format!(" → {} · {all} {}", fix.current.line(), fix.counts.line());
-            let more = if app.shell.screen == Screen::Lengths { "" } else { "   2" };
+            let more = match app.shell.screen {
+                Screen::Lengths => String::new(),
+                _ => format!("   {}", key_of_screen(Screen::Lengths)),
+            };
             canvas.spans(
                 line,
                 &[
                     ("fix  ", Meaning::Quiet),
                     ("press ", Meaning::Text),
-                    ("f", Meaning::Key),
+                    (&key_of(Action::ApplyFix), Meaning::Key),
                     (" to try ", Meaning::Text),
                     (&fix.label, Meaning::Strong),
                     (&result, Meaning::Good),
-                    (more, Meaning::Key),
+                    (&more, Meaning::Key),
                     (if more.is_empty() { "" } else { " shows the count" }, Meaning::Quiet),
                 ],
             );
@@ -320,6 +327,10 @@ pub fn footer(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
             .spans(area, &[(&text, Meaning::Warning), ("  esc ", Meaning::Key), ("ends it", Meaning::Quiet)]);
         return;
     }
+    if app.session.is_demo() && app.shell.overlay.is_none() && app.shell.screen == Screen::Labels {
+        demo(canvas, area);
+        return;
+    }
     let hints = hints(context(app));
     // Help and quit are never the ones that do not fit.
     let (last, first): (Vec<_>, Vec<_>) =
@@ -337,6 +348,33 @@ pub fn footer(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
             let spot = Area { x, width: end.saturating_sub(x), ..area };
             x = canvas.spans(spot, &[(key, Meaning::Key), (" ", Meaning::Text), (word, Meaning::Quiet)]) + 2;
         }
+    }
+}
+
+/// That this is a demo, and the keys that lead out of it.
+fn demo(canvas: &mut Canvas<'_>, area: Area) {
+    let (what, words) = match area.width {
+        100.. => (
+            "Demo: phi-2 with pad = unk, broken on purpose",
+            ["repairs", "tokenizer", "your data", "tour", "help"],
+        ),
+        76.. => ("Demo: pad = unk, broken on purpose", ["repairs", "tokenizer", "data", "tour", "help"]),
+        _ => ("Demo", ["repair", "", "data", "tour", "help"]),
+    };
+    let acts = [Action::ApplyFix, Action::PickTokenizer, Action::OpenFile, Action::Tour, Action::Help];
+    let mut x = canvas.spans(area, &[(what, Meaning::Warning)]);
+    let end = area.x + area.width;
+    for (act, word) in acts.into_iter().zip(words).filter(|(_, word)| !word.is_empty()) {
+        let spot = Area { x, width: end.saturating_sub(x), ..area };
+        let key = key_of(act);
+        let between = if area.width >= 76 { " · " } else { " " };
+        let parts = [
+            (between, Meaning::Quiet),
+            (key.as_str(), Meaning::Key),
+            (" ", Meaning::Text),
+            (word, Meaning::Quiet),
+        ];
+        x = canvas.spans(spot, &parts);
     }
 }
 

@@ -220,6 +220,7 @@ fn is_line_feed(glyph: &Glyph) -> bool {
 fn path(canvas: &mut Canvas<'_>, app: &App, prompt: &PathPrompt) {
     let title = match prompt.used_for {
         PathUse::Data => "open a file of conversations: JSON array or JSONL",
+        PathUse::Setup => "save this set-up as which file? nothing is overwritten",
         PathUse::Patch => "write the patch into which folder? nothing is overwritten",
         PathUse::Dump => "open what a trainer fed: a file, or a folder of datasets",
     };

@@ -14,6 +14,16 @@ pub enum Clock {
     Fixed(DateTime),
 }
 
+impl std::fmt::Display for Clock {
+    /// As [`Clock::parse`] reads it; nothing for the system's.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::System => Ok(()),
+            Self::Fixed(time) => write!(f, "{time}"),
+        }
+    }
+}
+
 impl Clock {
     /// A fixed clock at `2026-11-23`, `2026-11-23T10:00` or `2026-11-23T10:00:00`; a blank for the `T` and a `Z` behind
     /// are fine. `None` for anything else.

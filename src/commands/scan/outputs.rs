@@ -28,7 +28,7 @@ impl Output {
     /// Opens a file: empty, or with as many bytes as it had when the state was written.
     fn open(path: &Option<PathBuf>, lengths: Option<&BTreeMap<String, u64>>) -> Result<Option<Self>> {
         let Some(path) = path else { return Ok(None) };
-        let io = |e| Error::io(path, e);
+        let io = |e| Error::write(path, e);
         let Some(lengths) = lengths else {
             // Emptied only when it is ours: another scan may be writing it.
             let file = OpenOptions::new().write(true).create(true).truncate(false).open(path).map_err(io)?;
@@ -54,7 +54,7 @@ impl Output {
 
     fn line(&mut self, bytes: &[u8]) -> Result<()> {
         let written = self.file.write_all(bytes).and_then(|()| self.file.write_all(b"\n"));
-        written.map_err(|e| Error::io(&self.path, e))
+        written.map_err(|e| Error::write(&self.path, e))
     }
 
     /// Brings everything to the disk; gives the length.
@@ -64,7 +64,7 @@ impl Output {
             file.sync_data()?;
             file.stream_position()
         });
-        synced.map_err(|e| Error::io(&self.path, e))
+        synced.map_err(|e| Error::write(&self.path, e))
     }
 }
 

@@ -17,11 +17,12 @@ pub fn write_patch(folder: &Path, patch: &Patch, overwrite: bool) -> Result<Vec<
         let path = folder.join(file);
         return Err(Error::Usage(format!("{} is there already: name another folder", path.display())));
     }
-    std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
+    std::fs::create_dir_all(folder).map_err(|e| Error::write(folder, e))?;
     let mut written = Vec::new();
     for (file, place, code) in pieces {
         let path = folder.join(file);
-        atomic_write::write(&path, code.as_bytes(), Durability::Process).map_err(|e| Error::io(&path, e))?;
+        atomic_write::write(&path, code.as_bytes(), Durability::Process)
+            .map_err(|e| Error::write(&path, e))?;
         written.push((path, place));
     }
     Ok(written)
@@ -34,6 +35,6 @@ pub fn write_patch(folder: &Path, patch: &Patch, overwrite: bool) -> Result<Vec<
 pub fn write_diff(folder: &Path, patch: &Patch, placed: &RepositoryPatch) -> Result<PathBuf> {
     let path = folder.join(format!("{}.diff", patch.name));
     atomic_write::write(&path, placed.diff.as_bytes(), Durability::Process)
-        .map_err(|e| Error::io(&path, e))?;
+        .map_err(|e| Error::write(&path, e))?;
     Ok(path)
 }

@@ -84,7 +84,7 @@ pub fn write_watched(
     // Data starts at a multiple of 8, as the format's own writer has it.
     header.resize(header.len().next_multiple_of(8), b' ');
 
-    let io = |e| MoeError::io(path, e);
+    let io = |e| MoeError::write(path, e);
     let mut out = std::io::BufWriter::new(std::fs::File::create(path).map_err(io)?);
     out.write_all(&(header.len() as u64).to_le_bytes()).map_err(io)?;
     out.write_all(&header).map_err(io)?;
