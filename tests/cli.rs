@@ -616,12 +616,13 @@ fn settings_change_what_opens_and_the_keys() {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned(), said)
     };
-    let keys = "tokenizer = 'sample:mistral'\n[keys.Everywhere]\n'next sample' = ['J', 'right']\n";
+    let keys = "tokenizer = 'sample:mistral'\n[keys.Everywhere]\n'next sample' = ['J', 'right']\n\
+        'choose a tokenizer' = 'F'\n";
     let (_, listed, _) = with(keys, &["keys"]);
     assert!(listed.lines().any(|line| line.contains("J →") && line.contains("next sample")), "{listed}");
     let (code, frame, said) = with(keys, &["frame", "--keys", "J", "--size", "120x40"]);
     assert_eq!(code, Some(0), "{said}");
-    assert!(frame.contains("mistral") && frame.contains("2/14") && frame.contains("J N sample"), "{frame}");
+    assert!(frame.contains("mistral") && frame.contains("2/14") && frame.contains("F tokenizer"), "{frame}");
     let wrong = "theme = 'dark'\n[keys.Everywhere]\n'next sample' = 'q'\n";
     let (code, _, said) = with(wrong, &["inspect"]);
     assert_eq!(code, Some(2));

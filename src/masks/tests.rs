@@ -402,7 +402,7 @@ fn messages_that_are_merged_have_one_turn() {
 /// Recorded with LLaMA-Factory 0.9.5 by `tests/scripts/record_llamafactory_tools.py`: whole rows with tools, calls and results.
 #[test]
 fn llamafactory_rows_with_tools_are_those_of_the_library() {
-    let golden = include_str!("../../tests/golden/llamafactory_rows.jsonl");
+    let golden = include_str!("../../tests/golden/llamafactory/rows.jsonl");
     let (mut compared, mut wrong) = (0, Vec::new());
     for line in golden.lines() {
         let case: Value = serde_json::from_str(line).unwrap();

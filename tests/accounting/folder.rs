@@ -12,7 +12,7 @@ use crate::scene::{row, turn};
 const TOKENS: [&str; 3] = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"];
 
 fn cases() -> Vec<Value> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/contradictions.jsonl");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/folders/contradictions.jsonl");
     let text = std::fs::read_to_string(path).expect("the golden");
     let cases: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert!(cases.len() >= 24, "{} cases", cases.len());

@@ -3,7 +3,7 @@
     V437/bin/python tests/scripts/record_contradictions.py 4.37.json     # transformers 4.37.0
     V457/bin/python tests/scripts/record_contradictions.py 4.57.json     # 4.57.6
     V5/bin/python tests/scripts/record_contradictions.py 5.json          # 5.23.0
-    python3 tests/scripts/record_contradictions.py --join 4.37.json 4.57.json 5.json > tests/golden/contradictions.json
+    python3 tests/scripts/record_contradictions.py --join 4.37.json 4.57.json 5.json > tests/golden/folders/contradictions.jsonl
 
 Each case has its files, and for each release and class the ids of three tokens, eos and pad, and the chat templates
 that AutoTokenizer renders (without tools, with an empty list of tools) and that a processor is given.

@@ -1,8 +1,8 @@
 """What LLaMA-Factory's tool formats write for tools and for function turns, and what its templates make of whole rows.
 
     pip download --no-deps llamafactory==0.9.5 && unzip llamafactory-0.9.5-*.whl -d LF
-    python3 tests/scripts/record_llamafactory_tools.py LF > tests/golden/llamafactory_tools.jsonl
-    python3 tests/scripts/record_llamafactory_tools.py LF rows > tests/golden/llamafactory_rows.jsonl
+    python3 tests/scripts/record_llamafactory_tools.py LF > tests/golden/llamafactory/tools.jsonl
+    python3 tests/scripts/record_llamafactory_tools.py LF rows > tests/golden/llamafactory/rows.jsonl
 
 Only `data/tool_utils.py`, `data/formatter.py` and `data/template.py` are loaded, which need neither torch nor transformers;
 the tokenizer has one id a character.

@@ -54,9 +54,9 @@ pub struct SlotTemplate {
 const CONTENT: &str = "{{content}}";
 const THOUGHT_WORDS: [&str; 2] = ["<think>\n", "\n</think>\n\n"];
 
-/// A template of nothing but content and eos: the defaults of `register_template`.
-const PLAIN: SlotTemplate = SlotTemplate {
-    name: "empty",
+/// What `register_template` gives a template that says nothing else: content, and eos behind an answer.
+const DEFAULTS: SlotTemplate = SlotTemplate {
+    name: "default",
     prefix: &[],
     system: &[Slot::Text(CONTENT)],
     user: &[Slot::Text(CONTENT)],
@@ -80,7 +80,7 @@ const CHATML: SlotTemplate = SlotTemplate {
     assistant: &[Slot::Text("{{content}}<|im_end|>\n")],
     observation: &[Slot::Text("<|im_start|>tool\n{{content}}<|im_end|>\n<|im_start|>assistant\n")],
     replaced_eos: Some("<|im_end|>"),
-    ..PLAIN
+    ..DEFAULTS
 };
 
 const QWEN: SlotTemplate = SlotTemplate {
@@ -102,7 +102,7 @@ const GEMMA: SlotTemplate = SlotTemplate {
     observation: &[Slot::Text("<start_of_turn>tool\n{{content}}<end_of_turn>\n<start_of_turn>model\n")],
     replaced_eos: Some("<end_of_turn>"),
     fusion: Fusion::IntoFirstUser,
-    ..PLAIN
+    ..DEFAULTS
 };
 
 const DEEPSEEK3: SlotTemplate = SlotTemplate {
@@ -110,7 +110,7 @@ const DEEPSEEK3: SlotTemplate = SlotTemplate {
     prefix: &[Slot::Bos],
     user: &[Slot::Text("<｜User｜>{{content}}<｜Assistant｜>")],
     observation: &[Slot::Text("<｜User｜>{{content}}<｜Assistant｜>")],
-    ..PLAIN
+    ..DEFAULTS
 };
 
 const GLM4: SlotTemplate = SlotTemplate {
@@ -123,7 +123,7 @@ const GLM4: SlotTemplate = SlotTemplate {
     tool_format: ToolFormat::Glm4,
     function: Some(&[Slot::Text(CONTENT)]),
     efficient_eos: true,
-    ..PLAIN
+    ..DEFAULTS
 };
 
 const GPT_OSS: SlotTemplate = SlotTemplate {
@@ -136,7 +136,7 @@ const GPT_OSS: SlotTemplate = SlotTemplate {
     efficient_eos: true,
     reasoning: true,
     thought_words: ["<|channel|>analysis<|message|>", "<|end|><|start|>assistant<|channel|>final<|message|>"],
-    ..PLAIN
+    ..DEFAULTS
 };
 
 const PHI4: SlotTemplate = SlotTemplate {
@@ -148,7 +148,7 @@ const PHI4: SlotTemplate = SlotTemplate {
         "<|im_start|>user<|im_sep|>{{content}}<|im_end|><|im_start|>assistant<|im_sep|>",
     )],
     replaced_eos: Some("<|im_end|>"),
-    ..PLAIN
+    ..DEFAULTS
 };
 
 const LFM2: SlotTemplate = SlotTemplate {
@@ -165,7 +165,8 @@ const LFM2: SlotTemplate = SlotTemplate {
 
 /// The templates that are known by name; [`SlotTemplate`] is public for others.
 pub const TEMPLATES: &[SlotTemplate] = &[
-    PLAIN,
+    // Its answers have nothing behind them, not even eos.
+    SlotTemplate { name: "empty", assistant: &[Slot::Text(CONTENT)], ..DEFAULTS },
     CHATML,
     QWEN,
     SlotTemplate { name: "qwen3", default_system: "", reasoning: true, ..QWEN },
@@ -204,7 +205,7 @@ pub const TEMPLATES: &[SlotTemplate] = &[
         )],
         replaced_eos: Some("<|eot_id|>"),
         tool_format: ToolFormat::Llama3,
-        ..PLAIN
+        ..DEFAULTS
     },
     SlotTemplate {
         name: "phi",
@@ -213,7 +214,7 @@ pub const TEMPLATES: &[SlotTemplate] = &[
         assistant: &[Slot::Text("{{content}}<|end|>\n")],
         observation: &[Slot::Text("<|user|>\n{{content}}<|end|>\n<|assistant|>\n")],
         replaced_eos: Some("<|end|>"),
-        ..PLAIN
+        ..DEFAULTS
     },
     SlotTemplate {
         name: "mistral",
@@ -225,7 +226,7 @@ pub const TEMPLATES: &[SlotTemplate] = &[
         tool_format: ToolFormat::Mistral,
         function: Some(&[Slot::Text("[TOOL_CALLS] {{content}}"), Slot::Eos]),
         fusion: Fusion::IntoFirstUser,
-        ..PLAIN
+        ..DEFAULTS
     },
     SlotTemplate {
         name: "llama2",
@@ -233,7 +234,7 @@ pub const TEMPLATES: &[SlotTemplate] = &[
         user: &[Slot::Bos, Slot::Text("[INST] {{content}} [/INST]")],
         observation: &[Slot::Bos, Slot::Text("[INST] {{content}} [/INST]")],
         fusion: Fusion::IntoFirstUser,
-        ..PLAIN
+        ..DEFAULTS
     },
     SlotTemplate {
         name: "vicuna",
@@ -241,7 +242,7 @@ pub const TEMPLATES: &[SlotTemplate] = &[
         observation: &[Slot::Text("USER: {{content}} ASSISTANT:")],
         default_system: "A chat between a curious user and an artificial intelligence assistant. The assistant gives \
                          helpful, detailed, and polite answers to the user's questions.",
-        ..PLAIN
+        ..DEFAULTS
     },
     SlotTemplate {
         name: "default",
@@ -249,7 +250,7 @@ pub const TEMPLATES: &[SlotTemplate] = &[
         user: &[Slot::Text("Human: {{content}}"), Slot::Eos, Slot::Text("\nAssistant:")],
         assistant: &[Slot::Text(CONTENT), Slot::Eos, Slot::Text("\n")],
         observation: &[Slot::Text("Human: {{content}}"), Slot::Eos, Slot::Text("\nAssistant:")],
-        ..PLAIN
+        ..DEFAULTS
     },
 ];
 

@@ -369,7 +369,7 @@ mod tests {
     /// Recorded with LLaMA-Factory 0.9.5 by `tests/scripts/record_llamafactory_tools.py`.
     #[test]
     fn every_format_writes_what_it_was_seen_to_write() {
-        let golden = include_str!("../../../tests/golden/llamafactory_tools.jsonl");
+        let golden = include_str!("../../../tests/golden/llamafactory/tools.jsonl");
         let clock = Clock::parse("2026-11-23T12:00").unwrap();
         let mut compared = [0; 12];
         for line in golden.lines() {
