@@ -13,6 +13,7 @@ use super::data_delta_fit::{DataDeltaFit, Differences};
 use super::delta_fit::{DeltaFits, conversations};
 use super::delta_terms::DeltaTerms;
 use super::fix::Fix;
+use super::folder::{IdConflict, id_conflicts};
 use super::layout::{MaskCheck, check_mask, turns};
 use super::probe::Probe;
 use super::search::{Search, smallest_fix};
@@ -49,6 +50,8 @@ pub struct SetupMeasurements {
     pub spare: Vec<String>,
     /// What the rule takes for granted in text samples and in samples with an image.
     arithmetics: [Option<Arithmetic>; 2],
+    /// Found when it is first asked for: whole vocabularies are read for it.
+    id_conflicts: OnceLock<Vec<IdConflict>>,
 }
 
 /// All that a check may look at; the fields of its [`SetupMeasurements`] are its own too.
@@ -83,12 +86,25 @@ impl SetupMeasurements {
         let arithmetics = [Arithmetic::of(&setup, false), Arithmetic::of(&setup, true)];
         let delta_fits = DeltaFits::measure(&setup);
         let spare = spare_tokens(&setup.tokenizer).into_iter().map(|s| s.content).collect();
-        let mut measurements = Self { setup, probe, delta_fits, hidden: BTreeSet::new(), spare, arithmetics };
+        let mut measurements = Self {
+            setup,
+            probe,
+            delta_fits,
+            hidden: BTreeSet::new(),
+            spare,
+            arithmetics,
+            id_conflicts: OnceLock::new(),
+        };
         let causes = conversations()
             .into_iter()
             .flat_map(|s| measurements.facts(&s, &measurements.setup.inspect(&s)).causes);
         measurements.hidden = causes.collect();
         measurements
+    }
+
+    /// Tokens to which files of the tokenizer give different ids.
+    pub fn id_conflicts(&self) -> &[IdConflict] {
+        self.id_conflicts.get_or_init(|| id_conflicts(&self.setup.tokenizer))
     }
 
     /// True when the rule counts and so can lose samples to a mismatch.

@@ -3,7 +3,6 @@
 use super::check::{Check, CheckOutcome};
 use crate::diagnose::context::Context;
 use crate::diagnose::finding::Verdict;
-use crate::diagnose::folder::id_conflicts;
 use crate::tokenizer::PaddingSide;
 
 pub const CHECK: Check = Check { id: "MSK065", title: "loading these files needs attention", run };
@@ -21,7 +20,7 @@ fn run(context: &Context<'_>) -> CheckOutcome {
             facts.name
         ));
     }
-    let conflicts = id_conflicts(tokenizer);
+    let conflicts = context.id_conflicts();
     causes.extend(conflicts.iter().take(LISTED).map(|conflict| {
         let used = conflict.used.map_or_else(|| "none".to_string(), |id| id.to_string());
         format!(

@@ -8,6 +8,6 @@ mod ids;
 mod roles;
 mod templates;
 
-pub use ids::{id_conflicts, used_ids};
+pub use ids::{IdConflict, id_conflicts, used_ids};
 pub use roles::role_conflicts;
 pub use templates::template_conflict;
