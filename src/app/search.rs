@@ -87,7 +87,7 @@ mod tests {
             assert_eq!(next(&found, at, forward), Some(expected), "{at} {forward}");
         }
         assert_eq!(next(&[], 0, true), None);
-        let even = |row: usize| row % 2 == 0;
+        let even = |row: usize| row.is_multiple_of(2);
         assert_eq!(next_row(5, 0, true, even), Some(2));
         assert_eq!(next_row(5, 4, true, even), Some(0));
         assert_eq!(next_row(5, 0, false, even), Some(4));

@@ -270,7 +270,10 @@ mod tests {
         assert_eq!(with(Some((Field::DocumentIds, vec![0, 0, 0, 1, 1, 1, 1, 9])), None, None), wanted);
         assert_eq!(with(None, Some(&[0, 1, 2, 0, 1, 2, 3, 0]), None), wanted);
         assert_eq!(with(None, None, Some(&[1, 1, 1, 2, 2, 2, 2, 0])), wanted);
-        assert_eq!(with(None, None, Some(&[1, 1, 1, 1, 1, 1, 1, 0])), [0..7]);
+        assert_eq!(
+            with(None, None, Some(&[1, 1, 1, 1, 1, 1, 1, 0])),
+            std::iter::once(0..7).collect::<Vec<_>>()
+        );
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub fn id_conflicts(tokenizer: &Tokenizer) -> Vec<IdConflict> {
     let files = &tokenizer.files;
     let json = |name: &str| files.json(name).ok().flatten();
     let fast = json("tokenizer.json");
-    let listed = fast.as_ref().map(|file| added_of(file)).unwrap_or_default();
+    let listed = fast.as_ref().map(added_of).unwrap_or_default();
     let added: Vec<Place> = [
         ("tokenizer.json (added_tokens)", listed),
         ("tokenizer_config.json (added_tokens_decoder)", decoder(json("tokenizer_config.json").as_ref())),
