@@ -78,6 +78,7 @@ impl Key {
     ///
     /// # Errors
     /// A modifier without a key behind it.
+    #[cfg_attr(not(feature = "internals"), allow(dead_code))]
     pub fn parse_list(text: &str) -> Result<Vec<Self>> {
         Ok(Self::parse_words(text)?.into_iter().flat_map(|word| word.keys()).collect())
     }

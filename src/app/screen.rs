@@ -46,6 +46,7 @@ macro_rules! names {
             }
 
             /// The key that opens it, as [`super::key::Key::parse`] reads it.
+            #[cfg_attr(not(feature = "internals"), allow(dead_code))]
             pub fn key(self) -> &'static str {
                 match self {
                     $(Self::$name => $key,)*

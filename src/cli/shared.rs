@@ -24,7 +24,7 @@ pub struct SharedOptions {
     #[arg(help_heading = "What to look at", short, long, global = true, value_name = "SPEC")]
     pub tokenizer: Vec<String>,
     /// Conversations: JSON array or JSONL, plain or compressed; - for standard input,
-    /// or hf://datasets/ORG/NAME[@REV][/PATTERN] [default: the embedded ones].
+    /// or hf://datasets/ORG/NAME, with @REV and /PATTERN behind it [default: the embedded ones].
     #[arg(help_heading = "What to look at", short, long, global = true, value_name = "FILE")]
     pub data: Option<PathBuf>,
     /// Layout of the conversations [default: recognised by their keys].

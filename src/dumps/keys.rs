@@ -141,6 +141,7 @@ impl Field {
     ];
 
     /// As `--key` calls it.
+    #[cfg_attr(not(feature = "internals"), allow(dead_code))]
     pub fn name(self) -> &'static str {
         Self::NAMES.iter().find(|(field, ..)| *field == self).map_or("", |(_, name, _)| name)
     }

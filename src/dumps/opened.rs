@@ -72,6 +72,7 @@ impl TokenDump {
     }
 
     /// Bytes read so far, and of how many.
+    #[cfg_attr(not(feature = "internals"), allow(dead_code))]
     pub fn progress(&self) -> (u64, Option<u64>) {
         self.rows.progress()
     }

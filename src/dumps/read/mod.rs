@@ -35,6 +35,7 @@ pub struct DumpRows {
     batch: VecDeque<DumpRow>,
     counter: ByteCounter,
     /// Bytes of all files; `None` where that is not known.
+    #[cfg_attr(not(feature = "internals"), allow(dead_code))]
     total: Option<u64>,
     /// What was chosen among files, in sentences.
     pub notes: Vec<String>,
@@ -66,6 +67,7 @@ impl DumpRows {
     }
 
     /// Bytes read so far, and of how many.
+    #[cfg_attr(not(feature = "internals"), allow(dead_code))]
     pub fn progress(&self) -> (u64, Option<u64>) {
         (self.counter.read(), self.total)
     }
