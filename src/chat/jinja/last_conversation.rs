@@ -58,11 +58,40 @@ impl LastConversation {
     /// True where the inputs are those of this conversation, or of its beginning.
     fn holds(&self, template: u64, inputs: &Inputs) -> bool {
         self.template == template
-            && self.messages.get(..inputs.messages.len()) == Some(inputs.messages)
-            && self.tools.as_deref() == inputs.tools
-            && self.documents.as_deref() == inputs.documents
-            && self.special_tokens.as_ref() == inputs.special_tokens
-            && self.kwargs.as_ref() == inputs.kwargs
+            && self.messages.get(..inputs.messages.len()).is_some_and(|own| lists_alike(own, inputs.messages))
+            && both(self.tools.as_deref(), inputs.tools, lists_alike)
+            && both(self.documents.as_deref(), inputs.documents, lists_alike)
+            && both(self.special_tokens.as_ref(), inputs.special_tokens, maps_alike)
+            && both(self.kwargs.as_ref(), inputs.kwargs, maps_alike)
+    }
+}
+
+fn both<T: ?Sized>(a: Option<&T>, b: Option<&T>, is_alike: fn(&T, &T) -> bool) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => is_alike(a, b),
+        (None, None) => true,
+        _ => false,
+    }
+}
+
+/// True where a template prints both alike. Equality of JSON is too little: it leaves the order of keys aside, and takes -0.0
+/// for 0.0.
+fn lists_alike(a: &[Value], b: &[Value]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| alike(a, b))
+}
+
+fn maps_alike(a: &Map<String, Value>, b: &Map<String, Value>) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|((key, a), (other, b))| key == other && alike(a, b))
+}
+
+fn alike(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Array(a), Value::Array(b)) => lists_alike(a, b),
+        (Value::Object(a), Value::Object(b)) => maps_alike(a, b),
+        (Value::Number(a), Value::Number(b)) => {
+            a == b && a.as_f64().map(f64::to_bits) == b.as_f64().map(f64::to_bits)
+        }
+        _ => a == b,
     }
 }
 

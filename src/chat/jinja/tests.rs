@@ -284,3 +284,22 @@ fn what_is_remembered_is_what_would_be_rendered() {
         assert_eq!(expected.spans.len(), inputs.messages.len());
     }
 }
+
+/// JSON values that are equal need not print alike.
+#[test]
+fn the_order_of_keys_and_the_sign_of_zero_are_not_forgotten() {
+    let template =
+        ChatTemplate::new("t", "{{ messages[0].content | tojson }}{{ tools | tojson }}", Clock::System)
+            .unwrap();
+    let pairs = [(json!({"a": 1, "b": 2}), json!({"b": 2, "a": 1})), (json!([0.0]), json!([-0.0]))];
+    for (a, b) in pairs {
+        assert_eq!(a, b);
+        let texts = [(&a, &a), (&b, &a), (&a, &b), (&b, &b)].map(|(content, tool)| {
+            let (messages, tools) = ([json!({"role": "user", "content": content})], [json!({"x": tool})]);
+            template.text(&Inputs { messages: &messages, tools: Some(&tools), ..Inputs::default() }).unwrap()
+        });
+        for (index, text) in texts.iter().enumerate() {
+            assert!(!texts[..index].contains(text), "{texts:?}");
+        }
+    }
+}
