@@ -1,23 +1,12 @@
 //! Searching, going to a number, copying, and the list of samples: as keys ask for them, on the state of the screen.
 
+mod on_screen;
+
 use maskscope::app::screens::samples::{SampleFilter, SampleOrder};
-use maskscope::app::{App, DataSource, Effect, Key, Msg, Overlay, Screen, update};
+use maskscope::app::{App, Effect, Key, Msg, Overlay, Screen, update};
 use maskscope::labels::StatusKind;
 use maskscope::runtime::feed;
-use maskscope::setup::Request;
-
-fn first_run() -> App {
-    let mut app = App::new(Request::default(), DataSource::Embedded, true);
-    feed(&mut app, Msg::Resize(120, 40));
-    feed(&mut app, Msg::Start);
-    app
-}
-
-fn press(app: &mut App, keys: &str) {
-    for key in Key::parse_list(keys).expect("keys") {
-        feed(app, Msg::Key(key));
-    }
-}
+use on_screen::{first_run, press};
 
 /// Searches for a text, which may hold blanks.
 fn search(app: &mut App, text: &str) {

@@ -1,24 +1,13 @@
 //! What the screens know and do, without drawing: side B of Compare, the proposal of Onboard, the rounds of Lengths.
 
+mod on_screen;
+
 use maskscope::app::screens::compare::CompareRow;
 use maskscope::app::{App, DataSource, Effect, JobKind, Key, Load, Msg, Overlay, Screen, Target, update};
 use maskscope::runtime::{feed, run_now};
 use maskscope::setup::Request;
 use maskscope::tokenizer::Loader;
-
-/// The first run, everything loaded: pad equals eos, so that the samples mismatch.
-fn first_run() -> App {
-    let mut app = App::new(Request::default(), DataSource::Embedded, true);
-    feed(&mut app, Msg::Resize(120, 40));
-    feed(&mut app, Msg::Start);
-    app
-}
-
-fn press(app: &mut App, keys: &str) {
-    for key in Key::parse_list(keys).expect("keys") {
-        feed(app, Msg::Key(key));
-    }
-}
+use on_screen::{first_run, press};
 
 /// Presses a key and leaves the jobs that it starts undone.
 fn begin(app: &mut App, key: &str) -> Vec<Effect> {

@@ -360,8 +360,7 @@ fn everywhere(app: &mut App, action: Action) -> Vec<AppCommand> {
 fn step_match(app: &mut App, forward: bool) -> Vec<AppCommand> {
     let App { session, shell, screens, .. } = app;
     match &session.search {
-        None if forward => vec![AppCommand::Sample(session.current.saturating_add(1))],
-        None => vec![AppCommand::Sample(session.current.saturating_sub(1))],
+        None => everywhere(app, if forward { Action::NextSample } else { Action::PreviousSample }),
         Some(search) => {
             let own = screens.get_mut(shell.screen).find(session, search, forward);
             own.unwrap_or_else(|| session.step_match(forward))

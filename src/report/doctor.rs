@@ -26,17 +26,7 @@ pub fn doctor_text(
     for finding in findings.iter().filter(shown) {
         finding_text(out, finding, &|index| ids.get(index).cloned(), paint)?;
     }
-    let count = |verdict| report.findings.iter().filter(|f| f.verdict == verdict).count();
-    writeln!(
-        out,
-        "{} checks: {} error, {} warn, {} note, {} ok, {} skipped",
-        report.findings.len(),
-        count(Verdict::Error),
-        count(Verdict::Warn),
-        count(Verdict::Note),
-        count(Verdict::Ok),
-        count(Verdict::Skipped)
-    )?;
+    writeln!(out, "{}", verdicts_line(&report.findings))?;
     writeln!(out, "{}", summary_line(&report.by_state))?;
     for line in &report.not_checked {
         writeln!(out, "not checked: {}", text::plain(line))?;
@@ -87,4 +77,18 @@ pub fn fix_text(out: &mut dyn Write, fix: &Fix, paint: Paint) -> std::io::Result
         writeln!(out, "              {}", text::plain(line))?;
     }
     Ok(())
+}
+
+/// `40 checks: 1 error, 2 warn, 0 note, 30 ok, 7 skipped`.
+pub fn verdicts_line(findings: &[Finding]) -> String {
+    let count = |verdict| findings.iter().filter(|finding| finding.verdict == verdict).count();
+    format!(
+        "{} checks: {} error, {} warn, {} note, {} ok, {} skipped",
+        findings.len(),
+        count(Verdict::Error),
+        count(Verdict::Warn),
+        count(Verdict::Note),
+        count(Verdict::Ok),
+        count(Verdict::Skipped)
+    )
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::compare::{ComparisonJson, comparison_text};
-use super::doctor::finding_text;
+use super::doctor::{finding_text, verdicts_line};
 use super::json::RoundJson;
 use super::paint::PaintMeaning;
 use super::sample::sample_text;
@@ -69,17 +69,7 @@ pub fn dump_text(
     for finding in shown {
         finding_text(out, finding, &|row| Some(row.to_string()), paint)?;
     }
-    let count = |verdict| findings.iter().filter(|finding| finding.verdict == verdict).count();
-    writeln!(
-        out,
-        "{} checks: {} error, {} warn, {} note, {} ok, {} skipped",
-        findings.len(),
-        count(Verdict::Error),
-        count(Verdict::Warn),
-        count(Verdict::Note),
-        count(Verdict::Ok),
-        count(Verdict::Skipped)
-    )?;
+    writeln!(out, "{}", verdicts_line(findings))?;
     writeln!(out, "{}", totals_line(checks))
 }
 
