@@ -9,7 +9,7 @@ use super::trainers::{Resources, Trainer};
 use super::*;
 use crate::chat::jinja::Clock;
 
-const SPECIALS: [&str; 11] = [
+const SPECIALS: [&str; 12] = [
     "<|im_start|>",
     "<|im_end|>",
     "<|begin_of_text|>",
@@ -19,6 +19,7 @@ const SPECIALS: [&str; 11] = [
     "<|eot_id|>",
     "<start_of_turn>",
     "<end_of_turn>",
+    "<turn|>",
     "<bos>",
     "<|end|>",
 ];

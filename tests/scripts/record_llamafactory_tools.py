@@ -17,8 +17,8 @@ import pathlib
 import sys
 import types
 
-NAMES = ["default", "glm4", "glm4_moe", "lfm2", "ling", "llama3", "minimax1", "minimax2", "mistral", "qwen", "qwen3_5",
-         "seed_oss"]
+NAMES = ["default", "gemma4", "glm4", "glm4_moe", "lfm2", "ling", "llama3", "minimax1", "minimax2", "mistral", "qwen",
+         "qwen3_5", "seed_oss"]
 WORDS = {"thought_words": ("<think>\n", "\n</think>\n\n"), "tool_call_words": ("<tool_call>", "</tool_call>")}
 
 
@@ -75,7 +75,11 @@ STRICT = {"type": "function", "function": {**PLAIN, "strict": True, "x": 1.5}}
 NUMBERS = {"name": "n", "parameters": {"properties": {"k": {"type": "integer", "enum": [1, 2]}}}}
 BARE = {"name": "bare", "description": "No parameters"}
 NAMELESS = {"description": "x", "parameters": {"properties": {}}}
-TOOLS = [[], [WEATHER], [PLAIN], [WRAPPED], [WEATHER, PLAIN], [WRAPPED, STRICT], [NUMBERS], [BARE], [NAMELESS]]
+ANSWERS = {"name": "answers", "parameters": {"type": "object", "required": "ab", "properties": {
+    "a": {"type": "string", "description": ""}, "b": {}}}, "response": {"type": "Object", "description": "What it gives"}}
+LIST = {"name": "list", "parameters": {"required": 3}, "response": {"type": "array"}}
+ODD = {"name": "odd", "parameters": {"properties": {"a": "string"}}}
+TOOLS = [[], [WEATHER], [PLAIN], [WRAPPED], [WEATHER, PLAIN], [WRAPPED, STRICT], [NUMBERS], [BARE], [NAMELESS], [ANSWERS], [LIST], [ODD]]
 
 OSLO = {"name": "weather", "arguments": {"city": "Oslo – é", "days": [1, 2], "deep": {"a": None}, "n": 1.0, "b": True}}
 NOW = {"name": "now", "arguments": {}}
@@ -94,6 +98,7 @@ CALLS = [
     json.dumps({"name": "weather", "arguments": "{\"city\": \"Oslo\"}"}),
     json.dumps({"name": "weather", "arguments": ["Oslo"]}),
     json.dumps({"name": "weather", "arguments": None}),
+    json.dumps({"name": "weather", "arguments": [1.5e20, {"b": False, "a": [None, "x"]}]}),
     json.dumps({"name": "weather"}),
     json.dumps({"arguments": {}}),
     json.dumps({"name": "q", "arguments": {"text": "line\nbreak \"x\""}, "more": 1}),
@@ -129,7 +134,7 @@ class Characters:
 
 TEMPLATES = ["empty", "chatml", "qwen", "qwen3", "qwen3_nothink", "qwen3_5", "gemma", "gemma3", "gemma2", "glm4",
              "glm4_moe", "phi4", "lfm2", "deepseek3", "deepseekr1", "llama3", "phi", "mistral", "llama2", "vicuna",
-             "default"]
+             "default", "gemma4", "gemma4n"]
 
 
 def turn(role, content):

@@ -5,6 +5,8 @@
 //! token of every later prompt is the eos id although the input there is another: labels are *not* the ids.
 
 mod choice;
+mod fields;
+mod gemma4;
 mod template;
 mod tool_prompts;
 mod tools;

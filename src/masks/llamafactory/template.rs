@@ -105,6 +105,22 @@ const GEMMA: SlotTemplate = SlotTemplate {
     ..DEFAULTS
 };
 
+const GEMMA4: SlotTemplate = SlotTemplate {
+    name: "gemma4",
+    prefix: &[Slot::Bos],
+    system: &[Slot::Text("<|turn>system\n<|think|>{{content}}<turn|>\n")],
+    user: &[Slot::Text("<|turn>user\n{{content}}<turn|>\n<|turn>model\n")],
+    assistant: &[Slot::Text("{{content}}<turn|>\n")],
+    observation: &[Slot::Text("<|turn>tool\n{{content}}<turn|>\n<|turn>model\n")],
+    default_system: "You are a helpful assistant.",
+    replaced_eos: Some("<turn|>"),
+    reasoning: true,
+    thought_words: ["<|channel>thought\n", "<channel|>"],
+    tool_format: ToolFormat::Gemma4,
+    function: Some(&[Slot::Text("<|tool>{{content}}<tool|>")]),
+    ..DEFAULTS
+};
+
 const DEEPSEEK3: SlotTemplate = SlotTemplate {
     name: "deepseek3",
     prefix: &[Slot::Bos],
@@ -252,6 +268,8 @@ pub const TEMPLATES: &[SlotTemplate] = &[
         observation: &[Slot::Text("Human: {{content}}"), Slot::Eos, Slot::Text("\nAssistant:")],
         ..DEFAULTS
     },
+    GEMMA4,
+    SlotTemplate { name: "gemma4n", ..GEMMA4 },
 ];
 
 impl SlotTemplate {

@@ -1,9 +1,10 @@
 //! Tools and calls as LLaMA-Factory's tool formats write them (`data/tool_utils.py`, `FunctionFormatter`), all of
-//! release 0.9.5 but gemma4's.
+//! release 0.9.5.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::tool_prompts as prompts;
+use super::fields::{FunctionCall, is_function_type, items, key};
+use super::{gemma4, tool_prompts as prompts};
 use crate::chat::jinja::{Clock, string_repr};
 use crate::masks::trainers::python_json::{PythonJsonStyle, dumps as python_dumps, str_of, type_name};
 use crate::masks::trainers::xtuner::format::QWEN_TOOLS;
@@ -14,6 +15,8 @@ use crate::masks::{MaskError, role};
 pub enum ToolFormat {
     /// `Action:` and `Action Input:`, the default of templates without a format of their own.
     Default,
+    /// Texts between `<|"|>`.
+    Gemma4,
     Glm4,
     Glm4Moe,
     Lfm2,
@@ -35,13 +38,11 @@ pub struct Words {
     pub call: [&'static str; 2],
 }
 
-/// A call: its name and its arguments.
-type FunctionCall = (Value, Value);
-
 impl ToolFormat {
     /// All with the names that `tool_format` takes.
-    pub const ALL: [(&'static str, Self); 12] = [
+    pub const ALL: [(&'static str, Self); 13] = [
         ("default", Self::Default),
+        ("gemma4", Self::Gemma4),
         ("glm4", Self::Glm4),
         ("glm4_moe", Self::Glm4Moe),
         ("lfm2", Self::Lfm2),
@@ -89,6 +90,7 @@ impl ToolFormat {
         let put = |prompt: &str, text: &str| prompt.replacen("{tool_text}", text, 1);
         Ok(match self {
             Self::Default => default_tools(tools.iter().map(bare))?,
+            Self::Gemma4 => gemma4::tools(tools)?,
             Self::Glm4 => {
                 let mut text = String::new();
                 for tool in tools.iter().map(bare) {
@@ -171,6 +173,7 @@ impl ToolFormat {
             Self::Default => joined(&|(name, arguments)| {
                 Ok(format!("Action: {}\nAction Input: {}", str_of(name), dumps(arguments)))
             }),
+            Self::Gemma4 => Ok(gemma4::calls(calls)),
             Self::Glm4 => match calls {
                 [(name, arguments)] => Ok(format!("{}\n{}", str_of(name), dumps(arguments))),
                 [] => Err(MaskError::python("IndexError", "list index out of range".to_string())),
@@ -240,26 +243,16 @@ impl ToolFormat {
     }
 }
 
-fn is_function_type(tool: &Value) -> bool {
-    tool.get("type").and_then(Value::as_str) == Some("function")
-}
-
 /// `DefaultToolUtils.tool_formatter`.
 fn default_tools(tools: impl Iterator<Item = Value>) -> Result<String, MaskError> {
     let (mut text, mut names) = (String::new(), Vec::new());
     for tool in tools {
         let parameters = key(&tool, "parameters")?;
-        let required: Vec<&str> = parameters
-            .get("required")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .collect();
+        let required = parameters.get("required");
         let mut arguments = String::new();
         for (name, parameter) in items(&key(&parameters, "properties")?)? {
             let field = |key: &str| parameter.get(key).map(str_of).unwrap_or_default();
-            let is_required = if required.contains(&name.as_str()) { ", required" } else { "" };
+            let is_required = if is_in(&name, required)? { ", required" } else { "" };
             let choice = match parameter.get("enum").and_then(Value::as_array) {
                 Some(choices) if !choices.is_empty() => {
                     let choices = choices.iter().enumerate().map(|(at, choice)| {
@@ -295,6 +288,20 @@ fn default_tools(tools: impl Iterator<Item = Value>) -> Result<String, MaskError
     Ok(format!("{before}{text}{}", behind.replacen("{tool_names}", &names.join(", "), 1)))
 }
 
+/// `name in values`; nothing is in a list that is not there.
+fn is_in(name: &str, values: Option<&Value>) -> Result<bool, MaskError> {
+    match values {
+        None => Ok(false),
+        Some(Value::Array(names)) => Ok(names.iter().any(|known| known == name)),
+        Some(Value::Object(names)) => Ok(names.contains_key(name)),
+        Some(Value::String(text)) => Ok(text.contains(name)),
+        Some(other) => {
+            let message = format!("argument of type '{}' is not iterable", type_name(other));
+            Err(MaskError::python("TypeError", message))
+        }
+    }
+}
+
 /// Every argument in a format's words: texts as they are, everything else as JSON.
 fn parameters(arguments: &Value, write: &dyn Fn(&str, &str) -> String) -> Result<String, MaskError> {
     let all = items(arguments)?.into_iter().map(|(key, value)| match value {
@@ -304,41 +311,12 @@ fn parameters(arguments: &Value, write: &dyn Fn(&str, &str) -> String) -> Result
     Ok(all.collect())
 }
 
-/// `value.items()`.
-fn items(value: &Value) -> Result<Map<String, Value>, MaskError> {
-    value.as_object().cloned().ok_or_else(|| {
-        let message = format!("'{}' object has no attribute 'items'", type_name(value));
-        MaskError::python("AttributeError", message)
-    })
-}
-
 /// A name that is put behind a text by `+`.
 fn text_of(value: &Value) -> Result<&str, MaskError> {
     value.as_str().ok_or_else(|| {
         let message = format!("can only concatenate str (not \"{}\") to str", type_name(value));
         MaskError::python("TypeError", message)
     })
-}
-
-/// `value[key]`.
-fn key(value: &Value, key: &'static str) -> Result<Value, MaskError> {
-    match value {
-        Value::Object(fields) => {
-            fields.get(key).cloned().ok_or_else(|| MaskError::python("KeyError", format!("'{key}'")))
-        }
-        Value::String(_) => {
-            let message = "string indices must be integers, not 'str'";
-            Err(MaskError::python("TypeError", message.to_string()))
-        }
-        Value::Array(_) => {
-            let message = "list indices must be integers or slices, not str";
-            Err(MaskError::python("TypeError", message.to_string()))
-        }
-        other => {
-            let message = format!("'{}' object is not subscriptable", type_name(other));
-            Err(MaskError::python("TypeError", message))
-        }
-    }
 }
 
 /// True for a turn that calls: ShareGPT's `function_call`, a role of its own, or OpenAI's `tool_calls`.
@@ -371,7 +349,7 @@ mod tests {
     fn every_format_writes_what_it_was_seen_to_write() {
         let golden = include_str!("../../../tests/golden/llamafactory/tools.jsonl");
         let clock = Clock::parse("2026-11-23T12:00").unwrap();
-        let mut compared = [0; 12];
+        let mut compared = [0; ToolFormat::ALL.len()];
         for line in golden.lines() {
             let case: Value = serde_json::from_str(line).unwrap();
             let name = case["format"].as_str().unwrap();
