@@ -37,6 +37,42 @@ pub fn usual_role(message: &mut Value) {
     }
 }
 
+/// Roles of turns whose content is a call as JSON: ms-swift's, and ShareGPT's.
+pub const CALL_ROLES: [&str; 2] = ["tool_call", "function_call"];
+/// Roles of turns that are the result of a call.
+pub const RESULT_ROLES: [&str; 2] = ["tool_response", "observation"];
+
+/// Calls that are turns as `tool_calls` of the assistant's turn before them, or of one of their own.
+pub fn call_turns(messages: &[Value]) -> Vec<Value> {
+    let call = |message: &Value| {
+        let value: Value = serde_json::from_str(message.get("content")?.as_str()?).ok()?;
+        let arguments = value.get("arguments").cloned().unwrap_or_else(|| json!({}));
+        Some(json!({"type": "function", "function": {"name": value.get("name")?, "arguments": arguments}}))
+    };
+    if !messages.iter().any(|message| CALL_ROLES.contains(&role(message)) && call(message).is_some()) {
+        return messages.to_vec();
+    }
+    let mut out: Vec<Value> = Vec::new();
+    for message in messages {
+        let call = CALL_ROLES.contains(&role(message)).then(|| call(message)).flatten();
+        if let Some(call) = call {
+            let before = out.last_mut().filter(|before| role(before) == "assistant");
+            let calls = before.and_then(Value::as_object_mut).map(|before| before.entry("tool_calls"));
+            match calls.map(|entry| entry.or_insert_with(|| json!([])).as_array_mut()) {
+                Some(Some(calls)) => calls.push(call),
+                _ => out.push(json!({"role": "assistant", "content": "", "tool_calls": [call]})),
+            }
+            continue;
+        }
+        let mut message = message.clone();
+        if let (true, Some(fields)) = (RESULT_ROLES.contains(&role(&message)), message.as_object_mut()) {
+            fields.insert("role".into(), "tool".into());
+        }
+        out.push(message);
+    }
+    out
+}
+
 pub fn each_content(messages: &mut [Value], change: impl Fn(&Value) -> Option<Value>) {
     for slot in messages.iter_mut().filter_map(|message| message.get_mut("content")) {
         if let Some(changed) = change(slot) {

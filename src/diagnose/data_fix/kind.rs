@@ -42,18 +42,21 @@ pub enum DataFix {
     WordsAsParts,
     /// Parts of type `image_url` become parts of type `image`.
     UrlsAsImages,
+    /// Turns that are a call become calls of an assistant's turn, and their results turns of the role `tool`.
+    CallTurns,
     /// Roles get the names that templates know.
     UsualRoles,
 }
 
 impl DataFix {
     /// What repairs a conversation that is refused, the most faithful first.
-    pub const FOR_REFUSED: [Self; 12] = [
+    pub const FOR_REFUSED: [Self; 13] = [
         Self::ParseArguments,
         Self::DumpArguments,
         Self::EmptyContent,
         Self::JoinParts,
         Self::TextAsParts,
+        Self::CallTurns,
         Self::UsualRoles,
         Self::MergeTurns,
         Self::SystemIntoUser,
@@ -64,11 +67,12 @@ impl DataFix {
     ];
 
     /// What brings lost parts into the text, the most faithful first.
-    pub const FOR_LOST: [Self; 9] = [
+    pub const FOR_LOST: [Self; 10] = [
         Self::ParseArguments,
         Self::DumpArguments,
         Self::EmptyContent,
         Self::JoinParts,
+        Self::CallTurns,
         Self::UsualRoles,
         Self::ThoughtIntoContent,
         Self::CallsIntoContent,
@@ -127,6 +131,7 @@ impl DataFix {
             }
             Self::WordsAsParts => edit::each_content(&mut changed.messages, edit::words_as_parts),
             Self::UrlsAsImages => edit::each_content(&mut changed.messages, edit::urls_as_images),
+            Self::CallTurns => changed.messages = edit::call_turns(&changed.messages),
             Self::UsualRoles => changed.messages.iter_mut().for_each(edit::usual_role),
         }
         (changed != *conversation).then_some(changed)
@@ -171,6 +176,7 @@ impl DataFix {
             Self::DropOpenQuestion => "leave out a question without an answer at the end",
             Self::WordsAsParts => "make each <image> a part of its own",
             Self::UrlsAsImages => "make parts of type image_url parts of type image",
+            Self::CallTurns => "make turns that are a call tool_calls of an assistant's turn",
             Self::UsualRoles => "give roles the names that templates know",
         })
     }
@@ -193,6 +199,7 @@ impl DataFix {
             Self::DropOpenQuestion => "the conversation ends with a question",
             Self::WordsAsParts => "<image> in a text stays a text",
             Self::UrlsAsImages => "the template knows parts of type image, and image_url is none",
+            Self::CallTurns => "calls are turns of a role of their own, and the template takes tool_calls",
             Self::UsualRoles => "a role has a name that the template does not know",
         }
     }

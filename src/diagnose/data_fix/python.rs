@@ -8,7 +8,7 @@
 
 use std::fmt::Write;
 
-use super::edit::ROLE_NAMES;
+use super::edit::{CALL_ROLES, RESULT_ROLES, ROLE_NAMES};
 use super::kind::DataFix;
 use crate::chat::{Columns, MediaKind, REASONING_KEYS};
 
@@ -187,6 +187,26 @@ fn body(change: &DataFix) -> String {
         DataFix::UrlsAsImages => each(
             "for i, p in enumerate(m[\"content\"] if isinstance(m.get(\"content\"), list) else []):\n    if isinstance(p, dict) and p.get(\"type\") == \"image_url\":\n        url = p.get(\"image_url\")\n        m[\"content\"][i] = {\"type\": \"image\", \"image\": url.get(\"url\", url) if isinstance(url, dict) else url}",
         ),
+        DataFix::CallTurns => {
+            let names = |roles: &[&str]| roles.iter().map(|role| format!("\"{role}\"")).collect::<Vec<_>>().join(", ");
+            format!(
+                "def call_of(m):\n    try:\n        c = json.loads(m[\"content\"]) if m[\"role\"] in ({}) else None\n        \
+                 return {{\"type\": \"function\", \"function\": {{\"name\": c[\"name\"], \"arguments\": c.get(\"arguments\", {{}})}}}}\n    \
+                 except (AttributeError, KeyError, TypeError, ValueError):\n        return None\n\n\
+                 turned = []\n\
+                 for m in messages if any(call_of(m) for m in messages) else []:\n    \
+                 c = call_of(m)\n    \
+                 if c and turned and turned[-1][\"role\"] == \"assistant\" and isinstance(turned[-1].setdefault(\"tool_calls\", []), list):\n        \
+                 turned[-1][\"tool_calls\"].append(c)\n    \
+                 elif c:\n        \
+                 turned.append({{\"role\": \"assistant\", \"content\": \"\", \"tool_calls\": [c]}})\n    \
+                 else:\n        \
+                 turned.append({{**m, \"role\": \"tool\"}} if m[\"role\"] in ({}) else m)\n\
+                 messages = turned or messages",
+                names(&CALL_ROLES),
+                names(&RESULT_ROLES)
+            )
+        }
         DataFix::UsualRoles => {
             let names = ROLE_NAMES.map(|(other, usual)| format!("\"{other}\": \"{usual}\""));
             format!(

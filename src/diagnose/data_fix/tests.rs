@@ -50,6 +50,21 @@ fn parts_become_one_text_or_stay() {
 }
 
 #[test]
+fn calls_that_are_turns_become_calls_of_a_turn() {
+    let turns = json!([{"role": "user", "content": "Weather?"}, {"role": "assistant", "content": "I look."},
+        {"role": "tool_call", "content": "{\"name\": \"weather\", \"arguments\": {\"city\": \"Oslo\"}}"},
+        {"role": "tool_call", "content": "{\"name\": \"now\"}"}, {"role": "tool_response", "content": "3"},
+        {"role": "tool_call", "content": "no JSON"}]);
+    let changed = changed(&DataFix::CallTurns, turns).unwrap();
+    assert_eq!(
+        changed[1]["tool_calls"][0]["function"],
+        json!({"name": "weather", "arguments": {"city": "Oslo"}})
+    );
+    assert_eq!(changed[1]["tool_calls"][1]["function"], json!({"name": "now", "arguments": {}}));
+    assert_eq!((changed[2]["role"].as_str(), changed[3]["role"].as_str()), (Some("tool"), Some("tool_call")));
+}
+
+#[test]
 fn words_become_parts() {
     let turns = json!([{"role": "user", "content": "<image>\nHow many? <image>"}]);
     let parts = json!([{"type": "image"}, {"type": "text", "text": "How many? "}, {"type": "image"}]);
@@ -104,6 +119,13 @@ fn rows() -> Vec<Value> {
             json!([{"role": "user", "content": "<image>\nWhat? <image>"}, {"role": "assistant", "content": "<image>"}]),
         ),
         messages(json!([{"role": "user", "content": "only"}])),
+        messages(
+            json!([{"role": "user", "content": "a"}, {"role": "tool_call", "content": "{\"name\": \"f\", \"arguments\": [1.5]}"},
+            {"role": "tool_response", "content": "3"}, {"role": "assistant", "content": "b", "tool_calls": null},
+            {"role": "function_call", "content": "{\"name\": null}"}, {"role": "tool_call", "content": "[1]"},
+            {"role": "tool_call", "content": ""}, {"role": "tool_call", "content": null}, {"role": "observation", "content": "c"}]),
+        ),
+        messages(json!([{"role": "tool_call", "content": "{}"}, {"role": "tool_response", "content": "3"}])),
         json!({"conversations": [{"role": "system", "content": "s"}, {"role": "user", "content": "<image>a"}, {"role": "assistant", "content": "b"}]}),
         json!({"conversations": [{"from": "system", "value": "s"}, {"from": "human", "value": "<image>\na"}, {"from": "human", "value": "b"},
             {"from": "gpt", "value": "c", "train": false}, {"from": "human", "value": "d"}]}),
