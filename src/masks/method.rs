@@ -141,6 +141,10 @@ impl Method {
     }
 
     fn rendered(&self, templates: &Templates, sample: &Conversation) -> Result<Rendered, MaskError> {
+        self.rendered_by(templates.for_sample(sample)?, sample)
+    }
+
+    fn rendered_by(&self, template: &ChatTemplate, sample: &Conversation) -> Result<Rendered, MaskError> {
         let inputs = Inputs {
             messages: &sample.messages,
             tools: sample.tools.as_deref(),
@@ -150,7 +154,7 @@ impl Method {
             continue_final_message: self.rendering.continue_final_message.clone(),
             ..Inputs::default()
         };
-        Ok(templates.for_sample(sample)?.render(&inputs)?)
+        Ok(template.render(&inputs)?)
     }
 
     /// The markers of the template.
@@ -246,11 +250,37 @@ impl Method {
         sample: &Conversation,
         prompt: usize,
     ) -> Result<Masked, MaskError> {
+        self.label_through(&|| self.templates.for_sample(sample), strategy, settings, encoder, sample, prompt)
+    }
+
+    /// The same by another template than the method's own, that of another release for one.
+    ///
+    /// # Errors
+    /// As [`Self::label`].
+    pub fn label_by(
+        &self,
+        template: &ChatTemplate,
+        settings: &StrategySettings,
+        encoder: &dyn Encoder,
+        sample: &Conversation,
+    ) -> Result<Masked, MaskError> {
+        self.label_through(&|| Ok(template), self.strategy, settings, encoder, sample, 0)
+    }
+
+    fn label_through<'a>(
+        &'a self,
+        template: &dyn Fn() -> Result<&'a ChatTemplate, MaskError>,
+        strategy: Strategy,
+        settings: &StrategySettings,
+        encoder: &'a dyn Encoder,
+        sample: &Conversation,
+        prompt: usize,
+    ) -> Result<Masked, MaskError> {
         let given = StrategyInput {
             encoder,
-            chat: &|| self.chat(encoder, sample),
+            chat: &|| Ok(Chat { template: template()?, encoder, special_tokens: &self.special_tokens }),
             input_ids: &|| {
-                let rendered = self.rendered(&self.templates, sample)?;
+                let rendered = self.rendered_by(template()?, sample)?;
                 let encoded = encoder.encode(&rendered.text, false)?;
                 Ok(EncodedText::new(rendered, encoded))
             },

@@ -63,6 +63,12 @@ impl ChatPlan<'_> {
         attempt(self.method, self.strategy, &settings, self.encoder, sample)
     }
 
+    /// How many tokens another template of the same model supervises; `None` where it raises.
+    pub(super) fn supervised_by(&self, template: &ChatTemplate, sample: &Conversation) -> Option<usize> {
+        let settings = StrategySettings { max_length: self.max_length, ..self.method.settings.clone() };
+        self.method.label_by(template, &settings, self.encoder, sample).ok().map(|masked| supervised(&masked))
+    }
+
     /// The template of samples without tools, or the only one there is.
     pub fn template(&self) -> Option<&ChatTemplate> {
         let templates = &self.method.templates;

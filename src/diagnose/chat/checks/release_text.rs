@@ -51,8 +51,32 @@ fn run(context: &ChatContext<'_>) -> CheckOutcome {
     let cause = "release 5 drops keys of messages that are null and gives reasoning all of its names; 4.57 gives a template \
                  the messages as they are, so that a null is printed as None or raises, and reasoning has one name";
     let (here, there) = shown(texts);
+    let supervised = |of: fn(&ChatTemplate) -> Option<&ChatTemplate>| {
+        let counts = found.iter().filter_map(|(facts, _)| {
+            let conversation = context.conversation(facts.index)?;
+            let template = of(templates.for_sample(conversation).ok()?)?;
+            Some(context.plan.supervised_by(template, conversation))
+        });
+        let (mut sum, mut raised) = (0, 0);
+        for count in counts {
+            sum += count.unwrap_or(0);
+            raised += usize::from(count.is_none());
+        }
+        match raised {
+            0 => format!("{sum} supervised tokens"),
+            raised => format!("{sum} supervised tokens, and {raised} raise"),
+        }
+    };
+    let counts = format!(
+        "{}: {}; {}: {}",
+        own.name(),
+        supervised(|template| Some(template)),
+        other.name(),
+        supervised(ChatTemplate::of_other_side)
+    );
     CheckOutcome::found(Verdict::Note, indices(found.iter().map(|(facts, _)| *facts)), cause.to_string())
         .evidence("samples", format!("{} of {}", found.len(), context.samples.len()))
+        .evidence("labels of these", counts)
         .evidence("first", first.id.clone())
         .evidence(&format!("transformers {}", own.name()), here)
         .evidence(&format!("transformers {}", other.name()), there)
