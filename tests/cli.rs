@@ -480,6 +480,42 @@ fn shards_of_a_scan_add_up_to_the_scan_of_the_whole() {
 }
 
 #[test]
+fn a_scan_reads_what_other_readers_refuse_and_says_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("written");
+        path.to_str().expect("UTF-8").to_string()
+    };
+    let row = |end: &str| {
+        format!(
+            r#"{{"conversations": [{{"from": "human", "value": "Is it?"}}, {{"from": "gpt", "value": "Yes, it is."}}]{end}}}"#
+        )
+    };
+    let scan = |file: &str| {
+        let (code, stdout, stderr) = run(&["scan", "-t", "sample:phi-2", file, "--format", "json"]);
+        let report: serde_json::Value = serde_json::from_str(&stdout).expect("JSON");
+        let notes: Vec<String> =
+            stderr.lines().filter(|line| line.contains("refuse")).map(str::to_string).collect();
+        (code, report["samples"].clone(), report["bad_records"].clone(), notes)
+    };
+    let (code, samples, bad, notes) = scan(&file("plain.jsonl", &format!("{}\n{}\n", row(""), row(""))));
+    assert_eq!((code, samples, bad, notes.len()), (0, 2.into(), 0.into(), 0));
+    let (code, samples, bad, notes) = scan(&file("commas.jsonl", &format!("{}\n{}\n", row(","), row(""))));
+    assert_eq!((code, samples, bad), (0, 2.into(), 0.into()));
+    assert!(
+        matches!(notes.as_slice(), [note] if note.contains("commas before closing brackets")),
+        "{notes:?}"
+    );
+    let (code, _, _, notes) = scan(&file("lines.json", &format!("\u{feff}{}\n{}\n", row(""), row(""))));
+    assert_eq!(code, 0);
+    assert!(notes[0].contains("byte order mark") && notes[1].contains("under the name .json"), "{notes:?}");
+    let (_, samples, _, notes) = scan(&file("long.jsonl", &row("").replace("}, {", "},\n {")));
+    assert_eq!(samples, 1);
+    assert!(notes[0].contains("records over several lines"), "{notes:?}");
+}
+
+#[test]
 fn a_search_does_not_call_samples_sound_that_had_no_say_in_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path().join("empty-answer.json");

@@ -10,15 +10,18 @@ mod plain_record;
 mod prompt;
 mod reader;
 mod sample;
+mod turn_edit;
 
 pub use conversation::{Conversation, REASONING_KEYS, content, reasoning, role};
 pub use llava::{
     LlavaMessage, SeparatorStyle, Template, build_messages, caption_prompt, speaker_header, speaker_prompt,
 };
 pub use media::{MediaFiles, MediaKind};
+pub use other_readers::{FileShape, lenient_value};
 pub use plain_record::{PlainRecord, PlainTurn};
 pub use prompt::{Prompt, PromptLayout, Speaker, TurnLayout};
 pub use reader::{
-    ReadProgress, SampleFile, parse_samples, peek_layout, read_samples, read_sound_samples, sample_of,
+    PeekedRows, ReadProgress, SampleFile, parse_samples, peek_rows, read_samples, read_sound_samples,
+    sample_of,
 };
 pub use sample::{Body, Columns, SHAREGPT_ROLES, Sample, TextSegment, Turn};

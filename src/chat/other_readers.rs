@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::data::{Quirks, Record};
+use crate::data::{Quirks, Record, RecordError};
 
 /// Levels of a record whose types are compared.
 const DEPTH: usize = 8;
@@ -154,8 +154,22 @@ impl FileShape {
     }
 }
 
+/// The JSON of a record, and whether commas before closing brackets were left out of it.
+///
+/// # Errors
+/// As [`Record::value`]: what is refused is not read in another way.
+pub fn lenient_value(record: &Record) -> Result<(Value, bool), RecordError> {
+    match record.value() {
+        Ok(value) => Ok((value, false)),
+        Err(error @ RecordError::Json(_)) => {
+            without_trailing_commas(record).map(|value| (value, true)).ok_or(error)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// A record that is JSON but for commas before closing brackets.
-pub fn without_trailing_commas(record: &Record) -> Option<Value> {
+fn without_trailing_commas(record: &Record) -> Option<Value> {
     let mut kept: Vec<u8> = Vec::with_capacity(record.bytes.len());
     let (mut in_string, mut escaped, mut comma) = (false, false, None);
     for byte in &record.bytes {
@@ -199,6 +213,13 @@ mod tests {
         assert_eq!(record(r#"{"a": "x\",]", }"#), Some(json!({"a": "x\",]"})));
         assert_eq!(record(r#"{"a": [1,,]}"#), None);
         assert_eq!(record(r#"{"a" 1,}"#), None);
+    }
+
+    #[test]
+    fn a_record_that_is_refused_is_not_read_in_another_way() {
+        let place = RecordPosition { file: "x".into(), line: 1, byte: 0, index: 0 };
+        let values = Record::new(place, format!("[{}0]", "0,".repeat(2_600_000)).into_bytes());
+        assert!(matches!(lenient_value(&values), Err(RecordError::Refused(_))));
     }
 
     #[test]

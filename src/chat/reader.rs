@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use serde_json::Value;
 
 use super::layout::{self, Detection, Layout, Votes};
-use super::other_readers::{ColumnTypes, FileShape, without_trailing_commas};
+use super::other_readers::{ColumnTypes, FileShape, lenient_value};
 use super::sample::Sample;
 use crate::data::{ByteCounter, Record, RecordError, Records, sources};
 use crate::error::{Error, Result};
@@ -101,24 +101,54 @@ fn next_batch(records: &mut Records) -> Result<Vec<Record>> {
     Ok(batch)
 }
 
-/// The layout of a data file by its first records, or the one that is forced; `None` for standard input, which can be read
-/// once only, and where no rule fits.
+/// The role of a turn that is a call, in ms-swift's rows.
+const CALL_ROLE: &str = "tool_call";
+
+/// What the first records of a data file are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PeekedRows {
+    pub layout: Layout,
+    /// Calls are turns of the role `tool_call`, which ms-swift reads.
+    pub has_call_turns: bool,
+}
+
+impl PeekedRows {
+    /// Rows of a layout, by the first samples that were read of them.
+    pub fn of_samples(layout: Layout, samples: &[Sample]) -> Self {
+        let is_call = |sample: &Sample| {
+            sample.conversation().is_some_and(|found| has_turn_of(&found.messages, CALL_ROLE))
+        };
+        Self { layout, has_call_turns: samples.iter().take(BATCH).any(is_call) }
+    }
+}
+
+/// The rows of a data file by its first records; `layout` is the one that is forced. `None` for standard input, which can be
+/// read once only, and where no rule fits.
 ///
 /// # Errors
 /// What cannot be read.
-pub fn peek_layout(path: &Path, layout: Option<Layout>) -> Result<Option<Layout>> {
-    if layout.is_some() || path == Path::new("-") {
-        return Ok(layout);
+pub fn peek_rows(path: &Path, layout: Option<Layout>) -> Result<Option<PeekedRows>> {
+    if path == Path::new("-") {
+        return Ok(layout.map(|layout| PeekedRows { layout, has_call_turns: false }));
     }
     let mut votes = Votes::default();
+    let mut has_call_turns = false;
     if let Some(source) = sources(&[path.to_path_buf()])?.first() {
         let mut records = Records::counted(source, &ByteCounter::default())?;
         // A record that cannot be read is reported when all are.
         for record in next_batch(&mut records).unwrap_or_default() {
-            votes.count(row_of(&record).ok().and_then(|row| Layout::of_row(&row)));
+            let row = row_of(&record).ok().map(|(row, _)| row);
+            votes.count(row.as_ref().and_then(Layout::of_row));
+            let messages = row.as_ref().and_then(|row| row.get("messages")?.as_array());
+            has_call_turns |= messages.is_some_and(|messages| has_turn_of(messages, CALL_ROLE));
         }
     }
-    Ok(votes.winner().map(|found| found.layout))
+    let layout = layout.or_else(|| votes.winner().map(|found| found.layout));
+    Ok(layout.map(|layout| PeekedRows { layout, has_call_turns }))
+}
+
+fn has_turn_of(messages: &[Value], role: &str) -> bool {
+    messages.iter().any(|message| super::role(message) == role)
 }
 
 /// Reads the bytes of a data file; `path` only names it in errors.
@@ -169,16 +199,13 @@ impl Gathering {
     fn take(&mut self, batch: &[Record]) -> Result<()> {
         let (forced, first) = (self.layout, self.records);
         let one = |(n, record): (usize, &Record)| -> ReadRow {
-            let strict = row_of(record);
-            let lenient = strict.as_ref().err().and_then(|_| without_trailing_commas(record));
-            let has_commas = lenient.is_some();
-            let row = match (strict, lenient) {
-                (Ok(row), _) | (Err(_), Some(row)) => row,
-                (Err(e), None) => {
+            let (row, has_commas) = match row_of(record) {
+                Ok(read) => read,
+                Err(e) => {
                     return ReadRow {
                         layout: None,
                         sample: Err(e),
-                        has_commas,
+                        has_commas: false,
                         types: ColumnTypes::default(),
                     };
                 }
@@ -221,9 +248,10 @@ impl Gathering {
     }
 }
 
-fn row_of(record: &Record) -> Result<Value> {
+/// The JSON of a record, and whether commas before closing brackets were left out of it.
+fn row_of(record: &Record) -> Result<(Value, bool)> {
     let first_line = usize::try_from(record.place.line).unwrap_or(usize::MAX);
-    record.value().map_err(|error| match error {
+    lenient_value(record).map_err(|error| match error {
         RecordError::Json(error) => Error::json_from(&record.place.file, first_line, &error),
         RecordError::Refused(message) => {
             Error::Json { path: PathBuf::from(&record.place.file), line: first_line, message }

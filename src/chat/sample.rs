@@ -188,7 +188,7 @@ pub const SHAREGPT_ROLES: [(&str, &str); 9] = [
     ("function_response", "tool"),
 ];
 
-fn message_of(turn: &Turn) -> Value {
+pub(super) fn message_of(turn: &Turn) -> Value {
     let mut message = json!({"role": plain_role(&turn.from), "content": turn.value});
     if let Some(message) = message.as_object_mut().filter(|_| is_call(&turn.from)) {
         message.insert("from".into(), turn.from.clone().into());

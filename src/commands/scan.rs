@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::shared::{CommandOutcome, format, is_broken_pipe, print, say, say_unread, setup_for_data};
+use crate::chat::FileShape;
 use crate::chat::layout::Layout;
 use crate::cli::{OutputFormat, ScanArguments, ScanCommand, SharedOptions};
 use crate::data::{ByteCounter, RecordSource, is_same_file, sources};
@@ -141,6 +142,10 @@ struct Scan {
     /// Behind the last record that was counted.
     position: ScanPosition,
     keeper: Option<Keeper>,
+    /// Samples of each input that are JSON only without commas before closing brackets.
+    with_trailing_commas: BTreeMap<String, usize>,
+    /// What was seen of the inputs that were read to their end, by name.
+    shapes: Vec<(String, FileShape)>,
 }
 
 /// Writes the state every few seconds.
@@ -196,6 +201,8 @@ impl Scan {
             wanted: Wanted { shard, by_line: arguments.jsonl, most: arguments.batch.max(1) },
             position,
             keeper,
+            with_trailing_commas: BTreeMap::new(),
+            shapes: Vec::new(),
         })
     }
 
@@ -211,16 +218,21 @@ impl Scan {
             );
             self.count(&now, done?)?;
             if now.last {
-                return Ok(());
+                break;
             }
             now = next?;
         }
+        self.shapes = reading.into_shapes();
+        Ok(())
     }
 
     /// Takes in what was found of a batch; keeps the state where it is time.
     fn count(&mut self, filled: &Filled, done: ScanBatch) -> Result<()> {
         self.outputs.write(&filled.records, &done)?;
         self.whole.merge(done.report)?;
+        for (name, count) in done.with_trailing_commas {
+            *self.with_trailing_commas.entry(name).or_default() += count;
+        }
         self.position = filled.position;
         self.progress.show(&self.whole);
         match &self.keeper {
@@ -251,6 +263,10 @@ impl Scan {
     /// Completes outputs and report. The state stays only where the scan was stopped.
     fn end(mut self, stopped: bool) -> Result<ScanReport> {
         self.progress.end();
+        for (name, shape) in &mut self.shapes {
+            shape.with_trailing_commas = self.with_trailing_commas.get(name).copied().unwrap_or(0);
+            shape.notes(name).iter().for_each(|note| say(&format!("note: {note}")));
+        }
         if stopped {
             self.keep()?;
         }

@@ -5,9 +5,8 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use crate::app::Background;
-use crate::chat::jinja::TemplateSet;
 use crate::chat::layout::Layout;
-use crate::chat::{Sample, peek_layout, read_samples};
+use crate::chat::{Sample, peek_rows, read_samples};
 use crate::cli::{Arguments, CliCommand, ColorChoice, OutputFormat, RequestWithNotes, SharedOptions};
 use crate::config::{Settings, ThemeChoice};
 use crate::data::{fits_pattern, unread_folders};
@@ -15,11 +14,11 @@ use crate::error::{Error, Result};
 use crate::hub::{DatasetFiles, DownloadProgress, Stage};
 use crate::labels::StatusCounts;
 use crate::report::Paint;
-use crate::setup::{CHAT, DownloadWatch, Request, Setup, TemplateChoice, files_for, load_tokenizer, resolve};
+use crate::setup::{
+    DownloadWatch, LabelChoice, Request, Setup, TemplateChoice, by_rows, files_for, has_own_template,
+    load_tokenizer, resolve,
+};
 use crate::{samples, text};
-
-/// The strategy that labels preference rows where nothing else was asked for.
-const TRL_DPO: &str = "trl_dpo";
 
 /// How a command ended, when it could be carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,11 +72,10 @@ pub(super) fn opened(
 ) -> Result<RequestWithNotes> {
     let (request, mut notes) = shared.request()?;
     let Some(path) = data.filter(|_| request.asks_for_nothing()) else { return Ok((request, notes)) };
-    let layout = peek_layout(path, shared.layout)?.filter(|layout| layout.is_for_chat());
-    let Some(layout) = layout else { return Ok((request, notes)) };
-    let files = files_for(&request.tokenizer, &request.hub, watch)?;
-    // A folder whose template cannot be read says so when it is loaded.
-    let has_template = TemplateSet::discover(&files).is_ok_and(|set| !set.is_empty());
+    let peeked = peek_rows(path, shared.layout)?.filter(|rows| rows.layout.is_for_chat());
+    let Some(peeked) = peeked else { return Ok((request, notes)) };
+    let layout = peeked.layout;
+    let has_template = has_own_template(&files_for(&request.tokenizer, &request.hub, watch)?);
     let rows = layout.name();
     if !has_template && layout.is_of_messages() && layout != Layout::Preference {
         let pairs = match layout {
@@ -89,32 +87,23 @@ pub(super) fn opened(
              nothing else; --template FILE.jinja takes another"
         ));
     }
-    if !has_template && layout == Layout::Preference {
-        // Rows of plain text need no template; those of messages raise as they do in the trainer.
-        let trainer = SharedOptions { preprocess: Some(TRL_DPO.to_string()), ..shared.clone() };
-        let (request, mut notes) = trainer.request()?;
-        notes.push(format!(
-            "strategy {TRL_DPO} chosen: the rows are {rows}, which are no rows for supervised training"
-        ));
-        return Ok((request, notes));
+    let Some(wanted) = by_rows(&request, Some(peeked), has_template) else { return Ok((request, notes)) };
+    if wanted.load != request.load {
+        notes.push(format!("transformers {} is assumed, as for chat templates", wanted.load.release.name()));
     }
-    if !has_template {
-        return Ok((request, notes));
-    }
-    let chat = SharedOptions { template: Some(CHAT.to_string()), ..shared.clone() };
-    let (mut request, mut notes) = chat.request()?;
-    request.chat.by_data = Some(layout);
-    notes.push(format!(
-        "template chat chosen: the rows are {rows}, and this tokenizer brings its own template"
-    ));
-    Ok((request, notes))
+    notes.push(match wanted.preprocess {
+        LabelChoice::Strategy(strategy) => format!(
+            "strategy {} chosen: the rows are {rows}, which are no rows for supervised training",
+            strategy.name()
+        ),
+        _ => format!("template chat chosen: the rows are {rows}, and this tokenizer brings its own template"),
+    });
+    Ok((wanted, notes))
 }
 
 /// Whether the tokenizer of a request brings a chat template of its own.
-pub(super) fn has_own_template(request: &Request) -> Result<bool> {
-    let files = files_for(&request.tokenizer, &request.hub, &mut report_progress)?;
-    // A folder whose template cannot be read says so when it is loaded.
-    Ok(TemplateSet::discover(&files).is_ok_and(|set| !set.is_empty()))
+pub(super) fn brings_template(request: &Request) -> Result<bool> {
+    Ok(has_own_template(&files_for(&request.tokenizer, &request.hub, &mut report_progress)?))
 }
 
 /// The arguments with data sets of the hub as files of its cache; `None` where none is named.

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use serde_json::Value;
 
-use super::shared::{CommandOutcome, conversations, format, has_own_template, paint, print, say, setup};
+use super::shared::{CommandOutcome, brings_template, conversations, format, paint, print, say, setup};
 use super::tokens_against;
 use crate::cli::{OutputFormat, SharedOptions, TokensArguments};
 use crate::diagnose::Verdict;
@@ -146,7 +146,7 @@ impl ShownRows<'_> {
 /// The set-up that ids are read with: the tokenizer's own chat template, where it has one and nothing else is asked for.
 pub(super) fn setup_for_ids(shared: &SharedOptions) -> Result<Setup> {
     let (request, _) = shared.request()?;
-    if !request.asks_for_nothing() || !has_own_template(&request)? {
+    if !request.asks_for_nothing() || !brings_template(&request)? {
         return setup(shared);
     }
     setup(&SharedOptions { template: Some(CHAT.to_string()), ..shared.clone() })

@@ -8,6 +8,7 @@
 //! Both give the same counts. A share of what was tallied is labelled the full path as well, and one difference
 //! ends the scan.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -17,7 +18,7 @@ use super::counted::{Counted, Lengths};
 use super::fast_labeler::{FastCounts, FastLabeler, Scratch};
 use super::report::ScanReport;
 use crate::chat::layout::Layout;
-use crate::chat::{PlainRecord, Sample, sample_of};
+use crate::chat::{PlainRecord, Sample, lenient_value, sample_of};
 use crate::data::Record;
 use crate::diagnose::{Attribution, CHECKS, RuleHit, Verdict};
 use crate::error::{Error, Result};
@@ -52,6 +53,8 @@ pub struct ScanBatch {
     /// Samples that took the fast path.
     #[cfg_attr(not(feature = "internals"), allow(dead_code))]
     pub tallied: usize,
+    /// Samples of each source that are JSON only without commas before closing brackets.
+    pub with_trailing_commas: BTreeMap<String, usize>,
 }
 
 /// How a scan goes about its samples.
@@ -120,6 +123,8 @@ enum RecordResult {
 #[derive(Debug)]
 struct Analyzed {
     sample: Sample,
+    /// Commas before closing brackets were left out of the record.
+    has_commas: bool,
     source: Option<String>,
     inspection: Inspection,
     concerns: Vec<RuleHit>,
@@ -173,6 +178,7 @@ impl Scanner {
         let mut report = self.empty();
         let mut statuses = Vec::with_capacity(records.len());
         let mut tallied = 0;
+        let mut with_trailing_commas = BTreeMap::<String, usize>::new();
         for (records, part) in records.chunks(PART).zip(parts) {
             let mut learned = part.learned.as_slice();
             for (record, seen) in records.iter().zip(part.seen) {
@@ -187,6 +193,9 @@ impl Scanner {
                     RecordResult::Analyzed(analyzed) => {
                         let status = analyzed.inspection.status().kind();
                         self.count(&mut report, record, &analyzed, status);
+                        if analyzed.has_commas {
+                            *with_trailing_commas.entry(record.place.file.clone()).or_default() += 1;
+                        }
                         RecordStatus { id: Some(analyzed.sample.id), status: Some(status) }
                     }
                     RecordResult::Bad(message) => {
@@ -196,7 +205,7 @@ impl Scanner {
                 });
             }
         }
-        Ok(ScanBatch { report, statuses, tallied })
+        Ok(ScanBatch { report, statuses, tallied, with_trailing_commas })
     }
 
     /// The counts of records that are read from somewhere, a batch at a time: the next one is read while this one is
@@ -259,7 +268,7 @@ impl Scanner {
         learned.extend_from_slice(scratch.learned());
         // A value of the source key may be anything: the whole record is read for it.
         let source = match &self.source_key {
-            Some(_) => self.parse(record).ok().and_then(|(_, source)| source),
+            Some(_) => self.parse(record).ok().and_then(|parsed| parsed.source),
             None => None,
         };
         let id = plain.id.unwrap_or_else(|| record.place.index.to_string());
@@ -325,10 +334,10 @@ impl Scanner {
         let place = || format!("{}, record {}", record.place.file, record.place.index + 1);
         let _watched = guard::watch(place, 2 * guard::time_for(record.bytes.len()));
         let analyze = || {
-            let (sample, source) = self.parse(record)?;
+            let ParsedRecord { sample, source, has_commas } = self.parse(record)?;
             let inspection = self.setup.inspect(&sample);
             let concerns = self.attribution.of(&sample, &inspection);
-            Ok(Analyzed { sample, source, inspection, concerns })
+            Ok(Analyzed { sample, has_commas, source, inspection, concerns })
         };
         guard::contain(analyze)
             .unwrap_or_else(|panic| Err(format!("this record makes maskscope fail: {panic}")))
@@ -364,12 +373,12 @@ impl Scanner {
         }
     }
 
-    /// The sample that a record holds, and its value of the source key.
+    /// The sample that a record holds.
     ///
     /// # Errors
     /// Why it is none.
-    pub(super) fn parse(&self, record: &Record) -> Parsed {
-        let value: serde_json::Value = record.value().map_err(|e| e.to_string())?;
+    pub(super) fn parse(&self, record: &Record) -> std::result::Result<ParsedRecord, String> {
+        let (value, has_commas) = lenient_value(record).map_err(|e| e.to_string())?;
         let line = usize::try_from(record.place.line).unwrap_or(usize::MAX);
         let index = usize::try_from(record.place.index).unwrap_or(usize::MAX);
         let file = std::path::Path::new(&record.place.file);
@@ -379,7 +388,7 @@ impl Scanner {
             Some(value) => value.to_string(),
             None => "(none)".to_string(),
         });
-        Ok((sample, source))
+        Ok(ParsedRecord { sample, source, has_commas })
     }
 }
 
@@ -406,8 +415,15 @@ fn is_verified(index: u64, share: f64) -> bool {
     before(index + 1) > before(index)
 }
 
-/// A sample with the value of the source key, or why the record is none.
-type Parsed = std::result::Result<(Sample, Option<String>), String>;
+/// What a record holds.
+#[derive(Debug)]
+pub(super) struct ParsedRecord {
+    pub sample: Sample,
+    /// The value of the source key.
+    pub source: Option<String>,
+    /// Commas before closing brackets were left out of it.
+    pub has_commas: bool,
+}
 
 /// Where labels are learned, as stretches.
 fn ranges(labels: &[i64]) -> Vec<Range<usize>> {

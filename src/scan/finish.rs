@@ -66,7 +66,7 @@ impl Scanner {
     }
 
     fn sample(&self, place: RecordPosition, record: String) -> Option<Sample> {
-        self.parse(&Record::new(place, record.into_bytes())).ok().map(|(sample, _)| sample)
+        self.parse(&Record::new(place, record.into_bytes())).ok().map(|parsed| parsed.sample)
     }
 }
 

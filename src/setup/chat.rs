@@ -2,10 +2,11 @@
 
 use super::choice::{CHAT, LabelChoice, TemplateChoice};
 use super::request::{ChatOptions, Request};
+use crate::chat::Conversation;
 use crate::chat::jinja::{ChatTemplate, TemplateQuery, TemplateSet};
 use crate::chat::layout::Layout;
 use crate::error::{Error, Result};
-use crate::masks::trainers::Trainer;
+use crate::masks::trainers::{Trainer, swift};
 use crate::masks::{Method, Strategy, Templates};
 use crate::samples::{CHAT_TEMPLATES, SampleTemplate};
 use crate::tokenizer::{Release, Tokenizer};
@@ -50,7 +51,28 @@ pub(super) fn method(tokenizer: &Tokenizer, request: &Request, notes: &mut Vec<S
     method.rendering = options.rendering.clone();
     method.settings = options.settings.clone();
     method.settings.max_length = options.settings.max_length.or(request.model_max_length);
+    if strategy == Strategy::Trainer(Trainer::Swift) && !method.settings.options.contains_key("template") {
+        name_swift_format(&mut method, tokenizer, notes);
+    }
     Ok(method)
+}
+
+/// ms-swift takes its format by the type of the model, which no file of a tokenizer names: the one that writes as the chat
+/// template does stands for it.
+fn name_swift_format(method: &mut Method, tokenizer: &Tokenizer, notes: &mut Vec<String>) {
+    let chat = method.chat(tokenizer, &Conversation::default());
+    match chat.and_then(|chat| swift::format_like(&chat)) {
+        Ok(name) => {
+            notes.push(format!(
+                "ms-swift's format {name} taken: of its formats it is the one most like this chat template; \
+                 --strategy-option template=NAME takes another"
+            ));
+            method.settings.options.insert("template".into(), name.into());
+        }
+        Err(error) => notes.push(format!(
+            "--strategy-option template=NAME says which of ms-swift's formats the trainer takes: {error}"
+        )),
+    }
 }
 
 /// Such rows are labelled by a preference trainer whatever the strategy.
@@ -74,8 +96,13 @@ fn choose(
         (Strategy::OiLegacyMaskLabels, "a slow class cannot tell where its tokens are in the text")
     } else if tagged {
         (Strategy::HfGeneration, "the template has {% generation %} tags")
-    } else if let Some(layout) = options.by_data {
-        if layout == Layout::Preference {
+    } else if options.by_data.is_some_and(|rows| rows.has_call_turns) {
+        (
+            Strategy::Trainer(Trainer::Swift),
+            "the rows have calls as turns of the role tool_call, which ms-swift reads",
+        )
+    } else if let Some(rows) = options.by_data {
+        if rows.layout == Layout::Preference {
             notes.push(PREFERENCES.to_string());
             return Strategy::AxolotlTurn;
         }

@@ -3,6 +3,7 @@
 //! The command line and the screen both make a [`Request`] and get a [`Setup`] from [`resolve()`]; neither knows
 //! how the choice was made.
 
+mod by_rows;
 mod chat;
 mod choice;
 mod file;
@@ -16,6 +17,7 @@ mod source;
 mod stop;
 
 pub use crate::samples::SAMPLE_PREFIX;
+pub use by_rows::{by_rows, has_own_template};
 pub use choice::{AUTO, CHAT, LabelChoice, NONE, RecipeChoice, TemplateChoice};
 pub use file::{FLAGS, KEYS, PATHS, SetupFile};
 pub use model::{

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::choice::{LabelChoice, RecipeChoice, TemplateChoice, wants_chat};
 use super::overrides::TokenChoice;
 use super::repository::RepositoryRequest;
+use crate::chat::PeekedRows;
 use crate::chat::jinja::Clock;
 use crate::chat::layout::Layout;
 use crate::hub::HubOptions;
@@ -24,8 +25,8 @@ pub struct ChatOptions {
     pub option_pairs: Vec<String>,
     /// The release of transformers that was asked for; without one templates are rendered as by 5.
     pub release: Option<Release>,
-    /// Rows of this layout asked for a chat template, and nobody for a strategy.
-    pub by_data: Option<Layout>,
+    /// These rows asked for a chat template, and nobody for a strategy.
+    pub by_data: Option<PeekedRows>,
 }
 
 /// Everything that decides how samples are labelled, as the user put it.

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::input::Input;
+use crate::chat::FileShape;
 use crate::data::{ByteCounter, Record, Records};
 use crate::error::Result;
 use crate::scan::ScanPosition;
@@ -37,6 +38,10 @@ pub struct ScanReading<'a> {
     wanted: Wanted,
     position: ScanPosition,
     open: Option<Records>,
+    /// Of the input under way.
+    shape: FileShape,
+    /// Of the inputs before it, by name.
+    shapes: Vec<(String, FileShape)>,
     stopped: &'a AtomicBool,
 }
 
@@ -49,7 +54,16 @@ impl<'a> ScanReading<'a> {
         position: ScanPosition,
         stopped: &'a AtomicBool,
     ) -> Self {
-        Self { inputs, meter, wanted, position, open: None, stopped }
+        Self {
+            inputs,
+            meter,
+            wanted,
+            position,
+            open: None,
+            shape: FileShape::default(),
+            shapes: Vec::new(),
+            stopped,
+        }
     }
 
     /// The next batch.
@@ -90,9 +104,13 @@ impl<'a> ScanReading<'a> {
                     self.open.insert(records)
                 }
             };
-            if let Some(record) = records.next() {
-                return record.map(Some);
+            if let Some(record) = records.next().transpose()? {
+                self.shape.records += 1;
+                self.shape.over_lines += usize::from(memchr::memchr(b'\n', &record.bytes).is_some());
+                return Ok(Some(record));
             }
+            self.shape.quirks = records.quirks();
+            self.shapes.push((input.name(), std::mem::take(&mut self.shape)));
             self.open = None;
             // The place behind the last record of the last input stays in it.
             if self.position.source + 1 >= self.inputs.len() {
@@ -101,5 +119,10 @@ impl<'a> ScanReading<'a> {
             self.position.source += 1;
             self.position.record = 0;
         }
+    }
+
+    /// What was seen of the inputs that were read to their end, by name.
+    pub fn into_shapes(self) -> Vec<(String, FileShape)> {
+        self.shapes
     }
 }

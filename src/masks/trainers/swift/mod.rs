@@ -14,8 +14,10 @@
 //! | [`contexts`] | a conversation as contexts |
 //! | [`loss_scale`] | weights |
 //! | [`encode`] | contexts as tokens, truncation |
+//! | [`choice`] | the format that writes as a chat template does |
 
 pub mod agent;
+mod choice;
 pub mod contexts;
 pub mod encode;
 pub mod format;
@@ -29,6 +31,7 @@ pub mod truncation;
 
 use serde_json::{Map, Value};
 
+pub use self::choice::format_like;
 use self::encode::SwiftEncoded;
 use self::inputs::StdInputs;
 pub use self::template::{Backend, SwiftOptions, SwiftTemplate};
