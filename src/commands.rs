@@ -26,8 +26,8 @@ use std::process::ExitCode;
 
 use shared::{CommandOutcome, is_bare, is_broken_pipe, opened, say};
 
-use crate::app::rebind;
-use crate::cli::{Arguments, CliCommand};
+use crate::app::{KeptSession, rebind, session_file};
+use crate::cli::{Arguments, CliCommand, SharedOptions};
 use crate::config::{ConfigPlace, Settings};
 use crate::error::{Error, Result, with_causes};
 use crate::guard::{self, Limits};
@@ -148,10 +148,19 @@ fn start_screen(arguments: &Arguments, settings: &Settings) -> Result<CommandOut
         data: arguments.shared.data.clone(),
         no_mouse: arguments.no_mouse,
         tour: arguments.tour,
+        kept: is_bare(&arguments.shared).then(kept_session).flatten(),
         dump: arguments.dump.clone(),
         device: arguments.shared.device()?,
         image_tokens: arguments.shared.image_tokens,
         background: shared::background(settings),
     };
     run(options).map(|()| CommandOutcome::Clean)
+}
+
+/// What was open when the screen was left last; nothing where it cannot be had any more.
+fn kept_session() -> Option<KeptSession> {
+    let path = session_file().filter(|path| path.exists())?;
+    let shared = SharedOptions::of_setup(&path).ok()?;
+    let (request, _) = shared.request().ok()?;
+    Some(KeptSession { request, data: shared.data })
 }

@@ -18,6 +18,8 @@ struct Terminal {
     writer: Box<dyn Write + Send>,
     child: Box<dyn Child + Send + Sync>,
     parser: Arc<Mutex<vt100::Parser>>,
+    /// What is remembered from one start to the next.
+    _state: tempfile::TempDir,
 }
 
 fn size(cols: u16, rows: u16) -> PtySize {
@@ -41,6 +43,10 @@ impl Terminal {
         command.env("RUST_BACKTRACE", "0");
         command.env("TERM", "xterm-256color");
         command.env_remove("NO_COLOR");
+        // Neither what a developer has opened nor his settings.
+        let state = tempfile::tempdir().expect("a folder");
+        command.env("XDG_STATE_HOME", state.path());
+        command.env("MASKSCOPE_CONFIG", "");
         variables.iter().for_each(|(name, value)| command.env(name, value));
         let child = pty.slave.spawn_command(command).expect("spawn");
         drop(pty.slave);
@@ -57,7 +63,7 @@ impl Terminal {
                 to.lock().expect("parser").process(&buffer[..n]);
             }
         });
-        Self { master: pty.master, writer, child, parser }
+        Self { master: pty.master, writer, child, parser, _state: state }
     }
 
     fn screen(&self) -> String {
@@ -348,4 +354,41 @@ fn a_locale_without_utf_8_gets_ascii() {
     terminal.wait_for("nothing but ASCII", |s| s.is_ascii() && s.contains("+-") && s.contains("x cur_len"));
     terminal.keys("q");
     assert_eq!(terminal.exit(), 0);
+}
+
+#[test]
+fn what_was_open_is_offered_at_the_next_start() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("mine.jsonl");
+    let row = r#"{"id": "one", "conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Hello."}]}"#;
+    std::fs::write(&data, row).expect("written");
+    let state = folder.path().join("state");
+    let variables = [("XDG_STATE_HOME", state.to_str().expect("UTF-8"))];
+    let mut first =
+        Terminal::start_in(Some(folder.path()), &["-t", "sample:mistral", "-d", "mine.jsonl"], &variables);
+    first.wait("one · 1/1");
+    first.keys("q");
+    assert_eq!(first.exit(), 0);
+    // From another folder: the paths are not those of the command line.
+    let mut second = Terminal::start(&[], &variables);
+    second.wait("last session");
+    second.keys("'");
+    second.wait("one · 1/1");
+    second.wait("mistral");
+    // The input for a file lists it, too.
+    second.keys("O");
+    second.wait("opened lately");
+    second.keys("\x1b[B");
+    second.wait("▸");
+    second.keys("\r");
+    second.wait("one · 1/1");
+    second.keys("q");
+    assert_eq!(second.exit(), 0);
+    // The demo is no session.
+    let third = state.join("third");
+    let mut third = Terminal::start(&[], &[("XDG_STATE_HOME", third.to_str().expect("UTF-8"))]);
+    let shown = third.wait("Demo:");
+    assert!(!shown.contains("last session"), "{shown}");
+    third.keys("q");
+    assert_eq!(third.exit(), 0);
 }

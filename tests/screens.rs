@@ -42,7 +42,7 @@ fn first_run() -> App {
             JobKind::Tokenizer => SessionOutcome::Tokenizer(Ok(phi())),
             _ => {
                 let samples = maskscope::samples::conversations().expect("samples");
-                SessionOutcome::Samples(Ok(Data { samples: Arc::new(samples), left_out: None }))
+                SessionOutcome::Samples(Ok(Data { samples: Arc::new(samples), left_out: None, rows: None }))
             }
         };
         feed(&mut app, done(&job, outcome));

@@ -49,7 +49,14 @@ pub enum Action {
     PickRecipe,
     PickLoading,
     OpenFile,
+    /// What was open when the program ended last.
+    OpenKept,
     Edit,
+    /// An empty turn behind the one under the cursor, in the editor.
+    AddTurn,
+    RemoveTurn,
+    /// The next role for the turn under the cursor.
+    NextRole,
     /// The chat template, with the result beside it.
     EditTemplate,
     ApplyFix,

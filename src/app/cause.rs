@@ -57,12 +57,13 @@ fn wrong_mask(view: &SampleView) -> Option<Cause> {
         return None;
     }
     let what = "answer tokens are masked or question tokens supervised; no warning says so";
-    Some(Cause::new(what, format!("C shows the lines of {} and what each counted", entry.file)))
+    Some(Cause::new(what, format!("{{code}} shows the lines of {} and what each counted", entry.file)))
 }
 
 /// With a chat template: what the trainer raises, or what its strategy notes where nothing is learned.
 fn by_strategy(view: &SampleView) -> Option<Cause> {
-    let remedy = "S shows what every other strategy makes of this sample, 6 what the doctor says";
+    let remedy =
+        "{strategies} shows what every other strategy makes of this sample, {doctor} what the doctor says";
     match &view.inspection.result {
         Err(error) => {
             Some(Cause::new(format!("{}: {}", error.kind, error.message.replace('\n', " ")), remedy))
@@ -81,7 +82,7 @@ fn title(id: &str) -> &'static str {
     CHECKS.iter().find(|check| check.id == id).map_or("", |check| check.title)
 }
 
-const REPAIR: &str = "repair the data, or leave the sample out: screen 6 does";
+const REPAIR: &str = "repair the data, or leave the sample out";
 const OTHER_RULE: &str = "choose the rule that fits the tokenizer (recipe auto)";
 
 fn exception(view: &SampleView, id: &str, kind: &str, message: &str) -> Cause {

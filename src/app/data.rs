@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::job::JobContext;
 use crate::chat::layout::Layout;
-use crate::chat::{ReadProgress, Sample, SampleFile, read_sound_samples};
+use crate::chat::{PeekedRows, ReadProgress, Sample, SampleFile, read_sound_samples};
 use crate::error::Result;
 use crate::samples;
 
@@ -39,7 +39,7 @@ impl DataSource {
         job: &JobContext<'_>,
         report: impl Fn(ReadProgress),
     ) -> Result<Data> {
-        let sound = |samples| Data { samples: Arc::new(samples), left_out: None };
+        let sound = |samples| Data { samples: Arc::new(samples), left_out: None, rows: None };
         match self {
             Self::Embedded => samples::conversations().map(sound),
             Self::EmbeddedMessages => samples::messages().map(sound),
@@ -47,7 +47,7 @@ impl DataSource {
                 report(progress);
                 job.flow()
             })
-            .map(Data::from),
+            .map(|file| Data::of_file(file, layout)),
         }
     }
 }
@@ -57,13 +57,18 @@ impl DataSource {
 pub struct Data {
     pub samples: Arc<Vec<Sample>>,
     pub left_out: Option<LeftOut>,
+    /// What the rows of a file are; `None` for conversations that are built in.
+    pub rows: Option<PeekedRows>,
 }
 
-impl From<SampleFile> for Data {
-    fn from(file: SampleFile) -> Self {
+impl Data {
+    /// The samples of a file; `layout` is the one that was forced.
+    fn of_file(file: SampleFile, layout: Option<Layout>) -> Self {
+        let rows = layout.or(file.detection.map(|found| found.layout));
+        let rows = rows.map(|layout| PeekedRows::of_samples(layout, &file.samples));
         let left_out =
             file.first_problem.map(|first| LeftOut { count: file.left_out, first: first.to_string() });
-        Self { samples: Arc::new(file.samples), left_out }
+        Self { samples: Arc::new(file.samples), left_out, rows }
     }
 }
 

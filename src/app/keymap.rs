@@ -37,6 +37,7 @@ const GLOBAL: &[Binding] = {
         bind(Global, &["e"], A::Edit, "edit the turn under the cursor", Some("edit")),
         bind(Global, &["E"], A::EditTemplate, "edit the chat template, with what it renders beside it", Some("edit template")),
         bind(Global, &["O", "ctrl-o"], A::OpenFile, "open a file of conversations", Some("open file")),
+        bind(Global, &["'"], A::OpenKept, "open what was open when the program ended last", None),
         bind(Global, &["X"], A::Export(ExportForm::Page), "write this screen into a file, as a page (HTML)", None),
         bind(Global, &[], A::Export(ExportForm::Picture), "write this screen into a file, as a picture (SVG)", None),
         bind(Global, &[], A::SaveSetup, "save this set-up as a file for --setup", None),
@@ -195,6 +196,29 @@ pub fn key_of(action: Action) -> String {
     let binding = bindings().find(|b| b.context == KeyContext::Global && b.action == action);
     let key = binding.and_then(|b| Key::parse(b.keys.first()?));
     key.map_or_else(|| "palette".to_string(), |key| key.to_string())
+}
+
+/// What stands for a key in a text, and whose key it is.
+const PLACES: [(&str, Action); 10] = [
+    ("{undo}", Action::Undo),
+    ("{fix}", Action::ApplyFix),
+    ("{open}", Action::OpenFile),
+    ("{kept}", Action::OpenKept),
+    ("{doctor}", Action::Open(Screen::Doctor)),
+    ("{scan}", Action::Open(Screen::Scan)),
+    ("{onboard}", Action::Open(Screen::Onboard)),
+    ("{strategies}", Action::Open(Screen::Strategies)),
+    ("{code}", Action::Open(Screen::Code)),
+    ("{help}", Action::Help),
+];
+
+/// A text with the keys that its places stand for: `{undo} undoes it`.
+pub fn keyed(text: &str) -> String {
+    let keyed = |text: String, (place, action): (&str, Action)| match text.contains(place) {
+        true => text.replace(place, &key_of(action)),
+        false => text,
+    };
+    PLACES.into_iter().fold(text.to_string(), keyed)
 }
 
 /// The key that opens a screen, as its tab shows it.

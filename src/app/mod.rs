@@ -28,6 +28,7 @@ pub mod flow;
 mod geometry;
 pub mod help;
 mod job;
+mod kept_session;
 mod key;
 mod keymap;
 mod load;
@@ -63,14 +64,16 @@ pub use data::{Data, DataSource, LeftOut};
 pub use fix::{Preview, ResolvedRequest, SuggestedFix};
 pub use geometry::{Area, MIN_SIZE, Panes, Tier, panes};
 pub use job::{Job, JobContext, JobKind, Outcome, Work};
+pub use kept_session::KeptSession;
 pub use key::{Code, Key, KeyWord};
 #[cfg(feature = "internals")]
 pub use keymap::markdown;
-pub use keymap::{bindings, hints, key_of, key_of_screen, rebind, resolve, settings_text};
+pub use keymap::{bindings, hints, key_of, key_of_screen, keyed, rebind, resolve, settings_text};
 pub use load::Load;
 pub use overlay::{
     Editor, Help, Overlay, PathPrompt, PathUse, SearchPrompt, Sheet, TemplateEditor, TemplateProblem,
 };
+pub use recent::session_file;
 pub use screen::Screen;
 pub use search::TextSearch;
 pub use session::{HistoryStep, Session, SessionOutcome, Survey};

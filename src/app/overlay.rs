@@ -40,12 +40,33 @@ pub struct PathPrompt {
     pub used_for: PathUse,
     /// Names that go on with what is typed, after a completion.
     pub names: Vec<String>,
+    /// Files that were opened lately, the newest first.
+    pub recent: Vec<String>,
+    /// The one of these that was taken into the input.
+    pub taken: Option<usize>,
 }
 
 impl PathPrompt {
     /// An empty input.
     pub fn new(used_for: PathUse) -> Self {
-        Self { input: Input::default(), used_for, names: Vec::new() }
+        Self { input: Input::default(), used_for, names: Vec::new(), recent: Vec::new(), taken: None }
+    }
+}
+
+impl PathPrompt {
+    /// Takes the next older file into the input, or with `by` below 0 the next newer one; in front of the newest the input is
+    /// empty.
+    pub fn step(&mut self, by: isize) {
+        let Some(last) = self.recent.len().checked_sub(1) else { return };
+        self.taken = match (self.taken, by < 0) {
+            (None, true) => None,
+            (None, false) => Some(0),
+            (Some(at), true) => at.checked_sub(1),
+            (Some(at), false) => Some((at + 1).min(last)),
+        };
+        let text = self.taken.and_then(|at| self.recent.get(at)).cloned().unwrap_or_default();
+        self.input = Input::new(text);
+        self.names.clear();
     }
 }
 

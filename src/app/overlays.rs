@@ -14,13 +14,14 @@ use super::load::Load;
 use super::overlay::{Editor, Help, Overlay, PathPrompt, PathUse, SearchPrompt, Sheet, TemplateProblem};
 use super::path_completion::{self, Completion, entries, expanded};
 use super::picker::{self, KnownEntry, PickKind, Picker, PickerChoice, Vocabulary};
-use super::recent;
+use super::recent::{self, RecentKind};
 use super::screen::Screen;
 use super::search::{TextSearch, next_row};
 use super::session::Session;
 use super::shell::Shell;
 use super::template_editor::{self, PreviewResult};
 use super::text_buffer::TextBuffer;
+use crate::chat::Sample;
 use crate::chat::jinja::TemplateSet;
 use crate::hub::cached_models;
 use crate::setup::CHAT;
@@ -59,6 +60,7 @@ fn edit_line(shell: &mut Shell, session: &Session, change: impl FnOnce(&mut Inpu
         Some(Overlay::Path(prompt)) => {
             change(&mut prompt.input);
             prompt.names.clear();
+            prompt.taken = None;
             Vec::new()
         }
         Some(Overlay::Search(prompt)) => {
@@ -148,6 +150,10 @@ fn move_mark(shell: &mut Shell, session: &Session, by: isize) -> Vec<AppCommand>
         }
         Some(Overlay::Help(Help { top, .. }) | Overlay::Sheet(Sheet { top, .. })) => {
             *top = top.saturating_add_signed(by);
+            Vec::new()
+        }
+        Some(Overlay::Path(prompt)) => {
+            prompt.step(by);
             Vec::new()
         }
         _ => Vec::new(),
@@ -312,7 +318,7 @@ fn choose(session: &Session, choice: &PickerChoice) -> Vec<AppCommand> {
 pub fn list_tokenizers(session: &Session) -> AppCommand {
     let hub = session.request.hub.clone();
     AppCommand::start(JobKind::Known, move |job| {
-        let recent = recent::recent().into_iter();
+        let recent = recent::recent(RecentKind::Tokenizer).into_iter();
         let mut known: Vec<KnownEntry> =
             recent.map(|spec| KnownEntry { spec, detail: "loaded lately".to_string() }).collect();
         for model in cached_models(&hub) {
@@ -325,6 +331,16 @@ pub fn list_tokenizers(session: &Session) -> AppCommand {
         job.emit(known);
     })
 }
+
+/// Opens the input for a data file, and lists those opened lately.
+pub fn ask_for_data() -> Vec<AppCommand> {
+    let list =
+        AppCommand::start(JobKind::Known, |job| job.emit(RecentFiles(recent::recent(RecentKind::Data))));
+    vec![AppCommand::Over(Overlay::Path(PathPrompt::new(PathUse::Data))), list]
+}
+
+/// The data files that were opened lately, for the open input.
+struct RecentFiles(Vec<String>);
 
 /// Lists the tokenizer's own chat templates, then template files of the current folder, for the open list.
 pub fn list_templates(base: Arc<Tokenizer>) -> AppCommand {
@@ -361,6 +377,11 @@ pub fn done(shell: &mut Shell, kind: JobKind, outcome: Outcome) -> Vec<AppComman
         (JobKind::Known, Some(Overlay::Picker(picker))) => {
             if let Ok(known) = outcome.downcast::<Vec<KnownEntry>>() {
                 picker.add_known(&known);
+            }
+        }
+        (JobKind::Known, Some(Overlay::Path(prompt))) => {
+            if let Ok(files) = outcome.downcast::<RecentFiles>() {
+                prompt.recent = files.0;
             }
         }
         (JobKind::Paths, _) => {
@@ -405,6 +426,35 @@ pub fn edit(session: &Session) -> Vec<AppCommand> {
     let Some(text) = original.conversations.get(turn).map(|t| t.value.clone()) else { return Vec::new() };
     let editor = Editor { buffer: TextBuffer::new(&text).at_end(), turn, original };
     vec![AppCommand::Open(Screen::Labels), AppCommand::Over(Overlay::Editor(Box::new(editor)))]
+}
+
+/// Changes the turns of the sample on screen; a turn that is new opens in the editor.
+pub fn change_turns(session: &Session, action: Action) -> Vec<AppCommand> {
+    let under_cursor = session.shown().and_then(|v| v.section_at(session.token)).and_then(|(_, s)| s.turn);
+    let turn = under_cursor.unwrap_or(0);
+    let Some(original) = session.sample().cloned() else { return Vec::new() };
+    let mut sample = original.clone();
+    if !sample.has_turns() {
+        return vec![AppCommand::say("this record has no turns to change")];
+    }
+    let draft = |sample: Sample| AppCommand::Draft(Some(Box::new(sample)));
+    match action {
+        Action::AddTurn => {
+            let Some(turn) = sample.add_turn(turn) else { return Vec::new() };
+            let editor = Editor { buffer: TextBuffer::new(""), turn, original };
+            vec![draft(sample), AppCommand::Over(Overlay::Editor(Box::new(editor)))]
+        }
+        Action::RemoveTurn if sample.remove_turn(turn) => {
+            let said = format!("turn {} removed; {{undo}} undoes it", turn + 1);
+            vec![draft(sample), AppCommand::KeepDraft, AppCommand::say(said)]
+        }
+        Action::NextRole => {
+            let Some(role) = sample.next_role(turn) else { return Vec::new() };
+            let said = format!("turn {} is {role} now; {{undo}} undoes it", turn + 1);
+            vec![draft(sample), AppCommand::KeepDraft, AppCommand::say(said)]
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// Opens a list.

@@ -1,6 +1,6 @@
-//! The tokenizers that were loaded lately, newest first, in a small file of the user's state folder.
+//! The tokenizers and data files that were loaded lately, newest first, in small files of the user's state folder.
 //!
-//! It is a convenience: a file that cannot be read is an empty list, and one that cannot be written is let be.
+//! They are a convenience: a file that cannot be read is an empty list, and one that cannot be written is let be.
 
 use std::path::PathBuf;
 
@@ -9,31 +9,54 @@ use crate::atomic_write::{self, Durability};
 /// As many are kept.
 const KEPT: usize = 20;
 
-/// Where the list is: `$XDG_STATE_HOME/maskscope/recent.json`, or below `~/.local/state`.
-fn file(variable: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
+/// What a list is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecentKind {
+    /// As `--tokenizer` takes them.
+    Tokenizer,
+    /// Absolute paths.
+    Data,
+}
+
+impl RecentKind {
+    fn file_name(self) -> &'static str {
+        match self {
+            Self::Tokenizer => "maskscope/recent.json",
+            Self::Data => "maskscope/recent-data.json",
+        }
+    }
+}
+
+/// Where a list is: `$XDG_STATE_HOME/maskscope/recent.json`, or below `~/.local/state`.
+fn file(kind: RecentKind, variable: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
     let state = variable("XDG_STATE_HOME").filter(|p| p.is_absolute());
     let state = state.or_else(|| Some(variable("HOME")?.join(".local/state")))?;
-    Some(state.join("maskscope/recent.json"))
+    Some(state.join(kind.file_name()))
 }
 
 fn environment(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from)
 }
 
-/// The list.
-pub fn recent() -> Vec<String> {
-    let bytes = file(environment).and_then(|path| std::fs::read(path).ok()).unwrap_or_default();
+/// Where the set-up is kept that was open when the program ended last.
+pub fn session_file() -> Option<PathBuf> {
+    Some(file(RecentKind::Tokenizer, environment)?.with_file_name("session.toml"))
+}
+
+/// A list.
+pub fn recent(kind: RecentKind) -> Vec<String> {
+    let bytes = file(kind, environment).and_then(|path| std::fs::read(path).ok()).unwrap_or_default();
     let mut list: Vec<String> = serde_json::from_slice(&bytes).unwrap_or_default();
     list.truncate(KEPT);
     list
 }
 
-/// Puts a tokenizer in front of the list.
-pub fn remember(tokenizer: &str) {
-    let Some(path) = file(environment) else { return };
-    let mut list = recent();
-    list.retain(|known| known != tokenizer);
-    list.insert(0, tokenizer.to_string());
+/// Puts a name in front of a list.
+pub fn remember(kind: RecentKind, name: &str) {
+    let Some(path) = file(kind, environment) else { return };
+    let mut list = recent(kind);
+    list.retain(|known| known != name);
+    list.insert(0, name.to_string());
     list.truncate(KEPT);
     let write = || -> std::io::Result<()> {
         if let Some(folder) = path.parent() {
@@ -53,7 +76,9 @@ mod tests {
     #[test]
     fn the_state_folder_is_that_of_the_system() {
         let of = |vars: &'static [(&str, &str)]| {
-            file(move |name| vars.iter().find(|(n, _)| *n == name).map(|(_, v)| PathBuf::from(v)))
+            file(RecentKind::Tokenizer, move |name| {
+                vars.iter().find(|(n, _)| *n == name).map(|(_, v)| PathBuf::from(v))
+            })
         };
         let home = Some(PathBuf::from("/h/.local/state/maskscope/recent.json"));
         assert_eq!(of(&[("HOME", "/h")]), home);

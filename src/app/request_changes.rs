@@ -62,7 +62,7 @@ impl Session {
         if request == self.request {
             return Vec::new();
         }
-        self.keep_step(HistoryStep { request: self.request.clone(), data: None });
+        self.keep_step(HistoryStep { request: self.request.clone(), data: None, sample: None });
         self.adopt(request)
     }
 
@@ -71,13 +71,14 @@ impl Session {
         if request == self.request && source == self.source {
             return Vec::new();
         }
-        self.keep_step(HistoryStep { request: self.request.clone(), data: self.data() });
+        self.keep_step(HistoryStep { request: self.request.clone(), data: self.data(), sample: None });
         let mut commands = self.adopt(request);
         commands.push(self.load_samples(source));
         commands
     }
 
-    fn adopt(&mut self, request: Request) -> Vec<AppCommand> {
+    /// Works with another request from now on.
+    pub(super) fn adopt(&mut self, request: Request) -> Vec<AppCommand> {
         let loaded = self.base.ready().is_some();
         let same_tokenizer = request.tokenizer == self.request.tokenizer && request.load == self.request.load;
         self.request = request;
@@ -89,7 +90,7 @@ impl Session {
     pub fn apply_suggested_fix(&mut self) -> Vec<AppCommand> {
         match &self.fix {
             Load::Ready(Some(SuggestedFix { request, label, .. })) => {
-                let said = AppCommand::say(format!("{label} applied; u undoes it"));
+                let said = AppCommand::say(format!("{label} applied; {{undo}} undoes it"));
                 let request = request.clone();
                 [vec![said], self.change(request)].into_iter().flatten().collect()
             }
@@ -110,11 +111,12 @@ impl Session {
             !matches!(change, Change::Token(..) | Change::MaxLength(_) | Change::Drop(_) | Change::Data(_))
         };
         if setup.repository().is_some() && fix.changes.iter().any(of_code) {
-            let text = "this changes the repository's code: f tries its own lines changed, where that helps";
+            let text =
+                "this changes the repository's code: {fix} tries its own lines changed, where that helps";
             return vec![AppCommand::say(text)];
         }
         let (request, dropped) = fix.request(&self.request, &setup);
-        let mut commands = vec![AppCommand::say(format!("{} applied; u undoes it", fix.summary))];
+        let mut commands = vec![AppCommand::say(format!("{} applied; {{undo}} undoes it", fix.summary))];
         let of_data: Vec<&DataFix> = fix.changes.iter().filter_map(Change::of_data).collect();
         let changes_data = !dropped.is_empty() || !of_data.is_empty();
         let left = self.samples.ready().filter(|_| changes_data).map(|samples| {
@@ -126,7 +128,11 @@ impl Session {
         match left {
             None => commands.extend(self.change(request)),
             Some(kept) => {
-                self.keep_step(HistoryStep { request: self.request.clone(), data: self.data() });
+                self.keep_step(HistoryStep {
+                    request: self.request.clone(),
+                    data: self.data(),
+                    sample: None,
+                });
                 self.samples = Load::Ready(Arc::new(kept));
                 (self.current, self.draft) = (0, None);
                 commands.extend(self.adopt(request));
@@ -157,11 +163,23 @@ impl Session {
 
     /// Goes to a step; gives the present one, to come back to.
     fn go_to(&mut self, step: HistoryStep, word: &str) -> (HistoryStep, Vec<AppCommand>) {
-        let HistoryStep { request, data } = step;
-        let changed = changed_parts(&self.request, &request, data.is_some());
-        let left =
-            HistoryStep { request: self.request.clone(), data: data.as_ref().and_then(|_| self.data()) };
+        let HistoryStep { request, data, sample } = step;
+        let changed = match &sample {
+            Some((index, _)) => format!("the edit of sample {}", index + 1),
+            None => changed_parts(&self.request, &request, data.is_some()),
+        };
+        let mut left = HistoryStep {
+            request: self.request.clone(),
+            data: data.as_ref().and_then(|_| self.data()),
+            sample: None,
+        };
         let mut commands = Vec::new();
+        if let (Some((index, before)), Load::Ready(samples)) = (sample, &mut self.samples) {
+            if let Some(sample) = Arc::make_mut(samples).get_mut(index) {
+                left.sample = Some((index, std::mem::replace(sample, before)));
+            }
+            (self.current, self.draft) = (index, None);
+        }
         if let Some(data) = data {
             self.set_data(data);
             (self.current, self.draft) = (0, None);
@@ -173,7 +191,7 @@ impl Session {
     }
 
     /// Remembers a state to go back to.
-    fn keep_step(&mut self, step: HistoryStep) {
+    pub(super) fn keep_step(&mut self, step: HistoryStep) {
         self.undone.clear();
         self.history.push(step);
     }

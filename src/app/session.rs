@@ -10,12 +10,13 @@ use super::copied::CopyPart;
 use super::data::{Data, DataSource, LeftOut};
 use super::fix::{ResolvedRequest, SuggestedFix};
 use super::job::JobKind;
+use super::kept_session::{KeptSession, keep};
 use super::load::Load;
 use super::picker::Vocabulary;
-use super::recent;
+use super::recent::{self, RecentKind};
 use super::search::{TextSearch, next, next_row};
 use super::view::SampleView;
-use crate::chat::{ReadProgress, Sample};
+use crate::chat::{PeekedRows, ReadProgress, Sample};
 use crate::error::with_causes;
 use crate::hub::DownloadProgress;
 use crate::labels::{IGNORE_INDEX, SampleStatus, StatusCounts};
@@ -28,6 +29,8 @@ pub struct HistoryStep {
     pub request: Request,
     /// The data before, where the step changed that too.
     pub data: Option<(DataSource, Data)>,
+    /// A sample before it was edited, and its position.
+    pub sample: Option<(usize, Sample)>,
 }
 
 /// The state of every sample under the present set-up, as far as known.
@@ -79,6 +82,8 @@ pub struct Session {
     pub samples: Load<Arc<Vec<Sample>>>,
     /// Records of the data that are no samples.
     pub left_out: Option<LeftOut>,
+    /// What the rows of the data are.
+    pub rows: Option<PeekedRows>,
     /// How far the reading of the data is.
     pub reading: Option<ReadProgress>,
     /// The data before, while another file is read: it comes back where that one cannot be read.
@@ -101,6 +106,8 @@ pub struct Session {
     pub fix: Load<Option<SuggestedFix>>,
     /// Sound samples and all samples before the last fix of the doctor.
     pub before_fix: Option<(usize, usize)>,
+    /// What was open when the program ended last.
+    pub kept: Option<Box<KeptSession>>,
     /// All tokens of a vocabulary, by the name of the tokenizer.
     pub vocabulary: Option<(String, Vocabulary)>,
     /// The request of a first run before it was broken on purpose.
@@ -132,6 +139,7 @@ impl Session {
             source,
             samples: Load::Idle,
             left_out: None,
+            rows: None,
             reading: None,
             former: None,
             current: 0,
@@ -145,6 +153,7 @@ impl Session {
             survey: Survey { is_stale: true, ..Survey::default() },
             fix: Load::Idle,
             before_fix: None,
+            kept: None,
             vocabulary: None,
         }
     }
@@ -152,7 +161,7 @@ impl Session {
     /// The data as it is, to come back to; `None` while it is read.
     pub fn data(&self) -> Option<(DataSource, Data)> {
         let samples = self.samples.ready()?.clone();
-        Some((self.source.clone(), Data { samples, left_out: self.left_out.clone() }))
+        Some((self.source.clone(), Data { samples, left_out: self.left_out.clone(), rows: self.rows }))
     }
 
     /// Opens other data. What the first run breaks on purpose is no wish of the user's: it does not go with it.
@@ -168,6 +177,7 @@ impl Session {
     /// Shows this data from its first sample; whatever was being read is forgotten.
     pub fn set_data(&mut self, (source, data): (DataSource, Data)) {
         (self.source, self.samples, self.left_out) = (source, Load::Ready(data.samples), data.left_out);
+        self.rows = data.rows;
         (self.former, self.reading) = (None, None);
     }
 
@@ -220,6 +230,9 @@ impl Session {
         // A file that is read in place of one that was still being read keeps what was there before both.
         self.former = self.data().or(self.former.take());
         (self.samples, self.left_out, self.source) = (Load::Loading, None, source.clone());
+        // Edits were of samples of the data before.
+        self.history.retain(|step| step.sample.is_none());
+        self.undone.retain(|step| step.sample.is_none());
         self.before_fix = None;
         let layout = self.request.layout;
         AppCommand::start(JobKind::Samples, move |job| {
@@ -244,7 +257,17 @@ impl Session {
     /// Notes the tokenizer as loaded lately.
     pub fn remember(&self) -> AppCommand {
         let name = self.request.tokenizer.clone();
-        AppCommand::start(JobKind::Remember, move |_| recent::remember(&name))
+        AppCommand::start(JobKind::Remember, move |_| recent::remember(RecentKind::Tokenizer, &name))
+    }
+
+    /// Notes a data file as loaded lately.
+    pub fn remember_data(&self, path: PathBuf) -> AppCommand {
+        AppCommand::start(JobKind::Remember, move |_| {
+            // A name that is no text cannot be typed either.
+            if let Some(name) = path.canonicalize().ok().as_deref().and_then(std::path::Path::to_str) {
+                recent::remember(RecentKind::Data, name);
+            }
+        })
     }
 
     /// Writes the present set-up into a new file.
@@ -264,6 +287,28 @@ impl Session {
     /// Whether this is the demo as it opens: broken on purpose, and nothing of the user's.
     pub fn is_demo(&self) -> bool {
         self.given.as_ref().is_some_and(|given| self.request == first_request(given.clone()))
+    }
+
+    /// Keeps what is open for the next start; the demo, and what is built in, is there at every start anyway.
+    pub fn keep(&self) {
+        let data = match &self.source {
+            DataSource::File(path) => Some(path.as_path()),
+            DataSource::Embedded | DataSource::EmbeddedMessages => None,
+        };
+        let is_other = data.is_some() || self.good_request.tokenizer != Request::default().tokenizer;
+        if is_other && self.base.ready().is_some() {
+            keep(&self.good_request, data);
+        }
+    }
+
+    /// Opens what was open when the program ended last.
+    pub fn open_kept(&mut self) -> Vec<AppCommand> {
+        let Some(kept) = self.kept.take() else {
+            return vec![AppCommand::say("nothing is kept of the last time, or it was opened already")];
+        };
+        let KeptSession { request, data } = *kept;
+        let source = data.map_or(DataSource::Embedded, DataSource::File);
+        vec![AppCommand::ChangeWithData(Box::new(request), source)]
     }
 
     /// Shows another sample.
@@ -353,7 +398,12 @@ impl Session {
             return Vec::new();
         };
         if let Some(sample) = Arc::make_mut(samples).get_mut(self.current) {
-            *sample = draft;
+            let before = std::mem::replace(sample, draft);
+            self.keep_step(HistoryStep {
+                request: self.request.clone(),
+                data: None,
+                sample: Some((self.current, before)),
+            });
         }
         self.survey.is_stale = true;
         self.inspect()

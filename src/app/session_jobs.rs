@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::command::AppCommand;
+use super::data::DataSource;
 use super::fix::find_fix;
 use super::job::{JobContext, JobKind, Outcome};
 use super::load::Load;
@@ -12,7 +13,7 @@ use super::session::{Session, SessionOutcome};
 use super::view::SampleView;
 use crate::chat::Sample;
 use crate::labels::SampleStatus;
-use crate::setup::{SAMPLE_PREFIX, Setup};
+use crate::setup::{Request, SAMPLE_PREFIX, Setup, by_rows, has_own_template};
 
 /// Samples that are labelled between two looks at whether the job is still wanted.
 const BATCH: usize = 64;
@@ -27,7 +28,10 @@ impl Session {
             SessionOutcome::Tokenizer(Ok(base)) => {
                 (self.base, self.progress) = (Load::Ready(base), None);
                 self.survey.is_stale = true;
-                let mut commands = self.inspect();
+                let mut commands = match self.by_rows() {
+                    Some(request) => self.adopt(request),
+                    None => self.inspect(),
+                };
                 if self.remembers && !self.request.tokenizer.starts_with(SAMPLE_PREFIX) {
                     commands.push(self.remember());
                 }
@@ -43,7 +47,19 @@ impl Session {
                 self.survey.is_stale = true;
                 let left_out = self.left_out.as_ref().map(|some| AppCommand::complain(some.line()));
                 let mut commands: Vec<AppCommand> = left_out.into_iter().collect();
-                commands.extend(self.inspect());
+                if let (true, DataSource::File(path)) = (self.remembers, &self.source) {
+                    commands.push(self.remember_data(path.clone()));
+                }
+                match self.by_rows() {
+                    Some(request) => {
+                        let template = request.template.to_string();
+                        commands.extend(self.change(request));
+                        commands.push(AppCommand::say(format!(
+                            "template {template}, by the rows of this file; {{undo}} goes back"
+                        )));
+                    }
+                    None => commands.extend(self.inspect()),
+                }
                 return commands;
             }
             SessionOutcome::Samples(Err(error)) => return vec![self.no_samples(error)],
@@ -62,6 +78,14 @@ impl Session {
             SessionOutcome::Fix(fix) => self.fix = Load::Ready(fix.map(|f| *f)),
         }
         Vec::new()
+    }
+
+    /// The request that the rows and the tokenizer ask for, where it is another.
+    fn by_rows(&self) -> Option<Request> {
+        let tokenizer = self.base.ready()?;
+        // Nothing is known of the rows until they are read.
+        self.samples.ready()?;
+        by_rows(&self.request, self.rows, has_own_template(&tokenizer.files))
     }
 
     /// A job ended by a bug of ours.

@@ -138,6 +138,6 @@ fn keep(editor: &TemplateEditor, session: &Session) -> Vec<AppCommand> {
     }
     let mut request: Request = session.request.clone();
     request.template = TemplateChoice::Text(source);
-    let said = AppCommand::say("template changed in memory; u undoes it");
+    let said = AppCommand::say("template changed in memory; {undo} undoes it");
     vec![AppCommand::Close, said, AppCommand::Change(Box::new(request))]
 }

@@ -31,12 +31,12 @@ const STOPS: [TourStop; 4] = [
     },
     TourStop {
         screen: Screen::Labels,
-        text: "the fix, in memory: underlined tokens are supervised now; u undoes it",
+        text: "the fix, in memory: underlined tokens are supervised now; {undo} undoes it",
         sound: None,
     },
     TourStop {
         screen: Screen::Experts,
-        text: "the same tokens and their experts; 7 writes the code for your model",
+        text: "the same tokens and their experts; {onboard} writes the code for your model",
         sound: None,
     },
 ];
@@ -55,7 +55,7 @@ pub fn go_on(shell: &mut Shell, session: &Session) -> Vec<AppCommand> {
     }
     let Some(stop) = STOPS.get(next) else {
         shell.tour = None;
-        return vec![AppCommand::say("the end of the tour; ? lists every key")];
+        return vec![AppCommand::say("the end of the tour; {help} lists every key")];
     };
     (shell.tour, shell.screen) = (Some(next), stop.screen);
     match &session.fix {

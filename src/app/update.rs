@@ -7,7 +7,7 @@ use super::binding::KeyContext;
 use super::command::{AppCommand, Notice};
 use super::job::{Job, JobKind, Outcome};
 use super::key::{Code, Key};
-use super::keymap::{key_of, resolve};
+use super::keymap::{key_of, keyed, resolve};
 use super::overlay::{Help, Overlay, PathPrompt, PathUse, SearchPrompt};
 use super::overlays;
 use super::picker::{self, PickKind, Picker, PickerChoice};
@@ -173,7 +173,9 @@ fn one(app: &mut App, command: AppCommand) -> Vec<Effect> {
         }
         AppCommand::Act(action) => return act(app, action),
         AppCommand::Say(notice) => {
-            shell.notice = Some(notice);
+            // What went wrong is told in other people's words.
+            let text = if notice.is_error { notice.text } else { keyed(&notice.text) };
+            shell.notice = Some(Notice { text, ..notice });
             Vec::new()
         }
         AppCommand::Open(screen) => {
@@ -318,7 +320,11 @@ fn everywhere(app: &mut App, action: Action) -> Vec<AppCommand> {
         Action::PickRule => return list(PickKind::Rule, picker::rules()),
         Action::PickRecipe => return list(PickKind::Recipe, picker::recipes()),
         Action::PickLoading => return list(PickKind::Loading, picker::loadings(session.request.load)),
-        Action::OpenFile => return vec![AppCommand::Over(Overlay::Path(PathPrompt::new(PathUse::Data)))],
+        Action::OpenFile => return overlays::ask_for_data(),
+        Action::AddTurn | Action::RemoveTurn | Action::NextRole => {
+            return overlays::change_turns(session, action);
+        }
+        Action::OpenKept => return session.open_kept(),
         Action::SaveSetup => return vec![AppCommand::Over(Overlay::Path(PathPrompt::new(PathUse::Setup)))],
         Action::Edit => return overlays::edit(session),
         Action::EditTemplate => return template_editor::open(session),

@@ -23,7 +23,7 @@ impl Arguments {
             _ => false,
         };
         if let Some(path) = self.shared.setup.clone() {
-            let mut file = of_file(&TomlFile::read(&path)?)?;
+            let mut file = SharedOptions::of_setup(&path)?;
             file.data = file.data.filter(|_| !names_data);
             self.shared.fill(file);
         }
@@ -51,6 +51,14 @@ impl Arguments {
 }
 
 impl SharedOptions {
+    /// The options that a set-up file names.
+    ///
+    /// # Errors
+    /// A file that cannot be read, and one that says what nobody understands.
+    pub fn of_setup(path: &Path) -> Result<Self> {
+        of_file(&TomlFile::read(path)?)
+    }
+
     /// Takes the options of a file that were not given.
     fn fill(&mut self, file: Self) {
         fn list<T>(own: &mut Vec<T>, file: Vec<T>) {

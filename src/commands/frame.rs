@@ -27,6 +27,7 @@ pub fn run(
         data: shared.data.clone(),
         no_mouse: true,
         tour: false,
+        kept: None,
         dump: arguments.dump.clone(),
         device: shared.device()?,
         image_tokens: shared.image_tokens,

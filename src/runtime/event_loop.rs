@@ -47,7 +47,9 @@ pub fn run(options: &RunOptions) -> io::Result<()> {
     if cfg!(debug_assertions) && std::env::var_os("MASKSCOPE_TEST_PANIC").is_some() {
         panic_for_the_test();
     }
-    this.wait(&from)
+    let ended = this.wait(&from);
+    this.app.session.keep();
+    ended
 }
 
 /// Dark unless the terminal says otherwise (`COLORFGBG=fg;bg`, where 7 and 15 are white grounds).

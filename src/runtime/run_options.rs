@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::app::{App, Background, DataSource, Screen};
+use crate::app::{App, Background, DataSource, KeptSession, Screen};
 use crate::moe::backbone::DeviceChoice;
 use crate::setup::Request;
 
@@ -17,6 +17,8 @@ pub struct RunOptions {
     pub no_mouse: bool,
     /// Begin with the first stop of the tour.
     pub tour: bool,
+    /// What was open when the program ended last, to be offered.
+    pub kept: Option<KeptSession>,
     /// What a trainer fed: screen Tokens opens with it.
     pub dump: Option<PathBuf>,
     /// Where the experts' forward runs.
@@ -38,6 +40,7 @@ impl RunOptions {
         let mut app = App::new(self.request.clone(), source, self.first_run);
         app.shell.background = self.background.unwrap_or_default();
         app.shell.tour = self.tour.then_some(0);
+        app.session.kept = self.kept.clone().map(Box::new);
         if self.dump.is_some() {
             app.shell.screen = Screen::Tokens;
             app.screens.tokens.path.clone_from(&self.dump);

@@ -3,7 +3,8 @@
 use super::canvas::{Canvas, wrapped};
 use super::theme::Meaning;
 use crate::app::{
-    Action, App, Area, Load, Notice, Panes, Screen, Target, Tier, context, hints, key_of, key_of_screen, tour,
+    Action, App, Area, Load, Notice, Panes, Screen, Target, Tier, context, hints, key_of, key_of_screen,
+    keyed, tour,
 };
 use crate::chat::ReadProgress;
 use crate::hub::{DownloadProgress, Stage};
@@ -298,7 +299,7 @@ pub fn alert(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
             );
         }
         _ => {
-            canvas.spans(line, &[("fix  ", Meaning::Quiet), (&cause.remedy, Meaning::Text)]);
+            canvas.spans(line, &[("fix  ", Meaning::Quiet), (&keyed(&cause.remedy), Meaning::Text)]);
         }
     }
 }
@@ -306,7 +307,10 @@ pub fn alert(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
 /// A message, or the keys of the context.
 pub fn footer(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
     let area = inset(panes.footer);
-    let tour = tour::line(&app.shell, &app.session).map(|line| format!("{line}   . next  esc ends"));
+    let tour = tour::line(&app.shell, &app.session).map(|line| {
+        let keys = [key_of(Action::Tour), key_of(Action::Back)];
+        format!("{}   {} next  {} ends", keyed(&line), keys[0], keys[1])
+    });
     let tour = tour.filter(|_| app.shell.overlay.is_none()).map(|text| Notice { text, is_error: false });
     if let Some(notice) = app.shell.notice.as_ref().or(tour.as_ref()) {
         let meaning = if notice.is_error { Meaning::Bad } else { Meaning::Warning };
@@ -328,7 +332,7 @@ pub fn footer(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
         return;
     }
     if app.session.is_demo() && app.shell.overlay.is_none() && app.shell.screen == Screen::Labels {
-        demo(canvas, area);
+        demo(canvas, area, app.session.kept.is_some());
         return;
     }
     let hints = hints(context(app));
@@ -352,19 +356,34 @@ pub fn footer(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
 }
 
 /// That this is a demo, and the keys that lead out of it.
-fn demo(canvas: &mut Canvas<'_>, area: Area) {
-    let (what, words) = match area.width {
-        100.. => (
+fn demo(canvas: &mut Canvas<'_>, area: Area, has_kept: bool) {
+    let (what, words) = match (area.width, has_kept) {
+        (100.., false) | (118.., true) => (
             "Demo: phi-2 with pad = unk, broken on purpose",
-            ["repairs", "tokenizer", "your data", "tour", "help"],
+            ["repairs", "tokenizer", "your data", "last session", "tour", "help"],
         ),
-        76.. => ("Demo: pad = unk, broken on purpose", ["repairs", "tokenizer", "data", "tour", "help"]),
-        _ => ("Demo", ["repair", "", "data", "tour", "help"]),
+        (76.., false) | (100.., true) => (
+            "Demo: pad = unk, broken on purpose",
+            ["repairs", "tokenizer", "data", "last session", "tour", "help"],
+        ),
+        (76.., true) => {
+            ("Demo: broken on purpose", ["repairs", "tokenizer", "data", "last session", "", "help"])
+        }
+        (_, true) => ("Demo", ["repair", "", "data", "last", "", "help"]),
+        (_, false) => ("Demo", ["repair", "", "data", "", "tour", "help"]),
     };
-    let acts = [Action::ApplyFix, Action::PickTokenizer, Action::OpenFile, Action::Tour, Action::Help];
+    let acts = [
+        Action::ApplyFix,
+        Action::PickTokenizer,
+        Action::OpenFile,
+        Action::OpenKept,
+        Action::Tour,
+        Action::Help,
+    ];
+    let is_offered = |act: Action, word: &str| !word.is_empty() && (act != Action::OpenKept || has_kept);
     let mut x = canvas.spans(area, &[(what, Meaning::Warning)]);
     let end = area.x + area.width;
-    for (act, word) in acts.into_iter().zip(words).filter(|(_, word)| !word.is_empty()) {
+    for (act, word) in acts.into_iter().zip(words).filter(|(act, word)| is_offered(*act, word)) {
         let spot = Area { x, width: end.saturating_sub(x), ..area };
         let key = key_of(act);
         let between = if area.width >= 76 { " · " } else { " " };

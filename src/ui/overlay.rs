@@ -224,13 +224,43 @@ fn path(canvas: &mut Canvas<'_>, app: &App, prompt: &PathPrompt) {
         PathUse::Patch => "write the patch into which folder? nothing is overwritten",
         PathUse::Dump => "open what a trainer fed: a file, or a folder of datasets",
     };
-    let area = window(canvas, app, 80, 4, title);
+    let listed = prompt.recent.len().min(RECENT_SHOWN);
+    let more = u16::try_from(listed).map_or(0, |listed| listed + u16::from(listed > 0));
+    let area = window(canvas, app, 80, 4 + more, title);
     text_line(canvas, area.line(0), &prompt.input);
     let below = match prompt.names.is_empty() {
         true => "a path, absolute or from here; ~ is your home folder, tab completes".to_string(),
         false => prompt.names.join("  "),
     };
     canvas.text(area.line(1), &below, Meaning::Quiet);
+    if listed == 0 {
+        return;
+    }
+    canvas.text(area.line(2), "opened lately; the arrow keys take one:", Meaning::Quiet);
+    let first = prompt.taken.map_or(0, |at| (at + 1).saturating_sub(listed));
+    for (n, file) in prompt.recent.iter().enumerate().skip(first).take(listed) {
+        let is_taken = prompt.taken == Some(n);
+        let line = area.line(u16::try_from(n - first).map_or(u16::MAX, |n| n + 3));
+        let mark = if is_taken { "▸ " } else { "  " };
+        let meaning = if is_taken { Meaning::Strong } else { Meaning::Text };
+        // The name is what tells files apart: the beginning of a long path goes.
+        let room = usize::from(line.width).saturating_sub(2);
+        canvas.text(line, &format!("{mark}{}", end_of(file, room)), meaning);
+    }
+}
+
+/// Files opened lately that are listed at once.
+const RECENT_SHOWN: usize = 6;
+
+/// The end of a text that is longer than there is room.
+fn end_of(text: &str, room: usize) -> String {
+    let wide = unicode_width::UnicodeWidthStr::width;
+    if wide(text) <= room {
+        return text.to_string();
+    }
+    let mut rest = text.chars();
+    while wide(rest.as_str()) + 1 > room && rest.next().is_some() {}
+    format!("…{}", rest.as_str())
 }
 
 /// The line of a search, over the footer.

@@ -5,6 +5,7 @@ use maskscope::runtime::feed;
 use maskscope::setup::Request;
 
 /// The first run, everything loaded: pad equals eos, so that the samples mismatch.
+#[allow(dead_code)] // each test takes what it needs
 pub fn first_run() -> App {
     let mut app = App::new(Request::default(), DataSource::Embedded, true);
     feed(&mut app, Msg::Resize(120, 40));

@@ -115,7 +115,8 @@ impl DoctorScreen {
         let Some(index) = finding.samples.get(at).copied() else {
             return vec![AppCommand::say("this finding is about the set-up, not about a sample")];
         };
-        let said = format!("{}: sample {} of {}; 6 goes back", finding.id, at + 1, finding.samples.len());
+        let said =
+            format!("{}: sample {} of {}; {{doctor}} goes back", finding.id, at + 1, finding.samples.len());
         self.visited = at + 1;
         vec![AppCommand::say(said), AppCommand::Divergence(index)]
     }
@@ -125,7 +126,7 @@ impl DoctorScreen {
             return Vec::new();
         };
         let Some(setup) = view.setup.to_llava() else {
-            let text = "the search is for rules that count; S shows what every strategy makes of the sample";
+            let text = "the search is for rules that count; {strategies} shows what every strategy makes of the sample";
             return vec![AppCommand::say(text)];
         };
         if self.report.ready().is_none() {

@@ -119,7 +119,7 @@ impl ScanScreen {
         match found.iter().find(|at| **at > session.current).or(found.first()) {
             Some(index) => {
                 vec![
-                    AppCommand::say(format!("{id}; 0 goes back to the scan")),
+                    AppCommand::say(format!("{id}; {{scan}} goes back to the scan")),
                     AppCommand::Divergence(*index),
                 ]
             }

@@ -161,7 +161,7 @@ impl StrategiesScreen {
         if let StripEnd::Unfit(why) = &strip.end {
             return vec![AppCommand::complain(format!("{name} does not apply: {why}"))];
         }
-        let said = AppCommand::say(format!("strategy {name}; u undoes it"));
+        let said = AppCommand::say(format!("strategy {name}; {{undo}} undoes it"));
         // The template stays the one on screen: a strategy by name alone would take the tokenizer's own.
         let request =
             Request { preprocess: LabelChoice::Strategy(strip.strategy), ..session.request.clone() };

@@ -1,7 +1,7 @@
 //! Screen Doctor: findings as a list, the one under the cursor in full: evidence, cause, fix and what it did.
 
 use crate::app::screens::doctor::{CHECKED, SEARCHED};
-use crate::app::{App, Area, Load, Panes};
+use crate::app::{App, Area, Load, Panes, keyed};
 use crate::diagnose::{DoctorReport, Finding, Verdict};
 use crate::report::effect_text;
 use crate::ui::canvas::{Canvas, wrapped};
@@ -67,7 +67,7 @@ fn summary(canvas: &mut Canvas<'_>, app: &App, area: Area, report: &DoctorReport
         let text =
             format!("sound before the fix: {sound} of {total}, now {} of {}", counts.sound, counts.total());
         let meaning = if counts.sound >= sound { Meaning::Good } else { Meaning::Bad };
-        canvas.spans(area.line(line), &[(&text, meaning), ("   u undoes it", Meaning::Quiet)]);
+        canvas.spans(area.line(line), &[(&text, meaning), (&keyed("   {undo} undoes it"), Meaning::Quiet)]);
         line += 1;
     }
     match &state.search {

@@ -9,7 +9,7 @@
 //! ```
 
 use crate::app::screens::tokens::{KeptRow, OpenedDump, TOKENS_A_STEP, TokensPane, told_findings};
-use crate::app::{App, Area, Load, Panes};
+use crate::app::{App, Area, Load, Panes, keyed};
 use crate::dumps::{DivergenceCause, LogProbGap};
 use crate::labels::IGNORE_INDEX;
 use crate::report::{label_effect, side_text, token_glyphs, what};
@@ -29,7 +29,8 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
         Load::Ready(dump) => dump,
         Load::Failed(error) => {
             let used = canvas.paragraph(area, error, Meaning::Bad);
-            let hint = "O opens another file; maskscope hook transformers prints lines that write one";
+            let hint =
+                &keyed("{open} opens another file; maskscope hook transformers prints lines that write one");
             canvas.text(area.line(used + 1), hint, Meaning::Quiet);
             return;
         }
