@@ -68,6 +68,14 @@ fn the_rows_of_a_file_decide_where_nothing_was_asked_for() {
     assert_eq!(app.session.request.template, TemplateChoice::Auto);
     press(&mut app, "u");
     assert_eq!(app.session.request.template, TemplateChoice::Chat(None));
+    // Another tokenizer is another decision: this one brings no template.
+    open(&mut app, &folder.path().join("messages.jsonl"));
+    press(&mut app, "t");
+    feed(&mut app, Msg::Paste("sample:mistral".to_string()));
+    press(&mut app, "enter");
+    assert_eq!(app.session.request.template, TemplateChoice::Auto);
+    press(&mut app, "u");
+    assert_eq!(app.session.request.template, TemplateChoice::Chat(None));
     open(&mut app, &folder.path().join("calls.jsonl"));
     assert_eq!(shown(&app), "swift");
     let options =

@@ -130,6 +130,8 @@ const OVERLAYS: &[Binding] = {
         bind(Template, &["ctrl-c"], A::Quit, "quit", None),
         bind(Path, &["enter"], A::Accept, "open", Some("open")),
         bind(Path, &["tab"], A::Complete, "complete the path", Some("complete")),
+        bind(Path, &["down", "ctrl-n"], A::Down, "an older file of those opened lately", None),
+        bind(Path, &["up", "ctrl-p"], A::Up, "a newer file of those opened lately", None),
         bind(Path, &["left"], A::Left, "character to the left", None),
         bind(Path, &["right"], A::Right, "character to the right", None),
         bind(Path, &["home", "ctrl-a"], A::First, "to the beginning", None),

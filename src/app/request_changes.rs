@@ -81,6 +81,7 @@ impl Session {
     pub(super) fn adopt(&mut self, request: Request) -> Vec<AppCommand> {
         let loaded = self.base.ready().is_some();
         let same_tokenizer = request.tokenizer == self.request.tokenizer && request.load == self.request.load;
+        self.rows_decide |= request.tokenizer != self.request.tokenizer;
         self.request = request;
         (self.survey.is_stale, self.fix, self.before_fix) = (true, Load::Idle, None);
         if same_tokenizer && loaded { self.inspect() } else { vec![self.load_tokenizer()] }

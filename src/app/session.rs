@@ -84,6 +84,8 @@ pub struct Session {
     pub left_out: Option<LeftOut>,
     /// What the rows of the data are.
     pub rows: Option<PeekedRows>,
+    /// Another tokenizer is on its way, and the rows decide once more what reads them.
+    pub rows_decide: bool,
     /// How far the reading of the data is.
     pub reading: Option<ReadProgress>,
     /// The data before, while another file is read: it comes back where that one cannot be read.
@@ -140,6 +142,7 @@ impl Session {
             samples: Load::Idle,
             left_out: None,
             rows: None,
+            rows_decide: false,
             reading: None,
             former: None,
             current: 0,

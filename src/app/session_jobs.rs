@@ -28,7 +28,8 @@ impl Session {
             SessionOutcome::Tokenizer(Ok(base)) => {
                 (self.base, self.progress) = (Load::Ready(base), None);
                 self.survey.is_stale = true;
-                let mut commands = match self.by_rows() {
+                let decided = if std::mem::take(&mut self.rows_decide) { self.by_rows() } else { None };
+                let mut commands = match decided {
                     Some(request) => self.adopt(request),
                     None => self.inspect(),
                 };

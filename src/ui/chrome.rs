@@ -358,11 +358,11 @@ pub fn footer(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
 /// That this is a demo, and the keys that lead out of it.
 fn demo(canvas: &mut Canvas<'_>, area: Area, has_kept: bool) {
     let (what, words) = match (area.width, has_kept) {
-        (100.., false) | (118.., true) => (
+        (100.., false) | (122.., true) => (
             "Demo: phi-2 with pad = unk, broken on purpose",
             ["repairs", "tokenizer", "your data", "last session", "tour", "help"],
         ),
-        (76.., false) | (100.., true) => (
+        (76.., false) | (106.., true) => (
             "Demo: pad = unk, broken on purpose",
             ["repairs", "tokenizer", "data", "last session", "tour", "help"],
         ),

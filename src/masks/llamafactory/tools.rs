@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::fields::{FunctionCall, is_function_type, items, key};
+use super::fields::{FunctionCall, get, is_function_type, items, key};
 use super::{gemma4, tool_prompts as prompts};
 use crate::chat::jinja::{Clock, string_repr};
 use crate::masks::trainers::python_json::{PythonJsonStyle, dumps as python_dumps, str_of, type_name};
@@ -251,6 +251,7 @@ fn default_tools(tools: impl Iterator<Item = Value>) -> Result<String, MaskError
         let required = parameters.get("required");
         let mut arguments = String::new();
         for (name, parameter) in items(&key(&parameters, "properties")?)? {
+            get(&parameter, "enum")?;
             let field = |key: &str| parameter.get(key).map(str_of).unwrap_or_default();
             let is_required = if is_in(&name, required)? { ", required" } else { "" };
             let choice = match parameter.get("enum").and_then(Value::as_array) {
