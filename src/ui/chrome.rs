@@ -366,9 +366,7 @@ fn demo(canvas: &mut Canvas<'_>, area: Area, has_kept: bool) {
             "Demo: pad = unk, broken on purpose",
             ["repairs", "tokenizer", "data", "last session", "tour", "help"],
         ),
-        (76.., true) => {
-            ("Demo: broken on purpose", ["repairs", "tokenizer", "data", "last session", "", "help"])
-        }
+        (76.., true) => ("Demo: broken on purpose", ["repairs", "tokenizer", "data", "last", "", "help"]),
         (_, true) => ("Demo", ["repair", "", "data", "last", "", "help"]),
         (_, false) => ("Demo", ["repair", "", "data", "", "tour", "help"]),
     };

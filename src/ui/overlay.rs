@@ -161,7 +161,8 @@ fn turn(canvas: &mut Canvas<'_>, app: &App, panes: &Panes, editor: &Editor) {
     let (w, h) = app.shell.size;
     let height = if panes.inspector.height > 1 { panes.inspector.height + 2 } else { 4.min(h) };
     let area = Area::new(0, h.saturating_sub(height + 1), w, height);
-    let from = editor.original.conversations.get(editor.turn).map_or("", |t| t.from.as_str());
+    let turn = app.session.sample().and_then(|sample| sample.conversations.get(editor.turn));
+    let from = turn.map_or("", |t| t.from.as_str());
     let title = format!("turn {} · {from} · the tokens above follow", editor.turn + 1);
     let inner = boxed(canvas, area, &title);
     // Only the text around the cursor is laid out.

@@ -125,7 +125,7 @@ fn not_checked(context: &ChatContext<'_>) -> Vec<String> {
     ];
     if !context.plan.knows_generation_config {
         list.push(
-            "generation_config.json: there is none beside the tokenizer, so only eos stops generation"
+            "generation_config.json: there is none beside the tokenizer, so generation stops at the eos of tokenizer and config.json only"
                 .to_string(),
         );
     }
