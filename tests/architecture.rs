@@ -49,6 +49,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("tokenizers::", &["tokenizer"]),
     ("onig_sys::", &["tokenizer"]),
     ("candle_core", &["moe"]),
+    ("wgpu::", &["moe"]),
     ("crossterm::", &["runtime"]),
     ("hf_hub::", &["hub"]),
     ("ureq::", &["hub"]),

@@ -346,7 +346,7 @@ fn devices(shared: &SharedOptions) -> Result<CommandOutcome> {
             return writeln!(out, "{}", json_report::to_line(&devices, form == OutputFormat::Json)?);
         }
         devices.iter().try_for_each(|d| {
-            let state = d.problem.as_deref().unwrap_or("ready");
+            let state = d.problem.as_deref().or(d.hardware.as_deref()).unwrap_or("ready");
             writeln!(
                 out,
                 "{:<8} {:<9} {}",

@@ -35,6 +35,9 @@ pub enum MoeError {
     /// The caller's watch ended the run.
     #[error("cancelled")]
     Cancelled,
+    /// A device has no memory left.
+    #[error("{device}: {message} ({wanted} bytes more were asked for)")]
+    DeviceMemory { device: String, wanted: usize, message: String },
     /// The device or the tensor library refused an operation.
     #[error("{while_doing}: {message}")]
     Compute { while_doing: String, message: String },

@@ -1,11 +1,9 @@
 //! One decoder layer.
 
-use candle_core::{Result, Tensor};
-
+use super::array::Array;
 use super::forward_context::ForwardContext;
-use super::kernels::{add, on_host};
 use super::layers::{Attention, LatentAttention, Mlp, MoeBlock, Norm};
-use crate::moe::error::MoeResult;
+use crate::moe::error::{MoeError, MoeResult};
 
 /// The part that mixes positions.
 #[derive(Debug)]
@@ -15,7 +13,7 @@ pub(super) enum AttentionKind {
 }
 
 impl AttentionKind {
-    fn forward(&self, x: &Tensor, ctx: &ForwardContext<'_>) -> Result<Tensor> {
+    fn forward(&self, x: &Array, ctx: &ForwardContext<'_>) -> MoeResult<Array> {
         match self {
             Self::Attention(attention) => attention.forward(x, ctx),
             Self::Latent(attention) => attention.forward(x, ctx),
@@ -62,44 +60,48 @@ impl Block {
         }
     }
 
-    /// `[B * S, H]` to the same shape.
-    pub fn forward(&self, layer: usize, x: &Tensor, ctx: &mut ForwardContext<'_>) -> MoeResult<Tensor> {
-        if on_host(x) {
-            // Inside rayon's pool a parallel step costs no sleep and no wake of this thread.
-            return rayon::scope(|_| self.forward_here(layer, x, ctx));
+    /// Experts and k of its gate.
+    pub fn gate_sizes(&self) -> Option<(usize, usize)> {
+        match &self.feed_forward {
+            FeedForward::MoeBlock(moe) => Some((moe.experts.len(), moe.top_k())),
+            FeedForward::Dense(_) => None,
         }
-        self.forward_here(layer, x, ctx)
     }
 
-    fn forward_here(&self, layer: usize, x: &Tensor, ctx: &mut ForwardContext<'_>) -> MoeResult<Tensor> {
+    /// `[B * S, H]` to the same shape.
+    pub fn forward(&self, layer: usize, x: &Array, ctx: &mut ForwardContext<'_>) -> MoeResult<Array> {
+        let on = ctx.on;
+        let mut done = Err(MoeError::Cancelled);
+        on.layer(&mut || done = self.forward_here(layer, x, ctx));
+        done
+    }
+
+    fn forward_here(&self, layer: usize, x: &Array, ctx: &mut ForwardContext<'_>) -> MoeResult<Array> {
+        let on = ctx.on;
         match &self.residual {
             Residual::Sequential { norm, feed_forward_norm, multiplier } => {
-                let mixed = self.attention.forward(&norm.forward(x)?, ctx)?;
-                let h = add_scaled(mixed, *multiplier, x)?;
-                let fed = self.feed_forward(layer, &feed_forward_norm.forward(&h)?, ctx)?;
-                Ok(add_scaled(fed, *multiplier, &h)?)
+                let mixed = self.attention.forward(&on.norm(x, norm)?, ctx)?;
+                let h = on.add(mixed, *multiplier, x)?;
+                let fed = self.feed_forward(layer, &on.norm(&h, feed_forward_norm)?, ctx)?;
+                on.add(fed, *multiplier, &h)
             }
             Residual::Parallel { norm } => {
-                let n = norm.forward(x)?;
+                let n = on.norm(x, norm)?;
                 let mixed = self.attention.forward(&n, ctx)?;
-                let both = add(mixed, &self.feed_forward(layer, &n, ctx)?)?;
-                Ok(add(both, x)?)
+                let both = on.add(mixed, 1.0, &self.feed_forward(layer, &n, ctx)?)?;
+                on.add(both, 1.0, x)
             }
         }
     }
 
-    fn feed_forward(&self, layer: usize, x: &Tensor, ctx: &mut ForwardContext<'_>) -> MoeResult<Tensor> {
+    fn feed_forward(&self, layer: usize, x: &Array, ctx: &mut ForwardContext<'_>) -> MoeResult<Array> {
+        let on = ctx.on;
         if let Some(inputs) = &mut ctx.feed_inputs {
-            inputs.insert(layer, x.flatten_all()?.to_vec1()?);
+            inputs.insert(layer, on.values(x)?);
         }
         match &self.feed_forward {
-            FeedForward::Dense(mlp) => Ok(mlp.forward(x)?),
+            FeedForward::Dense(mlp) => on.feed(mlp, x),
             FeedForward::MoeBlock(moe) => moe.forward(x, ctx),
         }
     }
-}
-
-/// `y * multiplier + x`; `y` has no other holder.
-fn add_scaled(y: Tensor, multiplier: f64, x: &Tensor) -> Result<Tensor> {
-    add(if multiplier == 1.0 { y } else { (y * multiplier)? }, x)
 }

@@ -1,35 +1,44 @@
 //! Where the forward pass runs: chosen at run time, falling back to the CPU with the reason.
 
+use std::sync::Arc;
+
 use candle_core::Device as CandleDevice;
 
+use super::candle::{Composed, Host};
+use super::compute::Compute;
+use super::gpu;
 use crate::moe::error::{MoeError, MoeResult};
 
 /// `--device`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum DeviceChoice {
-    /// CUDA 0, then Metal, then the CPU.
+    /// CUDA 0 or Metal where they are built in, then a real GPU of the system, then the CPU.
     #[default]
     Auto,
     Cpu,
+    /// A GPU of the system, through Vulkan, Metal or DX12.
+    Gpu(usize),
     Cuda(usize),
     Metal,
 }
 
 impl DeviceChoice {
-    /// Parses `auto|cpu|cuda[:N]|metal`.
+    /// Parses `auto|cpu|gpu[:N]|cuda[:N]|metal`.
     pub fn parse(text: &str) -> MoeResult<Self> {
-        Ok(match text {
-            "auto" => Self::Auto,
-            "cpu" => Self::Cpu,
-            "cuda" => Self::Cuda(0),
-            "metal" => Self::Metal,
-            other => {
-                let ordinal = other.strip_prefix("cuda:").and_then(|n| n.parse().ok());
-                Self::Cuda(ordinal.ok_or_else(|| {
-                    MoeError::Request(format!(
-                        "unknown device {other:?}; known are auto, cpu, cuda[:N], metal"
-                    ))
-                })?)
+        let (kind, ordinal) = match text.split_once(':') {
+            Some((kind, n)) => (kind, n.parse().ok()),
+            None => (text, Some(0)),
+        };
+        Ok(match (kind, ordinal) {
+            _ if text == "auto" => Self::Auto,
+            _ if text == "cpu" => Self::Cpu,
+            _ if text == "metal" => Self::Metal,
+            ("gpu", Some(n)) => Self::Gpu(n),
+            ("cuda", Some(n)) => Self::Cuda(n),
+            _ => {
+                return Err(MoeError::Request(format!(
+                    "unknown device {text:?}; known are auto, cpu, cuda[:N], metal, gpu[:N]"
+                )));
             }
         })
     }
@@ -38,7 +47,7 @@ impl DeviceChoice {
 /// The device in use.
 #[derive(Debug, Clone)]
 pub struct Device {
-    pub(super) inner: CandleDevice,
+    compute: Arc<dyn Compute>,
     name: String,
     fallback: Option<String>,
     /// For the tests: a device that is no CPU and fails in every forward.
@@ -48,30 +57,26 @@ pub struct Device {
 
 impl Device {
     /// Opens the chosen device; a missing or failing one becomes the CPU, and [`Device::fallback`] says
-    /// why. Nothing is ever taken silently: `auto` on a build without GPU features has no reason to give.
+    /// why. Nothing is ever taken silently: `auto` where there is no GPU has no reason to give.
     pub fn open(choice: DeviceChoice) -> Self {
-        match choice {
-            DeviceChoice::Cpu => Self::cpu(None),
-            DeviceChoice::Cuda(n) => cuda(n).unwrap_or_else(|reason| Self::cpu(Some(reason))),
-            DeviceChoice::Metal => metal().unwrap_or_else(|reason| Self::cpu(Some(reason))),
-            DeviceChoice::Auto if cfg!(feature = "cuda") => {
-                cuda(0).unwrap_or_else(|reason| Self::cpu(Some(reason)))
-            }
-            DeviceChoice::Auto if cfg!(feature = "metal") => {
-                metal().unwrap_or_else(|reason| Self::cpu(Some(reason)))
-            }
-            DeviceChoice::Auto => Self::cpu(None),
-        }
+        let opened = match choice {
+            DeviceChoice::Cpu => Ok(Self::cpu(None)),
+            DeviceChoice::Gpu(n) => gpu_device(n),
+            DeviceChoice::Cuda(n) => cuda(n),
+            DeviceChoice::Metal => metal(),
+            DeviceChoice::Auto => auto(),
+        };
+        opened.unwrap_or_else(|reason| Self::cpu(Some(reason)))
     }
 
     /// The CPU, with the reason why it is not what was asked for.
     pub(super) fn cpu(fallback: Option<String>) -> Self {
-        Self::of(CandleDevice::Cpu, "cpu".into(), fallback)
+        Self::of(Arc::new(Host), "cpu".into(), fallback)
     }
 
-    fn of(inner: CandleDevice, name: String, fallback: Option<String>) -> Self {
+    pub(super) fn of(compute: Arc<dyn Compute>, name: String, fallback: Option<String>) -> Self {
         Self {
-            inner,
+            compute,
             name,
             fallback,
             #[cfg(test)]
@@ -82,49 +87,43 @@ impl Device {
     /// A device that loads a model and then fails.
     #[cfg(test)]
     pub(super) fn failing() -> Self {
-        Self { fails: true, ..Self::of(CandleDevice::Cpu, "test:0".into(), None) }
+        Self { fails: true, ..Self::of(Arc::new(Host), "test:0".into(), None) }
+    }
+
+    /// candle's other devices, on the CPU.
+    #[cfg(test)]
+    pub(super) fn composed() -> Self {
+        Self::of(Arc::new(Composed { device: CandleDevice::Cpu }), "composed".into(), None)
     }
 
     pub fn is_cpu(&self) -> bool {
         self.name == "cpu"
     }
 
-    /// Fails where the device is known to.
-    #[cfg(test)]
+    /// Waits for the device; fails where it did.
     pub(super) fn check(&self) -> MoeResult<()> {
-        let message = "out of memory".to_owned();
-        if self.fails { Err(MoeError::Compute { while_doing: "layer 0".into(), message }) } else { Ok(()) }
+        #[cfg(test)]
+        if self.fails {
+            let message = "out of memory".to_owned();
+            return Err(MoeError::Compute { while_doing: "layer 0".into(), message });
+        }
+        self.compute.finish()
     }
 
-    /// Fails where the device is known to: never outside the tests.
-    #[cfg(not(test))]
-    #[allow(clippy::unused_self)]
-    pub(super) fn check(&self) -> MoeResult<()> {
-        Ok(())
+    /// What it can do for a model.
+    pub(super) fn compute(&self) -> &dyn Compute {
+        self.compute.as_ref()
     }
 
-    /// `cpu`, `cuda:0`, `metal`.
+    /// `cpu`, `gpu:0`, `cuda:0`, `metal`.
     pub fn name(&self) -> &str {
         &self.name
     }
 
     /// What a GPU calls itself and how much of its memory is taken: `NVIDIA H200, 3.1 of 139.8 GiB used`. `None` where
     /// there is nothing to ask.
-    #[cfg(feature = "cuda")]
     pub fn hardware(&self) -> Option<String> {
-        let stream = self.inner.as_cuda_device().ok()?.cuda_stream();
-        let context = stream.context();
-        let gibibytes = |bytes: usize| bytes as f64 / f64::from(1 << 30);
-        let memory = context.mem_get_info().map_or(String::new(), |(free, total)| {
-            format!(", {:.1} of {:.1} GiB used", gibibytes(total.saturating_sub(free)), gibibytes(total))
-        });
-        Some(format!("{}{memory}", context.name().ok()?))
-    }
-
-    /// What a GPU calls itself: this build knows none.
-    #[cfg(not(feature = "cuda"))]
-    pub fn hardware(&self) -> Option<String> {
-        None
+        self.compute.hardware()
     }
 
     /// Why this is the CPU although something else was asked for.
@@ -133,39 +132,69 @@ impl Device {
     }
 }
 
+fn auto() -> Result<Device, String> {
+    let built_in = match () {
+        () if cfg!(feature = "cuda") => Some(cuda(0)),
+        () if cfg!(feature = "metal") => Some(metal()),
+        () => None,
+    };
+    match (built_in, gpu::preferred()) {
+        (Some(Ok(device)), _) => Ok(device),
+        (_, Some(n)) => gpu_device(n),
+        (Some(Err(reason)), None) => Err(reason),
+        (None, None) => Ok(Device::cpu(None)),
+    }
+}
+
+fn gpu_device(ordinal: usize) -> Result<Device, String> {
+    let gpu = gpu::open(ordinal).map_err(|reason| format!("gpu:{ordinal}: {reason}"))?;
+    Ok(Device::of(gpu, format!("gpu:{ordinal}"), None))
+}
+
 fn cuda(ordinal: usize) -> Result<Device, String> {
     if !cfg!(feature = "cuda") {
-        return Err("this build has no CUDA: build with --features cuda".into());
+        return Err("this build has no CUDA: build with --features cuda, or take --device gpu".into());
     }
-    let inner = CandleDevice::new_cuda(ordinal).map_err(|e| format!("CUDA device {ordinal}: {e}"))?;
-    Ok(Device::of(inner, format!("cuda:{ordinal}"), None))
+    let device = CandleDevice::new_cuda(ordinal).map_err(|e| format!("CUDA device {ordinal}: {e}"))?;
+    Ok(Device::of(Arc::new(Composed { device }), format!("cuda:{ordinal}"), None))
 }
 
 fn metal() -> Result<Device, String> {
     if !cfg!(feature = "metal") {
-        return Err("this build has no Metal: build with --features metal (macOS)".into());
+        return Err(
+            "this build has no Metal: build with --features metal (macOS), or take --device gpu".into()
+        );
     }
-    let inner = CandleDevice::new_metal(0).map_err(|e| format!("Metal: {e}"))?;
-    Ok(Device::of(inner, "metal".into(), None))
+    let device = CandleDevice::new_metal(0).map_err(|e| format!("Metal: {e}"))?;
+    Ok(Device::of(Arc::new(Composed { device }), "metal".into(), None))
 }
 
 /// A device that this program knows of.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct DeviceState {
-    pub name: &'static str,
+    pub name: String,
     /// Whether this build has the code for it.
     pub compiled_in: bool,
     /// Why it cannot be used; `None` when it can.
     pub problem: Option<String>,
+    /// What it calls itself; `None` where there is nothing to ask.
+    pub hardware: Option<String>,
 }
 
 /// Every device that this program knows of, tried now.
 pub fn device_list() -> Vec<DeviceState> {
-    vec![
-        DeviceState { name: "cpu", compiled_in: true, problem: None },
-        DeviceState { name: "cuda:0", compiled_in: cfg!(feature = "cuda"), problem: cuda(0).err() },
-        DeviceState { name: "metal", compiled_in: cfg!(feature = "metal"), problem: metal().err() },
-    ]
+    let state = |name: &str, compiled_in: bool, tried: Result<Device, String>| DeviceState {
+        name: name.to_owned(),
+        compiled_in,
+        hardware: tried.as_ref().ok().and_then(Device::hardware),
+        problem: tried.err(),
+    };
+    let gpus = gpu::adapters().map_or(1, <[_]>::len);
+    let mut all = vec![state("cpu", true, Ok(Device::cpu(None)))];
+    all.extend((0..gpus).map(|n| state(&format!("gpu:{n}"), true, gpu_device(n))));
+    all.push(state("cuda:0", cfg!(feature = "cuda"), cuda(0)));
+    all.push(state("metal", cfg!(feature = "metal"), metal()));
+    all
 }
 
 #[cfg(test)]
@@ -175,7 +204,9 @@ mod tests {
     #[test]
     fn words_parse_and_unknown_ones_do_not() {
         assert_eq!(DeviceChoice::parse("cuda:3").unwrap(), DeviceChoice::Cuda(3));
-        for word in ["cuda:", "cuda:x", "gpu", ""] {
+        assert_eq!(DeviceChoice::parse("gpu").unwrap(), DeviceChoice::Gpu(0));
+        assert_eq!(DeviceChoice::parse("gpu:2").unwrap(), DeviceChoice::Gpu(2));
+        for word in ["cuda:", "cuda:x", "gpu:", "gpu:-1", "cpu:0", "tpu", ""] {
             assert!(DeviceChoice::parse(word).is_err(), "{word}");
         }
     }

@@ -4,8 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use candle_core::{Error, Result};
-
+use super::compute::Compute;
 use super::layers::{Pairing, Rotary};
 use crate::moe::error::{MoeError, MoeResult};
 use crate::moe::gating::{Decision, Noise};
@@ -47,9 +46,10 @@ impl LayerNoise {
 /// Angles with what they were computed from: scaling, dimensions, pairing.
 type KnownRotary = (Rope, usize, Pairing, Arc<Rotary>);
 
-/// One forward call: B sequences of S positions, padded on the right.
+/// One forward call: sequences of S positions, padded on the right.
 pub(super) struct ForwardContext<'a> {
-    pub batch: usize,
+    /// Where it runs.
+    pub on: &'a dyn Compute,
     pub seq: usize,
     /// Positions of each sequence that are not padding (all where there is no attention mask).
     pub lens: &'a [usize],
@@ -61,9 +61,9 @@ pub(super) struct ForwardContext<'a> {
 }
 
 impl<'a> ForwardContext<'a> {
-    pub fn new(batch: usize, seq: usize, lens: &'a [usize], noise: &'a NoiseSource) -> Self {
+    pub fn new(on: &'a dyn Compute, seq: usize, lens: &'a [usize], noise: &'a NoiseSource) -> Self {
         Self {
-            batch,
+            on,
             seq,
             lens,
             noise,
@@ -74,7 +74,7 @@ impl<'a> ForwardContext<'a> {
     }
 
     /// The angles for heads of `head_dim`, computed once a call.
-    pub fn rotary(&self, rope: &Rope, head_dim: usize, pairing: Pairing) -> Result<Arc<Rotary>> {
+    pub fn rotary(&self, rope: &Rope, head_dim: usize, pairing: Pairing) -> MoeResult<Arc<Rotary>> {
         let dim = (head_dim as f64 * rope.partial_rotary_factor) as usize;
         let mut known = self.rotaries.borrow_mut();
         let same = |(r, d, p, _): &&KnownRotary| r == rope && *d == dim && *p == pairing;
@@ -83,9 +83,10 @@ impl<'a> ForwardContext<'a> {
         }
         let table = rope.table(dim, self.seq);
         if table.cos.len() != self.seq * (table.dim / 2) {
-            return Err(Error::Msg(format!("the rope factors are too few for {dim} dimensions")));
+            let message = format!("the rope factors are too few for {dim} dimensions");
+            return Err(MoeError::Compute { while_doing: "running the model".into(), message });
         }
-        let rotary = Arc::new(Rotary::new(table, pairing));
+        let rotary = Arc::new(Rotary::new(table, pairing, self.seq));
         known.push((rope.clone(), dim, pairing, Arc::clone(&rotary)));
         Ok(rotary)
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::block::{AttentionKind, Block, FeedForward};
 use super::family::BackboneFamily;
-use super::layers::{Activation, Linear, Mlp, MoeBlock, Routing, SharedExpert};
+use super::layers::{Activation, Linear, Mlp, MoeBlock, Routing, SharedExpert, WeightForm};
 use super::llama;
 use super::source::WeightSource;
 use crate::moe::error::MoeResult;
@@ -69,17 +69,16 @@ fn expert(source: &WeightSource<'_>, prefix: &str, e: usize, num_experts: usize)
     let fused_bias = source.checkpoint.f32_rows(&name, e, 1)?;
     let name = source.name(&format!("{prefix}.down_proj_bias"));
     source.checkpoint.expect_shape(&name, &[num_experts, hidden])?;
-    let down_bias = source.upload(source.checkpoint.f32_rows(&name, e, 1)?, &[hidden])?;
+    let down_bias = source.checkpoint.f32_rows(&name, e, 1)?;
     let down = source.slice(&format!("{prefix}.down_proj"), e, [num_experts, width, hidden])?;
     let half = |odd: usize| -> MoeResult<Linear> {
         let columns = |values: &[f32]| values.iter().skip(odd).step_by(2).copied().collect::<Vec<f32>>();
-        let weight = source.upload(columns(&fused), &[hidden, width])?;
-        Ok(Linear::in_out(weight, Some(source.upload(columns(&fused_bias), &[width])?)))
+        source.store(columns(&fused), (width, hidden), WeightForm::InOut, Some(columns(&fused_bias)))
     };
     Ok(Mlp::Gated {
         gate: half(0)?,
         up: half(1)?,
-        down: Linear::in_out(source.upload(down, &[width, hidden])?, Some(down_bias)),
+        down: source.store(down, (hidden, width), WeightForm::InOut, Some(down_bias))?,
         activation: Activation::ClampedSwiGlu {
             alpha: config.float_or("swiglu_alpha", 1.702)? as f32,
             limit: config.float_or("swiglu_limit", 7.0)?.abs() as f32,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::block::{AttentionKind, Block, FeedForward, Residual};
 use super::family::{BackboneFamily, ModelEnds};
-use super::layers::{Linear, Mlp, MoeBlock, Routing, SharedExpert};
+use super::layers::{Mlp, MoeBlock, Routing, SharedExpert, WeightForm};
 use super::llama;
 use super::source::WeightSource;
 use crate::moe::error::MoeResult;
@@ -46,16 +46,14 @@ fn moe_block(source: &WeightSource<'_>, layer: usize) -> MoeResult<MoeBlock> {
     let num_experts = source.num_experts()?;
     let expert = |e: usize| -> MoeResult<Arc<Mlp>> {
         let input = [num_experts, 2 * width, hidden];
-        let fused = source.upload(
-            source.slice(&format!("{prefix}.input_linear.weight"), e, input)?,
-            &[2 * width, hidden],
-        )?;
+        let mut gate = source.slice(&format!("{prefix}.input_linear.weight"), e, input)?;
+        let up = gate.split_off(gate.len() / 2);
         let output = [num_experts, hidden, width];
         let down = source.slice(&format!("{prefix}.output_linear.weight"), e, output)?;
         Ok(Arc::new(Mlp::Gated {
-            gate: Linear::out_in(&fused.narrow(0, 0, width)?, None)?,
-            up: Linear::out_in(&fused.narrow(0, width, width)?, None)?,
-            down: Linear::out_in(&source.upload(down, &[hidden, width])?, None)?,
+            gate: source.store(gate, (width, hidden), WeightForm::OutIn, None)?,
+            up: source.store(up, (width, hidden), WeightForm::OutIn, None)?,
+            down: source.store(down, (hidden, width), WeightForm::OutIn, None)?,
             activation: source.activation()?,
         }))
     };

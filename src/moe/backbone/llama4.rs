@@ -7,6 +7,7 @@ use super::block::{AttentionKind, Block, FeedForward};
 use super::family::BackboneFamily;
 use super::layers::{
     Attention, HeadNorm, Linear, Mlp, MoeBlock, Norm, Pairing, QueryScale, Routing, SharedExpert,
+    WeightForm,
 };
 use super::llama;
 use super::source::WeightSource;
@@ -102,15 +103,16 @@ fn moe_block(source: &WeightSource<'_>, layer: usize) -> MoeResult<MoeBlock> {
     let num_experts = source.num_experts()?;
     let expert = |e: usize| -> MoeResult<Arc<Mlp>> {
         let input = [num_experts, hidden, 2 * width];
-        let fused = source.upload(
-            source.slice(&format!("{prefix}.experts.gate_up_proj"), e, input)?,
-            &[hidden, 2 * width],
-        )?;
+        let fused = source.slice(&format!("{prefix}.experts.gate_up_proj"), e, input)?;
+        let half = |at: usize| -> MoeResult<Linear> {
+            let halves = fused.chunks_exact(width).skip(at).step_by(2);
+            source.store(halves.flatten().copied().collect(), (width, hidden), WeightForm::InOut, None)
+        };
         let down = source.slice(&format!("{prefix}.experts.down_proj"), e, [num_experts, width, hidden])?;
         Ok(Arc::new(Mlp::Gated {
-            gate: Linear::in_out(fused.narrow(1, 0, width)?.contiguous()?, None),
-            up: Linear::in_out(fused.narrow(1, width, width)?.contiguous()?, None),
-            down: Linear::in_out(source.upload(down, &[width, hidden])?, None),
+            gate: half(0)?,
+            up: half(1)?,
+            down: source.store(down, (hidden, width), WeightForm::InOut, None)?,
             activation: source.activation()?,
         }))
     };

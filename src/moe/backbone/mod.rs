@@ -1,21 +1,26 @@
-//! The models, in candle: the only module of `moe` that names a tensor type.
+//! The models: the only module of `moe` that names a tensor type. They are written once against [`compute`]; candle runs
+//! them on the CPU, CUDA and Metal, kernels of our own on every other GPU ([`gpu`]).
 //!
 //! One file a model. Each says which tensors make a layer and which parts of [`layers`] they form; the
 //! residual stream, batching, embeddings and logits are the same for all ([`model`]). Weights are
 //! computed with in f32 whatever the file's dtype. Routing decisions are never taken here: logits go to
 //! the host, to [`crate::moe::gating`] or [`crate::moe::router`].
 
+mod agreement;
+mod array;
 mod block;
+mod candle;
+mod compute;
 mod device;
 mod family;
 mod forward_context;
-mod kernels;
+mod gpu;
 mod layers;
 mod model;
 mod registry;
 mod source;
 mod stream;
-mod vector;
+
 
 mod deepseek_v2;
 mod deepseek_v3;

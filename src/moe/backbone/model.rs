@@ -12,6 +12,7 @@ use std::cell::Cell;
 use std::sync::OnceLock;
 
 use super::block::{Block, FeedForward};
+use super::compute::Compute;
 use super::device::Device;
 use super::family::{BackboneFamily, ModelEnds};
 use super::layers::{Gates, Linear, Norm};
@@ -33,7 +34,7 @@ pub struct Model {
     upcycled: Upcycled,
     root: String,
     num_layers: usize,
-    blocks: Vec<Block>,
+    layers: Vec<ModelLayer>,
     ends: ModelEnds,
     /// The final norm and the head's tensor; absent where only some layers were loaded.
     tail: Option<(Norm, String)>,
@@ -48,11 +49,19 @@ pub struct Model {
     cpu_fallback: OnceLock<Box<Model>>,
 }
 
+/// A layer of a model.
+enum ModelLayer {
+    /// On the device.
+    Here(Block),
+    /// Brought there when it is needed, because the device does not hold all layers; the experts and k of its gate.
+    OnDemand(Option<(usize, usize)>),
+}
+
 impl std::fmt::Debug for Model {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Model")
             .field("family", &self.family.name)
-            .field("layers", &self.blocks.len())
+            .field("layers", &self.layers.len())
             .field("device", &self.device.name())
             .finish_non_exhaustive()
     }
@@ -64,9 +73,14 @@ impl Model {
     /// # Errors
     /// k of 0 or above the experts of a layer, a capacity factor that is no positive number.
     pub fn regate(&mut self, gates: Gates) -> MoeResult<()> {
-        for block in &mut self.blocks {
-            if let FeedForward::MoeBlock(moe) = &mut block.feed_forward {
-                moe.regate(&gates)?;
+        for (layer, place) in self.layers.iter_mut().enumerate() {
+            match place {
+                ModelLayer::Here(block) => regate(block, &gates)?,
+                ModelLayer::OnDemand(Some((experts, top_k))) => {
+                    gates.check(layer, *experts)?;
+                    *top_k = gates.top_k;
+                }
+                ModelLayer::OnDemand(None) => {}
             }
         }
         self.gates = Some(gates);
@@ -76,13 +90,13 @@ impl Model {
 
     /// Experts and k of the first loaded MoE layer.
     pub fn gate_sizes(&self) -> Option<(usize, usize)> {
-        self.blocks.iter().find_map(|block| match &block.feed_forward {
-            FeedForward::MoeBlock(moe) => Some((moe.experts.len(), moe.top_k())),
-            FeedForward::Dense(_) => None,
+        self.layers.iter().find_map(|layer| match layer {
+            ModelLayer::Here(block) => block.gate_sizes(),
+            ModelLayer::OnDemand(sizes) => *sizes,
         })
     }
 
-    /// Bytes of the weights in memory, as f32.
+    /// Bytes of the weights in the device's memory.
     pub fn weight_bytes(&self) -> usize {
         self.weight_bytes.get()
     }
@@ -121,6 +135,24 @@ impl Model {
 
     /// How many layers are loaded.
     pub fn loaded_layers(&self) -> usize {
-        self.blocks.len()
+        self.layers.len()
+    }
+
+    /// How many of them do not fit the device: each is brought there for every forward.
+    pub fn layers_on_demand(&self) -> usize {
+        self.layers.iter().filter(|layer| matches!(layer, ModelLayer::OnDemand(_))).count()
+    }
+
+    /// What its device can do.
+    pub(in crate::moe::backbone) fn compute(&self) -> &dyn Compute {
+        self.device.compute()
+    }
+}
+
+/// Puts other gates into a layer that has any.
+fn regate(block: &mut Block, gates: &Gates) -> MoeResult<()> {
+    match &mut block.feed_forward {
+        FeedForward::MoeBlock(moe) => moe.regate(gates),
+        FeedForward::Dense(_) => Ok(()),
     }
 }

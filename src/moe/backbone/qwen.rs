@@ -3,7 +3,9 @@
 
 use super::block::{AttentionKind, Block};
 use super::family::{BackboneFamily, ModelEnds, Upcycling};
-use super::layers::{Attention, AttentionKeys, AttentionMask, HeadNorm, Linear, Mlp, Pairing, QueryScale};
+use super::layers::{
+    Attention, AttentionKeys, AttentionMask, HeadNorm, Linear, Mlp, Pairing, QueryScale, WeightForm,
+};
 use super::source::WeightSource;
 use crate::moe::error::MoeResult;
 use crate::moe::rope::Rope;
@@ -60,8 +62,10 @@ fn attention(source: &WeightSource<'_>, prefix: &str) -> MoeResult<Attention> {
     let weight = source.tensor(&format!("{prefix}.c_attn.weight"), &[3 * width, hidden])?;
     let bias = source.tensor(&format!("{prefix}.c_attn.bias"), &[3 * width])?;
     let third = |n: usize| -> MoeResult<Linear> {
-        let (weight, bias) = (weight.narrow(0, n * width, width)?, bias.narrow(0, n * width, width)?);
-        Ok(Linear::out_in(&weight, Some(bias))?)
+        let part = |values: &[f32], row: usize| {
+            values.get(n * width * row..(n + 1) * width * row).unwrap_or_default().to_vec()
+        };
+        source.store(part(&weight, hidden), (width, hidden), WeightForm::OutIn, Some(part(&bias, 1)))
     };
     let seq_length = config.opt_size("seq_length")?.unwrap_or(2048);
     let query_scale = if config.flag_or("use_logn_attn", true)? {

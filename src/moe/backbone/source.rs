@@ -5,12 +5,11 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use candle_core::Tensor;
-
 use super::block::FeedForward;
 use super::device::Device;
 use super::layers::{
     Activation, AttentionMask, HeadNorm, Linear, Mlp, MoeBlock, Norm, QueryScale, Routing, SharedExpert,
+    Weight, WeightForm,
 };
 use super::layers::{Attention, AttentionKeys, Pairing};
 use crate::moe::checkpoint::Checkpoint;
@@ -74,18 +73,14 @@ pub(super) struct WeightSource<'a> {
     pub upcycled: &'a Upcycled,
     /// Put before every tensor name (`language_model.` in multimodal checkpoints).
     pub root: String,
-    /// Bytes of weights read so far, as f32.
+    /// Bytes of weights on the device so far.
     pub weight_bytes: &'a Cell<usize>,
 }
 
 impl<'a> WeightSource<'a> {
-    /// A tensor on the device.
-    pub fn tensor(&self, name: &str, shape: &[usize]) -> MoeResult<Tensor> {
-        self.tensor_from(self.checkpoint, &self.name(name), shape)
-    }
-
-    fn tensor_from(&self, file: &Checkpoint, name: &str, shape: &[usize]) -> MoeResult<Tensor> {
-        self.upload(file.f32(name, shape)?, shape)
+    /// A tensor on the host.
+    pub fn tensor(&self, name: &str, shape: &[usize]) -> MoeResult<Vec<f32>> {
+        self.checkpoint.f32(&self.name(name), shape)
     }
 
     /// The name in the file.
@@ -114,9 +109,9 @@ impl<'a> WeightSource<'a> {
         (out, input): (usize, usize),
         bias: bool,
     ) -> MoeResult<Linear> {
-        let weight = self.tensor_from(file, &format!("{name}.weight"), &[out, input])?;
-        let bias = if bias { Some(self.tensor_from(file, &format!("{name}.bias"), &[out])?) } else { None };
-        Ok(Linear::out_in(&weight, bias)?)
+        let values = file.f32(&format!("{name}.weight"), &[out, input])?;
+        let bias = if bias { Some(file.f32(&format!("{name}.bias"), &[out])?) } else { None };
+        self.store(values, (out, input), WeightForm::OutIn, bias)
     }
 
     /// One expert's slice of a fused tensor `[E, rows, columns]`, row-major on the host.
@@ -126,10 +121,17 @@ impl<'a> WeightSource<'a> {
         self.checkpoint.f32_rows(&name, expert, 1)
     }
 
-    /// Host values as a tensor on the device.
-    pub fn upload(&self, values: Vec<f32>, shape: &[usize]) -> MoeResult<Tensor> {
-        self.weight_bytes.set(self.weight_bytes.get() + size_of_val(values.as_slice()));
-        Ok(Tensor::from_vec(values, shape, &self.device.inner)?)
+    /// A weight to the device.
+    pub fn store(
+        &self,
+        values: Vec<f32>,
+        (out, input): (usize, usize),
+        form: WeightForm,
+        bias: Option<Vec<f32>>,
+    ) -> MoeResult<Linear> {
+        let linear = self.device.compute().store(Weight { values, input, out, form, bias })?;
+        self.weight_bytes.set(self.weight_bytes.get() + linear.bytes());
+        Ok(linear)
     }
 
     pub fn rms(&self, name: &str, width: usize, eps: f64) -> MoeResult<Norm> {
@@ -299,7 +301,7 @@ impl<'a> WeightSource<'a> {
             Upcycled::Now(c) => default_linear(num_experts, hidden, &mut Rng::new(c.seed).fork(layer as u64)),
             _ => gate_rows(self.checkpoint, &self.name(&name), num_experts, hidden)?,
         };
-        Ok(Linear::out_in(&self.upload(values, &[num_experts, hidden])?, None)?)
+        self.store(values, (num_experts, hidden), WeightForm::OutIn, None)
     }
 
     fn coefficient(&self, layer: usize, prefix: &str) -> MoeResult<Linear> {
@@ -314,8 +316,8 @@ impl<'a> WeightSource<'a> {
             Upcycled::Now(c) => {
                 // A stream of its own, so that the gates do not depend on use_residual.
                 let mut rng = Rng::new(c.seed).fork(layer as u64).fork(1);
-                let weight = self.upload(default_linear(2, hidden, &mut rng), &[2, hidden])?;
-                Ok(Linear::out_in(&weight, Some(self.upload(default_bias(2, hidden, &mut rng), &[2])?))?)
+                let weight = default_linear(2, hidden, &mut rng);
+                self.store(weight, (2, hidden), WeightForm::OutIn, Some(default_bias(2, hidden, &mut rng)))
             }
             _ => self.linear(&name, 2, hidden, true),
         }

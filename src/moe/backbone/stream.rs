@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::Tensor;
-
+use super::array::Array;
 use super::device::{Device, DeviceChoice};
 use super::forward_context::{ForwardContext, NoiseSource};
 use super::model::{InputRow, Model, ModelLoadOptions};
@@ -27,7 +26,7 @@ pub fn for_each_feed_input(
 ) -> MoeResult<()> {
     let options = ModelLoadOptions { device: DeviceChoice::Cpu, ..ModelLoadOptions::default() };
     let model = Model::without_layers(Device::cpu(None), config, checkpoint, &options)?;
-    let mut streams: Vec<Tensor> = sequences
+    let mut streams: Vec<Array> = sequences
         .iter()
         .filter(|rows| !rows.is_empty())
         .map(|rows| model.embed(std::slice::from_ref(rows), rows.len(), 0))
@@ -36,8 +35,8 @@ pub fn for_each_feed_input(
         let block = model.block(layer)?;
         let mut seen = Vec::new();
         for x in &mut streams {
-            let lens = [x.dim(0)?];
-            let mut ctx = ForwardContext::new(1, lens[0], &lens, &NoiseSource::Off);
+            let lens = [x.rows];
+            let mut ctx = ForwardContext::new(model.compute(), x.rows, &lens, &NoiseSource::Off);
             ctx.feed_inputs = Some(BTreeMap::new());
             *x = block.forward(layer, x, &mut ctx)?;
             seen.extend(ctx.feed_inputs.into_iter().flat_map(BTreeMap::into_values).flatten());

@@ -1,11 +1,11 @@
 //! DeepSeek's multi-head latent attention: queries and key-values through low-rank projections, with a
 //! rotated part shared by all heads.
 
-use candle_core::{D, Result, Tensor};
-
-use super::attention::Scores;
 use super::{AttentionMask, Linear, Norm, Pairing};
+use crate::moe::backbone::array::Array;
+use crate::moe::backbone::compute::{HeadPart, Scores};
 use crate::moe::backbone::forward_context::ForwardContext;
+use crate::moe::error::MoeResult;
 use crate::moe::rope::Rope;
 
 /// One latent attention block. Dimensions: see the config keys of the same names.
@@ -32,38 +32,35 @@ pub(in crate::moe::backbone) struct LatentAttention {
 
 impl LatentAttention {
     /// `[B * S, H]` to `[B * S, H]`.
-    pub fn forward(&self, x: &Tensor, ctx: &ForwardContext<'_>) -> Result<Tensor> {
-        let (batch, seq, heads) = (ctx.batch, ctx.seq, self.num_heads);
+    pub fn forward(&self, x: &Array, ctx: &ForwardContext<'_>) -> MoeResult<Array> {
+        let (on, heads) = (ctx.on, self.num_heads);
         let (nope, rot) = (self.qk_nope_head_dim, self.qk_rope_head_dim);
         let rotary = ctx.rotary(&self.rope, rot, self.pairing)?;
 
         let q = match &self.q_down {
-            Some((down, norm)) => self.q_up.forward(&norm.forward(&down.forward(x)?)?)?,
-            None => self.q_up.forward(x)?,
+            Some((down, norm)) => on.linear(&on.norm(&on.linear(x, down)?, norm)?, &self.q_up)?,
+            None => on.linear(x, &self.q_up)?,
         };
-        let q = q.reshape((batch, seq, heads, nope + rot))?;
-        let q_rot = rotary.forward(&q.narrow(D::Minus1, nope, rot)?)?;
-        let q = Tensor::cat(&[q.narrow(D::Minus1, 0, nope)?, q_rot], D::Minus1)?;
+        let q = on.rotate(q, heads, nope, &rotary)?;
 
-        let latent = self.kv_down.forward(x)?;
-        let kv = latent.narrow(D::Minus1, 0, self.kv_lora_rank)?.contiguous()?;
-        let k_rot = latent.narrow(D::Minus1, self.kv_lora_rank, rot)?.contiguous()?;
-        let k_rot = rotary.forward(&k_rot.reshape((batch, seq, 1, rot))?)?;
-        let kv = self.kv_up.forward(&self.kv_norm.forward(&kv)?)?;
-        let kv = kv.reshape((batch, seq, heads, nope + self.v_head_dim))?;
-        let k_rot = k_rot.broadcast_as((batch, seq, heads, rot))?;
-        let k = Tensor::cat(&[kv.narrow(D::Minus1, 0, nope)?, k_rot], D::Minus1)?;
-        let v = kv.narrow(D::Minus1, nope, self.v_head_dim)?;
-
-        let by_head = |t: &Tensor| t.transpose(1, 2)?.contiguous();
+        let latent = on.linear(x, &self.kv_down)?;
+        let columns = |start, width| on.regroup(1, &[HeadPart { array: &latent, heads: 1, start, width }]);
+        let k_rot = on.rotate(columns(self.kv_lora_rank, rot)?, 1, 0, &rotary)?;
+        let kv = on.linear(&on.norm(&columns(0, self.kv_lora_rank)?, &self.kv_norm)?, &self.kv_up)?;
+        let of_kv = |start, width| HeadPart { array: &kv, heads, start, width };
+        let shared = HeadPart { array: &k_rot, heads: 1, start: 0, width: rot };
         let scores = Scores {
             visible: &AttentionMask::default(),
             scale: self.scale,
             sinks: None,
-            q: by_head(&q)?,
-            k: by_head(&k)?,
-            v: by_head(&v)?,
+            lens: ctx.lens,
+            seq: ctx.seq,
+            heads,
+            kv_heads: heads,
+            q,
+            k: on.regroup(heads, &[of_kv(0, nope), shared])?,
+            v: on.regroup(heads, &[of_kv(nope, self.v_head_dim)])?,
         };
-        self.o.forward(&scores.attend(ctx)?)
+        on.linear(&on.attend(&scores)?, &self.o)
     }
 }

@@ -1,8 +1,7 @@
 //! The rows that enter the first layer: embeddings of token ids, and features of images in their place.
 
-use candle_core::Tensor;
-
 use super::{InputRow, Model};
+use crate::moe::backbone::array::Array;
 use crate::moe::error::{MoeError, MoeResult};
 use crate::tokenizer::TokenId;
 
@@ -27,7 +26,7 @@ impl Model {
         sequences: &[Vec<InputRow>],
         seq: usize,
         pad_id: TokenId,
-    ) -> MoeResult<Tensor> {
+    ) -> MoeResult<Array> {
         let hidden = self.hidden_size();
         let mut values = Vec::with_capacity(sequences.len() * seq * hidden);
         for rows in sequences {
@@ -50,6 +49,6 @@ impl Model {
                 }
             }
         }
-        Ok(Tensor::from_vec(values, (sequences.len() * seq, hidden), &self.device.inner)?)
+        self.compute().array(values, hidden)
     }
 }

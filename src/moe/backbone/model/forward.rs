@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::Tensor;
-
-use super::Model;
+use super::{Model, ModelLayer};
+use crate::guard::contain;
+use crate::moe::backbone::array::Array;
 use crate::moe::backbone::device::Device;
 use crate::moe::backbone::forward_context::{ForwardContext, LayerRouting, NoiseSource};
 use crate::moe::error::{MoeError, MoeResult};
@@ -88,19 +88,22 @@ impl Model {
         if let Some(cpu_fallback) = self.cpu_fallback.get() {
             return cpu_fallback.run(sequences, options, watch);
         }
-        match self.run(sequences, options, watch) {
-            Err(MoeError::Compute { while_doing, message }) if !self.device.is_cpu() => {
-                let reason = format!("{} failed: {while_doing}: {message}", self.device.name());
-                let cpu = Device::cpu(Some(reason));
-                let mut cpu_fallback =
-                    Self::load_on(cpu, &self.config, &self.checkpoint, &self.options, &mut |_, _| true)?;
-                if let Some(gates) = self.gates {
-                    cpu_fallback.regate(gates)?;
-                }
-                self.cpu_fallback.get_or_init(|| Box::new(cpu_fallback)).run(sequences, options, watch)
-            }
-            result => result,
+        if self.device.is_cpu() {
+            return self.run(sequences, options, watch);
         }
+        // The driver of a GPU runs in here.
+        let failed = match contain(|| self.run(sequences, options, watch)) {
+            Ok(Err(error @ (MoeError::Compute { .. } | MoeError::DeviceMemory { .. }))) => error.to_string(),
+            Ok(result) => return result,
+            Err(panic) => panic.to_string(),
+        };
+        let cpu = Device::cpu(Some(format!("{} failed: {failed}", self.device.name())));
+        let mut cpu_fallback =
+            Self::load_on(cpu, &self.config, &self.checkpoint, &self.options, &mut |_, _| true)?;
+        if let Some(gates) = self.gates {
+            cpu_fallback.regate(gates)?;
+        }
+        self.cpu_fallback.get_or_init(|| Box::new(cpu_fallback)).run(sequences, options, watch)
     }
 
     fn run(
@@ -114,34 +117,38 @@ impl Model {
         if lens.contains(&0) || seq == 0 {
             return Err(MoeError::Request("a sequence without tokens cannot be routed".into()));
         }
-        let batch = sequences.len();
-        let mut ctx = ForwardContext::new(batch, seq, &lens, &options.noise);
+        let (batch, on) = (sequences.len(), self.compute());
+        let mut ctx = ForwardContext::new(on, seq, &lens, &options.noise);
         ctx.feed_inputs = options.feed_inputs.then(BTreeMap::new);
         let mut x = self.embed(sequences, seq, options.pad_id)?;
         let mut layer_hidden = Vec::new();
-        for (layer, block) in self.blocks.iter().enumerate() {
-            if !watch(layer, self.blocks.len()) {
+        for (layer, place) in self.layers.iter().enumerate() {
+            if !watch(layer, self.layers.len()) {
                 return Err(MoeError::Cancelled);
             }
             self.device.check()?;
             if options.layer_hidden {
-                layer_hidden.push(host(&x)?);
+                layer_hidden.push(on.values(&x)?);
             }
-            x = block.forward(layer, &x, &mut ctx).map_err(|e| in_layer(e, layer))?;
+            x = match place {
+                ModelLayer::Here(block) => block.forward(layer, &x, &mut ctx),
+                ModelLayer::OnDemand(_) => self.on_demand(layer, &x, &mut ctx),
+            }
+            .map_err(|e| in_layer(e, layer))?;
         }
         if let Some((norm, _)) = &self.tail {
-            x = norm.forward(&x)?;
+            x = on.norm(&x, norm)?;
         }
         let logits = match options.logits {
             WantedLogits::None => None,
             WantedLogits::All => Some(self.logits(&x)?),
             WantedLogits::Last => {
                 let last: Vec<u32> = (1..=batch).map(|b| (b * seq - 1) as u32).collect();
-                let rows = Tensor::from_slice(&last, batch, x.device())?;
-                Some(self.logits(&x.index_select(&rows, 0)?)?)
+                Some(self.logits(&on.gather(&x, &last)?)?)
             }
         };
-        let hidden = host(&x)?;
+        let hidden = on.values(&x)?;
+        self.device.check()?;
         if options.layer_hidden {
             layer_hidden.push(hidden.clone());
         }
@@ -158,11 +165,14 @@ impl Model {
             lens,
         })
     }
-}
 
-/// The values of a tensor, row by row.
-pub(super) fn host(x: &Tensor) -> MoeResult<Vec<f32>> {
-    Ok(x.flatten_all()?.to_vec1()?)
+    /// A layer that the device does not keep.
+    fn on_demand(&self, layer: usize, x: &Array, ctx: &mut ForwardContext<'_>) -> MoeResult<Array> {
+        let y = self.block_on_demand(layer)?.forward(layer, x, ctx)?;
+        // Its memory is free once the work on it is done.
+        self.device.check()?;
+        Ok(y)
+    }
 }
 
 /// Says which layer failed.
@@ -171,6 +181,9 @@ fn in_layer(error: MoeError, layer: usize) -> MoeError {
         MoeError::Gate(message) => MoeError::Gate(format!("layer {layer}: {message}")),
         MoeError::Compute { message, .. } => {
             MoeError::Compute { while_doing: format!("layer {layer}"), message }
+        }
+        MoeError::DeviceMemory { wanted, message, .. } => {
+            MoeError::DeviceMemory { device: format!("layer {layer}"), wanted, message }
         }
         other => other,
     }

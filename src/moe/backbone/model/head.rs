@@ -1,10 +1,8 @@
 //! Logits: the output matrix, which is large, read in pieces or kept.
 
-use candle_core::Tensor;
-
 use super::Model;
-use super::forward::host;
-use crate::moe::backbone::layers::Linear;
+use crate::moe::backbone::array::Array;
+use crate::moe::backbone::layers::{Linear, Weight, WeightForm};
 use crate::moe::error::{MoeError, MoeResult};
 
 /// Rows of the output matrix converted to f32 at a time.
@@ -14,21 +12,26 @@ const HEAD_KEPT: usize = 1 << 26;
 
 impl Model {
     /// Logits of rows `[n, H]`, `[n, vocab]`.
-    pub(super) fn logits(&self, x: &Tensor) -> MoeResult<Vec<f32>> {
+    pub(super) fn logits(&self, x: &Array) -> MoeResult<Vec<f32>> {
         let Some((_, name)) = &self.tail else {
             return Err(MoeError::Request("logits need all layers to be loaded".into()));
         };
         let (vocab, hidden) = (self.vocab_size(), self.hidden_size());
-        let multiplier = self.ends.logit_multiplier;
-        let finish = |t: Tensor| if multiplier == 1.0 { Ok(t) } else { t * multiplier };
+        let (on, multiplier) = (self.compute(), self.ends.logit_multiplier as f32);
+        let part = |start: usize, count: usize| -> MoeResult<Vec<f32>> {
+            let mut values = on.values(&on.linear(x, &self.head(name, start, count)?)?)?;
+            if multiplier != 1.0 {
+                values.iter_mut().for_each(|v| *v *= multiplier);
+            }
+            Ok(values)
+        };
         if vocab * hidden <= HEAD_KEPT {
-            return host(&finish(self.head(name, 0, vocab)?.forward(x)?)?);
+            return part(0, vocab);
         }
-        let n = x.dim(0)?;
-        let mut logits = vec![0f32; n * vocab];
+        let mut logits = vec![0f32; x.rows * vocab];
         for start in (0..vocab).step_by(HEAD_ROWS) {
             let count = HEAD_ROWS.min(vocab - start);
-            let part = host(&finish(self.head(name, start, count)?.forward(x)?)?)?;
+            let part = part(start, count)?;
             for (row, values) in logits.chunks_exact_mut(vocab).zip(part.chunks_exact(count)) {
                 row.get_mut(start..start + count).unwrap_or_default().copy_from_slice(values);
             }
@@ -41,19 +44,15 @@ impl Model {
         if let Some(head) = self.kept_head.get() {
             return Ok(head.clone());
         }
-        let weight = self.checkpoint.f32_rows(name, start, count)?;
-        let weight = Tensor::from_vec(weight, (count, self.hidden_size()), &self.device.inner)?;
-        let bias = match &self.head_bias {
-            Some(bias) => {
-                let part = bias.get(start..start + count).unwrap_or_default();
-                Some(Tensor::from_slice(part, count, &self.device.inner)?)
-            }
-            None => None,
-        };
-        if count == self.vocab_size() {
-            let head = Linear::out_in(&weight, bias)?;
-            return Ok(self.kept_head.get_or_init(|| head).clone());
-        }
-        Ok(Linear::out_in_once(&weight, bias)?)
+        let whole = count == self.vocab_size();
+        let bias = self.head_bias.as_ref();
+        let head = self.compute().store(Weight {
+            values: self.checkpoint.f32_rows(name, start, count)?,
+            input: self.hidden_size(),
+            out: count,
+            form: if whole { WeightForm::OutIn } else { WeightForm::OutInOnce },
+            bias: bias.map(|bias| bias.get(start..start + count).unwrap_or_default().to_vec()),
+        })?;
+        Ok(if whole { self.kept_head.get_or_init(|| head).clone() } else { head })
     }
 }

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::sync::OnceLock;
 
-use super::Model;
+use super::{Model, ModelLayer, regate};
 use super::load_options::ModelLoadOptions;
 use crate::moe::backbone::block::Block;
 use crate::moe::backbone::device::Device;
@@ -35,17 +35,27 @@ impl Model {
         options: &ModelLoadOptions,
         watch: &mut dyn FnMut(usize, usize) -> bool,
     ) -> MoeResult<Self> {
-        let device = Device::open(options.device);
-        let on_cpu = device.is_cpu();
-        match Self::load_on(device, config, checkpoint, options, watch) {
-            Err(MoeError::Compute { message, .. }) if !on_cpu => {
-                Self::load_on(Device::cpu(Some(message)), config, checkpoint, options, watch)
-            }
-            result => result,
-        }
+        Self::load_or_cpu(Device::open(options.device), config, checkpoint, options, watch)
     }
 
-    pub(super) fn load_on(
+    /// On a device, or with the reason on the CPU.
+    pub(in crate::moe::backbone) fn load_or_cpu(
+        device: Device,
+        config: &Config,
+        checkpoint: &Checkpoint,
+        options: &ModelLoadOptions,
+        watch: &mut dyn FnMut(usize, usize) -> bool,
+    ) -> MoeResult<Self> {
+        let (name, on_cpu) = (device.name().to_owned(), device.is_cpu());
+        let failed = match Self::load_on(device, config, checkpoint, options, watch) {
+            Err(error @ (MoeError::Compute { .. } | MoeError::DeviceMemory { .. })) if !on_cpu => error,
+            result => return result,
+        };
+        let reason = format!("{name} failed: {failed}");
+        Self::load_on(Device::cpu(Some(reason)), config, checkpoint, options, watch)
+    }
+
+    pub(in crate::moe::backbone) fn load_on(
         device: Device,
         config: &Config,
         checkpoint: &Checkpoint,
@@ -62,8 +72,7 @@ impl Model {
             if !watch(layer, count) {
                 return Err(MoeError::Cancelled);
             }
-            let block = this.block(layer)?;
-            this.blocks.push(block);
+            this.add_layer(layer)?;
         }
         if count == this.num_layers {
             let (hidden, vocab) = (this.config.size("hidden_size")?, this.config.size("vocab_size")?);
@@ -111,7 +120,7 @@ impl Model {
             family,
             upcycled,
             root,
-            blocks: Vec::new(),
+            layers: Vec::new(),
             ends,
             tail: None,
             head_bias: None,
@@ -122,6 +131,42 @@ impl Model {
             cpu_fallback: OnceLock::new(),
             device,
         })
+    }
+
+    /// Reads a layer and keeps it on the device; where that has no room, the layer is brought there for every
+    /// forward, and two before it give up their place to it and to what the forward itself needs.
+    fn add_layer(&mut self, layer: usize) -> MoeResult<()> {
+        let on_demand = self.layers_on_demand() > 0;
+        let bytes = self.weight_bytes.get();
+        let block = match self.block(layer) {
+            Err(MoeError::DeviceMemory { .. }) if !on_demand && layer > 0 => {
+                self.make_room(bytes)?;
+                self.block(layer)?
+            }
+            Ok(block) if !on_demand => {
+                self.layers.push(ModelLayer::Here(block));
+                return Ok(());
+            }
+            // Read all the same: what is wrong with it is said now.
+            result => result?,
+        };
+        self.layers.push(ModelLayer::OnDemand(block.gate_sizes()));
+        drop(block);
+        self.weight_bytes.set(bytes.min(self.weight_bytes.get()));
+        self.device.check()
+    }
+
+    /// Takes the last two layers from the device, which then holds what is left of `bytes`.
+    fn make_room(&mut self, bytes: usize) -> MoeResult<()> {
+        let count = self.layers.len();
+        for place in self.layers.iter_mut().skip(count.saturating_sub(2)) {
+            if let ModelLayer::Here(block) = place {
+                *place = ModelLayer::OnDemand(block.gate_sizes());
+            }
+        }
+        // The layers of a model are about as large as each other.
+        self.weight_bytes.set(bytes * count.saturating_sub(2) / count.max(1));
+        self.device.check()
     }
 
     fn source(&self) -> WeightSource<'_> {
@@ -138,6 +183,17 @@ impl Model {
     /// Reads one layer.
     pub(in crate::moe::backbone) fn block(&self, layer: usize) -> MoeResult<Block> {
         (self.family.block)(&self.source(), layer)
+    }
+
+    /// Reads one layer for one forward, with the gates of the others.
+    pub(super) fn block_on_demand(&self, layer: usize) -> MoeResult<Block> {
+        let bytes = self.weight_bytes.get();
+        let mut block = self.block(layer)?;
+        self.weight_bytes.set(bytes);
+        if let Some(gates) = &self.gates {
+            regate(&mut block, gates)?;
+        }
+        Ok(block)
     }
 }
 

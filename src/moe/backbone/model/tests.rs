@@ -1,7 +1,6 @@
 //! A device that fails on the way, the paths of other devices, and the watch over a forward.
 
 use super::*;
-use crate::moe::backbone::kernels::DEVICE_PATHS;
 use crate::moe::backbone::source::Conversion;
 use crate::moe::error::MoeError;
 use crate::moe::moe_llava::{MoeConfig, MoeRequest};
@@ -52,7 +51,7 @@ fn a_watch_sees_every_layer_and_can_end_the_run() {
     assert!(model.weight_bytes() > 4 * 4 * 64 * 64 * 4);
 }
 
-/// What a GPU runs, on CPU tensors: whole models, loaded and run down the paths of other devices, against the kernels.
+/// What candle runs on a GPU, on CPU tensors: whole models against the kernels of the CPU.
 #[test]
 fn the_paths_of_other_devices_give_what_the_kernels_give() {
     let mut models = vec![("byte-moe", sample::open("byte-moe").unwrap(), None)];
@@ -66,12 +65,12 @@ fn the_paths_of_other_devices_give_what_the_kernels_give() {
     let sequences = [(0..150).map(token).collect::<Vec<_>>(), (0..70).map(token).collect()];
     for (name, (config, checkpoint), conversion) in models {
         let run = |on_device: bool| {
-            DEVICE_PATHS.set(on_device);
             let load = ModelLoadOptions { conversion: conversion.clone(), ..ModelLoadOptions::default() };
-            let model = Model::load(&config, &checkpoint, &load).unwrap();
+            let device = if on_device { Device::composed() } else { Device::cpu(None) };
+            let model = Model::load_on(device, &config, &checkpoint, &load, &mut |_, _| true).unwrap();
             let options = ForwardOptions { logits: WantedLogits::Last, ..ForwardOptions::default() };
             let forward = model.forward(&sequences, &options).unwrap();
-            DEVICE_PATHS.set(false);
+            assert_eq!(model.device().fallback(), None);
             forward
         };
         let (host, device) = (run(false), run(true));

@@ -3,7 +3,7 @@
 //! candle's own broadcast operations walk strides element by element; norms, rotary and softmax over rows
 //! take most of a small model's time that way. And its element-wise operations on large tensors run on threads of its
 //! own, which spin after each one for a while: they take the processors from rayon's threads, where the products
-//! and these kernels run. On other devices the callers compose candle operations.
+//! and these kernels run.
 
 use std::ops::Range;
 
@@ -13,21 +13,6 @@ use candle_core::{
 use rayon::prelude::*;
 
 use super::vector;
-
-/// Whether a tensor takes these kernels: one on the CPU does, one of another device takes candle's operations.
-pub(super) fn on_host(x: &Tensor) -> bool {
-    #[cfg(test)]
-    if DEVICE_PATHS.get() {
-        return false;
-    }
-    x.device().is_cpu()
-}
-
-#[cfg(test)]
-thread_local! {
-    /// Sends CPU tensors of this thread down the paths of other devices, so that a test compares both.
-    pub(super) static DEVICE_PATHS: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
-}
 
 /// Below this many elements the work is done on the calling thread.
 const PARALLEL_FROM: usize = 16 * 1024;
@@ -59,9 +44,9 @@ pub(super) fn transposed(x: &Tensor) -> Result<Tensor> {
     x.contiguous()?.apply_op1_no_bwd(&Transpose)
 }
 
-/// `a + b` of one shape, in `a`'s place on the CPU. The caller must be the only holder of `a`.
-pub(super) fn add(a: Tensor, b: &Tensor) -> Result<Tensor> {
-    if !on_host(&a) || !a.is_contiguous() {
+/// `a + b` of one shape, in `a`'s place; CPU only. The caller must be the only holder of `a`.
+pub(super) fn add_in_place(a: Tensor, b: &Tensor) -> Result<Tensor> {
+    if !a.is_contiguous() {
         return a + b;
     }
     zip_in_place(&a, b, |a, b| vector::add_scaled(a, b, 1.0))?;

@@ -4,28 +4,24 @@ use std::ops::Range;
 
 use candle_core::{D, Result, Tensor};
 
-use super::super::kernels::{map_rows_in_place, on_host};
-use super::super::vector;
+use super::kernels::map_rows_in_place;
+use super::vector;
+use crate::moe::backbone::layers::AttentionMask;
 
-/// Which keys a query sees: causal, at most `window` back, inside its chunk, no padding.
-#[derive(Debug, Clone, Default)]
-pub(in crate::moe::backbone) struct AttentionMask {
-    /// Query i sees keys j with i - window < j <= i.
-    pub window: Option<usize>,
-    /// Query i sees keys of its own chunk only (Llama 4).
-    pub chunk: Option<usize>,
-}
-
-impl AttentionMask {
-    /// The keys that query `i` of a sequence of `len` real tokens sees; none for a padding query whose
-    /// window holds padding only. torch adds the smallest f32 to every score of such a row, which leaves a
-    /// uniform mixture of all keys: [`ScoreBlock`] does the same, because the row is routed like any other.
-    pub fn keys(&self, i: usize, len: usize) -> Range<usize> {
-        let window_start = self.window.map_or(0, |w| (i + 1).saturating_sub(w));
-        let chunk_start = self.chunk.map_or(0, |c| i - i % c.max(1));
-        let end = (i + 1).min(len);
-        window_start.max(chunk_start).min(end)..end
+/// First key and number of keys that some query of a block sees; all keys where one sees none.
+pub(super) fn key_range(
+    visible: &AttentionMask,
+    lens: &[usize],
+    seq: usize,
+    queries: &Range<usize>,
+) -> (usize, usize) {
+    let shortest = lens.iter().copied().min().unwrap_or(0);
+    // Windows end later for later queries: if one is empty, the last one is.
+    if visible.keys(queries.end.saturating_sub(1), shortest).is_empty() {
+        return (0, seq);
     }
+    let first_key = visible.keys(queries.start, shortest).start;
+    (first_key, queries.end - first_key)
 }
 
 /// One block of queries against the keys `first_key..`.
@@ -57,14 +53,11 @@ impl ScoreBlock<'_> {
         self.sinks.and_then(|s| s.get(head)).copied()
     }
 
-    /// Raw scores `[…, keys]` to probabilities of the same shape; `scores` must be the only holder of its values.
-    pub fn softmax(&self, scores: Tensor) -> Result<Tensor> {
-        let width = scores.dim(D::Minus1)?;
-        if on_host(&scores) {
-            map_rows_in_place(&scores, width, |row, values| self.row(row, values))?;
-            return Ok(scores);
-        }
-        self.composed(&scores, width)
+    /// Raw scores `[…, keys]` to probabilities of the same shape, on the CPU; `scores` must be the only holder of its
+    /// values.
+    pub fn softmax_in_place(&self, scores: Tensor) -> Result<Tensor> {
+        map_rows_in_place(&scores, scores.dim(D::Minus1)?, |row, values| self.row(row, values))?;
+        Ok(scores)
     }
 
     fn row(&self, row: usize, values: &mut [f32]) {
@@ -80,8 +73,9 @@ impl ScoreBlock<'_> {
         vector::softmax(seen, self.scale, sink);
     }
 
-    fn composed(&self, scores: &Tensor, width: usize) -> Result<Tensor> {
-        let shape = scores.shape().clone();
+    /// The same on any device, from candle's operations.
+    pub fn softmax(&self, scores: &Tensor) -> Result<Tensor> {
+        let (shape, width) = (scores.shape().clone(), scores.dim(D::Minus1)?);
         let rows = scores.elem_count() / width.max(1);
         let mut mask = vec![f32::NEG_INFINITY; rows * width];
         let mut sinks = Vec::with_capacity(rows);
@@ -109,17 +103,6 @@ mod tests {
     use candle_core::Device;
 
     #[test]
-    fn windows_chunks_and_padding_limit_the_keys() {
-        let plain = AttentionMask::default();
-        assert_eq!(plain.keys(3, 10), 0..4);
-        assert_eq!(plain.keys(3, 2), 0..2);
-        assert_eq!(AttentionMask { window: Some(2), chunk: None }.keys(3, 10), 2..4);
-        assert_eq!(AttentionMask { window: None, chunk: Some(2) }.keys(3, 10), 2..4);
-        assert_eq!(AttentionMask { window: None, chunk: Some(2) }.keys(4, 10), 4..5);
-        assert!(AttentionMask { window: Some(1), chunk: None }.keys(3, 1).is_empty());
-    }
-
-    #[test]
     fn the_kernel_and_the_composition_agree() {
         // The second sequence has one real token, so its last query sees none through the window.
         let scores: Vec<f32> = (0..24).map(|v| (v as f32 * 0.7).sin()).collect();
@@ -137,8 +120,8 @@ mod tests {
             };
             let values = |t: Tensor| t.flatten_all().unwrap().to_vec1::<f32>().unwrap();
             let (a, b) = (
-                values(block.softmax(scores.copy().unwrap()).unwrap()),
-                values(block.composed(&scores, 3).unwrap()),
+                values(block.softmax_in_place(scores.copy().unwrap()).unwrap()),
+                values(block.softmax(&scores).unwrap()),
             );
             assert!(a.iter().zip(&b).all(|(a, b)| (a - b).abs() < 1e-6), "{a:?} {b:?}");
         }
