@@ -261,7 +261,10 @@ fn moe_route_shows_the_samples_experts() {
     let text = stdout(&["moe", "route", "-d", one]);
     assert!(text.contains("says nothing about your own model") && text.contains("supervised"), "{text}");
     assert!(failure(&["moe", "route", "--moe-sample", "nope"]).contains("byte-moe"));
-    assert!(failure(&["moe", "route", "--device", "gpu", "-d", one]).contains("auto, cpu, cuda[:N], metal"));
+    assert!(
+        failure(&["moe", "route", "--device", "tpu", "-d", one])
+            .contains("auto, cpu, cuda[:N], metal, gpu[:N]")
+    );
 }
 
 #[test]

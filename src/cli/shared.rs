@@ -91,7 +91,7 @@ pub struct SharedOptions {
     /// Positions that one image placeholder takes in the experts' view [default: by the model's config, else 576].
     #[arg(help_heading = "Images and experts", long, global = true, value_name = "N")]
     pub image_tokens: Option<usize>,
-    /// Where the experts' forward runs: auto, cpu, cuda, cuda:N or metal [default: auto].
+    /// Where the experts' forward runs: auto, cpu, gpu, gpu:N, cuda, cuda:N or metal [default: auto].
     #[arg(help_heading = "Images and experts", long, global = true, value_name = "DEVICE")]
     pub device: Option<String>,
     /// A set-up as `maskscope setup` and the screen write it; options of the command line win over it.

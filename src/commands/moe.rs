@@ -25,7 +25,7 @@ use crate::moe::convert::convert;
 use crate::moe::image::positions_per_image;
 use crate::moe::moe_llava::{MoeMode, MoeRequest};
 use crate::moe::positions::{ImagePatch, Positions, RowContent};
-use crate::moe::route::{BatchMode, RouteOptions, RouteSample, route};
+use crate::moe::route::{BatchMode, RouteOptions, RouteRow, RouteSample, route_each};
 use crate::report::{glyph_text, json as json_report, moe_legend, moe_sample_text, token_glyphs};
 use crate::scope::positions;
 use crate::setup::{
@@ -74,7 +74,7 @@ fn run_route(shared: &SharedOptions, arguments: &RouteArguments) -> Result<Comma
     let inputs = inputs(shared, arguments)?;
     let source = source(arguments)?;
     let model = model(shared, arguments, source.clone(), &inputs)?;
-    let samples = route_samples(shared, arguments, &inputs, &model, &source)?;
+    let samples = route_samples(shared, arguments, &inputs, &model, &source);
     let options = RouteOptions {
         batch: match arguments.batch {
             BatchArgument::Single => BatchMode::Single,
@@ -89,7 +89,15 @@ fn run_route(shared: &SharedOptions, arguments: &RouteArguments) -> Result<Comma
         dump: arguments.dump.is_some(),
         pad_id: 0,
     };
-    let (rows, dump) = route(&model, &samples, &options)?;
+    let mut progress = Steps::new("routing");
+    let all = inputs.input_ids().count();
+    let mut watch = |done: usize, (layer, layers): (usize, usize)| {
+        progress.show(|| format!("sample {} of {all}, layer {} of {layers}", done + 1, layer + 1));
+        true
+    };
+    let mut rows = Rows { form, source: &source, printed: 0 };
+    let dump = route_each(&model, samples, &options, &mut watch, &mut |row| rows.print(&row))?;
+    rows.end()?;
     // After the run: a device may also fail in the middle of it.
     if let Some(reason) = model.device().fallback() {
         say(&format!("note: {reason}; the CPU is used"));
@@ -97,17 +105,44 @@ fn run_route(shared: &SharedOptions, arguments: &RouteArguments) -> Result<Comma
     if let (Some(path), Some(dump)) = (&arguments.dump, dump) {
         dump.write(path)?;
     }
-    print(|out| match form {
-        OutputFormat::Json => writeln!(out, "{}", json_report::to_line(&rows, true)?),
-        OutputFormat::Jsonl => {
-            rows.iter().try_for_each(|row| writeln!(out, "{}", json_report::to_line(row, false)?))
-        }
-        _ => {
-            writeln!(out, "{}", moe_legend(&source))?;
-            rows.iter().try_for_each(|row| moe_sample_text(out, row))
-        }
-    })?;
     Ok(CommandOutcome::Clean)
+}
+
+/// Prints the row of a sample as soon as it is there.
+struct Rows<'a> {
+    form: OutputFormat,
+    source: &'a ModelSource,
+    printed: usize,
+}
+
+impl Rows<'_> {
+    fn print(&mut self, row: &RouteRow) -> Result<()> {
+        let first = self.printed == 0;
+        self.printed += 1;
+        print(|out| match self.form {
+            OutputFormat::Json => {
+                // An indented array, an element at a time; no string of JSON holds a line break.
+                let element = json_report::to_line(row, true)?.replace('\n', "\n  ");
+                write!(out, "{}\n  {element}", if first { "[" } else { "," })
+            }
+            OutputFormat::Jsonl => writeln!(out, "{}", json_report::to_line(row, false)?),
+            _ => {
+                if first {
+                    writeln!(out, "{}", moe_legend(self.source))?;
+                }
+                moe_sample_text(out, row)
+            }
+        })
+    }
+
+    fn end(&self) -> Result<()> {
+        print(|out| match (self.form, self.printed) {
+            (OutputFormat::Json, 0) => writeln!(out, "[]"),
+            (OutputFormat::Json, _) => writeln!(out, "\n]"),
+            (OutputFormat::Text, 0) => writeln!(out, "{}", moe_legend(self.source)),
+            _ => Ok(()),
+        })
+    }
 }
 
 /// Refuses a dump in the place of a file that is read: the data, the ids, weights, or any file of a model's folder.
@@ -235,42 +270,37 @@ fn watch() -> impl FnMut(LoadStep) -> ControlFlow<()> {
     }
 }
 
-/// The samples as inputs of the model. A prompt that is too long for the byte model is left out, and a note says so.
-fn route_samples(
+/// The samples as inputs of the model, each made when its turn comes. A prompt that is too long for the byte model is
+/// left out, and a note says so.
+fn route_samples<'a>(
     shared: &SharedOptions,
     arguments: &RouteArguments,
-    inputs: &Inputs,
-    model: &Model,
-    source: &ModelSource,
-) -> Result<Vec<RouteSample>> {
+    inputs: &'a Inputs,
+    model: &'a Model,
+    source: &'a ModelSource,
+) -> Box<dyn Iterator<Item = Result<RouteSample>> + 'a> {
     let seed = arguments.conversion.seed;
     let per_image = positions_per_image(shared.image_tokens, model.config());
-    let mut samples = Vec::new();
     match inputs {
-        Inputs::Ids(all) => {
-            for (n, ids) in all.iter().enumerate() {
-                let positions = Positions::of_tokens(ids, &[], per_image, None)?;
-                let name = |content: &RowContent| content_name(content, &|id| id.to_string());
-                samples.push(RouteSample::new(json!(n.to_string()), &positions, &name, model, seed)?);
-            }
-        }
-        Inputs::Labelled(setup, all) => {
+        Inputs::Ids(all) => Box::new(all.iter().enumerate().map(move |(n, ids)| {
+            let positions = Positions::of_tokens(ids, &[], per_image, None)?;
+            let name = |content: &RowContent| content_name(content, &|id| id.to_string());
+            Ok(RouteSample::new(json!(n.to_string()), &positions, &name, model, seed)?)
+        })),
+        Inputs::Labelled(setup, all) => Box::new(all.iter().filter_map(move |(id, prompt, labelled)| {
             let token_name = |id: TokenId| token_glyphs(&setup.tokenizer, i64::from(id));
-            for (id, prompt, labelled) in all {
-                let positions = match positions(setup, source, (prompt, labelled), per_image) {
-                    Ok(positions) => positions,
-                    Err(error) if source.reads_bytes() => {
-                        say(&format!("note: {id} left out: {error}"));
-                        continue;
-                    }
-                    Err(error) => return Err(error),
-                };
-                let name = |content: &RowContent| content_name(content, &token_name);
-                samples.push(RouteSample::new(json!(id), &positions, &name, model, seed)?);
-            }
-        }
+            let positions = match positions(setup, source, (prompt, labelled), per_image) {
+                Ok(positions) => positions,
+                Err(error) if source.reads_bytes() => {
+                    say(&format!("note: {id} left out: {error}"));
+                    return None;
+                }
+                Err(error) => return Some(Err(error)),
+            };
+            let name = |content: &RowContent| content_name(content, &token_name);
+            Some(RouteSample::new(json!(id), &positions, &name, model, seed).map_err(Error::from))
+        })),
     }
-    Ok(samples)
 }
 
 /// A position as the JSON names it.

@@ -4,7 +4,7 @@
 //! ```text
 //! config.json ── config ─┬─ moe_llava (layers, experts, gate)        image (positions it takes)
 //!                        └─ rope                                          │
-//! *.safetensors ─ checkpoint ──► backbone (candle) ◄── InputRow ──── positions
+//! *.safetensors ─ checkpoint ──► backbone          ◄── InputRow ──── positions
 //!                                  │ logits [T, E] on the host
 //!                                  ▼
 //!                    gating (DeepSpeed) · router (transformers)   pure f32, no tensors

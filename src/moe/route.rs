@@ -151,9 +151,31 @@ pub fn route(
     samples: &[RouteSample],
     options: &RouteOptions,
 ) -> MoeResult<(Vec<RouteRow>, Option<Dump>)> {
+    let mut rows = Vec::with_capacity(samples.len());
+    let mut take = |row| {
+        rows.push(row);
+        Ok(())
+    };
+    let samples = samples.iter().cloned().map(Ok::<_, MoeError>);
+    let dump = route_each(model, samples, options, &mut |_, _| true, &mut take)?;
+    Ok((rows, dump))
+}
+
+/// The same, but a sample is made when its turn comes and its row is handed on at once: in memory is one call. `watch` is
+/// called with the number of samples done and a share of the next call, and its `false` ends the run.
+///
+/// # Errors
+/// Those of the samples and of `take`, and what [`Model::forward`] refuses (the error names the sample).
+pub fn route_each<E: From<MoeError>>(
+    model: &Model,
+    samples: impl Iterator<Item = Result<RouteSample, E>>,
+    options: &RouteOptions,
+    watch: &mut dyn FnMut(usize, (usize, usize)) -> bool,
+    take: &mut dyn FnMut(RouteRow) -> Result<(), E>,
+) -> Result<Option<Dump>, E> {
     let per_call = match options.batch {
         BatchMode::Single => 1,
-        BatchMode::Padded => samples.len().max(1),
+        BatchMode::Padded => usize::MAX,
     };
     let whole = model.num_layers() == model.loaded_layers();
     let mut forward_options = ForwardOptions {
@@ -162,23 +184,30 @@ pub fn route(
         pad_id: options.pad_id,
         ..ForwardOptions::default()
     };
-    let mut rows = Vec::with_capacity(samples.len());
+    let mut samples = samples.peekable();
     let mut dump = options.dump.then(Dump::default);
-    for (call, group) in samples.chunks(per_call).enumerate() {
+    let (mut call, mut done) = (0u64, 0);
+    while samples.peek().is_some() {
+        let group: Vec<RouteSample> = samples.by_ref().take(per_call).collect::<Result<_, E>>()?;
         forward_options.noise = match &options.noise {
             // Every call draws its own numbers.
-            NoiseSource::Sampled { seed } => NoiseSource::Sampled { seed: seed.wrapping_add(call as u64) },
+            NoiseSource::Sampled { seed } => NoiseSource::Sampled { seed: seed.wrapping_add(call) },
             other => other.clone(),
         };
         let sequences: Vec<Vec<InputRow>> = group.iter().map(|s| s.inputs.clone()).collect();
-        let routed = route_call(model, &sequences, &forward_options, &mut |_, _| true)
-            .map_err(|e| in_sample(e, call * per_call, per_call))?;
-        rows.extend(group.iter().enumerate().map(|(b, sample)| row(model, sample, &routed, b, options)));
+        let mut layers = |layer, of| watch(done, (layer, of));
+        let routed = route_call(model, &sequences, &forward_options, &mut layers)
+            .map_err(|e| in_sample(e, done, per_call))?;
+        for (b, sample) in group.iter().enumerate() {
+            take(row(model, sample, &routed, b, options))?;
+        }
+        done += group.len();
+        call += 1;
         if let Some(dump) = &mut dump {
             dump.add(routed.forward);
         }
     }
-    Ok((rows, dump))
+    Ok(dump)
 }
 
 fn in_sample(error: MoeError, sample: usize, per_call: usize) -> MoeError {

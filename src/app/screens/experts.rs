@@ -3,6 +3,7 @@
 //! The cursor is the one of screen Labels. What is shown belongs to [`routed::Routed`], which holds the view that it was
 //! made from; while another run is on its way, the old one stays.
 
+mod kept;
 mod layout;
 mod position;
 pub mod routed;
@@ -27,6 +28,7 @@ use crate::app::screen::Screen;
 use crate::app::session::Session;
 use crate::app::target::Target;
 use crate::app::view::SampleView;
+use kept::KeptModel;
 pub use layout::{ExpertsPanes, layout};
 pub use routed::Routed;
 use settings::{ExpertsSettings, ModelChoice, Setting};
@@ -53,6 +55,8 @@ pub struct ExpertsScreen {
     pub top: RowStart,
     /// First line of a long view.
     pub line: usize,
+    /// The model of the newest run.
+    kept: KeptModel,
     /// What the newest job, done or not, works on.
     asked: Option<(Arc<SampleView>, ExpertsSettings)>,
 }
@@ -131,7 +135,7 @@ impl ExpertsScreen {
         let settings = self.settings.clone();
         self.asked = Some((view.clone(), settings.clone()));
         (self.running, self.error) = (Some("loading the model".to_string()), None);
-        let routing = Routing { view, settings, hub: session.request.hub.clone() };
+        let routing = Routing { view, settings, hub: session.request.hub.clone(), kept: self.kept.clone() };
         vec![AppCommand::start(JobKind::Screen(Screen::Experts), move |job| routing.run(job))]
     }
 

@@ -79,7 +79,9 @@ fn stored_as(name: &str, n: usize, seed: u64) -> Vec<f32> {
     match name {
         "product with f16" => {
             // Every seventh is one of f16's subnormal numbers.
-            let of = |(at, v): (usize, f32)| if at % 7 == 0 { (v * 9.0).round() * 5.960_464_5e-8 } else { (v * 1023.0).round() / 1024.0 };
+            let of = |(at, v): (usize, f32)| {
+                if at % 7 == 0 { (v * 9.0).round() * 5.960_464_5e-8 } else { (v * 1023.0).round() / 1024.0 }
+            };
             values.enumerate().map(of).collect()
         }
         "product with bf16" => values.map(|v| f32::from_bits(v.to_bits() & 0xffff_0000)).collect(),
@@ -98,7 +100,7 @@ fn products(sizes: &AgreementSizes) -> Vec<Case<'_>> {
         let run = move |on: &dyn Compute| {
             let linear = on.store(weight(name, inner, width, form, bias))?;
             let x = rows(on, sizes, width, 1)?;
-            let few = on.gather(&x, &[2, 0])?;
+            let few = on.gather(&x, &[1, 0])?;
             let mut all = on.values(&on.linear(&x, &linear)?)?;
             all.extend(on.values(&on.linear(&few, &linear)?)?);
             Ok(all)
@@ -207,10 +209,16 @@ fn values_alone(sizes: &AgreementSizes) -> Vec<Case<'_>> {
         ("relu", "gated relu", Activation::Relu),
     ] {
         cases.push((alone, Box::new(move |on| on.values(&on.activate(wide(on, 1)?, activation)?))));
-        cases.push((gated, Box::new(move |on| on.values(&on.gated(wide(on, 1)?, &wide(on, 2)?, activation)?))));
+        cases.push((
+            gated,
+            Box::new(move |on| on.values(&on.gated(wide(on, 1)?, &wide(on, 2)?, activation)?)),
+        ));
     }
     let clamped = Activation::ClampedSwiGlu { alpha: 1.702, limit: 7.0 };
-    cases.push(("clamped swiglu", Box::new(move |on| on.values(&on.gated(wide(on, 1)?, &wide(on, 2)?, clamped)?))));
+    cases.push((
+        "clamped swiglu",
+        Box::new(move |on| on.values(&on.gated(wide(on, 1)?, &wide(on, 2)?, clamped)?)),
+    ));
     cases.push(("clamp", Box::new(move |on| on.values(&on.clamp(wide(on, 1)?, 2.5)?))));
     cases.push(("sum", Box::new(move |on| on.values(&on.add(wide(on, 1)?, 1.0, &wide(on, 2)?)?))));
     cases.push(("scaled sum", Box::new(move |on| on.values(&on.add(wide(on, 1)?, 0.22, &wide(on, 2)?)?))));

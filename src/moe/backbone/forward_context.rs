@@ -62,15 +62,7 @@ pub(super) struct ForwardContext<'a> {
 
 impl<'a> ForwardContext<'a> {
     pub fn new(on: &'a dyn Compute, seq: usize, lens: &'a [usize], noise: &'a NoiseSource) -> Self {
-        Self {
-            on,
-            seq,
-            lens,
-            noise,
-            routings: Vec::new(),
-            feed_inputs: None,
-            rotaries: RefCell::default(),
-        }
+        Self { on, seq, lens, noise, routings: Vec::new(), feed_inputs: None, rotaries: RefCell::default() }
     }
 
     /// The angles for heads of `head_dim`, computed once a call.

@@ -52,6 +52,7 @@ fn moe_block(source: &WeightSource<'_>, layer: usize) -> MoeResult<MoeBlock> {
         layer,
         gate: source.linear(&format!("{prefix}.router"), num_experts, hidden, true)?,
         routing: Routing::Transformers { router: Router::TopKSoftmax, top_k: source.top_k(num_experts)? },
+        replaced: None,
         experts: (0..num_experts)
             .map(|e| Ok(Arc::new(expert(source, &format!("{prefix}.experts"), e, num_experts)?)))
             .collect::<MoeResult<_>>()?,

@@ -61,6 +61,7 @@ fn moe_block(source: &WeightSource<'_>, layer: usize) -> MoeResult<MoeBlock> {
         layer,
         gate: source.linear(&format!("{prefix}.router.layer"), num_experts, hidden, false)?,
         routing: Routing::Transformers { router: Router::TopKSoftmax, top_k: source.top_k(num_experts)? },
+        replaced: None,
         experts: (0..num_experts).map(expert).collect::<MoeResult<_>>()?,
         shared_expert: SharedExpert::Nothing,
     })

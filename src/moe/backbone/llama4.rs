@@ -6,8 +6,7 @@ use std::sync::Arc;
 use super::block::{AttentionKind, Block, FeedForward};
 use super::family::BackboneFamily;
 use super::layers::{
-    Attention, HeadNorm, Linear, Mlp, MoeBlock, Norm, Pairing, QueryScale, Routing, SharedExpert,
-    WeightForm,
+    Attention, HeadNorm, Linear, Mlp, MoeBlock, Norm, Pairing, QueryScale, Routing, SharedExpert, WeightForm,
 };
 use super::llama;
 use super::source::WeightSource;
@@ -120,6 +119,7 @@ fn moe_block(source: &WeightSource<'_>, layer: usize) -> MoeResult<MoeBlock> {
         layer,
         gate: source.linear(&format!("{prefix}.router"), num_experts, hidden, false)?,
         routing: Routing::Transformers { router: Router::SigmoidInput, top_k: source.top_k(num_experts)? },
+        replaced: None,
         experts: (0..num_experts).map(expert).collect::<MoeResult<_>>()?,
         shared_expert: SharedExpert::Shared(source.gated_mlp(&format!("{prefix}.shared_expert"), width)?),
     })

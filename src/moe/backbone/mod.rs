@@ -21,7 +21,6 @@ mod registry;
 mod source;
 mod stream;
 
-
 mod deepseek_v2;
 mod deepseek_v3;
 mod gpt_oss;

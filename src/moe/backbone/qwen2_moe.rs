@@ -89,6 +89,7 @@ pub(super) fn moe_block(
         layer,
         gate: source.linear(&format!("{prefix}.gate"), num_experts, hidden, false)?,
         routing: Routing::Transformers { router, top_k: source.top_k(num_experts)? },
+        replaced: None,
         experts: (0..num_experts).map(|e| Ok(Arc::new(expert(e)?))).collect::<MoeResult<_>>()?,
         shared_expert: SharedExpert::Nothing,
     })

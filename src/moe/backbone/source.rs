@@ -258,6 +258,7 @@ impl<'a> WeightSource<'a> {
             layer,
             gate: self.gate(layer, prefix, num_experts)?,
             routing: Routing::DeepSpeed(moe.gate()),
+            replaced: None,
             experts: self.experts(prefix, num_experts, mlp)?,
             shared_expert,
         }))

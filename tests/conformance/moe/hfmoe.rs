@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use maskscope::moe::backbone::{Forward, ForwardOptions, InputRow, Model, ModelLoadOptions, WantedLogits};
+use maskscope::moe::backbone::{
+    DeviceChoice, Forward, ForwardOptions, InputRow, Model, ModelLoadOptions, WantedLogits,
+};
 use maskscope::moe::checkpoint::Checkpoint;
 use maskscope::moe::config::Config;
 use maskscope::moe::gating::Logits;
@@ -13,20 +15,35 @@ use super::golden::{Arrays, Tally, json, max_diff, model_folders, sequences, usi
 #[test]
 #[ignore = "needs MASKSCOPE_CONFORMANCE: an unpacked golden folder"]
 fn models() {
+    models_on(DeviceChoice::Cpu);
+}
+
+/// The same files and the same tolerances on a GPU of the system.
+#[test]
+#[ignore = "needs MASKSCOPE_CONFORMANCE and a GPU: Mesa's lavapipe (Debian's mesa-vulkan-drivers) is one"]
+fn models_on_a_gpu() {
+    models_on(DeviceChoice::Gpu(0));
+}
+
+fn models_on(device: DeviceChoice) {
     let root = crate::root();
     let mut tally = Tally::default();
     for dir in model_folders(&root.join("golden/moe/hfmoe")) {
-        tally.case(&dir.display().to_string(), check(&dir));
+        tally.case(&dir.display().to_string(), check(&dir, device));
     }
-    tally.finish("hfmoe");
+    tally.finish(&format!("hfmoe on {device:?}"));
 }
 
-fn check(dir: &Path) -> Vec<String> {
+fn check(dir: &Path, device: DeviceChoice) -> Vec<String> {
     let golden = json(&dir.join("golden.json"));
     let arrays = Arrays::open(&dir.join("golden.safetensors"));
     let config = Config::open(dir).unwrap();
     let checkpoint = Checkpoint::open(dir).unwrap();
-    let model = match Model::load(&config, &checkpoint, &ModelLoadOptions::default()) {
+    let model = match Model::load(
+        &config,
+        &checkpoint,
+        &ModelLoadOptions { device, ..ModelLoadOptions::default() },
+    ) {
         Ok(model) => model,
         Err(e) => return vec![e.to_string()],
     };
@@ -38,7 +55,7 @@ fn check(dir: &Path) -> Vec<String> {
             Err(e) => return vec![e.to_string()],
         };
 
-    let mut problems = Vec::new();
+    let mut problems: Vec<String> = model.device().fallback().map(str::to_owned).into_iter().collect();
     let mut close = |what: &str, ours: &[f32], theirs: &[f32], tolerance: f32| {
         let diff = max_diff(ours, theirs);
         if diff > tolerance {

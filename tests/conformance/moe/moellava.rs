@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use maskscope::moe::backbone::{
-    Conversion, Forward, ForwardOptions, InputRow, Model, ModelLoadOptions, NoiseSource, WantedLogits,
+    Conversion, DeviceChoice, Forward, ForwardOptions, InputRow, Model, ModelLoadOptions, NoiseSource,
+    WantedLogits,
 };
 use maskscope::moe::checkpoint::Checkpoint;
 use maskscope::moe::config::Config;
@@ -19,10 +20,21 @@ use super::golden::{Arrays, Tally, folders, json, max_diff, model_folders, seque
 #[test]
 #[ignore = "needs MASKSCOPE_CONFORMANCE: an unpacked golden folder"]
 fn backbones() {
+    backbones_on(DeviceChoice::Cpu);
+}
+
+/// The same files and the same tolerances on a GPU of the system.
+#[test]
+#[ignore = "needs MASKSCOPE_CONFORMANCE and a GPU: Mesa's lavapipe (Debian's mesa-vulkan-drivers) is one"]
+fn backbones_on_a_gpu() {
+    backbones_on(DeviceChoice::Gpu(0));
+}
+
+fn backbones_on(device: DeviceChoice) {
     let root = crate::root();
     let mut failures = 0;
     for dir in model_folders(&root.join("golden/moe/moellava")) {
-        let golden = Golden::open(&dir);
+        let golden = Golden::open(&dir, device);
         let mut tally = Tally::default();
         for config in ["config.json", "config_v5.json"] {
             if dir.join(config).exists() {
@@ -57,14 +69,16 @@ struct Golden {
     checkpoint: Checkpoint,
     parts: Checkpoint,
     sequences: Vec<Vec<InputRow>>,
+    device: DeviceChoice,
 }
 
 impl Golden {
-    fn open(dir: &Path) -> Self {
+    fn open(dir: &Path, device: DeviceChoice) -> Self {
         let json = json(&dir.join("golden.json"));
         Self {
             sequences: sequences(&json["input_ids"]),
             json,
+            device,
             arrays: Arrays::open(&dir.join("golden.safetensors")),
             config: Config::open(dir).unwrap(),
             checkpoint: Checkpoint::open(dir).unwrap(),
@@ -72,9 +86,13 @@ impl Golden {
         }
     }
 
+    fn options(&self) -> ModelLoadOptions {
+        ModelLoadOptions { device: self.device, ..ModelLoadOptions::default() }
+    }
+
     fn dense(&self, config: &Path) -> Vec<String> {
         let run = || {
-            let model = Model::load(&Config::open(config)?, &self.checkpoint, &ModelLoadOptions::default())?;
+            let model = Model::load(&Config::open(config)?, &self.checkpoint, &self.options())?;
             let options =
                 ForwardOptions { logits: WantedLogits::All, layer_hidden: true, ..ForwardOptions::default() };
             self.sequences.iter().map(|s| model.forward(std::slice::from_ref(s), &options)).collect()
@@ -113,8 +131,7 @@ impl Golden {
     }
 
     fn case(&self, case: &Value) -> Vec<String> {
-        let options =
-            ModelLoadOptions { conversion: Some(self.conversion(case)), ..ModelLoadOptions::default() };
+        let options = ModelLoadOptions { conversion: Some(self.conversion(case)), ..self.options() };
         let model = match Model::load(&self.config, &self.checkpoint, &options) {
             Ok(model) => model,
             Err(e) => return vec![e.to_string()],
@@ -180,7 +197,7 @@ impl Golden {
             Ok(runs) => runs,
             Err(e) => return vec![e.to_string()],
         };
-        let mut problems = Problems::default();
+        let mut problems = Problems(model.device().fallback().map(str::to_owned).into_iter().collect());
         let theirs = |part: &str| self.arrays.f32(&format!("{id}/{part}"));
         problems.close("hidden", &join(&runs, |r| &r.hidden), &theirs("hidden"), 2e-4);
         let logits = join(&runs, |r| r.logits.as_deref().unwrap());
@@ -264,7 +281,7 @@ impl Golden {
             return vec![e.to_string()];
         }
         let (config, checkpoint) = (Config::open(&out).unwrap(), Checkpoint::open(&out).unwrap());
-        let mut problems = match Model::load(&config, &checkpoint, &ModelLoadOptions::default()) {
+        let mut problems = match Model::load(&config, &checkpoint, &self.options()) {
             Ok(model) => self.compare(case, &model),
             Err(e) => vec![e.to_string()],
         };
@@ -298,13 +315,12 @@ impl Golden {
                 && c["batch"] == "single"
         });
         let checkpoint = Checkpoint::open(&dir.join("model.safetensors")).unwrap();
-        match (Model::load(&config, &checkpoint, &ModelLoadOptions::default()), case) {
+        match (Model::load(&config, &checkpoint, &self.options()), case) {
             (Ok(model), Some(case)) => self.compare(case, &model),
             // No case with these settings: it must equal the conversion with the golden parts.
             (Ok(model), None) => {
                 let conversion = Conversion::with_weights(moe, self.parts.clone(), 0);
-                let options =
-                    ModelLoadOptions { conversion: Some(conversion), ..ModelLoadOptions::default() };
+                let options = ModelLoadOptions { conversion: Some(conversion), ..self.options() };
                 let converted = Model::load(&self.config, &self.checkpoint, &options).unwrap();
                 let run = |m: &Model| m.forward(&self.sequences[2..], &ForwardOptions::default()).unwrap();
                 let (saved, converted) = (run(&model), run(&converted));

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::kept::{KeptModel, LoadedModel, ModelKey};
 use super::routed::{ForwardRun, Routed};
 use super::settings::{ExpertsSettings, ModelChoice};
 use crate::app::job::JobContext;
@@ -10,12 +11,14 @@ use crate::app::view::SampleView;
 use crate::error::{Error, Result, with_causes};
 use crate::hub::{DownloadProgress, HubOptions};
 use crate::moe::MoeError;
-use crate::moe::backbone::{ForwardOptions, Gates, Model};
+use crate::moe::backbone::{ForwardOptions, Model};
 use crate::moe::image::positions_per_image;
 use crate::moe::moe_llava::{MoeMode, MoeRequest};
 use crate::moe::positions::Positions;
 use crate::moe::route::route_call;
-use crate::setup::{ConversionRequest, LoadStep, ModelKind, ModelRequest, load_model, vocab_size};
+use crate::setup::{
+    ConversionRequest, LoadStep, ModelKind, ModelRequest, ModelSource, load_model, vocab_size,
+};
 
 /// Seed of everything random on this screen: weights and gates of seeded models, stand-in image features.
 const SEED: u64 = 0;
@@ -27,6 +30,8 @@ pub struct Routing {
     pub settings: ExpertsSettings,
     /// Where a model with a hub id comes from.
     pub hub: HubOptions,
+    /// The model of the run before.
+    pub kept: KeptModel,
 }
 
 /// What came of it.
@@ -53,21 +58,28 @@ impl Routing {
 fn route(work: &Routing, job: &JobContext<'_>) -> Result<Option<Routed>> {
     let start = Instant::now();
     job.emit(ExpertsOutcome::Progress(format!("loading {}", work.settings.model.name())));
-    let (model, settings) = match load(work, job) {
+    let mut kept = work.kept.lock();
+    if job.is_cancelled() {
+        return Ok(None);
+    }
+    let loaded = match load(work, job, &mut kept) {
         Ok(loaded) => loaded,
         // A cancelled loading ends with an error of its own.
         Err(_) if job.is_cancelled() => return Ok(None),
         Err(error) => return Err(error),
     };
+    let settings = found(&work.settings, loaded);
+    loaded.set_gates(&settings)?;
+    let model = &loaded.model;
     let load = start.elapsed();
-    let positions = positions(&work.view, &settings, &model)?;
-    let inputs = positions.input_rows(&model, SEED)?;
+    let positions = positions(&work.view, &settings, model)?;
+    let inputs = positions.input_rows(model, SEED)?;
     let start = Instant::now();
     let mut watch = |done, all| {
         job.emit(ExpertsOutcome::Progress(format!("layer {done} of {all}")));
         !job.is_cancelled()
     };
-    let call = match route_call(&model, &[inputs], &ForwardOptions::default(), &mut watch) {
+    let call = match route_call(model, &[inputs], &ForwardOptions::default(), &mut watch) {
         Err(MoeError::Cancelled) => return Ok(None),
         result => result?,
     };
@@ -85,58 +97,63 @@ fn route(work: &Routing, job: &JobContext<'_>) -> Result<Option<Routed>> {
     Ok(Some(Routed::new(work.view.clone(), settings, positions, call, run)))
 }
 
-/// The model, and the settings with what a model of the user's turned out to be.
-fn load(work: &Routing, job: &JobContext<'_>) -> Result<(Model, ExpertsSettings)> {
-    let Routing { view, settings, hub } = work;
+/// The model of the last run where it serves this one too, else it is given up and another loaded.
+fn load<'a>(
+    work: &Routing,
+    job: &JobContext<'_>,
+    kept: &'a mut Option<LoadedModel>,
+) -> Result<&'a mut LoadedModel> {
+    let Routing { view, settings, hub, .. } = work;
     let ids = view.labelled().map(|l| l.input_ids.as_slice()).unwrap_or_default();
-    let request = ModelRequest {
-        source: settings.model.source.clone(),
+    let vocab_size = vocab_size(view.setup.tokenizer.len(), ids);
+    let source = settings.model.source.clone();
+    let key = ModelKey {
+        vocab_size: matches!(source, ModelSource::Seeded(_)).then_some(vocab_size),
+        source,
         layers: settings.model.layers,
         device: settings.device,
-        vocab_size: vocab_size(view.setup.tokenizer.len(), ids),
-        seed: SEED,
-        conversion: ConversionRequest {
-            moe: MoeRequest {
-                mode: MoeMode::parse(settings.mode, None)?,
-                num_experts: vec![settings.num_experts],
-                top_k: settings.top_k,
-                eval_capacity_factor: settings.capacity_factor.unwrap_or(settings.num_experts as f64),
-                ..MoeRequest::default()
-            },
-            seed: SEED,
-            ..ConversionRequest::default()
-        },
-        within_memory: true,
-        hub: hub.clone(),
+        conversion: (settings.num_experts, settings.mode),
     };
-    let (mut model, kind) = load_model(&request, &mut |step| {
-        job.emit(ExpertsOutcome::Progress(step_text(&step)));
-        job.flow()
-    })?;
-    let settings = found(settings, &model, kind);
-    if settings.model.is_trained() && settings != own_gates(&settings, &model) {
-        let min_capacity = model.moe().map_or(0, |moe| moe.min_capacity);
-        let capacity = settings.capacity_factor.map(|factor| (factor, min_capacity));
-        model.regate(Gates { top_k: settings.top_k, capacity })?;
+    // Two models at a time might not fit.
+    *kept = kept.take().filter(|loaded| loaded.serves(&key));
+    if kept.is_none() {
+        let request = ModelRequest {
+            source: key.source.clone(),
+            layers: key.layers,
+            device: key.device,
+            vocab_size,
+            seed: SEED,
+            conversion: ConversionRequest {
+                moe: MoeRequest {
+                    mode: MoeMode::parse(settings.mode, None)?,
+                    num_experts: vec![settings.num_experts],
+                    top_k: settings.top_k,
+                    eval_capacity_factor: settings.capacity_factor.unwrap_or(settings.num_experts as f64),
+                    ..MoeRequest::default()
+                },
+                seed: SEED,
+                ..ConversionRequest::default()
+            },
+            within_memory: true,
+            hub: hub.clone(),
+        };
+        let (model, kind) = load_model(&request, &mut |step| {
+            job.emit(ExpertsOutcome::Progress(step_text(&step)));
+            job.flow()
+        })?;
+        *kept = Some(LoadedModel::new(model, kind, key));
     }
-    Ok((model, settings))
+    kept.as_mut().ok_or_else(|| Error::Usage("no model is loaded".into()))
 }
 
 /// The settings after the first load of a user's model: what it is, and its own k, experts and capacity.
-fn found(settings: &ExpertsSettings, model: &Model, kind: ModelKind) -> ExpertsSettings {
+fn found(settings: &ExpertsSettings, loaded: &LoadedModel) -> ExpertsSettings {
     if settings.model.kind.is_some() {
         return settings.clone();
     }
-    let choice = ModelChoice { kind: Some(kind), ..settings.model.clone() };
+    let choice = ModelChoice { kind: Some(loaded.kind), ..settings.model.clone() };
     let settings = ExpertsSettings { model: choice, ..settings.clone() };
-    if kind == ModelKind::Dense { settings } else { own_gates(&settings, model) }
-}
-
-/// The settings with the gates that a trained model came with.
-fn own_gates(settings: &ExpertsSettings, model: &Model) -> ExpertsSettings {
-    let (num_experts, top_k) = model.gate_sizes().unwrap_or((settings.num_experts, settings.top_k));
-    let capacity_factor = model.moe().map(|moe| moe.eval_capacity_factor);
-    ExpertsSettings { num_experts, top_k, capacity_factor, ..settings.clone() }
+    if loaded.kind == ModelKind::Dense { settings } else { loaded.own_gates(&settings) }
 }
 
 fn step_text(step: &LoadStep) -> String {

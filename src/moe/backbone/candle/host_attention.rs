@@ -41,11 +41,7 @@ pub(super) fn attend(scores: &Scores<'_>) -> MoeResult<Array> {
     let tiles: Vec<Tile> = (0..batch * heads)
         .flat_map(|at| {
             let starts = (0..seq).step_by(TILE);
-            starts.map(move |s| Tile {
-                batch: at / heads,
-                head: at % heads,
-                queries: s..(s + TILE).min(seq),
-            })
+            starts.map(move |s| Tile { batch: at / heads, head: at % heads, queries: s..(s + TILE).min(seq) })
         })
         .collect();
     let work = |tile: &Tile| attend_tile(scores, &by_head, tile);

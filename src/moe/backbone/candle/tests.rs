@@ -12,9 +12,14 @@ use crate::moe::rope::RopeTable;
 fn the_kernels_and_the_compositions_agree() {
     let composed = Composed { device: Device::Cpu };
     let one = AgreementSizes { seq: 1, heads: 2, kv_heads: 1, dim: 2, value_dim: 1, width: 1, inner: 3 };
-    let large = AgreementSizes { seq: 257, heads: 4, kv_heads: 4, dim: 64, value_dim: 65, width: 130, inner: 65 };
+    let large =
+        AgreementSizes { seq: 257, heads: 4, kv_heads: 4, dim: 64, value_dim: 65, width: 130, inner: 65 };
     for sizes in [SMALL, one, large] {
-        assert_eq!(disagreement(&Host, &composed, &sizes, 2e-6 * sizes.width as f32).unwrap(), None, "{sizes:?}");
+        assert_eq!(
+            disagreement(&Host, &composed, &sizes, 2e-6 * sizes.width as f32).unwrap(),
+            None,
+            "{sizes:?}"
+        );
     }
 }
 

@@ -30,7 +30,9 @@ pub(in crate::moe::backbone) fn adapters() -> Result<&'static [Adapter], &'stati
         let mut all = all.map_err(|panic| format!("looking for GPUs failed: {panic}"))?;
         all.sort_by_key(|adapter| rank(adapter.get_info().device_type));
         if all.is_empty() {
-            return Err("no GPU was found: neither Vulkan nor Metal nor DX12 has one (a driver brings it)".into());
+            return Err(
+                "no GPU was found: neither Vulkan nor Metal nor DX12 has one (a driver brings it)".into()
+            );
         }
         Ok(all)
     });

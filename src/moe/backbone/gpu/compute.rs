@@ -1,9 +1,9 @@
 //! The operations of a model as kernels.
 
+use super::GpuBuffer;
 use super::kernel::{self, Constants};
 use super::machine::Machine;
 use super::packed::{PackedFormat, PackedLinear, PackedPiece};
-use super::GpuBuffer;
 use crate::moe::backbone::array::{Array, elsewhere};
 use crate::moe::backbone::compute::{Beside, Compute, ExpertRows, HeadPart, Scores};
 use crate::moe::backbone::layers::{Activation, Linear, Norm, Pairing, Rotary, Weight, WeightForm};
@@ -46,7 +46,13 @@ impl GpuCompute {
         self.machine.run(kernel, constants, &parameters, arrays, groups)
     }
 
-    fn piece(&self, weight: &Weight, format: PackedFormat, first: usize, out: usize) -> MoeResult<PackedPiece> {
+    fn piece(
+        &self,
+        weight: &Weight,
+        format: PackedFormat,
+        first: usize,
+        out: usize,
+    ) -> MoeResult<PackedPiece> {
         let rows = weight.values.get(first * weight.input..(first + out) * weight.input).unwrap_or_default();
         let bias = weight.bias.as_ref().and_then(|bias| bias.get(first..first + out));
         Ok(PackedPiece {
@@ -57,7 +63,13 @@ impl GpuCompute {
         })
     }
 
-    fn gather_weighted(&self, x: &Array, rows: &GpuBuffer, weights: &GpuBuffer, n: usize) -> MoeResult<Array> {
+    fn gather_weighted(
+        &self,
+        x: &Array,
+        rows: &GpuBuffer,
+        weights: &GpuBuffer,
+        n: usize,
+    ) -> MoeResult<Array> {
         let y = self.new_array(n, x.width)?;
         let arrays = [Some(x.buffer()?), Some(rows), Some(weights), Some(y.buffer()?)];
         self.each(&kernel::GATHER, &[], &[x.width as u32], &arrays, n * x.width)?;
@@ -119,8 +131,7 @@ impl Compute for GpuCompute {
                 piece.first as u32,
                 u32::from(piece.bias.is_some()),
             ];
-            let arrays =
-                [Some(x.buffer()?), Some(&piece.weight), piece.bias.as_ref(), Some(y.buffer()?)];
+            let arrays = [Some(x.buffer()?), Some(&piece.weight), piece.bias.as_ref(), Some(y.buffer()?)];
             let groups = [piece.out.div_ceil(64) as u32, x.rows.div_ceil(16 * each) as u32, 1];
             self.machine.run(&kernel::LINEAR, constants, &parameters, &arrays, groups)?;
         }
@@ -308,8 +319,7 @@ impl Compute for GpuCompute {
             Beside::Gated(gate) => (&[("HOW", 1)], Some(gate)),
             Beside::Softmax(z) => (&[("HOW", 2)], Some(z)),
         };
-        let arrays =
-            [Some(beside.buffer()?), z.map(Array::buffer).transpose()?, Some(routed.buffer()?)];
+        let arrays = [Some(beside.buffer()?), z.map(Array::buffer).transpose()?, Some(routed.buffer()?)];
         let parameters = [routed.width as u32];
         self.each(&kernel::JOIN, constants, &parameters, &arrays, routed.rows * routed.width)?;
         Ok(routed)

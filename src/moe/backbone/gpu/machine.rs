@@ -53,6 +53,8 @@ pub(super) struct Machine {
     total: Arc<AtomicU64>,
     started: AtomicUsize,
     failure: Arc<OnceLock<String>>,
+    /// That the device is gone, which other failures follow from.
+    lost: Arc<OnceLock<String>>,
     faults: Faults,
 }
 
@@ -86,8 +88,8 @@ impl Machine {
             ..wgpu::DeviceDescriptor::default()
         };
         let (device, queue) = ready(adapter.request_device(&descriptor)).map_err(|e| e.to_string())?;
-        let failure = Arc::new(OnceLock::new());
-        let (of_error, of_loss) = (Arc::clone(&failure), Arc::clone(&failure));
+        let (failure, lost) = (Arc::new(OnceLock::new()), Arc::new(OnceLock::new()));
+        let (of_error, of_loss) = (Arc::clone(&failure), Arc::clone(&lost));
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
             let _ = of_error.set(one_line(&error.to_string()));
         }));
@@ -113,6 +115,7 @@ impl Machine {
             total: Arc::default(),
             started: AtomicUsize::new(0),
             failure,
+            lost,
             faults,
             device,
             queue,
@@ -133,7 +136,11 @@ impl Machine {
     /// # Errors
     /// What went wrong first.
     pub fn check(&self) -> MoeResult<()> {
-        match self.failure.get() {
+        if self.failure.get().is_some() {
+            // Only a device that is asked says that it is gone.
+            let _ = self.device.poll(PollType::Poll);
+        }
+        match self.lost.get().or(self.failure.get()) {
             Some(message) => Err(self.failed(message)),
             None => Ok(()),
         }
@@ -149,7 +156,8 @@ impl Machine {
         if bytes > self.largest {
             return Err(self.failed(&format!("an array of {bytes} bytes, it takes at most {}", self.largest)));
         }
-        let refused = |message: String| MoeError::DeviceMemory { device: self.title.clone(), wanted: bytes, message };
+        let refused =
+            |message: String| MoeError::DeviceMemory { device: self.title.clone(), wanted: bytes, message };
         if self.faults.memory.is_some_and(|most| self.used() + bytes as u64 > most) {
             return Err(refused("out of memory".into()));
         }
@@ -225,7 +233,8 @@ impl Machine {
         work.parameters.resize(offset, 0);
         work.parameters.extend(parameters.iter().flat_map(|p| p.to_le_bytes()));
         work.parameters.resize(offset + PARAMETERS, 0);
-        let encoder = work.encoder.get_or_insert_with(|| self.device.create_command_encoder(&Default::default()));
+        let encoder =
+            work.encoder.get_or_insert_with(|| self.device.create_command_encoder(&Default::default()));
         let mut pass = encoder.begin_compute_pass(&Default::default());
         pass.set_pipeline(&pipeline.pipeline);
         pass.set_bind_group(0, &group, &[offset as u32]);
@@ -252,7 +261,8 @@ impl Machine {
             mapped_at_creation: false,
         });
         let mut work = self.lock_work();
-        let encoder = work.encoder.get_or_insert_with(|| self.device.create_command_encoder(&Default::default()));
+        let encoder =
+            work.encoder.get_or_insert_with(|| self.device.create_command_encoder(&Default::default()));
         encoder.copy_buffer_to_buffer(from.raw(), 0, &staging, 0, bytes);
         self.hand_over(&mut work);
         drop(work);

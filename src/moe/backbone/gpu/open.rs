@@ -35,7 +35,9 @@ pub(super) fn open_with(ordinal: usize, faults: Faults) -> Result<GpuCompute, St
     let all = adapters()?;
     let Some(adapter) = all.get(ordinal) else {
         let count = all.len();
-        return Err(format!("there is no GPU {ordinal}: {count} found, counted from 0 (maskscope moe devices)"));
+        return Err(format!(
+            "there is no GPU {ordinal}: {count} found, counted from 0 (maskscope moe devices)"
+        ));
     };
     // A driver of the system runs in here.
     contain(|| {

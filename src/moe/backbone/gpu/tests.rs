@@ -12,7 +12,9 @@ use crate::moe::backbone::candle::Host;
 use crate::moe::backbone::compute::Compute;
 use crate::moe::backbone::device::Device;
 use crate::moe::backbone::layers::{Weight, WeightForm};
-use crate::moe::backbone::{Conversion, Forward, ForwardOptions, Gates, InputRow, Model, ModelLoadOptions, WantedLogits};
+use crate::moe::backbone::{
+    Conversion, Forward, ForwardOptions, Gates, InputRow, Model, ModelLoadOptions, WantedLogits,
+};
 use crate::moe::checkpoint::Checkpoint;
 use crate::moe::config::Config;
 use crate::moe::moe_llava::{MoeConfig, MoeRequest};
@@ -184,7 +186,9 @@ fn gpu_without_memory_gives_way_to_the_cpu() {
 #[test]
 #[ignore = "needs a GPU: Mesa's lavapipe (Debian's mesa-vulkan-drivers) is one"]
 fn gpu_with_a_kernel_that_fails_or_lies_is_not_opened() {
-    let refused = |name, from, to| open_with(0, Faults { text: Some((name, from, to)), ..Faults::default() }).unwrap_err();
+    let refused = |name, from, to| {
+        open_with(0, Faults { text: Some((name, from, to)), ..Faults::default() }).unwrap_err()
+    };
     let broken = refused("rotary", "let a = x[a_at];", "let a = y[a_at];");
     assert!(broken.contains("kernel rotary does not compile"), "{broken}");
     for (name, from, to, said) in [

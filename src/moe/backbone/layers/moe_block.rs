@@ -62,6 +62,8 @@ pub(in crate::moe::backbone) struct MoeBlock {
     pub layer: usize,
     pub gate: Linear,
     pub routing: Routing,
+    /// The model's own, where other gates have taken its place.
+    pub replaced: Option<Routing>,
     /// Freshly upcycled experts share one set of weights.
     pub experts: Vec<Arc<Mlp>>,
     pub shared_expert: SharedExpert,
@@ -79,13 +81,16 @@ impl MoeBlock {
     /// Another k, and DeepSpeed's gate where a capacity is asked for.
     pub fn regate(&mut self, gates: &Gates) -> MoeResult<()> {
         gates.check(self.layer, self.experts.len())?;
-        match (gates.capacity, &mut self.routing) {
-            (Some((factor, min)), routing) => {
-                *routing = Routing::DeepSpeed(GateConfig::new(gates.top_k, factor, min));
+        let own = self.replaced.get_or_insert_with(|| self.routing.clone());
+        self.routing = match (gates.capacity, own.clone()) {
+            (Some((factor, min)), _) => Routing::DeepSpeed(GateConfig::new(gates.top_k, factor, min)),
+            (None, Routing::Transformers { router, .. }) => {
+                Routing::Transformers { router, top_k: gates.top_k }
             }
-            (None, Routing::Transformers { top_k, .. }) => *top_k = gates.top_k,
-            (None, Routing::DeepSpeed(config)) => config.top_k = gates.top_k,
-        }
+            (None, Routing::DeepSpeed(config)) => {
+                Routing::DeepSpeed(GateConfig { top_k: gates.top_k, ..config })
+            }
+        };
         Ok(())
     }
 

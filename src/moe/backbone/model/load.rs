@@ -3,8 +3,8 @@
 use std::cell::Cell;
 use std::sync::OnceLock;
 
-use super::{Model, ModelLayer, regate};
 use super::load_options::ModelLoadOptions;
+use super::{Model, ModelLayer, regate};
 use crate::moe::backbone::block::Block;
 use crate::moe::backbone::device::Device;
 use crate::moe::backbone::family::BackboneFamily;
