@@ -5,6 +5,7 @@
 //! within(limit, work)  steps inside ask check() and end with an error when the time is over
 //! watch(name, limit)   where nothing inside can ask: a thread ends the process, in a sentence, before time or memory run out
 //! large_stack(work)    a stack of stated size, for work whose depth a file decides
+//! without_stderr(work) what a driver of the system writes there does not arrive
 //! ```
 //!
 //! The first answer to a hostile file is a check before a library sees it, in the module that reads it. This is what
@@ -15,6 +16,7 @@ mod deadline;
 mod json_values;
 mod links;
 mod plain_file;
+mod quiet;
 mod stack;
 mod usage;
 mod watch;
@@ -24,6 +26,7 @@ pub use deadline::{check, within};
 pub use json_values::json_values;
 pub use links::check_inside;
 pub use plain_file::read_plain;
+pub use quiet::without_stderr;
 pub use stack::{STACK_BYTES, large_stack, size_worker_stacks};
 pub use usage::sizes;
 pub use watch::{Limits, before_exit, start_watching, time_for, watch};

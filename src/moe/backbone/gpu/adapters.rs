@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use wgpu::{Adapter, Backends, DeviceType, Instance, InstanceDescriptor, InstanceFlags};
 
-use crate::guard::contain;
+use crate::guard::{contain, without_stderr};
 
 /// Percent of a GPU's memory from which on a new buffer is refused: a driver that has none left may end the device.
 const MEMORY_PERCENT: u8 = 90;
@@ -19,13 +19,15 @@ pub(in crate::moe::backbone) fn adapters() -> Result<&'static [Adapter], &'stati
     static FOUND: OnceLock<Result<Vec<Adapter>, String>> = OnceLock::new();
     let found = FOUND.get_or_init(|| {
         // A driver of the system runs in here.
-        let all = contain(|| {
-            let mut descriptor = InstanceDescriptor::new_without_display_handle();
-            descriptor.backends = Backends::VULKAN | Backends::METAL | Backends::DX12;
-            descriptor.flags = InstanceFlags::empty();
-            descriptor.memory_budget_thresholds.for_resource_creation = Some(MEMORY_PERCENT);
-            let instance = Instance::new(descriptor);
-            ready(instance.enumerate_adapters(Backends::all()))
+        let all = without_stderr(|| {
+            contain(|| {
+                let mut descriptor = InstanceDescriptor::new_without_display_handle();
+                descriptor.backends = Backends::VULKAN | Backends::METAL | Backends::DX12;
+                descriptor.flags = InstanceFlags::empty();
+                descriptor.memory_budget_thresholds.for_resource_creation = Some(MEMORY_PERCENT);
+                let instance = Instance::new(descriptor);
+                ready(instance.enumerate_adapters(Backends::all()))
+            })
         });
         let mut all = all.map_err(|panic| format!("looking for GPUs failed: {panic}"))?;
         all.sort_by_key(|adapter| rank(adapter.get_info().device_type));

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::GpuCompute;
 use super::adapters::adapters;
 use super::machine::{Faults, Machine};
-use crate::guard::contain;
+use crate::guard::{contain, without_stderr};
 use crate::moe::backbone::agreement::{SMALL, disagreement};
 use crate::moe::backbone::candle::Host;
 
@@ -40,13 +40,15 @@ pub(super) fn open_with(ordinal: usize, faults: Faults) -> Result<GpuCompute, St
         ));
     };
     // A driver of the system runs in here.
-    contain(|| {
-        let gpu = GpuCompute { machine: Machine::open(adapter, faults)? };
-        match disagreement(&gpu, &Host, &SMALL, TOLERANCE) {
-            Ok(None) => Ok(gpu),
-            Ok(Some(wrong)) => Err(format!("{}: wrong results: {wrong}", gpu.machine.title)),
-            Err(error) => Err(error.to_string()),
-        }
-    })
-    .map_err(|panic| format!("its driver failed: {panic}"))?
+    let opened = without_stderr(|| {
+        contain(|| {
+            let gpu = GpuCompute { machine: Machine::open(adapter, faults)? };
+            match disagreement(&gpu, &Host, &SMALL, TOLERANCE) {
+                Ok(None) => Ok(gpu),
+                Ok(Some(wrong)) => Err(format!("{}: wrong results: {wrong}", gpu.machine.title)),
+                Err(error) => Err(error.to_string()),
+            }
+        })
+    });
+    opened.map_err(|panic| format!("its driver failed: {panic}"))?
 }
