@@ -344,6 +344,12 @@ fn run_convert(shared: &SharedOptions, arguments: &ConvertArguments) -> Result<C
         let refused = refused.display();
         say(&format!("note: {refused} leads out of the folder or is no regular file: it is not copied"));
     }
+    if written.outside > 0 {
+        let outside = written.outside;
+        say(&format!(
+            "note: {outside} tensors lie outside language_model. (a vision tower, a projector): they are left out"
+        ));
+    }
     let files = written.files.len();
     say(&format!("wrote {} tensors in {files} files to {}", written.tensors, written.folder.display()));
     Ok(CommandOutcome::Clean)

@@ -22,6 +22,9 @@ const SHARD_BYTES: usize = 5_000_000_000;
 /// Files beside the weights larger than this are not copied (they are no tokenizer or config).
 const SIDE_FILE_BYTES: u64 = 64 << 20;
 
+/// Where the checkpoint of a multimodal model keeps its language model. MoE-LLaVA's classes have no such level.
+const NESTED: &str = "language_model.";
+
 /// A named tensor to be written.
 type Entry<'a> = (String, TensorSource<'a>);
 
@@ -34,6 +37,8 @@ pub struct Written {
     pub tensors: usize,
     /// Folders that earlier runs to the same target left behind when they were killed (or that others write now).
     pub leftovers: Vec<PathBuf>,
+    /// Tensors that are no part of the language model, of a checkpoint that nests it: they are left out.
+    pub outside: usize,
     /// Files beside the weights that were not copied: links that lead out of the folder, pipes, devices.
     pub refused: Vec<PathBuf>,
 }
@@ -64,7 +69,11 @@ pub fn convert(
     if out.exists() {
         return Err(MoeError::Request(format!("{} exists; name a folder that does not", out.display())));
     }
-    let entries = TensorPlan { config: &config, checkpoint: &checkpoint, conversion, upcycling }.entries()?;
+    let first_mlp = format!("{NESTED}{}.", upcycling.mlp_prefix(0));
+    let root = if checkpoint.names().any(|name| name.starts_with(&first_mlp)) { NESTED } else { "" };
+    let outside = checkpoint.names().filter(|name| !name.starts_with(root)).count();
+    let plan = TensorPlan { config: &config, checkpoint: &checkpoint, root, conversion, upcycling };
+    let entries = plan.entries()?;
     let leftovers = leftovers(out)?;
     let temporary = temporary(out)?;
     std::fs::create_dir_all(&temporary).map_err(|e| MoeError::write(&temporary, e))?;
@@ -80,6 +89,7 @@ pub fn convert(
             folder: out.to_path_buf(),
             files: files.iter().map(|name| out.join(name)).collect(),
             tensors: entries.len(),
+            outside,
             leftovers,
             refused,
         }),
@@ -221,6 +231,8 @@ fn copy_side_files(from: &Path, to: &Path) -> MoeResult<Vec<PathBuf>> {
 struct TensorPlan<'a> {
     config: &'a Config,
     checkpoint: &'a Checkpoint,
+    /// In front of the names of the checkpoint's tensors, not of those that are written.
+    root: &'a str,
     conversion: &'a Conversion,
     upcycling: Upcycling,
 }
@@ -234,29 +246,23 @@ impl<'a> TensorPlan<'a> {
         let mut entries = Vec::new();
         let mut seen = BTreeMap::new();
         for name in self.checkpoint.names() {
+            let Some(plain) = name.strip_prefix(self.root) else { continue };
             let converted =
-                prefixes.iter().find_map(|(p, &layer)| Some((layer, name.strip_prefix(p.as_str())?)));
+                prefixes.iter().find_map(|(p, &layer)| Some((layer, plain.strip_prefix(p.as_str())?)));
             match converted {
                 Some((layer, part)) => {
                     *seen.entry(layer).or_insert(0) += 1;
                     self.mlp_tensor(layer, name, part, &mut entries)?;
                 }
                 // MoE-LLaVA's Phi head has no bias.
-                None if name == "lm_head.bias" => {}
-                None => entries.push((name.to_owned(), self.copy(self.checkpoint, name))),
+                None if plain == "lm_head.bias" => {}
+                None => entries.push((plain.to_owned(), self.copy(self.checkpoint, name))),
             }
         }
         for (prefix, layer) in &prefixes {
             if !seen.contains_key(layer) {
-                let nested = self.checkpoint.names().any(|name| name.starts_with("language_model."));
-                let hint = match nested {
-                    true => {
-                        "; its tensors lie under language_model.: save the language model by itself first"
-                    }
-                    false => "",
-                };
-                let message = format!("no tensor of this MLP is in the checkpoint{hint}");
-                return Err(self.checkpoint.error(prefix, message));
+                let name = format!("{}{prefix}", self.root);
+                return Err(self.checkpoint.error(&name, "no tensor of this MLP is in the checkpoint"));
             }
             self.gate(*layer, &mut entries)?;
         }

@@ -116,11 +116,26 @@ fn a_conversion_does_not_believe_a_hidden_size_that_the_tensors_deny() {
     let error = convert(dir.path(), &conversion, &out, &mut |_, _| true).unwrap_err().to_string();
     assert!(error.contains("mlp.") && error.contains("hidden_size in config.json is 16777216"), "{error}");
     assert!(!out.exists());
-    // Below another root they are not found, which is said.
+}
+
+#[test]
+fn a_nested_language_model_is_converted_by_itself() {
+    let dir = tempfile::tempdir().unwrap();
     let nested = tensors().into_iter().map(|(name, shape, v)| (format!("language_model.{name}"), shape, v));
-    write(dir.path(), &self::config(), nested.collect());
-    let error = convert(dir.path(), &conversion, &out, &mut |_, _| true).unwrap_err().to_string();
-    assert!(error.contains("lie under language_model."), "{error}");
+    let beside = ("vision_tower.weight".to_string(), vec![2], vec![0.5, 0.25]);
+    write(dir.path(), &config(), nested.chain([beside]).collect());
+    let conversion = Conversion::seeded(request(MoeMode::Dense, true), 5);
+    let out = dir.path().join("out");
+    let written = convert(dir.path(), &conversion, &out, &mut |_, _| true).unwrap();
+    assert_eq!(written.outside, 1);
+    let names: Vec<String> = Checkpoint::open(&out).unwrap().names().map(str::to_owned).collect();
+    assert!(
+        names.iter().all(|name| !name.contains("language_model") && !name.contains("vision")),
+        "{names:?}"
+    );
+    let run = |m: &Model| m.forward(&[ids()], &ForwardOptions::default()).unwrap();
+    let memory = load(dir.path(), Some(conversion)).unwrap();
+    assert_eq!(run(&load(&out, None).unwrap()), run(&memory));
 }
 
 #[test]

@@ -57,6 +57,12 @@ mod tests {
         assert_eq!(d.slots.unwrap(), [Some(0), None, None]);
         let d = gate(&logits, &GateConfig::new(2, 0.5, 0), Noise::Off).unwrap();
         assert_eq!(d.idx, [0, 1, 0, 1, 0, 1]);
+        // Beyond k = 2 too: five tokens want the same three of four equal experts, which have room for two each.
+        let equal = vec![0.5; 5 * 4];
+        let d = gate(&Logits::new(&equal, 4).unwrap(), &GateConfig::new(3, 0.5, 0), Noise::Off).unwrap();
+        assert_eq!((d.capacity, d.idx), (Some(2), [0, 1, 2].repeat(5)));
+        let slots = [[Some(0); 3], [Some(1); 3], [None; 3], [None; 3], [None; 3]];
+        assert_eq!(d.slots.unwrap(), slots.concat());
     }
 
     #[test]

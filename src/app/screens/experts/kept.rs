@@ -70,3 +70,56 @@ impl LoadedModel {
         self.model.regate(Gates { top_k: settings.top_k, capacity })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::moe::backbone::{ForwardOptions, InputRow, ModelLoadOptions};
+    use crate::moe::sample;
+
+    fn loaded(kind: ModelKind) -> LoadedModel {
+        let key = ModelKey {
+            source: ModelSource::Bytes,
+            layers: None,
+            device: DeviceChoice::Cpu,
+            vocab_size: None,
+            conversion: (8, "sparse"),
+        };
+        LoadedModel::new(sample::load("byte-moe", &ModelLoadOptions::default()).unwrap(), kind, key)
+    }
+
+    #[test]
+    fn a_dial_that_is_turned_back_gives_what_the_model_gave_at_first() {
+        let mut kept = loaded(ModelKind::Moe);
+        let rows = [(0..40).map(InputRow::Token).collect::<Vec<_>>()];
+        let run = |kept: &LoadedModel| kept.model.forward(&rows, &ForwardOptions::default()).unwrap();
+        let first = run(&kept);
+        let own = kept.own_gates(&ExpertsSettings::default());
+        for (top_k, capacity_factor) in [(3, None), (1, Some(0.5)), (own.top_k, Some(1.0))] {
+            kept.set_gates(&ExpertsSettings { top_k, capacity_factor, ..own.clone() }).unwrap();
+            let decision = &run(&kept).routings[0].decision;
+            assert_eq!((decision.top_k, decision.capacity.is_some()), (top_k, capacity_factor.is_some()));
+        }
+        kept.set_gates(&own).unwrap();
+        assert_eq!(run(&kept), first);
+    }
+
+    #[test]
+    fn a_model_serves_what_its_weights_are_the_same_for() {
+        for (kind, of_another_conversion) in [(ModelKind::Moe, true), (ModelKind::Dense, false)] {
+            let kept = loaded(kind);
+            let same = kept.key.clone();
+            assert!(kept.serves(&same));
+            let other = ModelKey { conversion: (4, "dense"), ..same.clone() };
+            assert_eq!(kept.serves(&other), of_another_conversion, "{kind:?}");
+            for other in [
+                ModelKey { layers: Some(1), ..same.clone() },
+                ModelKey { device: DeviceChoice::Gpu(0), ..same.clone() },
+                ModelKey { vocab_size: Some(9), ..same.clone() },
+                ModelKey { source: ModelSource::Seeded("phi"), ..same.clone() },
+            ] {
+                assert!(!kept.serves(&other), "{other:?}");
+            }
+        }
+    }
+}
