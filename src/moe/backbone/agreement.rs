@@ -43,7 +43,10 @@ pub(super) fn disagreement(
 ) -> MoeResult<Option<String>> {
     for (name, run) in cases(sizes) {
         let (a, b) = (run(ours)?, run(theirs)?);
-        let far = a.iter().zip(&b).position(|(a, b)| !((a - b).abs() <= tolerance * b.abs().max(1.0)));
+        let far = a.iter().zip(&b).position(|(a, b)| {
+            let difference = (a - b).abs();
+            difference.is_nan() || difference > tolerance * b.abs().max(1.0)
+        });
         if let Some(at) = far.or((a.len() != b.len()).then_some(a.len().min(b.len()))) {
             let value = |values: &[f32]| values.get(at).copied().unwrap_or(f32::NAN);
             let (a, b, n) = (value(&a), value(&b), b.len());
@@ -264,7 +267,7 @@ fn experts(sizes: &AgreementSizes) -> Vec<Case<'_>> {
                 .iter()
                 .enumerate()
                 .map(|(e, mlp)| {
-                    let mine = (0..tokens).filter(|t| (*t as usize + e) % 3 != 0);
+                    let mine = (0..tokens).filter(|t| !(*t as usize + e).is_multiple_of(3));
                     ExpertRows { mlp, rows: mine.map(|t| (t, 1.0 / (t + e as u32 + 1) as f32)).collect() }
                 })
                 .collect();

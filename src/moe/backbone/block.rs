@@ -25,7 +25,13 @@ impl AttentionKind {
 #[derive(Debug)]
 pub(super) enum FeedForward {
     Dense(Mlp),
-    MoeBlock(MoeBlock),
+    MoeBlock(Box<MoeBlock>),
+}
+
+impl FeedForward {
+    pub fn moe(block: MoeBlock) -> Self {
+        Self::MoeBlock(Box::new(block))
+    }
 }
 
 /// How the two parts join the residual stream.

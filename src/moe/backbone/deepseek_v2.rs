@@ -61,7 +61,7 @@ pub(super) fn layer_with(
             let mlp = source.gated_mlp(&format!("{prefix}.mlp.shared_experts"), shared * intermediate)?;
             block.shared_expert = SharedExpert::Shared(mlp);
         }
-        FeedForward::MoeBlock(block)
+        FeedForward::moe(block)
     } else {
         FeedForward::Dense(source.gated_mlp(&format!("{prefix}.mlp"), config.size("intermediate_size")?)?)
     };

@@ -38,7 +38,7 @@ fn block(source: &WeightSource<'_>, layer: usize) -> MoeResult<Block> {
     }
     Ok(Block::sequential(
         AttentionKind::Attention(attention),
-        FeedForward::MoeBlock(moe_block(source, layer)?),
+        FeedForward::moe(moe_block(source, layer)?),
         source.rms(&format!("{prefix}.input_layernorm"), hidden, eps)?,
         source.rms(&format!("{prefix}.post_attention_layernorm"), hidden, eps)?,
     ))

@@ -29,7 +29,7 @@ fn block(source: &WeightSource<'_>, layer: usize) -> MoeResult<Block> {
     attention.scale = config.float_or("attention_multiplier", 1.0)? as f32;
     Ok(Block {
         attention: AttentionKind::Attention(attention),
-        feed_forward: FeedForward::MoeBlock(moe_block(source, layer)?),
+        feed_forward: FeedForward::moe(moe_block(source, layer)?),
         residual: Residual::Sequential {
             norm: source.rms(&format!("{prefix}.input_layernorm"), hidden, eps)?,
             feed_forward_norm: source.rms(&format!("{prefix}.post_attention_layernorm"), hidden, eps)?,

@@ -33,7 +33,7 @@ fn block(source: &WeightSource<'_>, layer: usize) -> MoeResult<Block> {
         None => (layer + 1).is_multiple_of(step),
     };
     let feed_forward = if is_moe {
-        FeedForward::MoeBlock(moe_block(source, layer)?)
+        FeedForward::moe(moe_block(source, layer)?)
     } else {
         let width = config.size("intermediate_size_mlp")?;
         FeedForward::Dense(source.gated_mlp(&format!("{prefix}.feed_forward"), width)?)

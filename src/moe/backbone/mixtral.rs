@@ -41,7 +41,7 @@ pub(super) fn moe_block(source: &WeightSource<'_>, layer: usize, router: Router)
     let num_experts = source.num_experts()?;
     let expert =
         |e: usize| source.gated_mlp_named(&format!("{prefix}.experts.{e}"), intermediate, ["w1", "w3", "w2"]);
-    Ok(FeedForward::MoeBlock(MoeBlock {
+    Ok(FeedForward::moe(MoeBlock {
         layer,
         gate: source.linear(&format!("{prefix}.gate"), num_experts, hidden, false)?,
         routing: Routing::Transformers { router, top_k: source.top_k(num_experts)? },

@@ -52,7 +52,7 @@ pub struct Model {
 /// A layer of a model.
 enum ModelLayer {
     /// On the device.
-    Here(Block),
+    Here(Box<Block>),
     /// Brought there when it is needed, because the device does not hold all layers; the experts and k of its gate.
     OnDemand(Option<(usize, usize)>),
 }

@@ -37,7 +37,7 @@ fn block(source: &WeightSource<'_>, layer: usize) -> MoeResult<Block> {
     let block = qwen2_moe::moe_block(source, layer, config.size("intermediate_size")?, router)?;
     Ok(Block::sequential(
         AttentionKind::Attention(attention),
-        FeedForward::MoeBlock(block),
+        FeedForward::moe(block),
         source.rms(&format!("{prefix}.input_layernorm"), hidden, eps)?,
         source.rms(&format!("{prefix}.post_attention_layernorm"), hidden, eps)?,
     ))

@@ -71,7 +71,7 @@ pub(super) fn feed_forward(
     let intermediate = config.size("moe_intermediate_size")?;
     let mut block = moe_block(source, layer, intermediate, router)?;
     block.shared_expert = shared_expert(source, &prefix)?;
-    Ok(FeedForward::MoeBlock(block))
+    Ok(FeedForward::moe(block))
 }
 
 /// `mlp.gate` and `mlp.experts.e.{gate,up,down}_proj`.

@@ -254,7 +254,7 @@ impl<'a> WeightSource<'a> {
         } else {
             SharedExpert::Nothing
         };
-        Ok(FeedForward::MoeBlock(MoeBlock {
+        Ok(FeedForward::moe(MoeBlock {
             layer,
             gate: self.gate(layer, prefix, num_experts)?,
             routing: Routing::DeepSpeed(moe.gate()),

@@ -28,7 +28,7 @@ impl GpuCompute {
 
     /// Groups in two directions: one has a limit.
     fn spread(&self, groups: usize) -> [u32; 3] {
-        let row = (self.machine.groups as usize).min(1 << 15).max(1);
+        let row = (self.machine.groups as usize).clamp(1, 1 << 15);
         [groups.clamp(1, row) as u32, groups.div_ceil(row).max(1) as u32, 1]
     }
 

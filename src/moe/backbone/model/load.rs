@@ -144,7 +144,7 @@ impl Model {
                 self.block(layer)?
             }
             Ok(block) if !on_demand => {
-                self.layers.push(ModelLayer::Here(block));
+                self.layers.push(ModelLayer::Here(Box::new(block)));
                 return Ok(());
             }
             // Read all the same: what is wrong with it is said now.
