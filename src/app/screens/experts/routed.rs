@@ -35,6 +35,8 @@ pub struct Layer {
 pub struct ForwardRun {
     pub backbone: &'static str,
     pub device: String,
+    /// What the device calls itself, and how much of its memory is taken.
+    pub hardware: Option<String>,
     /// Why it is not the device that was asked for.
     pub fallback: Option<String>,
     /// Bytes of the weights in memory.

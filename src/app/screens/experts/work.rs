@@ -85,10 +85,8 @@ fn route(work: &Routing, job: &JobContext<'_>) -> Result<Option<Routed>> {
     };
     let run = ForwardRun {
         backbone: model.backbone(),
-        device: match model.device().hardware() {
-            Some(hardware) => format!("{} ({hardware})", model.device().name()),
-            None => model.device().name().to_string(),
-        },
+        device: model.device().name().to_string(),
+        hardware: model.device().hardware(),
         fallback: model.device().fallback().map(str::to_string),
         weight_bytes: model.weight_bytes(),
         load,

@@ -46,8 +46,10 @@ fn model(canvas: &mut Canvas<'_>, app: &App, area: Area, roomy: bool) {
         let forward = run.forward.as_secs_f64() * 1e3;
         match roomy {
             true => format!(
-                " · {} on {} · weights {memory} · forward {forward:>6.1} ms",
-                run.backbone, run.device
+                " · {} on {} · weights {memory} · forward {forward:>6.1} ms{}",
+                run.backbone,
+                run.device,
+                run.hardware.as_ref().map_or(String::new(), |hardware| format!(" · {hardware}"))
             ),
             false => format!(" · {} {memory} {forward:>6.1} ms", run.device),
         }
@@ -63,8 +65,8 @@ fn model(canvas: &mut Canvas<'_>, app: &App, area: Area, roomy: bool) {
             (&name, Meaning::Strong),
             (" · ", Meaning::Quiet),
             (caveat, worth),
-            (&facts, Meaning::Quiet),
             (&note, Meaning::Bad),
+            (&facts, Meaning::Quiet),
         ],
     );
 }
