@@ -58,7 +58,7 @@ fn parse_and_dispatch() -> ExitCode {
     if matches!(arguments.command, Some(CliCommand::Sandbox)) {
         return crate::sandbox::child_main();
     }
-    if arguments.shared.repository.version.as_deref() == Some("") {
+    if arguments.shared.repository.version.iter().any(String::is_empty) {
         println!("maskscope {}", env!("CARGO_PKG_VERSION"));
         return ExitCode::SUCCESS;
     }

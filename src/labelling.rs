@@ -11,6 +11,7 @@
 //! A trainer takes rows as they are; then what a record says of its own labels wins over template and strategy. Both
 //! are asked for every sample here, and nowhere else.
 
+mod functions_compared;
 mod llava;
 mod recognized;
 

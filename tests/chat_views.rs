@@ -63,7 +63,7 @@ fn compare(setup: &Setup, sample: &Sample) -> (StrategyComparison, Vec<Option<La
 }
 
 fn strip(comparison: &StrategyComparison, strategy: Strategy) -> usize {
-    comparison.strips.iter().position(|strip| strip.strategy == strategy).unwrap()
+    comparison.strips.iter().position(|strip| strip.labeller == strategy).unwrap()
 }
 
 #[test]

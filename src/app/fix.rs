@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use super::sample_status::{PREVIEW_LIMIT, count_statuses};
 use crate::chat::Sample;
-use crate::diagnose::{Change, LineFix, line_fix, quick_fix};
+use crate::diagnose::{Change, LineFix, line_fix, quick_fix, setup_fix};
 use crate::error::with_causes;
 use crate::labels::{SampleStatus, StatusCounts};
 use crate::masks::Strategy;
-use crate::setup::{LabelChoice, Recipe, RecipeChoice, Request, TemplateChoice, resolve};
-use crate::tokenizer::Tokenizer;
+use crate::setup::{LabelChoice, Recipe, RecipeChoice, Request, TemplateChoice, TokenChoice, resolve};
+use crate::tokenizer::{Role, Tokenizer};
 
 /// A request with the tokenizer it was loaded for.
 #[derive(Debug, Clone)]
@@ -102,7 +102,8 @@ pub fn find_fix(
             return None;
         }
         let (request, _) = found.request(&wanted.request, &before);
-        return tried(found.summary, request);
+        return tried(found.summary.clone(), request.clone())
+            .map(|fix| as_lines(wanted, &request, fix.clone(), &some).unwrap_or(fix));
     }
     if let Some(recipe) = Recipe::for_tokenizer(&wanted.base) {
         let whole = Request {
@@ -130,4 +131,21 @@ fn strategies(request: &Request) -> Vec<(String, Request)> {
     let others = Strategy::ALL.into_iter().filter(differs);
     let change = |s: Strategy| Request { preprocess: LabelChoice::Strategy(s), ..request.clone() };
     others.map(|s| (format!("strategy {}", s.name()), change(s))).collect()
+}
+
+/// The same change of the tokenizer as lines of the repository's own script, where they come to the same.
+fn as_lines(
+    wanted: &ResolvedRequest,
+    changed: &Request,
+    fix: SuggestedFix,
+    samples: &[&Sample],
+) -> Option<SuggestedFix> {
+    let setup = resolve(&wanted.base, changed).ok()?;
+    let tokens: Vec<(Role, TokenChoice)> =
+        changed.overrides.iter().map(|(role, choice)| (*role, choice.clone())).collect();
+    let LineFix { edits, summary } = setup_fix(&setup, &tokens, samples)?;
+    let repository = wanted.request.repository.as_ref().map(|repository| repository.with_edits(&edits));
+    let request = Request { repository, overrides: Default::default(), ..wanted.request.clone() };
+    resolve(&wanted.base, &request).ok()?;
+    Some(SuggestedFix { label: summary, request, ..fix })
 }

@@ -22,6 +22,8 @@ pub enum JobKind {
     Inspect,
     Survey,
     Fix,
+    /// Look whether the repository's files are written.
+    Watch,
     /// Note a tokenizer as loaded lately.
     Remember,
     /// Write the set-up into a file.

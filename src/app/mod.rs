@@ -18,6 +18,7 @@
 //! A new screen is a line in [`screen`], a file in [`screens`] and one in `ui::screens`.
 
 mod action;
+mod attended;
 mod binding;
 mod cause;
 mod command;
@@ -54,6 +55,7 @@ pub mod tour;
 mod turns;
 mod update;
 mod view;
+mod watched;
 
 pub use action::{Action, ExportForm};
 pub use binding::{Binding, KeyContext};

@@ -211,7 +211,7 @@ fn changed_parts(from: &Request, to: &Request, data: bool) -> String {
         part(role.name(), from.overrides.get(&role) != to.overrides.get(&role));
     }
     part("settings of the chat template", from.chat != to.chat);
-    part("lines of the repository", from.repository != to.repository);
+    part("repository: its template, function or lines", from.repository != to.repository);
     part("data", data);
     match parts.as_slice() {
         [] => "a setting".to_string(),

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::attended::attended;
 use super::cause::{Cause, cause};
 use super::command::AppCommand;
 use super::copied::CopyPart;
@@ -16,10 +17,12 @@ use super::picker::Vocabulary;
 use super::recent::{self, RecentKind};
 use super::search::{TextSearch, next, next_row};
 use super::view::SampleView;
+use super::watched::FilesChanged;
 use crate::chat::{PeekedRows, ReadProgress, Sample};
 use crate::error::with_causes;
 use crate::hub::DownloadProgress;
 use crate::labels::{IGNORE_INDEX, SampleStatus, StatusCounts};
+use crate::repository::RepositoryFunction;
 use crate::setup::{RecipeChoice, Request, SetupFile, TokenChoice, load_tokenizer, resolve};
 use crate::tokenizer::{Role, Tokenizer};
 
@@ -61,6 +64,10 @@ pub enum SessionOutcome {
     Fix(Option<Box<SuggestedFix>>),
     /// The set-up was written into this file, or why it was not.
     SetupSaved(Result<PathBuf, String>),
+    /// The repository's function has been running for so many seconds.
+    Running(u64),
+    /// Files of the repository were written.
+    FilesChanged(FilesChanged),
 }
 
 /// What is loaded and set.
@@ -106,6 +113,10 @@ pub struct Session {
     pub seeks_divergence: bool,
     pub survey: Survey,
     pub fix: Load<Option<SuggestedFix>>,
+    /// Seconds that the repository's function has been running on the sample that is to be shown.
+    pub running: Option<u64>,
+    /// The function whose files are watched.
+    pub(super) watched: Option<Arc<RepositoryFunction>>,
     /// Sound samples and all samples before the last fix of the doctor.
     pub before_fix: Option<(usize, usize)>,
     /// What was open when the program ended last.
@@ -155,6 +166,8 @@ impl Session {
             seeks_divergence: false,
             survey: Survey { is_stale: true, ..Survey::default() },
             fix: Load::Idle,
+            running: None,
+            watched: None,
             before_fix: None,
             kept: None,
             vocabulary: None,
@@ -251,10 +264,58 @@ impl Session {
         };
         let index = self.current;
         vec![AppCommand::start(JobKind::Inspect, move |job| {
-            let view = resolve(&wanted.base, &wanted.request)
-                .map(|setup| Arc::new(SampleView::new(Arc::new(setup), index, &sample)));
-            job.emit(SessionOutcome::Inspected(view.map_err(|e| with_causes(&e))));
+            let inspect = || {
+                let setup = resolve(&wanted.base, &wanted.request)?;
+                Ok(Arc::new(SampleView::new(Arc::new(setup), index, &sample)))
+            };
+            let view = match wanted.request.repository {
+                Some(_) => attended(job, inspect, |seconds| job.emit(SessionOutcome::Running(seconds))),
+                None => inspect(),
+            };
+            job.emit(SessionOutcome::Inspected(view.map_err(|e: crate::error::Error| with_causes(&e))));
         })]
+    }
+
+    /// True while the repository's function runs for the screen.
+    pub fn runs_code(&self) -> bool {
+        let counts = self.request.repository.is_some() && self.shown().is_some();
+        self.running.is_some() || (counts && (!self.survey.is_done || self.fix.is_loading()))
+    }
+
+    /// Ends what the repository's function runs for; what was shown before stays.
+    pub fn stop_running(&mut self) -> Vec<AppCommand> {
+        let mut commands = vec![AppCommand::Abandon(JobKind::Survey), AppCommand::Abandon(JobKind::Fix)];
+        self.fix = if self.fix.is_loading() { Load::Idle } else { std::mem::take(&mut self.fix) };
+        self.survey.is_done = true;
+        if self.running.take().is_some() {
+            commands.push(AppCommand::Abandon(JobKind::Inspect));
+        }
+        if self.shown().is_none() {
+            let text = "the repository's function was ended before it came to labels; n shows the next sample, and a change of its file is \
+                        read and run";
+            self.view = Load::Failed(text.to_string());
+        }
+        let text = "the repository's function was ended; enter on screen 5 runs it on a sample, and a change of its file is read and run";
+        commands.push(AppCommand::say(text));
+        commands
+    }
+
+    /// Reads the repository again, and shows the same sample at the same place.
+    pub(super) fn read_again(&mut self, changed: FilesChanged) -> Vec<AppCommand> {
+        let Some(repository) = &self.request.repository else { return Vec::new() };
+        let repository = Some(repository.with_other_edits(changed.edits));
+        self.request.repository = repository.clone();
+        self.good_request.repository = repository;
+        self.survey.is_stale = true;
+        let names = changed.names.join(", ");
+        let dropped = match changed.dropped {
+            0 => String::new(),
+            1 => "; the change that was made in memory is left out, as its line is another one".to_string(),
+            n => format!("; {n} changes that were made in memory are left out, as their lines are others"),
+        };
+        let mut commands = vec![AppCommand::say(format!("{names} was written and is read again{dropped}"))];
+        commands.extend(self.inspect());
+        commands
     }
 
     /// Notes the tokenizer as loaded lately.
@@ -319,7 +380,8 @@ impl Session {
         // While a file is read there is nowhere to go.
         let Some(samples) = self.samples.ready() else { return Vec::new() };
         let index = index.min(samples.len().saturating_sub(1));
-        if index == self.current {
+        // A sample whose run was ended is run again.
+        if index == self.current && self.shown().is_some_and(|view| view.index == index) {
             return Vec::new();
         }
         (self.current, self.draft) = (index, None);

@@ -11,8 +11,10 @@ use super::job::{JobContext, JobKind, Outcome};
 use super::load::Load;
 use super::session::{Session, SessionOutcome};
 use super::view::SampleView;
+use super::watched::WatchedFiles;
 use crate::chat::Sample;
 use crate::labels::SampleStatus;
+use crate::sandbox::StopSignal;
 use crate::setup::{Request, SAMPLE_PREFIX, Setup, by_rows, has_own_template};
 
 /// Samples that are labelled between two looks at whether the job is still wanted.
@@ -65,7 +67,13 @@ impl Session {
             }
             SessionOutcome::Samples(Err(error)) => return vec![self.no_samples(error)],
             SessionOutcome::Inspected(Ok(view)) => return self.inspected(view),
-            SessionOutcome::Inspected(Err(error)) => return self.refuse(error),
+            SessionOutcome::Inspected(Err(error)) => {
+                self.running = None;
+                if self.shown().is_none() && self.request.repository.is_some() {
+                    self.view = Load::Failed(error.clone());
+                }
+                return self.refuse(error);
+            }
             SessionOutcome::Surveyed { first, states, done } => {
                 self.survey.states.truncate(first);
                 self.survey.states.extend(states);
@@ -76,6 +84,13 @@ impl Session {
                 return vec![AppCommand::say(format!("written: {path} · maskscope --setup {path} opens it"))];
             }
             SessionOutcome::SetupSaved(Err(error)) => return vec![AppCommand::complain(error)],
+            SessionOutcome::Running(seconds) => {
+                self.running = Some(seconds);
+                let text =
+                    format!("the repository's function has been running for {seconds} s · esc ends it");
+                return vec![AppCommand::say(text)];
+            }
+            SessionOutcome::FilesChanged(changed) => return self.read_again(changed),
             SessionOutcome::Fix(fix) => self.fix = Load::Ready(fix.map(|f| *f)),
         }
         Vec::new()
@@ -105,9 +120,10 @@ impl Session {
 
     fn inspected(&mut self, view: Arc<SampleView>) -> Vec<AppCommand> {
         self.good_request = self.request.clone();
+        self.running = None;
         let setup = view.setup.clone();
         self.show(view);
-        let mut commands = Vec::new();
+        let mut commands: Vec<AppCommand> = self.watch(&setup).into_iter().collect();
         let samples = self.samples.ready().cloned();
         self.fix = Load::Idle;
         if self.cause.is_some()
@@ -131,6 +147,20 @@ impl Session {
     }
 }
 
+impl Session {
+    /// Watches the files of the function that labels, as long as a screen is open.
+    fn watch(&mut self, setup: &Setup) -> Option<AppCommand> {
+        let (repository, request) = (setup.repository()?, self.request.repository.as_ref()?);
+        let is_known = self.watched.as_ref().is_some_and(|known| Arc::ptr_eq(known, &repository.function));
+        if !self.remembers || is_known {
+            return None;
+        }
+        self.watched = Some(repository.function.clone());
+        let files = WatchedFiles::new(&repository.function, &request.edits);
+        Some(AppCommand::start(JobKind::Watch, move |job| files.watch(job)))
+    }
+}
+
 /// The state of every sample.
 fn survey(setup: &Setup, samples: &[Sample], job: &JobContext<'_>) {
     let mut first = 0;
@@ -138,8 +168,12 @@ fn survey(setup: &Setup, samples: &[Sample], job: &JobContext<'_>) {
         if job.is_cancelled() {
             return;
         }
-        let states: Vec<SampleStatus> =
-            batch.par_iter().map(|sample| setup.inspect(sample).status()).collect();
+        let stop = StopSignal::current();
+        let state = |sample: &Sample| stop.within(|| setup.inspect(sample).status());
+        let states: Vec<SampleStatus> = batch.par_iter().map(state).collect();
+        if job.is_cancelled() {
+            return;
+        }
         let next = first + batch.len();
         job.emit(SessionOutcome::Surveyed { first, states, done: next >= samples.len() });
         first = next;

@@ -310,14 +310,18 @@ fn everywhere(app: &mut App, action: Action) -> Vec<AppCommand> {
             return vec![overlays::list(list), overlays::list_tokenizers(session)];
         }
         Action::PickTemplate => {
-            let list = Picker::new(PickKind::Template, picker::templates());
+            let own = picker::versions(session);
+            let list = Picker::new(PickKind::Template, own.into_iter().chain(picker::templates()).collect());
             let more = session.base.ready().cloned().map(overlays::list_templates);
             return [overlays::list(list)].into_iter().chain(more).collect();
         }
         Action::PickRule if session.request.wants_chat() => {
             return list(PickKind::Rule, picker::strategies());
         }
-        Action::PickRule => return list(PickKind::Rule, picker::rules()),
+        Action::PickRule => {
+            let own = picker::functions(session);
+            return list(PickKind::Rule, own.into_iter().chain(picker::rules()).collect());
+        }
         Action::PickRecipe => return list(PickKind::Recipe, picker::recipes()),
         Action::PickLoading => return list(PickKind::Loading, picker::loadings(session.request.load)),
         Action::OpenFile => return overlays::ask_for_data(),
@@ -334,6 +338,7 @@ fn everywhere(app: &mut App, action: Action) -> Vec<AppCommand> {
         Action::Tour => return tour::go_on(shell, session),
         Action::Back if session.base.is_loading() => return session.stop_loading(),
         Action::Back if session.samples.is_loading() => return session.stop_reading(),
+        Action::Back if session.runs_code() => return session.stop_running(),
         Action::Back if shell.tour.is_some() => shell.tour = None,
         Action::Back if session.search.is_some() => return vec![AppCommand::Search(None)],
         Action::Back if shell.screen == Screen::Labels => {

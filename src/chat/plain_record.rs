@@ -27,6 +27,8 @@ pub struct PlainRecord<'a> {
     pub id: Option<String>,
     pub turns: Vec<PlainTurn<'a>>,
     pub has_image: bool,
+    /// A key `video`, and none `image`.
+    pub has_only_video: bool,
     pub media: usize,
 }
 
@@ -37,7 +39,6 @@ impl<'a> PlainRecord<'a> {
     }
 
     /// The record of a sample; `None` where a speaker is neither `human` nor `gpt`.
-    #[cfg(feature = "internals")]
     pub fn of(sample: &'a Sample) -> Option<Self> {
         let turn = |t: &'a super::Turn| {
             let answer = speaker(&t.from)?;
@@ -47,6 +48,7 @@ impl<'a> PlainRecord<'a> {
             id: Some(sample.id.clone()),
             turns: sample.conversations.iter().map(turn).collect::<Option<_>>()?,
             has_image: sample.has_image,
+            has_only_video: sample.has_only_video,
             media: sample.media,
         })
     }
@@ -92,6 +94,7 @@ impl<'de: 'a, 'a> Visitor<'de> for RecordVisitor<'a> {
         record.turns =
             turns.ok_or_else(|| M::Error::missing_field("conversations"))?.into_iter().map(|t| t.0).collect();
         record.has_image = image.is_some() || video.is_some();
+        record.has_only_video = image.is_none() && video.is_some();
         record.media = [image, video].iter().flatten().map(|any| any.media).sum();
         Ok(record)
     }

@@ -12,14 +12,15 @@ use crate::setup::RepositoryRequest;
 #[command(next_help_heading = "Label function of a repository")]
 pub struct RepositoryArgs {
     /// Checkout of a training repository: its own label function is read and run, in a sandbox.
+    /// `compare` takes two.
     #[arg(long, global = true, value_name = "DIR")]
-    pub repo: Option<PathBuf>,
+    pub repo: Vec<PathBuf>,
     /// Key of the repository's conversation template; without a value the version of maskscope.
-    #[arg(short = 'V', long, global = true, value_name = "KEY", num_args = 0..=1, default_missing_value = "")]
-    pub version: Option<String>,
+    #[arg(short = 'V', long, global = true, value_name = "KEY", num_args = 0..=1, default_missing_value = "", action = clap::ArgAction::Append)]
+    pub version: Vec<String>,
     /// This function in place of what the dispatch chooses: FILE:NAME or FILE:CLASS.NAME.
     #[arg(long, global = true, value_name = "FILE:NAME")]
-    pub function: Option<String>,
+    pub function: Vec<String>,
     /// Name or path of the model, for conditions on it in the repository's code.
     #[arg(long, global = true, value_name = "NAME")]
     pub model_name: Option<String>,
@@ -31,20 +32,26 @@ pub struct RepositoryArgs {
     pub setup_code: Option<PathBuf>,
 }
 
+/// The value of a side: its own, or the one that was given for both.
+pub fn own<T: Clone>(values: &[T], side: usize) -> Option<T> {
+    values.get(side).or(values.last()).cloned()
+}
+
 impl RepositoryArgs {
-    /// What is asked of a repository; `None` without `--repo`.
+    /// What is asked of the repository of a side of `compare` (elsewhere there is one side, 0); `None` without `--repo`.
     ///
     /// # Errors
     /// A `--script-arg` without a value.
     pub fn request(
         &self,
+        side: usize,
         image_tokens: Option<usize>,
         transformers: Option<&str>,
     ) -> Result<Option<RepositoryRequest>> {
-        let Some(repo) = self.repo.clone() else { return Ok(None) };
+        let Some(repo) = own(&self.repo, side) else { return Ok(None) };
         let mut request = RepositoryRequest::new(repo);
-        request.version = self.version.clone().filter(|version| !version.is_empty());
-        request.function = self.function.clone();
+        request.version = own(&self.version, side).filter(|version| !version.is_empty());
+        request.function = own(&self.function, side);
         request.model_name = self.model_name.clone();
         request.setup_code = self.setup_code.clone();
         request.image_tokens = image_tokens;

@@ -78,9 +78,9 @@ impl SharedOptions {
         one(&mut self.numbers.start, file.numbers.start);
         one(&mut self.numbers.round, file.numbers.round);
         one(&mut self.numbers.instruction, file.numbers.instruction);
-        one(&mut self.repository.repo, file.repository.repo);
-        one(&mut self.repository.version, file.repository.version);
-        one(&mut self.repository.function, file.repository.function);
+        list(&mut self.repository.repo, file.repository.repo);
+        list(&mut self.repository.version, file.repository.version);
+        list(&mut self.repository.function, file.repository.function);
         one(&mut self.repository.model_name, file.repository.model_name);
         list(&mut self.repository.script_arg, file.repository.script_arg);
         one(&mut self.repository.setup_code, file.repository.setup_code);

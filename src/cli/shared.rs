@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::chat::ChatArgs;
 use super::output::{ColorChoice, OutputFormat};
-use super::repository::RepositoryArgs;
+use super::repository::{RepositoryArgs, own};
 use super::rule_numbers::RuleNumberArgs;
 use crate::chat::layout::Layout;
 use crate::error::{Error, Result};
@@ -179,11 +179,19 @@ impl SharedOptions {
     /// # Errors
     /// As [`Self::request`], and where nothing tells the sides apart.
     pub fn two_requests(&self) -> Result<(RequestWithNotes, RequestWithNotes)> {
+        let is_built_in = self.template.is_some() || self.preprocess.is_some();
         let most = self.sides().into_iter().map(|(_, given)| given).max().unwrap_or(0);
+        if most < 2 && is_built_in && !self.repository.repo.is_empty() {
+            // The repository's own function against a built-in rule.
+            let built_in = Self { repository: RepositoryArgs::default(), ..self.clone() };
+            let own = Self { template: None, preprocess: None, ..self.clone() };
+            return Ok((own.side(0)?, built_in.side(0)?));
+        }
         if most != 2 {
             return Err(Error::Usage(
                 "compare needs two sides: -t A -t B, or one tokenizer with --loader slow --loader fast, \
-                 --transformers 4.31 --transformers 5, or --legacy true --legacy false"
+                 --transformers 4.31 --transformers 5, --legacy true --legacy false, --repo A --repo B, --version A --version B, or --repo \
+                 with --template or --preprocess for side B"
                     .to_string(),
             ));
         }
@@ -191,8 +199,11 @@ impl SharedOptions {
     }
 
     /// How often each option that a side may have of its own was given.
-    fn sides(&self) -> [(&'static str, usize); 4] {
+    fn sides(&self) -> [(&'static str, usize); 7] {
         [
+            ("repo", self.repository.repo.len()),
+            ("version", self.repository.version.len()),
+            ("function", self.repository.function.len()),
             ("tokenizer", self.tokenizer.len()),
             ("loader", self.loader.len()),
             ("legacy", self.legacy.len()),
@@ -201,9 +212,6 @@ impl SharedOptions {
     }
 
     fn side(&self, side: usize) -> Result<RequestWithNotes> {
-        fn own<T: Clone>(values: &[T], side: usize) -> Option<T> {
-            values.get(side).or(values.last()).cloned()
-        }
         let mut notes = Vec::new();
         let release = match own(&self.transformers, side).as_deref() {
             None => Release::default(),
@@ -232,7 +240,7 @@ impl SharedOptions {
             [(Role::Unk, &self.unk), (Role::Eos, &self.eos), (Role::Bos, &self.bos), (Role::Pad, &self.pad)];
         let preprocess = self.preprocess.as_deref().map(str::parse).transpose()?.unwrap_or_default();
         let repository =
-            self.repository.request(self.image_tokens, own(&self.transformers, side).as_deref())?;
+            self.repository.request(side, self.image_tokens, own(&self.transformers, side).as_deref())?;
         if repository.is_some() && (self.template.is_some() || self.preprocess.is_some()) {
             let text = "--template and --preprocess choose what is built in, and --repo labels by the repository's own function: \
                         leave the one or the other out";

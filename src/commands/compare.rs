@@ -15,6 +15,16 @@ pub fn run(shared: &SharedOptions) -> Result<CommandOutcome> {
     notes.extend(more);
     notes.iter().for_each(|note| say(&format!("note: {note}")));
     let (a, b) = (side("A", &first)?, side("B", &second)?);
+    let loaded = |setup: &Setup| (setup.tokenizer.facts.loader, setup.tokenizer.facts.legacy);
+    if first.load != second.load
+        && a.repository().is_some()
+        && b.repository().is_some()
+        && loaded(&a) == loaded(&b)
+    {
+        say(
+            "note: the repository's own lines load the tokenizer, and take the same class on both sides: --setup-code FILE gives others",
+        );
+    }
     let samples = conversations(shared)?;
     let same_vocabulary = share_vocabulary(&a.tokenizer, &b.tokenizer);
     let compare = |sample| SetupComparison::aligned(a.inspect(sample), b.inspect(sample), same_vocabulary);

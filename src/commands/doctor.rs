@@ -66,6 +66,11 @@ pub fn recognized(setup: &Setup) -> Result<()> {
                     if text == image { text } else { format!("{text} for texts, {image} with images") };
                 format!(": cur_len from {}, {offsets}", two.start)
             });
+            let grouped = known.rule.grouped().map_or(String::new(), |rule| {
+                let (start, round, instruction, later) = (rule.start, rule.round, rule.instruction, rule.later - rule.first);
+                format!(": cur_len from {start}, round {round:+}, instruction {instruction:+}, later rounds {later:+}")
+            });
+            let numbers = numbers + &grouped;
             say(&format!("note: {} counts as the rule {} does{numbers}", entry.name, known.rule.name()));
             Ok(())
         }

@@ -8,12 +8,12 @@ use super::shared::{CommandOutcome, conversations, format, paint, print, say, se
 use crate::chat::Sample;
 use crate::cli::{OutputFormat, PatchArguments, RepositoryArgs, SharedOptions};
 use crate::diagnose::{
-    Patch, RepositoryPatchRequest, Verdict, line_fix, llava_setup, onboard, patch, pins_are_supervised,
-    proposal_tokens, repository_patch, write_diff, write_patch,
+    Change, LineFix, Patch, RepositoryPatchRequest, Verdict, line_fix, llava_setup, onboard, patch,
+    pins_are_supervised, proposal_tokens, quick_fix, repository_patch, setup_fix, write_diff, write_patch,
 };
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::report::{Paint, PaintMeaning, StepLine, json, onboarding_lines};
-use crate::setup::{LlavaSetup, Setup, TokenChoice};
+use crate::setup::{LlavaSetup, Request, Setup, TokenChoice, resolve};
 use crate::text;
 use crate::tokenizer::Role;
 
@@ -73,7 +73,7 @@ pub fn run_patch(shared: &SharedOptions, arguments: &PatchArguments) -> Result<C
     let form = format(shared, &[OutputFormat::Text, OutputFormat::Json, OutputFormat::Jsonl])?;
     let setup = setup(&for_code(shared, arguments))?;
     if setup.repository().is_some() {
-        return patch_lines(&setup, &conversations(shared)?);
+        return patch_lines(shared, &setup, &conversations(shared)?);
     }
     let setup = llava_setup(&setup)?;
     let patch = patch(&setup, &arguments.name, &setup.overrides)?;
@@ -104,22 +104,43 @@ pub fn run_patch(shared: &SharedOptions, arguments: &PatchArguments) -> Result<C
 fn for_code(shared: &SharedOptions, arguments: &PatchArguments) -> SharedOptions {
     let mut shared = shared.clone();
     let own = &shared.repository;
-    if arguments.repo.is_some() && own.version.is_none() && own.function.is_none() {
+    if arguments.repo.is_some() && own.version.is_empty() && own.function.is_empty() {
         shared.repository = RepositoryArgs::default();
     }
     shared
 }
 
 /// The repository's own lines changed, as a diff on standard output; each was run in the sandbox before it is offered.
-fn patch_lines(setup: &Setup, samples: &[Sample]) -> Result<CommandOutcome> {
-    recognized(setup)?;
+fn patch_lines(shared: &SharedOptions, setup: &Setup, samples: &[Sample]) -> Result<CommandOutcome> {
     let samples: Vec<&Sample> = samples.iter().take(LINES_TRIED).collect();
-    let Some((fix, repository)) = line_fix(setup, &samples, &|| false).zip(setup.repository()) else {
+    let (request, _) = shared.request()?;
+    let tokens: Vec<(Role, TokenChoice)> = setup_tokens(&request);
+    // Tokens that are given on the command line become lines of the script, whatever the function is.
+    let known = recognized(setup);
+    if tokens.is_empty() {
+        known?;
+    }
+    let counts = line_fix(setup, &samples, &|| false);
+    let makes = match (&tokens[..], &counts) {
+        ([], Some(_)) => None,
+        ([], None) => tokenizer_fix(setup, &request, &samples)?,
+        (tokens, _) => Some(setup_fix(setup, tokens, &samples).ok_or_else(|| {
+            Error::Usage(
+                "the tokens have no place in the repository's script: no line of it makes the tokenizer, something out of sight changes \
+                 it later, or the changed script does not come to the same labels"
+                    .to_string(),
+            )
+        })?),
+    };
+    let fixes: Vec<LineFix> = makes.into_iter().chain(counts).collect();
+    let Some(repository) = setup.repository().filter(|_| !fixes.is_empty()) else {
         say(
             "no line of the function changes: its count is right, or no other offsets make it right; `maskscope doctor` says which",
         );
         return Ok(CommandOutcome::Clean);
     };
+    let summary = fixes.iter().map(|fix| fix.summary.as_str()).collect::<Vec<_>>().join(", ");
+    let fix = LineFix { edits: fixes.into_iter().flat_map(|fix| fix.edits).collect(), summary };
     let diff = fix.unified_diff(repository.function.checkout())?;
     say(&format!("{}: tried in the sandbox on {} samples", fix.summary, samples.len()));
     let shown = std::io::stdout().is_terminal();
@@ -128,6 +149,24 @@ fn patch_lines(setup: &Setup, samples: &[Sample]) -> Result<CommandOutcome> {
         false => out.write_all(diff.as_bytes()),
     })?;
     Ok(CommandOutcome::Found)
+}
+
+/// Tokens that the options give to roles, unk before the pad that may copy it.
+fn setup_tokens(request: &Request) -> Vec<(Role, TokenChoice)> {
+    let order = [Role::Unk, Role::Eos, Role::Bos, Role::Sep, Role::Cls, Role::Mask, Role::Pad];
+    order.into_iter().filter_map(|role| Some((role, request.overrides.get(&role)?.clone()))).collect()
+}
+
+/// Where other tokens make the samples right, the lines of the script that give them.
+fn tokenizer_fix(setup: &Setup, request: &Request, samples: &[&Sample]) -> Result<Option<LineFix>> {
+    let Some(llava) = setup.to_llava() else { return Ok(None) };
+    let found = quick_fix(&llava, samples, &|| false);
+    let Some(fix) = found.filter(|fix| fix.changes.iter().all(Change::is_of_the_tokenizer)) else {
+        return Ok(None);
+    };
+    let (wanted, _) = fix.request(request, setup);
+    let changed = resolve(&setup.base, &wanted)?;
+    Ok(setup_fix(&changed, &setup_tokens(&wanted), samples))
 }
 
 /// Writes the pieces and says where each belongs.

@@ -1,7 +1,7 @@
 //! `--repo`: the label function of a repository for the other commands, and `maskscope repo`, which lists what is there.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::json;
@@ -33,7 +33,7 @@ fn function(shared: &SharedOptions) -> Result<Arc<RepositoryFunction>> {
 /// The folder cannot be read.
 pub fn run(shared: &SharedOptions, dir: Option<&Path>) -> Result<CommandOutcome> {
     let form = format(shared, &[OutputFormat::Text, OutputFormat::Json, OutputFormat::Jsonl])?;
-    let dir = dir.or(shared.repository.repo.as_deref());
+    let dir = dir.or(shared.repository.repo.first().map(PathBuf::as_path));
     let dir = dir.ok_or_else(|| Error::Usage("name the checkout: maskscope repo DIR".to_string()))?;
     let checkout = Checkout::open(dir)?;
     let reading = read(&checkout)?;

@@ -176,13 +176,23 @@ impl Scan {
         };
         let lock = path.as_deref().map(ScanCheckpoint::lock).transpose()?.flatten();
         let outputs = Outputs::open(arguments, earlier.as_ref().map(|e| &e.outputs))?;
-        let scanner = Scanner::new(setup, arguments.source_key.clone(), layout).with_mode(arguments.mode()?);
+        let is_own_function = setup.repository().is_some();
+        let mut scanner =
+            Scanner::new(setup, arguments.source_key.clone(), layout).with_mode(arguments.mode()?);
+        if is_own_function && !inputs.iter().all(Input::can_be_read_again) && scanner.slow_because().is_none()
+        {
+            scanner = scanner.without_fast_path(
+                "the data cannot be read a second time, which is needed where a repository's function turns out to be another than \
+                 the rule it is taken for",
+            );
+        }
         if let (Some(reason), false) = (scanner.slow_because(), arguments.reference) {
             say(&format!("note: every sample is labelled in full, which takes longer: {reason}"));
         }
         if let Some(earlier) = &earlier {
             say(&format!("note: going on behind record {}", earlier.position.number));
         }
+        let scanner = if earlier.is_some() { scanner.goes_on() } else { scanner };
         let (position, whole) = match earlier {
             Some(earlier) => (earlier.position, earlier.report),
             None => (ScanPosition::default(), scanner.empty()),
@@ -207,7 +217,23 @@ impl Scan {
     }
 
     /// Reads and counts everything that was not read yet, until `stopped`: a batch while the next one is read.
+    ///
+    /// A repository's function that turns out to be another than the rule it was taken for begins the scan anew, in full.
     fn read(&mut self, inputs: &[Input], stopped: &AtomicBool) -> Result<()> {
+        while !self.read_on(inputs, stopped)? {
+            let reason = self.scanner.slow_because().unwrap_or_default();
+            say(&format!("note: begun anew, with every sample labelled in full: {reason}"));
+            self.whole = self.scanner.empty();
+            self.position = ScanPosition::default();
+            self.with_trailing_commas.clear();
+            self.outputs.empty()?;
+            self.meter.reset();
+        }
+        Ok(())
+    }
+
+    /// False where all has to be read once more.
+    fn read_on(&mut self, inputs: &[Input], stopped: &AtomicBool) -> Result<bool> {
         let mut reading = ScanReading::new(inputs, self.meter.clone(), self.wanted, self.position, stopped);
         let mut now = reading.fill()?;
         loop {
@@ -216,14 +242,18 @@ impl Scan {
                 || scanner.scan(&now.records),
                 || if now.last { Ok(Filled::default()) } else { reading.fill() },
             );
-            self.count(&now, done?)?;
+            let done = done?;
+            if done.begin_again {
+                return Ok(false);
+            }
+            self.count(&now, done)?;
             if now.last {
                 break;
             }
             now = next?;
         }
         self.shapes = reading.into_shapes();
-        Ok(())
+        Ok(true)
     }
 
     /// Takes in what was found of a batch; keeps the state where it is time.
@@ -335,7 +365,8 @@ fn asked(
             [setup.template_name().to_string(), setup.rule_name().to_string(), format!("{method:?}")]
         }
         Labelling::Repository(RepositoryLabelling { function, .. }) => {
-            let rule = format!("{} {}", function.checkout().root().display(), setup.rule_name());
+            let root = function.checkout().root().display();
+            let rule = format!("{root} {} {}", setup.rule_name(), function.fingerprint());
             [setup.template_name().to_string(), rule, format!("{:?}", function.options())]
         }
     };

@@ -41,7 +41,7 @@ pub(super) fn is_bare(shared: &SharedOptions) -> bool {
     wishes.iter().chain(&tokens).all(|w| w.is_none())
         && shared.tokenizer.is_empty()
         && shared.data.is_none()
-        && shared.repository.repo.is_none()
+        && shared.repository.repo.is_empty()
 }
 
 /// Loads and resolves what the options ask for; says on stderr what was chosen.

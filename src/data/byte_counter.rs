@@ -14,6 +14,11 @@ impl ByteCounter {
         self.0.load(Ordering::Relaxed)
     }
 
+    /// Begins at nothing again, for a second reading.
+    pub fn reset(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+
     /// Counts what was read.
     pub fn add(&self, bytes: u64) {
         self.0.fetch_add(bytes, Ordering::Relaxed);

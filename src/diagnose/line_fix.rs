@@ -11,11 +11,10 @@ use std::collections::BTreeSet;
 use similar::TextDiff;
 
 use super::delta_fit::conversations;
-use super::search::counting_fix;
+use super::search::{counting_fix, grouped_fix};
 use crate::chat::Sample;
 use crate::error::Result;
 use crate::labels::RuleChoice;
-use crate::labels::rules::two::TwoRule;
 use crate::repository::{self, Checkout, Event, LineEdit, RepositoryFunction, add_to_value};
 use crate::setup::{LlavaSetup, Setup};
 
@@ -50,10 +49,14 @@ impl LineFix {
 pub fn line_fix(setup: &Setup, samples: &[&Sample], cancelled: &dyn Fn() -> bool) -> Option<LineFix> {
     let function = &setup.repository()?.function;
     let llava = setup.to_llava()?;
-    let own = llava.labelling.rule.two()?;
-    let wanted = counting_fix(&llava, samples, cancelled)?;
+    let own = Numbers::of(llava.labelling.rule)?;
+    let rule = match llava.labelling.rule.two() {
+        Some(_) => RuleChoice::Custom(counting_fix(&llava, samples, cancelled)?),
+        None => RuleChoice::CustomGrouped(grouped_fix(&llava, samples, cancelled)?),
+    };
+    let wanted = Numbers::of(rule)?;
     let mut fixed = llava.clone();
-    fixed.labelling.rule = RuleChoice::Custom(wanted);
+    fixed.labelling.rule = rule;
     let plain = conversations();
     let tried: Vec<&Sample> = plain.iter().chain(samples.iter().copied()).collect();
     let lines = Lines::of(function, &plain);
@@ -61,6 +64,29 @@ pub fn line_fix(setup: &Setup, samples: &[&Sample], cancelled: &dyn Fn() -> bool
     let changed = function.with_edits(&fix.edits).ok()?;
     let holds = |sample: &&Sample| !cancelled() && is_as_promised(&changed, &fixed, sample);
     tried.iter().all(holds).then_some(fix)
+}
+
+/// Numbers that stand in lines of the function; of pairs the first is for texts, the second for samples with an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Numbers {
+    start: i64,
+    round: [i64; 2],
+    instruction: [i64; 2],
+}
+
+impl Numbers {
+    fn of(rule: RuleChoice) -> Option<Self> {
+        if let Some(two) = rule.two() {
+            let (text, image) = (two.text, two.image);
+            return Some(Self {
+                start: two.start,
+                round: [text.round, image.round],
+                instruction: [text.instruction, image.instruction],
+            });
+        }
+        let grouped = rule.grouped()?;
+        Some(Self { start: grouped.start, round: [grouped.round; 2], instruction: [grouped.instruction; 2] })
+    }
 }
 
 fn is_as_promised(changed: &RepositoryFunction, fixed: &LlavaSetup, sample: &Sample) -> bool {
@@ -113,15 +139,21 @@ impl Lines {
     }
 
     /// The difference of two rules as changes of these lines; `None` where they do not differ in offsets alone.
-    fn edits(&self, function: &RepositoryFunction, own: TwoRule, wanted: TwoRule) -> Option<LineFix> {
+    fn edits(&self, function: &RepositoryFunction, own: Numbers, wanted: Numbers) -> Option<LineFix> {
         let [text_round, image_round] = &self.round;
         let [text_instruction, image_instruction] = &self.instruction;
+        let by = |own: [i64; 2], wanted: [i64; 2]| -> [i64; 2] {
+            let ([own_text, own_image], [text, image]) = (own, wanted);
+            [text - own_text, image - own_image]
+        };
+        let [by_text_round, by_image_round] = by(own.round, wanted.round);
+        let [by_text_instruction, by_image_instruction] = by(own.instruction, wanted.instruction);
         let changes = [
             (&self.start, "cur_len", wanted.start - own.start),
-            (text_round, self.round_name.as_str(), wanted.text.round - own.text.round),
-            (image_round, self.round_name.as_str(), wanted.image.round - own.image.round),
-            (text_instruction, "instruction_len", wanted.text.instruction - own.text.instruction),
-            (image_instruction, "instruction_len", wanted.image.instruction - own.image.instruction),
+            (text_round, self.round_name.as_str(), by_text_round),
+            (image_round, self.round_name.as_str(), by_image_round),
+            (text_instruction, "instruction_len", by_text_instruction),
+            (image_instruction, "instruction_len", by_image_instruction),
         ];
         let mut done: Vec<(String, usize, i64)> = Vec::new();
         let (mut edits, mut summary) = (Vec::new(), Vec::new());

@@ -40,6 +40,7 @@ mod patch;
 mod probe;
 mod sarif;
 mod search;
+mod setup_fix;
 mod special;
 mod tokens;
 mod what_if;
@@ -80,6 +81,7 @@ pub use patch::{
 pub use probe::Probe;
 pub use sarif::sarif;
 pub use search::{Search, counting_fix, fix_search, quick_fix};
+pub use setup_fix::setup_fix;
 pub use special::{ListedToken, SeparatorTruth, TokenNote, TokenReport, TokenVerdict, token_report};
 pub use tokens::{Reserved, Spare, reserved_tokens, spare_tokens};
 pub use what_if::{LabelVerdict, label_verdict, what_if};

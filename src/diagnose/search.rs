@@ -15,6 +15,7 @@ use super::tokens::{new_pad, pad_is_distinct, spare_tokens, stop_token, unk_is_d
 use super::what_if::label_verdict;
 use crate::chat::Sample;
 use crate::labelling::LlavaLabelling;
+use crate::labels::rules::grouped::GroupedRule;
 use crate::labels::rules::two::{Offsets, TwoRule};
 use crate::labels::rules::{Counting, RuleFacts};
 use crate::labels::{Rule, RuleChoice};
@@ -99,6 +100,42 @@ pub fn counting_fix(
     };
     numbers.sort_by_key(far);
     let found = numbers.into_iter().find(|two| !cancelled() && right(*two))?;
+    (found != own).then_some(found)
+}
+
+/// The same for a rule of ChatML-like templates: start, and what is added to rounds and instructions.
+pub fn grouped_fix(
+    setup: &LlavaSetup,
+    samples: &[&Sample],
+    cancelled: &dyn Fn() -> bool,
+) -> Option<GroupedRule> {
+    let own = setup.labelling.rule.grouped()?;
+    let plain = conversations();
+    let template = &setup.labelling.template;
+    let judged = samples
+        .iter()
+        .copied()
+        .filter(|s| ContentFaults::of(s, template).is_plain() && !names_token(setup, s));
+    let judged: Vec<&Sample> = plain.iter().chain(judged).collect();
+    let right = |rule: GroupedRule| {
+        let with =
+            |labelling: LlavaLabelling| LlavaLabelling { rule: RuleChoice::CustomGrouped(rule), ..labelling };
+        let changed = LlavaSetup { labelling: with(setup.labelling.clone()), ..setup.clone() };
+        judged.iter().all(|sample| label_verdict(&changed, &changed.inspect(sample)).rule_is_right())
+    };
+    let mut numbers: Vec<GroupedRule> = vec![own];
+    for (start, round, instruction) in
+        (0..=1).flat_map(|s| (-2..=2).flat_map(move |r| (-3..=2).map(move |i| (s, r, i))))
+    {
+        numbers.push(GroupedRule { start, round, instruction, ..own });
+    }
+    let far = |rule: &GroupedRule| {
+        (rule.start - own.start).abs()
+            + (rule.round - own.round).abs()
+            + (rule.instruction - own.instruction).abs()
+    };
+    numbers.sort_by_key(far);
+    let found = numbers.into_iter().find(|rule| !cancelled() && right(*rule))?;
     (found != own).then_some(found)
 }
 

@@ -4,14 +4,18 @@
 //! conversation tried: plain ones of one to four rounds with and without an image, and the embedded ones, which hold the
 //! known traps. Labels always come from the function itself; the rule explains them.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use super::functions_compared::OtherFunction;
 use super::llava::LlavaLabelling;
 use crate::chat::{Sample, SeparatorStyle, Template, Turn};
+use crate::error::with_causes;
+use crate::labels::rules::grouped::GroupedRule;
 use crate::labels::rules::two::{Offsets, TwoRule};
 use crate::labels::{Inspection, Labelled, PromptOptions, Rule, RuleChoice, inspect};
 use crate::repository::{self, RepositoryFunction, TemplateTexts};
 use crate::samples;
+use crate::sandbox::{StopSignal, side_by_side};
 
 /// Rounds of the conversations that are tried.
 const MOST_ROUNDS: usize = 4;
@@ -22,12 +26,14 @@ pub struct RepositoryLabelling {
     pub function: Arc<RepositoryFunction>,
     options: PromptOptions,
     known: Arc<OnceLock<Option<LlavaLabelling>>>,
+    looking: Arc<Mutex<()>>,
+    others: Arc<OnceLock<Vec<OtherFunction>>>,
 }
 
 impl RepositoryLabelling {
     /// A function; `options` are those that a built-in rule would run with.
     pub fn new(function: Arc<RepositoryFunction>, options: PromptOptions) -> Self {
-        Self { function, options, known: Arc::default() }
+        Self { function, options, known: Arc::default(), looking: Arc::default(), others: Arc::default() }
     }
 
     /// Labels of one sample, by the function; where its turns lie in the prompt, by the rule that it was recognized as.
@@ -45,16 +51,45 @@ impl RepositoryLabelling {
             if counts(own) == counts(&others) {
                 // The same lengths: with the text that each round was measured on, and where the loop ended.
                 (own.rounds, own.segments, own.stop) = (others.rounds, others.segments, others.stop);
-                own.kept_len = others.kept_len;
             }
             own.spans = others.spans;
         }
         inspection
     }
 
+    /// What a built-in rule would run with.
+    pub fn options(&self) -> &PromptOptions {
+        &self.options
+    }
+
+    /// The other label functions of the function's file, on the same template; made ready at the first call.
+    pub fn others(&self) -> &[OtherFunction] {
+        self.others.get_or_init(|| {
+            let own = &self.function;
+            let file = &own.entry().file;
+            side_by_side(&own.other_names(), |name| OtherFunction {
+                place: format!("{file}:{name}").into(),
+                function: own.with_function(name).map(Arc::new).map_err(|error| with_causes(&error)),
+                name: name.as_str().into(),
+            })
+        })
+    }
+
     /// The rule that counts as the function does; looked for at the first call.
     pub fn known(&self) -> Option<&LlavaLabelling> {
-        self.known.get_or_init(|| recognize(&self.function, &self.options)).as_ref()
+        if let Some(known) = self.known.get() {
+            return known.as_ref();
+        }
+        let _one_at_a_time = self.looking.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = self.known.get() {
+            return known.as_ref();
+        }
+        let found = recognize(&self.function, &self.options);
+        // What a run that was ended came to says nothing of the function.
+        if StopSignal::current().is_set() {
+            return None;
+        }
+        self.known.get_or_init(|| found).as_ref()
     }
 }
 
@@ -64,7 +99,7 @@ fn recognize(function: &RepositoryFunction, options: &PromptOptions) -> Option<L
     let plain = plain_conversations();
     let mut all = plain.clone();
     all.extend(samples::conversations().unwrap_or_default());
-    let actual: Vec<Inspection> = all.iter().map(|sample| repository::inspect(function, sample)).collect();
+    let actual: Vec<Inspection> = side_by_side(&all, |sample| repository::inspect(function, sample));
     let fits = |rule: RuleChoice, has_image: Option<bool>| {
         all.iter().zip(&actual).enumerate().all(|(at, (sample, actual))| {
             if has_image.is_some_and(|image| image != sample.has_image) {
@@ -77,7 +112,9 @@ fn recognize(function: &RepositoryFunction, options: &PromptOptions) -> Option<L
         })
     };
     let named = Rule::ALL.into_iter().map(RuleChoice::Named).find(|rule| fits(*rule, None));
-    let rule = named.or_else(|| custom(&template, &fits))?;
+    let rule = named
+        .or_else(|| custom(&template, &fits))
+        .or_else(|| grouped(function, &template, options, &fits))?;
     Some(LlavaLabelling { template, rule, options: options.clone() })
 }
 
@@ -96,6 +133,40 @@ fn custom(template: &Template, fits: &dyn Fn(RuleChoice, Option<bool>) -> bool) 
         }
     }
     None
+}
+
+/// Numbers of a rule for ChatML-like templates: what the function counted beyond the plain lengths of the first rounds of a
+/// conversation; then tried on all.
+fn grouped(
+    function: &RepositoryFunction,
+    template: &Template,
+    options: &PromptOptions,
+    fits: &dyn Fn(RuleChoice, Option<bool>) -> bool,
+) -> Option<RuleChoice> {
+    if template.style != SeparatorStyle::Mpt {
+        return None;
+    }
+    let tokenizer = function.tokenizer()?;
+    let sample = plain_conversations()
+        .into_iter()
+        .find(|sample| !sample.has_image && sample.conversations.len() > 2)?;
+    let own = repository::inspect(function, &sample).result.ok()?;
+    let [first, second, ..] = own.rounds.as_slice() else { return None };
+    [false, true].into_iter().find_map(|as_images| {
+        let plain = GroupedRule { as_images, ..GroupedRule::PLAIN };
+        let plainly =
+            inspect(&tokenizer, template, RuleChoice::CustomGrouped(plain), options, &sample).result.ok()?;
+        let [plain_first, plain_second, ..] = plainly.rounds.as_slice() else { return None };
+        let round = first.round_len - plain_first.round_len;
+        let rule = RuleChoice::CustomGrouped(GroupedRule {
+            start: first.start,
+            round,
+            instruction: first.instruction_len - plain_first.instruction_len,
+            later: second.round_len - plain_second.round_len - round,
+            ..plain
+        });
+        fits(rule, None).then_some(rule)
+    })
 }
 
 fn variants() -> impl Iterator<Item = (i64, bool, bool)> {
@@ -148,7 +219,7 @@ fn plain_conversations() -> Vec<Sample> {
     all
 }
 
-fn template(function: &RepositoryFunction) -> Option<Template> {
+pub(super) fn template(function: &RepositoryFunction) -> Option<Template> {
     let TemplateTexts { style, system, roles, version, sep, sep2 } = function.template()?.clone();
     let style = match style.as_str() {
         "SINGLE" => SeparatorStyle::Single,

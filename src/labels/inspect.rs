@@ -36,6 +36,10 @@ pub fn inspect(
             let prompt = prompt_out.insert(template.prompt(&build_messages(turns)?)?);
             two.label(RuleInput { tokenizer, template, options, prompt: &prompt.text, has_image })
         }
+        Counting::Grouped(grouped) => {
+            let prompt = prompt_out.insert(template.prompt(&build_messages(turns)?)?);
+            grouped.label(RuleInput { tokenizer, template, options, prompt: &prompt.text, has_image })
+        }
         Counting::Rounds(rounds) => {
             let prompt = prompt_out.insert(template.prompt(&build_messages(turns)?)?);
             (rounds.label)(RuleInput { tokenizer, template, options, prompt: &prompt.text, has_image })

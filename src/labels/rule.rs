@@ -40,6 +40,10 @@ registry! {
     PhiCount phi_count,
     LlavaV1 llava_v1,
     LlavaMpt llava_mpt,
+    LlavaNextMpt llava_next_mpt,
+    MgmMpt mgm_mpt,
+    LlavappLlama3 llavapp_llama3,
+    LlavappPhi3 llavapp_phi3,
 }
 
 impl Rule {

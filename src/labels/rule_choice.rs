@@ -2,6 +2,7 @@
 
 use super::rule::Rule;
 use super::rules::Counting;
+use super::rules::grouped::GroupedRule;
 use super::rules::two::TwoRule;
 use crate::chat::Template;
 
@@ -10,6 +11,7 @@ use crate::chat::Template;
 pub enum RuleChoice {
     Named(Rule),
     Custom(TwoRule),
+    CustomGrouped(GroupedRule),
 }
 
 impl From<Rule> for RuleChoice {
@@ -23,7 +25,7 @@ impl RuleChoice {
     pub fn name(self) -> &'static str {
         match self {
             Self::Named(rule) => rule.name(),
-            Self::Custom(_) => "custom",
+            Self::Custom(_) | Self::CustomGrouped(_) => "custom",
         }
     }
 
@@ -31,7 +33,15 @@ impl RuleChoice {
     pub fn two(self) -> Option<TwoRule> {
         match self.counting() {
             Counting::Two(two) => Some(two),
-            Counting::Rounds(_) | Counting::Caption | Counting::Turns => None,
+            Counting::Grouped(_) | Counting::Rounds(_) | Counting::Caption | Counting::Turns => None,
+        }
+    }
+
+    /// The numbers of a rule for ChatML-like templates; `None` for rules of another family.
+    pub fn grouped(self) -> Option<GroupedRule> {
+        match self.counting() {
+            Counting::Grouped(grouped) => Some(grouped),
+            Counting::Two(_) | Counting::Rounds(_) | Counting::Caption | Counting::Turns => None,
         }
     }
 
@@ -40,6 +50,7 @@ impl RuleChoice {
         match self {
             Self::Named(rule) => rule.facts().counting,
             Self::Custom(two) => Counting::Two(two),
+            Self::CustomGrouped(grouped) => Counting::Grouped(grouped),
         }
     }
 

@@ -14,6 +14,7 @@ use std::ops::Range;
 
 use super::anatomy::{Anatomy, MessageAnatomy, MessagePart, PrefixState, TokenPlace};
 use super::encoder::Encoder;
+use super::labeller::Labeller;
 use super::{IGNORE_INDEX, MaskError, Masked, Method, Note, Strategy, StrategySettings};
 use crate::chat::Conversation;
 use crate::tokenizer::TokenId;
@@ -52,7 +53,7 @@ pub enum StripEnd {
 /// One strategy's labels on the shared line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Strip {
-    pub strategy: Strategy,
+    pub labeller: Labeller,
     pub end: StripEnd,
     /// One a token of the line; empty unless the strategy gave labels.
     pub cells: Vec<ComparisonCell>,
@@ -110,10 +111,18 @@ impl StrategyComparison {
             if !each(&turns, outcome.as_ref().ok()) {
                 return Ok(None);
             }
-            strips.push(strip(strategy, outcome, &turns));
+            strips.push(strip(Labeller::Strategy(strategy), outcome, &turns));
         }
         let differences = differences(&turns, &strips);
         Ok(Some(Self { turns, strips, differences }))
+    }
+
+    /// Labels that were made elsewhere, on a line of tokens that is given.
+    pub fn of_labels(turns: Anatomy, labels: Vec<(Labeller, Result<Masked, MaskError>)>) -> Self {
+        let strips: Vec<Strip> =
+            labels.into_iter().map(|(labeller, outcome)| strip(labeller, outcome, &turns)).collect();
+        let differences = differences(&turns, &strips);
+        Self { turns, strips, differences }
     }
 
     /// The difference that a token lies in.
@@ -179,9 +188,9 @@ pub fn attempt(
     method.label_as(strategy, settings, encoder, sample, prompt)
 }
 
-fn strip(strategy: Strategy, outcome: Result<Masked, MaskError>, turns: &Anatomy) -> Strip {
+fn strip(labeller: Labeller, outcome: Result<Masked, MaskError>, turns: &Anatomy) -> Strip {
     let failed = |end: StripEnd| Strip {
-        strategy,
+        labeller: labeller.clone(),
         end,
         cells: Vec::new(),
         supervised: 0,
@@ -206,7 +215,7 @@ fn strip(strategy: Strategy, outcome: Result<Masked, MaskError>, turns: &Anatomy
         Some((_, label)) => ComparisonCell::Other(*label),
     };
     Strip {
-        strategy,
+        labeller,
         end: StripEnd::Labels,
         cells: pairs.iter().map(cell).collect(),
         supervised,
@@ -320,7 +329,7 @@ impl Reason<'_> {
 
     /// A trainer that gives no labels, and what the template does that it cannot cope with.
     fn failure(&self, error: &str) -> String {
-        match divergence_sentence(self.turns).filter(|_| self.strip.strategy.subtracts_prefixes()) {
+        match divergence_sentence(self.turns).filter(|_| self.strip.labeller.subtracts_prefixes()) {
             Some(divergence) => format!("gives no labels: {divergence} ({error})"),
             None => format!("gives no labels: {error}"),
         }
@@ -336,7 +345,7 @@ impl Reason<'_> {
 
     /// Prefixes that are rendered otherwise shift what their lengths say.
     fn by_prefix(&self) -> Option<String> {
-        if !self.strip.strategy.subtracts_prefixes() || self.strip.strategy.last_only() {
+        if !self.strip.labeller.subtracts_prefixes() || self.strip.labeller.last_only() {
             return None;
         }
         divergence_sentence(self.turns).map(|divergence| format!("it counts on prefixes, but {divergence}"))
@@ -345,11 +354,19 @@ impl Reason<'_> {
     fn by_place(&self, token: usize, supervised: bool) -> String {
         let Some(place) = self.turns.places.get(token).copied() else { return String::new() };
         let Some(message) = self.turns.messages.get(place.message) else { return String::new() };
-        let strategy = self.strip.strategy;
-        let tags = strategy == Strategy::HfGeneration;
+        let labeller = &self.strip.labeller;
+        let tags = *labeller == Strategy::HfGeneration;
         if !message.is_answer() {
             let role = if message.role.is_empty() { "unnamed" } else { &message.role };
-            return match (supervised, strategy.needs_template()) {
+            if labeller.strategy().is_none() {
+                let what = if supervised {
+                    "its lengths reach into this turn"
+                } else {
+                    "what its lengths take for the instruction"
+                };
+                return format!("a {role} turn; {what}");
+            }
+            return match (supervised, labeller.needs_template()) {
                 (true, false) => format!(
                     "it supervises special tokens or whole messages wherever they stand, {role} turns too"
                 ),
@@ -358,7 +375,7 @@ impl Reason<'_> {
             };
         }
         let last = self.turns.messages.iter().rposition(MessageAnatomy::is_answer);
-        if !supervised && strategy.last_only() && last != Some(place.message) {
+        if !supervised && labeller.last_only() && last != Some(place.message) {
             return "it supervises the last answer only".to_string();
         }
         let inside = if tags { "inside the {% generation %} tag" } else { "part of its span" };

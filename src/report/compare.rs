@@ -19,8 +19,14 @@ const SHOWN: usize = 12;
 /// What a side is called: tokenizer, class, template and rule.
 pub fn side_name(setup: &Setup) -> String {
     let facts = &setup.tokenizer.facts;
+    // Of a function of a repository the name alone says little.
+    let place = setup.repository().map_or(String::new(), |repository| {
+        let function = &repository.function;
+        let changed = if function.checkout().is_changed() { ", changed in memory" } else { "" };
+        format!(" of {}/{}{changed}", function.checkout().name(), function.entry().file)
+    });
     text::plain(&format!(
-        "{} · {} {} · transformers {} · template {} · rule {}",
+        "{} · {} {} · transformers {} · template {} · rule {}{place}",
         setup.tokenizer.name,
         facts.name,
         facts.loader.name(),

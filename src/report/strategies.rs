@@ -8,10 +8,11 @@ use super::glyphs::token_glyphs;
 use super::json::NoteJson;
 use super::paint::Paint;
 use super::paint::PaintMeaning;
+use crate::labels::IMAGE_TOKEN_INDEX;
 use crate::masks::MaskError;
 use crate::masks::compare::{StrategyComparison, StrategyDifference, StripEnd};
 use crate::text;
-use crate::tokenizer::Tokenizer;
+use crate::tokenizer::{NO_ID, TokenId, Tokenizer};
 
 /// Tokens of a difference that are shown.
 const SHOWN: usize = 12;
@@ -56,7 +57,7 @@ pub fn strategies_text(
             StripEnd::Unfit(why) => (format!("does not apply: {why}"), PaintMeaning::Masked),
         };
         let line = text::plain(&line);
-        writeln!(out, "  {:<22} {}", strip.strategy.name(), paint.paint(&line, meaning, false))?;
+        writeln!(out, "  {:<22} {}", strip.labeller.name(), paint.paint(&line, meaning, false))?;
         for note in &strip.notes {
             writeln!(out, "  {:<22} note: {}", "", text::plain(&note.text))?;
         }
@@ -74,10 +75,15 @@ pub fn strategies_text(
     writeln!(out)
 }
 
+/// An image's place has no id of the vocabulary.
+fn shown_id(id: TokenId) -> i64 {
+    if id == NO_ID { IMAGE_TOKEN_INDEX } else { i64::from(id) }
+}
+
 fn run_line(tokenizer: &Tokenizer, comparison: &StrategyComparison, run: &StrategyDifference) -> String {
     let ids = comparison.turns.encoded.ids.get(run.tokens.clone()).unwrap_or_default();
     let shown: Vec<String> =
-        ids.iter().take(SHOWN).map(|id| token_glyphs(tokenizer, i64::from(*id))).collect();
+        ids.iter().take(SHOWN).map(|id| token_glyphs(tokenizer, shown_id(*id))).collect();
     let more = if ids.len() > SHOWN { format!(" … {} tokens", ids.len()) } else { String::new() };
     let role = comparison.turns.messages.get(run.place.message).map_or("", |message| message.role.as_str());
     text::plain(&format!(
@@ -91,8 +97,8 @@ fn run_line(tokenizer: &Tokenizer, comparison: &StrategyComparison, run: &Strate
     ))
 }
 
-fn names(comparison: &StrategyComparison, strips: &[usize]) -> Vec<&'static str> {
-    strips.iter().filter_map(|strip| Some(comparison.strips.get(*strip)?.strategy.name())).collect()
+fn names<'a>(comparison: &'a StrategyComparison, strips: &[usize]) -> Vec<&'a str> {
+    strips.iter().filter_map(|strip| Some(comparison.strips.get(*strip)?.labeller.name())).collect()
 }
 
 /// All strategies on one sample.
@@ -101,7 +107,7 @@ pub struct StrategiesJson<'a> {
     pub id: &'a str,
     pub template: &'a str,
     pub prompt: Option<&'a str>,
-    pub input_ids: Option<&'a [u32]>,
+    pub input_ids: Option<Vec<i64>>,
     pub strategies: Vec<StripJson<'a>>,
     pub differences: Vec<RunJson<'a>>,
     /// Where the template renders a prefix otherwise than the whole.
@@ -113,7 +119,7 @@ pub struct StrategiesJson<'a> {
 /// One strategy.
 #[derive(Debug, Serialize)]
 pub struct StripJson<'a> {
-    pub name: &'static str,
+    pub name: &'a str,
     /// Tokens of its own text, and how many of them are supervised; null where it gives no labels.
     pub tokens: Option<usize>,
     pub supervised: Option<usize>,
@@ -134,8 +140,8 @@ pub struct RunJson<'a> {
     pub message: usize,
     pub role: &'a str,
     pub part: &'static str,
-    pub learned_by: Vec<&'static str>,
-    pub masked_by: Vec<&'static str>,
+    pub learned_by: Vec<&'a str>,
+    pub masked_by: Vec<&'a str>,
 }
 
 impl<'a> StrategiesJson<'a> {
@@ -156,7 +162,7 @@ impl<'a> StrategiesJson<'a> {
             id,
             template,
             prompt: comparison.map(|c| c.turns.text.as_str()),
-            input_ids: comparison.map(|c| c.turns.encoded.ids.as_slice()),
+            input_ids: comparison.map(|c| c.turns.encoded.ids.iter().map(|id| shown_id(*id)).collect()),
             strategies: comparison.map(|c| c.strips.iter().map(strip).collect()).unwrap_or_default(),
             differences: runs.unwrap_or_default(),
             divergence: comparison.and_then(StrategyComparison::divergence),
@@ -175,7 +181,7 @@ fn strip(strip: &crate::masks::compare::Strip) -> StripJson<'_> {
     let labels = strip.end == StripEnd::Labels;
     let learned = strip.cells.iter().enumerate().filter(|(_, cell)| cell.is_supervised()).map(|(at, _)| at);
     StripJson {
-        name: strip.strategy.name(),
+        name: strip.labeller.name(),
         tokens: labels.then_some(strip.len),
         supervised: labels.then_some(strip.supervised),
         learned: learned.collect(),

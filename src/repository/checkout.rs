@@ -62,6 +62,16 @@ impl Checkout {
         &self.root
     }
 
+    /// The folder's own name.
+    pub fn name(&self) -> &str {
+        &self.own_name
+    }
+
+    /// True where a text stands in place of the one on disk.
+    pub fn is_changed(&self) -> bool {
+        !self.changed.is_empty()
+    }
+
     /// Paths of the Python files, from the root.
     pub fn files(&self) -> &[String] {
         &self.files

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::checkout::Checkout;
-use super::reading::{Dispatch, DispatchKind, Import, Reading, Registry};
+use super::reading::{Dispatch, DispatchKind, Import, Item, ItemKind, Reading, Registry};
 use crate::error::{Error, Result};
 
 /// What the user asks of a repository.
@@ -35,6 +35,10 @@ pub struct DispatchEntry {
     pub module: String,
     /// What was chosen among several.
     pub notes: Vec<String>,
+    /// Other keys that could be asked for.
+    pub versions: Vec<String>,
+    /// Label functions of the same file.
+    pub functions: Vec<String>,
 }
 
 /// Finds the entry.
@@ -42,10 +46,20 @@ pub struct DispatchEntry {
 /// # Errors
 /// No function of that name, no template of that version, no dispatch at all; the message lists what there is.
 pub fn find(checkout: &Checkout, reading: &Reading, choice: &FunctionChoice) -> Result<DispatchEntry> {
-    match &choice.function {
-        Some(function) => named(checkout, reading, function, choice.version.as_deref()),
-        None => dispatched(checkout, reading, choice.version.as_deref()),
-    }
+    let mut entry = match &choice.function {
+        Some(function) => named(checkout, reading, function, choice.version.as_deref())?,
+        None => dispatched(checkout, reading, choice.version.as_deref())?,
+    };
+    let registered = reading.registered.iter().map(|(key, _)| key.clone());
+    entry.versions = match registry_of(checkout, reading, &entry.file) {
+        Some(registry) => registry.keys.clone(),
+        None => registered.collect(),
+    };
+    let own = |item: &&Item| {
+        item.kind == ItemKind::LabelFunction && item.file == entry.file && !item.name.contains('.')
+    };
+    entry.functions = reading.items.iter().filter(own).map(|item| item.name.clone()).collect();
+    Ok(entry)
 }
 
 fn named(
@@ -73,6 +87,8 @@ fn named(
             version: version.map(String::from),
             module,
             notes: Vec::new(),
+            versions: Vec::new(),
+            functions: Vec::new(),
         });
     }
     let found = reading.function(file, name).ok_or_else(|| {
@@ -92,6 +108,8 @@ fn named(
         version: version.map(String::from),
         module,
         notes: Vec::new(),
+        versions: Vec::new(),
+        functions: Vec::new(),
     })
 }
 
@@ -194,6 +212,8 @@ fn dispatched(checkout: &Checkout, reading: &Reading, version: Option<&str>) -> 
         version: version.map(String::from),
         module,
         notes,
+        versions: Vec::new(),
+        functions: Vec::new(),
     })
 }
 

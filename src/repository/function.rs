@@ -1,16 +1,19 @@
 //! A label function of a repository, ready to run on samples.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::checkout::Checkout;
-use super::entry::DispatchEntry;
+use super::entry::{DispatchEntry, FunctionChoice, find};
 use super::line_edit::LineEdit;
 use super::pieces::pieces;
+use super::reading::read;
+use super::setup_lines::own_setup;
 use super::tokenizer_api::{Loading, TokenizerApi};
 use crate::chat::Sample;
 use crate::error::{Error, Result};
@@ -151,7 +154,6 @@ pub struct RepositoryFunction {
     options: CallOptions,
     idle: Mutex<Vec<Sandbox>>,
     limits: SandboxLimits,
-    cancel: Option<Arc<AtomicBool>>,
     /// Samples that took longer than they may.
     timeouts: AtomicUsize,
     /// The tokenizer after the set-up lines.
@@ -242,7 +244,6 @@ impl RepositoryFunction {
             options,
             idle: Mutex::default(),
             limits,
-            cancel: None,
             timeouts: AtomicUsize::new(0),
             handle: 0,
             template: None,
@@ -257,15 +258,19 @@ impl RepositoryFunction {
         Ok(function)
     }
 
-    /// A flag that ends what runs, and all that is asked later.
-    pub fn cancelled_by(mut self, flag: Arc<AtomicBool>) -> Self {
-        self.cancel = Some(flag);
-        self
-    }
-
     /// What is called.
     pub fn entry(&self) -> &DispatchEntry {
         &self.entry
+    }
+
+    /// The files whose code was run so far, from the root of the checkout.
+    pub fn files(&self) -> Vec<String> {
+        let modules = self.shared.modules.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut files: Vec<String> = modules.keys().cloned().collect();
+        files.extend(self.made_from.setup.iter().map(|setup| setup.file.clone()));
+        files.sort();
+        files.dedup();
+        files
     }
 
     /// The files it is read from.
@@ -300,6 +305,56 @@ impl RepositoryFunction {
             self.options.clone(),
             self.limits,
         )
+    }
+
+    /// A number for the code that is run: the entry's own file, what is called, and the set-up lines. Another one after an edit.
+    pub fn fingerprint(&self) -> String {
+        let mut digest = Sha256::new();
+        digest.update(self.start.to_string());
+        let prepared = self.entry.prepare.as_ref().and_then(|prepare| prepare.get("module")?.as_str());
+        let library = prepared.and_then(|module| self.shared.checkout.module(module, Some(&self.entry.file)));
+        for file in [Some(self.entry.file.as_str()), library.map(|(file, _)| file)].into_iter().flatten() {
+            digest.update(self.shared.checkout.read(file).unwrap_or_default());
+        }
+        digest.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Other label functions of its file, by name.
+    pub fn other_names(&self) -> Vec<String> {
+        self.entry.functions.iter().filter(|name| **name != self.entry.name).cloned().collect()
+    }
+
+    /// Another function of its file, with the same template and tokenizer.
+    ///
+    /// # Errors
+    /// There is none of that name, or [`Self::new`]'s.
+    pub fn with_function(&self, name: &str) -> Result<Self> {
+        let checkout = self.shared.checkout.clone();
+        let choice = FunctionChoice {
+            version: self.entry.version.clone(),
+            function: Some(format!("{}:{name}", self.entry.file)),
+        };
+        let entry = find(&checkout, &read(&checkout)?, &choice)?;
+        let MadeFrom { base, load, setup } = self.made_from.clone();
+        Self::with_limits(checkout, entry, base, load, setup.as_ref(), self.options.clone(), self.limits)
+    }
+
+    /// The file of the script whose lines make the tokenizer ready; `None` where others do.
+    pub fn script_file(&self) -> Option<&str> {
+        let file = &self.made_from.setup.as_ref()?.file;
+        self.shared.checkout.files().iter().find(|known| *known == file).map(String::as_str)
+    }
+
+    /// The same function where lines of that script are changed in memory: the script's own text alone makes the tokenizer ready.
+    ///
+    /// # Errors
+    /// As [`Self::with_edits`], and where the script makes no tokenizer any more.
+    pub fn with_script_edits(&self, edits: &[LineEdit]) -> Result<Self> {
+        let checkout = self.shared.checkout.clone().with_edits(edits)?;
+        let setup = own_setup(&checkout, &read(&checkout)?, &self.entry);
+        let MadeFrom { base, load, .. } = self.made_from.clone();
+        let (entry, options) = (self.entry.clone(), self.options.clone());
+        Self::with_limits(checkout, entry, base, load, setup.as_ref(), options, self.limits)
     }
 
     /// How it is called.
@@ -367,7 +422,7 @@ impl RepositoryFunction {
 
     fn started(&self) -> Result<(Sandbox, Value)> {
         let part = |error: SandboxError| Error::Part(Box::new(error));
-        let mut sandbox = Sandbox::start(self.limits, self.cancel.clone()).map_err(part)?;
+        let mut sandbox = Sandbox::start(self.limits).map_err(part)?;
         let answer = sandbox.request(&self.start, &mut Answers(&self.shared)).map_err(part)?;
         if let Some(error) = answer.get("error") {
             let raised = Raised::deserialize(error).ok();

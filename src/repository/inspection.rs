@@ -40,6 +40,7 @@ pub fn inspect(function: &RepositoryFunction, sample: &Sample) -> Inspection {
         layout: PromptLayout::default(),
         result,
     }
+    .kept(function.max_length())
 }
 
 /// The labels of a run; `spans` are byte ranges of the prompt, one a token.

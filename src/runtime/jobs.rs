@@ -9,6 +9,7 @@ use std::thread;
 use super::events::Incoming;
 use crate::app::{Job, JobContext, JobKind, Msg};
 use crate::guard;
+use crate::sandbox::StopSignal;
 
 /// Name of every job thread; the panic hook leaves the terminal alone for them.
 pub const THREAD_NAME: &str = "maskscope-job";
@@ -32,13 +33,15 @@ impl Jobs {
         let flag = Arc::new(AtomicBool::new(false));
         self.running.insert(job.kind, flag.clone());
         let to = self.to.clone();
+        // Code in sandboxes ends with the job that runs it.
+        let stop = StopSignal::of(flag.clone());
         let body = move || {
             let (kind, ticket) = (job.kind, job.ticket);
             // A closed channel means that the screen is gone.
             let send = |msg| to.send(Incoming::Msg(msg)).unwrap_or(());
             let cancelled = || flag.load(Ordering::Relaxed);
             let emit = |outcome| send(Msg::Done { kind, ticket, outcome });
-            let done = guard::contain(|| job.run(&JobContext::new(&cancelled, &emit)));
+            let done = guard::contain(|| stop.within(|| job.run(&JobContext::new(&cancelled, &emit))));
             if let Err(panic) = done {
                 let error = format!(
                     "a bug in maskscope stopped this job ({kind:?}); please report what you did: {panic}"

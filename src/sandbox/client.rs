@@ -3,14 +3,14 @@
 use std::io::{BufReader, Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use super::protocol::{SUBCOMMAND, TIME_IS_UP};
+use super::stop::StopSignal;
 
 /// Answers what code in the sandbox asks for.
 pub trait Host {
@@ -57,7 +57,7 @@ pub enum SandboxError {
     #[error("the code used more memory than it may, or crashed the interpreter ({0})")]
     Crash(String),
     /// The user no longer wants the result.
-    #[error("cancelled")]
+    #[error("the run was ended on your wish")]
     Cancelled,
 }
 
@@ -76,7 +76,6 @@ pub struct Sandbox {
     input: ChildStdin,
     lines: Receiver<Line>,
     limits: SandboxLimits,
-    cancel: Option<Arc<AtomicBool>>,
 }
 
 enum Line {
@@ -89,7 +88,7 @@ impl Sandbox {
     ///
     /// # Errors
     /// [`SandboxError::Start`].
-    pub fn start(limits: SandboxLimits, cancel: Option<Arc<AtomicBool>>) -> Result<Self, SandboxError> {
+    pub fn start(limits: SandboxLimits) -> Result<Self, SandboxError> {
         let failed = |error: std::io::Error| SandboxError::Start(error.to_string());
         let executable = match EXECUTABLE.get() {
             Some(path) => path.clone(),
@@ -112,7 +111,7 @@ impl Sandbox {
                 }
             }
         });
-        Ok(Self { child, input, lines, limits, cancel })
+        Ok(Self { child, input, lines, limits })
     }
 
     /// Sends a request and serves the child's questions until it is done.
@@ -157,8 +156,9 @@ impl Sandbox {
     }
 
     fn receive(&mut self, end: Instant) -> Result<Value, SandboxError> {
+        let stop = StopSignal::current();
         loop {
-            if self.cancel.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed)) {
+            if stop.is_set() {
                 self.end();
                 return Err(SandboxError::Cancelled);
             }

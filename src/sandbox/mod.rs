@@ -15,7 +15,9 @@ mod limits;
 mod protocol;
 mod regex;
 mod sources;
+mod stop;
 
 pub use child::main as child_main;
 pub use client::{Host, Sandbox, SandboxError, SandboxLimits, set_executable};
 pub use protocol::SUBCOMMAND;
+pub use stop::{StopSignal, side_by_side};

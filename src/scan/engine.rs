@@ -6,17 +6,20 @@
 //! ```
 //!
 //! Both give the same counts. A share of what was tallied is labelled the full path as well, and one difference
-//! ends the scan.
+//! ends the scan. Where a repository's own function labels, a difference says that the function is not what it was taken for:
+//! from then on every sample is labelled in full, and what was tallied before is to be read once more ([`ScanBatch::begin_again`]).
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rayon::prelude::*;
 
 use super::counted::{Counted, Lengths};
 use super::fast_labeler::{FastCounts, FastLabeler, Scratch};
 use super::report::ScanReport;
+use super::trial_texts::trial_texts;
 use crate::chat::layout::Layout;
 use crate::chat::{PlainRecord, Sample, lenient_value, sample_of};
 use crate::data::Record;
@@ -24,6 +27,7 @@ use crate::diagnose::{Attribution, CHECKS, RuleHit, Verdict};
 use crate::error::{Error, Result};
 use crate::guard;
 use crate::labels::{IGNORE_INDEX, Inspection, Labelled, StatusKind};
+use crate::sandbox::StopSignal;
 use crate::setup::Setup;
 
 /// Records that one core takes at a time.
@@ -31,6 +35,10 @@ const PART: usize = 64;
 
 /// Bytes of a record from which on it is labelled in full.
 const LONG_RECORD: usize = 1 << 20;
+
+/// Share of the tallied samples that a repository's own function labels too, and records from the first on that it always does.
+const OWN_VERIFY: f64 = 1.0 / 64.0;
+const OWN_FIRST: u64 = 32;
 
 /// The check for answers that a lone space opens: the one that can concern a sample that was tallied.
 const BARE_SPACE: &str = "MSK032";
@@ -55,6 +63,9 @@ pub struct ScanBatch {
     pub tallied: usize,
     /// Samples of each source that are JSON only without commas before closing brackets.
     pub with_trailing_commas: BTreeMap<String, usize>,
+    /// Batches before this one were counted by a rule that has since been seen to differ from the repository's function:
+    /// their counts, and those of this batch, are to be thrown away, and the data read from its beginning.
+    pub begin_again: bool,
 }
 
 /// How a scan goes about its samples.
@@ -94,6 +105,12 @@ struct Quick {
     verify: f64,
     /// The concern of a sample whose answer a lone space opens.
     bare_space: Option<RuleHit>,
+    /// A repository's own function labels, and the rule that is counted by is only taken for it.
+    is_own_function: bool,
+    /// Where the function differs from that rule.
+    refuted: OnceLock<String>,
+    /// Samples of earlier batches were tallied.
+    has_tallied: AtomicBool,
     /// One for each thread of the pool, and one for a caller outside of it.
     scratch: Vec<Mutex<Scratch>>,
 }
@@ -143,16 +160,39 @@ impl Scanner {
         let quick = match (mode, self.layout) {
             (ScanMode::Reference, _) => Err("the full path was asked for".to_string()),
             (ScanMode::Quick { verify }, None | Some(Layout::Llava | Layout::ShareGpt)) => {
-                Quick::new(&self.setup, verify).map(Arc::new)
+                Quick::new(&self.setup, verify, &self.attribution).map(Arc::new)
             }
             (ScanMode::Quick { .. }, Some(layout)) => Err(format!("the layout is {}", layout.name())),
         };
         Self { quick, ..self }
     }
 
+    /// The same without the fast path, for a reason.
+    #[must_use]
+    pub fn without_fast_path(self, reason: &str) -> Self {
+        Self { quick: Err(reason.to_string()), ..self }
+    }
+
+    /// The same for a scan that goes on from counts of an earlier run.
+    #[must_use]
+    pub fn goes_on(self) -> Self {
+        if let Ok(quick) = &self.quick {
+            quick.has_tallied.store(true, Ordering::Relaxed);
+        }
+        self
+    }
+
     /// Why every sample is labelled in full, which takes some fifty times as long; `None` where the fast path is taken.
     pub fn slow_because(&self) -> Option<&str> {
-        self.quick.as_ref().err().map(String::as_str)
+        match &self.quick {
+            Ok(quick) => quick.refuted.get().map(String::as_str),
+            Err(reason) => Some(reason),
+        }
+    }
+
+    /// The fast path, as long as nothing speaks against it.
+    fn fast_path(&self) -> Option<&Quick> {
+        self.quick.as_deref().ok().filter(|quick| quick.refuted.get().is_none())
     }
 
     /// The set-up that samples are labelled under.
@@ -173,8 +213,16 @@ impl Scanner {
     /// # Errors
     /// None of the records': those are counted. Only a sample on which the two ways differ, which is a bug.
     pub fn scan(&self, records: &[Record]) -> Result<ScanBatch> {
-        let parts: Vec<PartResult> =
-            records.par_chunks(PART).map(|records| self.part(records)).collect::<Result<_>>()?;
+        let stop = StopSignal::current();
+        let part = |records: &[Record]| stop.within(|| self.part(records));
+        let all = || records.par_chunks(PART).map(part).collect::<Result<Vec<PartResult>>>();
+        let was_fast = self.fast_path().is_some();
+        let mut parts = all()?;
+        let mut begin_again = false;
+        if let (true, None, Ok(quick)) = (was_fast, self.fast_path(), &self.quick) {
+            begin_again = quick.has_tallied.load(Ordering::Relaxed);
+            parts = all()?;
+        }
         let mut report = self.empty();
         let mut statuses = Vec::with_capacity(records.len());
         let mut tallied = 0;
@@ -205,7 +253,10 @@ impl Scanner {
                 });
             }
         }
-        Ok(ScanBatch { report, statuses, tallied, with_trailing_commas })
+        if let (true, Some(quick)) = (tallied > 0, self.fast_path()) {
+            quick.has_tallied.store(true, Ordering::Relaxed);
+        }
+        Ok(ScanBatch { report, statuses, tallied, with_trailing_commas, begin_again })
     }
 
     /// The counts of records that are read from somewhere, a batch at a time: the next one is read while this one is
@@ -224,7 +275,12 @@ impl Scanner {
         let mut now = read()?;
         while !now.is_empty() {
             let (done, next) = rayon::join(|| self.scan(&now), &mut read);
-            whole.merge(done?.report)?;
+            let done = done?;
+            if done.begin_again {
+                let text = "the repository's function is not the rule that it was taken for, and these records cannot be read again";
+                return Err(Error::Usage(text.to_string()));
+            }
+            whole.merge(done.report)?;
             now = next?;
         }
         Ok(whole)
@@ -232,7 +288,7 @@ impl Scanner {
 
     fn part(&self, records: &[Record]) -> Result<PartResult> {
         let mut part = PartResult { seen: Vec::with_capacity(records.len()), ..PartResult::default() };
-        let quick = self.quick.as_deref().ok();
+        let quick = self.fast_path();
         let mut scratch = quick.and_then(Quick::scratch);
         for record in records {
             let tallied = match (quick, &mut scratch) {
@@ -262,8 +318,17 @@ impl Scanner {
         }
         let Some(plain) = PlainRecord::read(&record.bytes) else { return Ok(None) };
         let Some(tally) = quick.fast_labeler.tally(scratch, &plain) else { return Ok(None) };
-        if is_verified(record.place.index, quick.verify) {
-            self.compare(scratch, record, tally.bare_spaces > 0)?;
+        let is_among_first = quick.is_own_function && record.place.index < OWN_FIRST;
+        if is_among_first || is_verified(record.place.index, quick.verify) {
+            let compared = self.compare(scratch, record, tally.bare_spaces > 0);
+            if let (Err((id, difference)), true) = (&compared, quick.is_own_function) {
+                let known = quick.fast_labeler.rule_name();
+                let _ = quick.refuted.set(format!(
+                    "sample {id} is labelled otherwise by the repository's function than by the rule {known} ({difference})"
+                ));
+                return Ok(None);
+            }
+            compared.map_err(|(id, difference)| difference_error(record, id, &difference))?;
         }
         learned.extend_from_slice(scratch.learned());
         // A value of the source key may be anything: the whole record is read for it.
@@ -278,28 +343,17 @@ impl Scanner {
     /// Labels the sample that was tallied last the full path too.
     ///
     /// # Errors
-    /// A difference, with its place.
-    fn compare(&self, scratch: &Scratch, record: &Record, bare_space: bool) -> Result<()> {
+    /// The sample's id, and what differs.
+    fn compare(
+        &self,
+        scratch: &Scratch,
+        record: &Record,
+        bare_space: bool,
+    ) -> std::result::Result<(), (String, String)> {
         let analyzed = self.analyze(record);
         let id = analyzed.as_ref().map_or_else(|_| record.place.index.to_string(), |l| l.sample.id.clone());
-        let compared = analyzed.and_then(|analyzed| {
-            let concerns: Vec<&str> = analyzed.concerns.iter().map(|c| c.id).collect();
-            let expected: &[&str] = if bare_space { &[BARE_SPACE] } else { &[] };
-            match analyzed.inspection.result {
-                Err(e) => Err(format!("{}: {}", e.kind, e.message)),
-                Ok(_) if concerns != expected => Err(format!("the doctor says {}", concerns.join(", "))),
-                Ok(labelled) => scratch.compare(&labelled),
-            }
-        });
-        compared.map_err(|difference| Error::Sample {
-            path: record.place.file.clone().into(),
-            line: usize::try_from(record.place.line).unwrap_or(usize::MAX),
-            sample: id,
-            message: format!(
-                "the fast path of scanning takes this sample for sound, the full path differs ({difference}); \
-                 scan with --reference, and please report the tokenizer and this sample"
-            ),
-        })
+        let compared = analyzed.and_then(|analyzed| compare_counts(scratch, analyzed, bare_space));
+        compared.map_err(|difference| (id, difference))
     }
 
     fn count_tallied(
@@ -392,12 +446,49 @@ impl Scanner {
     }
 }
 
+/// What was tallied of a sample, held against its labels.
+fn compare_counts(
+    scratch: &Scratch,
+    analyzed: Analyzed,
+    bare_space: bool,
+) -> std::result::Result<(), String> {
+    let concerns: Vec<&str> = analyzed.concerns.iter().map(|c| c.id).collect();
+    let expected: &[&str] = if bare_space { &[BARE_SPACE] } else { &[] };
+    let status = analyzed.inspection.status();
+    match analyzed.inspection.result {
+        Err(e) => Err(format!("{}: {}", e.kind, e.message)),
+        Ok(_) if concerns != expected => Err(format!("the doctor says {}", concerns.join(", "))),
+        Ok(_) if !status.is_sound() => Err(format!("it is {}", status.kind().name())),
+        Ok(labelled) => scratch.compare(&labelled),
+    }
+}
+
+fn difference_error(record: &Record, id: String, difference: &str) -> Error {
+    Error::Sample {
+        path: record.place.file.clone().into(),
+        line: usize::try_from(record.place.line).unwrap_or(usize::MAX),
+        sample: id,
+        message: format!(
+            "the fast path of scanning takes this sample for sound, the full path differs ({difference}); \
+             scan with --reference, and please report the tokenizer and this sample"
+        ),
+    }
+}
+
 impl Quick {
-    fn new(setup: &Setup, verify: f64) -> std::result::Result<Self, String> {
+    fn new(setup: &Setup, verify: f64, attribution: &Attribution) -> std::result::Result<Self, String> {
         let check = CHECKS.iter().find(|check| check.id == BARE_SPACE);
+        let is_own_function = setup.repository().is_some();
+        let fast_labeler = FastLabeler::new(setup)?;
+        if is_own_function {
+            stands_for_function(setup, &fast_labeler, attribution)?;
+        }
         Ok(Self {
-            fast_labeler: FastLabeler::new(setup)?,
-            verify: verify.clamp(0.0, 1.0),
+            fast_labeler,
+            verify: if is_own_function { verify.max(OWN_VERIFY) } else { verify }.clamp(0.0, 1.0),
+            is_own_function,
+            refuted: OnceLock::new(),
+            has_tallied: AtomicBool::new(false),
             bare_space: check.map(|c| RuleHit { id: c.id, title: c.title, verdict: Verdict::Note }),
             scratch: (0..=rayon::current_num_threads()).map(|_| Mutex::default()).collect(),
         })
@@ -407,6 +498,35 @@ impl Quick {
         let own = rayon::current_thread_index().map_or(0, |n| n + 1);
         Some(self.scratch.get(own)?.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// Holds what is tallied against a repository's own function, on texts of many kinds.
+///
+/// # Errors
+/// The first difference, in a sentence.
+fn stands_for_function(
+    setup: &Setup,
+    fast_labeler: &FastLabeler,
+    attribution: &Attribution,
+) -> std::result::Result<(), String> {
+    let samples = trial_texts();
+    let compared = samples.par_iter().map_init(Scratch::default, |scratch, sample| {
+        let Some(tally) = PlainRecord::of(sample).and_then(|plain| fast_labeler.tally(scratch, &plain))
+        else {
+            return Ok(());
+        };
+        let inspection = setup.inspect(sample);
+        let concerns = attribution.of(sample, &inspection);
+        let analyzed = Analyzed { sample: sample.clone(), source: None, inspection, concerns };
+        compare_counts(scratch, analyzed, tally.bare_spaces > 0).map_err(|difference| {
+            let rule = fast_labeler.rule_name();
+            let id = &sample.id;
+            format!(
+                "the repository's function labels {id} otherwise than the rule {rule} does ({difference})"
+            )
+        })
+    });
+    compared.collect::<std::result::Result<(), String>>()
 }
 
 /// True for the records of a share, evenly spread over the input: 0.05 takes every twentieth.

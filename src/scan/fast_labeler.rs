@@ -18,6 +18,7 @@ use crate::chat::{PlainRecord, PlainTurn, SeparatorStyle};
 use crate::labels::multimodal::{IMAGE, MAX_IMAGES, VIDEO};
 use crate::labels::rules::two::{Offsets, TwoRule};
 use crate::labels::{IMAGE_TOKEN_INDEX, Labelled};
+use crate::python::is_python_space;
 use crate::setup::Setup;
 use crate::tokenizer::{CachedEncoder, NO_ID, Role, TokenId, WordCache};
 
@@ -40,6 +41,7 @@ pub struct FastCounts {
 #[derive(Debug)]
 pub struct FastLabeler {
     encoder: CachedEncoder,
+    rule_name: &'static str,
     two: TwoRule,
     /// Taken off both lengths of later rounds (newer LLaVA, not legacy).
     later: i64,
@@ -58,6 +60,8 @@ pub struct FastLabeler {
     mark_head: usize,
     /// Placeholders stay in the prompt as they are.
     takes_images: bool,
+    /// Only an image on the first line of a sample is counted: repositories move others there, each in its own way.
+    image_first: bool,
     pad: TokenId,
     bos: Option<TokenId>,
     /// Ids from here on have no row in the embedding.
@@ -86,10 +90,13 @@ impl FastLabeler {
     /// # Errors
     /// The reason, in a sentence for people.
     pub fn new(setup: &Setup) -> Result<Self, String> {
-        if setup.repository().is_some() {
-            return Err("the function of a repository is run for each sample".to_string());
-        }
-        let llava = setup.llava().ok_or("a chat template is labelled by its strategy")?;
+        let own_function = setup.repository();
+        let llava = match own_function {
+            Some(repository) => repository.known().ok_or(
+                "the repository's function is no rule that is known here: it is run for each sample",
+            )?,
+            None => setup.llava().ok_or("a chat template is labelled by its strategy")?,
+        };
         let (template, rule) = (&llava.template, llava.rule);
         let two = rule.two().ok_or_else(|| format!("the rule {} is no two-separator rule", rule.name()))?;
         let (SeparatorStyle::Two, Some(sep2)) = (template.style, template.sep2.clone()) else {
@@ -121,6 +128,7 @@ impl FastLabeler {
         let corrects = two.looks_at_legacy && legacy == Some(false) && tokenizer.joins_after_special();
         let rows = tokenizer.embedding_rows.filter(|rows| *rows < tokenizer.len());
         Ok(Self {
+            rule_name: rule.name(),
             two,
             later: i64::from(corrects),
             opening,
@@ -134,12 +142,18 @@ impl FastLabeler {
             sep2,
             sep2_ids,
             takes_images: !llava.options.mm_use_im_start_end && !template.version.contains("mmtag"),
+            image_first: own_function.is_some(),
             pad,
             bos,
             rows: rows.and_then(|rows| TokenId::try_from(rows).ok()),
             max_length: llava.options.model_max_length,
             encoder,
         })
+    }
+
+    /// The rule that is counted by.
+    pub fn rule_name(&self) -> &'static str {
+        self.rule_name
     }
 
     /// The counts of a record; `None` where it must be labelled in full.
@@ -149,6 +163,11 @@ impl FastLabeler {
             || !rounds.remainder().is_empty()
             || (record.has_image && !self.takes_images)
         {
+            return None;
+        }
+        // A video alone is a text to one repository, and frames to another.
+        let is_left_alone = || begins_with_image(&record.turns) && !record.has_only_video;
+        if record.has_image && self.image_first && !is_left_alone() {
             return None;
         }
         self.render(scratch, &record.turns)?;
@@ -288,9 +307,24 @@ impl Scratch {
         match learned.iter().zip(&labelled.labels).position(differs) {
             Some(at) => Err(format!("another label at token {at}")),
             None if labelled.mismatch => Err("a mismatch".to_string()),
+            // A function of a repository may count under names that nobody knows: its lengths are not seen then.
+            None if labelled.cur_len.is_none() || labelled.cur_len != labelled.total_len => {
+                Err("other lengths".to_string())
+            }
+            None if labelled.kept_len < self.ids.len() => Err("a cut".to_string()),
             None => Ok(()),
         }
     }
+}
+
+/// True where the first turn is an image, a line end and a text without space around it, and no other turn names an image:
+/// what the repositories' own rewriting leaves as it is.
+fn begins_with_image(turns: &[PlainTurn<'_>]) -> bool {
+    let Some((first, others)) = turns.split_first() else { return false };
+    let rest = first.value.strip_prefix(IMAGE).and_then(|rest| rest.strip_prefix('\n'));
+    rest.is_some_and(|rest| {
+        !rest.is_empty() && rest.trim_matches(is_python_space) == rest && !rest.contains(IMAGE)
+    }) && others.iter().all(|turn| !turn.value.contains(IMAGE))
 }
 
 /// True where a placeholder stands in the template's own text, or could come about between it and a turn.

@@ -17,6 +17,7 @@ mod fast_labeler;
 mod finish;
 mod fix_samples;
 mod report;
+mod trial_texts;
 
 pub use checkpoint::{ScanCheckpoint, ScanPosition};
 pub use counted::{Counted, Lengths};

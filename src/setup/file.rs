@@ -180,6 +180,11 @@ impl Writer {
             LabelChoice::Auto => {}
             LabelChoice::Strategy(strategy) => self.text("preprocess", strategy.name()),
             LabelChoice::Rule(RuleChoice::Named(rule)) => self.text("preprocess", rule.name()),
+            LabelChoice::Rule(RuleChoice::CustomGrouped(_)) => {
+                let text =
+                    "no options say these numbers: they are of a repository's function, which --repo takes";
+                return Err(Error::Usage(text.to_string()));
+            }
             LabelChoice::Rule(RuleChoice::Custom(two)) => {
                 let (rule, numbers) = numbers_of(two).ok_or_else(|| {
                     Error::Usage(

@@ -141,6 +141,36 @@ impl RepositoryRequest {
         Self { edits, prepared: Arc::default(), ..self.clone() }
     }
 
+    /// The same request with a function of its own: for a second tokenizer beside the first.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        Self { prepared: Arc::default(), ..self.clone() }
+    }
+
+    /// The same request for the files as they are on disk.
+    #[must_use]
+    pub fn without_edits(&self) -> Self {
+        Self { edits: Vec::new(), ..self.detached() }
+    }
+
+    /// The same request for files that were written, with these changes in memory.
+    #[must_use]
+    pub fn with_other_edits(&self, edits: Vec<LineEdit>) -> Self {
+        Self { edits, ..self.detached() }
+    }
+
+    /// The same request for another template of the repository.
+    #[must_use]
+    pub fn with_version(&self, version: &str) -> Self {
+        Self { version: Some(version.to_string()), ..self.detached() }
+    }
+
+    /// The same request for another function: `FILE:NAME`.
+    #[must_use]
+    pub fn with_function(&self, place: &str) -> Self {
+        Self { function: Some(place.to_string()), prepared: Arc::default(), ..self.clone() }
+    }
+
     /// The lines that made the tokenizer of the last function ready.
     pub fn setup_lines(&self) -> Option<SetupCode> {
         self.prepared.lock().unwrap_or_else(PoisonError::into_inner).as_ref()?.setup.clone()

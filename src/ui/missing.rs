@@ -44,6 +44,16 @@ pub fn made<'a, T>(
 fn waiting(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
     let (text, meaning) = match (&app.session.base, &app.session.samples) {
         (Load::Failed(error), _) | (_, Load::Failed(error)) => (error.clone(), Meaning::Bad),
+        (Load::Ready(_), Load::Ready(_)) => match (&app.session.view, app.session.running) {
+            (Load::Failed(error), _) => (error.clone(), Meaning::Bad),
+            (_, Some(seconds)) => (
+                format!(
+                    "the repository's function runs in the sandbox: {seconds} s, at most 10 s a sample … esc ends it"
+                ),
+                Meaning::Warning,
+            ),
+            _ => ("labelling the sample …".to_string(), Meaning::Quiet),
+        },
         (Load::Ready(_), _) => (format!("reading {} …", app.session.source.name()), Meaning::Quiet),
         _ => (format!("loading {} …", app.session.request.tokenizer), Meaning::Quiet),
     };

@@ -4,7 +4,7 @@ use crate::app::action::Action;
 use crate::app::copied::CopyPart;
 use crate::app::screens::experts::settings::ModelChoice;
 use crate::samples::SAMPLE_PREFIX;
-use crate::setup::{LabelChoice, RecipeChoice, Request, TemplateChoice, TokenChoice};
+use crate::setup::{LabelChoice, RecipeChoice, RepositoryRequest, Request, TemplateChoice, TokenChoice};
 use crate::tokenizer::{LoadOptions, Loader, Role};
 
 /// What taking an entry does.
@@ -14,6 +14,8 @@ pub enum PickerChoice {
     Template(TemplateChoice),
     Rule(LabelChoice),
     Recipe(RecipeChoice),
+    /// Another template or function of the repository.
+    Repository(Box<RepositoryRequest>),
     Loading(LoadOptions),
     /// `None` takes the override away.
     Token(Role, Option<TokenChoice>),
@@ -39,19 +41,25 @@ impl PickerChoice {
             Self::Tokenizer(spec) => {
                 // A token of one vocabulary means nothing in another.
                 let (load, hub) = (request.load, request.hub);
-                request = Request { tokenizer: spec.clone(), load, hub, ..Request::default() };
+                // The repository's own lines make any tokenizer ready.
+                let repository = request.repository.as_ref().map(RepositoryRequest::detached);
+                request = Request { tokenizer: spec.clone(), load, hub, repository, ..Request::default() };
             }
             Self::Template(template) => {
                 // A rule of one kind of template means nothing with the other.
                 let was_chat = request.wants_chat();
                 request.template = template.clone();
+                // What is built in labels in the place of the repository's function; undo brings that back.
+                request.repository = None;
                 if was_chat != request.wants_chat() {
                     request.preprocess = LabelChoice::Auto;
                 }
             }
-            Self::Rule(labels) => request.preprocess = *labels,
+            Self::Rule(labels) => (request.preprocess, request.repository) = (*labels, None),
+            Self::Repository(repository) => request.repository = Some((**repository).clone()),
             Self::Recipe(recipe) => {
                 request.recipe = *recipe;
+                request.repository = None;
                 request.template = TemplateChoice::Auto;
                 request.preprocess = LabelChoice::Auto;
                 request.overrides.clear();

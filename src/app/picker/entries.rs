@@ -3,15 +3,17 @@
 use super::choice::{PickerChoice, PickerEntry};
 use crate::app::copied::CopyPart;
 use crate::app::screens::experts::settings::ModelChoice;
+use crate::app::session::Session;
 use crate::app::view::SampleView;
 use crate::chat::{Sample, Template};
 use crate::diagnose::Reserved;
 use crate::labels::Rule;
 use crate::masks::Strategy;
+use crate::repository::RepositoryFunction;
 use crate::samples::{CHAT_TEMPLATES, TOKENIZERS};
 use crate::setup::{
-    AUTO, LabelChoice, ModelSource, NONE, RECIPES, Recipe, RecipeChoice, Request, SAMPLE_PREFIX,
-    TemplateChoice, TokenChoice,
+    AUTO, LabelChoice, ModelSource, NONE, RECIPES, Recipe, RecipeChoice, RepositoryRequest, Request,
+    SAMPLE_PREFIX, TemplateChoice, TokenChoice,
 };
 use crate::tokenizer::{LoadOptions, Loader, Release, Role, Tokenizer};
 
@@ -52,6 +54,41 @@ pub fn templates() -> Vec<PickerEntry> {
         PickerEntry::new(choice.to_string(), template.summary, PickerChoice::Template(choice))
     });
     [auto].into_iter().chain(named).chain(built_in).collect()
+}
+
+/// The templates of the repository whose function labels; none without one.
+pub fn versions(session: &Session) -> Vec<PickerEntry> {
+    let Some((request, function)) = own_function(session) else { return Vec::new() };
+    let name = function.checkout().name();
+    let entry = |version: &String| {
+        let choice = PickerChoice::Repository(Box::new(request.with_version(version)));
+        PickerEntry::new(
+            format!("{version} ({name})"),
+            "a template of the repository, with the function that it dispatches to",
+            choice,
+        )
+    };
+    function.entry().versions.iter().map(entry).collect()
+}
+
+/// The label functions of the repository's file; none without a repository.
+pub fn functions(session: &Session) -> Vec<PickerEntry> {
+    let Some((request, function)) = own_function(session) else { return Vec::new() };
+    let (name, file) = (function.checkout().name(), &function.entry().file);
+    let entry = |own: &String| {
+        let choice = PickerChoice::Repository(Box::new(request.with_function(&format!("{file}:{own}"))));
+        PickerEntry::new(
+            format!("{own} ({name})"),
+            format!("a function of {file}, on the same template"),
+            choice,
+        )
+    };
+    function.entry().functions.iter().map(entry).collect()
+}
+
+fn own_function(session: &Session) -> Option<(&RepositoryRequest, &RepositoryFunction)> {
+    let repository = session.shown()?.setup.repository()?;
+    Some((session.request.repository.as_ref()?, &repository.function))
 }
 
 /// The mask strategies.

@@ -17,8 +17,8 @@ use crate::tokenizer::{LoadOptions, Role, TokenId};
 
 pub use choice::{PickerChoice, PickerEntry, messages_request};
 pub use entries::{
-    copies, loadings, models, other_load, others, recipes, rules, special_tokens, strategies, templates,
-    tokenizers,
+    copies, functions, loadings, models, other_load, others, recipes, rules, special_tokens, strategies,
+    templates, tokenizers, versions,
 };
 pub use palette::palette;
 

@@ -23,7 +23,8 @@ use crate::app::session::Session;
 use crate::chat::Sample;
 use crate::diagnose::{CompareTotals, SetupComparison, share_vocabulary};
 use crate::error::{Result, with_causes};
-use crate::setup::{Request, Setup, load_tokenizer, resolve};
+use crate::sandbox::StopSignal;
+use crate::setup::{RepositoryRequest, Request, Setup, load_tokenizer, resolve};
 use crate::tokenizer::{LoadOptions, Loader, Tokenizer};
 
 /// What the screen knows.
@@ -161,11 +162,18 @@ impl Component for CompareScreen {
             return Vec::new();
         };
         let known = self.base.as_ref().filter(|(from, _)| *from == (tokenizer.clone(), load));
-        let base = known.map(|(_, base)| base.clone());
+        let mut base = known.map(|(_, base)| base.clone());
         // A token of one vocabulary means nothing in another: only a class of the same tokenizer keeps the overrides.
         let same = tokenizer == session.request.tokenizer;
         let overrides = if same { session.request.overrides.clone() } else { Default::default() };
-        let request = Request { tokenizer, load, overrides, ..session.request.clone() };
+        let repository = session.request.repository.as_ref().map(RepositoryRequest::detached);
+        let mut request = Request { tokenizer, load, overrides, repository, ..session.request.clone() };
+        if let (None, Some(repository)) = (&self.chosen, &session.request.repository) {
+            // Its own lines load the tokenizer, so the other class is no side B: what a change does is one, or a built-in rule.
+            let repository = (!repository.edits.is_empty()).then(|| repository.without_edits());
+            request = Request { repository, ..session.request.clone() };
+            base = session.base.ready().cloned();
+        }
         (self.result, self.totals, self.all_done, self.row) =
             (Load::Loading, CompareTotals::default(), false, 0);
         let samples = session.samples.ready().cloned().unwrap_or_default();
@@ -233,8 +241,10 @@ impl Comparing {
         };
         let (a, b) = (self.a, Arc::new(resolve(&base, &self.request)?));
         let same_vocabulary = share_vocabulary(&a.tokenizer, &b.tokenizer);
-        let compare =
-            |sample| SetupComparison::aligned(a.inspect(sample), b.inspect(sample), same_vocabulary);
+        let stop = StopSignal::current();
+        let compare = |sample: &Sample| {
+            stop.within(|| SetupComparison::aligned(a.inspect(sample), b.inspect(sample), same_vocabulary))
+        };
         let comparison = compare(&self.sample);
         job.emit(CompareOutcome::Compared(Box::new(Compared { a: a.clone(), b: b.clone(), comparison })));
         let mut totals = CompareTotals::default();

@@ -19,6 +19,7 @@ use crate::diagnose::{
     AlternativeLoad, DoctorReport, Finding, Fix, Search, Verdict, diagnose_with, fix_search,
 };
 use crate::labels::Inspection;
+use crate::sandbox::StopSignal;
 use crate::setup::{Request, Setup, load_other_ways};
 
 /// What the screen knows.
@@ -257,7 +258,8 @@ fn report(
         if job.is_cancelled() {
             return None;
         }
-        inspections.extend(batch.par_iter().map(|s| setup.inspect(s)).collect::<Vec<_>>());
+        let stop = StopSignal::current();
+        inspections.extend(batch.par_iter().map(|s| stop.within(|| setup.inspect(s))).collect::<Vec<_>>());
         job.emit(DoctorOutcome::Progress(inspections.len(), samples.len()));
     }
     let alternative_loads = match setup.chat() {

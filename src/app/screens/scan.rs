@@ -197,44 +197,68 @@ impl Component for ScanScreen {
 /// Scans the data in batches, with the report after each.
 fn scan(setup: Arc<Setup>, source: DataSource, job: &JobContext<'_>) -> Result<()> {
     let meter = ByteCounter::default();
-    let (records, total): (Vec<Records>, _) = match source {
-        DataSource::File(path) if path.as_os_str() == "-" => {
-            let text = "standard input was read already and cannot be read again; maskscope scan - scans it";
-            return Err(Error::Usage(text.to_string()));
-        }
-        DataSource::File(path) => {
-            let sources = sources(&[path])?;
-            let total = sources.iter().map(RecordSource::size).sum();
-            (sources.iter().map(|source| Records::counted(source, &meter)).collect::<Result<_>>()?, total)
-        }
-        DataSource::Embedded => (vec![samples::records(samples::CONVERSATIONS)], None),
-        DataSource::EmbeddedMessages => (vec![samples::records(samples::MESSAGES)], None),
-    };
-    let scanner = Scanner::new(setup, None, None);
-    let mut whole = scanner.empty();
-    let begun = Instant::now();
-    let count = |report: &ScanReport, done: bool| {
-        let (read, elapsed) = (meter.read(), begun.elapsed());
-        let throughput = Throughput { samples: report.samples, before: 0, elapsed, read, total };
-        job.emit(ScanOutcome::Counted { report: Box::new(report.clone()), throughput, done });
-    };
-    let mut batch: Vec<Record> = Vec::with_capacity(BATCH);
-    for record in records.into_iter().flatten() {
-        batch.push(record?);
-        if batch.len() >= BATCH {
-            if job.is_cancelled() {
-                return Ok(());
-            }
-            whole.merge(scanner.scan(&batch)?.report)?;
-            batch.clear();
-            count(&whole, false);
-        }
+    if matches!(&source, DataSource::File(path) if path.as_os_str() == "-") {
+        let text = "standard input was read already and cannot be read again; maskscope scan - scans it";
+        return Err(Error::Usage(text.to_string()));
     }
-    whole.merge(scanner.scan(&batch)?.report)?;
-    count(&whole, false);
-    if !job.is_cancelled() {
-        scanner.finish(&mut whole, &example_mask);
-        count(&whole, true);
+    let scanner = Scanner::new(setup, None, None);
+    let reading = Reading { scanner, meter, begun: Instant::now(), job };
+    // Once more where a repository's function turns out to be another than the rule it was taken for.
+    while !reading.read(&source)? {
+        reading.meter.reset();
     }
     Ok(())
+}
+
+/// What a scan of the data works with.
+struct Reading<'a, 'j> {
+    scanner: Scanner,
+    meter: ByteCounter,
+    begun: Instant,
+    job: &'a JobContext<'j>,
+}
+
+impl Reading<'_, '_> {
+    fn open(&self, source: &DataSource) -> Result<(Vec<Records>, Option<u64>)> {
+        Ok(match source {
+            DataSource::File(path) => {
+                let sources = sources(std::slice::from_ref(path))?;
+                let total = sources.iter().map(RecordSource::size).sum();
+                let records = sources.iter().map(|source| Records::counted(source, &self.meter));
+                (records.collect::<Result<_>>()?, total)
+            }
+            DataSource::Embedded => (vec![samples::records(samples::CONVERSATIONS)], None),
+            DataSource::EmbeddedMessages => (vec![samples::records(samples::MESSAGES)], None),
+        })
+    }
+
+    /// The data from its beginning; false where it has to be read once more.
+    fn read(&self, source: &DataSource) -> Result<bool> {
+        let (records, total) = self.open(source)?;
+        let mut whole = self.scanner.empty();
+        let count = |report: &ScanReport, done: bool| {
+            let (read, elapsed) = (self.meter.read(), self.begun.elapsed());
+            let throughput = Throughput { samples: report.samples, before: 0, elapsed, read, total };
+            self.job.emit(ScanOutcome::Counted { report: Box::new(report.clone()), throughput, done });
+        };
+        let mut records = records.into_iter().flatten();
+        loop {
+            let batch = records.by_ref().take(BATCH).collect::<Result<Vec<Record>>>()?;
+            let scanned = self.scanner.scan(&batch)?;
+            if scanned.begin_again {
+                return Ok(false);
+            }
+            whole.merge(scanned.report)?;
+            count(&whole, false);
+            if self.job.is_cancelled() {
+                return Ok(true);
+            }
+            if batch.len() < BATCH {
+                break;
+            }
+        }
+        self.scanner.finish(&mut whole, &example_mask);
+        count(&whole, true);
+        Ok(true)
+    }
 }

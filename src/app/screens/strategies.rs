@@ -15,10 +15,10 @@ use crate::app::session::Session;
 use crate::app::view::SampleView;
 use crate::chat::Sample;
 use crate::error::{Error, Result, with_causes};
-use crate::masks::Masked;
 use crate::masks::anatomy::MessageAnatomy;
 use crate::masks::compare::{StrategyComparison, StrategyDifference, Strip, StripEnd};
 use crate::masks::overlay::LabelOverlay;
+use crate::masks::{Labeller, Masked};
 use crate::setup::{LabelChoice, Request, Setup, stop_tokens};
 use crate::tokenizer::TokenId;
 
@@ -98,7 +98,7 @@ impl ComparedStrategies {
     /// The position of the strategy that is set.
     fn present(&self) -> usize {
         let name = self.setup.rule_name();
-        let is_set = |at: &usize| self.comparison.strips.get(*at).is_some_and(|s| s.strategy.name() == name);
+        let is_set = |at: &usize| self.comparison.strips.get(*at).is_some_and(|s| s.labeller.name() == name);
         self.order.iter().position(is_set).unwrap_or(0)
     }
 }
@@ -157,14 +157,30 @@ impl StrategiesScreen {
 
     fn take(&self, session: &Session, compared: &ComparedStrategies) -> Vec<AppCommand> {
         let Some((_, strip)) = compared.strip(self.strip) else { return Vec::new() };
-        let name = strip.strategy.name();
+        let name = strip.labeller.name();
         if let StripEnd::Unfit(why) = &strip.end {
             return vec![AppCommand::complain(format!("{name} does not apply: {why}"))];
         }
-        let said = AppCommand::say(format!("strategy {name}; {{undo}} undoes it"));
+        let said = AppCommand::say(format!("{name} labels; {{undo}} undoes it"));
         // The template stays the one on screen: a strategy by name alone would take the tokenizer's own.
-        let request =
-            Request { preprocess: LabelChoice::Strategy(strip.strategy), ..session.request.clone() };
+        let request = match &strip.labeller {
+            Labeller::Strategy(strategy) => {
+                Request { preprocess: LabelChoice::Strategy(*strategy), ..session.request.clone() }
+            }
+            Labeller::Function { is_present: true, .. } => {
+                return vec![AppCommand::say(format!("{name} labels already"))];
+            }
+            Labeller::Function { place, .. } => {
+                let repository = session.request.repository.as_ref().map(|own| own.with_function(place));
+                Request { repository, ..session.request.clone() }
+            }
+            Labeller::Rule(_) => {
+                let text = format!(
+                    "{name} is no function of the repository: without --repo, --preprocess {name} labels by it"
+                );
+                return vec![AppCommand::complain(text)];
+            }
+        };
         vec![said, AppCommand::Change(Box::new(request))]
     }
 }
@@ -194,7 +210,11 @@ impl Component for StrategiesScreen {
         }
         let setup = view.setup.clone();
         vec![AppCommand::start(JobKind::Screen(Screen::Strategies), move |job| {
-            let compared = compare(setup, &sample, job).map_err(|error| with_causes(&error));
+            let compared = match setup.repository() {
+                Some(_) => functions(setup, &sample).map(Some),
+                None => compare(setup, &sample, job),
+            };
+            let compared = compared.map_err(|error| with_causes(&error));
             if let Some(outcome) = compared.transpose() {
                 job.emit::<StrategiesOutcome>(outcome.map(Arc::new));
             }
@@ -273,4 +293,16 @@ fn compare(setup: Arc<Setup>, sample: &Sample, job: &JobContext<'_>) -> Result<O
     );
     let comparison = comparison.map_err(|error| Error::Usage(with_causes(&error)))?;
     Ok(comparison.map(|comparison| ComparedStrategies::new(setup, comparison, overlays, stops)))
+}
+
+/// The label functions of a repository, and the built-in rules, on one sample.
+fn functions(setup: Arc<Setup>, sample: &Sample) -> Result<ComparedStrategies> {
+    let refused = |text: &str| Error::Usage(text.to_string());
+    let repository = setup.repository().ok_or_else(|| refused("the set-up has no repository"))?;
+    let compared = repository.compared(sample).map_err(|error| Error::Usage(with_causes(&error)));
+    let (comparison, rows) = compared?;
+    let stops = stop_tokens(&setup.tokenizer).ids;
+    let overlay = |masked: &Option<Masked>| LabelOverlay::new(&comparison.turns, masked.as_ref()?, &stops);
+    let overlays = rows.iter().map(overlay).collect();
+    Ok(ComparedStrategies::new(setup, comparison, overlays, stops))
 }

@@ -28,6 +28,14 @@ impl Input {
         }
     }
 
+    /// Whether a second reading finds the same records: not so for standard input and pipes.
+    pub fn can_be_read_again(&self) -> bool {
+        match self {
+            Self::Embedded => true,
+            Self::Source(source) => source.size().is_some(),
+        }
+    }
+
     /// As messages name it.
     pub fn name(&self) -> String {
         match self {

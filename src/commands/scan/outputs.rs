@@ -57,6 +57,14 @@ impl Output {
         written.map_err(|e| Error::write(&self.path, e))
     }
 
+    fn empty(&mut self) -> Result<()> {
+        let emptied = self.file.flush().and_then(|()| {
+            let file = self.file.get_mut();
+            if file.metadata()?.is_file() { file.set_len(0).and_then(|()| file.rewind()) } else { Ok(()) }
+        });
+        emptied.map_err(|e| Error::write(&self.path, e))
+    }
+
     /// Brings everything to the disk; gives the length.
     fn sync(&mut self) -> Result<u64> {
         let synced = self.file.flush().and_then(|()| {
@@ -91,6 +99,14 @@ impl Outputs {
             good: Output::open(&arguments.write_good, lengths)?,
             bad: Output::open(&arguments.write_bad, lengths)?,
         })
+    }
+
+    /// Empties all of them, for a scan that begins anew.
+    pub fn empty(&mut self) -> Result<()> {
+        for output in [&mut self.bad_ids, &mut self.good, &mut self.bad].into_iter().flatten() {
+            output.empty()?;
+        }
+        Ok(())
     }
 
     /// Sorts a batch.

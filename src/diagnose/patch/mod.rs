@@ -33,7 +33,8 @@ use crate::chat::Template;
 use crate::error::{Error, Result};
 use crate::setup::LlavaSetup;
 use crate::tokenizer::Role;
-use tokens::{TokenLines, role_line, tokenizer_lines};
+pub(super) use tokens::{TokenLines, python_token_lines};
+use tokens::{role_line, tokenizer_lines};
 
 /// Letters of a name.
 const LONGEST_NAME: usize = 64;

@@ -9,8 +9,12 @@ pub type TokenLines = [(Role, TokenChoice)];
 
 /// Assignments in the guide's manner: added where the class can, set where its list is closed.
 pub fn tokenizer_lines(setup: &LlavaSetup, tokens: &TokenLines) -> String {
+    python_token_lines(setup.tokenizer.facts.can_add_tokens, tokens)
+}
+
+/// The same for a class that can add tokens, or cannot.
+pub fn python_token_lines(can_add: bool, tokens: &TokenLines) -> String {
     let mut lines = String::new();
-    let can_add = setup.tokenizer.facts.can_add_tokens;
     for (role, choice) in tokens {
         let attribute = role.attribute();
         lines += &match choice {

@@ -4,9 +4,14 @@
 mod arithmetic;
 pub mod doc_qwen_phi;
 pub mod doc_stablelm;
+pub mod grouped;
 pub mod llama_2;
 pub mod llava_mpt;
+pub mod llava_next_mpt;
 pub mod llava_v1;
+pub mod llavapp_llama3;
+pub mod llavapp_phi3;
+pub mod mgm_mpt;
 pub mod mpt;
 pub mod openchat;
 pub mod phi;

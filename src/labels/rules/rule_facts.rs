@@ -2,6 +2,7 @@
 
 use super::RuleInput;
 use super::arithmetic::Arithmetic;
+use super::grouped::{self, GroupedRule};
 use super::two::{self, TwoRule};
 use crate::chat::{SeparatorStyle, Template};
 use crate::labels::{Labelled, PythonError};
@@ -27,6 +28,8 @@ pub struct RuleFacts {
 pub enum Counting {
     /// Rounds between two separators, with these numbers.
     Two(TwoRule),
+    /// Rounds of ChatML-like templates, with these numbers.
+    Grouped(GroupedRule),
     /// Rounds of another shape.
     Rounds(RoundRule),
     /// The caption of an image; nothing is counted.
@@ -60,6 +63,7 @@ impl Counting {
     pub fn answer_mark(&self, template: &Template) -> String {
         match self {
             Self::Rounds(rule) => (rule.answer_mark)(template),
+            Self::Grouped(_) => grouped::answer_mark(template),
             Self::Two(_) | Self::Caption | Self::Turns => two::answer_mark(template),
         }
     }
@@ -73,6 +77,7 @@ impl Counting {
     ) -> Option<Arithmetic> {
         match self {
             Self::Two(two) => Some(two.arithmetic(tokenizer, template, has_image)),
+            Self::Grouped(grouped) => grouped.arithmetic(tokenizer, template),
             Self::Rounds(rule) => (rule.arithmetic)(tokenizer, template),
             Self::Caption | Self::Turns => None,
         }

@@ -200,9 +200,9 @@ fn rows(
         let selected = position == state.strip;
         let name = Area { width: name_width.saturating_sub(6), ..line };
         let mark = if selected { "▸ " } else { "  " };
-        let present = strip.strategy.name() == compared.setup.rule_name();
+        let present = strip.labeller.name() == compared.setup.rule_name();
         let look = if present { Meaning::Strong } else { Meaning::Text };
-        canvas.spans(name, &[(mark, Meaning::Key), (strip.strategy.name(), look)]);
+        canvas.spans(name, &[(mark, Meaning::Key), (strip.labeller.name(), look)]);
         let number = Area { x: line.x + name_width.saturating_sub(6), width: 5.min(name_width), ..line };
         let rest = Area { x: line.x + name_width, width: line.width.saturating_sub(name_width), ..line };
         match &strip.end {
@@ -251,16 +251,16 @@ fn reason(canvas: &mut Canvas<'_>, state: &StrategiesScreen, area: Area, compare
     );
     let Some((index, strip)) = compared.strip(state.strip) else { return };
     let why = comparison.why(index, state.token, &*compared.setup.tokenizer);
-    let name = strip.strategy.name();
+    let name = strip.labeller.name();
     let rest = Area { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
     let used = canvas.paragraph(rest, &format!("{name}  {why}"), Meaning::Text);
     if area.height > used + 1 {
-        let origin = strip.strategy.origin();
+        let (source, summary) = strip.labeller.origin();
         let own = match strip.elsewhere {
             0 => String::new(),
             n => format!(" · {n} of its {} tokens have no place on this line", strip.len),
         };
         let line = area.line(used + 1);
-        canvas.text(line, &format!("{} · {}{own}", origin.source, origin.summary), Meaning::Quiet);
+        canvas.text(line, &format!("{source} · {summary}{own}"), Meaning::Quiet);
     }
 }

@@ -59,13 +59,13 @@ fn comparisons_cover_every_token() {
             let blocks = turns.messages.iter().map(|m| m.block.len()).sum::<usize>();
             assert_eq!(blocks, turns.text.chars().count(), "{name} {conv}: blocks tile the text");
             for (index, strip) in comparison.strips.iter().enumerate() {
-                let strategy = strip.strategy.name();
+                let strategy = strip.labeller.name();
                 if strip.end == StripEnd::Labels {
                     assert_eq!(strip.cells.len(), len);
                 }
                 // axolotl renders messages of its own making; all others have the ids of the line.
                 if strip.end == StripEnd::Labels
-                    && strip.strategy.needs_template()
+                    && strip.labeller.needs_template()
                     && !strategy.starts_with("axolotl")
                 {
                     let learned = strip.cells.iter().filter(|cell| cell.is_supervised()).count();

@@ -27,7 +27,7 @@ pub fn draw(canvas: &mut Canvas<'_>, state: &StrategiesScreen, area: Area, compa
     canvas.spans(
         area.line(0),
         &[
-            (strip.strategy.name(), Meaning::Strong),
+            (strip.labeller.name(), Meaning::Strong),
             (" · EOS tokens ", Meaning::Quiet),
             (&stops, Meaning::Special),
         ],

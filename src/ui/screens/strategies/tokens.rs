@@ -2,7 +2,8 @@
 
 use crate::app::flow::glyphs_of_id;
 use crate::app::screens::strategies::ComparedStrategies;
-use crate::text::Glyph;
+use crate::text::{Glyph, Spaces, glyphs};
+use crate::tokenizer::NO_ID;
 
 /// Widest that one token is drawn.
 const TOKEN_WIDTH: usize = 20;
@@ -16,6 +17,9 @@ pub(super) fn is_special(compared: &ComparedStrategies, token: usize) -> bool {
 /// A token as glyphs, cut to the width that a token may take.
 pub(super) fn token_glyphs(compared: &ComparedStrategies, token: usize) -> Vec<Glyph> {
     let Some(id) = compared.comparison.turns.encoded.ids.get(token) else { return Vec::new() };
+    if *id == NO_ID {
+        return glyphs("⟦image⟧", Spaces::Shown);
+    }
     let glyphs = glyphs_of_id(&compared.setup.tokenizer, *id, is_special(compared, token));
     let mut used = 0;
     let fits = |glyph: &Glyph| {
