@@ -220,3 +220,127 @@ fn a_named_file_is_meant_where_two_projects_have_its_module() {
     let output = maskscope(folder.path(), &["inspect", "--function", function]);
     assert!(output.status.success(), "{}", text(&output.stderr));
 }
+
+/// Records as a data set has them: `marked` is the answer of one among the first hundred, and of every 64th from the 128th on, which a
+/// scan holds against the function.
+fn data_set(folder: &Path, records: usize, marked: &str) {
+    let mut lines = String::new();
+    for number in 0..records {
+        let question = match number % 5 {
+            0 => "What is it?".to_string(),
+            1 => format!("Is number {number} seen here, or\nanother one?  "),
+            2 => format!("Wie heißt Nummer {number}?"),
+            3 => "  Say it again.".to_string(),
+            _ => "<|endoftext|>".to_string(),
+        };
+        let is_marked = number == 70 || (number >= 128 && number % 64 == 0);
+        let answer = if is_marked { marked } else { "A house by the sea." };
+        let image = if number % 3 == 0 { r#""image": "a.png", "# } else { "" };
+        let place = if number % 3 == 0 { "<image>\\n" } else { "" };
+        let question = serde_json::to_string(&question).unwrap();
+        let question = question.trim_matches('"');
+        lines.push_str(&format!(
+            "{{\"id\": \"r{number}\", {image}\"conversations\": [{{\"from\": \"human\", \"value\": \"{place}{question}\"}}, {{\"from\": \"gpt\", \
+             \"value\": \"{answer}\"}}, {{\"from\": \"human\", \"value\": \"And now?\"}}, {{\"from\": \"gpt\", \"value\": \"Rain {number}.\"}}]}}\n"
+        ));
+    }
+    std::fs::write(folder.join("data.json"), lines).unwrap();
+}
+
+/// The report of a scan, and what it said.
+fn scanned(folder: &Path, more: &[&str]) -> (String, String) {
+    let output = maskscope(folder, &[&["scan", "--format", "json"], more].concat());
+    (text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn a_scan_counts_what_the_function_labels() {
+    let folder = tempfile::tempdir().unwrap();
+    repository(folder.path(), " - 1");
+    data_set(folder.path(), 600, "A tree.");
+    let (fast, said) = scanned(folder.path(), &[]);
+    assert!(!said.contains("every sample is labelled in full"), "{said}");
+    let (full, said) = scanned(folder.path(), &["--reference"]);
+    assert!(full.contains("\"samples\": 600"), "{full}{said}");
+    assert_eq!(fast, full);
+}
+
+#[test]
+fn a_function_that_turns_out_to_be_another_is_run_for_every_sample() {
+    let folder = tempfile::tempdir().unwrap();
+    repository(folder.path(), " - 1");
+    // Not a text of the code's, so that no reading of it finds the condition.
+    let path = folder.path().join("mini/train.py");
+    let script = std::fs::read_to_string(&path).unwrap();
+    let odd = "            row[cur_len:cur_len + instruction_len] = IGNORE_INDEX\n";
+    let odd = format!("            instruction_len += sum(ord(c) == 373 for c in part)\n{odd}");
+    let script = script.replace("            row[cur_len:cur_len + instruction_len] = IGNORE_INDEX\n", &odd);
+    std::fs::write(&path, script).unwrap();
+    data_set(folder.path(), 600, "A \u{175} tree.");
+    let good = folder.path().join("good.jsonl");
+    let write = ["--batch", "50", "--write-good", good.to_str().unwrap()];
+    let (fast, said) = scanned(folder.path(), &write);
+    assert!(said.contains("begun anew") && said.contains("is labelled otherwise"), "{said}");
+    let fast_good = std::fs::read_to_string(&good).unwrap();
+    let (full, _) = scanned(folder.path(), &[&["--reference"][..], &write].concat());
+    assert_eq!(fast, full);
+    assert_eq!(fast_good, std::fs::read_to_string(&good).unwrap());
+}
+
+#[test]
+fn functions_of_a_repository_stand_beside_the_built_in_rules() {
+    let folder = tempfile::tempdir().unwrap();
+    repository(folder.path(), "");
+    let shown = text(&maskscope(folder.path(), &["strategies"]).stdout);
+    for part in ["preprocess_short", "  preprocess ", "  phi ", "places where they differ"] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    let rows = maskscope(folder.path(), &["strategies", "--format", "jsonl"]);
+    let row: serde_json::Value = serde_json::from_str(text(&rows.stdout).lines().next().unwrap()).unwrap();
+    let learned = |name: &str| {
+        let all = row["strategies"].as_array().unwrap();
+        all.iter().find(|strip| strip["name"] == name).unwrap()["learned"].clone()
+    };
+    assert_eq!(learned("preprocess"), learned("preprocess_short"));
+    assert_ne!(learned("preprocess"), learned("phi"), "the offset is another one");
+}
+
+#[test]
+fn sides_of_a_comparison_are_two_checkouts_or_a_built_in_rule() {
+    let folder = tempfile::tempdir().unwrap();
+    repository(folder.path(), " - 1");
+    repository(&folder.path().join("fork"), "");
+    let compared =
+        |more: &[&str]| maskscope(folder.path(), &[&["compare", "--format", "jsonl"], more].concat());
+    let same = compared(&["--template", "phi", "--sep2", "<|endoftext|>"]);
+    assert!(same.status.code().is_some_and(|code| code < 2), "{}", text(&same.stderr));
+    let forks = compared(&["--repo", "fork"]);
+    assert_eq!(forks.status.code(), Some(1), "{}", text(&forks.stderr));
+    assert!(!text(&forks.stdout).is_empty());
+}
+
+#[test]
+fn tokens_become_lines_of_the_script() {
+    let folder = tempfile::tempdir().unwrap();
+    repository(folder.path(), " - 1");
+    let path = folder.path().join("mini/train.py");
+    let script = std::fs::read_to_string(&path).unwrap();
+    // Without a token of its own pad is eos, and every sample is lost.
+    let lines = "    tokenizer.add_special_tokens({\"unk_token\": \"<|extra_0|>\"})\n    tokenizer.pad_token = tokenizer.unk_token\n";
+    std::fs::write(&path, script.replace(lines, "    tokenizer.pad_token = tokenizer.eos_token\n")).unwrap();
+    assert!(text(&maskscope(folder.path(), &["inspect"]).stdout).contains("✗ 1 mismatch"));
+    for tokens in [&[][..], &["--unk", "<|extra_0|>", "--pad", "unk"]] {
+        let patched = maskscope(folder.path(), &[&["patch"], tokens].concat());
+        let diff = text(&patched.stdout);
+        let said = text(&patched.stderr);
+        assert!(diff.contains("+    tokenizer.pad_token = tokenizer.unk_token"), "{tokens:?} {diff}{said}");
+        std::fs::write(folder.path().join("mine.diff"), &patched.stdout).unwrap();
+        let applied =
+            Command::new("git").args(["apply", "mine.diff"]).current_dir(folder.path()).output().unwrap();
+        assert!(applied.status.success(), "{}", text(&applied.stderr));
+        assert!(text(&maskscope(folder.path(), &["inspect"]).stdout).contains("✗ 0 mismatch"));
+        let script = std::fs::read_to_string(&path).unwrap();
+        let kept = script.lines().take_while(|line| !line.contains("extra_0")).collect::<Vec<_>>().join("\n");
+        std::fs::write(&path, kept + "\n").unwrap();
+    }
+}

@@ -120,10 +120,11 @@ impl Session {
 
     fn inspected(&mut self, view: Arc<SampleView>) -> Vec<AppCommand> {
         self.good_request = self.request.clone();
-        self.running = None;
+        let ran = self.running.take();
         let setup = view.setup.clone();
         self.show(view);
         let mut commands: Vec<AppCommand> = self.watch(&setup).into_iter().collect();
+        commands.extend(ran.map(|seconds| AppCommand::say(format!("labelled after {seconds} s"))));
         let samples = self.samples.ready().cloned();
         self.fix = Load::Idle;
         if self.cause.is_some()

@@ -15,6 +15,7 @@ mod inspection;
 mod line_edit;
 mod lines;
 mod listing;
+mod named_texts;
 mod names;
 mod pieces;
 mod places;
@@ -32,6 +33,7 @@ pub use function::{CallOptions, Event, FunctionRun, Raised, RepositoryFunction, 
 pub use inspection::inspect;
 pub use line_edit::{LineEdit, add_to_value};
 pub use listing::{CodeLine, CodeListing, listing};
+pub use named_texts::named_texts;
 pub use places::{DispatchPlace, RegistryPlace, dispatch_place, registry_place};
 pub use reading::{DispatchKind, Item, ItemKind, Reading, Registry, read};
 pub use script::{LoadCall, Script, script};

@@ -19,6 +19,7 @@ use crate::labels::multimodal::{IMAGE, MAX_IMAGES, VIDEO};
 use crate::labels::rules::two::{Offsets, TwoRule};
 use crate::labels::{IMAGE_TOKEN_INDEX, Labelled};
 use crate::python::is_python_space;
+use crate::repository::{RepositoryFunction, named_texts};
 use crate::setup::Setup;
 use crate::tokenizer::{CachedEncoder, NO_ID, Role, TokenId, WordCache};
 
@@ -62,6 +63,8 @@ pub struct FastLabeler {
     takes_images: bool,
     /// Only an image on the first line of a sample is counted: repositories move others there, each in its own way.
     image_first: bool,
+    /// Texts that the repository's code asks for: it may treat a sample that holds one in a way of its own.
+    named_texts: Vec<Finder<'static>>,
     pad: TokenId,
     bos: Option<TokenId>,
     /// Ids from here on have no row in the embedding.
@@ -143,6 +146,7 @@ impl FastLabeler {
             sep2_ids,
             takes_images: !llava.options.mm_use_im_start_end && !template.version.contains("mmtag"),
             image_first: own_function.is_some(),
+            named_texts: own_function.map(|own| finders(&own.function)).unwrap_or_default(),
             pad,
             bos,
             rows: rows.and_then(|rows| TokenId::try_from(rows).ok()),
@@ -170,10 +174,17 @@ impl FastLabeler {
         if record.has_image && self.image_first && !is_left_alone() {
             return None;
         }
+        if record.turns.iter().any(|turn| self.names_text(turn)) {
+            return None;
+        }
         self.render(scratch, &record.turns)?;
         self.check_places(scratch, record)?;
         self.encode(scratch, record.has_image)?;
         self.count(scratch)
+    }
+
+    fn names_text(&self, turn: &PlainTurn<'_>) -> bool {
+        self.named_texts.iter().any(|text| text.find(turn.value.as_bytes()).is_some())
     }
 
     /// Writes the prompt; `None` where turns do not alternate or say nothing.
@@ -315,6 +326,14 @@ impl Scratch {
             None => Ok(()),
         }
     }
+}
+
+/// What the function's code asks for; the placeholders are looked at apart.
+fn finders(function: &RepositoryFunction) -> Vec<Finder<'static>> {
+    let texts = named_texts(function)
+        .into_iter()
+        .filter(|text| !text.contains(IMAGE) && !IMAGE.contains(text.as_str()));
+    texts.map(|text| Finder::new(&text).into_owned()).collect()
 }
 
 /// True where the first turn is an image, a line end and a text without space around it, and no other turn names an image:

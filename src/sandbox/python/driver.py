@@ -311,6 +311,7 @@ def _part_of_shim(name):
                 module.data = _import("torch.utils.data")
             else:
                 module.Dataset = module.IterableDataset = torch._Dataset
+                module.default_collate = torch._default_collate
             return module
     elif parts[0] == "transformers":
         # transformers.trainer_pt_utils, transformers.tokenization_utils, ...: the same names lie in one module here.
@@ -597,6 +598,18 @@ class _Arguments:
                        "--setup-code FILE the lines that make the tokenizer ready" % name)
 
 
+class _Model:
+    """The model of a training script, of which nothing is loaded here; the tokenizer that it brings is the given one."""
+
+    def __init__(self, tokenizer):
+        self.__dict__["tokenizer"] = tokenizer
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return Missing("model." + name, "is not loaded here")
+
+
 def _resolve(path):
     """`module:name.name` to the object."""
     module_name, _, names = path.partition(":")
@@ -638,7 +651,7 @@ def start(request):
         for star in request.get("setup_stars") or ():
             module.__dict__["__builtins__"].stars.append(lambda star=star: _import(star, request.get("entry_file")))
         names = module.__dict__["__builtins__"]
-        names.failed["model"] = "is not loaded here"
+        module.__dict__["model"] = _Model(tokenizer)
         module.__dict__["smart_tokenizer_and_embedding_resize"] = _resized
         _state["sets_up"] = True
         for piece in setup:

@@ -1076,6 +1076,25 @@ def pad_sequence(sequences, batch_first=False, padding_value=0, padding_side="ri
     return made if batch_first else made.transpose(0, 1)
 
 
+def _default_collate(batch):
+    """`torch.utils.data.default_collate`: samples of one make become one of batches."""
+    first = batch[0]
+    if isinstance(first, Tensor):
+        return stack(list(batch), 0)
+    if isinstance(first, (bool, int, float)):
+        return tensor(list(batch))
+    if isinstance(first, str):
+        return list(batch)
+    if isinstance(first, dict):
+        return {key: _default_collate([sample[key] for sample in batch]) for key in first}
+    if isinstance(first, (list, tuple)):
+        if any([len(sample) != len(first) for sample in batch]):
+            raise RuntimeError("each element in list of batch should be of equal size")
+        made = [_default_collate([sample[at] for sample in batch]) for at in range(len(first))]
+        return made if isinstance(first, list) else tuple(made)
+    raise TypeError("default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found " + str(type(first)))
+
+
 def _pad(input, pad, mode="constant", value=0):
     if len(pad) != 2 or mode != "constant":
         return _refuse("torch.nn.functional.pad in this form")
