@@ -95,7 +95,10 @@ impl Session {
                 let request = request.clone();
                 [vec![said], self.change(request)].into_iter().flatten().collect()
             }
-            Load::Loading => vec![AppCommand::say("still trying set-ups that could help")],
+            Load::Loading => {
+                self.wants_fix = true;
+                vec![AppCommand::say("still trying what could help: what is found is applied; esc leaves it")]
+            }
             _ if self.cause.is_none() => vec![AppCommand::say("nothing to fix: this sample is sound")],
             _ => vec![AppCommand::say("no change of the set-up repairs this sample: the data needs a look")],
         }

@@ -113,6 +113,8 @@ pub struct Session {
     pub seeks_divergence: bool,
     pub survey: Survey,
     pub fix: Load<Option<SuggestedFix>>,
+    /// The fix is made as soon as it is found.
+    pub wants_fix: bool,
     /// Seconds that the repository's function has been running on the sample that is to be shown.
     pub running: Option<u64>,
     /// The function whose files are watched.
@@ -166,6 +168,7 @@ impl Session {
             seeks_divergence: false,
             survey: Survey { is_stale: true, ..Survey::default() },
             fix: Load::Idle,
+            wants_fix: false,
             running: None,
             watched: None,
             before_fix: None,
@@ -290,12 +293,16 @@ impl Session {
         if self.running.take().is_some() {
             commands.push(AppCommand::Abandon(JobKind::Inspect));
         }
+        // What is shown is the sample before; its name comes back with it.
+        if let (Some(view), None) = (self.shown(), &self.draft) {
+            self.current = view.index;
+        }
         if self.shown().is_none() {
             let text = "the repository's function was ended before it came to labels; n shows the next sample, and a change of its file is \
                         read and run";
             self.view = Load::Failed(text.to_string());
         }
-        let text = "the repository's function was ended; enter on screen 5 runs it on a sample, and a change of its file is read and run";
+        let text = "the repository's function was ended; screen 5 opens other samples, and a change of its file is read and run";
         commands.push(AppCommand::say(text));
         commands
     }

@@ -91,7 +91,12 @@ impl Session {
                 return vec![AppCommand::say(text)];
             }
             SessionOutcome::FilesChanged(changed) => return self.read_again(changed),
-            SessionOutcome::Fix(fix) => self.fix = Load::Ready(fix.map(|f| *f)),
+            SessionOutcome::Fix(fix) => {
+                self.fix = Load::Ready(fix.map(|f| *f));
+                if std::mem::take(&mut self.wants_fix) {
+                    return self.apply_suggested_fix();
+                }
+            }
         }
         Vec::new()
     }
@@ -126,7 +131,7 @@ impl Session {
         let mut commands: Vec<AppCommand> = self.watch(&setup).into_iter().collect();
         commands.extend(ran.map(|seconds| AppCommand::say(format!("labelled after {seconds} s"))));
         let samples = self.samples.ready().cloned();
-        self.fix = Load::Idle;
+        (self.fix, self.wants_fix) = (Load::Idle, false);
         if self.cause.is_some()
             && let (Some(wanted), Some(sample), Some(samples)) =
                 (self.resolved(), self.sample().cloned(), samples.clone())

@@ -338,6 +338,9 @@ fn everywhere(app: &mut App, action: Action) -> Vec<AppCommand> {
         Action::Tour => return tour::go_on(shell, session),
         Action::Back if session.base.is_loading() => return session.stop_loading(),
         Action::Back if session.samples.is_loading() => return session.stop_reading(),
+        Action::Back if std::mem::take(&mut session.wants_fix) => {
+            shell.notice = Some(Notice { text: "the fix is not applied".to_string(), is_error: false });
+        }
         Action::Back if session.runs_code() => return session.stop_running(),
         Action::Back if shell.tour.is_some() => shell.tour = None,
         Action::Back if session.search.is_some() => return vec![AppCommand::Search(None)],

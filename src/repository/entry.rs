@@ -149,9 +149,15 @@ fn dispatched(checkout: &Checkout, reading: &Reading, version: Option<&str>) -> 
         (*rank, top(&dispatch.file), dispatch.file.len(), dispatch.file.clone())
     });
     let Some((best, dispatch)) = ranked.first().copied() else {
+        let refused = reading.items.iter().filter(|item| item.kind == ItemKind::Refused);
+        let refused: Vec<&str> = refused.map(|item| item.detail.as_str()).take(MOST_REFUSED).collect();
+        let unread = match refused.as_slice() {
+            [] => String::new(),
+            all => format!("; not read, as it is no Python: {}", all.join("; ")),
+        };
         return Err(Error::Usage(format!(
             "{}: no dispatch to label functions was found (a function preprocess(sources, tokenizer, …), a method \
-             …preprocess_function, or a class TextPreprocess); name one with --function FILE:NAME",
+             …preprocess_function, or a class TextPreprocess){unread}; --function FILE:NAME names one",
             checkout.root().display()
         )));
     };
@@ -216,6 +222,9 @@ fn dispatched(checkout: &Checkout, reading: &Reading, version: Option<&str>) -> 
         functions: Vec::new(),
     })
 }
+
+/// Files that are no Python which a message names.
+const MOST_REFUSED: usize = 3;
 
 /// From this rank on a dispatch does not know the version.
 const UNKNOWN_VERSION: u8 = 4;

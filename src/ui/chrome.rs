@@ -35,6 +35,8 @@ pub fn header(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
             Load::Ready(_) if matches!(app.session.samples, Load::Failed(_)) => {
                 "loaded, but there is no data"
             }
+            Load::Ready(_) if app.session.view.has_failed() => "loaded, but nothing is labelled",
+            Load::Ready(_) if app.session.samples.ready().is_some() => "labelling …",
             Load::Ready(_) => "reading the conversations …",
             _ => "loading …",
         };
@@ -200,6 +202,9 @@ fn short_name(tokenizer: &str) -> &str {
 /// The state of the sample, readable from across the room.
 fn state_text(app: &App, tier: Tier) -> (String, Meaning) {
     let short = tier == Tier::Small;
+    if app.session.running.is_some() {
+        return ("… labelling".to_string(), Meaning::Warning);
+    }
     let Some(state) = app.session.state() else {
         return match (&app.session.base, &app.session.samples) {
             (Load::Failed(_), _) => {
@@ -207,6 +212,9 @@ fn state_text(app: &App, tier: Tier) -> (String, Meaning) {
             }
             (_, Load::Failed(_)) => (format!("✗ no data: press {}", key_of(Action::OpenFile)), Meaning::Bad),
             (Load::Ready(_), Load::Loading) => ("… reading the conversations".to_string(), Meaning::Warning),
+            (Load::Ready(_), _) if app.session.view.has_failed() => {
+                ("✗ not labelled".to_string(), Meaning::Bad)
+            }
             (Load::Ready(_), _) => ("… labelling".to_string(), Meaning::Warning),
             _ => ("… loading the tokenizer".to_string(), Meaning::Warning),
         };

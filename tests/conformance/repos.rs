@@ -9,10 +9,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use maskscope::chat::{Sample, read_samples};
-use maskscope::labels::IGNORE_INDEX;
+use maskscope::data::{Record, RecordSource, Records};
+use maskscope::labelling::{Labelling, RepositoryLabelling};
+use maskscope::labels::{IGNORE_INDEX, PromptOptions};
 use maskscope::repository::{
     CallOptions, Checkout, FunctionChoice, FunctionRun, Reading, RepositoryFunction, SetupCode, find, read,
 };
+use maskscope::scan::{ScanMode, Scanner};
+use maskscope::setup::Setup;
 use maskscope::tokenizer::{FileSet, LoadOptions, Loader, Release, load};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -166,4 +170,73 @@ fn repos() {
         println!("repos {repo}: {} of {}, {} other prompts", count.right, count.all, count.prompts);
     }
     assert!(failed.is_empty(), "{} files differ\n{}", failed.len(), failed.join("\n"));
+}
+
+/// Times that the conversations stand in the data: a scan holds only the first of them against the function.
+const COPIES: u64 = 3;
+
+fn setup(function: RepositoryFunction) -> Setup {
+    let options = PromptOptions { model_max_length: function.max_length(), ..PromptOptions::default() };
+    let tokenizer = function.tokenizer().expect("a tokenizer");
+    Setup {
+        base: tokenizer.clone(),
+        tokenizer,
+        labelling: Labelling::Repository(RepositoryLabelling::new(Arc::new(function), options)),
+        recipe: None,
+        overrides: Vec::new(),
+        effects: Vec::new(),
+        notes: Vec::new(),
+    }
+}
+
+#[test]
+#[ignore = "needs MASKSCOPE_CONFORMANCE, and MASKSCOPE_REPOSITORIES: a folder of checkouts"]
+fn scans_with_functions_of_repositories() {
+    let root = root();
+    let repos = std::env::var_os("MASKSCOPE_REPOSITORIES")
+        .expect("MASKSCOPE_REPOSITORIES names a folder of checkouts");
+    maskscope::sandbox::set_executable(env!("CARGO_BIN_EXE_maskscope"));
+    let wanted = only();
+    let source = RecordSource::File(root.join("golden/labels/conversations.json"));
+    let once: Vec<Record> =
+        Records::open(&source).expect("the samples").map(|record| record.expect("a record")).collect();
+    let mut data = Vec::new();
+    for copy in 0..COPIES {
+        for record in &once {
+            let mut record = record.clone();
+            record.place.index += copy * once.len() as u64;
+            data.push(record);
+        }
+    }
+    let (mut checked, mut fast, mut failed) = (0, 0, Vec::new());
+    for path in files(&root.join("golden/repos"), &[".jsonl.gz"]) {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_string();
+        if !name.contains(&wanted) {
+            continue;
+        }
+        let first = &records(&path)[0];
+        let checkout = Checkout::open(&Path::new(&repos).join(first["repo"].as_str().expect("a name")))
+            .expect("a checkout");
+        let reading = read(&checkout).expect("is read");
+        let setup = Arc::new(setup(function(&root, &checkout, &reading, first).expect("a function")));
+        let quick = Scanner::new(setup.clone(), None, None);
+        checked += 1;
+        if let Some(reason) = quick.slow_because() {
+            println!("scan {name}: in full: {reason}");
+            continue;
+        }
+        fast += 1;
+        let (fast, full) = (
+            quick.scan(&data).expect("scans"),
+            Scanner::new(setup, None, None).with_mode(ScanMode::Reference),
+        );
+        let full = full.scan(&data).expect("scans");
+        println!("scan {name}: {} of {} by the rule", fast.tallied, data.len());
+        if json!(fast.report) != json!(full.report) || fast.statuses != full.statuses {
+            failed.push(name);
+        }
+    }
+    println!("scan {fast} of {checked} functions are counted by a rule");
+    assert_checked(fast, &root.join("golden/repos"), &wanted);
+    assert!(failed.is_empty(), "{} reports differ: {}", failed.len(), failed.join(", "));
 }

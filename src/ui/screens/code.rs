@@ -40,7 +40,7 @@ pub fn draw(canvas: &mut Canvas<'_>, app: &App, panes: &Panes) {
     };
     let wide = area.width >= WIDE;
     let edits = suggested_edits(&app.session);
-    let rows = rows(code, &edits, wide);
+    let rows = rows(app, code, &edits, wide);
     canvas.spans(
         area.line(0),
         &[(&code.file, Meaning::Strong), (" ", Meaning::Text), (&code.name, Meaning::Strong)],
@@ -73,8 +73,7 @@ fn draw_row(canvas: &mut Canvas<'_>, app: &App, row: &Row<'_>, line: Area, besid
     match row {
         Row::Code(_, shown) => {
             let is_wrong = edits.iter().any(|edit| edit.line == shown.line);
-            let made = app.session.request.repository.iter().flat_map(|repository| &repository.edits);
-            let is_changed = made.filter(|edit| edit.after == shown.text).any(|edit| edit.line == shown.line);
+            let is_changed = is_changed(app, shown);
             let set_it = shown.slices.iter().any(|(tokens, _)| tokens.contains(&app.session.token));
             let meaning = match shown {
                 _ if is_wrong || shown.raises => Meaning::Bad,
@@ -88,23 +87,62 @@ fn draw_row(canvas: &mut Canvas<'_>, app: &App, row: &Row<'_>, line: Area, besid
                 &shown.line.to_string(),
                 Meaning::Quiet,
             );
-            canvas.text(code, &fitted(&shown.text, code.width), meaning);
-            let happened = match is_changed {
-                true => format!("{} · changed in memory: `maskscope patch` prints it", shown.happened()),
-                false => shown.happened(),
+            let text = match edits.iter().find(|edit| edit.line == shown.line) {
+                Some(edit) => around_change(edit, code.width).0,
+                None => fitted(&shown.text, code.width),
             };
-            canvas.text(right, &happened, if shown.raises { Meaning::Bad } else { Meaning::Strong });
+            canvas.text(code, &text, meaning);
+            canvas.text(
+                right,
+                &happened(app, shown),
+                if shown.raises { Meaning::Bad } else { Meaning::Strong },
+            );
         }
         Row::Happened(_, shown) => {
-            let text = format!("  ↳ {}", shown.happened());
+            let text = format!("  ↳ {}", happened(app, shown));
             canvas.text(code, &text, if shown.raises { Meaning::Bad } else { Meaning::Strong });
         }
         Row::Edit(edit) => {
             canvas.right(Area { width: number.saturating_sub(1), ..line }, "+", Meaning::Good);
-            canvas.text(code, &fitted(&edit.after, code.width), Meaning::Good);
+            canvas.text(code, &around_change(edit, code.width).1, Meaning::Good);
             canvas.text(right, "f makes this change in memory", Meaning::Good);
         }
     }
+}
+
+/// A line as a change in memory left it.
+fn is_changed(app: &App, shown: &CodeLine) -> bool {
+    let made = app.session.request.repository.iter().flat_map(|repository| &repository.edits);
+    made.filter(|edit| edit.after == shown.text).any(|edit| edit.line == shown.line)
+}
+
+/// What happened at a line, and that it is another one than in the file.
+fn happened(app: &App, shown: &CodeLine) -> String {
+    match is_changed(app, shown) {
+        true => format!("{} · changed in memory: `maskscope patch` prints it", shown.happened()),
+        false => shown.happened(),
+    }
+}
+
+/// A line before and after a change, each cut in its middle where there is no room, so that the change is seen.
+fn around_change(edit: &LineEdit, width: u16) -> (String, String) {
+    let width = usize::from(width);
+    let [before, after] = [&edit.before, &edit.after].map(|text| text.lines().last().unwrap_or_default());
+    let same = before.chars().zip(after.chars()).take_while(|(a, b)| a == b).count();
+    let longest = before.chars().count().max(after.chars().count());
+    if longest <= width {
+        return (before.to_string(), after.to_string());
+    }
+    // Indentation and the first words, then the text around the change.
+    let indent = before.chars().take_while(|c| *c == ' ').count();
+    let head: String = before.chars().skip(indent).take(width / 3).collect();
+    let room = width.saturating_sub(head.chars().count() + 3);
+    let from = same.saturating_sub(room.saturating_sub(longest.saturating_sub(same).min(room)));
+    let cut = |text: &str| match from <= indent + width / 3 {
+        true => fitted(text, u16::try_from(width).unwrap_or(u16::MAX)),
+        false => format!("{head} … {}", text.chars().skip(from).collect::<String>()),
+    };
+    (cut(before), cut(after))
 }
 
 /// Where there is little room, half the indentation does.
@@ -115,11 +153,11 @@ fn fitted(text: &str, width: u16) -> String {
     format!("{}{code}", " ".repeat(indent))
 }
 
-fn rows<'a>(code: &'a CodeListing, edits: &[&'a LineEdit], wide: bool) -> Vec<Row<'a>> {
+fn rows<'a>(app: &App, code: &'a CodeListing, edits: &[&'a LineEdit], wide: bool) -> Vec<Row<'a>> {
     let mut rows = Vec::new();
     for (index, line) in code.lines.iter().enumerate() {
         rows.push(Row::Code(index, line));
-        if !wide && !line.happened().is_empty() {
+        if !wide && !happened(app, line).is_empty() {
             rows.push(Row::Happened(index, line));
         }
         rows.extend(
