@@ -316,13 +316,8 @@ fn other_numbers(setup: &LlavaSetup) -> Vec<Priced> {
                         continue;
                     }
                     let offsets = Offsets { round, instruction };
-                    let two = TwoRule {
-                        start,
-                        image: offsets,
-                        text: offsets,
-                        adds_sep2_count: false,
-                        looks_at_legacy,
-                    };
+                    let two =
+                        TwoRule { start, image: offsets, text: offsets, looks_at_legacy, ..TwoRule::V1 };
                     rules.push((4, vec![Change::Numbers(two)]));
                 }
             }

@@ -124,8 +124,14 @@ fn custom(template: &Template, fits: &dyn Fn(RuleChoice, Option<bool>) -> bool) 
         return None;
     }
     for (start, looks_at_legacy, adds_sep2_count) in variants() {
-        let with =
-            |image: Offsets, text: Offsets| TwoRule { start, image, text, adds_sep2_count, looks_at_legacy };
+        let with = |image: Offsets, text: Offsets| TwoRule {
+            start,
+            image,
+            text,
+            adds_sep2_count,
+            looks_at_legacy,
+            ..TwoRule::V1
+        };
         let find =
             |has_image: bool| offsets().find(|o| fits(RuleChoice::Custom(with(*o, *o)), Some(has_image)));
         if let Some((text, image)) = find(false).zip(find(true)) {

@@ -87,11 +87,23 @@ impl RoundCounter {
     /// The end of a counting rule: mask what is left, then throw all labels away if the counts differ.
     ///
     /// The check is skipped when `cur_len` has reached `model_max_length`, as in the training code.
-    pub fn finish(mut self, total_len: i64, model_max_length: usize, stop: LoopEnd) -> Labelled {
+    pub fn finish(self, total_len: i64, model_max_length: usize, stop: LoopEnd) -> Labelled {
+        self.finish_less(0, total_len, model_max_length, stop)
+    }
+
+    /// The same where `off` is taken off `cur_len` between the mask and the check.
+    pub fn finish_less(
+        mut self,
+        off: i64,
+        total_len: i64,
+        model_max_length: usize,
+        stop: LoopEnd,
+    ) -> Labelled {
         let (cur_len, len) = (self.cur_len, i64::try_from(self.labels.len()).unwrap_or(i64::MAX));
         let tail = python_slice(self.labels.len(), cur_len, len.max(cur_len));
         self.paint(tail.clone(), SegmentKind::Tail, None);
         self.labels.get_mut(tail).into_iter().flatten().for_each(|label| *label = IGNORE_INDEX);
+        let cur_len = cur_len - off;
         let checked = i64::try_from(model_max_length).map_or(true, |max| cur_len < max);
         let mismatch = checked && cur_len != total_len;
         let warning =

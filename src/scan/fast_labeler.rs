@@ -16,7 +16,7 @@ use memchr::memmem::Finder;
 
 use crate::chat::{PlainRecord, PlainTurn, SeparatorStyle};
 use crate::labels::multimodal::{IMAGE, MAX_IMAGES, VIDEO};
-use crate::labels::rules::two::{Offsets, TwoRule};
+use crate::labels::rules::two::{Offsets, TwoRule, pad_is_eos};
 use crate::labels::{IMAGE_TOKEN_INDEX, Labelled};
 use crate::python::is_python_space;
 use crate::repository::{RepositoryFunction, named_texts};
@@ -43,6 +43,8 @@ pub struct FastCounts {
 pub struct FastLabeler {
     encoder: CachedEncoder,
     rule_name: &'static str,
+    /// The separators in the prompt count, or the rounds are taken off: either says that each closing token is a pad.
+    adds_count: bool,
     two: TwoRule,
     /// Taken off both lengths of later rounds (newer LLaVA, not legacy).
     later: i64,
@@ -124,7 +126,7 @@ impl FastLabeler {
             return Err(format!("texts of the template {} cannot be taken apart", template.name));
         }
         let pad = tokenizer.role_id(Role::Pad).ok_or("there is no pad token")?;
-        let legacy = tokenizer.facts.legacy;
+        let legacy = tokenizer.facts.legacy.or(two.missing_legacy_is_new.then_some(false));
         if two.looks_at_legacy && legacy.is_none() {
             return Err("the rule asks for an attribute that the class does not have".to_string());
         }
@@ -132,6 +134,7 @@ impl FastLabeler {
         let rows = tokenizer.embedding_rows.filter(|rows| *rows < tokenizer.len());
         Ok(Self {
             rule_name: rule.name(),
+            adds_count: two.adds_sep2_count || (two.takes_rounds_off && pad_is_eos(tokenizer)),
             two,
             later: i64::from(corrects),
             opening,
@@ -276,7 +279,7 @@ impl FastLabeler {
     fn count(&self, scratch: &Scratch) -> Option<FastCounts> {
         let ids = &scratch.ids;
         let pads = ids.iter().filter(|id| **id == self.pad).count();
-        let added = if self.two.adds_sep2_count { scratch.ends.len() } else { 0 };
+        let added = if self.adds_count { scratch.ends.len() } else { 0 };
         // The last round ends where the ids do, so that `cur_len` is their number.
         let agrees = pads == added;
         let has_rows = self.rows.is_none_or(|rows| ids.iter().all(|id| *id < rows || *id == IMAGE_ID));

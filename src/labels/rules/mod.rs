@@ -2,6 +2,8 @@
 //! Their registry is in [`super::Rule`].
 
 mod arithmetic;
+pub mod bunny;
+pub mod bunny_with_bos;
 pub mod doc_qwen_phi;
 pub mod doc_stablelm;
 pub mod grouped;
@@ -12,6 +14,7 @@ pub mod llava_v1;
 pub mod llavapp_llama3;
 pub mod llavapp_phi3;
 pub mod mgm_mpt;
+pub mod mgm_v1;
 pub mod mpt;
 pub mod openchat;
 pub mod phi;
