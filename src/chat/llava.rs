@@ -17,6 +17,16 @@ pub enum SeparatorStyle {
     Plain,
 }
 
+/// What the code before a template does with the placeholders of images in a turn.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ImagePlaces {
+    /// They stay where they are (MoE-LLaVA).
+    #[default]
+    Kept,
+    /// One stands in front, with a line end behind it, and white space around the turn is taken off (LLaVA).
+    Moved,
+}
+
 /// A conversation template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
@@ -29,6 +39,7 @@ pub struct Template {
     pub sep: String,
     /// Separator after an answer; `None` where the style has only one.
     pub sep2: Option<String>,
+    pub images: ImagePlaces,
 }
 
 const USER_POLITE: &str = "A chat between a curious user and an artificial intelligence assistant. The assistant gives \
@@ -87,16 +98,46 @@ const REGISTRY: &[Entry] = {
     ]
 };
 
+const LLAMA_3_POLITE: &str = "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\nA chat between a curious user and an artificial \
+                              intelligence assistant. The assistant gives helpful, detailed, and polite answers to the user's questions.";
+const CHATML: [&str; 2] = ["<|im_start|>user\n", "<|im_start|>assistant\n"];
+
+/// Templates of other repositories of the family, under names that tell whose they are where MoE-LLaVA has the key too.
+#[rustfmt::skip]
+const ELSEWHERE: &[Entry] = {
+    use SeparatorStyle::{Llama2, Mpt, Two};
+    &[
+        Entry { keys: &["bunny", "bunny_phi3"], version: "bunny", style: Two, sep: " ", sep2: Some("<|endoftext|>"), roles: VICUNA, system: USER_POLITE },
+        Entry { keys: &["bunny_minicpm"], version: "bunny_minicpm", style: Two, sep: " ", sep2: Some("</s>"), roles: VICUNA, system: USER_POLITE },
+        Entry { keys: &["bunny_llama"], version: "bunny_llama", style: Two, sep: " ", sep2: Some("<|end_of_text|>"), roles: VICUNA, system: USER_POLITE },
+        Entry { keys: &["chatml_direct", "mistral_direct"], version: "llava_mpt", style: Mpt, sep: "<|im_end|>", sep2: None, roles: CHATML, system: "<|im_start|>system\nAnswer the questions." },
+        Entry { keys: &["llava_mpt"], version: "llava_mpt", style: Mpt, sep: "<|im_end|>", sep2: None, roles: CHATML, system: MPT },
+        Entry { keys: &["mistral_instruct"], version: "llama_v2", style: Llama2, sep: "", sep2: Some("</s>"), roles: VICUNA, system: "" },
+        Entry { keys: &["llavapp_llama3"], version: "llama3", style: Mpt, sep: "<|eot_id|>", sep2: None, roles: ["<|start_header_id|>user<|end_header_id|>\n\n", "<|start_header_id|>assistant<|end_header_id|>\n\n"], system: LLAMA_3_POLITE },
+        Entry { keys: &["phi3_instruct"], version: "phi3", style: Mpt, sep: "<|end|>", sep2: None, roles: ["\n<|user|>\n", "\n<|assistant|>\n"], system: "<|system|>\nYou are a helpful AI assistant." },
+    ]
+};
+
 impl Template {
-    /// The keys of the registry, in its order.
+    /// The keys of the registry, in its order, then those of other repositories.
     pub fn names() -> Vec<&'static str> {
+        REGISTRY.iter().chain(ELSEWHERE).flat_map(|e| e.keys.iter().copied()).collect()
+    }
+
+    /// The keys of MoE-LLaVA's registry, in its order.
+    pub fn training_names() -> Vec<&'static str> {
         REGISTRY.iter().flat_map(|e| e.keys.iter().copied()).collect()
     }
 
     /// The template of a registry key.
     pub fn named(name: &str) -> Option<Self> {
-        let entry = REGISTRY.iter().find(|e| e.keys.contains(&name))?;
+        let of = |registry: &'static [Entry]| registry.iter().find(|e| e.keys.contains(&name));
+        let (entry, images) = match of(REGISTRY) {
+            Some(entry) => (entry, ImagePlaces::Kept),
+            None => (of(ELSEWHERE)?, ImagePlaces::Moved),
+        };
         Some(Self {
+            images,
             name: name.to_string(),
             system: entry.system.to_string(),
             roles: entry.roles.map(String::from),
@@ -113,7 +154,8 @@ impl Template {
     pub fn for_version(version: &str) -> Option<Self> {
         match version {
             "v0" | "v0.5" => Self::named("vicuna_v1"),
-            name => Self::named(name).or_else(|| Self::named("vicuna_v1")),
+            name if Self::training_names().contains(&name) => Self::named(name),
+            _ => Self::named("vicuna_v1"),
         }
     }
 
@@ -167,6 +209,7 @@ impl Template {
             }
             (SeparatorStyle::Llama2, false) => {
                 let system = match position {
+                    0 if self.system.is_empty() => String::new(),
                     0 => format!("<<SYS>>\n{}\n<</SYS>>\n\n", self.system),
                     _ => String::new(),
                 };

@@ -14,7 +14,8 @@ mod turn_edit;
 
 pub use conversation::{Conversation, REASONING_KEYS, content, reasoning, role};
 pub use llava::{
-    LlavaMessage, SeparatorStyle, Template, build_messages, caption_prompt, speaker_header, speaker_prompt,
+    ImagePlaces, LlavaMessage, SeparatorStyle, Template, build_messages, caption_prompt, speaker_header,
+    speaker_prompt,
 };
 pub use media::{MediaFiles, MediaKind};
 pub use other_readers::{FileShape, lenient_value};

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::functions_compared::OtherFunction;
 use super::llava::LlavaLabelling;
-use crate::chat::{Sample, SeparatorStyle, Template, Turn};
+use crate::chat::{ImagePlaces, Sample, SeparatorStyle, Template, Turn};
 use crate::error::with_causes;
 use crate::labels::rules::grouped::GroupedRule;
 use crate::labels::rules::two::{Offsets, TwoRule};
@@ -236,5 +236,6 @@ pub(super) fn template(function: &RepositoryFunction) -> Option<Template> {
         _ => return None,
     };
     let name = function.entry().version.clone().unwrap_or_else(|| version.clone());
-    Some(Template { name, system, roles, version, style, sep, sep2 })
+    let images = ImagePlaces::default();
+    Some(Template { name, system, roles, version, style, sep, sep2, images })
 }

@@ -1,7 +1,7 @@
 //! The multimodal pre-step: what happens to `<image>` and `<video>` in the turns before a prompt is made.
 
 use super::{PromptOptions, PythonError};
-use crate::chat::{Template, Turn};
+use crate::chat::{ImagePlaces, Template, Turn};
 use crate::python::is_python_space;
 
 /// Placeholder of an image in a turn.
@@ -28,7 +28,27 @@ pub fn rewrite(
         .collect()
 }
 
+/// LLaVA's `preprocess_multimodal`: one image in front of the turn's text, wherever and however often it stood.
+fn moved(value: &str, template: &Template, options: &PromptOptions) -> String {
+    let mut value = value.to_string();
+    if value.contains(IMAGE) {
+        let text = value.replace(IMAGE, "");
+        value = format!("{IMAGE}\n{}", text.trim_matches(is_python_space));
+        value = value.trim_matches(is_python_space).to_string();
+        if template.version.contains("mmtag") {
+            value = value.replace(IMAGE, "<Image><image></Image>");
+        }
+    }
+    match options.mm_use_im_start_end {
+        true => value.replace(IMAGE, &format!("<im_start>{IMAGE}<im_end>")),
+        false => value,
+    }
+}
+
 fn rewrite_turn(value: &str, template: &Template, options: &PromptOptions) -> Result<String, PythonError> {
+    if template.images == ImagePlaces::Moved {
+        return Ok(moved(value, template, options));
+    }
     let mut value = value.to_string();
     if value.starts_with(IMAGE) || value.starts_with(VIDEO) {
         if template.version.contains("mmtag") {

@@ -270,5 +270,5 @@ fn template_for_eos(tokenizer: &Tokenizer) -> Option<&'static str> {
         Template::named(name)
             .is_some_and(|t| t.style == SeparatorStyle::Two && t.sep2.as_deref() == Some(&eos.content))
     };
-    Template::names().into_iter().find(fits)
+    Template::training_names().into_iter().find(fits)
 }

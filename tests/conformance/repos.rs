@@ -8,16 +8,17 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use maskscope::chat::{Sample, read_samples};
+use maskscope::chat::{Sample, Template, read_samples};
 use maskscope::data::{Record, RecordSource, Records};
 use maskscope::labelling::{Labelling, RepositoryLabelling};
-use maskscope::labels::{IGNORE_INDEX, PromptOptions};
+use maskscope::labels::{IGNORE_INDEX, PromptOptions, Rule, inspect};
 use maskscope::repository::{
-    CallOptions, Checkout, FunctionChoice, FunctionRun, Reading, RepositoryFunction, SetupCode, find, read,
+    CallOptions, Checkout, FunctionChoice, FunctionRun, Raised, Reading, RepositoryFunction, SetupCode, find,
+    read,
 };
 use maskscope::scan::{ScanMode, Scanner};
 use maskscope::setup::Setup;
-use maskscope::tokenizer::{FileSet, LoadOptions, Loader, Release, load};
+use maskscope::tokenizer::{FileSet, LoadOptions, Loader, Release, Tokenizer, load};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -33,7 +34,7 @@ fn function(
     record: &Value,
 ) -> maskscope::Result<RepositoryFunction> {
     let text = |key: &str| record[key].as_str().unwrap_or_default();
-    let version = Some(text("version").to_string());
+    let version = Some(text("version").to_string()).filter(|version| !version.is_empty());
     let mut entry = find(checkout, reading, &FunctionChoice { version: version.clone(), function: None });
     let is_of_file = entry.as_ref().is_ok_and(|entry| entry.file == text("file"));
     // A class finds its template by the version; a repository with two training scripts needs the file's name.
@@ -173,7 +174,7 @@ fn repos() {
 }
 
 /// Times that the conversations stand in the data: a scan holds only the first of them against the function.
-const COPIES: u64 = 3;
+const COPIES: u64 = 2;
 
 fn setup(function: RepositoryFunction) -> Setup {
     let options = PromptOptions { model_max_length: function.max_length(), ..PromptOptions::default() };
@@ -239,4 +240,85 @@ fn scans_with_functions_of_repositories() {
     println!("scan {fast} of {checked} functions are counted by a rule");
     assert_checked(fast, &root.join("golden/repos"), &wanted);
     assert!(failed.is_empty(), "{} reports differ: {}", failed.len(), failed.join(", "));
+}
+
+/// A repository, one of its functions and a template → the template and the rule that are built in.
+const BUILT_IN: [(&str, &str, &str, &str, Rule); 9] = [
+    ("Bunny", "preprocess_bunny", "bunny", "bunny", Rule::Bunny),
+    ("Bunny", "preprocess_bunny", "phi3", "bunny_phi3", Rule::Bunny),
+    ("Bunny", "preprocess_bunny_with_bos", "phi3", "bunny_phi3", Rule::BunnyWithBos),
+    ("Bunny", "preprocess_bunny_with_bos", "minicpm", "bunny_minicpm", Rule::BunnyWithBos),
+    ("Bunny", "preprocess_bunny_with_bos", "llama", "bunny_llama", Rule::BunnyWithBos),
+    ("LLaVA", "preprocess_mpt", "chatml_direct", "chatml_direct", Rule::LlavaMpt),
+    ("LLaVA", "preprocess_mpt", "mpt", "llava_mpt", Rule::LlavaMpt),
+    ("LLaVA-pp", "preprocess_llama3", "llama3", "llavapp_llama3", Rule::LlavappLlama3),
+    ("LLaVA-pp", "preprocess_phi3", "phi3_instruct", "phi3_instruct", Rule::LlavappPhi3),
+];
+
+/// The tokenizer that the lines of a record make: the sandbox runs them, in a folder that holds nothing else.
+fn tokenizer(root: &Path, record: &Value) -> Arc<Tokenizer> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let code = "def preprocess(sources, tokenizer, has_image=False):\n    return None\n";
+    std::fs::write(folder.path().join("dataset.py"), code).expect("is written");
+    let checkout = Checkout::open(folder.path()).expect("a checkout");
+    let reading = read(&checkout).expect("is read");
+    let mut record = record.clone();
+    (record["version"], record["file"]) = (Value::Null, json!("dataset.py"));
+    function(root, &checkout, &reading, &record).expect("a function").tokenizer().expect("a tokenizer")
+}
+
+#[test]
+#[ignore = "needs MASKSCOPE_CONFORMANCE: an unpacked golden folder"]
+fn built_in_rules_of_the_family() {
+    let root = root();
+    maskscope::sandbox::set_executable(env!("CARGO_BIN_EXE_maskscope"));
+    let wanted = only();
+    let samples =
+        read_samples(&root.join("golden/labels/conversations.json"), None).expect("samples").samples;
+    let samples: BTreeMap<&str, &Sample> =
+        samples.iter().map(|sample| (sample.id.as_str(), sample)).collect();
+    let (mut checked, mut failed) = (0, Vec::new());
+    for path in files(&root.join("golden/repos"), &[".jsonl.gz"]) {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_string();
+        let records = records(&path);
+        let of = |key: &str| records[0][key].as_str().unwrap_or_default();
+        let known = BUILT_IN.iter().find(|(repo, function, version, ..)| {
+            (*repo, *function, *version) == (of("repo"), of("function"), of("version"))
+                && name.contains(&wanted)
+        });
+        let Some((.., template, rule)) = known else { continue };
+        let (tokenizer, template) =
+            (tokenizer(&root, &records[0]), Template::named(template).expect("a template"));
+        let longest = usize::try_from(tokenizer.facts.model_max_length).unwrap_or(usize::MAX).min(2048);
+        let options = PromptOptions { model_max_length: longest, ..PromptOptions::default() };
+        let mut right = 0;
+        for record in &records {
+            let sample = samples[record["sample_id"].as_str().expect("an id")];
+            let sample = Sample { has_image: sample.has_image && !sample.has_only_video, ..sample.clone() };
+            let inspection = inspect(&tokenizer, &template, *rule, &options, &sample);
+            let run = FunctionRun {
+                printed: inspection.result.as_ref().ok().and_then(|l| l.warning.clone()).unwrap_or_default(),
+                result: match inspection.result {
+                    Ok(labelled) => Ok((labelled.input_ids, labelled.labels)),
+                    Err(error) => Err(Raised { kind: error.kind.into_owned(), message: error.message, place: None }),
+                },
+                prompt: inspection.prompt,
+                trace: Vec::new(),
+            };
+            if actual(&run) == expected(record) {
+                right += 1;
+            } else if failed.len() < 10 {
+                failed.push(format!(
+                    "{name} {}\n  expected {}\n  actual   {}",
+                    record["sample_id"],
+                    expected(record),
+                    actual(&run)
+                ));
+            }
+        }
+        println!("built in {name}: {right} of {}", records.len());
+        checked += records.len();
+    }
+    assert_checked(checked, &root.join("golden/repos"), &wanted);
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
 }

@@ -26,7 +26,7 @@ fn run(context: &Context<'_>) -> CheckOutcome {
         let named = Template::named(name).filter(|t| t.style == SeparatorStyle::Two);
         named.and_then(|t| t.sep2).is_some_and(|sep2| is_one_token(tokenizer, &sep2))
     };
-    let fitting: Vec<&str> = Template::names().into_iter().filter(fits).collect();
+    let fitting: Vec<&str> = Template::training_names().into_iter().filter(fits).collect();
     let cause = "the training script takes vicuna_v1 without a word for every --version that it does not know (and for v0 \
                  and v0.5), and this tokenizer's eos is not that template's separator";
     CheckOutcome::found(Verdict::Warn, Vec::new(), cause.to_string())
