@@ -163,7 +163,8 @@ impl Session {
         }
         self.watched = Some(repository.function.clone());
         let files = WatchedFiles::new(&repository.function, &request.edits);
-        Some(AppCommand::start(JobKind::Watch, move |job| files.watch(job)))
+        let say = |job: &JobContext<'_>, changed| job.emit(SessionOutcome::FilesChanged(changed));
+        Some(AppCommand::start(JobKind::Watch, move |job| files.watch(job, |changed| say(job, changed))))
     }
 }
 

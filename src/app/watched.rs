@@ -42,7 +42,7 @@ impl WatchedFiles {
     }
 
     /// Looks at the files until the job is cancelled; says what changed each time.
-    pub fn watch(&self, job: &JobContext<'_>) {
+    pub fn watch(&self, job: &JobContext<'_>, say: impl Fn(FilesChanged)) {
         let mut known = self.stamps();
         while !job.is_cancelled() {
             thread::sleep(LOOK);
@@ -59,7 +59,7 @@ impl WatchedFiles {
             let pairs = self.files.iter().zip(known.iter().zip(&now));
             let names: Vec<String> = pairs.filter(differs).map(|(name, _)| name.clone()).collect();
             known = now;
-            job.emit(super::session::SessionOutcome::FilesChanged(self.changed(names)));
+            say(self.changed(names));
         }
     }
 

@@ -2,7 +2,6 @@
 //! and the built-in rules; all on one line of tokens.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use super::recognized::{RepositoryLabelling, template};
 use crate::chat::{PromptLayout, Sample, Speaker, TurnLayout};
@@ -11,19 +10,9 @@ use crate::masks::anatomy::{Anatomy, MessageAnatomy, MessagePart, PrefixState, T
 use crate::masks::compare::StrategyComparison;
 use crate::masks::encoder::Encoded;
 use crate::masks::{Labeller, MaskError, Masked};
-use crate::repository::{self, RepositoryFunction};
+use crate::repository;
 use crate::sandbox::side_by_side;
 use crate::tokenizer::{NO_ID, TokenId};
-
-/// A label function of the repository beside the one that labels.
-#[derive(Debug, Clone)]
-pub struct OtherFunction {
-    pub name: Arc<str>,
-    /// `FILE:NAME`.
-    pub place: Arc<str>,
-    /// Ready to run, or why it is not.
-    pub function: Result<Arc<RepositoryFunction>, String>,
-}
 
 impl RepositoryLabelling {
     /// The sample under all label functions; the error of the repository's own where that gives no labels.

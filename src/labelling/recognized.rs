@@ -6,7 +6,6 @@
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use super::functions_compared::OtherFunction;
 use super::llava::LlavaLabelling;
 use crate::chat::{ImagePlaces, Sample, SeparatorStyle, Template, Turn};
 use crate::error::with_causes;
@@ -19,6 +18,16 @@ use crate::sandbox::{StopSignal, side_by_side};
 
 /// Rounds of the conversations that are tried.
 const MOST_ROUNDS: usize = 4;
+
+/// A label function of the repository beside the one that labels.
+#[derive(Debug, Clone)]
+pub struct OtherFunction {
+    pub name: Arc<str>,
+    /// `FILE:NAME`.
+    pub place: Arc<str>,
+    /// Ready to run, or why it is not.
+    pub function: Result<Arc<RepositoryFunction>, String>,
+}
 
 /// The label function of a repository.
 #[derive(Debug, Clone)]

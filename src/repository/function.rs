@@ -13,7 +13,7 @@ use super::entry::{DispatchEntry, FunctionChoice, find};
 use super::line_edit::LineEdit;
 use super::pieces::pieces;
 use super::reading::read;
-use super::setup_lines::own_setup;
+use super::setup_lines::{SetupCode, own_setup};
 use super::tokenizer_api::{Loading, TokenizerApi};
 use crate::chat::Sample;
 use crate::error::{Error, Result};
@@ -84,14 +84,6 @@ impl Default for CallOptions {
             script_arguments: Vec::new(),
         }
     }
-}
-
-/// Lines that make the tokenizer ready.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SetupCode {
-    pub text: String,
-    /// What messages call it.
-    pub file: String,
 }
 
 /// An exception that left the function, with the line of the user's code that it came from.

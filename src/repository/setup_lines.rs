@@ -11,9 +11,16 @@ use super::bounded_parse::parse;
 use super::changes::{bodies, changes_in, changes_tokenizer, names_in_head, value_of};
 use super::checkout::Checkout;
 use super::entry::DispatchEntry;
-use super::function::SetupCode;
 use super::names::names_in;
 use super::reading::{ItemKind, Reading};
+
+/// Lines that make the tokenizer ready.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetupCode {
+    pub text: String,
+    /// What messages call it.
+    pub file: String,
+}
 
 /// Functions whose body is searched.
 const SCRIPTS: [&str; 2] = ["train", "main"];

@@ -6,7 +6,8 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use super::function::{FunctionRun, RepositoryFunction, SetupCode};
+use super::function::{FunctionRun, RepositoryFunction};
+use super::setup_lines::SetupCode;
 use crate::chat::Sample;
 use crate::error::{Error, Result};
 

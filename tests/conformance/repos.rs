@@ -300,7 +300,9 @@ fn built_in_rules_of_the_family() {
                 printed: inspection.result.as_ref().ok().and_then(|l| l.warning.clone()).unwrap_or_default(),
                 result: match inspection.result {
                     Ok(labelled) => Ok((labelled.input_ids, labelled.labels)),
-                    Err(error) => Err(Raised { kind: error.kind.into_owned(), message: error.message, place: None }),
+                    Err(error) => {
+                        Err(Raised { kind: error.kind.into_owned(), message: error.message, place: None })
+                    }
                 },
                 prompt: inspection.prompt,
                 trace: Vec::new(),

@@ -42,18 +42,28 @@ pub fn templates() -> Vec<PickerEntry> {
         "the recipe's, or by the tokenizer's eos",
         PickerChoice::Template(TemplateChoice::Auto),
     );
-    let named = Template::names().into_iter().map(|name| {
-        let detail = Template::named(name).map_or(String::new(), |t| {
+    let detail = |name: &str| {
+        Template::named(name).map_or(String::new(), |t| {
             let sep2 = t.sep2.map_or(String::new(), |s| format!(" · ends an answer with {s}"));
             format!("{:?}{sep2}", t.style)
-        });
-        PickerEntry::new(name, detail, PickerChoice::Template(TemplateChoice::Llava(name.to_string())))
+        })
+    };
+    let choice = |name: &str| PickerChoice::Template(TemplateChoice::Llava(name.to_string()));
+    let own = Template::training_names();
+    let named = own.clone().into_iter().map(|name| PickerEntry::new(name, detail(name), choice(name)));
+    let others = Template::names().into_iter().filter(|name| !own.contains(name));
+    let others = others.map(|name| {
+        PickerEntry::new(
+            format!("elsewhere:{name}"),
+            format!("{}, of another repository", detail(name)),
+            choice(name),
+        )
     });
     let built_in = CHAT_TEMPLATES.iter().map(|template| {
         let choice = TemplateChoice::Sample(template.name.to_string());
         PickerEntry::new(choice.to_string(), template.summary, PickerChoice::Template(choice))
     });
-    [auto].into_iter().chain(named).chain(built_in).collect()
+    [auto].into_iter().chain(named).chain(built_in).chain(others).collect()
 }
 
 /// The templates of the repository whose function labels; none without one.
