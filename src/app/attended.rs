@@ -2,6 +2,7 @@
 //! and a job that is cancelled ends the code.
 
 use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,23 +13,26 @@ use crate::sandbox::StopSignal;
 /// Between two looks at the clock.
 const TICK: Duration = Duration::from_millis(250);
 
-/// Does the work in a thread beside this one, which says after each second how many there were.
+/// Does the work in a thread beside this one, which says after each second how many there were. Always `Some`: the work is there once.
 pub fn attended<T: Send>(
     job: &JobContext<'_>,
     work: impl FnOnce() -> T + Send,
     mut say: impl FnMut(u64),
-) -> T {
+) -> Option<T> {
     let (begun, stop) = (Instant::now(), StopSignal::current());
     let (finished, waiting) = channel::<()>();
+    // Taken by whoever does it: this thread, where no other can be started.
+    let work = Mutex::new(Some(work));
+    let take = || work.lock().unwrap_or_else(PoisonError::into_inner).take();
     thread::scope(|scope| {
-        let body = move || {
+        let body = || {
             // Dropped with the thread, whether it ends well or by a panic.
             let _finished = finished;
-            stop.within(work)
+            take().map(|work| stop.within(work))
         };
-        let worker = match thread::Builder::new().stack_size(guard::STACK_BYTES).spawn_scoped(scope, body) {
-            Ok(worker) => worker,
-            Err(error) => std::panic::panic_any(format!("no thread can be started: {error}")),
+        let Ok(worker) = thread::Builder::new().stack_size(guard::STACK_BYTES).spawn_scoped(scope, body)
+        else {
+            return take().map(|work| stop.within(work));
         };
         let mut said = 0;
         while let Err(RecvTimeoutError::Timeout) = waiting.recv_timeout(TICK) {

@@ -273,8 +273,9 @@ impl Session {
             };
             let view = match wanted.request.repository {
                 Some(_) => attended(job, inspect, |seconds| job.emit(SessionOutcome::Running(seconds))),
-                None => inspect(),
+                None => Some(inspect()),
             };
+            let Some(view) = view else { return };
             job.emit(SessionOutcome::Inspected(view.map_err(|e: crate::error::Error| with_causes(&e))));
         })]
     }

@@ -1081,7 +1081,7 @@ def _default_collate(batch):
     first = batch[0]
     if isinstance(first, Tensor):
         return stack(list(batch), 0)
-    if isinstance(first, (bool, int, float)):
+    if isinstance(first, (_bool, _int, _float)):
         return tensor(list(batch))
     if isinstance(first, str):
         return list(batch)
