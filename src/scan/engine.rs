@@ -517,7 +517,8 @@ fn stands_for_function(
         };
         let inspection = setup.inspect(sample);
         let concerns = attribution.of(sample, &inspection);
-        let analyzed = Analyzed { sample: sample.clone(), source: None, inspection, concerns };
+        let analyzed =
+            Analyzed { sample: sample.clone(), source: None, inspection, concerns, has_commas: false };
         compare_counts(scratch, analyzed, tally.bare_spaces > 0).map_err(|difference| {
             let rule = fast_labeler.rule_name();
             let id = &sample.id;
