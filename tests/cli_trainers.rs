@@ -147,6 +147,12 @@ fn what_a_trainer_drops_or_refuses_is_said() {
     let (code, _, said) =
         inspect(MESSAGES, &["--template", "chatml.jinja", "--strategy-option", "loss_scal=all"]);
     assert!(code == Some(2) && said.contains("loss_scale"), "{said}");
-    let (_, records, _) = inspect(MESSAGES, &["--preprocess", "swift", "--template", "chatml.jinja"]);
+    // Without a name the format that writes most like the template is taken, and said: ChatML without the bos that ms-swift's
+    // chatml adds to this vocabulary.
+    let (_, records, said) = inspect(MESSAGES, &["--preprocess", "swift", "--template", "chatml.jinja"]);
+    assert!(said.contains("ms-swift's format qwq taken"), "{said}");
+    assert!(records[0]["error"].is_null(), "{records:?}");
+    let wrong = ["--preprocess", "swift", "--template", "chatml.jinja", "--strategy-option", "template=chat"];
+    let (_, records, _) = inspect(MESSAGES, &wrong);
     assert!(records[0]["error"]["message"].to_string().contains("known are chatml"), "{records:?}");
 }

@@ -7,7 +7,8 @@ pub static RULE: RuleFacts = RuleFacts {
     name: "phi",
     aliases: &["qwen", "stablelm"],
     summary: "no bos: starts at 0 and adds 1 a round for the eos (qwen and stablelm run it too)",
-    runs_for: |template| version_begins(template, &["phi", "qwen", "stablelm"]),
+    // LLaVA-pp's Phi-3 has a function of its own.
+    runs_for: |template| version_begins(template, &["phi", "qwen", "stablelm"]) && template.version != "phi3",
     counting: Counting::Two(TwoRule::PHI),
     code: TrainingCode { function: Some("preprocess_phi"), also: "" },
 };
