@@ -58,7 +58,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("clap::", &["cli"]),
     ("maud::", &["report", "ui"]),
     ("anstyle::", &["report", "ui"]),
-    ("similar::", &["diagnose"]),
+    ("similar::", &["diagnose", "masks"]),
     ("flate2::", &["data"]),
     ("zstd::", &["data"]),
     ("glob::", &["data"]),
