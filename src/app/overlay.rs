@@ -6,7 +6,6 @@ use super::load::Load;
 use super::picker::Picker;
 use super::search::TextSearch;
 use super::text_buffer::TextBuffer;
-use crate::chat::Sample;
 
 /// What lies over the screen.
 #[derive(Debug, Clone)]
@@ -103,8 +102,6 @@ pub struct Editor {
     pub buffer: TextBuffer,
     /// Index of the turn in the conversation.
     pub turn: usize,
-    /// The sample as it was, for backing out.
-    pub original: Sample,
 }
 
 /// The editor of a chat template.

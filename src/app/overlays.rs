@@ -422,9 +422,9 @@ pub fn broken(shell: &mut Shell, kind: JobKind, message: String) {
 pub fn edit(session: &Session) -> Vec<AppCommand> {
     let under_cursor = session.shown().and_then(|v| v.section_at(session.token)).and_then(|(_, s)| s.turn);
     let turn = under_cursor.unwrap_or(0);
-    let Some(original) = session.sample().cloned() else { return Vec::new() };
-    let Some(text) = original.conversations.get(turn).map(|t| t.value.clone()) else { return Vec::new() };
-    let editor = Editor { buffer: TextBuffer::new(&text).at_end(), turn, original };
+    let Some(sample) = session.sample() else { return Vec::new() };
+    let Some(text) = sample.conversations.get(turn).map(|t| t.value.clone()) else { return Vec::new() };
+    let editor = Editor { buffer: TextBuffer::new(&text).at_end(), turn };
     vec![AppCommand::Open(Screen::Labels), AppCommand::Over(Overlay::Editor(Box::new(editor)))]
 }
 
@@ -432,8 +432,7 @@ pub fn edit(session: &Session) -> Vec<AppCommand> {
 pub fn change_turns(session: &Session, action: Action) -> Vec<AppCommand> {
     let under_cursor = session.shown().and_then(|v| v.section_at(session.token)).and_then(|(_, s)| s.turn);
     let turn = under_cursor.unwrap_or(0);
-    let Some(original) = session.sample().cloned() else { return Vec::new() };
-    let mut sample = original.clone();
+    let Some(mut sample) = session.sample().cloned() else { return Vec::new() };
     if !sample.has_turns() {
         return vec![AppCommand::say("this record has no turns to change")];
     }
@@ -441,7 +440,7 @@ pub fn change_turns(session: &Session, action: Action) -> Vec<AppCommand> {
     match action {
         Action::AddTurn => {
             let Some(turn) = sample.add_turn(turn) else { return Vec::new() };
-            let editor = Editor { buffer: TextBuffer::new(""), turn, original };
+            let editor = Editor { buffer: TextBuffer::new(""), turn };
             vec![draft(sample), AppCommand::Over(Overlay::Editor(Box::new(editor)))]
         }
         Action::RemoveTurn if sample.remove_turn(turn) => {
