@@ -4,8 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::recent::session_file;
-use crate::atomic_write::{self, Durability};
+use super::recent::{session_file, write_state};
 use crate::setup::{Request, SetupFile};
 
 /// A set-up and its data.
@@ -19,14 +18,13 @@ pub struct KeptSession {
 /// Writes the set-up and its data in the place of what was kept before.
 pub fn keep(request: &Request, data: Option<&Path>) {
     let Some(path) = session_file() else { return };
-    let write = || -> Option<()> {
-        std::fs::create_dir_all(path.parent()?).ok()?;
-        let file = SetupFile::new(request, data, Some(&path)).ok()?;
-        if let Some((template, source)) = &file.template {
-            atomic_write::write(template, source.as_bytes(), Durability::Process).ok()?;
+    // A set-up that no file can say is not kept. The program is about to end: nobody could do anything about a file that
+    // cannot be written.
+    let Ok(file) = SetupFile::new(request, data, Some(&path)) else { return };
+    let of_template = file.template.iter().map(|(template, source)| (template.as_path(), source.as_bytes()));
+    for (file, bytes) in of_template.chain([(path.as_path(), file.text.as_bytes())]) {
+        if write_state(file, bytes).is_err() {
+            return;
         }
-        atomic_write::write(&path, file.text.as_bytes(), Durability::Process).ok()
-    };
-    // The program is about to end: nobody could do anything about it.
-    let _ = write();
+    }
 }

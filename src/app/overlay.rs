@@ -50,9 +50,7 @@ impl PathPrompt {
     pub fn new(used_for: PathUse) -> Self {
         Self { input: Input::default(), used_for, names: Vec::new(), recent: Vec::new(), taken: None }
     }
-}
 
-impl PathPrompt {
     /// Takes the next older file into the input, or with `by` below 0 the next newer one; in front of the newest the input is
     /// empty.
     pub fn step(&mut self, by: isize) {

@@ -418,10 +418,15 @@ pub fn broken(shell: &mut Shell, kind: JobKind, message: String) {
     }
 }
 
+/// The turn under the cursor; the first one where none is.
+fn turn_under_cursor(session: &Session) -> usize {
+    let section = session.shown().and_then(|view| view.section_at(session.token));
+    section.and_then(|(_, section)| section.turn).unwrap_or(0)
+}
+
 /// Opens the editor on the turn under the cursor.
 pub fn edit(session: &Session) -> Vec<AppCommand> {
-    let under_cursor = session.shown().and_then(|v| v.section_at(session.token)).and_then(|(_, s)| s.turn);
-    let turn = under_cursor.unwrap_or(0);
+    let turn = turn_under_cursor(session);
     let Some(sample) = session.sample() else { return Vec::new() };
     let Some(text) = sample.conversations.get(turn).map(|t| t.value.clone()) else { return Vec::new() };
     let editor = Editor { buffer: TextBuffer::new(&text).at_end(), turn };
@@ -430,8 +435,7 @@ pub fn edit(session: &Session) -> Vec<AppCommand> {
 
 /// Changes the turns of the sample on screen; a turn that is new opens in the editor.
 pub fn change_turns(session: &Session, action: Action) -> Vec<AppCommand> {
-    let under_cursor = session.shown().and_then(|v| v.section_at(session.token)).and_then(|(_, s)| s.turn);
-    let turn = under_cursor.unwrap_or(0);
+    let turn = turn_under_cursor(session);
     let Some(mut sample) = session.sample().cloned() else { return Vec::new() };
     if !sample.has_turns() {
         return vec![AppCommand::say("this record has no turns to change")];

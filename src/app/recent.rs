@@ -2,7 +2,7 @@
 //!
 //! They are a convenience: a file that cannot be read is an empty list, and one that cannot be written is let be.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::atomic_write::{self, Durability};
 
@@ -58,15 +58,16 @@ pub fn remember(kind: RecentKind, name: &str) {
     list.retain(|known| known != name);
     list.insert(0, name.to_string());
     list.truncate(KEPT);
-    let write = || -> std::io::Result<()> {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)?;
-        }
-        // Two programs may write at once.
-        atomic_write::write(&path, &serde_json::to_vec(&list)?, Durability::Process)
-    };
     // Nobody waits for this list; without it the dialog still works.
-    let _ = write();
+    let _ = serde_json::to_vec(&list).map_err(Into::into).and_then(|bytes| write_state(&path, &bytes));
+}
+
+/// Writes a file of the state folder, which may not be there yet. Two programs may write at once.
+pub(super) fn write_state(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    atomic_write::write(path, bytes, Durability::Process)
 }
 
 #[cfg(test)]

@@ -111,6 +111,12 @@ pub struct FileShape {
 }
 
 impl FileShape {
+    /// Takes in a record as it was read.
+    pub fn count(&mut self, record: &Record) {
+        self.records += 1;
+        self.over_lines += usize::from(memchr::memchr(b'\n', &record.bytes).is_some());
+    }
+
     /// What other readers refuse of a file by that name.
     pub fn notes(&self, name: &str) -> Vec<String> {
         let stem =

@@ -217,8 +217,7 @@ impl Gathering {
         };
         let read: Vec<ReadRow> = batch.par_iter().enumerate().map(one).collect();
         self.records += batch.len();
-        self.shape.records += batch.len();
-        self.shape.over_lines += batch.iter().filter(|record| record.bytes.contains(&b'\n')).count();
+        batch.iter().for_each(|record| self.shape.count(record));
         for ReadRow { layout, sample, has_commas, types } in read {
             self.shape.with_trailing_commas += usize::from(has_commas);
             self.shape.types.join(types);

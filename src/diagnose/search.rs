@@ -75,32 +75,17 @@ pub fn counting_fix(
     cancelled: &dyn Fn() -> bool,
 ) -> Option<TwoRule> {
     let own = setup.labelling.rule.two()?;
-    let plain = conversations();
-    let template = &setup.labelling.template;
-    let judged = samples
-        .iter()
-        .copied()
-        .filter(|s| ContentFaults::of(s, template).is_plain() && !names_token(setup, s));
-    let judged: Vec<&Sample> = plain.iter().chain(judged).collect();
-    let right = |two: TwoRule| {
-        let with = |labelling: LlavaLabelling| LlavaLabelling { rule: RuleChoice::Custom(two), ..labelling };
-        let changed = LlavaSetup { labelling: with(setup.labelling.clone()), ..setup.clone() };
-        judged.iter().all(|sample| works(&changed, sample))
-    };
-    let mut numbers: Vec<TwoRule> = vec![own];
-    for (start, round, instruction) in
-        (0..=1).flat_map(|s| (-1..=2).flat_map(move |r| (-3..=0).map(move |i| (s, r, i))))
-    {
-        let offsets = Offsets { round, instruction };
-        numbers.push(TwoRule { start, image: offsets, text: offsets, ..own });
-    }
+    let others =
+        (0..=1).flat_map(|s| (-1..=2).flat_map(move |r| (-3..=0).map(move |i| (s, r, i)))).map(|numbers| {
+            let (start, round, instruction) = numbers;
+            let offsets = Offsets { round, instruction };
+            TwoRule { start, image: offsets, text: offsets, ..own }
+        });
     let far = |two: &TwoRule| {
         let one = |a: Offsets, b: Offsets| (a.round - b.round).abs() + (a.instruction - b.instruction).abs();
         (two.start - own.start).abs() + one(two.image, own.image) + one(two.text, own.text)
     };
-    numbers.sort_by_key(far);
-    let found = numbers.into_iter().find(|two| !cancelled() && right(*two))?;
-    (found != own).then_some(found)
+    nearest(setup, samples, cancelled, (own, others.collect()), far, RuleChoice::Custom, works)
 }
 
 /// The same for a rule of ChatML-like templates: start, and what is added to rounds and instructions.
@@ -110,6 +95,30 @@ pub fn grouped_fix(
     cancelled: &dyn Fn() -> bool,
 ) -> Option<GroupedRule> {
     let own = setup.labelling.rule.grouped()?;
+    let others = (0..=1)
+        .flat_map(|s| (-2..=2).flat_map(move |r| (-3..=2).map(move |i| (s, r, i))))
+        .map(|(start, round, instruction)| GroupedRule { start, round, instruction, ..own });
+    let far = |rule: &GroupedRule| {
+        (rule.start - own.start).abs()
+            + (rule.round - own.round).abs()
+            + (rule.instruction - own.instruction).abs()
+    };
+    let is_right =
+        |setup: &LlavaSetup, sample: &Sample| label_verdict(setup, &setup.inspect(sample)).rule_is_right();
+    nearest(setup, samples, cancelled, (own, others.collect()), far, RuleChoice::CustomGrouped, is_right)
+}
+
+/// The numbers nearest to a rule's own that are right on plain conversations and on the samples whose content is plain; `None`
+/// where those are its own.
+fn nearest<T: Copy + PartialEq>(
+    setup: &LlavaSetup,
+    samples: &[&Sample],
+    cancelled: &dyn Fn() -> bool,
+    (own, others): (T, Vec<T>),
+    far: impl Fn(&T) -> i64,
+    choice: impl Fn(T) -> RuleChoice,
+    is_right: impl Fn(&LlavaSetup, &Sample) -> bool,
+) -> Option<T> {
     let plain = conversations();
     let template = &setup.labelling.template;
     let judged = samples
@@ -117,25 +126,14 @@ pub fn grouped_fix(
         .copied()
         .filter(|s| ContentFaults::of(s, template).is_plain() && !names_token(setup, s));
     let judged: Vec<&Sample> = plain.iter().chain(judged).collect();
-    let right = |rule: GroupedRule| {
-        let with =
-            |labelling: LlavaLabelling| LlavaLabelling { rule: RuleChoice::CustomGrouped(rule), ..labelling };
-        let changed = LlavaSetup { labelling: with(setup.labelling.clone()), ..setup.clone() };
-        judged.iter().all(|sample| label_verdict(&changed, &changed.inspect(sample)).rule_is_right())
+    let right = |numbers: T| {
+        let labelling = LlavaLabelling { rule: choice(numbers), ..setup.labelling.clone() };
+        let changed = LlavaSetup { labelling, ..setup.clone() };
+        judged.iter().all(|sample| is_right(&changed, sample))
     };
-    let mut numbers: Vec<GroupedRule> = vec![own];
-    for (start, round, instruction) in
-        (0..=1).flat_map(|s| (-2..=2).flat_map(move |r| (-3..=2).map(move |i| (s, r, i))))
-    {
-        numbers.push(GroupedRule { start, round, instruction, ..own });
-    }
-    let far = |rule: &GroupedRule| {
-        (rule.start - own.start).abs()
-            + (rule.round - own.round).abs()
-            + (rule.instruction - own.instruction).abs()
-    };
+    let mut numbers: Vec<T> = [own].into_iter().chain(others).collect();
     numbers.sort_by_key(far);
-    let found = numbers.into_iter().find(|rule| !cancelled() && right(*rule))?;
+    let found = numbers.into_iter().find(|numbers| !cancelled() && right(*numbers))?;
     (found != own).then_some(found)
 }
 

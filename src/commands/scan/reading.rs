@@ -105,8 +105,7 @@ impl<'a> ScanReading<'a> {
                 }
             };
             if let Some(record) = records.next().transpose()? {
-                self.shape.records += 1;
-                self.shape.over_lines += usize::from(memchr::memchr(b'\n', &record.bytes).is_some());
+                self.shape.count(&record);
                 return Ok(Some(record));
             }
             self.shape.quirks = records.quirks();
