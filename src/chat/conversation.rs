@@ -18,6 +18,9 @@ pub fn role(message: &Value) -> &str {
     message.get("role").and_then(Value::as_str).unwrap_or_default()
 }
 
+/// Roles of turns whose content is a call as JSON: ms-swift's, and ShareGPT's.
+pub const CALL_ROLES: [&str; 2] = ["tool_call", "function_call"];
+
 /// Names a message's reasoning goes by; the first is the one that templates read.
 pub const REASONING_KEYS: [&str; 3] = ["reasoning_content", "thinking", "reasoning"];
 

@@ -12,7 +12,7 @@ mod reader;
 mod sample;
 mod turn_edit;
 
-pub use conversation::{Conversation, REASONING_KEYS, content, reasoning, role};
+pub use conversation::{CALL_ROLES, Conversation, REASONING_KEYS, content, reasoning, role};
 pub use llava::{
     ImagePlaces, LlavaMessage, SeparatorStyle, Template, build_messages, caption_prompt, speaker_header,
     speaker_prompt,

@@ -7,6 +7,16 @@ use serde_json::Value;
 use super::fate::Fate;
 use super::ledger::{Ledger, leaves};
 use super::spelling::chars_of;
+use crate::chat::{CALL_ROLES, role};
+
+/// The call that a message is, where its content is one as text: trainers write it anew, in their own form.
+pub fn written(message: &Value) -> Option<Value> {
+    if !CALL_ROLES.contains(&role(message)) {
+        return None;
+    }
+    let call: Value = serde_json::from_str(message.get("content")?.as_str()?).ok()?;
+    call.get("name").is_some_and(Value::is_string).then_some(call)
+}
 
 /// What became of a call's name and arguments, each with its path and its characters.
 pub fn fates(

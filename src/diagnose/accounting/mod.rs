@@ -203,7 +203,12 @@ impl Accounting<'_> {
 
     fn content(&mut self, index: usize, message: &Value, region: &Range<usize>) {
         match message.get("content") {
-            Some(Value::String(text)) => self.said(index, message, "content".to_string(), text, region),
+            Some(Value::String(text)) => match calls::written(message) {
+                Some(call) if self.ledger.find(text.trim(), region).is_none() => {
+                    self.call(index, "content", &call, region);
+                }
+                _ => self.said(index, message, "content".to_string(), text, region),
+            },
             Some(list @ Value::Array(parts)) => self.parts(index, message, (list, parts), region),
             Some(object @ Value::Object(_)) => {
                 let fate = self.ledger.value(object, region);

@@ -34,6 +34,22 @@ fn lost(path: &str) -> (String, Fate) {
 }
 
 #[test]
+fn a_call_that_is_a_turn_is_found_in_a_trainer_s_own_form() {
+    let call = r#"{"name":"weather","arguments":{"city":"Oslo"}}"#;
+    for role in ["tool_call", "function_call"] {
+        let turns = json!([{"role": "user", "content": "Warm?"}, {"role": role, "content": call}]);
+        let anew = "<s>user\nWarm?<s>assistant\n<tool_call>\n{\"name\": \"weather\", \"arguments\": {\"city\": \"Oslo\"}}\n</tool_call>";
+        assert_eq!(account(turns.clone(), anew), []);
+        assert_eq!(account(turns.clone(), "<s>user\nWarm?<s>assistant\n"), [lost("messages[1].content")]);
+        let cut = anew.replace("Oslo", "O");
+        assert!(!account(turns, &cut).is_empty(), "the city is lost");
+    }
+    // An answer that says such a text is a text.
+    let turns = json!([{"role": "user", "content": "Warm?"}, {"role": "assistant", "content": call}]);
+    assert!(!account(turns, "<s>user\nWarm?<s>assistant\n{\"name\": \"weather\"}").is_empty());
+}
+
+#[test]
 fn a_thought_that_a_template_never_reads_is_lost() {
     let prompt = "<s>user\nIs 91 prime?<s>assistant\nNo.";
     let question = json!({"role": "user", "content": "Is 91 prime?"});

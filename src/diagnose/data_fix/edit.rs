@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::chat::{Conversation, MediaKind, REASONING_KEYS, reasoning, role};
+use crate::chat::{CALL_ROLES, Conversation, MediaKind, REASONING_KEYS, reasoning, role};
 use crate::masks::trainers::python_json::{PythonJsonStyle, dumps};
 
 /// Other names of roles, and what templates call them.
@@ -37,8 +37,6 @@ pub fn usual_role(message: &mut Value) {
     }
 }
 
-/// Roles of turns whose content is a call as JSON: ms-swift's, and ShareGPT's.
-pub const CALL_ROLES: [&str; 2] = ["tool_call", "function_call"];
 /// Roles of turns that are the result of a call.
 pub const RESULT_ROLES: [&str; 2] = ["tool_response", "observation"];
 

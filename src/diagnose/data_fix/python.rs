@@ -8,9 +8,9 @@
 
 use std::fmt::Write;
 
-use super::edit::{CALL_ROLES, RESULT_ROLES, ROLE_NAMES};
+use super::edit::{RESULT_ROLES, ROLE_NAMES};
 use super::kind::DataFix;
-use crate::chat::{Columns, MediaKind, REASONING_KEYS};
+use crate::chat::{CALL_ROLES, Columns, MediaKind, REASONING_KEYS};
 
 /// Python that makes some changes to `row`, a record of a data set with these columns.
 pub fn program(changes: &[DataFix], columns: Columns) -> String {
